@@ -1,0 +1,225 @@
+"""
+What generators wait for, and the typed sugar to say it.
+
+What takes more than one step in SMTP is a generator that runs straight down the
+page: it yields I{needs} (a line, so many octets, TLS, the answer to a question)
+and returns what ends it.  No generator sees a socket, a Deferred or a clock.
+Needs are yielded through the small functions below, which give the type of what
+comes back::
+
+    response = yield from line(prompt)
+    known = yield from ask(CheckPassword(user, password))
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any, Generator, Generic, TypeVar
+
+from attrs import define, frozen
+
+from .reply import Reply
+
+if TYPE_CHECKING:
+    from .hooks import TLSInfo
+
+T = TypeVar("T")
+
+
+@frozen
+class Line:
+    """
+    Send C{prompt}, then give me the next line, without its CRLF.
+
+    @ivar limit: the most octets of that line; above it the line is thrown
+        away and C{None} given instead.
+    @ivar secret: is it never to be seen in a log?
+    """
+
+    prompt: Reply
+    limit: int = 12288
+    secret: bool = False
+
+
+@frozen
+class Octets:
+    """
+    Take exactly C{count} octets off the wire.  They go into the message body if
+    one is open, and nowhere if not.
+    """
+
+    count: int
+
+
+@frozen
+class Dotted:
+    """Send C{prompt}, stream the dot-stuffed body that follows."""
+
+    prompt: Reply
+
+
+@frozen
+class Secure:
+    """
+    Flush C{before}, if any, then start TLS; answered with
+    L{smtpx.core.hooks.TLSInfo}.
+
+    @ivar before: the go-ahead, or L{None} on the client side, where there is
+        nothing to say.
+    """
+
+    before: Reply | None
+
+
+@frozen
+class Sync:
+    """Wait until no reply is outstanding, so that nothing is a guess."""
+
+
+@frozen
+class Ask(Generic[T]):
+    """A question only the world outside can answer."""
+
+    question: "Question[T]"
+
+
+@frozen
+class Send:
+    """The client sends a command line and wants its reply."""
+
+    line: bytes
+
+
+@define(eq=False)
+class Slot:
+    """
+    The place of a reply that is still to come.
+
+    @ivar reply: what came; L{None} until then.
+    """
+
+    reply: Reply | None = None
+
+
+@frozen
+class Emit:
+    """
+    The client sends C{octets} and goes on at once; answered with the L{Slot} of
+    the reply to come, or L{None} where C{expects} is false and none will come.
+    What is emitted without a wait in between leaves as one write.
+    """
+
+    octets: bytes
+    expects: bool = True
+
+
+@frozen
+class Await:
+    """Wait until C{slot} has its reply; answered with that L{Reply}."""
+
+    slot: Slot
+
+
+@frozen
+class Flow:
+    """Wait until the transport wants more; yielded between pieces of a body."""
+
+
+class Question(Generic[T]):
+    """
+    Base of all questions; its answer is a C{T}.  Questions are the only way by
+    which the world gets in; the shell has an answerer for each type of them.
+    """
+
+    __slots__ = ()
+
+
+ServerNeed = Line | Octets | Dotted | Secure | Ask[Any]
+ClientNeed = Send | Emit | Await | Flow | Secure | Sync | Ask[Any]
+
+#: What ends a command: a reply, one a recipient (LMTP, PRDR), or None where
+#: nothing is to be said (after a TLS handshake).
+Answered = Reply | tuple[Reply, ...] | None
+
+#: A verb in progress: yields what it waits for, returns what ends it.
+ServerDialogue = Generator[ServerNeed, Any, Answered]
+
+#: A check in progress: a refusal, a better 2yz reply, or None.
+Verdict = Generator[ServerNeed, Any, "Reply | None"]
+
+
+class Step(Enum):
+    """How a client step ended."""
+
+    DONE = auto()
+    GREET_AGAIN = auto()
+    GIVE_UP = auto()
+
+
+#: A client step in progress, between EHLO and MAIL.
+ClientDialogue = Generator[ClientNeed, Any, Step]
+
+#: A body on its way out; returns the final reply.
+BodyDialogue = Generator[ClientNeed, Any, Reply]
+
+
+def line(
+    prompt: Reply, limit: int = 12288, secret: bool = False
+) -> Generator[ServerNeed, Any, bytes | None]:
+    """
+    Wait for one line; typed sugar over L{Line}.
+
+    @return: the line, or L{None} where it was longer than C{limit} octets.
+    """
+    got: bytes | None = yield Line(prompt, limit, secret)
+    return got
+
+
+def octets(count: int) -> Generator[ServerNeed, Any, None]:
+    """Take C{count} octets into the body; typed sugar over L{Octets}."""
+    yield Octets(count)
+
+
+def ask(question: Question[T]) -> Generator[Any, Any, T]:
+    """Put C{question} to the outside; typed sugar over L{Ask}."""
+    answer: T = yield Ask(question)
+    return answer
+
+
+def send(command: bytes) -> Generator[ClientNeed, Any, Reply]:
+    """Send one command line, wait for its reply; typed sugar over L{Send}."""
+    got: Reply = yield Send(command)
+    return got
+
+
+def emit(octets: bytes) -> Generator[ClientNeed, Any, Slot]:
+    """Send octets that will be replied to, go on; typed sugar over L{Emit}."""
+    slot: Slot = yield Emit(octets)
+    return slot
+
+
+def pour(octets: bytes) -> Generator[ClientNeed, Any, None]:
+    """Send octets that get no reply of their own; typed sugar over L{Emit}."""
+    yield Emit(octets, False)
+
+
+def settle(slot: Slot) -> Generator[ClientNeed, Any, Reply]:
+    """Wait for the reply in C{slot}; typed sugar over L{Await}."""
+    got: Reply = yield Await(slot)
+    return got
+
+
+def flow() -> Generator[ClientNeed, Any, None]:
+    """Wait until there is room to send; typed sugar over L{Flow}."""
+    yield Flow()
+
+
+def sync() -> Generator[ClientNeed, Any, None]:
+    """Wait for the truth; typed sugar over L{Sync}."""
+    yield Sync()
+
+
+def secure(before: Reply | None = None) -> Generator[Any, Any, TLSInfo]:
+    """Start TLS, wait for the handshake; typed sugar over L{Secure}."""
+    info: TLSInfo = yield Secure(before)
+    return info

@@ -1,0 +1,193 @@
+"""
+What the core asks of its shell.
+
+The server core answers C{feed} with the octets to write; everything that is
+rare, large or needs the world goes through a port, L{IServerPort}.  The port
+may answer a question at once; only where it says L{PENDING} does the core wait,
+and take no further command until L{smtpx.core.server.ServerConnection.answer}
+is called.  The client core, where nothing is that hot, answers with a list of
+effects.
+
+The core has questions of its own: L{MayConnect}, L{MaySend}, L{MayReceive},
+L{OpenBody} and L{TakeMessage}.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any, TypeVar
+
+from attrs import define, frozen
+from zope.interface import Interface
+
+from .dialogue import Question
+from .envelope import Envelope, Recipient
+from .hooks import Scope, TLSOptions
+from .interfaces import IServerSession
+from .reply import Reply
+
+T = TypeVar("T")
+
+
+class Pending(Enum):
+    """The type of L{PENDING}."""
+
+    PENDING = "pending"
+
+
+#: "The answer comes later", from a port.
+PENDING = Pending.PENDING
+
+
+class IServerPort(Interface):
+    """
+    The shell, as a server connection sees it.  Nothing here may call back into
+    the connection before it has returned.
+    """
+
+    def ask(question: Question[T]) -> T | Pending:
+        """
+        Answer a question, at once or by C{answer} later.
+        """
+
+    def body(octets: bytes) -> None:
+        """
+        A piece of the message body, between a granted L{OpenBody} and
+        L{TakeMessage} or L{dropBody}.  To push back, stop reading.
+        """
+
+    def dropBody() -> None:
+        """The body that was begun will not be finished; forget it."""
+
+    def handshake(options: TLSOptions) -> None:
+        """
+        Write what is to be written, then start TLS; C{answer} with
+        L{smtpx.core.hooks.TLSInfo}.
+        """
+
+    def trouble(owner: str, error: BaseException) -> None:
+        """
+        An exception came out of a hook; report it, once, as an error event.
+
+        @param owner: the name of the extension, or C{"core"}.
+        """
+
+
+# --- the core's own questions ---------------------------------------------
+
+
+@define
+class MayConnect(Question["Reply | None"]):
+    """A client is there: refuse (a reply), or L{None}."""
+
+    session: IServerSession
+
+
+@define
+class MaySend(Question["Reply | None"]):
+    """MAIL: refuse (a reply), or L{None}."""
+
+    session: IServerSession
+    envelope: Envelope
+
+
+@define
+class MayReceive(Question["Reply | None"]):
+    """
+    RCPT: refuse (a reply), give a better 2yz (251), or L{None}.  The recipient
+    is not yet among the envelope's.
+    """
+
+    session: IServerSession
+    envelope: Envelope
+    recipient: Recipient
+
+
+@define
+class OpenBody(Question["Reply | None"]):
+    """
+    The body is about to begin and the envelope is whole: make room for it, or
+    refuse (452 where there is none).
+    """
+
+    session: IServerSession
+    envelope: Envelope
+
+
+@define
+class TakeMessage(Question["Reply | tuple[Reply, ...]"]):
+    """
+    The message is complete: the final reply, or one a recipient.  A 2yz means
+    that it is on the disk.
+    """
+
+    session: IServerSession
+    envelope: Envelope
+
+
+# --- the client's effects ---------------------------------------------------
+
+
+@frozen
+class Write:
+    """Send these octets."""
+
+    octets: bytes
+
+
+@frozen
+class Handshake:
+    """Start TLS; C{answer} with L{smtpx.core.hooks.TLSInfo}."""
+
+    options: TLSOptions
+
+
+@frozen
+class Pose:
+    """Answer this question; give its answer to C{answer}."""
+
+    question: Question[Any]
+
+
+@frozen
+class Drain:
+    """Call C{resume} once the transport wants more."""
+
+
+@frozen
+class Close:
+    """Close the connection."""
+
+
+@frozen
+class Ready:
+    """Greeted, secured, authenticated: give it envelopes."""
+
+
+@frozen
+class Settled:
+    """
+    One envelope is done with.
+
+    @ivar outcomes: one reply a recipient, in order.
+    @ivar scope: how far a failure reaches; L{Scope.MESSAGE}: take C{outcomes}
+        as they are.
+    """
+
+    envelope: Envelope
+    outcomes: tuple[tuple[Recipient, Reply], ...]
+    scope: Scope = Scope.MESSAGE
+
+
+@frozen
+class GaveUp:
+    """
+    The session cannot be used.
+
+    @ivar reply: what the peer said; L{None}: it said nothing.
+    """
+
+    reply: Reply | None
+
+
+ClientEffect = Write | Handshake | Pose | Drain | Close | Ready | Settled | GaveUp

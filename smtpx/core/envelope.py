@@ -1,0 +1,223 @@
+"""
+Envelopes, recipients, and the stamps that extensions put on them.
+
+A stamp is how a keyword survives the queue: a typed note on an envelope or a
+recipient, owned by one extension, written to the spool as text and read back.
+A stamp whose extension is not loaded is kept verbatim; a I{critical} one that
+nobody knows keeps the whole message where it is.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Generic, Mapping, TypeVar, cast
+
+from attrs import frozen
+
+T = TypeVar("T")
+
+
+@frozen(eq=False)
+class Stamp(Generic[T]):
+    """
+    A named, typed, durable note on an envelope or recipient, owned by one
+    extension.  The queue writes and reads stamps without knowing any of them.
+
+    @ivar name: its name in the spool file; never reused for another meaning.
+    @ivar dump: value to text, for the spool; L{None}: not for the spool, it
+        ends with the transaction.
+    @ivar load: text to value, the inverse of C{dump}.
+    @ivar critical: a relay that has no extension for this stamp must keep the
+        envelope rather than send it on (compare X.509's critical bit).
+    """
+
+    name: str
+    dump: Callable[[T], str] | None
+    load: Callable[[str], T]
+    critical: bool = False
+
+
+#: What stands before the name of a critical stamp in the spool.
+CRITICAL = "!"
+
+
+class Stamps:
+    """
+    The stamps on one envelope or recipient.
+
+    @ivar unknown: text of stamps whose extension is not loaded, by name,
+        a critical one's name with its L{CRITICAL} mark; kept verbatim.
+    """
+
+    __slots__ = ("_values", "unknown")
+
+    def __init__(self) -> None:
+        self._values: dict[Stamp[Any], Any] = {}
+        self.unknown: dict[str, str] = {}
+
+    def __getitem__(self, stamp: Stamp[T]) -> T:
+        return cast(T, self._values[stamp])
+
+    def __setitem__(self, stamp: Stamp[T], value: T) -> None:
+        self._values[stamp] = value
+
+    def __delitem__(self, stamp: Stamp[T]) -> None:
+        del self._values[stamp]
+
+    def __contains__(self, stamp: Stamp[T]) -> bool:
+        return stamp in self._values
+
+    def __bool__(self) -> bool:
+        return bool(self._values or self.unknown)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Stamps):
+            return NotImplemented
+        return self._values == other._values and self.unknown == other.unknown
+
+    def __repr__(self) -> str:
+        named = {stamp.name: value for stamp, value in self._values.items()}
+        return f"<Stamps {named | self.unknown}>"
+
+    def get(self, stamp: Stamp[T]) -> T | None:
+        """The stamp's value, or L{None} where it is not there."""
+        return cast("T | None", self._values.get(stamp))
+
+    def dumped(self) -> dict[str, str]:
+        """Every stamp that outlives the transaction, as text, for the spool."""
+        out = {
+            (CRITICAL if stamp.critical else "") + stamp.name: stamp.dump(value)
+            for stamp, value in self._values.items()
+            if stamp.dump is not None
+        }
+        return out | self.unknown
+
+    def load(self, known: Mapping[str, Stamp[Any]], text: Mapping[str, str]) -> None:
+        """
+        Take in what L{dumped} gave.
+
+        @param known: stamps by name, of the extensions that are loaded.
+        @param text: what the spool has.  A name that is not known, and a value
+            that its stamp cannot read, stays in C{unknown}.
+        """
+        for name, value in text.items():
+            stamp = known.get(name.removeprefix(CRITICAL))
+            if stamp is None:
+                self.unknown[name] = value
+                continue
+            try:
+                self._values[stamp] = stamp.load(value)
+            except ValueError:
+                self.unknown[name] = value
+
+    def holding(self) -> tuple[str, ...]:
+        """
+        Names of critical stamps that nobody here knows: while there is one,
+        the envelope is not to be sent on.
+        """
+        return tuple(n for n in self.unknown if n.startswith(CRITICAL))
+
+
+class Recipient:
+    """
+    One recipient of an envelope.
+
+    @ivar path: the forward path's mailbox, as received, without a source route
+        and without angle brackets.  C{postmaster} may stand without a domain.
+    """
+
+    __slots__ = ("_stamps", "path")
+
+    def __init__(self, path: bytes) -> None:
+        self.path = path
+        self._stamps: Stamps | None = None
+
+    @property
+    def stamps(self) -> Stamps:
+        """What extensions noted on this recipient; made when first wanted."""
+        found = self._stamps
+        if found is None:
+            found = self._stamps = Stamps()
+        return found
+
+    def dumpedStamps(self) -> dict[str, str]:
+        """The stamps as text; makes none where there are none."""
+        return {} if self._stamps is None else self._stamps.dumped()
+
+    def __repr__(self) -> str:
+        return f"<Recipient {self.path!r}>"
+
+
+class Envelope:
+    """
+    What MAIL and RCPT said, and what extensions noted of it.
+
+    @ivar sender: the reverse path's mailbox; C{b""} is the null sender.
+    @ivar arrived: when MAIL was accepted, in seconds since the epoch.
+    @ivar recipients: the recipients that were accepted, in order.
+    @ivar octets: the size of the message so far, in octets, with CRLF line
+        ends and without stuffed dots.
+    """
+
+    __slots__ = ("_stamps", "arrived", "octets", "recipients", "sender")
+
+    def __init__(
+        self,
+        sender: bytes,
+        arrived: float,
+        recipients: list[Recipient] | None = None,
+        octets: int = 0,
+    ) -> None:
+        self.sender = sender
+        self.arrived = arrived
+        self.recipients = [] if recipients is None else recipients
+        self.octets = octets
+        self._stamps: Stamps | None = None
+
+    @property
+    def stamps(self) -> Stamps:
+        """What extensions noted on this envelope; made when first wanted."""
+        found = self._stamps
+        if found is None:
+            found = self._stamps = Stamps()
+        return found
+
+    def dumpedStamps(self) -> dict[str, str]:
+        """The stamps as text; makes none where there are none."""
+        return {} if self._stamps is None else self._stamps.dumped()
+
+    def __repr__(self) -> str:
+        return f"<Envelope {self.sender!r} -> {self.recipients!r}>"
+
+
+#: Anything an extension can stamp.
+Bearer = Envelope | Recipient
+
+
+def dumpFlag(flag: bool) -> str:
+    """A flag as text for the spool."""
+    return "yes" if flag else "no"
+
+
+def loadFlag(text: str) -> bool:
+    """
+    The inverse of L{dumpFlag}.
+
+    @raise ValueError: neither C{yes} nor C{no}.
+    """
+    if text not in ("yes", "no"):
+        raise ValueError(text)
+    return text == "yes"
+
+
+def dumpOctets(octets: bytes) -> str:
+    """Octets as text for the spool, one character an octet."""
+    return octets.decode("latin-1")
+
+
+def loadOctets(text: str) -> bytes:
+    """
+    The inverse of L{dumpOctets}.
+
+    @raise ValueError: a character above U+00FF.
+    """
+    return text.encode("latin-1")

@@ -1,0 +1,314 @@
+"""
+What an extension hands to a builder: plain values, made once, read often.
+
+The menu of hooks is L{smtpx.core.interfaces.IServerBuilder} and its two
+siblings; the values that those hooks take and give are here.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, Flag, IntEnum, auto
+from typing import TYPE_CHECKING, Callable, Generic, Mapping, TypeVar
+
+from attrs import field, frozen
+
+from .envelope import Bearer, Envelope
+from .grammar import Grammar
+from .reply import Reply
+
+if TYPE_CHECKING:
+    from .dialogue import BodyDialogue, ServerDialogue
+    from .interfaces import IBody, IClientSession, IServerSession
+
+W = TypeVar("W")
+T = TypeVar("T")
+
+
+class Where(Enum):
+    """On which command a parameter stands."""
+
+    MAIL = "MAIL"
+    RCPT = "RCPT"
+    VRFY = "VRFY"
+    EXPN = "EXPN"
+
+
+class Stage(Enum):
+    """The moments of a server transaction at which it can be reviewed."""
+
+    MAIL = auto()
+    RCPT = auto()
+    DATA = auto()
+    MESSAGE = auto()
+
+
+class Phase(Enum):
+    """The order of the client's steps between EHLO and the first MAIL."""
+
+    SECURE = 1
+    IDENTIFY = 2
+    AUTHENTICATE = 3
+
+
+class SyncPoint(Flag):
+    """Places where RFC 5321 makes the client wait for the reply."""
+
+    NONE = 0
+    GREETING = auto()
+    EHLO = auto()
+    TRANSACTION = auto()
+
+
+@frozen(eq=False)
+class Capability(Generic[W]):
+    """
+    An EHLO keyword with the grammar of what follows it.
+
+    @ivar aliases: older spellings that a client takes for it as well.
+    """
+
+    keyword: bytes
+    grammar: Grammar[W]
+    aliases: tuple[bytes, ...] = ()
+
+
+@frozen(eq=False)
+class Parameter(Generic[W]):
+    """
+    An ESMTP parameter of MAIL or RCPT, both directions in one place.
+
+    @ivar value: claim only C{keyword=value}, so that two extensions can share
+        a keyword (BODY=8BITMIME and BODY=BINARYMIME).
+    @ivar receive: the server read it: stamp the bearer, or refuse.
+    @ivar send: the client is to write it: its value, or L{None} for "leave it
+        out".  Asked only of a peer that offered C{under}.
+    """
+
+    keyword: bytes
+    where: Where
+    grammar: Grammar[W]
+    receive: Callable[["IServerSession", Bearer, W], Reply | None]
+    send: Callable[["IClientSession", Bearer], W | None]
+    value: bytes | None = None
+
+
+# --- verbs ---------------------------------------------------------------
+
+
+@frozen(eq=False)
+class Verb:
+    """
+    A command.
+
+    @ivar name: upper case.
+    @ivar run: does it, at once (a L{Reply}) or by a dialogue.
+    @ivar alone: nothing may be pipelined behind it; where something is, the
+        answer is 554 and the connection ends (RFC 3207 section 4.2,
+        CVE-2011-0411).
+    @ivar last: ends a pipelined group (RFC 2920 section 3.1); more input behind
+        it is allowed only where L{SyncPoint.EHLO} is relaxed.
+    @ivar progress: does it move mail along?  Others are counted, and only so
+        many are taken between two messages.
+    @ivar help: its syntax, for HELP.
+    """
+
+    name: bytes
+    run: Callable[["IServerSession", bytes], "Reply | ServerDialogue | None"]
+    alone: bool = False
+    last: bool = False
+    progress: bool = False
+    help: bytes = b""
+
+
+# --- TLS, routing, scheduling and reports as values ----------------------
+
+
+@frozen
+class TLSOptions:
+    """
+    What the TLS room is to do in one handshake.
+
+    @ivar serverName: the name to send as SNI and to verify; L{None} on the
+        server side.
+    @ivar verified: must the peer's certificate be good?
+    @ivar tickets: may sessions be resumed?
+    @ivar session: the session to resume, as DER, or L{None}.
+    @ivar ticketKey: what C{session} was found under.
+    """
+
+    serverName: bytes | None = None
+    verified: bool = False
+    tickets: bool = False
+    session: bytes | None = None
+    ticketKey: tuple[bytes, ...] = ()
+
+
+@frozen
+class TLSInfo:
+    """
+    What a handshake came to.
+
+    @ivar version: as OpenSSL spells it, C{TLSv1.3}.
+    @ivar cipher: the cipher suite, as OpenSSL spells it.
+    @ivar bits: the strength of the cipher, in bits.
+    @ivar verified: was the peer's certificate good?
+    @ivar resumed: was it a session from before?
+    @ivar subject: the peer certificate's subject (RFC 4514), or L{None} where
+        it sent none.
+    @ivar serverName: the SNI that was asked for, or L{None}.
+    @ivar bindings: channel bindings by their registered name (RFC 5056), such
+        as C{tls-exporter} (RFC 9266).
+    """
+
+    version: str = "TLSv1.3"
+    cipher: str = ""
+    bits: int = 0
+    verified: bool = False
+    resumed: bool = False
+    subject: str | None = None
+    serverName: bytes | None = None
+    bindings: Mapping[str, bytes] = field(factory=dict, repr=False)
+
+
+@frozen
+class Target:
+    """Where a client connection goes."""
+
+    host: bytes
+    address: bytes
+    port: int = 25
+    implicitTLS: bool = False
+
+
+@frozen
+class Hello:
+    """An EHLO response, taken apart: keywords with their raw arguments."""
+
+    name: bytes
+    keywords: tuple[tuple[bytes, bytes | None], ...] = ()
+
+
+@frozen
+class Forecast:
+    """What the peer is expected to answer to EHLO, before and under TLS."""
+
+    clear: Hello | None = None
+    secured: Hello | None = None
+
+
+class Scope(Enum):
+    """
+    How far a client-side failure reaches: this session only (try the same
+    host again, without a forecast), this host (try the next), the message.
+    """
+
+    SESSION = auto()
+    HOST = auto()
+    MESSAGE = auto()
+
+
+@frozen
+class Refusal:
+    """This envelope is not to go over this session, and why."""
+
+    reply: Reply
+    scope: Scope
+
+
+@frozen
+class Carrier:
+    """
+    A way to move the body; the highest C{preference} is taken.
+
+    @ivar carry: moves it, by needs of L{smtpx.core.dialogue}; returns the final
+        reply.
+    @ivar early: may it start in the same flight as MAIL and RCPT, before their
+        replies (RFC 3030 section 4.2)?  It goes by C{Emit} then.
+    """
+
+    preference: int
+    carry: Callable[["IClientSession", "IBody"], "BodyDialogue"]
+    early: bool = False
+
+
+@frozen
+class BatchLimits:
+    """How much fits; L{None} is no limit."""
+
+    recipients: int | None = None
+    transactions: int | None = None
+    domains: int | None = None
+
+
+class TLSLevel(IntEnum):
+    """
+    How well a route is to be protected.  UNWANTED is a local choice only and
+    never comes from a peer or a record; OPPORTUNISTIC is the default.
+    """
+
+    UNWANTED = 0
+    OPPORTUNISTIC = 1
+    ENCRYPTED = 2
+    VERIFIED = 3
+
+
+class LookupLevel(IntEnum):
+    """How well it is known that a host serves a domain."""
+
+    PLAIN = 0
+    MTASTS = 1
+    DNSSEC = 2
+
+
+@frozen
+class RoutePolicy:
+    """
+    What a route has to be at least; part of the connection pool's key.
+
+    @ivar lenient: better delivered than secure (C{TLS-Required: No}).
+    """
+
+    tls: TLSLevel = TLSLevel.OPPORTUNISTIC
+    lookup: LookupLevel = LookupLevel.PLAIN
+    lenient: bool = False
+
+
+@frozen
+class Schedule:
+    """When and in what order; seconds since the epoch."""
+
+    priority: int = 0
+    notBefore: float = 0.0
+    deadline: float | None = None
+
+
+class Action(Enum):
+    """RFC 3464 section 2.3.3."""
+
+    FAILED = "failed"
+    DELAYED = "delayed"
+    RELAYED = "relayed"
+    DELIVERED = "delivered"
+
+
+@frozen
+class ReportWish:
+    """
+    An opinion on one delivery report; L{None} is no opinion.  C{False} beats
+    C{True} beats L{None}.
+
+    @ivar send: is it to be sent?
+    @ivar full: with the whole message, or its header only?
+    @ivar stampers: put what the report needs on its own envelope.
+    """
+
+    send: bool | None = None
+    full: bool | None = None
+    stampers: tuple[Callable[[Envelope], None], ...] = ()
+
+
+#: Fields for a log line: name and value.
+LogFields = tuple[tuple[str, object], ...]
+
+#: Clauses for the Received field (RFC 5321 section 4.4): name and value.
+TraceClauses = tuple[tuple[str, str], ...]

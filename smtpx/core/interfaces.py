@@ -1,0 +1,346 @@
+"""
+The house's doors: what an extension provides, and what it is handed.
+
+An extension is one object in one file.  It provides one to three doors
+(L{IServerExtension}, L{IClientExtension}, L{IQueueExtension}); each has one
+method, called once a factory with a builder; the builder's methods are the
+whole menu of hooks.  Hooks get a session (L{IServerSession},
+L{IClientSession}), which says what they may see and do.
+
+Extension objects are shared by all connections and do not change after
+loading.  State goes on C{session.stamps}, C{envelope.stamps}, or behind a port
+that the extension declares.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Iterable, Iterator, TypeVar
+
+from zope.interface import Attribute, Interface
+
+from .envelope import Envelope, Recipient, Stamp, Stamps
+from .dialogue import ClientDialogue, ServerDialogue, Verdict
+from .hooks import (
+    Action,
+    BatchLimits,
+    Capability,
+    Carrier,
+    Forecast,
+    Hello,
+    LogFields,
+    Parameter,
+    Phase,
+    Refusal,
+    ReportWish,
+    RoutePolicy,
+    Schedule,
+    Stage,
+    SyncPoint,
+    Target,
+    TLSInfo,
+    TLSOptions,
+    TraceClauses,
+    Verb,
+)
+from .reply import Reply
+
+W = TypeVar("W")
+T = TypeVar("T")
+
+
+class IExtension(Interface):
+    """One SMTP service extension."""
+
+    name: str = Attribute("Its registered name, for logs and configuration.")
+    requires: tuple[str, ...] = Attribute("Names that must be loaded as well.")
+    settings: type[Any] | None = Attribute(
+        """
+        An attrs class with one attribute an option, each with a default, a type
+        and C{metadata={"help": ...}}; L{None}: it has no options.
+        """
+    )
+
+    def configured(settings: Any) -> IExtension:
+        """
+        The same extension under other settings.
+
+        @param settings: an instance of C{settings}.
+        """
+
+
+class IServerExtension(IExtension):
+    """An extension with a server side."""
+
+    def extendServer(server: IServerBuilder) -> None:
+        """Called once per factory; register hooks on C{server}."""
+
+
+class IClientExtension(IExtension):
+    """An extension with a client side."""
+
+    def extendClient(client: IClientBuilder) -> None:
+        """Called once per factory; register hooks on C{client}."""
+
+
+class IQueueExtension(IExtension):
+    """An extension that outlives the session: in spool, route or report."""
+
+    def extendQueue(queue: IQueueBuilder) -> None:
+        """Called once per queue; register hooks on C{queue}."""
+
+
+class IServerSession(Interface):
+    """
+    What a server-side hook sees of the connection.
+
+    A hook may set the facts C{peer}, C{helo}, C{identity}, C{utf8Addresses} and
+    C{obliged}; everything else is for reading.
+    """
+
+    id: str = Attribute("The session's id, in every event of it.")
+    peer: bytes = Attribute("The client's address; an extension may override it.")
+    peerPort: int = Attribute("The client's port; 0: not known.")
+    peerName: bytes | None = Attribute("The client's verified host name, if known.")
+    local: bytes = Attribute("Our address of this connection.")
+    localPort: int = Attribute("Our port of this connection; 0: not known.")
+    name: bytes = Attribute("What we call ourselves.")
+    helo: bytes | None = Attribute("What the client called itself.")
+    extended: bool = Attribute("Did it say so by EHLO?")
+    secured: TLSInfo | None = Attribute("The handshake, or None in the clear.")
+    identity: bytes | None = Attribute("Who authenticated.")
+    envelope: Envelope | None = Attribute("The transaction, from MAIL on.")
+    messageOctets: int | None = Attribute("The most a message may have.")
+    recipientsMax: int | None = Attribute("The most recipients.")
+    transactionsMax: int | None = Attribute("The most transactions.")
+    chunksMax: int | None = Attribute("The most chunks of one message.")
+    bodyBegun: bool = Attribute("Has the body of the transaction begun?")
+    utf8Addresses: bool = Attribute("May addresses be UTF-8 in this transaction?")
+    obliged: bool = Attribute("Is this transaction to stay under TLS all the way?")
+    tlsReady: bool = Attribute("Is there a certificate?")
+    stamps: Stamps = Attribute("What extensions note for the whole session.")
+
+    def now() -> float:
+        """Seconds since the epoch, from the profile's clock."""
+
+    def openBody() -> Verdict:
+        """
+        Begin the message body unless it has begun; yields, returns a refusal
+        or None.
+        """
+
+    def closeBody() -> ServerDialogue:
+        """End the message body and hand it over; yields, returns the replies."""
+
+    def abortBody() -> None:
+        """Forget the body and the transaction."""
+
+    def regreet() -> ServerDialogue:
+        """Back to the greeting state; yields, returns the greeting or a refusal."""
+
+    def reset() -> None:
+        """RSET."""
+
+    def forget() -> None:
+        """Discard all that the client said (RFC 3207 section 4.2)."""
+
+    def variable(name: str) -> object:
+        """
+        The value of an extension's variable.
+
+        @raise KeyError: no extension has it.
+        """
+
+    def holds(condition: str) -> bool:
+        """
+        Does an extension's condition hold?
+
+        @raise KeyError: no extension has it.
+        """
+
+    def control(name: str) -> None:
+        """
+        Apply an extension's control to this session or transaction.
+
+        @raise KeyError: no extension has it.
+        """
+
+
+class IBody(Interface):
+    """
+    A message body to be sent: a source that knows its length and can be read
+    again from the start.  Line ends are CRLF; dots are not stuffed.
+    """
+
+    octets: int = Attribute("Its length, in octets.")
+
+    def pieces() -> Iterator[bytes]:
+        """
+        The body from its start, in pieces of at most 64 KiB, none of them
+        empty.  Each call begins anew.
+        """
+
+
+class IClientSession(Interface):
+    """What a client-side hook sees of the connection."""
+
+    target: Target = Attribute("Where it goes.")
+    secured: TLSInfo | None = Attribute("The handshake, or None in the clear.")
+    peer: Hello | None = Attribute("The EHLO response, forecast or real.")
+    guessed: bool = Attribute("Is C{peer} a forecast, not yet confirmed?")
+    policy: RoutePolicy = Attribute("What the route has to be.")
+    authenticated: bool = Attribute("Does the peer know who we are?")
+    stamps: Stamps = Attribute("What extensions note for the whole session.")
+
+    def offered(capability: Capability[W]) -> W | None:
+        """What the peer says about C{capability}; None: not offered."""
+
+    def now() -> float:
+        """Seconds since the epoch."""
+
+
+class IServerBuilder(Interface):
+    """What a server-side extension can register.  Each call is one hook."""
+
+    def capability(
+        capability: Capability[W], advertise: Callable[[IServerSession], W | None]
+    ) -> None:
+        """A line of the EHLO response; asked at each EHLO."""
+
+    def verb(verb: Verb) -> None:
+        """A command."""
+
+    def parameter(parameter: Parameter[W]) -> None:
+        """A parameter of MAIL or RCPT."""
+
+    def review(
+        stage: Stage,
+        check: Callable[
+            [IServerSession, Recipient | None], Reply | None | Verdict
+        ],
+    ) -> None:
+        """
+        A check once the core has found nothing wrong.  A 4yz or 5yz reply
+        refuses; a 2yz reply stands in for the usual one; None: no opinion.
+        A check that has to ask the world returns a generator.
+        """
+
+    def gate(gate: Callable[[IServerSession, bytes], Reply | None]) -> None:
+        """Asked before every command; a reply refuses it."""
+
+    def relax(relax: Callable[[IServerSession], SyncPoint]) -> None:
+        """Places where this client need not wait."""
+
+    def header(
+        name: bytes, watch: Callable[[IServerSession, bytes], None]
+    ) -> None:
+        """Called for each such field of a message's header."""
+
+    def trace(trace: Callable[[IServerSession], TraceClauses]) -> None:
+        """Clauses for the Received field."""
+
+    def tls(tune: Callable[[IServerSession, TLSOptions], TLSOptions]) -> None:
+        """Change how this handshake is made."""
+
+    def record(record: Callable[[IServerSession], LogFields]) -> None:
+        """
+        Fields for the events of each message, and for the main log where
+        Exim has them: C{(("K", True),)} is written as the bare letter.
+        """
+
+    def variable(name: str, read: Callable[[IServerSession], object]) -> None:
+        """A value that policies and logs may ask for by name."""
+
+    def condition(name: str, test: Callable[[IServerSession], bool]) -> None:
+        """A yes or no that policies may ask for by name."""
+
+    def control(name: str, apply: Callable[[IServerSession], None]) -> None:
+        """Something that policies may switch on by name."""
+
+
+class IClientBuilder(Interface):
+    """What a client-side extension can register.  Each call is one hook."""
+
+    def capability(capability: Capability[W]) -> None:
+        """Read this keyword of the peer's EHLO response."""
+
+    def parameter(parameter: Parameter[W], under: Capability[T]) -> None:
+        """A parameter to send to peers that offer C{under}."""
+
+    def step(
+        phase: Phase, step: Callable[[IClientSession], ClientDialogue | None]
+    ) -> None:
+        """A dialogue between EHLO and MAIL."""
+
+    def admit(
+        admit: Callable[[IClientSession, Envelope], Refusal | None]
+    ) -> None:
+        """May this envelope go over this session?"""
+
+    def carrier(
+        choose: Callable[[IClientSession, Envelope], Carrier | None]
+    ) -> None:
+        """Another way than DATA to move the body."""
+
+    def transform(
+        choose: Callable[
+            [IClientSession, Envelope], Callable[[IBody], IBody] | None
+        ]
+    ) -> None:
+        """
+        A change to the body that this peer needs: from source to source, so
+        that nothing is held whole in memory.
+        """
+
+    def batch(batch: Callable[[IClientSession], BatchLimits | None]) -> None:
+        """How much this peer takes at a time."""
+
+    def forecast(forecast: Callable[[Target], Forecast | None]) -> None:
+        """What this peer will answer to EHLO, if that is known."""
+
+    def learn(learn: Callable[[IClientSession, Hello | None], None]) -> None:
+        """Told each real EHLO response; None: refused before it, or lost."""
+
+    def tls(
+        tune: Callable[[IClientSession, TLSOptions], TLSOptions]
+    ) -> None:
+        """Change how this handshake is made."""
+
+    def ticket(keep: Callable[[TLSOptions, TLSInfo, bytes], None]) -> None:
+        """
+        Told each TLS ticket that arrives, with the options it came under and
+        what the handshake had come to.
+        """
+
+    def record(record: Callable[[IClientSession], LogFields]) -> None:
+        """Fields for the log line of each delivery."""
+
+    def relax(relax: Callable[[IClientSession], SyncPoint]) -> None:
+        """Places where this peer lets us go on without waiting."""
+
+
+class IQueueBuilder(Interface):
+    """What a queue-side extension can register.  Each call is one hook."""
+
+    def stamp(stamp: Stamp[T]) -> None:
+        """A stamp to keep in the spool."""
+
+    def constrain(
+        constrain: Callable[[Envelope, RoutePolicy], RoutePolicy]
+    ) -> None:
+        """What this envelope's route has to be."""
+
+    def schedule(schedule: Callable[[Envelope, Schedule], Schedule]) -> None:
+        """When this envelope is to go."""
+
+    def report(
+        wish: Callable[[Envelope, Recipient, Action], ReportWish | None]
+    ) -> None:
+        """Whether and how to report C{action}."""
+
+    def fields(
+        fields: Callable[
+            [Envelope, Recipient | None], Iterable[tuple[str, str]]
+        ]
+    ) -> None:
+        """Fields for the delivery report, of the message or a recipient."""
+

@@ -1,0 +1,496 @@
+"""
+Profiles: all hooks of all extensions, resolved once.
+
+A profile is the builder that extensions register with, and afterwards the
+tables that connections read.  Two owners of one thing, and a requirement that
+is not there, are a
+L{smtpx.core.errors.Conflict} with both names.  Each hook is kept with its
+owner, so that an exception out of it can name the extension
+(L{smtpx.core.errors.HookTrouble}), and so that a profile can print itself.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import Any, Callable, TypeVar
+
+from attrs import define, field
+from zope.interface import implementer
+
+from .bounds import Bounds
+from .claims import CORE, Claims, checkRequirements, owned, spell
+from .dialogue import ClientDialogue, Verdict
+from .envelope import Envelope, Recipient, Stamp
+from .hooks import (
+    Action,
+    BatchLimits,
+    Capability,
+    Carrier,
+    Forecast,
+    Hello,
+    LogFields,
+    Parameter,
+    Phase,
+    Refusal,
+    ReportWish,
+    RoutePolicy,
+    Schedule,
+    Stage,
+    SyncPoint,
+    Target,
+    TLSInfo,
+    TLSOptions,
+    TraceClauses,
+    Verb,
+    Where,
+)
+from .interfaces import (
+    IBody,
+    IClientBuilder,
+    IClientExtension,
+    IClientSession,
+    IExtension,
+    IQueueBuilder,
+    IQueueExtension,
+    IServerBuilder,
+    IServerExtension,
+    IServerSession,
+)
+from .reply import Reply
+
+W = TypeVar("W")
+T = TypeVar("T")
+
+Check = Callable[[IServerSession, "Recipient | None"], "Reply | None | Verdict"]
+Transform = Callable[[IBody], IBody]
+
+@implementer(IServerBuilder)
+@define(eq=False)
+class ServerProfile:
+    """
+    Everything a server connection needs that is the same for all of them.
+
+    @ivar name: what the server calls itself, in greeting, EHLO and Received.
+    @ivar clock: seconds since the epoch.
+    @ivar tlsReady: is there a certificate?
+    """
+
+    name: bytes = b"localhost"
+    clock: Callable[[], float] = time.time
+    bounds: Bounds = field(factory=Bounds)
+    tlsReady: bool = False
+
+    capabilities: list[tuple[Capability[Any], Callable[[IServerSession], Any]]] = (
+        field(factory=list, init=False)
+    )
+    verbs: dict[bytes, Verb] = field(factory=dict, init=False)
+    parameters: dict[tuple[Where, bytes, bytes | None], Parameter[Any]] = field(
+        factory=dict, init=False
+    )
+    reviews: dict[Stage, tuple[Check, ...]] = field(init=False)
+    gates: tuple[Callable[[IServerSession, bytes], Reply | None], ...] = field(
+        default=(), init=False
+    )
+    relaxers: tuple[Callable[[IServerSession], SyncPoint], ...] = field(
+        default=(), init=False
+    )
+    headers: dict[bytes, tuple[Callable[[IServerSession, bytes], None], ...]] = field(
+        factory=dict, init=False
+    )
+    tracers: tuple[Callable[[IServerSession], TraceClauses], ...] = field(
+        default=(), init=False
+    )
+    tlsTuners: tuple[Callable[[IServerSession, TLSOptions], TLSOptions], ...] = field(
+        default=(), init=False
+    )
+    recorders: tuple[Callable[[IServerSession], LogFields], ...] = field(
+        default=(), init=False
+    )
+    variables: dict[str, Callable[[IServerSession], object]] = field(
+        factory=dict, init=False
+    )
+    conditions: dict[str, Callable[[IServerSession], bool]] = field(
+        factory=dict, init=False
+    )
+    controls: dict[str, Callable[[IServerSession], None]] = field(
+        factory=dict, init=False
+    )
+    hooks: list[tuple[str, str, str]] = field(factory=list, init=False)
+    _owner: str = field(default=CORE, init=False)
+    _claims: Claims = field(factory=Claims, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.reviews = {stage: () for stage in Stage}
+
+    def load(self, extensions: Iterable[IExtension]) -> ServerProfile:
+        """
+        Let each extension with a server side register its hooks, in order.
+
+        @raise smtpx.core.errors.Conflict: see L{checkRequirements}, or two claims to one thing.
+        """
+        loaded = list(extensions)
+        checkRequirements(loaded)
+        for extension in loaded:
+            if IServerExtension.providedBy(extension):
+                self._owner = extension.name
+                extension.extendServer(self)
+        self._owner = CORE
+        return self
+
+    def _note(self, hook: str, detail: object = "") -> str:
+        self.hooks.append((self._owner, hook, spell(detail)))
+        return self._owner
+
+    def _claim(self, what: str, key: object) -> str:
+        owner = self._note(what, key)
+        self._claims.claim(what, key, owner)
+        return owner
+
+    # --- the menu -------------------------------------------------------------
+
+    def capability(
+        self, capability: Capability[W], advertise: Callable[[IServerSession], W | None]
+    ) -> None:
+        """See L{IServerBuilder}."""
+        owner = self._claim("capability", capability.keyword)
+        self.capabilities.append((capability, owned(owner, advertise)))
+
+    def verb(self, verb: Verb) -> None:
+        """See L{IServerBuilder}."""
+        owner = self._claim("verb", verb.name)
+        self.verbs[verb.name] = Verb(
+            verb.name,
+            owned(owner, verb.run),
+            verb.alone,
+            verb.last,
+            verb.progress,
+            verb.help,
+        )
+
+    def parameter(self, parameter: Parameter[W]) -> None:
+        """See L{IServerBuilder}."""
+        key = (parameter.where, parameter.keyword, parameter.value)
+        owner = self._claim("parameter", key)
+        self.parameters[key] = Parameter(
+            parameter.keyword,
+            parameter.where,
+            parameter.grammar,
+            owned(owner, parameter.receive),
+            parameter.send,
+            parameter.value,
+        )
+
+    def review(self, stage: Stage, check: Check) -> None:
+        """See L{IServerBuilder}."""
+        self.reviews[stage] += (owned(self._note("review", stage), check),)
+
+    def gate(self, gate: Callable[[IServerSession, bytes], Reply | None]) -> None:
+        """See L{IServerBuilder}."""
+        self.gates += (owned(self._note("gate"), gate),)
+
+    def relax(self, relax: Callable[[IServerSession], SyncPoint]) -> None:
+        """See L{IServerBuilder}."""
+        self.relaxers += (owned(self._note("relax"), relax),)
+
+    def header(
+        self, name: bytes, watch: Callable[[IServerSession, bytes], None]
+    ) -> None:
+        """See L{IServerBuilder}."""
+        key = name.lower()
+        watch = owned(self._note("header", name), watch)
+        self.headers[key] = (*self.headers.get(key, ()), watch)
+
+    def trace(self, trace: Callable[[IServerSession], TraceClauses]) -> None:
+        """See L{IServerBuilder}."""
+        self.tracers += (owned(self._note("trace"), trace),)
+
+    def tls(self, tune: Callable[[IServerSession, TLSOptions], TLSOptions]) -> None:
+        """See L{IServerBuilder}."""
+        self.tlsTuners += (owned(self._note("tls"), tune),)
+
+    def record(self, record: Callable[[IServerSession], LogFields]) -> None:
+        """See L{IServerBuilder}."""
+        self.recorders += (owned(self._note("record"), record),)
+
+    def variable(self, name: str, read: Callable[[IServerSession], object]) -> None:
+        """See L{IServerBuilder}."""
+        self.variables[name] = owned(self._claim("variable", name), read)
+
+    def condition(self, name: str, test: Callable[[IServerSession], bool]) -> None:
+        """See L{IServerBuilder}."""
+        self.conditions[name] = owned(self._claim("condition", name), test)
+
+    def control(self, name: str, apply: Callable[[IServerSession], None]) -> None:
+        """See L{IServerBuilder}."""
+        self.controls[name] = owned(self._claim("control", name), apply)
+
+    # --- what is read ----------------------------------------------------------
+
+    def explain(self) -> list[tuple[str, str, str]]:
+        """All hooks in the order they run: owner, hook, what of it."""
+        return list(self.hooks)
+
+
+@implementer(IClientBuilder)
+@define(eq=False)
+class ClientProfile:
+    """
+    Everything a client connection needs that is the same for all of them.
+
+    @ivar name: what the client calls itself in EHLO.
+    @ivar clock: seconds since the epoch.
+    """
+
+    name: bytes = b"localhost"
+    clock: Callable[[], float] = time.time
+
+    capabilities: dict[bytes, Capability[Any]] = field(factory=dict, init=False)
+    parameters: tuple[tuple[Parameter[Any], Capability[Any]], ...] = field(
+        default=(), init=False
+    )
+    steps: list[tuple[Phase, Callable[[IClientSession], ClientDialogue | None]]] = (
+        field(factory=list, init=False)
+    )
+    admitters: tuple[Callable[[IClientSession, Envelope], Refusal | None], ...] = field(
+        default=(), init=False
+    )
+    carriers: tuple[Callable[[IClientSession, Envelope], Carrier | None], ...] = field(
+        default=(), init=False
+    )
+    transforms: tuple[
+        Callable[[IClientSession, Envelope], Transform | None], ...
+    ] = field(default=(), init=False)
+    batchers: tuple[Callable[[IClientSession], BatchLimits | None], ...] = field(
+        default=(), init=False
+    )
+    forecasters: tuple[Callable[[Target], Forecast | None], ...] = field(
+        default=(), init=False
+    )
+    learners: tuple[Callable[[IClientSession, Hello | None], None], ...] = field(
+        default=(), init=False
+    )
+    tlsTuners: tuple[Callable[[IClientSession, TLSOptions], TLSOptions], ...] = field(
+        default=(), init=False
+    )
+    ticketKeepers: tuple[Callable[[TLSOptions, TLSInfo, bytes], None], ...] = field(
+        default=(), init=False
+    )
+    recorders: tuple[Callable[[IClientSession], LogFields], ...] = field(
+        default=(), init=False
+    )
+    relaxers: tuple[Callable[[IClientSession], SyncPoint], ...] = field(
+        default=(), init=False
+    )
+    hooks: list[tuple[str, str, str]] = field(factory=list, init=False)
+    _owner: str = field(default=CORE, init=False)
+    _claims: Claims = field(factory=Claims, init=False)
+
+    def load(self, extensions: Iterable[IExtension]) -> ClientProfile:
+        """
+        Let each extension with a client side register its hooks, in order.
+
+        @raise smtpx.core.errors.Conflict: see L{checkRequirements}, or two claims to one thing.
+        """
+        loaded = list(extensions)
+        checkRequirements(loaded)
+        for extension in loaded:
+            if IClientExtension.providedBy(extension):
+                self._owner = extension.name
+                extension.extendClient(self)
+        self._owner = CORE
+        self.steps.sort(key=lambda pair: pair[0].value)
+        return self
+
+    def _note(self, hook: str, detail: object = "") -> str:
+        self.hooks.append((self._owner, hook, spell(detail)))
+        return self._owner
+
+    # --- the menu -------------------------------------------------------------
+
+    def capability(self, capability: Capability[W]) -> None:
+        """See L{IClientBuilder}."""
+        for word in (capability.keyword, *capability.aliases):
+            owner = self._note("capability", word)
+            self._claims.claim("capability", word, owner)
+            self.capabilities[word] = capability
+
+    def parameter(self, parameter: Parameter[W], under: Capability[T]) -> None:
+        """See L{IClientBuilder}."""
+        key = (parameter.where, parameter.keyword, parameter.value)
+        owner = self._note("parameter", key)
+        self._claims.claim("parameter", key, owner)
+        self.parameters += ((parameter, under),)
+
+    def step(
+        self, phase: Phase, step: Callable[[IClientSession], ClientDialogue | None]
+    ) -> None:
+        """See L{IClientBuilder}."""
+        self.steps.append((phase, owned(self._note("step", phase), step)))
+
+    def admit(
+        self, admit: Callable[[IClientSession, Envelope], Refusal | None]
+    ) -> None:
+        """See L{IClientBuilder}."""
+        self.admitters += (owned(self._note("admit"), admit),)
+
+    def carrier(
+        self, choose: Callable[[IClientSession, Envelope], Carrier | None]
+    ) -> None:
+        """See L{IClientBuilder}."""
+        self.carriers += (owned(self._note("carrier"), choose),)
+
+    def transform(
+        self, choose: Callable[[IClientSession, Envelope], Transform | None]
+    ) -> None:
+        """See L{IClientBuilder}."""
+        self.transforms += (owned(self._note("transform"), choose),)
+
+    def batch(self, batch: Callable[[IClientSession], BatchLimits | None]) -> None:
+        """See L{IClientBuilder}."""
+        self.batchers += (owned(self._note("batch"), batch),)
+
+    def forecast(self, forecast: Callable[[Target], Forecast | None]) -> None:
+        """See L{IClientBuilder}."""
+        self.forecasters += (owned(self._note("forecast"), forecast),)
+
+    def learn(self, learn: Callable[[IClientSession, Hello | None], None]) -> None:
+        """See L{IClientBuilder}."""
+        self.learners += (owned(self._note("learn"), learn),)
+
+    def tls(self, tune: Callable[[IClientSession, TLSOptions], TLSOptions]) -> None:
+        """See L{IClientBuilder}."""
+        self.tlsTuners += (owned(self._note("tls"), tune),)
+
+    def ticket(self, keep: Callable[[TLSOptions, TLSInfo, bytes], None]) -> None:
+        """See L{IClientBuilder}."""
+        self.ticketKeepers += (owned(self._note("ticket"), keep),)
+
+    def record(self, record: Callable[[IClientSession], LogFields]) -> None:
+        """See L{IClientBuilder}."""
+        self.recorders += (owned(self._note("record"), record),)
+
+    def relax(self, relax: Callable[[IClientSession], SyncPoint]) -> None:
+        """See L{IClientBuilder}."""
+        self.relaxers += (owned(self._note("relax"), relax),)
+
+    # --- what is read ----------------------------------------------------------
+
+    def explain(self) -> list[tuple[str, str, str]]:
+        """All hooks in the order they were registered: owner, hook, what of it."""
+        return list(self.hooks)
+
+
+@implementer(IQueueBuilder)
+@define(eq=False)
+class QueueProfile:
+    """
+    What the queue, the router and the reporter ask of extensions.
+
+    @ivar stamps: the stamps that can be read back from the spool, by name.
+    """
+
+    stamps: dict[str, Stamp[Any]] = field(factory=dict, init=False)
+    constrainers: tuple[Callable[[Envelope, RoutePolicy], RoutePolicy], ...] = field(
+        default=(), init=False
+    )
+    schedulers: tuple[Callable[[Envelope, Schedule], Schedule], ...] = field(
+        default=(), init=False
+    )
+    wishes: tuple[
+        Callable[[Envelope, Recipient, Action], ReportWish | None], ...
+    ] = field(default=(), init=False)
+    fieldMakers: tuple[
+        Callable[[Envelope, Recipient | None], Iterable[tuple[str, str]]], ...
+    ] = field(default=(), init=False)
+    hooks: list[tuple[str, str, str]] = field(factory=list, init=False)
+    _owner: str = field(default=CORE, init=False)
+    _claims: Claims = field(factory=Claims, init=False)
+
+    def load(self, extensions: Iterable[IExtension]) -> QueueProfile:
+        """
+        Let each extension with a queue side register its hooks, in order.
+
+        @raise smtpx.core.errors.Conflict: see L{checkRequirements}, or two claims to one stamp.
+        """
+        loaded = list(extensions)
+        checkRequirements(loaded)
+        for extension in loaded:
+            if IQueueExtension.providedBy(extension):
+                self._owner = extension.name
+                extension.extendQueue(self)
+        self._owner = CORE
+        return self
+
+    def _note(self, hook: str, detail: object = "") -> str:
+        self.hooks.append((self._owner, hook, spell(detail)))
+        return self._owner
+
+    # --- the menu -------------------------------------------------------------
+
+    def stamp(self, stamp: Stamp[T]) -> None:
+        """See L{IQueueBuilder}."""
+        owner = self._note("stamp", stamp.name)
+        self._claims.claim("stamp", stamp.name, owner)
+        self.stamps[stamp.name] = stamp
+
+    def constrain(
+        self, constrain: Callable[[Envelope, RoutePolicy], RoutePolicy]
+    ) -> None:
+        """See L{IQueueBuilder}."""
+        self.constrainers += (owned(self._note("constrain"), constrain),)
+
+    def schedule(self, schedule: Callable[[Envelope, Schedule], Schedule]) -> None:
+        """See L{IQueueBuilder}."""
+        self.schedulers += (owned(self._note("schedule"), schedule),)
+
+    def report(
+        self, wish: Callable[[Envelope, Recipient, Action], ReportWish | None]
+    ) -> None:
+        """See L{IQueueBuilder}."""
+        self.wishes += (owned(self._note("report"), wish),)
+
+    def fields(
+        self,
+        fields: Callable[[Envelope, Recipient | None], Iterable[tuple[str, str]]],
+    ) -> None:
+        """See L{IQueueBuilder}."""
+        self.fieldMakers += (owned(self._note("fields"), fields),)
+
+    # --- what is read ----------------------------------------------------------
+
+    def explain(self) -> list[tuple[str, str, str]]:
+        """All hooks in the order they run: owner, hook, what of it."""
+        return list(self.hooks)
+
+    def policyFor(self, envelope: Envelope) -> RoutePolicy:
+        """What the route of C{envelope} has to be."""
+        policy = RoutePolicy()
+        for constrain in self.constrainers:
+            policy = constrain(envelope, policy)
+        return policy
+
+    def scheduleFor(self, envelope: Envelope) -> Schedule:
+        """When C{envelope} is to go."""
+        plan = Schedule()
+        for schedule in self.schedulers:
+            plan = schedule(envelope, plan)
+        return plan
+
+    def wishFor(
+        self, envelope: Envelope, recipient: Recipient, action: Action
+    ) -> ReportWish:
+        """All opinions on a report, combined: False, then True, then None."""
+        found = [ask(envelope, recipient, action) for ask in self.wishes]
+        wishes = [wish for wish in found if wish is not None]
+        return ReportWish(
+            _strongest([wish.send for wish in wishes]),
+            _strongest([wish.full for wish in wishes]),
+            tuple(stamper for wish in wishes for stamper in wish.stampers),
+        )
+
+
+def _strongest(opinions: list[bool | None]) -> bool | None:
+    if False in opinions:
+        return False
+    return True if True in opinions else None

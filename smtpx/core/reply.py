@@ -1,0 +1,168 @@
+"""
+SMTP replies as values (RFC 5321 section 4.2, RFC 2034, RFC 3463).
+
+A L{Reply} is made once and rendered once: C{Reply.octets} is what goes to the
+peer.  Fixed replies are module constants, so a busy server renders nothing.
+L{ReplyReader} is the other direction: octets of a peer to L{Reply}, bounded in
+the length of a line and the number of lines.
+
+Text in a reply is for the peer.  What the operator has to know goes to the log,
+never in here.
+"""
+
+from __future__ import annotations
+
+import re
+
+from attrs import field, frozen
+
+from .errors import PeerError
+
+#: RFC 5321 section 4.5.3.1.5 says 512; servers in the field send more.
+MAX_LINE_OCTETS = 4096
+MAX_LINES = 1000
+
+_BAD = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_LINE = re.compile(rb"([2-5][0-9]{2})(?:([ -])(.*))?\Z", re.DOTALL)
+_STATUS = re.compile(rb"([245])\.([0-9]{1,3})\.([0-9]{1,3})(?: |\Z)")
+
+
+def _render(self: Reply) -> bytes:
+    prefix = b"" if self.status is None else b"%d.%d.%d " % self.status
+    last = len(self.lines) - 1
+    return b"".join(
+        b"%d%b%b%b\r\n" % (self.code, b"-" if i < last else b" ", prefix, line)
+        for i, line in enumerate(self.lines)
+    )
+
+
+def _clean(lines: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    # What a peer said can come back in our text; it must not become a line of
+    # its own (RFC 5321 section 4.2: textstring has no controls but HT).
+    if not lines:
+        return (b"",)
+    return tuple([_BAD.sub(b"?", line) if _BAD.search(line) else line for line in lines])
+
+
+@frozen
+class Reply:
+    """
+    One reply, possibly of several lines.
+
+    @ivar code: the three-digit reply code, 200 to 599.
+    @ivar status: the enhanced status code (RFC 3463), or L{None} where RFC
+        2034 forbids one (the greeting, EHLO and 3yz replies).
+    @ivar lines: the text, one entry a line, without CRLF; controls are replaced
+        by C{?}.
+    @ivar closes: does the connection end behind it?
+    @ivar octets: the reply as it goes over the wire, CRLF included.
+    """
+
+    code: int
+    status: tuple[int, int, int] | None
+    lines: tuple[bytes, ...] = field(converter=_clean)
+    closes: bool = False
+    octets: bytes = field(init=False, eq=False, repr=False)
+
+    @octets.default
+    def _octets(self) -> bytes:
+        return _render(self)
+
+    @property
+    def refuses(self) -> bool:
+        """Does this reply turn the command down (4yz or 5yz)?"""
+        return self.code >= 400
+
+    @property
+    def permanent(self) -> bool:
+        """Is it a 5yz?"""
+        return self.code >= 500
+
+
+def reply(code: int, status: str | None, *lines: bytes, closes: bool = False) -> Reply:
+    """
+    Spell a reply as the RFCs print it: C{reply(550, "5.7.1", b"No")}.
+
+    @param code: the reply code.
+    @param status: the enhanced status code, or L{None} for "none".
+    @param lines: the text.
+    @param closes: does the connection end behind it?
+    """
+    triple: tuple[int, int, int] | None = None
+    if status is not None:
+        a, b, c = status.split(".")
+        triple = (int(a), int(b), int(c))
+    return Reply(code, triple, lines, closes)
+
+
+class ReplyReader:
+    """
+    Lines of a peer to replies.
+
+    Feed it one line at a time, without its CRLF; it answers with the reply that
+    this line ends, or L{None} where more lines follow.
+    """
+
+    def __init__(self) -> None:
+        self._code = 0
+        self._lines: list[bytes] = []
+
+    @property
+    def midway(self) -> bool:
+        """Has a reply begun that is not yet whole?"""
+        return bool(self._lines)
+
+    def line(self, line: bytes) -> Reply | None:
+        """
+        Take one line.
+
+        @raise PeerError: not a reply (RFC 5321 section 4.2), codes that differ
+            within one reply, or more than L{MAX_LINES} lines.
+        """
+        match = _LINE.match(line)
+        if match is None:
+            raise PeerError("not a reply")
+        code = int(match[1])
+        if self._lines and code != self._code:
+            raise PeerError("codes differ within one reply")
+        if len(self._lines) >= MAX_LINES:
+            raise PeerError("too many lines in one reply")
+        self._code = code
+        self._lines.append(match[3] or b"")
+        if match[2] == b"-":
+            return None
+        lines, self._lines = self._lines, []
+        return _assemble(code, lines)
+
+
+def _assemble(code: int, lines: list[bytes]) -> Reply:
+    # RFC 2034 section 4: every line carries the code, and its class is the
+    # first digit of the reply.  Anything else is plain text.
+    found = [_STATUS.match(line) for line in lines]
+    first = found[0]
+    if (
+        first is None
+        or int(first[1]) != code // 100
+        or any(m is None or m.groups() != first.groups() for m in found)
+    ):
+        return Reply(code, None, tuple(lines))
+    status = (int(first[1]), int(first[2]), int(first[3]))
+    return Reply(code, status, tuple(line[first.end() :] for line in lines))
+
+
+OK = reply(250, "2.0.0", b"OK")
+BYE = reply(221, "2.0.0", b"Bye", closes=True)
+BAD_SEQUENCE = reply(503, "5.5.1", b"Bad sequence of commands")
+BAD_ARGUMENT = reply(501, "5.5.4", b"Syntax error in parameters")
+BAD_ADDRESS = reply(501, "5.1.3", b"Syntax error in address")
+UNKNOWN_PARAMETER = reply(555, "5.5.4", b"Parameter not recognised")
+UNKNOWN_COMMAND = reply(500, "5.5.2", b"Command not recognised")
+BAD_CHARACTER = reply(500, "5.5.2", b"Invalid character in command")
+LINE_TOO_LONG = reply(500, "5.5.2", b"Line too long")
+NOT_IMPLEMENTED = reply(502, "5.5.1", b"Command not implemented")
+NO_RECIPIENTS = reply(554, "5.5.1", b"No valid recipients")
+LOCAL_ERROR = reply(451, "4.3.0", b"Local error in processing")
+OUT_OF_SYNC = reply(554, "5.5.0", b"SMTP synchronisation error", closes=True)
+TOO_MANY_ERRORS = reply(421, "4.7.0", b"Too many errors; closing", closes=True)
+TIMED_OUT = reply(421, "4.4.2", b"Timeout; closing", closes=True)
+SHUTTING_DOWN = reply(421, "4.3.2", b"Service shutting down; closing", closes=True)

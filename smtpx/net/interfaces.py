@@ -1,0 +1,105 @@
+"""
+What a program gives to a server factory: a receiver of messages, a policy, and
+answers to the questions of extensions.
+
+All of these may answer at once or by a Deferred.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IConsumer
+from zope.interface import Attribute, Interface
+
+from ..core.envelope import Envelope, Recipient
+from ..core.interfaces import IServerSession
+from ..core.reply import Reply
+
+
+class IArrival(IConsumer):
+    """
+    One message that is arriving.  C{write} takes the body piece by piece, with
+    CRLF line ends and without stuffed dots.  To push back, pause the streaming
+    producer that was registered: the peer's sending stalls.
+    """
+
+    def finish(
+        session: IServerSession, envelope: Envelope
+    ) -> Reply | Deferred[Reply]:
+        """
+        The body is whole.
+
+        @return: what the peer is told.  A 2yz takes over responsibility (RFC
+            5321 section 6.1), so answer it when the message is on the disk.
+        """
+
+    def abort() -> None:
+        """The message will not be finished: the peer left, or it was refused."""
+
+
+class IReceiver(Interface):
+    """Where messages go."""
+
+    def begin(
+        session: IServerSession, envelope: Envelope
+    ) -> IArrival | Reply:
+        """
+        A body is about to come.
+
+        @return: where to write it, or a refusal (4yz or 5yz).
+        """
+
+
+class IPolicy(Interface):
+    """
+    Who may connect, send and receive.  Each answers L{None} for "no objection",
+    a 4yz or 5yz reply to refuse, or a Deferred of either.  Asked for each
+    command once the core has found nothing wrong with it.
+    """
+
+    def mayConnect(
+        session: IServerSession,
+    ) -> Reply | None | Deferred[Reply | None]:
+        """A client connected."""
+
+    def maySend(
+        session: IServerSession, envelope: Envelope
+    ) -> Reply | None | Deferred[Reply | None]:
+        """MAIL."""
+
+    def mayReceive(
+        session: IServerSession, envelope: Envelope, recipient: Recipient
+    ) -> Reply | None | Deferred[Reply | None]:
+        """RCPT; C{recipient} is not yet among the envelope's."""
+
+
+class IJournal(Interface):
+    """
+    Told what happens in a server; C{smtpx.observe} has those that write logs.
+    Methods must not raise.
+    """
+
+    enabled: bool = Attribute("Is anybody listening?")
+
+    def connected(session: IServerSession) -> None:
+        """A connection was made."""
+
+    def refused(session: IServerSession, command: bytes, answer: Reply) -> None:
+        """A command was refused; C{command} is without credentials."""
+
+    def accepted(
+        session: IServerSession, envelope: Envelope, answer: Reply
+    ) -> None:
+        """A message was taken; called before the session forgets it."""
+
+    def secured(session: IServerSession) -> None:
+        """A TLS handshake is complete."""
+
+    def authenticated(session: IServerSession, mechanism: str, good: bool) -> None:
+        """A login succeeded or failed."""
+
+    def trouble(session: IServerSession, owner: str, error: BaseException) -> None:
+        """An exception came out of an extension or policy."""
+
+    def closed(session: IServerSession, why: str) -> None:
+        """The connection is gone."""

@@ -1,0 +1,111 @@
+"""
+The contract between receiving and delivering: they meet only in the spool.
+
+Receiving: C{begin} gives an L{IIncoming}, a consumer of the body's octets; its
+C{commit} answers once the message is on the disk, and only then may a peer be
+told 250.  Delivering: C{ready} tells what is to go now, C{body} reads it,
+C{settle} writes down what became of each recipient; a message with nobody left
+is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IConsumer
+from zope.interface import Attribute, Interface
+
+from ..core.envelope import Envelope
+from ..core.errors import SMTPXError
+from ..core.interfaces import IBody
+from .format import Outcome, SpooledMessage
+
+
+class SpoolFull(SMTPXError):
+    """There is no room, or soon none: 452 4.3.1."""
+
+
+class SpoolBroken(SMTPXError):
+    """
+    A write or sync failed; nothing is taken until the spool was reopened and
+    found good.
+    """
+
+
+class IIncoming(IConsumer):
+    """
+    A message on its way into the spool.  C{write} takes the body as it comes,
+    with CRLF line ends and without stuffed dots; a registered streaming
+    producer is paused when the disk does not keep up.
+    """
+
+    id: str = Attribute("The message's id, in Exim's form, known from the start.")
+    octets: int = Attribute("How many octets were written.")
+
+    def commit(envelope: Envelope, prefix: bytes, hold: bool) -> Deferred[None]:
+        """
+        The body is whole: make it durable.
+
+        @param envelope: sender, recipients and stamps.
+        @param prefix: header fields to go before the body, each with its CRLF,
+            the Received field among them.
+        @param hold: put it by, not to be delivered until released.
+        @return: fires when body and envelope are on the disk; fails with
+            L{SpoolFull} or L{SpoolBroken}, and then nothing of it is left.
+        """
+
+    def abort() -> None:
+        """Forget it; nothing of it is left.  Does nothing after C{commit}."""
+
+
+class ISpool(Interface):
+    """Where accepted messages are until they are delivered."""
+
+    def open() -> Deferred[None]:
+        """
+        Open, recover and adopt what others left behind.
+
+        @return: fails with the world's own exception, named file and all.
+        """
+
+    def close() -> Deferred[None]:
+        """Finish what is under way, then close."""
+
+    def begin() -> IIncoming:
+        """
+        A message is about to come.
+
+        @raise SpoolFull: below the low-water mark of free space.
+        @raise SpoolBroken: see there.
+        """
+
+    def ready(now: float, most: int) -> Deferred[Sequence[SpooledMessage]]:
+        """
+        Messages that are due and not leased, oldest first; they are leased to
+        the caller until C{settle} or C{close}.
+        """
+
+    def watch(wake: object) -> None:
+        """
+        @param wake: a callable without arguments, called in the reactor's
+            thread after a commit of messages that are due at once.
+        """
+
+    def body(message: SpooledMessage) -> IBody:
+        """The message's body, without its prefix."""
+
+    def settle(
+        message: SpooledMessage, outcomes: Sequence[Outcome], due: float | None
+    ) -> Deferred[None]:
+        """
+        Write down what became of recipients; give back the lease.
+
+        @param outcomes: one for each recipient that was tried.  DELIVERED and
+            FAILED ones are finished with; when all are, the message is gone.
+        @param due: when to try those that are left, in seconds since the epoch;
+            L{None}: on hold.
+        """
+
+    def count() -> Deferred[int]:
+        """How many messages there are."""

@@ -1,0 +1,40 @@
+"""
+TLS, as the shell sees it.
+"""
+
+from __future__ import annotations
+
+from OpenSSL.SSL import Connection
+from twisted.internet.interfaces import (
+    IOpenSSLClientConnectionCreator,
+    IOpenSSLServerConnectionCreator,
+)
+from zope.interface import Attribute, Interface
+
+from ..core.hooks import TLSInfo, TLSOptions
+
+
+class IServerTLS(Interface):
+    """
+    The server's certificates, and how they are offered.
+    """
+
+    ready: bool = Attribute("Is there a certificate to offer?")
+
+    def creator(options: TLSOptions) -> IOpenSSLServerConnectionCreator:
+        """
+        For one handshake: goes into C{startTLS} or a C{TLSMemoryBIOFactory}.
+        """
+
+    def info(connection: Connection) -> TLSInfo:
+        """What the handshake of C{connection}, now complete, came to."""
+
+
+class IClientTLS(Interface):
+    """The client's trust."""
+
+    def creator(options: TLSOptions) -> IOpenSSLClientConnectionCreator:
+        """For one handshake."""
+
+    def info(connection: Connection, options: TLSOptions) -> TLSInfo:
+        """What the handshake of C{connection}, now complete, came to."""
