@@ -88,9 +88,13 @@ class IJournal(Interface):
         """A command was refused; C{command} is without credentials."""
 
     def accepted(
-        session: IServerSession, envelope: Envelope, answer: Reply
+        session: IServerSession, envelope: Envelope, messageID: str, answer: Reply
     ) -> None:
-        """A message was taken; called before the session forgets it."""
+        """
+        A message was taken; called before the session forgets it.
+
+        @param messageID: the spool's id of it; empty: it was not spooled.
+        """
 
     def secured(session: IServerSession) -> None:
         """A TLS handshake is complete."""
