@@ -40,6 +40,8 @@ class Bounds:
     @ivar refusalsMax: the most recipients refused in a session.
     @ivar idleCommandsMax: the most commands that bring no mail forward (NOOP,
         RSET, VRFY, EHLO, ...) between two messages.
+    @ivar discardedOctets: the most octets of refused chunks that are read and
+        thrown away in a session (RFC 3030 section 4.2 wants them read).
     @ivar bareLines: what becomes of a bare CR or LF in DATA.
     @ivar commandSeconds: the longest wait for the next whole command (RFC 5321
         section 4.5.3.2.7), and for each line of an AUTH exchange.
@@ -65,6 +67,7 @@ class Bounds:
     errorsMax: int = 20
     refusalsMax: int = 100
     idleCommandsMax: int = 100
+    discardedOctets: int = 104_857_600
     bareLines: BareLines = BareLines.REFUSE
     commandSeconds: float = 300.0
     bodySeconds: float = 180.0

@@ -23,8 +23,8 @@ CORE = "core"
 
 def owned(owner: str, hook: F) -> F:
     """
-    C{hook}, wrapped so that its exceptions name its owner.  A generator's do so too, from its
-    first step on; what it delegates to has had its own chance before.
+    C{hook}, wrapped so that its exceptions name its owner.  Of a hook that is a
+    generator this holds for making it; whoever runs it asks L{ownerOf}.
     """
 
     def call(*arguments: Any) -> Any:
@@ -35,8 +35,13 @@ def owned(owner: str, hook: F) -> F:
         except Exception as error:
             raise HookTrouble(owner) from error
 
-    call.__wrapped__ = hook  # type: ignore[attr-defined]  # as functools has it
+    call.owner = owner  # type: ignore[attr-defined]  # read by ownerOf
     return cast(F, call)
+
+
+def ownerOf(hook: Callable[..., Any]) -> str:
+    """Whose hook is it?  L{CORE}, if it was never wrapped."""
+    return cast(str, getattr(hook, "owner", CORE))
 
 
 def checkRequirements(extensions: Sequence[IExtension]) -> None:

@@ -39,6 +39,16 @@ class Pending(Enum):
 PENDING = Pending.PENDING
 
 
+class Waiting(Enum):
+    """What a connection waits for, and so which time limit holds."""
+
+    GREETING = "greeting"
+    COMMAND = "command"
+    BODY = "body"
+    ANSWER = "answer"
+    HANDSHAKE = "handshake"
+
+
 class IServerPort(Interface):
     """
     The shell, as a server connection sees it.  Nothing here may call back into
@@ -58,6 +68,13 @@ class IServerPort(Interface):
 
     def dropBody() -> None:
         """The body that was begun will not be finished; forget it."""
+
+    def refused(command: bytes, answer: Reply) -> None:
+        """
+        A command was answered with a 4yz or 5yz.
+
+        @param command: the line, without what is secret in it.
+        """
 
     def handshake(options: TLSOptions) -> None:
         """

@@ -109,6 +109,7 @@ class Verb:
         it is allowed only where L{SyncPoint.EHLO} is relaxed.
     @ivar progress: does it move mail along?  Others are counted, and only so
         many are taken between two messages.
+    @ivar secret: is what stands behind it never to be seen in a log?
     @ivar help: its syntax, for HELP.
     """
 
@@ -117,6 +118,7 @@ class Verb:
     alone: bool = False
     last: bool = False
     progress: bool = False
+    secret: bool = False
     help: bytes = b""
 
 

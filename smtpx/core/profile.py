@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterable
 from typing import Any, Callable, TypeVar
 
-from attrs import define, field
+from attrs import define, evolve, field
 from zope.interface import implementer
 
 from .bounds import Bounds
@@ -58,12 +58,16 @@ from .interfaces import (
     IServerSession,
 )
 from .reply import Reply
+from .verbs import VERBS
 
 W = TypeVar("W")
 T = TypeVar("T")
 
 Check = Callable[[IServerSession, "Recipient | None"], "Reply | None | Verdict"]
 Transform = Callable[[IBody], IBody]
+
+#: The most EHLO responses that are kept rendered.
+_HELLOS = 64
 
 @implementer(IServerBuilder)
 @define(eq=False)
@@ -84,7 +88,7 @@ class ServerProfile:
     capabilities: list[tuple[Capability[Any], Callable[[IServerSession], Any]]] = (
         field(factory=list, init=False)
     )
-    verbs: dict[bytes, Verb] = field(factory=dict, init=False)
+    table: dict[bytes, Verb] = field(factory=dict, init=False)
     parameters: dict[tuple[Where, bytes, bytes | None], Parameter[Any]] = field(
         factory=dict, init=False
     )
@@ -119,9 +123,13 @@ class ServerProfile:
     hooks: list[tuple[str, str, str]] = field(factory=list, init=False)
     _owner: str = field(default=CORE, init=False)
     _claims: Claims = field(factory=Claims, init=False)
+    _hellos: dict[tuple[object, ...], Reply] = field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.reviews = {stage: () for stage in Stage}
+        for verb in VERBS:
+            self._claims.claim("verb", verb.name, CORE)
+            self.table[verb.name] = verb
 
     def load(self, extensions: Iterable[IExtension]) -> ServerProfile:
         """
@@ -159,27 +167,14 @@ class ServerProfile:
     def verb(self, verb: Verb) -> None:
         """See L{IServerBuilder}."""
         owner = self._claim("verb", verb.name)
-        self.verbs[verb.name] = Verb(
-            verb.name,
-            owned(owner, verb.run),
-            verb.alone,
-            verb.last,
-            verb.progress,
-            verb.help,
-        )
+        self.table[verb.name] = evolve(verb, run=owned(owner, verb.run))
 
     def parameter(self, parameter: Parameter[W]) -> None:
         """See L{IServerBuilder}."""
         key = (parameter.where, parameter.keyword, parameter.value)
         owner = self._claim("parameter", key)
-        self.parameters[key] = Parameter(
-            parameter.keyword,
-            parameter.where,
-            parameter.grammar,
-            owned(owner, parameter.receive),
-            parameter.send,
-            parameter.value,
-        )
+        receive = owned(owner, parameter.receive)
+        self.parameters[key] = evolve(parameter, receive=receive)
 
     def review(self, stage: Stage, check: Check) -> None:
         """See L{IServerBuilder}."""
@@ -226,6 +221,33 @@ class ServerProfile:
         self.controls[name] = owned(self._claim("control", name), apply)
 
     # --- what is read ----------------------------------------------------------
+
+    def hello(self, values: list[object]) -> Reply:
+        """
+        The EHLO response.
+
+        @param values: what each of C{capabilities} advertises to this client;
+            L{None}: nothing.
+        """
+        key = tuple(values)
+        try:
+            known = self._hellos.get(key)
+        except TypeError:  # a value that cannot be hashed is rendered each time
+            return self._renderHello(values)
+        if known is None:
+            known = self._renderHello(values)
+            if len(self._hellos) < _HELLOS:
+                self._hellos[key] = known
+        return known
+
+    def _renderHello(self, values: list[object]) -> Reply:
+        lines = [self.name]
+        for (capability, _), value in zip(self.capabilities, values, strict=True):
+            if value is not None:
+                text = capability.grammar.render(value)
+                word = capability.keyword
+                lines.append(word if text is None else word + b" " + text)
+        return Reply(250, None, tuple(lines))
 
     def explain(self) -> list[tuple[str, str, str]]:
         """All hooks in the order they run: owner, hook, what of it."""

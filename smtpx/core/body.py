@@ -1,0 +1,190 @@
+"""
+Message bodies as they come in by DATA: transparency, line ends, header fields.
+
+Nothing here works line by line.  Each piece of input is searched for CRLF-dot
+once, and its line ends are checked by counting; a piece goes on as it is where
+there is nothing to change.
+
+Only CRLF.CRLF ends the body (RFC 5321 section 4.1.1.4); a CR or LF that stands
+alone never does, nor does it begin a line that a dot could end.  That is what
+keeps a second message from being smuggled in behind the first.
+"""
+
+from __future__ import annotations
+
+import re
+
+_UNFOLD = re.compile(rb"\r\n([ \t])")
+
+
+class DotReader:
+    """
+    The body that follows a 354, piece by piece (RFC 5321 section 4.5.2).
+    """
+
+    __slots__ = ("_first",)
+
+    def __init__(self) -> None:
+        #: The body begins as if behind a CRLF, the one of the DATA command.
+        self._first = True
+
+    def read(self, data: bytes, position: int) -> tuple[int, bytes, bool]:
+        """
+        Take what can be told apart from the end.
+
+        @param data: the input.
+        @param position: where in it to begin.
+        @return: where the rest begins (it is to be given again, with more
+            behind it); the piece of the body, dots unstuffed, never cut between
+            CR and LF; and whether the end has come.
+        """
+        if self._first:
+            if data.startswith(b".", position):
+                if data.startswith(b".\r\n", position):
+                    return position + 3, b"", True
+                if len(data) - position < 3:
+                    return position, b"", False
+                position += 1
+            elif position == len(data):
+                return position, b"", False
+            self._first = False
+        dot = data.find(b"\r\n.", position)
+        if dot < 0:
+            # What could be the beginning of an end waits for more.
+            rest = len(data)
+            if data.endswith(b"\r\n", position):
+                rest -= 2
+            elif data.endswith(b"\r", position):
+                rest -= 1
+            return rest, data[position:rest], False
+        end = data.find(b"\r\n.\r\n", dot)
+        if end < 0:
+            rest = data.find(b"\r", max(position, len(data) - 4))
+            if rest < 0:
+                rest = len(data)
+            return rest, data[position:rest].replace(b"\r\n.", b"\r\n"), False
+        piece = data[position : end + 2]
+        if end != dot:
+            piece = piece.replace(b"\r\n.", b"\r\n")
+        return end + 5, piece, True
+
+
+def bare(piece: bytes) -> bool:
+    """
+    Is there a CR without LF, or a LF without CR?
+
+    @param piece: not cut between the two.
+    """
+    # Two linear scans in C; a regular expression takes twenty times as long.
+    ends = len(piece) - len(piece.translate(None, b"\r\n"))
+    return ends != 2 * piece.count(b"\r\n")
+
+
+def normalised(piece: bytes) -> bytes:
+    """
+    C{piece} with each bare CR and each bare LF made a CRLF.
+
+    @param piece: not cut between CR and LF.
+    """
+    lines = piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return lines.replace(b"\n", b"\r\n")
+
+
+class LineMeter:
+    """
+    Is there a line that is too long?  Looks about once in a line's greatest
+    length, not once a line.
+    """
+
+    __slots__ = ("_limit", "_open")
+
+    def __init__(self, limit: int) -> None:
+        """
+        @param limit: the longest line, CRLF included, in octets.
+        """
+        self._limit = limit
+        self._open = 0
+
+    def tooLong(self, piece: bytes) -> bool:
+        """
+        Does C{piece}, behind all that came before, have a line above the limit?
+        """
+        start, length, limit = -self._open, len(piece), self._limit
+        while length - start > limit:
+            end = piece.rfind(b"\n", max(start, 0), start + limit)
+            if end < 0:
+                return True
+            start = end + 1
+        last = piece.rfind(b"\n", max(start, 0))
+        self._open = length - (last + 1 if last >= 0 else start)
+        return False
+
+
+class HeaderWatch:
+    """
+    Finds header fields while a body streams by.
+    """
+
+    __slots__ = ("_held", "_limit", "_size", "_tail", "done")
+
+    def __init__(self, limit: int) -> None:
+        """
+        @param limit: the most octets of a header that is looked at; what stands
+            behind them is not.
+        """
+        self._held: list[bytes] = []
+        self._size = 0
+        self._limit = limit
+        #: The empty line may lie across pieces; and a body may begin with it.
+        self._tail = b"\r\n"
+        self.done = False
+
+    def feed(self, piece: bytes) -> bytes | None:
+        """
+        Take a piece of the body.
+
+        @return: the whole header, once, when it has come.
+        """
+        tail = self._tail
+        joined = tail + piece[: self._limit]
+        end = joined.find(b"\r\n\r\n")
+        self._size += len(piece)
+        if end < 0 and self._size < self._limit:
+            self._held.append(piece)
+            self._tail = joined[-3:]
+            return None
+        self.done = True
+        self._held.append(piece if end < 0 else piece[: max(0, end - len(tail) + 2)])
+        header = b"".join(self._held)[: self._limit]
+        self._held = []
+        return header
+
+    def finish(self) -> bytes | None:
+        """The body has ended; the header, if it has not been given yet."""
+        if self.done:
+            return None
+        self.done = True
+        return b"".join(self._held)
+
+
+def headerFields(header: bytes, name: bytes) -> list[bytes]:
+    """
+    The values of all fields C{name} in C{header}, unfolded (RFC 5322 section
+    2.2.3), without white space around them.
+
+    @param name: in lower case.
+    """
+    lower = b"\r\n" + header.lower()
+    needle = b"\r\n" + name
+    found = []
+    start = lower.find(needle)
+    while start >= 0:
+        # The two octets in front make a position here the one in C{header} + 2.
+        rest = header[start + len(name) :]
+        stripped = rest.lstrip(b" \t")
+        if stripped.startswith(b":"):
+            end = re.search(rb"\r\n(?![ \t])|\Z", stripped)
+            value = stripped[1 : end.start() if end else len(stripped)]
+            found.append(_UNFOLD.sub(rb"\1", value).strip(b" \t\r\n"))
+        start = lower.find(needle, start + 1)
+    return found

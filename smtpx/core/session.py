@@ -1,0 +1,490 @@
+"""
+A server session: the facts that hooks see, and the life of one transaction.
+
+L{smtpx.core.server.ServerConnection} is this, and the machine that reads octets.
+Here is what is true of the client (C{peer}, C{helo}, C{secured}, C{identity}),
+what becomes of an envelope from MAIL to the final reply, and what extensions may
+do about it (L{smtpx.core.interfaces.IServerSession}).
+
+An exception out of a hook becomes C{451 4.3.0} and is reported once, with the
+name of the extension.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from itertools import count
+from typing import Any, cast
+
+from zope.interface import implementer
+
+from .body import HeaderWatch, LineMeter, bare, headerFields, normalised
+from .bounds import BareLines
+from .claims import CORE, ownerOf
+from .dialogue import Answered, Ask, ServerDialogue, Verdict, ask
+from .effects import (
+    PENDING,
+    IServerPort,
+    MayConnect,
+    OpenBody,
+    Pending,
+    TakeMessage,
+)
+from .envelope import Envelope, Recipient, Stamps
+from .errors import HookTrouble
+from .hooks import Stage, SyncPoint, TLSInfo, TraceClauses
+from .interfaces import IServerSession
+from .profile import Check, ServerProfile
+from .reply import BAD_SEQUENCE, LOCAL_ERROR, NO_RECIPIENTS, Reply, reply
+
+#: What the next octets are.
+COMMAND, LINE, DOTTED, OCTETS, BLOCKED, HANDSHAKE = range(6)
+
+TOO_BIG = reply(552, "5.3.4", b"Message size exceeds the maximum")
+BARE_LINE_END = reply(550, "5.6.11", b"Message has a bare CR or LF")
+LONG_TEXT_LINE = reply(550, "5.6.0", b"Message has a line that is too long")
+
+#: "It has been asked already, and the answer is on its way."
+ASKED: Ask[Any] = Ask(cast(Any, None))
+
+_prefix = secrets.token_hex(4)
+_numbers = count(1)
+
+
+@implementer(IServerSession)
+class ServerSession:
+    """
+    What one client is to us.  See L{smtpx.core.interfaces.IServerSession}.
+
+    @ivar profile: what is the same for all connections.
+    @ivar port: the shell.
+    @ivar transactions: how many MAIL commands there were.
+    @ivar closed: it is over: close it when everything is written.
+    @ivar received: how many octets were fed.
+    @ivar progress: how many commands and lines were taken.
+    @ivar bodyBegun: has the body of the transaction begun?
+    """
+
+    __slots__ = (
+        "_discarded",
+        "_earlyHello",
+        "_header",
+        "_id",
+        "_idle",
+        "_meter",
+        "_mode",
+        "_pipelined",
+        "_spoiled",
+        "_stamps",
+        "_then",
+        "bodyBegun",
+        "closed",
+        "envelope",
+        "extended",
+        "helo",
+        "identity",
+        "local",
+        "localPort",
+        "obliged",
+        "peer",
+        "peerName",
+        "peerPort",
+        "port",
+        "profile",
+        "progress",
+        "received",
+        "secured",
+        "transactions",
+        "utf8Addresses",
+    )
+
+    def __init__(
+        self,
+        profile: ServerProfile,
+        port: IServerPort,
+        peer: bytes = b"",
+        peerPort: int = 0,
+        local: bytes = b"",
+        localPort: int = 0,
+        secured: TLSInfo | None = None,
+    ) -> None:
+        """
+        @param secured: the handshake, where TLS began with the connection.
+        """
+        self.profile = profile
+        self.port = port
+        self.peer = peer
+        self.peerPort = peerPort
+        self.peerName: bytes | None = None
+        self.local = local
+        self.localPort = localPort
+        self.secured = secured
+        self.helo: bytes | None = None
+        self.extended = False
+        self.identity: bytes | None = None
+        self.envelope: Envelope | None = None
+        self.utf8Addresses = False
+        self.obliged = False
+        self.bodyBegun = False
+        self.transactions = 0
+        self.closed = False
+        self.received = 0
+        self.progress = 0
+        self._id: str | None = None
+        self._stamps: Stamps | None = None
+        self._mode = COMMAND
+        self._then: Callable[[Any], Answered] | None = None
+        self._header: HeaderWatch | None = None
+        self._meter: LineMeter | None = None
+        self._spoiled: Reply | None = None
+        self._earlyHello = False
+        self._pipelined = False
+        self._idle = 0
+        self._discarded = 0
+
+    # --- facts ------------------------------------------------------------------
+
+    @property
+    def id(self) -> str:
+        """The session's id; made when first wanted."""
+        found = self._id
+        if found is None:
+            found = self._id = f"{_prefix}-{next(_numbers):x}"
+        return found
+
+    @property
+    def stamps(self) -> Stamps:
+        """What extensions noted on the session; made when first wanted."""
+        found = self._stamps
+        if found is None:
+            found = self._stamps = Stamps()
+        return found
+
+    @property
+    def name(self) -> bytes:
+        """What we call ourselves."""
+        return self.profile.name
+
+    @property
+    def messageOctets(self) -> int | None:
+        """The most a message may have, in octets; L{None}: no limit."""
+        return self.profile.bounds.messageOctets
+
+    @property
+    def recipientsMax(self) -> int | None:
+        """The most recipients of a transaction."""
+        return self.profile.bounds.recipientsMax
+
+    @property
+    def transactionsMax(self) -> int | None:
+        """The most transactions of a session; L{None}: no limit."""
+        return self.profile.bounds.transactionsMax
+
+    @property
+    def chunksMax(self) -> int | None:
+        """The most chunks of a message."""
+        return self.profile.bounds.chunksMax
+
+    @property
+    def tlsReady(self) -> bool:
+        """Is there a certificate?"""
+        return self.profile.tlsReady
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return self.profile.clock()
+
+    def variable(self, name: str) -> object:
+        """See L{IServerSession}."""
+        return self.profile.variables[name](self)
+
+    def holds(self, condition: str) -> bool:
+        """See L{IServerSession}."""
+        return self.profile.conditions[condition](self)
+
+    def control(self, name: str) -> None:
+        """See L{IServerSession}."""
+        self.profile.controls[name](self)
+
+    def clauses(self) -> TraceClauses:
+        """What extensions add to the Received field."""
+        return tuple(c for trace in self.profile.tracers for c in trace(self))
+
+    # --- the body ----------------------------------------------------------------
+
+    def takeText(self, piece: bytes) -> None:
+        """A piece of a body by DATA, where lines matter."""
+        bounds = self.profile.bounds
+        if bare(piece):
+            if bounds.bareLines is BareLines.NORMALISE:
+                piece = normalised(piece)
+            else:
+                self.spoil(BARE_LINE_END)
+        limit = bounds.textLineOctets
+        if limit is not None:
+            meter = self._meter
+            if meter is None:
+                meter = self._meter = LineMeter(limit)
+            if meter.tooLong(piece):
+                self.spoil(LONG_TEXT_LINE)
+        self.takeOctets(piece)
+
+    def takeOctets(self, piece: bytes) -> None:
+        """A piece of the body."""
+        envelope = self.envelope
+        assert envelope is not None
+        first = envelope.octets == 0
+        envelope.octets += len(piece)
+        if self._spoiled is not None:
+            return
+        limit = self.profile.bounds.messageOctets
+        if limit is not None and envelope.octets > limit:
+            self.spoil(TOO_BIG)
+            return
+        if self.profile.headers:
+            self._watch(piece, first)
+        self.port.body(piece)
+
+    def spoil(self, why: Reply) -> None:
+        """The body is to be refused once its end has come; keep none of it."""
+        if self._spoiled is None:
+            self._spoiled = why
+            self.port.dropBody()
+
+    def _watch(self, piece: bytes, first: bool) -> None:
+        watch = self._header
+        if watch is None:
+            if not first:
+                return
+            watch = self._header = HeaderWatch(self.profile.bounds.headerOctets)
+        header = watch.feed(piece)
+        if header is not None:
+            self._header = None
+            self._tell(header)
+
+    def _tell(self, header: bytes) -> None:
+        try:
+            for name, watchers in self.profile.headers.items():
+                for value in headerFields(header, name):
+                    for watcher in watchers:
+                        watcher(self, value)
+        except Exception as error:
+            self.spoil(self.trouble(error, CORE))
+
+    def trouble(self, error: Exception, owner: str) -> Reply:
+        """An exception came out of a hook, or out of ourselves."""
+        if isinstance(error, HookTrouble):
+            cause = error.__cause__
+            self.port.trouble(error.owner, error if cause is None else cause)
+        else:
+            self.port.trouble(owner, error)
+        return LOCAL_ERROR
+
+    # --- what hooks and verbs may do ----------------------------------------------------
+
+    def relaxAgain(self) -> bool:
+        """
+        Ask extensions again where this client need not wait.
+
+        @return: may it talk before the greeting?
+        """
+        points = SyncPoint.NONE
+        for relax in self.profile.relaxers:
+            points |= relax(self)
+        self._earlyHello = SyncPoint.EHLO in points
+        self._pipelined = self._earlyHello or (
+            self.extended and SyncPoint.TRANSACTION in points
+        )
+        return SyncPoint.GREETING in points
+
+    def later(self, then: Callable[[Any], Answered]) -> None:
+        """The port answers later; C{then} is called with what it says."""
+        self._then = then
+        self._mode = BLOCKED
+
+    def regreet(self) -> ServerDialogue:
+        """See L{IServerSession}."""
+        self.forget()
+        refusal = yield from ask(MayConnect(self))
+        if refusal is not None:
+            self.closed = True
+            return refusal
+        return reply(220, None, self.profile.name + b" ESMTP")
+
+    def forget(self) -> None:
+        """See L{IServerSession}."""
+        self.reset()
+        self.helo = None
+        self.extended = False
+        self.identity = None
+
+    def reset(self) -> None:
+        """See L{IServerSession}."""
+        if self.bodyBegun:
+            self.bodyBegun = False
+            self._header = self._meter = None
+            if self._spoiled is None:
+                self.port.dropBody()
+        self._spoiled = None
+        self.envelope = None
+        self.utf8Addresses = self.obliged = False
+
+    abortBody = reset
+
+    def tryOpen(self) -> Reply | None | Verdict:
+        """
+        Begin the body, at once if that can be: L{None} is done, a reply is a
+        refusal, and a generator goes on.
+        """
+        envelope = self.envelope
+        if envelope is None:
+            return BAD_SEQUENCE
+        if not envelope.recipients:
+            return NO_RECIPIENTS
+        try:
+            checks = self.profile.reviews[Stage.DATA]
+            verdict = self.review(checks, None) if checks else None
+            if verdict is not None and type(verdict) is not Reply:
+                return self._openReviewed(cast(Verdict, verdict), envelope)
+            if isinstance(verdict, Reply) and verdict.refuses:
+                return verdict
+            answer = self.port.ask(OpenBody(self, envelope))
+        except Exception as error:
+            # In here, so that a BDAT still takes its octets off the wire.
+            return self.trouble(error, CORE)
+        if answer is PENDING:
+            return self._opened()
+        self.bodyBegun = answer is None
+        return answer
+
+    def _openReviewed(self, review: Verdict, envelope: Envelope) -> Verdict:
+        try:
+            verdict = yield from review
+        except Exception as error:
+            return self.trouble(error, CORE)
+        if verdict is not None and verdict.refuses:
+            return verdict
+        answer = yield from ask(OpenBody(self, envelope))
+        self.bodyBegun = answer is None
+        return answer
+
+    def _opened(self) -> Verdict:
+        answer: Reply | None = yield ASKED
+        self.bodyBegun = answer is None
+        return answer
+
+    def openBody(self) -> Verdict:
+        """See L{IServerSession}."""
+        if self.bodyBegun:
+            return None
+        opened = self.tryOpen()
+        if opened is None or type(opened) is Reply:
+            return opened
+        return (yield from cast(Verdict, opened))
+
+    def tryClose(self) -> Answered | ServerDialogue:
+        """
+        End the body and hand it over, at once if that can be; a generator goes
+        on.  L{None}: the port answers later.
+        """
+        header = None if self._header is None else self._header.finish()
+        if header is not None and self._spoiled is None:
+            self._tell(header)
+        spoiled = self._spoiled
+        if spoiled is not None:
+            self.reset()
+            return spoiled
+        checks = self.profile.reviews[Stage.MESSAGE]
+        if checks:
+            return self.closeBody()
+        final = self._hand()
+        if final is PENDING:
+            self.later(self._handed)
+            return None
+        return self._handed(final)
+
+    def _judge(self) -> Verdict:
+        """Review the whole message."""
+        try:
+            found = self.review(self.profile.reviews[Stage.MESSAGE], None)
+            if found is not None and type(found) is not Reply:
+                found = yield from cast(Verdict, found)
+        except Exception as error:
+            return self.trouble(error, CORE)
+        return found
+
+    def closeBody(self) -> ServerDialogue:
+        """See L{IServerSession}."""
+        header = None if self._header is None else self._header.finish()
+        if header is not None and self._spoiled is None:
+            self._tell(header)
+        verdict = self._spoiled
+        if verdict is None:
+            verdict = yield from self._judge()
+        if verdict is not None and verdict.refuses:
+            self.reset()
+            return verdict
+        final = self._hand()
+        if final is PENDING:
+            return self._handed((yield ASKED))
+        return self._handed(final)
+
+    def _hand(self) -> Reply | tuple[Reply, ...] | Pending:
+        envelope = self.envelope
+        assert envelope is not None
+        # From here on the body is the port's; a reset does not drop it.
+        self.bodyBegun = False
+        try:
+            return self.port.ask(TakeMessage(self, envelope))
+        except Exception as error:
+            self.port.dropBody()
+            return self.trouble(error, CORE)
+
+    def _handed(self, final: Answered) -> Answered:
+        self.reset()
+        self._idle = 0
+        return final
+
+    def review(
+        self, checks: tuple[Check, ...], recipient: Recipient | None
+    ) -> Reply | None | Verdict:
+        """
+        Run checks at once as far as they go; a generator for the rest where one
+        of them has to wait.
+
+        @return: the first refusal, else the last better 2yz, else L{None}.
+        """
+        instead: Reply | None = None
+        for index, check in enumerate(checks):
+            verdict = check(self, recipient)
+            if verdict is None:
+                continue
+            if type(verdict) is not Reply:
+                waiting = cast(Verdict, verdict)
+                rest = checks[index:]
+                return self._reviewOn(waiting, rest, instead, recipient)
+            if verdict.refuses:
+                return verdict
+            instead = verdict
+        return instead
+
+    def _reviewOn(
+        self,
+        waiting: Verdict,
+        checks: tuple[Check, ...],
+        instead: Reply | None,
+        recipient: Recipient | None,
+    ) -> Verdict:
+        try:
+            verdict = yield from waiting
+        except HookTrouble:
+            raise
+        except Exception as error:
+            raise HookTrouble(ownerOf(checks[0])) from error
+        if verdict is not None and verdict.refuses:
+            return verdict
+        rest = self.review(checks[1:], recipient)
+        if rest is not None and type(rest) is not Reply:
+            rest = yield from cast(Verdict, rest)
+        return rest or verdict or instead

@@ -1,0 +1,364 @@
+"""
+The commands that the core itself has (RFC 5321 section 4.1.1).
+
+Each is a function of the connection and of what stands behind the verb.  What
+can be answered at once is answered at once, with a reply; only what has to wait
+(a policy that asks the world) goes on later.  Extensions bring the other verbs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Callable, cast
+
+from .address import forwardPath, heloName, reversePath
+from .dialogue import Ask, Dotted, ServerDialogue, Verdict
+from .effects import PENDING, MayReceive, MaySend
+from .envelope import Bearer, Envelope, Recipient
+from .errors import Malformed
+from .hooks import Stage, Verb, Where
+from .reply import (
+    BAD_ARGUMENT,
+    BAD_SEQUENCE,
+    BYE,
+    NOT_IMPLEMENTED,
+    OK,
+    UNKNOWN_PARAMETER,
+    Reply,
+    reply,
+)
+
+if TYPE_CHECKING:
+    from .server import ServerConnection
+
+#: What a verb's function may give back; L{None}: the answer comes later, or
+#: has been written already.
+Outcome = Reply | ServerDialogue | None
+
+GO_AHEAD = Reply(354, None, (b"End data with <CR><LF>.<CR><LF>",))
+_TOO_MANY_TRANSACTIONS = reply(451, "4.5.3", b"Too many transactions")
+_TOO_MANY_RECIPIENTS = reply(452, "4.5.3", b"Too many recipients")
+_UTF8_SENDER = reply(550, "5.6.7", b"Non-ASCII address needs SMTPUTF8")
+_UTF8_RECIPIENT = reply(553, "5.6.7", b"Non-ASCII address needs SMTPUTF8")
+_CANNOT_VERIFY = reply(
+    252, "2.5.0", b"Cannot VRFY user, but will accept message and attempt delivery"
+)
+
+
+def ehlo(session: ServerConnection, rest: bytes) -> Outcome:
+    """EHLO (section 4.1.1.1): begin anew, and say what we can do."""
+    try:
+        name = heloName(rest)
+    except Malformed as bad:
+        return reply(501, "5.5.4", str(bad).encode("ascii", "replace"))
+    session.reset()
+    session.helo = name
+    session.extended = True
+    session.relaxAgain()
+    profile = session.profile
+    try:
+        values = [advertise(session) for _, advertise in profile.capabilities]
+    except Exception:
+        session.helo = None
+        raise
+    return profile.hello(values)
+
+
+def helo(session: ServerConnection, rest: bytes) -> Outcome:
+    """HELO (section 4.1.1.1): one plain line, no extensions."""
+    try:
+        name = heloName(rest)
+    except Malformed as bad:
+        return reply(501, "5.5.4", str(bad).encode("ascii", "replace"))
+    session.reset()
+    session.helo = name
+    session.extended = False
+    session.relaxAgain()
+    return Reply(250, None, (session.profile.name,))
+
+
+# --- MAIL ---------------------------------------------------------------------
+
+
+def mail(session: ServerConnection, rest: bytes) -> Outcome:
+    """MAIL (section 4.1.1.2)."""
+    if session.helo is None or session.envelope is not None:
+        return BAD_SEQUENCE
+    profile = session.profile
+    # RFC 9422 section 4.1: a MAIL that fails counts as well.
+    session.transactions += 1
+    limit = profile.bounds.transactionsMax
+    if limit is not None and session.transactions > limit:
+        return _TOO_MANY_TRANSACTIONS
+    try:
+        sender, parameters = reversePath(rest)
+    except Malformed as bad:
+        return reply(501, "5.1.7", str(bad).encode("ascii", "replace"))
+    envelope = Envelope(sender, profile.clock())
+    try:
+        return _admit(session, envelope, parameters)
+    except Exception:
+        session.reset()
+        raise
+
+
+def _admit(session: ServerConnection, envelope: Envelope, parameters: bytes) -> Outcome:
+    if parameters:
+        refusal = receive(session, Where.MAIL, parameters, envelope)
+        if refusal is not None:
+            session.reset()
+            return refusal
+    if not session.utf8Addresses and not envelope.sender.isascii():
+        return _UTF8_SENDER
+    session.envelope = envelope
+    checks = session.profile.reviews[Stage.MAIL]
+    verdict = session.review(checks, None) if checks else None
+    if verdict is not None:
+        if not isinstance(verdict, Reply):
+            return _mailReviewed(session, envelope, verdict)
+        if verdict.refuses:
+            session.reset()
+            return verdict
+    answer = session.port.ask(MaySend(session, envelope))
+    if answer is PENDING:
+        session.later(lambda said: _mailed(session, verdict, said))
+        return None
+    return _mailed(session, verdict, answer)
+
+
+def _mailReviewed(
+    session: ServerConnection, envelope: Envelope, review: Verdict
+) -> ServerDialogue:
+    try:
+        verdict = yield from review
+    except Exception:
+        session.reset()
+        raise
+    if verdict is not None and verdict.refuses:
+        session.reset()
+        return verdict
+    return _mailed(session, verdict, (yield Ask(MaySend(session, envelope))))
+
+
+def _mailed(
+    session: ServerConnection, verdict: Reply | None, answer: Reply | None
+) -> Reply:
+    if answer is not None and answer.refuses:
+        session.reset()
+        return answer
+    return answer or verdict or OK
+
+
+# --- RCPT ---------------------------------------------------------------------
+
+
+def rcpt(session: ServerConnection, rest: bytes) -> Outcome:
+    """RCPT (section 4.1.1.3)."""
+    envelope = session.envelope
+    if envelope is None or session.bodyBegun:
+        return BAD_SEQUENCE
+    try:
+        path, parameters = forwardPath(rest)
+    except Malformed as bad:
+        return reply(501, "5.1.3", str(bad).encode("ascii", "replace"))
+    profile = session.profile
+    if len(envelope.recipients) >= profile.bounds.recipientsMax:
+        # Not 552: section 4.5.3.1.10.
+        return _TOO_MANY_RECIPIENTS
+    recipient = Recipient(path)
+    if parameters:
+        refusal = receive(session, Where.RCPT, parameters, recipient)
+        if refusal is not None:
+            return refusal
+    if not session.utf8Addresses and not path.isascii():
+        return _UTF8_RECIPIENT
+    checks = profile.reviews[Stage.RCPT]
+    verdict = session.review(checks, recipient) if checks else None
+    if verdict is not None:
+        if not isinstance(verdict, Reply):
+            return _rcptReviewed(session, envelope, recipient, verdict)
+        if verdict.refuses:
+            return verdict
+    answer = session.port.ask(MayReceive(session, envelope, recipient))
+    if answer is PENDING:
+        session.later(lambda said: _rcpted(session, recipient, verdict, said))
+        return None
+    return _rcpted(session, recipient, verdict, answer)
+
+
+def _rcptReviewed(
+    session: ServerConnection,
+    envelope: Envelope,
+    recipient: Recipient,
+    review: Verdict,
+) -> ServerDialogue:
+    verdict = yield from review
+    if verdict is not None and verdict.refuses:
+        return verdict
+    answer = yield Ask(MayReceive(session, envelope, recipient))
+    return _rcpted(session, recipient, verdict, answer)
+
+
+def _rcpted(
+    session: ServerConnection,
+    recipient: Recipient,
+    verdict: Reply | None,
+    answer: Reply | None,
+) -> Reply:
+    if answer is not None and answer.refuses:
+        return answer
+    envelope = session.envelope
+    assert envelope is not None
+    envelope.recipients.append(recipient)
+    return answer or verdict or OK
+
+
+# --- parameters of MAIL and RCPT ----------------------------------------------
+
+
+def receive(
+    session: ServerConnection, where: Where, text: bytes, bearer: Bearer
+) -> Reply | None:
+    """
+    Let extensions read the parameters of a command (section 4.1.1.11).
+
+    @param text: what stands behind the path.
+    @return: a refusal, or L{None}.
+    """
+    if not session.extended:
+        return UNKNOWN_PARAMETER
+    parameters = session.profile.parameters
+    seen: set[bytes] = set()
+    for word in text.split():
+        keyword, equals, raw = word.partition(b"=")
+        keyword = keyword.upper()
+        value = raw if equals else None
+        parameter = parameters.get((where, keyword, None))
+        if parameter is None:
+            upper = None if value is None else value.upper()
+            parameter = parameters.get((where, keyword, upper))
+        if parameter is None:
+            return UNKNOWN_PARAMETER
+        if keyword in seen:
+            return BAD_ARGUMENT
+        seen.add(keyword)
+        try:
+            parsed = parameter.grammar.parse(value)
+        except Malformed as bad:
+            return reply(501, "5.5.4", keyword + b": " + str(bad).encode())
+        refusal = parameter.receive(session, bearer, parsed)
+        if refusal is not None:
+            return refusal
+    return None
+
+
+# --- DATA ---------------------------------------------------------------------
+
+
+def data(session: ServerConnection, rest: bytes) -> Outcome:
+    """DATA (section 4.1.1.4)."""
+    if rest:
+        return BAD_ARGUMENT
+    if session.bodyBegun:
+        return BAD_SEQUENCE
+    opened = session.tryOpen()
+    if opened is None:
+        session.takeDotted(GO_AHEAD)
+        return None
+    if type(opened) is Reply:
+        return opened
+    return _dataLater(session, cast(Verdict, opened))
+
+
+def _dataLater(session: ServerConnection, opening: Verdict) -> ServerDialogue:
+    refusal = yield from opening
+    if refusal is not None:
+        return refusal
+    yield Dotted(GO_AHEAD)
+    closed = session.tryClose()
+    if closed is None or isinstance(closed, Reply | tuple):
+        return closed
+    return (yield from closed)
+
+
+# --- the rest -----------------------------------------------------------------
+
+
+def rset(session: ServerConnection, rest: bytes) -> Outcome:
+    """RSET (section 4.1.1.5)."""
+    if rest:
+        return BAD_ARGUMENT
+    session.reset()
+    return OK
+
+
+def noop(session: ServerConnection, rest: bytes) -> Outcome:
+    """NOOP (section 4.1.1.9); an argument is ignored."""
+    return OK
+
+
+def quit(session: ServerConnection, rest: bytes) -> Outcome:
+    """QUIT (section 4.1.1.10)."""
+    if rest:
+        return BAD_ARGUMENT
+    session.reset()
+    return BYE
+
+
+def vrfy(session: ServerConnection, rest: bytes) -> Outcome:
+    """
+    VRFY (section 4.1.1.6).  It is always 252: who is here is told at RCPT, to
+    those who send (section 7.3).
+    """
+    name, _, last = rest.rpartition(b" ")
+    known = (Where.VRFY, last.upper(), None) in session.profile.parameters
+    if name and known and session.extended:
+        return _CANNOT_VERIFY
+    if not rest:
+        return BAD_ARGUMENT
+    return _CANNOT_VERIFY if rest.isascii() else _UTF8_SENDER
+
+
+def expn(session: ServerConnection, rest: bytes) -> Outcome:
+    """EXPN (section 4.1.1.7): not done, and so not in the EHLO response."""
+    return NOT_IMPLEMENTED
+
+
+def help(session: ServerConnection, rest: bytes) -> Outcome:
+    """HELP (section 4.1.1.8): the commands, or the syntax of one."""
+    table = session.profile.table
+    if not rest:
+        words = b" ".join(sorted(table))
+        return reply(214, "2.0.0", b"Commands:", words)
+    verb = table.get(rest.strip().upper())
+    if verb is None:
+        return reply(504, "5.5.4", b"No help on that")
+    return reply(214, "2.0.0", verb.help or verb.name)
+
+
+def _verb(
+    name: bytes,
+    run: Callable[[Any, bytes], Outcome],
+    syntax: bytes,
+    *,
+    alone: bool = False,
+    last: bool = False,
+    progress: bool = False,
+) -> Verb:
+    return Verb(name, run, alone, last, progress, False, syntax)
+
+
+#: The core's verbs.  A DATA with anything behind it, before its 354, is not
+#: allowed by any extension (RFC 2920 section 3.1).
+VERBS = (
+    _verb(b"EHLO", ehlo, b"EHLO <domain or address literal>", last=True),
+    _verb(b"HELO", helo, b"HELO <domain>", last=True),
+    _verb(b"MAIL", mail, b"MAIL FROM:<sender> [parameters]", progress=True),
+    _verb(b"RCPT", rcpt, b"RCPT TO:<recipient> [parameters]", progress=True),
+    _verb(b"DATA", data, b"DATA", alone=True, progress=True),
+    _verb(b"RSET", rset, b"RSET"),
+    _verb(b"NOOP", noop, b"NOOP [anything]"),
+    _verb(b"QUIT", quit, b"QUIT"),
+    _verb(b"VRFY", vrfy, b"VRFY <name>"),
+    _verb(b"EXPN", expn, b"EXPN <list>"),
+    _verb(b"HELP", help, b"HELP [command]"),
+)
