@@ -2,8 +2,8 @@
 Two-way grammars: how one thing is read from the wire and written to it.
 
 Every grammar is its own inverse: C{parse(render(w)) == w}.  The ones that
-several extensions share are here: L{FLAG}, L{DECIMAL}, L{XTEXT} (RFC 3461
-section 4) and L{token}.
+several extensions share are here: L{FLAG}, L{KEYWORD}, L{DECIMAL}, L{XTEXT}
+(RFC 3461 section 4) and L{token}.
 """
 
 from __future__ import annotations
@@ -47,6 +47,9 @@ def _parseDecimal(value: bytes | None) -> int:
 
 #: A keyword that stands alone.
 FLAG = Grammar[bool](_parseFlag, lambda flag: None)
+#: An EHLO keyword without parameters.  None are sent; a peer's are ignored, as
+#: RFC 6531 section 3.1 demands and others do not forbid.
+KEYWORD = Grammar[bool](lambda value: True, lambda flag: None)
 #: RFC 1870 section 3: C{1*20DIGIT}.
 DECIMAL = Grammar[int](_parseDecimal, lambda n: b"%d" % n)
 
@@ -97,4 +100,4 @@ def token(*words: bytes) -> Grammar[bytes]:
     return Grammar(parse, lambda word: word)
 
 
-__all__ = ["DECIMAL", "FLAG", "XTEXT", "Grammar", "Malformed", "token"]
+__all__ = ["DECIMAL", "FLAG", "KEYWORD", "XTEXT", "Grammar", "Malformed", "token"]
