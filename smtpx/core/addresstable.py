@@ -1,0 +1,159 @@
+"""
+A table from addresses and domains to values: what is ours, what goes where.
+
+Patterns, the narrowest first, which is the order in which they are tried::
+
+    user@example.org    one address
+    example.org         every address at a domain
+    [192.0.2.1]         every address at an address literal
+    *.example.org       every address at any domain below it, not at itself
+    *                   everything
+
+Local parts are compared without regard to case: RFC 5321 section 2.4 leaves it
+to the final host what its local parts mean, and whoever lists an address here
+speaks for that host.  Domains are compared as the DNS does (RFC 5321 section
+2.4), in Unicode and in ASCII form alike (RFC 5890 section 2.3.2.4), and address
+literals by the address they spell.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from typing import Generic, TypeVar
+
+from .address import Mailbox, domainOf, localPartOf, parseMailbox
+from .errors import Conflict, Malformed, UsageError
+
+T = TypeVar("T")
+
+_zeros = re.compile(r"(?<![0-9A-Fa-f])0+(?=[0-9A-Fa-f])")
+
+
+def domainKey(domain: bytes) -> bytes:
+    """
+    What makes it this domain and no other.
+
+    @param domain: a domain or address literal in lower case, as
+        L{smtpx.core.address.domainOf} gives it.
+    @return: labels beyond ASCII in their ASCII form; a literal of an IPv4 or
+        IPv6 address in the shortest form, other literals as they are.
+    """
+    if domain[:1] == b"[":
+        return _literalKey(domain)
+    if domain.isascii():
+        return domain
+    return b".".join(
+        label if label.isascii() else b"xn--" + label.decode().encode("punycode")
+        for label in domain.split(b".")
+    )
+
+
+def _literalKey(literal: bytes) -> bytes:
+    inside = literal[1:-1].decode("ascii")
+    text = inside.removeprefix("ipv6:")
+    if ":" in inside and text == inside:
+        # A literal of a kind that we know nothing of.
+        return literal
+    # RFC 5321 section 4.1.3 allows leading zeros, which ipaddress does not.
+    text = _zeros.sub("", text)
+    address = ipaddress.ip_address(text)
+    return b"[%b]" % str(address).encode("ascii")
+
+
+class AddressTable(Generic[T]):
+    """
+    Values by patterns.
+
+    A look-up takes a dictionary or two, and one more for each label of the
+    domain only where there are patterns with C{*.}.
+    """
+
+    __slots__ = ("_addresses", "_default", "_domains", "_home", "_suffixes")
+
+    def __init__(
+        self, entries: Iterable[tuple[str, T]], home: bytes = b"localhost"
+    ) -> None:
+        """
+        @param entries: patterns and their values, in any order.
+        @param home: the domain of C{<postmaster>}, who may come without one
+            (RFC 5321 section 4.5.1).
+        @raise UsageError: a pattern is in none of the forms, and the message
+            says which.
+        @raise Conflict: two patterns mean the same.
+        """
+        self._addresses: dict[bytes, T] = {}
+        self._domains: dict[bytes, T] = {}
+        self._suffixes: dict[bytes, T] = {}
+        self._default: T | None = None
+        self._home = domainKey(_domain(home.decode(), home.decode()))
+        for pattern, value in entries:
+            self._add(pattern, value)
+
+    def _add(self, pattern: str, value: T) -> None:
+        if pattern == "*":
+            if self._default is not None:
+                raise Conflict('"*" stands in the table twice')
+            self._default = value
+            return
+        if "@" in pattern:
+            table, key = self._addresses, _addressKey(pattern)
+        elif pattern.startswith("*."):
+            table = self._suffixes
+            key = domainKey(_domain(pattern[2:], pattern))
+        else:
+            table, key = self._domains, domainKey(_domain(pattern, pattern))
+        if key in table:
+            raise Conflict(f'"{pattern}" stands in the table twice')
+        table[key] = value
+
+    def find(self, path: bytes) -> T | None:
+        """
+        The value of the narrowest pattern that matches.
+
+        @param path: a recipient's mailbox, as L{smtpx.core.envelope.Recipient}
+            has it.
+        @return: L{None}: no pattern matches.
+        """
+        domain = domainKey(domainOf(path)) or self._home
+        if self._addresses:
+            found = self._addresses.get(localPartOf(path).lower() + b"@" + domain)
+            if found is not None:
+                return found
+        found = self._domains.get(domain)
+        if found is not None:
+            return found
+        if self._suffixes and domain[:1] != b"[":
+            rest = domain
+            while rest:
+                rest = rest.partition(b".")[2]
+                found = self._suffixes.get(rest)
+                if found is not None:
+                    return found
+        return self._default
+
+
+def _domain(text: str, pattern: str) -> bytes:
+    """
+    @raise UsageError: it is no domain.
+    """
+    try:
+        return domainOf(Mailbox(b"x", text.encode()).render())
+    except (Malformed, UnicodeEncodeError) as error:
+        raise UsageError(f'"{pattern}": {error}') from None
+
+
+def _addressKey(pattern: str) -> bytes:
+    """
+    @raise UsageError: it is no address.
+    """
+    try:
+        mailbox = parseMailbox(pattern.encode(), utf8=True)
+    except (Malformed, UnicodeEncodeError) as error:
+        raise UsageError(f'"{pattern}": {error}') from None
+    # Through the path, so that it is lower-cased exactly as one is in find.
+    return mailbox.local.lower() + b"@" + domainKey(domainOf(mailbox.render()))
+
+
+__all__ = ["AddressTable", "domainKey"]
