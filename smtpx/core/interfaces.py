@@ -164,6 +164,9 @@ class IServerSession(Interface):
         @raise KeyError: no extension has it.
         """
 
+    def logFields() -> LogFields:
+        """What extensions say of this transaction, for the logs (C{record})."""
+
 
 class IBody(Interface):
     """

@@ -33,7 +33,7 @@ from .effects import (
 )
 from .envelope import Envelope, Recipient, Stamps
 from .errors import HookTrouble
-from .hooks import Stage, SyncPoint, TLSInfo, TraceClauses
+from .hooks import LogFields, Stage, SyncPoint, TLSInfo, TraceClauses
 from .interfaces import IServerSession
 from .profile import Check, ServerProfile
 from .reply import BAD_SEQUENCE, LOCAL_ERROR, NO_RECIPIENTS, Reply, reply
@@ -210,6 +210,10 @@ class ServerSession:
     def clauses(self) -> TraceClauses:
         """What extensions add to the Received field."""
         return tuple(c for trace in self.profile.tracers for c in trace(self))
+
+    def logFields(self) -> LogFields:
+        """What extensions say of this transaction, for the logs."""
+        return tuple(f for record in self.profile.recorders for f in record(self))
 
     # --- the body ----------------------------------------------------------------
 
