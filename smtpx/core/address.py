@@ -19,12 +19,10 @@ The grammar::
     Local-part   = Dot-string / Quoted-string
     Dot-string   = Atom *("." Atom)
     Quoted-string = DQUOTE *( qtextSMTP / ( "\\" %d32-126 ) ) DQUOTE
-    Domain       = sub-domain *("." sub-domain)
-    sub-domain   = Let-dig [Ldh-str] / U-label
-    address-literal = "[" ( IPv4 / "IPv6:" IPv6-addr / Ldh-str ":" 1*dcontent ) "]"
 
-A source route (C{A-d-l}) is read and dropped, as RFC 5321 section 4.1.1.3
-demands.  Sizes are those of section 4.5.3.1; each has an error of its own.
+What stands behind the C{@} is in L{smtpx.core.domain}.  A source route
+(C{A-d-l}) is read and dropped, as RFC 5321 section 4.1.1.3 demands.  Sizes are
+those of section 4.5.3.1; each has an error of its own.
 
 Quirks, which are what we take although the grammar does not have it:
 
@@ -42,23 +40,18 @@ possessive, so that each costs time in proportion to its input.
 from __future__ import annotations
 
 import re
-import unicodedata
 
 from attrs import field, frozen
 
+from .domain import LABEL, checkDomain, checkText, lowerDomain
 from .errors import Malformed
 
 #: RFC 5321 section 4.5.3.1.1, in octets, of the name without its quoting.
 LOCAL_PART_OCTETS = 64
-#: RFC 5321 section 4.5.3.1.2, in octets.
-DOMAIN_OCTETS = 255
 #: RFC 5321 section 4.5.3.1.3, in octets, with brackets and source route.
 PATH_OCTETS = 256
-#: RFC 1035 section 2.3.4, in octets; of a U-label, in its ASCII form.
-LABEL_OCTETS = 63
 
 _ATEXT = rb"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-]"
-_LABEL = rb"[A-Za-z0-9]++(?:-++[A-Za-z0-9]++)*+"
 
 # What nearly every MAIL and RCPT looks like.  A domain of at most 63 octets
 # needs no look at its labels' lengths.
@@ -68,9 +61,9 @@ _ORDINARY = (
     + rb"++(?:\."
     + _ATEXT
     + rb"++)*+@"
-    + _LABEL
+    + LABEL
     + rb"(?:\."
-    + _LABEL
+    + LABEL
     + rb")*+"
 )
 _REST = rb">(?: |\Z)((?:[!-~]++(?: [!-~]++)*+)?+)\Z"
@@ -82,7 +75,6 @@ _ordinaryHelo = re.compile(
     rb"(?=.{1,63}+\Z)[A-Za-z0-9]++(?:[.-][A-Za-z0-9]++)*+\Z"
 ).match
 
-_control = re.compile(rb"[\x00-\x1f\x7f]").search
 _route = re.compile(rb'(@[^@,:<>"]*+(?:,@[^@,:<>"]*+)*+):').match
 _mailbox = re.compile(
     rb'("(?:[^"\\]|\\[ -~])*+"|[^"@<>]*+)(?:@(\[[^\[\]]*+\]|[^@<>\[\]"]*+))?+'
@@ -93,19 +85,7 @@ _toQuote = re.compile(rb'(["\\])')
 _dotString = re.compile(
     rb"%b++(?:\.%b++)*+\Z" % ((_ATEXT[:-1] + rb"\x80-\xff]",) * 2)
 ).match
-_label = re.compile(_LABEL + rb"\Z").match
-_snum = re.compile(rb"[0-9]{1,3}+\Z").match
-_hexGroup = re.compile(rb"[0-9A-Fa-f]{1,4}+\Z").match
-_generalLiteral = re.compile(rb"[A-Za-z0-9-]*+(?<=[A-Za-z0-9]):[!-Z^-~]++\Z").match
 _literalAndWords = re.compile(rb"(\[[^\[\]]*+\]) ").match
-
-# The categories of IDNA's "protocol valid" code points (RFC 5892 section 2), in
-# upper case too, and the ones it allows by name (sections 2.6 and 2.7; the
-# joiners of its appendix A).
-_LABEL_CATEGORIES = frozenset(("Ll", "Lu", "Lo", "Lm", "Mn", "Mc", "Nd"))
-_LABEL_EXCEPTIONS = frozenset(
-    "-\u00b7\u0375\u05f3\u05f4\u06fd\u06fe\u0f0b\u200c\u200d\u3007\u30fb"
-)
 
 
 @frozen(eq=False)
@@ -130,7 +110,7 @@ class Mailbox:
         """Check both halves."""
         _checkLocal(self.local)
         if self.domain or self.local.lower() != b"postmaster":
-            _checkDomain(self.domain)
+            checkDomain(self.domain)
 
     @property
     def key(self) -> tuple[bytes, bytes]:
@@ -138,7 +118,7 @@ class Mailbox:
         local = self.local
         if local.lower() == b"postmaster":
             local = b"postmaster"
-        return local, _lower(self.domain)
+        return local, lowerDomain(self.domain)
 
     @property
     def utf8(self) -> bool:
@@ -173,7 +153,7 @@ def parseMailbox(octets: bytes, utf8: bool = False) -> Mailbox:
     @param utf8: may it be beyond ASCII (RFC 6531 section 3.3)?
     @raise Malformed: not in the grammar, or too long.
     """
-    _checkText(octets, utf8)
+    checkText(octets, utf8)
     mailbox, end = _readMailbox(octets, 0)
     if end != len(octets):
         raise Malformed("bad character in the address")
@@ -194,7 +174,7 @@ def parsePath(
     @return: the mailbox; L{None}: it was C{<>}.
     @raise Malformed: not in the grammar, or too long.
     """
-    _checkText(octets, utf8)
+    checkText(octets, utf8)
     if reverse and octets == b"<>":
         return None
     mailbox, _, end = _readPath(octets, 0, reverse)
@@ -260,12 +240,12 @@ def heloName(rest: bytes) -> bytes:
     if _ordinaryHelo(rest) is not None:
         return rest
     name = rest.rstrip(b" \t")
-    _checkText(name, False)
+    checkText(name, False)
     literal = _literalAndWords(name)
     if literal is not None:
         name = literal[1]
     # Where "_" stands, a letter could: the rest of the grammar is kept.
-    _checkDomain(name if name[:1] == b"[" else name.replace(b"_", b"x"))
+    checkDomain(name if name[:1] == b"[" else name.replace(b"_", b"x"))
     return name
 
 
@@ -279,9 +259,9 @@ def domainOf(path: bytes) -> bytes:
     """
     if path[:1] != b'"':
         # An unquoted local part has no "@", but a literal may: take the first.
-        return _lower(path.partition(b"@")[2])
+        return lowerDomain(path.partition(b"@")[2])
     quoted = _quoted(path)
-    return b"" if quoted is None else _lower(path[quoted.end() + 1 :])
+    return b"" if quoted is None else lowerDomain(path[quoted.end() + 1 :])
 
 
 def localPartOf(path: bytes) -> bytes:
@@ -305,7 +285,7 @@ def _readArgument(rest: bytes, word: bytes, reverse: bool) -> tuple[bytes, bytes
     if rest[: len(word)].upper() != word:
         raise Malformed(f"wants {word.decode('ascii')}<address>")
     text = rest[len(word) :].strip(b" ").rstrip(b" \t")
-    _checkText(text, True)
+    checkText(text, True)
     if reverse and text[:2] == b"<>":
         raw, end = b"", 2
     else:
@@ -338,7 +318,7 @@ def _readPath(text: bytes, start: int, reverse: bool) -> tuple[Mailbox, bytes, i
         raise Malformed(f"path longer than {PATH_OCTETS} octets")
     if route is not None:
         for domain in route[1].split(b","):
-            _checkDomain(domain[1:])
+            checkDomain(domain[1:])
     if not mailbox.domain and (reverse or text[inside:end].lower() != b"postmaster"):
         raise Malformed("address without a domain")
     return mailbox, text[inside:end], end + 1
@@ -373,36 +353,6 @@ def _unquote(quoted: bytes) -> bytes:
     return _quotedPair.sub(rb"\1", quoted[1:-1])
 
 
-def _lower(domain: bytes) -> bytes:
-    """A domain in lower case, beyond ASCII too."""
-    if domain.isascii():
-        return domain.lower()
-    return (
-        domain.decode("utf-8", "surrogateescape")
-        .lower()
-        .encode("utf-8", "surrogateescape")
-    )
-
-
-def _checkText(text: bytes, utf8: bool) -> None:
-    """
-    Look at what no part of an address may have.
-
-    @raise Malformed: a control character, an octet that is not ASCII where only
-        that may be, or UTF-8 that is none.
-    """
-    if _control(text) is not None:
-        raise Malformed("control character in the argument")
-    if text.isascii():
-        return
-    if not utf8:
-        raise Malformed("character that is not ASCII in the argument")
-    try:
-        text.decode("utf-8")
-    except UnicodeDecodeError:
-        raise Malformed("bad UTF-8 in the argument") from None
-
-
 def _checkLocal(local: bytes) -> None:
     """
     Look at the content of a local part.
@@ -413,96 +363,12 @@ def _checkLocal(local: bytes) -> None:
     """
     if len(local) > LOCAL_PART_OCTETS:
         raise Malformed(f"local part longer than {LOCAL_PART_OCTETS} octets")
-    _checkText(local, True)
+    checkText(local, True)
     if not local.isascii() and any("\x80" <= c <= "\x9f" for c in local.decode()):
         raise Malformed("control character in the argument")
 
 
-def _checkDomain(domain: bytes) -> None:
-    """
-    Look at a domain or an address literal.
-
-    @raise Malformed: it is too long, or not in the grammar.
-    """
-    if len(domain) > DOMAIN_OCTETS:
-        raise Malformed(f"domain longer than {DOMAIN_OCTETS} octets")
-    if domain[:1] == b"[":
-        if domain[-1:] != b"]" or not _isLiteral(domain[1:-1]):
-            raise Malformed("bad address literal")
-        return
-    for label in domain.split(b"."):
-        if label.isascii():
-            if len(label) > LABEL_OCTETS:
-                raise Malformed(f"label of a domain longer than {LABEL_OCTETS} octets")
-            if _label(label) is None:
-                raise Malformed("bad domain")
-        else:
-            _checkULabel(label)
-
-
-def _checkULabel(label: bytes) -> None:
-    """
-    Look at a label beyond ASCII.  It must be in Unicode's form NFC (RFC 5891
-    section 4.1), have only letters, marks, digits and hyphens in it (RFC 5892),
-    and its ASCII form must fit into the DNS.  Rules that depend on the script
-    (RFC 5893, RFC 5892 appendix A) are left to the registries.
-
-    @raise Malformed: it is no label.
-    """
-    try:
-        text = label.decode("utf-8")
-    except UnicodeDecodeError:
-        raise Malformed("bad UTF-8 in the argument") from None
-    if (
-        not unicodedata.is_normalized("NFC", text)
-        or text[0] == "-"
-        or text[-1] == "-"
-        or any(
-            unicodedata.category(c) not in _LABEL_CATEGORIES
-            and c not in _LABEL_EXCEPTIONS
-            for c in text
-        )
-    ):
-        raise Malformed("bad domain")
-    if len("xn--") + len(text.encode("punycode")) > LABEL_OCTETS:
-        raise Malformed(f"label of a domain longer than {LABEL_OCTETS} octets")
-
-
-def _isLiteral(inside: bytes) -> bool:
-    """Is it an address literal (RFC 5321 section 4.1.3), brackets taken off?"""
-    tag, colon, text = inside.partition(b":")
-    if not colon:
-        return _isIPv4(inside)
-    if tag.lower() == b"ipv6":
-        return _isIPv6(text)
-    return _generalLiteral(inside) is not None
-
-
-def _isIPv4(text: bytes) -> bool:
-    """Is it C{Snum 3("." Snum)}?  Leading zeros are in that grammar."""
-    numbers = text.split(b".")
-    return len(numbers) == 4 and all(_snum(n) and int(n) < 256 for n in numbers)
-
-
-def _isIPv6(text: bytes) -> bool:
-    """
-    Is it C{IPv6-addr}?  Stricter than RFC 4291 in one thing: C{::} stands for
-    at least two groups.
-    """
-    start, colon, last = text.rpartition(b":")
-    if b"." in last:
-        if not colon or not _isIPv4(last):
-            return False
-        text = start + b":0:0"
-    head, gap, tail = text.partition(b"::")
-    groups = [*(head.split(b":") if head else ()), *(tail.split(b":") if tail else ())]
-    fits = len(groups) <= 6 if gap else len(groups) == 8
-    return fits and all(_hexGroup(group) for group in groups)
-
-
 __all__ = [
-    "DOMAIN_OCTETS",
-    "LABEL_OCTETS",
     "LOCAL_PART_OCTETS",
     "PATH_OCTETS",
     "Mailbox",

@@ -4,11 +4,6 @@ Tests for L{smtpx.core.address}.
 
 from __future__ import annotations
 
-import re
-import sys
-from types import FrameType
-from typing import Any, Callable
-
 from hypothesis import given, settings, strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -23,17 +18,17 @@ from smtpx.core.address import (
     parsePath,
     reversePath,
 )
+from smtpx.core.domain import DOMAIN_OCTETS
 from smtpx.core.errors import Malformed
 
 ATEXT = (
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-/=?^_`{|}~"
 )
-LET_DIG = ATEXT[:62]
 FRENCH = "éàüøñ日本語"
 
 labels = st.from_regex(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?", fullmatch=True)
 domains = st.lists(labels, min_size=1, max_size=6).map(
-    lambda parts: ".".join(parts)[: address.DOMAIN_OCTETS].rstrip(".-").encode()
+    lambda parts: ".".join(parts)[:DOMAIN_OCTETS].rstrip(".-").encode()
 )
 uLabels = st.text(FRENCH + "abc", min_size=1, max_size=9)
 uDomains = st.lists(uLabels, min_size=1, max_size=4).map(lambda p: ".".join(p).encode())
@@ -50,57 +45,6 @@ locals_ = st.text(
     max_size=16,
 ).map(str.encode)
 mailboxes = st.builds(Mailbox, locals_, hosts)
-#: What resembles the argument of MAIL, and mostly is not.
-nearly = st.lists(
-    st.one_of(
-        st.sampled_from(
-            [
-                b"FROM:",
-                b"TO:",
-                b"<",
-                b">",
-                b"@",
-                b'"',
-                b"\\",
-                b",",
-                b":",
-                b" ",
-                b"\t",
-                b"a",
-                b"b.c",
-                b"..",
-                b"[",
-                b"]",
-                b"[192.0.2.1]",
-                b"IPv6:",
-                b"::",
-                b"\r",
-                b"\n",
-                b"\0",
-                b"\xc3\xa9",
-                b"\xff",
-                b"postmaster",
-                b"SIZE=1",
-                b"_",
-                b"-",
-            ]
-        ),  # fmt: skip
-        st.binary(max_size=3),
-    ),
-    max_size=12,
-).map(b"".join)
-
-READERS: tuple[Callable[[bytes], object], ...] = (
-    reversePath,
-    forwardPath,
-    heloName,
-    parseMailbox,
-    parsePath,
-    lambda octets: parseMailbox(octets, utf8=True),
-    lambda octets: parsePath(octets, reverse=True, utf8=True),
-    domainOf,
-    localPartOf,
-)
 
 
 class MailboxTests(SynchronousTestCase):
@@ -208,136 +152,30 @@ class GrammarTests(SynchronousTestCase):
         """
         A local part is a dot-string or a quoted string.
         """
-        self.good(
-            b"a@b",
-            b"first.last@b",
-            ATEXT.encode()[:64] + b"@b",
-            b"x" + ATEXT.encode()[62:] + b"@b",
-            b'"a>b"@c',
-            b'"a@b"@c',
-            b'"<a:b,c>"@d',
-            b'"\\""@c',
-            b'" "@c',
-            b'"\\ \\~"@c',
-            '"é"@c'.encode(),
-        )
+        self.good(b"a@b", b"first.last@b", ATEXT.encode()[:64] + b"@b")
+        self.good(b"x" + ATEXT.encode()[62:] + b"@b", '"é"@c'.encode())
+        self.good(b'"a>b"@c', b'"a@b"@c', b'"<a:b,c>"@d', b'"\\""@c', b'" "@c')
+        self.good(b'"\\ \\~"@c')
         self.assertRaises(Malformed, parseMailbox, b"")
-        self.bad(
-            b"a",
-            b"@b",
-            b".a@b",
-            b"a.@b",
-            b"a..b@c",
-            b"a b@c",
-            b"a(b)@c",
-            b'a"b@c',
-            b'"a"b@c',
-            b'a"b"@c',
-            b'"a@c',
-            b'"a\\"@c',
-            b'"a"',
-            b'"a\\\x01"@b',
-            '"\\é"@b'.encode(),
-            b'"a\xff"@b',
-            b"a@b@c",
-            b"<a@b>",
-        )
+        self.bad(b"a", b"@b", b".a@b", b"a.@b", b"a..b@c", b"a b@c", b"a(b)@c")
+        self.bad(b'a"b@c', b'"a"b@c', b'a"b"@c', b'"a@c', b'"a\\"@c', b'"a"')
+        self.bad(b'"a\\\x01"@b', '"\\é"@b'.encode(), b'"a\xff"@b', b"a@b@c", b"<a@b>")
 
     def test_domains(self) -> None:
         """
-        A domain is labels of letters, digits and hyphens inside.
+        The domain is checked as L{smtpx.core.domain} does, and nothing may
+        stand behind it.
         """
-        self.good(b"a@b.c", b"a@1.2", b"a@b--c.d", b"a@xn--bcher-kva.example")
-        self.bad(
-            b"a@",
-            b"a@.b",
-            b"a@b.",
-            b"a@b..c",
-            b"a@-b",
-            b"a@b-",
-            b"a@b-.c",
-            b"a@b_c.d",
-            b"a@b c",
-            b"a@b,c",
-            b"a@b\\c",
-            b"a@" + b"b" * 64 + b".c",
-        )
+        self.good(b"a@b.c", b'a@[x-y:z"@<>,;:(]', "a@例え.jp".encode())
+        self.bad(b"a@", b"a@b_c.d", b"a@[1.2.3]", b"a@[1.2.3.4]b", b"a@1.2.3.4]")
+        self.bad(b"a@b c", b"a@b,c", b"a@[x:y z]", b"a@[x:y[]", b"a@\xc3.x")
 
-    def test_addressLiterals(self) -> None:
+    def test_internationalLocalParts(self) -> None:
         """
-        RFC 5321 section 4.1.3: IPv4, IPv6 and what may come yet.
+        RFC 6531 section 3.3: UTF-8 in local parts, quoted or not.
         """
-        self.good(
-            b"a@[123.255.37.2]",
-            b"a@[001.02.3.0]",
-            b"a@[IPv6:2001:db8::1]",
-            b"a@[ipv6:1:2:3:4:5:6:7:8]",
-            b"a@[IPv6:::]",
-            b"a@[IPv6:::1]",
-            b"a@[IPv6:1:2:3:4:5:6::]",
-            b"a@[IPv6:::3:4:5:6:7:8]",
-            b"a@[IPv6:1:2:3:4:5:6:192.0.2.1]",
-            b"a@[IPv6:::192.0.2.1]",
-            b"a@[IPv6:1:2::3:4:192.0.2.1]",
-            b'a@[x-y:z"@<>,;:(]',
-        )
-        self.bad(
-            b"a@[]",
-            b"a@[1.2.3]",
-            b"a@[1.2.3.256]",
-            b"a@[1.2.3.4.5]",
-            b"a@[1.2.3.0004]",
-            b"a@[1.2.3.4",
-            b"a@1.2.3.4]",
-            b"a@[1.2.3.4]b",
-            b"a@[1.2.3.4].b",
-            b"a@[IPv6:]",
-            b"a@[IPv6:1.2.3.4]",
-            b"a@[IPv6:1]",
-            b"a@[IPv6::1]",
-            b"a@[IPv6:1:2:3:4:5:6:7]",
-            b"a@[IPv6:1:2:3:4:5:6:7:8:9]",
-            b"a@[IPv6:1::2::3]",
-            b"a@[IPv6:::::]",
-            b"a@[IPv6:12345::]",
-            b"a@[IPv6:g::]",
-            b"a@[IPv6:1.2.3.4::]",
-            b"a@[IPv6:::1.2.3.256]",
-            b"a@[IPv6:::1%eth0]",
-            b"a@[x-:y]",
-            b"a@[:y]",
-            b"a@[x:]",
-            b"a@[x:y z]",
-            b"a@[x:y[]",
-            b"a@[x:y\\]",
-            "a@[x:é]".encode(),
-        )
-
-    def test_doubleColonStandsForTwoGroups(self) -> None:
-        """
-        RFC 5321 section 4.1.3: C{::} in a literal is never a single group.
-        """
-        self.bad(b"a@[IPv6:1:2:3:4:5:6:7::]", b"a@[IPv6:1:2:3:4::5:192.0.2.1]")
-
-    def test_internationalAddresses(self) -> None:
-        """
-        RFC 6531 section 3.3: UTF-8 in local parts, U-labels in domains.
-        """
-        self.good(*(text.encode() for text in ("é@b", "日本@例え.jp", "a@bü-cher.x")))
-        self.bad(
-            "a@-ü.x".encode(),
-            "a@ü-.x".encode(),
-            "a@ü_.x".encode(),
-            "a@ü☃.x".encode(),
-            "a@u\u0308.x".encode(),
-            "a@ü\u00a0.x".encode(),
-            "\x85@b".encode(),
-            b"a@\xc3.x",
-            b"\xed\xa0\x80@b",
-            b"\xc0\xaf@b",
-            ("a@" + "ü" * 60 + ".x").encode(),
-        )
-        self.good(("a@" + "ü" * 30 + ".x").encode())
+        self.good("é@b".encode(), '"é à"@b'.encode(), "日.本@b".encode())
+        self.bad("\x85@b".encode(), b"\xed\xa0\x80@b", b"\xc0\xaf@b", b"\xff@b")
 
     def test_internationalAddressNeedsTheExtension(self) -> None:
         """
@@ -418,7 +256,7 @@ class PathTests(SynchronousTestCase):
         """
         label = b"x" * 63
         longest = b".".join((label, label, label, label))
-        self.assertEqual(len(longest), address.DOMAIN_OCTETS)
+        self.assertEqual(len(longest), DOMAIN_OCTETS)
         parseMailbox(b"l" * 64 + b"@" + longest)
         fits = b"l" * 64 + b"@" + b"d" * 59 + b"." + label + b"." + label + b".y"
         self.assertEqual(len(fits), 254)
@@ -559,23 +397,6 @@ class ArgumentTests(SynchronousTestCase):
             found = str(error)
         self.assertEqual(found, expected)
 
-    @given(nearly)
-    @settings(max_examples=100, deadline=None)
-    def test_shortWayTakesNothingThatTheGrammarRefuses(self, rest: bytes) -> None:
-        """
-        What the regular expressions take, the grammar takes as well.
-        """
-        for read, word, reverse in (
-            (reversePath, b"FROM:", True),
-            (forwardPath, b"TO:", False),
-        ):
-            for one in (rest, word + b"<" + rest + b">"):
-                try:
-                    found = read(one)
-                except Malformed:
-                    continue
-                self.assertEqual(found, address._readArgument(one, word, reverse))
-
     def test_cutArgumentIsMalformed(self) -> None:
         """
         Cut at any offset before its closing bracket, an argument is malformed.
@@ -652,99 +473,8 @@ class HeloTests(SynchronousTestCase):
         """
         Anything else is malformed.
         """
-        for name in (
-            b"",
-            b" ",
-            b"a b",
-            b" a",
-            b"a..b",
-            b".a",
-            b"a.",
-            b"-a",
-            b"a-.b",
-            b"a@b",
-            b"<a>",
-            b"x" * 64,
-            b"[",
-            b"[]",
-            b"[192.0.2.300]",
-            b"[192_0.2.1]",
-            b"[192.0.2.1]x",
-            b"a\0b",
-            b"a\r\nMAIL",
-            "é.example".encode(),
-            b".".join([b"x" * 63] * 5),
-        ):
+        bad = [b"a..b", b".a", b"a.", b"-a", b"a-.b", b"a@b", b"<a>", b"x" * 64]
+        bad += [b"", b" ", b"a b", b" a", b"a\0b", b"a\r\nMAIL", "é.example".encode()]
+        bad += [b"[", b"[]", b"[192.0.2.300]", b"[192_0.2.1]", b"[192.0.2.1]x"]
+        for name in (*bad, b".".join([b"x" * 63] * 5)):
             self.assertRaises(Malformed, heloName, name)
-
-
-class HostileTests(SynchronousTestCase):
-    """Whatever a peer sends: a value or L{Malformed}, and soon."""
-
-    @given(st.one_of(nearly, st.binary(max_size=80)))
-    @settings(max_examples=100, deadline=None)
-    def test_anyOctetsAreReadOrMalformed(self, octets: bytes) -> None:
-        """
-        No octets make a reader raise anything else.
-        """
-        for read in READERS:
-            for one in (octets, b"FROM:<" + octets + b">", b"TO:" + octets):
-                try:
-                    read(one)
-                except Malformed as error:
-                    self.assertTrue(str(error).isascii())
-
-    def test_everyRepetitionIsPossessive(self) -> None:
-        """
-        No regular expression of the module can go back over what it took, so
-        none takes more than linear time.
-        """
-        patterns = {
-            value.__self__.pattern
-            for value in vars(address).values()
-            if isinstance(getattr(value, "__self__", None), re.Pattern)
-        }
-        self.assertTrue(len(patterns) > 10)
-        for pattern in patterns:
-            bare = re.sub(rb"\\.", b"", pattern)
-            bare = re.sub(rb"\[[^\]]*\]", b"", bare)
-            bare = re.sub(rb"\(\?(?:i?:|<?=)", b"(", bare)
-            bare = re.sub(rb"(?:[*+?]|\{\d+,\d+\})\+", b"", bare)
-            self.assertNotRegex(bare, rb"[*+?{]")
-
-    def test_longInputTakesFewSteps(self) -> None:
-        """
-        64 KiB made to confuse a parser take a bounded number of steps.
-        """
-        for piece in (
-            b"a.", b"a-", b"-", b"a", b'"', b'\\"', b"\\", b"@", b"@a,", b"@a:",
-            b"[", b"]", b":", b"::", b"1.", b"<", b">", b" ", b" a", b"_", b"\xc3\xa9",
-        ):  # fmt: skip
-            for prefix in (b"", b"FROM:", b"FROM:<", b'TO:<"', b"TO:<a@", b"[IPv6:"):
-                hostile = prefix + piece * (65536 // len(piece))
-                for read in READERS:
-                    self.assertLess(steps(read, hostile), 3000)
-
-
-def steps(read: Callable[[bytes], object], octets: bytes) -> int:
-    """
-    Count the lines of Python that C{read} runs through.
-
-    @return: how many, L{Malformed} or not.
-    """
-    count = 0
-
-    def trace(frame: FrameType, event: str, argument: Any) -> Any:
-        nonlocal count
-        count += 1
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        read(octets)
-    except Malformed:
-        pass
-    finally:
-        sys.settrace(before)
-    return count
