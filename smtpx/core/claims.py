@@ -8,7 +8,7 @@ exception out of it can name its owner (L{smtpx.core.errors.HookTrouble}).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any, Callable, TypeVar, cast
 
 from .errors import Conflict, HookTrouble
@@ -16,6 +16,8 @@ from .hooks import Phase, Stage, Where
 from .interfaces import IExtension
 
 F = TypeVar("F", bound=Callable[..., Any])
+N = TypeVar("N")
+R = TypeVar("R")
 
 #: The owner of what no extension brought.
 CORE = "core"
@@ -24,7 +26,8 @@ CORE = "core"
 def owned(owner: str, hook: F) -> F:
     """
     C{hook}, wrapped so that its exceptions name its owner.  Of a hook that is a
-    generator this holds for making it; whoever runs it asks L{ownerOf}.
+    generator this holds for making it; whoever runs it asks L{ownerOf}, or runs
+    it inside of L{attributed}.
     """
 
     def call(*arguments: Any) -> Any:
@@ -42,6 +45,20 @@ def owned(owner: str, hook: F) -> F:
 def ownerOf(hook: Callable[..., Any]) -> str:
     """Whose hook is it?  L{CORE}, if it was never wrapped."""
     return cast(str, getattr(hook, "owner", CORE))
+
+
+def attributed(owner: str, dialogue: Generator[N, Any, R]) -> Generator[N, Any, R]:
+    """
+    C{dialogue}, wrapped so that its exceptions name its owner.
+
+    @raise HookTrouble: one came out of it; it is the C{__cause__}.
+    """
+    try:
+        return (yield from dialogue)
+    except HookTrouble:
+        raise
+    except Exception as error:
+        raise HookTrouble(owner) from error
 
 
 def checkRequirements(extensions: Sequence[IExtension]) -> None:
@@ -72,7 +89,7 @@ class Claims:
         @raise Conflict: somebody has it already.
         """
         other = self._owners.setdefault((what, key), owner)
-        if other is not owner:
+        if other != owner:
             raise Conflict(f"{other} and {owner} both claim {what} {spell(key)}")
 
     def __iter__(self) -> Iterator[tuple[str, object, str]]:

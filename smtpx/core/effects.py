@@ -186,9 +186,9 @@ class Settled:
     """
     One envelope is done with.
 
-    @ivar outcomes: one reply a recipient, in order.
-    @ivar scope: how far a failure reaches; L{Scope.MESSAGE}: take C{outcomes}
-        as they are.
+    @ivar outcomes: one reply a recipient, in order.  A 2yz is final.
+    @ivar scope: how far the others reach; L{Scope.MESSAGE}: take them as they
+        are.
     """
 
     envelope: Envelope
@@ -199,12 +199,28 @@ class Settled:
 @frozen
 class GaveUp:
     """
-    The session cannot be used.
+    The session cannot be used, or not any more.  What comes behind it, a QUIT
+    perhaps and L{Close}, is the connection's end.
 
-    @ivar reply: what the peer said; L{None}: it said nothing.
+    @ivar reply: what the peer said, or in our own words why it will not do;
+        L{None}: the connection was lost.
     """
 
     reply: Reply | None
 
 
-ClientEffect = Write | Handshake | Pose | Drain | Close | Ready | Settled | GaveUp
+@frozen
+class Trouble:
+    """
+    An exception came out of a hook; report it, once, as an error event.
+
+    @ivar owner: the name of the extension, or C{"core"}.
+    """
+
+    owner: str
+    error: BaseException
+
+
+ClientEffect = (
+    Write | Handshake | Pose | Drain | Close | Ready | Settled | GaveUp | Trouble
+)

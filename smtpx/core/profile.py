@@ -69,6 +69,7 @@ Transform = Callable[[IBody], IBody]
 #: The most EHLO responses that are kept rendered.
 _HELLOS = 64
 
+
 @implementer(IServerBuilder)
 @define(eq=False)
 class ServerProfile:
@@ -85,8 +86,8 @@ class ServerProfile:
     bounds: Bounds = field(factory=Bounds)
     tlsReady: bool = False
 
-    capabilities: list[tuple[Capability[Any], Callable[[IServerSession], Any]]] = (
-        field(factory=list, init=False)
+    capabilities: list[tuple[Capability[Any], Callable[[IServerSession], Any]]] = field(
+        factory=list, init=False
     )
     table: dict[bytes, Verb] = field(factory=dict, init=False)
     parameters: dict[tuple[Where, bytes, bytes | None], Parameter[Any]] = field(
@@ -280,9 +281,9 @@ class ClientProfile:
     carriers: tuple[Callable[[IClientSession, Envelope], Carrier | None], ...] = field(
         default=(), init=False
     )
-    transforms: tuple[
-        Callable[[IClientSession, Envelope], Transform | None], ...
-    ] = field(default=(), init=False)
+    transforms: tuple[Callable[[IClientSession, Envelope], Transform | None], ...] = (
+        field(default=(), init=False)
+    )
     batchers: tuple[Callable[[IClientSession], BatchLimits | None], ...] = field(
         default=(), init=False
     )
@@ -342,7 +343,8 @@ class ClientProfile:
         key = (parameter.where, parameter.keyword, parameter.value)
         owner = self._note("parameter", key)
         self._claims.claim("parameter", key, owner)
-        self.parameters += ((parameter, under),)
+        send = owned(owner, parameter.send)
+        self.parameters += ((evolve(parameter, send=send), under),)
 
     def step(
         self, phase: Phase, step: Callable[[IClientSession], ClientDialogue | None]
@@ -419,9 +421,9 @@ class QueueProfile:
     schedulers: tuple[Callable[[Envelope, Schedule], Schedule], ...] = field(
         default=(), init=False
     )
-    wishes: tuple[
-        Callable[[Envelope, Recipient, Action], ReportWish | None], ...
-    ] = field(default=(), init=False)
+    wishes: tuple[Callable[[Envelope, Recipient, Action], ReportWish | None], ...] = (
+        field(default=(), init=False)
+    )
     fieldMakers: tuple[
         Callable[[Envelope, Recipient | None], Iterable[tuple[str, str]]], ...
     ] = field(default=(), init=False)
