@@ -1,0 +1,72 @@
+"""
+Who is told what becomes of spooled messages.
+
+It stands beside the spool because two rooms that do not know each other share
+it: the queue, which tells, and C{smtpx.observe}, which writes logs.
+"""
+
+from __future__ import annotations
+
+from zope.interface import Interface
+
+from .format import SpooledMessage
+
+
+class IDeliveryJournal(Interface):
+    """
+    Told of each attempt to deliver.  Methods must not raise, and return fast:
+    they are called for each message.
+
+    C{index} is a recipient's place in C{message.envelope.recipients}; C{route}
+    the pattern of the configuration that said where it goes, and C{transport}
+    the name of what took it there; both are empty where there was no route.
+    C{text} is for the operator, and may be empty.
+    """
+
+    def delivered(
+        message: SpooledMessage, index: int, route: str, transport: str, text: str
+    ) -> None:
+        """A recipient has the message."""
+
+    def deferred(
+        message: SpooledMessage,
+        index: int,
+        route: str,
+        transport: str,
+        text: str,
+        due: float,
+    ) -> None:
+        """
+        It did not work now.
+
+        @param due: when it is tried again, in seconds since the epoch.
+        """
+
+    def failed(
+        message: SpooledMessage, index: int, route: str, transport: str, text: str
+    ) -> None:
+        """It will not work, however often it is tried.  C{held} follows."""
+
+    def held(message: SpooledMessage, reason: str, wished: bool) -> None:
+        """
+        The message stays in the spool until an operator releases it.
+
+        @param wished: does the configuration say so?  Otherwise somebody must
+            look at it.
+        """
+
+    def completed(message: SpooledMessage) -> None:
+        """Nobody waits for it any more, and it is gone from the spool."""
+
+    def trouble(
+        message: SpooledMessage | None, owner: str, error: BaseException
+    ) -> None:
+        """
+        The world failed, or something of ours is broken.
+
+        @param message: the one under way; L{None}: it concerns no single one.
+        @param owner: what failed: C{spool}, or the name of a transport.
+        """
+
+
+__all__ = ["IDeliveryJournal"]
