@@ -1,0 +1,262 @@
+"""
+CHUNKING (RFC 3030 section 2): BDAT, the body in counted octets instead of lines.
+
+Server.  The octets of a chunk come whatever we say to it, so a refusal is decided
+first and said last, when they have been taken off the wire (section 2).  A size
+that cannot be read leaves nothing to count, and no way to tell a body from
+commands, so the connection ends.  The grammar is that of the section and no
+more::
+
+    bdat-cmd = "BDAT" SP 1*18DIGIT [ SP "LAST" ]
+
+After a chunk that failed the transaction is gone: whatever was pipelined behind
+it is taken and answered 503 until the next MAIL.  Between two chunks only BDAT,
+NOOP, RSET and QUIT make sense; anything else ends the transaction with 503, for
+the state would be I{indeterminate} (section 2).
+
+Client.  The body goes in chunks of a fixed size with a bounded number of them
+unanswered, and stops after the first that is refused.  A small body is one chunk,
+which may leave in the same flight as MAIL and RCPT (section 4.2).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Generator, Iterator
+from typing import Any
+
+from attrs import field, frozen
+from attrs.validators import and_, ge, le
+from zope.interface import implementer
+
+from ..core.dialogue import (
+    BodyDialogue,
+    ClientNeed,
+    ServerDialogue,
+    Slot,
+    emit,
+    flow,
+    octets,
+    pour,
+    settle,
+)
+from ..core.envelope import Envelope, Stamp
+from ..core.errors import UsageError
+from ..core.grammar import KEYWORD
+from ..core.hooks import Capability, Carrier, LogFields, Verb
+from ..core.interfaces import (
+    IBody,
+    IClientBuilder,
+    IClientExtension,
+    IClientSession,
+    IServerBuilder,
+    IServerExtension,
+    IServerSession,
+)
+from ..core.reply import BAD_SEQUENCE, Reply, reply
+
+CAPABILITY = Capability[bool](b"CHUNKING", KEYWORD)
+
+#: How many chunks of the message there were.
+_CHUNKS = Stamp[int]("chunking-chunks", None, int)
+
+#: How the size and the end-marker stand behind the verb.
+_ARGUMENT = re.compile(rb"([0-9]{1,18})( LAST)?\Z", re.IGNORECASE)
+
+_NO_SIZE = reply(501, "5.5.4", b"BDAT wants a size; closing", closes=True)
+_TOO_BIG = reply(552, "5.3.4", b"Message size exceeds fixed maximum message size")
+_TOO_MANY = reply(552, "5.3.4", b"Message has too many chunks")
+
+#: What goes on between two chunks.
+_BETWEEN = frozenset({b"BDAT", b"NOOP", b"RSET", b"QUIT"})
+
+#: Up to this size, in octets, a body may go before MAIL was answered: if the
+#: peer refuses all recipients, no more than this was sent for nothing.
+EARLY_OCTETS = 65_536
+
+
+@frozen
+class ChunkingSettings:
+    """What an operator may set of CHUNKING."""
+
+    chunk_octets: int = field(
+        default=262_144,
+        validator=and_(ge(65_536), le(1_048_576)),
+        metadata={"help": "The size of the chunks that are sent, in octets."},
+    )
+    chunks_in_flight: int = field(
+        default=8,
+        validator=and_(ge(1), le(64)),
+        metadata={"help": "How many chunks are sent before the first is answered."},
+    )
+
+
+class IChunking(IServerExtension, IClientExtension):
+    """CHUNKING (RFC 3030)."""
+
+
+@implementer(IChunking)
+class Chunking:
+    """
+    The CHUNKING extension.
+
+    @ivar options: the settings.
+    """
+
+    name = "CHUNKING"
+    requires: tuple[str, ...] = ()
+    settings = ChunkingSettings
+
+    def __init__(self, settings: ChunkingSettings = ChunkingSettings()) -> None:
+        self.options = settings
+
+    def configured(self, settings: ChunkingSettings) -> Chunking:
+        """See L{smtpx.core.interfaces.IExtension}."""
+        return Chunking(settings)
+
+    # --- server ---------------------------------------------------------------
+
+    def extendServer(self, server: IServerBuilder) -> None:
+        """See L{IServerExtension}."""
+        server.capability(CAPABILITY, lambda session: True)
+        server.verb(
+            Verb(b"BDAT", self._bdat, progress=True, help=b"BDAT <octets> [LAST]")
+        )
+        server.gate(self._between)
+        server.record(self._record)
+
+    def _between(self, session: IServerSession, verb: bytes) -> Reply | None:
+        if session.bodyBegun and verb not in _BETWEEN:
+            session.abortBody()
+            return BAD_SEQUENCE
+        return None
+
+    def _record(self, session: IServerSession) -> LogFields:
+        envelope = session.envelope
+        if envelope is not None and _CHUNKS in envelope.stamps:
+            return (("K", True),)
+        return ()
+
+    def _bdat(self, session: IServerSession, rest: bytes) -> Reply | ServerDialogue:
+        match = _ARGUMENT.match(rest)
+        if match is None:
+            return _NO_SIZE
+        return self._chunk(session, int(match[1]), match[2] is not None)
+
+    def _chunk(self, session: IServerSession, count: int, last: bool) -> ServerDialogue:
+        refusal = self._refusal(session, count)
+        if refusal is None:
+            refusal = yield from session.openBody()
+        if refusal is not None:
+            # With the transaction gone, the octets go nowhere.
+            session.abortBody()
+        yield from octets(count)
+        if refusal is not None:
+            return refusal
+        if last:
+            return (yield from session.closeBody())
+        return reply(250, "2.0.0", b"%d octets received" % count)
+
+    def _refusal(self, session: IServerSession, count: int) -> Reply | None:
+        """
+        What can be said against a chunk before the core is asked.
+
+        @param count: its size, in octets.
+        """
+        envelope = session.envelope
+        if envelope is None or not session.extended:
+            return BAD_SEQUENCE
+        limit = session.messageOctets
+        if limit is not None and envelope.octets + count > limit:
+            return _TOO_BIG
+        chunks = (envelope.stamps.get(_CHUNKS) or 0) + 1
+        envelope.stamps[_CHUNKS] = chunks
+        if session.chunksMax is not None and chunks > session.chunksMax:
+            return _TOO_MANY
+        return None
+
+    # --- client ---------------------------------------------------------------
+
+    def extendClient(self, client: IClientBuilder) -> None:
+        """See L{IClientExtension}."""
+        client.capability(CAPABILITY)
+        client.carrier(self._carrier)
+
+    def _carrier(self, session: IClientSession, envelope: Envelope) -> Carrier | None:
+        if not session.offered(CAPABILITY):
+            return None
+        return Carrier(10, self._carry, early=0 < envelope.octets <= EARLY_OCTETS)
+
+    def _carry(self, session: IClientSession, body: IBody) -> BodyDialogue:
+        outbound = _Outbound(body)
+        unanswered: deque[Slot] = deque()
+        refusal: Reply | None = None
+        while refusal is None:
+            count = min(self.options.chunk_octets, outbound.left)
+            end = b" LAST" if count == outbound.left else b""
+            unanswered.append((yield from emit(b"BDAT %d%b\r\n" % (count, end))))
+            yield from outbound.chunk(count)
+            if end:
+                break
+            refusal = yield from self._watch(unanswered)
+        # No more chunks (section 2), but each that was sent is answered.
+        while unanswered:
+            answer = yield from settle(unanswered.popleft())
+            if refusal is None and (answer.refuses or not unanswered):
+                refusal = answer
+        assert refusal is not None
+        return refusal
+
+    def _watch(
+        self, unanswered: deque[Slot]
+    ) -> Generator[ClientNeed, Any, Reply | None]:
+        """
+        Take the answers that have come, and wait for one if too many have not.
+
+        @return: the first refusal, or L{None}.
+        """
+        while unanswered:
+            full = len(unanswered) >= self.options.chunks_in_flight
+            if not full and unanswered[0].reply is None:
+                break
+            answer = yield from settle(unanswered.popleft())
+            if answer.refuses:
+                return answer
+        return None
+
+
+class _Outbound:
+    """
+    A body on its way out, in chunks of sizes that are known before.
+
+    @ivar left: how many octets were not yet sent.
+    """
+
+    def __init__(self, body: IBody) -> None:
+        self.left = body.octets
+        self._pieces: Iterator[bytes] = body.pieces()
+        self._rest = b""
+        self._begun = False
+
+    def chunk(self, count: int) -> Generator[ClientNeed, Any, None]:
+        """
+        Send the next C{count} octets.
+
+        @raise UsageError: the body has fewer or more than it promised.  The
+            message is broken off then, rather than accepted cut short.
+        """
+        self.left -= count
+        while count:
+            piece = self._rest or next(self._pieces, b"")
+            if not piece:
+                raise UsageError("the body is shorter than its length")
+            self._rest = piece[count:]
+            piece = piece[:count]
+            count -= len(piece)
+            if not count and not self.left and (self._rest or any(self._pieces)):
+                raise UsageError("the body is longer than its length")
+            if self._begun:
+                yield from flow()
+            self._begun = True
+            yield from pour(piece)

@@ -1,0 +1,245 @@
+"""
+REQUIRETLS (RFC 8689): this message goes under verified TLS or not at all.
+
+Everything about it is here: the EHLO keyword, the MAIL parameter, the
+TLS-Required header field, what a route has to be, when a next host will do, and
+what a bounce may carry.
+
+To advertise the keyword is a promise that whatever sends the message on keeps
+it (RFC 8689 section 1).  So the server side is silent unless whoever joined the
+house says that the promise is kept, by C{honoured}: because relaying keeps it,
+or because all mail ends here.
+"""
+
+from __future__ import annotations
+
+from attrs import evolve, field, frozen
+from zope.interface import implementer
+
+from ..core.envelope import Bearer, Envelope, Recipient, Stamp, dumpFlag, loadFlag
+from ..core.errors import UsageError
+from ..core.grammar import FLAG, KEYWORD
+from ..core.hooks import (
+    Action,
+    Capability,
+    LookupLevel,
+    Parameter,
+    Refusal,
+    ReportWish,
+    RoutePolicy,
+    Scope,
+    TLSLevel,
+    Where,
+)
+from ..core.hostlist import HostList
+from ..core.interfaces import (
+    IClientBuilder,
+    IClientExtension,
+    IClientSession,
+    IQueueBuilder,
+    IQueueExtension,
+    IServerBuilder,
+    IServerExtension,
+    IServerSession,
+)
+from ..core.reply import UNKNOWN_PARAMETER, Reply, reply
+
+CAPABILITY = Capability[bool](b"REQUIRETLS", KEYWORD)
+
+#: This message needs REQUIRETLS handling (section 4.1).
+REQUIRED = Stamp[bool]("requiretls", dumpFlag, loadFlag, critical=True)
+#: The sender would rather have it delivered than secure (section 4.2.2).
+OPTIONAL = Stamp[bool]("tls-optional", dumpFlag, loadFlag)
+#: There was a TLS-Required field already.
+_SEEN = Stamp[bool]("tls-required-seen", None, bool)
+
+_UNSUPPORTED = reply(550, "5.7.30", b"REQUIRETLS support required")
+_UNVERIFIED = reply(550, "5.7.10", b"REQUIRETLS wants a verified TLS session")
+_GUESSED = reply(450, "4.7.10", b"REQUIRETLS needs the host's own word")
+_NEEDS_TLS = reply(530, "5.7.10", b"REQUIRETLS needs TLS")
+
+
+def _require(bearer: Bearer) -> None:
+    bearer.stamps[REQUIRED] = True
+
+
+def _required(envelope: Envelope | None) -> bool:
+    return envelope is not None and envelope.stamps.get(REQUIRED) is True
+
+
+def _verified(session: IClientSession) -> bool:
+    return session.secured is not None and session.secured.verified
+
+
+def _send(session: IClientSession, bearer: Bearer) -> bool | None:
+    # Only in a session that meets the requirements, and on the host's own word
+    # (section 2).
+    if not bearer.stamps.get(REQUIRED) or not _verified(session):
+        return None
+    return None if session.guessed else True
+
+
+@frozen
+class RequireTLSSettings:
+    """What an operator may set of REQUIRETLS."""
+
+    tls_advertise_requiretls: tuple[str, ...] = field(
+        default=("*",),
+        metadata={
+            "help": "A host list: the clients that are offered it, once under TLS."
+        },
+    )
+
+
+class IRequireTLS(IServerExtension, IClientExtension, IQueueExtension):
+    """REQUIRETLS (RFC 8689)."""
+
+
+@implementer(IRequireTLS)
+class RequireTLS:
+    """
+    The REQUIRETLS extension.
+
+    @ivar options: the settings.
+    @ivar honoured: is the promise kept by all that sends mail on from here?
+    """
+
+    name = "REQUIRETLS"
+    requires: tuple[str, ...] = ()
+    settings = RequireTLSSettings
+
+    def __init__(
+        self,
+        settings: RequireTLSSettings = RequireTLSSettings(),
+        *,
+        honoured: bool = False,
+    ) -> None:
+        """
+        @raise smtpx.core.errors.Malformed: the host list has a bad item.
+        """
+        self.options = settings
+        self.honoured = honoured
+        self._clients = HostList.parse(settings.tls_advertise_requiretls)
+        self._parameter = Parameter[bool](
+            b"REQUIRETLS", Where.MAIL, FLAG, self._receive, _send
+        )
+
+    def configured(self, settings: RequireTLSSettings) -> RequireTLS:
+        """See L{smtpx.core.interfaces.IExtension}."""
+        return RequireTLS(settings, honoured=self.honoured)
+
+    # --- server ---------------------------------------------------------------
+
+    def extendServer(self, server: IServerBuilder) -> None:
+        """See L{IServerExtension}."""
+        if not self.honoured:
+            return
+        server.capability(CAPABILITY, self._advertise)
+        server.parameter(self._parameter)
+        server.header(b"TLS-Required", self._tlsRequired)
+        server.control("requiretls", self._control)
+        server.condition("requiretls", lambda session: _required(session.envelope))
+        server.variable("requiretls", lambda session: _required(session.envelope))
+
+    def _advertise(self, session: IServerSession) -> bool | None:
+        if session.secured is not None and self._welcome(session):
+            return True
+        return None
+
+    def _welcome(self, session: IServerSession) -> bool:
+        known = session.peerName
+        return self._clients.matches(session.peer, () if known is None else (known,))
+
+    def _receive(
+        self, session: IServerSession, bearer: Bearer, flag: bool
+    ) -> Reply | None:
+        if session.secured is None:
+            return _NEEDS_TLS
+        if not self._welcome(session):
+            return UNKNOWN_PARAMETER
+        _require(bearer)
+        session.obliged = True
+        return None
+
+    def _tlsRequired(self, session: IServerSession, value: bytes) -> None:
+        # Section 3: this value only, at most once.  Section 4.1: the parameter
+        # wins.
+        envelope = session.envelope
+        assert envelope is not None
+        stamps = envelope.stamps
+        if stamps.get(_SEEN):
+            stamps[OPTIONAL] = False
+            return
+        stamps[_SEEN] = True
+        if value.strip().lower() == b"no" and not stamps.get(REQUIRED):
+            stamps[OPTIONAL] = True
+
+    def _control(self, session: IServerSession) -> None:
+        """
+        Oblige a transaction of which the client has not said so, as Exim's
+        C{control = requiretls} does.
+
+        @raise UsageError: there is no transaction.
+        """
+        envelope = session.envelope
+        if envelope is None:
+            raise UsageError("requiretls is for a transaction, and there is none")
+        _require(envelope)
+        session.obliged = True
+
+    # --- client ---------------------------------------------------------------
+
+    def extendClient(self, client: IClientBuilder) -> None:
+        """See L{IClientExtension}."""
+        client.capability(CAPABILITY)
+        client.parameter(self._parameter, under=CAPABILITY)
+        client.admit(self._admit)
+
+    def _admit(self, session: IClientSession, envelope: Envelope) -> Refusal | None:
+        if not _required(envelope):
+            return None
+        if not _verified(session):
+            return Refusal(_UNVERIFIED, Scope.HOST)
+        if not envelope.sender:
+            # A bounce is protected as its message was, but is not thrown away
+            # for want of the keyword (section 5).
+            return None
+        if session.guessed:
+            return Refusal(_GUESSED, Scope.SESSION)
+        if not session.offered(CAPABILITY):
+            return Refusal(_UNSUPPORTED, Scope.HOST)
+        return None
+
+    # --- queue ----------------------------------------------------------------
+
+    def extendQueue(self, queue: IQueueBuilder) -> None:
+        """See L{IQueueExtension}."""
+        queue.stamp(REQUIRED)
+        queue.stamp(OPTIONAL)
+        queue.constrain(self._constrain)
+        queue.report(self._report)
+
+    def _constrain(self, envelope: Envelope, policy: RoutePolicy) -> RoutePolicy:
+        if _required(envelope):
+            return evolve(
+                policy,
+                tls=TLSLevel.VERIFIED,
+                lookup=max(policy.lookup, LookupLevel.MTASTS),
+            )
+        if envelope.stamps.get(OPTIONAL):
+            return evolve(policy, lenient=True)
+        return policy
+
+    def _report(
+        self, envelope: Envelope, recipient: Recipient, action: Action
+    ) -> ReportWish | None:
+        if _required(envelope):
+            # Section 5: RET=FULL is disregarded.
+            return ReportWish(full=False, stampers=(_require,))
+        if envelope.stamps.get(OPTIONAL):
+            return ReportWish(stampers=(_makeOptional,))
+        return None
+
+
+def _makeOptional(bearer: Bearer) -> None:
+    bearer.stamps[OPTIONAL] = True

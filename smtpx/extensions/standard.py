@@ -1,0 +1,52 @@
+"""
+The extensions that smtpx brings, in the order of the EHLO response.
+
+This is the only file that names them all.  The order is Exim's, as far as it has
+the same ones; of the others, each stands behind those it requires.  It is also
+the order in which gates and reviews run.
+"""
+
+from __future__ import annotations
+
+from typing import Callable, Mapping
+
+from ..core.interfaces import IExtension
+from .binarymime import BinaryMIME
+from .chunking import Chunking
+from .dsn import DSN
+from .eightbitmime import EightBitMIME
+from .enhancedstatuscodes import EnhancedStatusCodes
+from .limits import Limits
+from .pipeconnect import PipeConnect
+from .pipelining import Pipelining
+from .requiretls import RequireTLS
+from .size import Size
+from .smtputf8 import SMTPUTF8
+from .starttls import StartTLS
+
+#: What makes each extension, by its name, in order.
+STANDARD: Mapping[str, Callable[[], IExtension]] = {
+    each.name: each
+    for each in (
+        EnhancedStatusCodes,
+        Size,
+        Limits,
+        EightBitMIME,
+        DSN,
+        Pipelining,
+        PipeConnect,
+        Chunking,
+        StartTLS,
+        BinaryMIME,
+        SMTPUTF8,
+        RequireTLS,
+    )
+}
+
+
+def standard() -> tuple[IExtension, ...]:
+    """
+    One of each, with its default settings and without ports: nothing is
+    remembered of peers, and REQUIRETLS is not advertised.
+    """
+    return tuple(make() for make in STANDARD.values())
