@@ -111,6 +111,8 @@ class Verb:
         many are taken between two messages.
     @ivar secret: is what stands behind it never to be seen in a log?
     @ivar help: its syntax, for HELP.
+    @ivar counted: do counted octets stand behind it (BDAT)?  They are its own,
+        and no sign of pipelining.
     """
 
     name: bytes
@@ -120,6 +122,7 @@ class Verb:
     progress: bool = False
     secret: bool = False
     help: bytes = b""
+    counted: bool = False
 
 
 # --- TLS, routing, scheduling and reports as values ----------------------
