@@ -1,0 +1,73 @@
+"""
+What mechanisms have to ask of the world.
+
+A server asks L{CheckPassword} or L{FetchVerifier}, a client L{SaltPassword}.
+Whoever answers bounds the time it takes, and takes the same time for a user
+that does not exist.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+from attrs import field, frozen
+
+from ..core.dialogue import Question
+from .verifier import SCRAMVerifier
+
+
+class Judgement(Enum):
+    """
+    Of a name and a password: they belong together, they do not (or there is no
+    such name), or nobody could tell just now.
+    """
+
+    GOOD = auto()
+    BAD = auto()
+    UNAVAILABLE = auto()
+
+
+@frozen
+class CheckPassword(Question[Judgement]):
+    """
+    Is this the user's password?
+
+    @ivar user: prepared, not empty.
+    @ivar password: prepared, not empty.
+    """
+
+    user: bytes
+    password: bytes = field(repr=False)
+
+
+@frozen
+class FetchVerifier(Question[SCRAMVerifier | None]):
+    """
+    What do we keep of the user's password for SCRAM?
+
+    There is an answer for every name: for one that does not exist it is
+    L{smtpx.sasl.verifier.decoy}, with which the exchange goes on as with any
+    other and fails at its end.  L{None}: nobody can tell just now.
+
+    @ivar user: prepared, not empty.
+    @ivar hashName: the hash that the verifier has to be of, as L{hashlib} calls
+        it.
+    """
+
+    user: bytes
+    hashName: str = "sha256"
+
+
+@frozen
+class SaltPassword(Question[bytes]):
+    """
+    The client's long computation, for the shell to do in a thread; the answer is
+    L{smtpx.sasl.verifier.saltPassword} of these.
+
+    @ivar password: prepared, not empty.
+    """
+
+    password: bytes = field(repr=False)
+    salt: bytes
+    iterations: int
+    hashName: str = "sha256"

@@ -1,0 +1,194 @@
+"""
+What all mechanisms share: how they are begun, what they yield, how they end.
+
+A mechanism (RFC 4422) is a pair of generators.  The server's half yields
+L{Challenge}s and questions, is sent the client's responses and the answers, and
+returns L{Authenticated} or L{Denied}.  The client's half yields L{Response}s and
+questions, and is sent the server's challenges; it ends by returning once the
+server said that all is well, and raises L{BadServer} where the server did not
+keep to the mechanism or did not prove what it had to.
+
+Nothing here knows the protocol that carries the exchange.  Its part (in SMTP,
+L{smtpx.extensions.auth}) is to encode, to count, to bound and to give replies::
+
+    exchange = mechanism.serve(Channel())
+    need = next(exchange)               # a Challenge, or an Ask
+    need = exchange.send(response)      # ... until StopIteration has the outcome
+
+An I{initial response} is the answer to the first challenge, which is then not
+sent; a mechanism does not see the difference.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import Any, Callable, Generator, Mapping
+
+from attrs import field, frozen
+
+from ..core.dialogue import Ask
+from ..core.errors import Malformed, PeerError
+from .prepare import prepare
+
+#: The most octets of a name or a password.  RFC 4616 section 2 makes servers
+#: take 255; this has room for passphrases and tokens, and for no attack.
+CREDENTIAL_OCTETS = 1024
+
+#: What a client computes at most for one login (RFC 5802 section 9: a hostile
+#: server can ask for any number); some seconds on a slow machine.
+ITERATIONS_MAX = 10_000_000
+
+
+class BadServer(PeerError):
+    """
+    The server did not keep to the mechanism, or did not prove that it knows the
+    user: whatever it says afterwards, nobody is authenticated.
+    """
+
+
+class Cause(Enum):
+    """
+    Why an exchange failed: a message outside the mechanism's grammar, wrong
+    credentials (of whatever kind: the peer is not told), or no way to tell.
+    """
+
+    MALFORMED = auto()
+    CREDENTIALS = auto()
+    UNAVAILABLE = auto()
+
+
+@frozen
+class Authenticated:
+    """
+    The client is who it says.
+
+    @ivar identity: the user's name, prepared (RFC 4013).  It is also the
+        authorization identity: nobody may act as somebody else.
+    """
+
+    identity: bytes
+
+
+@frozen
+class Denied:
+    """
+    The client is not believed.
+
+    @ivar cause: what the peer may learn.
+    @ivar why: what the operator wants to know; not for the peer, as it may
+        say more than that.
+    @ivar identity: whom it said to be, prepared; L{None}: it never got so far.
+    """
+
+    cause: Cause
+    why: str
+    identity: bytes | None = None
+
+
+Outcome = Authenticated | Denied
+
+
+@frozen
+class Challenge:
+    """The server says C{octets}, and waits for the client's response."""
+
+    octets: bytes
+
+
+@frozen
+class Response:
+    """
+    The client says C{octets}, and waits for the server's challenge.
+
+    @ivar octets: L{None}, only ever the first: there is nothing to say yet, the
+        server begins.
+    """
+
+    octets: bytes | None = field(repr=False)
+
+
+#: The server's half: challenges and questions out, responses and answers in.
+ServerExchange = Generator[Challenge | Ask[Any], Any, Outcome]
+
+#: The client's half: responses and questions out, challenges and answers in;
+#: a challenge of L{None} says that the server is content.
+ClientExchange = Generator[Response | Ask[Any], Any, None]
+
+
+@frozen
+class Channel:
+    """
+    The connection under an exchange.
+
+    @ivar bindings: channel bindings (RFC 5056) by their registered name; empty
+        without TLS.
+    @ivar boundOffered: does the server offer a mechanism with channel binding?
+        Both sides know, unless somebody between them changed the list.
+    @ivar iterationsMax: how many rounds a client computes at most.
+    """
+
+    bindings: Mapping[str, bytes] = field(factory=dict, repr=False)
+    boundOffered: bool = False
+    iterationsMax: int = ITERATIONS_MAX
+
+
+def _checkCredential(instance: object, attribute: Any, octets: bytes) -> None:
+    # A name or password no server can accept is found where it is configured,
+    # not at the first delivery.
+    if not octets or len(octets) > CREDENTIAL_OCTETS or not prepare(octets):
+        raise Malformed(f"{attribute.name} is empty or too long")
+
+
+@frozen
+class Credentials:
+    """
+    With what a client logs in.
+
+    @ivar user: its name, UTF-8.
+    @ivar password: its password, UTF-8.
+    @raise Malformed: one of them is empty, longer than L{CREDENTIAL_OCTETS}, or
+        cannot be prepared.
+    """
+
+    user: bytes = field(validator=_checkCredential)
+    password: bytes = field(validator=_checkCredential, repr=False)
+
+
+@frozen
+class Mechanism:
+    """
+    A SASL mechanism.
+
+    @ivar name: its registered name, upper case.
+    @ivar serve: begins the server's half.
+    @ivar login: begins the client's half.
+    @ivar plain: does it show the password to the server, and to whoever sees
+        the octets?
+    @ivar verifier: does the server need a stored verifier (RFC 5803) for it,
+        and not only a way to check passwords?
+    @ivar bound: does it need a channel binding?
+    """
+
+    name: bytes
+    serve: Callable[[Channel], ServerExchange]
+    login: Callable[[Credentials, Channel], ClientExchange]
+    plain: bool = False
+    verifier: bool = False
+    bound: bool = False
+
+
+def challenge(octets: bytes) -> Generator[Any, Any, bytes]:
+    """Say C{octets} to the client, wait for its response."""
+    response: bytes = yield Challenge(octets)
+    return response
+
+
+def respond(octets: bytes | None) -> Generator[Any, Any, bytes | None]:
+    """
+    Say C{octets} to the server, wait for what it says.
+
+    @param octets: L{None}: nothing yet, the server begins.
+    @return: its challenge; L{None}: it is content.
+    """
+    got: bytes | None = yield Response(octets)
+    return got
