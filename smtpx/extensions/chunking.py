@@ -80,12 +80,12 @@ EARLY_OCTETS = 65_536
 class ChunkingSettings:
     """What an operator may set of CHUNKING."""
 
-    chunk_octets: int = field(
+    chunkOctets: int = field(
         default=262_144,
         validator=and_(ge(65_536), le(1_048_576)),
         metadata={"help": "The size of the chunks that are sent, in octets."},
     )
-    chunks_in_flight: int = field(
+    chunksInFlight: int = field(
         default=8,
         validator=and_(ge(1), le(64)),
         metadata={"help": "How many chunks are sent before the first is answered."},
@@ -121,7 +121,13 @@ class Chunking:
         """See L{IServerExtension}."""
         server.capability(CAPABILITY, lambda session: True)
         server.verb(
-            Verb(b"BDAT", self._bdat, progress=True, help=b"BDAT <octets> [LAST]")
+            Verb(
+                b"BDAT",
+                self._bdat,
+                counted=True,
+                progress=True,
+                help=b"BDAT <octets> [LAST]",
+            )
         )
         server.gate(self._between)
         server.record(self._record)
@@ -193,7 +199,7 @@ class Chunking:
         unanswered: deque[Slot] = deque()
         refusal: Reply | None = None
         while refusal is None:
-            count = min(self.options.chunk_octets, outbound.left)
+            count = min(self.options.chunkOctets, outbound.left)
             end = b" LAST" if count == outbound.left else b""
             unanswered.append((yield from emit(b"BDAT %d%b\r\n" % (count, end))))
             yield from outbound.chunk(count)
@@ -217,7 +223,7 @@ class Chunking:
         @return: the first refusal, or L{None}.
         """
         while unanswered:
-            full = len(unanswered) >= self.options.chunks_in_flight
+            full = len(unanswered) >= self.options.chunksInFlight
             if not full and unanswered[0].reply is None:
                 break
             answer = yield from settle(unanswered.popleft())

@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 
 from attrs import field, frozen
+from attrs.validators import and_, ge, le, optional
 from zope.interface import implementer
 
 from ..core.envelope import Recipient, Stamp
@@ -84,18 +85,13 @@ def _expressible(limit: int | None) -> int | None:
 class LimitsSettings:
     """What an operator may set of LIMITS."""
 
-    recipient_domains_max: int | None = field(
+    recipientDomainsMax: int | None = field(
         default=None,
+        validator=optional(and_(ge(1), le(_MOST))),
         metadata={
-            "help": "How many different domains the recipients of one session may"
-            " have; unset: any number."
+            "help": "How many different domains the recipients of one session may have."
         },
     )
-
-    @recipient_domains_max.validator
-    def _positive(self, attribute: object, value: int | None) -> None:
-        if value is not None and _expressible(value) is None:
-            raise ValueError(f"recipient_domains_max must be 1 to {_MOST}")
 
 
 class ILimits(IServerExtension, IClientExtension):
@@ -126,14 +122,14 @@ class Limits:
     def extendServer(self, server: IServerBuilder) -> None:
         """See L{IServerExtension}."""
         server.capability(CAPABILITY, self._advertise)
-        if self.options.recipient_domains_max is not None:
+        if self.options.recipientDomainsMax is not None:
             server.review(Stage.RCPT, self._checkDomains)
 
     def _advertise(self, session: IServerSession) -> BatchLimits | None:
         found = BatchLimits(
             _expressible(session.recipientsMax),
             _expressible(session.transactionsMax),
-            self.options.recipient_domains_max,
+            self.options.recipientDomainsMax,
         )
         return None if found == BatchLimits() else found
 
@@ -149,7 +145,7 @@ class Limits:
         if domains is None:
             domains = session.stamps[_DOMAINS] = set()
         named = domain.decode("latin-1").lower()
-        most = self.options.recipient_domains_max
+        most = self.options.recipientDomainsMax
         assert most is not None
         if named not in domains:
             if len(domains) >= most:

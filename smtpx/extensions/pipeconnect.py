@@ -65,17 +65,19 @@ class IHelloMemory(Interface):
 class PipeConnectSettings:
     """What an operator may set of PIPECONNECT."""
 
-    pipelining_connect_advertise_hosts: tuple[str, ...] = field(
-        default=("*",),
+    pipeliningConnectAdvertiseHosts: HostList = field(
+        default=HostList.parse(["*"]),
         metadata={
-            "help": "A host list: the clients that may talk before they are greeted."
+            "option": "pipelining_connect_advertise_hosts",
+            "help": "The clients that may talk before they are greeted.",
         },
     )
-    hosts_pipe_connect: tuple[str, ...] = field(
-        default=(),
+    hostsPipeConnect: HostList = field(
+        default=HostList(),
         metadata={
-            "help": "A host list: the servers to which we talk before they greet us,"
-            " once they have shown that they like it."
+            "option": "hosts_pipe_connect",
+            "help": "The servers to which we talk before they greet us, once they"
+            " have shown that they know it.",
         },
     )
 
@@ -104,13 +106,8 @@ class PipeConnect:
         *,
         memory: IHelloMemory | None = None,
     ) -> None:
-        """
-        @raise smtpx.core.errors.Malformed: a host list has a bad item.
-        """
         self.options = settings
         self.memory = memory
-        self._clients = HostList.parse(settings.pipelining_connect_advertise_hosts)
-        self._servers = HostList.parse(settings.hosts_pipe_connect)
 
     def configured(self, settings: PipeConnectSettings) -> PipeConnect:
         """See L{smtpx.core.interfaces.IExtension}."""
@@ -125,7 +122,8 @@ class PipeConnect:
 
     def _welcome(self, session: IServerSession) -> bool:
         known = session.peerName
-        return self._clients.matches(session.peer, () if known is None else (known,))
+        hosts = self.options.pipeliningConnectAdvertiseHosts
+        return hosts.matches(session.peer, () if known is None else (known,))
 
     def _advertise(self, session: IServerSession) -> bool | None:
         return True if self._welcome(session) else None
@@ -145,7 +143,7 @@ class PipeConnect:
             client.learn(self._learn)
 
     def _tried(self, target: Target) -> bool:
-        return self._servers.matches(target.address, (target.host,))
+        return self.options.hostsPipeConnect.matches(target.address, (target.host,))
 
     def _forecast(self, target: Target) -> Forecast | None:
         assert self.memory is not None

@@ -83,10 +83,11 @@ def _send(session: IClientSession, bearer: Bearer) -> bool | None:
 class RequireTLSSettings:
     """What an operator may set of REQUIRETLS."""
 
-    tls_advertise_requiretls: tuple[str, ...] = field(
-        default=("*",),
+    tlsAdvertiseRequireTLS: HostList = field(
+        default=HostList.parse(["*"]),
         metadata={
-            "help": "A host list: the clients that are offered it, once under TLS."
+            "option": "tls_advertise_requiretls",
+            "help": "The clients that are offered it, once they are under TLS.",
         },
     )
 
@@ -114,12 +115,8 @@ class RequireTLS:
         *,
         honoured: bool = False,
     ) -> None:
-        """
-        @raise smtpx.core.errors.Malformed: the host list has a bad item.
-        """
         self.options = settings
         self.honoured = honoured
-        self._clients = HostList.parse(settings.tls_advertise_requiretls)
         self._parameter = Parameter[bool](
             b"REQUIRETLS", Where.MAIL, FLAG, self._receive, _send
         )
@@ -148,7 +145,8 @@ class RequireTLS:
 
     def _welcome(self, session: IServerSession) -> bool:
         known = session.peerName
-        return self._clients.matches(session.peer, () if known is None else (known,))
+        hosts = self.options.tlsAdvertiseRequireTLS
+        return hosts.matches(session.peer, () if known is None else (known,))
 
     def _receive(
         self, session: IServerSession, bearer: Bearer, flag: bool
