@@ -28,7 +28,7 @@ from .buffer import Buffer
 from .claims import CORE, ownerOf
 from .dialogue import Answered, Ask, Dotted, Line, Octets, Secure, ServerDialogue
 from .effects import PENDING, IServerPort, Waiting
-from .hooks import TLSInfo, TLSOptions, Verb
+from .hooks import TLSInfo, Verb
 from .profile import ServerProfile
 from .reply import (
     BAD_CHARACTER,
@@ -51,9 +51,6 @@ from .session import (
     OCTETS,
     ServerSession,
 )
-
-#: Replies that say "you do not speak SMTP well".
-_SYNTAX = frozenset({500, 501, 502, 503, 504, 555})
 
 #: What a browser says first, if somebody leads one here.
 _FOREIGN = frozenset({b"GET", b"POST", b"PUT", b"HEAD", b"OPTIONS", b"CONNECT"})
@@ -86,15 +83,12 @@ class ServerConnection(ServerSession):
     __slots__ = (
         "_buffer",
         "_dialogue",
-        "_errors",
         "_greeted",
         "_left",
-        "_line",
         "_lineLimit",
         "_out",
         "_owner",
         "_reader",
-        "_refusals",
         "_skipping",
     )
 
@@ -122,9 +116,6 @@ class ServerConnection(ServerSession):
         self._lineLimit = 0
         self._reader: DotReader | None = None
         self._greeted = False
-        self._errors = 0
-        self._refusals = 0
-        self._line = b""
         self._skipping = 0
 
     @property
@@ -181,6 +172,15 @@ class ServerConnection(ServerSession):
         else:
             self._then = None
             self._guarded(then, value)
+        self._run()
+        return self._flush()
+
+    def fail(self, error: BaseException) -> bytes:
+        """An extension's question could not be answered."""
+        if self.closed:
+            return b""
+        self._mode = COMMAND
+        self._advance(None, error)
         self._run()
         return self._flush()
 
@@ -346,7 +346,7 @@ class ServerConnection(ServerSession):
             return False
         if verb.last:
             return self._earlyHello
-        return self._pipelined
+        return self._pipelined or verb.counted
 
     def _guarded(self, then: Callable[[Any], Answered], value: object) -> None:
         try:
@@ -371,21 +371,22 @@ class ServerConnection(ServerSession):
         self._owner = owner
         self._advance(None)
 
-    def _advance(self, value: object) -> None:
+    def _advance(self, value: object, error: BaseException | None = None) -> None:
         """Give the dialogue what it waited for, and do what it wants next."""
         dialogue = self._dialogue
         assert dialogue is not None
         while True:
             try:
-                need = dialogue.send(value)
+                need = dialogue.send(value) if error is None else dialogue.throw(error)
             except StopIteration as stop:
                 self._dialogue = None
                 self._conclude(stop.value)
                 return
-            except Exception as error:
+            except Exception as trouble:
                 self._dialogue = None
-                self._say(self.trouble(error, self._owner))
+                self._say(self.trouble(trouble, self._owner))
                 return
+            error = None
             kind = type(need)
             if kind is Ask:
                 value = self._pose(cast("Ask[Any]", need))
@@ -414,11 +415,8 @@ class ServerConnection(ServerSession):
         if isinstance(need, Secure):
             if need.before is not None:
                 self._say(need.before)
-            options = TLSOptions()
-            for tune in self.profile.tlsTuners:
-                options = tune(self, options)
             self._mode = HANDSHAKE
-            self.port.handshake(options)
+            self.port.handshake(self.tlsOptions())
         elif self._buffer:
             # An answer to a prompt that was not given yet.
             cast(ServerDialogue, self._dialogue).close()
@@ -438,22 +436,10 @@ class ServerConnection(ServerSession):
     def _say(self, what: Reply) -> None:
         self._out += what.octets
         if what.code >= 400:
-            self._count(what)
+            if self.counts(what):
+                self._say(TOO_MANY_ERRORS)
         if what.closes:
             self.closed = True
-
-    def _count(self, what: Reply) -> None:
-        """A refusal: tell the shell, and see whether there were too many."""
-        self.port.refused(self._line, what)
-        if what.closes:
-            return
-        bounds = self.profile.bounds
-        if what.code in _SYNTAX:
-            self._errors += 1
-        elif what.code >= 500 and self._line[:4].upper() == b"RCPT":
-            self._refusals += 1
-        if self._errors > bounds.errorsMax or self._refusals > bounds.refusalsMax:
-            self._say(TOO_MANY_ERRORS)
 
     # --- the body ---------------------------------------------------------------------
 
@@ -500,4 +486,3 @@ class ServerConnection(ServerSession):
         if not self._left:
             self._mode = COMMAND
             self._advance(None)
-

@@ -21,7 +21,7 @@ from zope.interface import implementer
 
 from .body import HeaderWatch, LineMeter, bare, headerFields, normalised
 from .bounds import BareLines
-from .claims import CORE, ownerOf
+from .claims import CORE
 from .dialogue import Answered, Ask, ServerDialogue, Verdict, ask
 from .effects import (
     PENDING,
@@ -31,12 +31,13 @@ from .effects import (
     Pending,
     TakeMessage,
 )
-from .envelope import Envelope, Recipient, Stamps
+from .envelope import Envelope, Stamps
 from .errors import HookTrouble
 from .hooks import LogFields, Stage, SyncPoint, TLSInfo, TraceClauses
 from .interfaces import IServerSession
-from .profile import Check, ServerProfile
+from .profile import ServerProfile
 from .reply import BAD_SEQUENCE, LOCAL_ERROR, NO_RECIPIENTS, Reply, reply
+from .reviews import review
 
 #: What the next octets are.
 COMMAND, LINE, DOTTED, OCTETS, BLOCKED, HANDSHAKE = range(6)
@@ -47,6 +48,9 @@ LONG_TEXT_LINE = reply(550, "5.6.0", b"Message has a line that is too long")
 
 #: "It has been asked already, and the answer is on its way."
 ASKED: Ask[Any] = Ask(cast(Any, None))
+
+#: Replies that say "you do not speak SMTP well".
+_SYNTAX = frozenset({500, 501, 502, 503, 504, 555})
 
 _prefix = secrets.token_hex(4)
 _numbers = count(1)
@@ -69,12 +73,15 @@ class ServerSession:
     __slots__ = (
         "_discarded",
         "_earlyHello",
+        "_errors",
         "_header",
         "_id",
         "_idle",
+        "_line",
         "_meter",
         "_mode",
         "_pipelined",
+        "_refusals",
         "_spoiled",
         "_stamps",
         "_then",
@@ -141,6 +148,9 @@ class ServerSession:
         self._earlyHello = False
         self._pipelined = False
         self._idle = 0
+        self._errors = 0
+        self._refusals = 0
+        self._line = b""
         self._discarded = 0
 
     # --- facts ------------------------------------------------------------------
@@ -215,6 +225,13 @@ class ServerSession:
         """What extensions say of this transaction, for the logs."""
         return tuple(f for record in self.profile.recorders for f in record(self))
 
+    def tlsOptions(self) -> TLSOptions:
+        """How the handshake of this client is to be made."""
+        options = TLSOptions()
+        for tune in self.profile.tlsTuners:
+            options = tune(self, options)
+        return options
+
     # --- the body ----------------------------------------------------------------
 
     def takeText(self, piece: bytes) -> None:
@@ -275,6 +292,22 @@ class ServerSession:
                         watcher(self, value)
         except Exception as error:
             self.spoil(self.trouble(error, CORE))
+
+    def counts(self, refusal: Reply) -> bool:
+        """
+        A command was refused: tell the shell.
+
+        @return: were there too many by now?
+        """
+        self.port.refused(self._line, refusal)
+        if refusal.closes:
+            return False
+        bounds = self.profile.bounds
+        if refusal.code in _SYNTAX:
+            self._errors += 1
+        elif refusal.code >= 500 and self._line[:4].upper() == b"RCPT":
+            self._refusals += 1
+        return self._errors > bounds.errorsMax or self._refusals > bounds.refusalsMax
 
     def trouble(self, error: Exception, owner: str) -> Reply:
         """An exception came out of a hook, or out of ourselves."""
@@ -348,7 +381,7 @@ class ServerSession:
             return NO_RECIPIENTS
         try:
             checks = self.profile.reviews[Stage.DATA]
-            verdict = self.review(checks, None) if checks else None
+            verdict = review(self, checks, None) if checks else None
             if verdict is not None and type(verdict) is not Reply:
                 return self._openReviewed(cast(Verdict, verdict), envelope)
             if isinstance(verdict, Reply) and verdict.refuses:
@@ -411,7 +444,7 @@ class ServerSession:
     def _judge(self) -> Verdict:
         """Review the whole message."""
         try:
-            found = self.review(self.profile.reviews[Stage.MESSAGE], None)
+            found = review(self, self.profile.reviews[Stage.MESSAGE], None)
             if found is not None and type(found) is not Reply:
                 found = yield from cast(Verdict, found)
         except Exception as error:
@@ -449,46 +482,3 @@ class ServerSession:
         self.reset()
         self._idle = 0
         return final
-
-    def review(
-        self, checks: tuple[Check, ...], recipient: Recipient | None
-    ) -> Reply | None | Verdict:
-        """
-        Run checks at once as far as they go; a generator for the rest where one
-        of them has to wait.
-
-        @return: the first refusal, else the last better 2yz, else L{None}.
-        """
-        instead: Reply | None = None
-        for index, check in enumerate(checks):
-            verdict = check(self, recipient)
-            if verdict is None:
-                continue
-            if type(verdict) is not Reply:
-                waiting = cast(Verdict, verdict)
-                rest = checks[index:]
-                return self._reviewOn(waiting, rest, instead, recipient)
-            if verdict.refuses:
-                return verdict
-            instead = verdict
-        return instead
-
-    def _reviewOn(
-        self,
-        waiting: Verdict,
-        checks: tuple[Check, ...],
-        instead: Reply | None,
-        recipient: Recipient | None,
-    ) -> Verdict:
-        try:
-            verdict = yield from waiting
-        except HookTrouble:
-            raise
-        except Exception as error:
-            raise HookTrouble(ownerOf(checks[0])) from error
-        if verdict is not None and verdict.refuses:
-            return verdict
-        rest = self.review(checks[1:], recipient)
-        if rest is not None and type(rest) is not Reply:
-            rest = yield from cast(Verdict, rest)
-        return rest or verdict or instead

@@ -67,6 +67,8 @@ def received(
     out.append(f"\r\n\tid {messageID}")
     # Only where there is one: another would learn of the rest (section 7.2).
     if len(envelope.recipients) == 1:
-        out.append(f"\r\n\tfor <{envelope.recipients[0].path.decode('utf-8', 'replace')}>")
+        out.append(
+            f"\r\n\tfor <{envelope.recipients[0].path.decode('utf-8', 'replace')}>"
+        )
     out.append(f";\r\n\t{_date(int(session.now()))}\r\n")
     return "".join(out).encode("utf-8")

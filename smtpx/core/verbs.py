@@ -26,6 +26,7 @@ from .reply import (
     Reply,
     reply,
 )
+from .reviews import review
 
 if TYPE_CHECKING:
     from .server import ServerConnection
@@ -111,7 +112,7 @@ def _admit(session: ServerConnection, envelope: Envelope, parameters: bytes) -> 
         return _UTF8_SENDER
     session.envelope = envelope
     checks = session.profile.reviews[Stage.MAIL]
-    verdict = session.review(checks, None) if checks else None
+    verdict = review(session, checks, None) if checks else None
     if verdict is not None:
         if not isinstance(verdict, Reply):
             return _mailReviewed(session, envelope, verdict)
@@ -172,7 +173,7 @@ def rcpt(session: ServerConnection, rest: bytes) -> Outcome:
     if not session.utf8Addresses and not path.isascii():
         return _UTF8_RECIPIENT
     checks = profile.reviews[Stage.RCPT]
-    verdict = session.review(checks, recipient) if checks else None
+    verdict = review(session, checks, recipient) if checks else None
     if verdict is not None:
         if not isinstance(verdict, Reply):
             return _rcptReviewed(session, envelope, recipient, verdict)

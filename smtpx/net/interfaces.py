@@ -23,9 +23,7 @@ class IArrival(IConsumer):
     producer that was registered: the peer's sending stalls.
     """
 
-    def finish(
-        session: IServerSession, envelope: Envelope
-    ) -> Reply | Deferred[Reply]:
+    def finish(session: IServerSession, envelope: Envelope) -> Reply | Deferred[Reply]:
         """
         The body is whole.
 
@@ -40,9 +38,7 @@ class IArrival(IConsumer):
 class IReceiver(Interface):
     """Where messages go."""
 
-    def begin(
-        session: IServerSession, envelope: Envelope
-    ) -> IArrival | Reply:
+    def begin(session: IServerSession, envelope: Envelope) -> IArrival | Reply:
         """
         A body is about to come.
 

@@ -1,0 +1,137 @@
+"""
+The profile of the queue: what outlives a session, resolved once.
+
+The queue, the router and the reporter ask it; see L{smtpx.core.profile} for the
+profiles of servers and clients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Callable, TypeVar
+
+from attrs import define, field
+from zope.interface import implementer
+
+from .claims import CORE, Claims, checkRequirements, owned, spell
+from .envelope import Envelope, Recipient, Stamp
+from .hooks import Action, ReportWish, RoutePolicy, Schedule
+from .interfaces import IExtension, IQueueBuilder, IQueueExtension
+
+T = TypeVar("T")
+
+
+@implementer(IQueueBuilder)
+@define(eq=False)
+class QueueProfile:
+    """
+    What the queue, the router and the reporter ask of extensions.
+
+    @ivar stamps: the stamps that can be read back from the spool, by name.
+    """
+
+    stamps: dict[str, Stamp[Any]] = field(factory=dict, init=False)
+    constrainers: tuple[Callable[[Envelope, RoutePolicy], RoutePolicy], ...] = field(
+        default=(), init=False
+    )
+    schedulers: tuple[Callable[[Envelope, Schedule], Schedule], ...] = field(
+        default=(), init=False
+    )
+    wishes: tuple[Callable[[Envelope, Recipient, Action], ReportWish | None], ...] = (
+        field(default=(), init=False)
+    )
+    fieldMakers: tuple[
+        Callable[[Envelope, Recipient | None], Iterable[tuple[str, str]]], ...
+    ] = field(default=(), init=False)
+    hooks: list[tuple[str, str, str]] = field(factory=list, init=False)
+    _owner: str = field(default=CORE, init=False)
+    _claims: Claims = field(factory=Claims, init=False)
+
+    def load(self, extensions: Iterable[IExtension]) -> QueueProfile:
+        """
+        Let each extension with a queue side register its hooks, in order.
+
+        @raise smtpx.core.errors.Conflict: see L{checkRequirements}, or two
+            claims to one stamp.
+        """
+        loaded = list(extensions)
+        checkRequirements(loaded)
+        for extension in loaded:
+            if IQueueExtension.providedBy(extension):
+                self._owner = extension.name
+                extension.extendQueue(self)
+        self._owner = CORE
+        return self
+
+    def _note(self, hook: str, detail: object = "") -> str:
+        self.hooks.append((self._owner, hook, spell(detail)))
+        return self._owner
+
+    # --- the menu -------------------------------------------------------------
+
+    def stamp(self, stamp: Stamp[T]) -> None:
+        """See L{IQueueBuilder}."""
+        owner = self._note("stamp", stamp.name)
+        self._claims.claim("stamp", stamp.name, owner)
+        self.stamps[stamp.name] = stamp
+
+    def constrain(
+        self, constrain: Callable[[Envelope, RoutePolicy], RoutePolicy]
+    ) -> None:
+        """See L{IQueueBuilder}."""
+        self.constrainers += (owned(self._note("constrain"), constrain),)
+
+    def schedule(self, schedule: Callable[[Envelope, Schedule], Schedule]) -> None:
+        """See L{IQueueBuilder}."""
+        self.schedulers += (owned(self._note("schedule"), schedule),)
+
+    def report(
+        self, wish: Callable[[Envelope, Recipient, Action], ReportWish | None]
+    ) -> None:
+        """See L{IQueueBuilder}."""
+        self.wishes += (owned(self._note("report"), wish),)
+
+    def fields(
+        self,
+        fields: Callable[[Envelope, Recipient | None], Iterable[tuple[str, str]]],
+    ) -> None:
+        """See L{IQueueBuilder}."""
+        self.fieldMakers += (owned(self._note("fields"), fields),)
+
+    # --- what is read ----------------------------------------------------------
+
+    def explain(self) -> list[tuple[str, str, str]]:
+        """All hooks in the order they run: owner, hook, what of it."""
+        return list(self.hooks)
+
+    def policyFor(self, envelope: Envelope) -> RoutePolicy:
+        """What the route of C{envelope} has to be."""
+        policy = RoutePolicy()
+        for constrain in self.constrainers:
+            policy = constrain(envelope, policy)
+        return policy
+
+    def scheduleFor(self, envelope: Envelope) -> Schedule:
+        """When C{envelope} is to go."""
+        plan = Schedule()
+        for schedule in self.schedulers:
+            plan = schedule(envelope, plan)
+        return plan
+
+    def wishFor(
+        self, envelope: Envelope, recipient: Recipient, action: Action
+    ) -> ReportWish:
+        """All opinions on a report, combined: False, then True, then None."""
+        found = [ask(envelope, recipient, action) for ask in self.wishes]
+        wishes = [wish for wish in found if wish is not None]
+        return ReportWish(
+            _strongest([wish.send for wish in wishes]),
+            _strongest([wish.full for wish in wishes]),
+            tuple(stamper for wish in wishes for stamper in wish.stampers),
+        )
+
+
+def _strongest(opinions: list[bool | None]) -> bool | None:
+    if False in opinions:
+        return False
+    return True if True in opinions else None

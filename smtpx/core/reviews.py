@@ -1,0 +1,61 @@
+"""
+Reviews: what extensions have to say once the core has found nothing wrong.
+"""
+
+from __future__ import annotations
+
+from typing import Callable, cast
+
+from .claims import ownerOf
+from .dialogue import Verdict
+from .envelope import Recipient
+from .errors import HookTrouble
+from .interfaces import IServerSession
+from .reply import Reply
+
+#: What an extension registers for a stage.
+Check = Callable[[IServerSession, "Recipient | None"], "Reply | None | Verdict"]
+
+
+def review(
+    session: IServerSession, checks: tuple[Check, ...], recipient: Recipient | None
+) -> Reply | None | Verdict:
+    """
+    Run checks at once as far as they go; a generator for the rest where one of
+    them has to wait.
+
+    @return: the first refusal, else the last better 2yz, else L{None}.
+    @raise HookTrouble: a check raised; out of the generator as well.
+    """
+    instead: Reply | None = None
+    for index, check in enumerate(checks):
+        verdict = check(session, recipient)
+        if verdict is None:
+            continue
+        if not isinstance(verdict, Reply):
+            return _goOn(session, verdict, checks[index:], instead, recipient)
+        if verdict.refuses:
+            return verdict
+        instead = verdict
+    return instead
+
+
+def _goOn(
+    session: IServerSession,
+    waiting: Verdict,
+    checks: tuple[Check, ...],
+    instead: Reply | None,
+    recipient: Recipient | None,
+) -> Verdict:
+    try:
+        verdict = yield from waiting
+    except HookTrouble:
+        raise
+    except Exception as error:
+        raise HookTrouble(ownerOf(checks[0])) from error
+    if verdict is not None and verdict.refuses:
+        return verdict
+    rest = review(session, checks[1:], recipient)
+    if rest is not None and not isinstance(rest, Reply):
+        rest = yield from cast(Verdict, rest)
+    return rest or verdict or instead

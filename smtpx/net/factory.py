@@ -1,0 +1,273 @@
+"""
+The programmatic front door: a receiver in, a server out.
+
+Five lines make a server::
+
+    from twisted.internet import endpoints, reactor
+    from smtpx import SMTPServerFactory
+    factory = SMTPServerFactory(reactor, lambda envelope, body: print(body.read()))
+    endpoints.serverFromString(reactor, "tcp:2525").listen(factory)
+    reactor.run()
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IAddress, IReactorTime, IReadDescriptor
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import Interface, implementer
+
+from ..core.bounds import Bounds
+from ..core.envelope import Envelope, Recipient
+from ..core.interfaces import IExtension, IServerSession
+from ..core.profile import ServerProfile
+from ..core.reply import Reply
+from ..core.server import ServerConnection
+from ..extensions.standard import standard
+from ..tls.interfaces import IServerTLS
+from .answers import Answerers, answererFor
+from .interfaces import IJournal, IPolicy, IReceiver
+from .receiving import Taker, receiverFor
+from .server import RefusedProtocol, ServerProtocol
+
+_SWEEP_SECONDS = 1.0
+
+
+class IAdmission(Interface):
+    """Who may have how many connections."""
+
+    def enter(address: bytes) -> Reply | None:
+        """A connection from C{address}: refuse it, or count it (L{None})."""
+
+    def leave(address: bytes) -> None:
+        """A connection that was counted is gone."""
+
+
+@implementer(IPolicy)
+class Open:
+    """The policy of a program that takes everything."""
+
+    def mayConnect(self, session: IServerSession) -> None:
+        """Anyone may connect."""
+
+    def maySend(self, session: IServerSession, envelope: Envelope) -> None:
+        """Anyone may send."""
+
+    def mayReceive(
+        self, session: IServerSession, envelope: Envelope, recipient: Recipient
+    ) -> None:
+        """Anyone may receive."""
+
+
+@implementer(IJournal)
+class Silence:
+    """The journal of a program that wants none; trouble is logged all the same."""
+
+    enabled = False
+    _log = Logger()
+
+    def connected(self, session: IServerSession) -> None:
+        """See L{IJournal}."""
+
+    def refused(self, session: IServerSession, command: bytes, answer: Reply) -> None:
+        """See L{IJournal}."""
+
+    def accepted(
+        self,
+        session: IServerSession,
+        envelope: Envelope,
+        messageID: str,
+        answer: Reply,
+    ) -> None:
+        """See L{IJournal}."""
+
+    def secured(self, session: IServerSession) -> None:
+        """See L{IJournal}."""
+
+    def authenticated(
+        self, session: IServerSession, mechanism: str, good: bool
+    ) -> None:
+        """See L{IJournal}."""
+
+    def trouble(
+        self, session: IServerSession, owner: str, error: BaseException
+    ) -> None:
+        """See L{IJournal}."""
+        failure = Failure(error)  # type: ignore[no-untyped-call]  # Twisted's
+        self._log.failure("Trouble in {owner}", failure, owner=owner)
+
+    def closed(self, session: IServerSession, why: str) -> None:
+        """See L{IJournal}."""
+
+
+class SMTPServerFactory(Factory):
+    """
+    Makes server connections.
+
+    @ivar bounds: how much a client may send, and how long it may take.
+    @ivar profile: the extensions' hooks, resolved.
+    """
+
+    noisy = False
+
+    def __init__(
+        self,
+        reactor: IReactorTime,
+        receiver: IReceiver | Taker,
+        *,
+        name: bytes = b"localhost",
+        extensions: Iterable[IExtension] | None = None,
+        policy: IPolicy | None = None,
+        tls: IServerTLS | None = None,
+        implicitTLS: bool = False,
+        bounds: Bounds | None = None,
+        answers: Answerers | None = None,
+        journal: IJournal | None = None,
+        admission: IAdmission | None = None,
+        connectionsMax: int | None = None,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
+        """
+        @param reactor: for time limits.
+        @param receiver: where messages go: an L{IReceiver}, or a function of
+            envelope and body (L{smtpx.net.receiving.Taker}).
+        @param name: what the server calls itself; a host name.
+        @param extensions: L{None}: the standard ones.
+        @param policy: who may connect, send and receive; L{None}: everyone, and
+            it is the receiver that decides.
+        @param tls: certificates; L{None}: no TLS.
+        @param implicitTLS: does TLS begin with the connection (RFC 8314)?
+        @param answers: who answers the questions of extensions.
+        @param connectionsMax: above this, ports given to L{listening} accept no
+            more until some have left; L{None}: no limit.
+        @param clock: seconds since the epoch; L{None}: the system's.
+        @raise smtpx.core.errors.Conflict: extensions that do not go together.
+        @raise ValueError: implicit TLS without certificates.
+        """
+        if implicitTLS and tls is None:
+            raise ValueError("implicit TLS needs certificates")
+        self.reactor = reactor
+        self.receiver: IReceiver = receiverFor(receiver)
+        self.bounds = Bounds() if bounds is None else bounds
+        self.heldOctets = self.bounds.heldOctets
+        self.tls = tls
+        self.implicitTLS = implicitTLS
+        self.journal: IJournal = Silence() if journal is None else journal
+        self.admission = admission
+        self.profile = ServerProfile(name=name, bounds=self.bounds)
+        if clock is not None:
+            self.profile.clock = clock
+        self.profile.load(standard() if extensions is None else extensions)
+        self.answer = answererFor(Open() if policy is None else policy, answers or {})
+        self.seconds = reactor.seconds
+        self.connections: set[ServerProtocol] = set()
+        self._connectionsMax = connectionsMax
+        self._ports: list[IReadDescriptor] = []
+        self._full = False
+        self._sweeping = LoopingCall(self._sweep)
+        self._sweeping.clock = reactor
+        self._gone: Deferred[None] | None = None
+        self._stopped = False
+
+    # --- Twisted's side -------------------------------------------------------------
+
+    def startFactory(self) -> None:
+        """The first port listens."""
+        self._sweeping.start(_SWEEP_SECONDS, now=False)
+
+    def stopFactory(self) -> None:
+        """The last port has stopped listening."""
+        if not self.connections and self._sweeping.running:
+            self._sweeping.stop()
+
+    def buildProtocol(self, addr: IAddress | None) -> Protocol:
+        """A client has connected."""
+        peer = getattr(addr, "host", "").encode("ascii", "replace")
+        if self.admission is not None:
+            refusal = self.admission.enter(peer)
+            if refusal is not None:
+                return RefusedProtocol(None if self.implicitTLS else refusal)
+        self.profile.tlsReady = (
+            self.tls is not None and self.tls.ready and not self.implicitTLS
+        )
+        protocol = ServerProtocol.__new__(ServerProtocol)
+        core = ServerConnection(self.profile, protocol, peer, getattr(addr, "port", 0))
+        ServerProtocol.__init__(protocol, self, core)
+        return protocol
+
+    def listening(self, port: Any) -> None:
+        """
+        C{port} listens for this factory; it is told to accept no more while
+        there are too many connections.
+        """
+        if IReadDescriptor.providedBy(port):
+            self._ports.append(port)
+
+    # --- connections ------------------------------------------------------------------
+
+    def entered(self, protocol: ServerProtocol) -> None:
+        """A connection is made."""
+        host = protocol.transport.getHost()
+        core = protocol.core
+        core.local = getattr(host, "host", "").encode("ascii", "replace")
+        core.localPort = getattr(host, "port", 0)
+        self.connections.add(protocol)
+        most = self._connectionsMax
+        if most is not None and len(self.connections) >= most and not self._full:
+            self._full = True
+            for port in self._ports:
+                port.stopReading()  # type: ignore[attr-defined]  # FileDescriptor's
+
+    def left(self, protocol: ServerProtocol) -> None:
+        """A connection is gone."""
+        self.connections.discard(protocol)
+        if self.admission is not None:
+            self.admission.leave(protocol.core.peer)
+        if self._full:
+            self._full = False
+            if not self._stopped:
+                for port in self._ports:
+                    port.startReading()  # type: ignore[attr-defined]  # FileDescriptor's
+        if not self.connections and self._gone is not None:
+            gone, self._gone = self._gone, None
+            if self._sweeping.running:
+                self._sweeping.stop()
+            gone.callback(None)
+
+    def _sweep(self) -> None:
+        now = self.seconds()
+        for protocol in tuple(self.connections):
+            protocol.sweep(now)
+
+    def shutDown(self) -> Deferred[None]:
+        """
+        Say 421 to everybody; those with an answer under way get it first.
+
+        @return: fires when all are gone, at the latest after C{closeSeconds} of
+            the bounds, for then they are cut off.
+        """
+        self._stopped = True
+        if not self.connections:
+            return succeed(None)
+        gone: Deferred[None] = Deferred()
+        self._gone = gone
+        for protocol in tuple(self.connections):
+            protocol.shutDown()
+        cut = self.reactor.callLater(self.bounds.closeSeconds, self._cut)
+
+        def done(result: None) -> None:
+            if cut.active():
+                cut.cancel()
+
+        return gone.addCallback(done)
+
+    def _cut(self) -> None:
+        for protocol in tuple(self.connections):
+            transport: Any = protocol.transport
+            transport.abortConnection()

@@ -1,0 +1,343 @@
+"""
+The Twisted side of a server connection: octets in, octets out, no SMTP.
+
+All SMTP is in L{smtpx.core.server.ServerConnection}.  Here are the socket, the
+TLS handshake, the arriving message, back-pressure in both directions, and time:
+one sweep of the factory looks at all connections once a second, so that a
+command costs no timer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from OpenSSL.SSL import Connection as TLSConnection
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IHandshakeListener, IPushProducer
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from ..core.dialogue import Question
+from ..core.effects import PENDING, IServerPort, OpenBody, Pending, TakeMessage, Waiting
+from ..core.hooks import TLSOptions
+from ..core.reply import LOCAL_ERROR, Reply
+from ..core.server import ServerConnection
+from .answers import CORE_QUESTIONS
+from .direct import BODY_OCTETS, COMMAND_OCTETS, DirectProtocol, Stall
+from .interfaces import IArrival
+
+if TYPE_CHECKING:
+    from .factory import SMTPServerFactory
+
+T = TypeVar("T")
+
+
+@implementer(IPushProducer)
+class _Inflow:
+    """The connection's reading, as the producer that an arrival may pause."""
+
+    __slots__ = ("_protocol",)
+
+    def __init__(self, protocol: DirectProtocol) -> None:
+        self._protocol = protocol
+
+    def pauseProducing(self) -> None:
+        """The arrival does not keep up."""
+        self._protocol.stall(Stall.BODY)
+
+    def resumeProducing(self) -> None:
+        """It does again."""
+        self._protocol.unstall(Stall.BODY)
+
+    def stopProducing(self) -> None:
+        """The arrival can take no more; the final reply will say why."""
+        self._protocol.unstall(Stall.BODY)
+
+
+@implementer(IServerPort, IHandshakeListener)
+class ServerProtocol(DirectProtocol):
+    """
+    One TCP connection of a server.
+
+    @ivar core: the SMTP of it.
+    """
+
+    _arrival: IArrival | None = None
+    _asked: Deferred[Any] | None = None
+    _options: TLSOptions | None = None
+    _commits = False
+    _leaving = False
+    _closing = False
+    _started = False
+    _mark = 0
+    _since = 0.0
+
+    def __init__(self, factory: SMTPServerFactory, core: ServerConnection) -> None:
+        """
+        @param core: made with this as its port by C{factory}.
+        """
+        self.factory: SMTPServerFactory = factory
+        self.core = core
+
+    # --- Twisted's side -------------------------------------------------------------
+
+    def connectionMade(self) -> None:
+        """Greet, unless TLS comes first or the client is talking already."""
+        factory = self.factory
+        factory.entered(self)
+        self._since = factory.seconds()
+        if factory.journal.enabled:
+            factory.journal.connected(self.core)
+        if factory.implicitTLS:
+            self._startTLS(self.core.tlsOptions())
+        elif not self.pending():
+            self._greet()
+
+    def _greet(self) -> None:
+        self._started = True
+        self._tell(self.core.start())
+
+    def dataReceived(self, data: bytes) -> None:
+        """Octets have come."""
+        core = self.core
+        octets = core.feed(data)
+        if not self._started:
+            # It talks early: greeting and replies leave as one write.
+            self._started = True
+            octets += core.start()
+        if octets:
+            self.send(octets)
+        if self._options is not None:
+            self._startTLS(self._options)
+        elif core.closed:
+            self._close()
+        elif core.held > self.factory.heldOctets:
+            self.stall(Stall.WORKING)
+
+    def inputEnded(self) -> None:
+        """The client has closed its half; it gets what it is still owed."""
+        if not self._started:
+            self._greet()
+        self._settle()
+
+    def handshakeCompleted(self) -> None:
+        """TLS is up."""
+        factory, core = self.factory, self.core
+        assert factory.tls is not None
+        connection = cast(TLSConnection, self.transport.getHandle())
+        info = factory.tls.info(connection)
+        if factory.implicitTLS and not self._started:
+            core.secured = info
+            self._secured()
+            self._greet()
+        else:
+            octets = core.answer(info)
+            self._secured()
+            self._tell(octets)
+
+    def _secured(self) -> None:
+        if self.factory.journal.enabled:
+            self.factory.journal.secured(self.core)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The connection is gone."""
+        self._socket = None
+        self._closing = True
+        self.core.lost()
+        asked, self._asked = self._asked, None
+        if asked is not None and not self._commits:
+            asked.cancel()
+        self.factory.left(self)
+        if self.factory.journal.enabled:
+            self.factory.journal.closed(self.core, reason.getErrorMessage())
+        self.transport = None
+
+    # --- out ------------------------------------------------------------------------
+
+    def _tell(self, octets: bytes) -> None:
+        if octets:
+            self.send(octets)
+        if self._options is not None:
+            self._startTLS(self._options)
+        else:
+            self._settle()
+
+    def _settle(self) -> None:
+        core = self.core
+        if core.closed:
+            self._close()
+            return
+        if self._stalled & Stall.WORKING and core.held <= self.factory.heldOctets:
+            self.unstall(Stall.WORKING)
+        if core.idle:
+            if self._leaving:
+                self._leaving = False
+                self._tell(core.shutDown())
+            elif self.ended:
+                self._close()
+
+    def _close(self) -> None:
+        if not self._closing:
+            self._closing = True
+            self._since = self.factory.seconds()
+            self.finish()
+
+    def _startTLS(self, options: TLSOptions) -> None:
+        self._options = None
+        tls = self.factory.tls
+        assert tls is not None
+        self.transport.startTLS(tls.creator(options))
+        self.secured()
+
+    # --- the core's port --------------------------------------------------------------
+
+    def ask(self, question: Question[T]) -> T | Pending:
+        """See L{IServerPort}."""
+        kind = type(question)
+        if kind is TakeMessage:
+            answer = self._finishBody(cast(TakeMessage, question))
+        elif kind is OpenBody:
+            return cast("T | Pending", self._openBody(cast(OpenBody, question)))
+        else:
+            answer = self.factory.answer(question)
+        if isinstance(answer, Deferred):
+            if answer.called and not answer.paused:
+                result = answer.result
+                if not isinstance(result, Failure):
+                    return cast("T | Pending", result)
+            self._asked = answer
+            self._commits = kind is TakeMessage
+            self._since = self.factory.seconds()
+            answer.addCallbacks(self._answered, self._failed, errbackArgs=(question,))
+            return PENDING
+        return cast("T | Pending", answer)
+
+    def _answered(self, value: object) -> None:
+        self._asked = None
+        if self.transport is not None:
+            self._tell(self.core.answer(value))
+
+    def _failed(self, failure: Failure, question: Question[Any]) -> None:
+        self._asked = None
+        error = failure.value
+        assert error is not None
+        if isinstance(error, CancelledError):
+            error = TimeoutError(f"{type(question).__name__} took too long")
+        if self.transport is None:
+            return
+        if type(question) in CORE_QUESTIONS:
+            self.trouble("policy", error)
+            self._tell(self.core.answer(LOCAL_ERROR))
+        else:
+            self._tell(self.core.fail(error))
+
+    def _openBody(self, question: OpenBody) -> Reply | None:
+        arrival = self.factory.receiver.begin(question.session, question.envelope)
+        if isinstance(arrival, Reply):
+            return arrival
+        self._arrival = arrival
+        arrival.registerProducer(_Inflow(self), True)
+        return None
+
+    def body(self, octets: bytes) -> None:
+        """See L{IServerPort}."""
+        if len(octets) > COMMAND_OCTETS // 2:
+            self.expect(BODY_OCTETS)
+        arrival = self._arrival
+        assert arrival is not None
+        arrival.write(octets)
+
+    def _finishBody(self, question: TakeMessage) -> Reply | Deferred[Reply]:
+        arrival, self._arrival = self._arrival, None
+        assert arrival is not None
+        self.expect(COMMAND_OCTETS)
+        arrival.unregisterProducer()
+        self.unstall(Stall.BODY)
+        return arrival.finish(question.session, question.envelope)
+
+    def dropBody(self) -> None:
+        """See L{IServerPort}."""
+        arrival, self._arrival = self._arrival, None
+        if arrival is not None:
+            self.expect(COMMAND_OCTETS)
+            arrival.unregisterProducer()
+            self.unstall(Stall.BODY)
+            arrival.abort()
+
+    def handshake(self, options: TLSOptions) -> None:
+        """See L{IServerPort}.  It begins when the go-ahead is written."""
+        self._options = options
+
+    def trouble(self, owner: str, error: BaseException) -> None:
+        """See L{IServerPort}."""
+        self.factory.journal.trouble(self.core, owner, error)
+
+    def refused(self, command: bytes, answer: Reply) -> None:
+        """See L{IServerPort}."""
+        if self.factory.journal.enabled:
+            self.factory.journal.refused(self.core, command, answer)
+
+    # --- time -----------------------------------------------------------------------
+
+    def sweep(self, now: float) -> None:
+        """
+        Has a time limit passed?  Called once a second.
+
+        @param now: seconds of the reactor's clock.
+        """
+        core, bounds = self.core, self.factory.bounds
+        if self._closing:
+            if now - self._since > bounds.closeSeconds:
+                self.transport.abortConnection()
+            return
+        waiting = core.waiting
+        mark = core.progress
+        if waiting is Waiting.BODY:
+            mark += core.received // bounds.bodyBlockOctets
+        if mark != self._mark:
+            self._mark, self._since = mark, now
+            return
+        waited = now - self._since
+        if waiting is Waiting.ANSWER:
+            # A commit is not given up: told 451, the client would send again
+            # what we may have by then (RFC 1047).
+            asked = self._asked
+            if waited > bounds.answerSeconds and not self._commits:
+                self._since = now
+                if asked is not None:
+                    asked.cancel()
+        elif waiting is Waiting.BODY:
+            # What we ourselves hold up is not the client's fault.
+            if waited > bounds.bodySeconds and not self._stalled & Stall.BODY:
+                self._tell(core.expire())
+        elif waiting is Waiting.COMMAND:
+            if waited > bounds.commandSeconds:
+                self._tell(core.expire())
+        elif waited > bounds.handshakeSeconds:
+            self.transport.abortConnection()
+
+    def shutDown(self) -> None:
+        """Say goodbye as soon as no answer is under way."""
+        if self.core.idle:
+            self._tell(self.core.shutDown())
+        else:
+            self._leaving = True
+
+
+class RefusedProtocol(Protocol):
+    """A connection that is not let in: one reply, and the end."""
+
+    transport: Any = None
+
+    def __init__(self, answer: Reply | None) -> None:
+        """
+        @param answer: what to say; L{None}: nothing, for TLS would come first.
+        """
+        self._answer = answer
+
+    def connectionMade(self) -> None:
+        """Say it, and close."""
+        if self._answer is not None:
+            self.transport.write(self._answer.octets)
+        self.transport.loseConnection()
