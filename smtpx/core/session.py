@@ -318,7 +318,7 @@ class ServerSession:
             self.port.trouble(owner, error)
         return LOCAL_ERROR
 
-    # --- what hooks and verbs may do ----------------------------------------------------
+    # --- what hooks and verbs may do ---------------------------------------------
 
     def relaxAgain(self) -> bool:
         """
