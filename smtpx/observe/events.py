@@ -1,0 +1,227 @@
+"""
+The events that a server tells of, declared: the catalogue of the log.
+
+Each is an ordinary C{twisted.logger} event, a mapping, in which C{event} has the
+name declared here; beside it are the fields declared here, and those that
+Twisted wants (C{log_time}, C{log_level}, C{log_format}, C{log_namespace}).  Every
+event of a session has C{session}, every event of a message C{message}, so the
+story of either is one search.
+
+Values come as they are: what a peer said is C{bytes}, numbers are numbers.  Only
+observers (L{smtpx.observe.jsonlines}, L{smtpx.observe.mainlog}) make text of it,
+and each knows how to make peers' octets harmless.  No event has credentials.
+
+Names, fields and their meanings are stable: programs read them.  The manual's
+page on the logs is checked against this module.
+"""
+
+from __future__ import annotations
+
+from attrs import field, frozen
+from constantly import NamedConstant
+from twisted.logger import LogLevel
+
+_SESSION = {"session": "the session's id"}
+_MESSAGE = {"message": "the message's id in the spool"}
+_CLIENT = {
+    "address": "the client's address",
+    "port": "the client's port; 0: not known",
+    "name": "the client's host name, if it was verified",
+    "helo": "what the client called itself",
+}
+_TLS = {
+    "version": "the version of TLS, as OpenSSL spells it; absent: in the clear",
+    "cipher": "the cipher suite, as OpenSSL spells it",
+    "bits": "the strength of the cipher",
+    "resumed": "was it a TLS session from before?",
+    "verified": "was the client's certificate good?",
+    "subject": "the subject of the client's certificate, if it sent one",
+    "serverName": "the name that the client asked for (SNI), if it did",
+}
+
+
+@frozen
+class Event:
+    """
+    One kind of event.
+
+    @ivar name: its name, C{subject.participle}.
+    @ivar level: how much it matters.
+    @ivar format: how Twisted's own text log shows it.
+    @ivar fields: what it carries, and what that means.
+    """
+
+    name: str
+    level: NamedConstant
+    format: str
+    fields: dict[str, str] = field(factory=dict)
+
+
+CONNECTED = Event(
+    "session.connected",
+    LogLevel.info,
+    "{session}: connection from {address!r}:{port}",
+    _SESSION
+    | _CLIENT
+    | {"local": "our address of the connection", "localPort": "our port of it"},
+)
+
+SECURED = Event(
+    "session.secured",
+    LogLevel.info,
+    "{session}: {version} {cipher}, resumed: {resumed}",
+    _SESSION | _CLIENT | _TLS,
+)
+
+AUTHENTICATED = Event(
+    "session.authenticated",
+    LogLevel.info,
+    "{session}: {identity!r} logged in by {mechanism}",
+    _SESSION
+    | _CLIENT
+    | {
+        "mechanism": "the SASL mechanism, as registered",
+        "identity": "who it is",
+    },
+)
+
+LOGIN_FAILED = Event(
+    "session.loginFailed",
+    LogLevel.warn,
+    "{session}: a login by {mechanism} from {address!r} failed",
+    _SESSION | _CLIENT | {"mechanism": "the SASL mechanism, as registered"},
+)
+
+REFUSED = Event(
+    "command.refused",
+    LogLevel.info,
+    "{session}: {command!r} from {address!r} refused: {code} {text!r}",
+    _SESSION
+    | _CLIENT
+    | {
+        "command": "the command, without what is secret in it",
+        "sender": "the reverse path of the transaction, if one has begun",
+        "code": "the reply code",
+        "status": "the enhanced status code",
+        "text": "the text of the reply",
+    }
+    | _TLS,
+)
+
+ACCEPTED = Event(
+    "message.accepted",
+    LogLevel.info,
+    "{session}: {message} from {sender!r} for {recipients!r}, {octets} octets",
+    _SESSION
+    | _MESSAGE
+    | _CLIENT
+    | {
+        "local": "our address of the connection",
+        "localPort": "our port of it",
+        "sender": "the reverse path; empty: the null sender",
+        "recipients": "the forward paths",
+        "octets": "the size of the message",
+        "protocol": "as in the Received field (RFC 3848), in lower case",
+        "messageID": "the field Message-ID, without its angle brackets",
+        "identity": "who sent it, where somebody logged in",
+        "mechanism": "the SASL mechanism of the login",
+        "fields": "what extensions say of it, by the name it has in the main log",
+    }
+    | _TLS,
+)
+
+_ERROR = {
+    "owner": "the extension, room or transport that it came out of",
+    "error": "the exception in one line",
+    "traceback": "where it came from",
+}
+
+SESSION_TROUBLE = Event(
+    "session.trouble",
+    LogLevel.error,
+    "{session}: an exception came out of {owner}: {traceback}",
+    _SESSION | _ERROR,
+)
+
+CLOSED = Event(
+    "session.closed",
+    LogLevel.info,
+    "{session}: closed: {why}",
+    _SESSION | _CLIENT | {"why": "why"},
+)
+
+_RECIPIENT = _MESSAGE | {
+    "recipient": "the forward path",
+    "route": "the entry of the configuration that says where it goes",
+    "transport": "the name of what takes it there",
+    "text": "what the transport says of it; may be empty",
+    "seconds": "how long it has been since the message was accepted",
+}
+
+DELIVERED = Event(
+    "message.delivered",
+    LogLevel.info,
+    "{message}: delivered to {recipient!r} by {transport}",
+    _RECIPIENT,
+)
+
+DEFERRED = Event(
+    "message.deferred",
+    LogLevel.info,
+    "{message}: not yet delivered to {recipient!r}: {text!r}",
+    _RECIPIENT | {"due": "when it is tried again, in seconds since the epoch"},
+)
+
+FAILED = Event(
+    "message.failed",
+    LogLevel.info,
+    "{message}: cannot be delivered to {recipient!r}: {text!r}",
+    _RECIPIENT,
+)
+
+HELD = Event(
+    "message.held",
+    LogLevel.info,
+    "{message}: on hold: {reason}",
+    _MESSAGE | {"reason": "why"},
+)
+
+STUCK = Event(
+    "message.stuck",
+    LogLevel.error,
+    "{message}: on hold until somebody releases it: {reason}",
+    _MESSAGE | {"reason": "why"},
+)
+
+COMPLETED = Event(
+    "message.completed",
+    LogLevel.info,
+    "{message}: completed",
+    _MESSAGE | {"seconds": _RECIPIENT["seconds"]},
+)
+
+DELIVERY_TROUBLE = Event(
+    "delivery.trouble",
+    LogLevel.error,
+    "{message}: an exception came out of {owner}: {traceback}",
+    _MESSAGE | _ERROR,
+)
+
+#: All of them.
+CATALOGUE = (
+    CONNECTED,
+    SECURED,
+    AUTHENTICATED,
+    LOGIN_FAILED,
+    REFUSED,
+    ACCEPTED,
+    SESSION_TROUBLE,
+    CLOSED,
+    DELIVERED,
+    DEFERRED,
+    FAILED,
+    HELD,
+    STUCK,
+    COMPLETED,
+    DELIVERY_TROUBLE,
+)

@@ -1,0 +1,143 @@
+"""
+A file of lines that is written in the background of other work.
+
+Lines are kept back for a short while and written together, because a write for
+each would cost as much as the message that it tells of.  Nothing here waits for
+the disk: a log is not synced.
+
+A file that cannot be written loses lines, never mail: what is kept back is
+bounded, and what was lost is counted and told of once.
+"""
+
+from __future__ import annotations
+
+import os
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+#: Whole lines up to here go out in one write.
+BUFFER_OCTETS = 65_536
+
+#: The longest that a line is kept back, in seconds.
+FLUSH_SECONDS = 1.0
+
+
+class LineFile:
+    """
+    A file that lines are appended to.
+
+    @ivar path: where it is.
+    @ivar lost: how many lines could not be written since that began; 0: all is
+        well.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        path: str,
+        clock: IReactorTime,
+        flushSeconds: float = FLUSH_SECONDS,
+        bufferOctets: int = BUFFER_OCTETS,
+    ) -> None:
+        """
+        @raise OSError: it cannot be opened.
+        """
+        self.path = path
+        self.lost = 0
+        self._clock = clock
+        self._flushSeconds = flushSeconds
+        self._bufferOctets = bufferOctets
+        self._lines: list[bytes] = []
+        self._octets = 0
+        self._torn = False
+        self._call: IDelayedCall | None = None
+        self._descriptor = self._open()
+
+    def write(self, line: bytes) -> None:
+        """
+        Append a line; it is on its way to the file within C{flushSeconds}.
+
+        @param line: with its line end, and none in between.
+        """
+        self._lines.append(line)
+        self._octets += len(line)
+        if self._octets >= self._bufferOctets:
+            self.flush()
+        elif self._call is None:
+            self._call = self._clock.callLater(self._flushSeconds, self._due)
+
+    def flush(self) -> None:
+        """Write what was kept back."""
+        if self._call is not None:
+            self._call.cancel()
+            self._call = None
+        lines, self._lines, self._octets = self._lines, [], 0
+        if not lines:
+            return
+        try:
+            self._append(b"".join(lines))
+        except OSError as error:
+            self._lose(len(lines), error)
+        else:
+            self._recover()
+
+    def reopen(self) -> None:
+        """
+        Go on in a new file of the same name, after the old one was moved away.
+        Where that fails, the old one is kept.
+        """
+        self.flush()
+        old = self._descriptor
+        try:
+            self._descriptor = self._open()
+        except OSError as error:
+            self._log.error(
+                "cannot open {path} again: {error}", path=self.path, error=str(error)
+            )
+            return
+        self._torn = False
+        os.close(old)
+
+    def close(self) -> None:
+        """Write what was kept back, then close."""
+        self.flush()
+        os.close(self._descriptor)
+
+    def _open(self) -> int:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        # A log says who wrote to whom: it is not for everybody to read.
+        return os.open(self.path, flags, 0o640)
+
+    def _due(self) -> None:
+        self._call = None
+        self.flush()
+
+    def _append(self, octets: bytes) -> None:
+        if self._torn:
+            # The disk was full in the middle of a line; end that line first.
+            octets = b"\n" + octets
+        rest = memoryview(octets)
+        while rest:
+            written = os.write(self._descriptor, rest)
+            self._torn = rest[written - 1] != 0x0A
+            rest = rest[written:]
+
+    def _lose(self, lines: int, error: OSError) -> None:
+        if not self.lost:
+            self._log.error(
+                "cannot write {path}, lines are lost: {error}",
+                path=self.path,
+                error=str(error),
+            )
+        self.lost += lines
+
+    def _recover(self) -> None:
+        if self.lost:
+            self._log.warn(
+                "{path} can be written again; about {lost} lines were lost",
+                path=self.path,
+                lost=self.lost,
+            )
+            self.lost = 0

@@ -1,0 +1,194 @@
+"""
+The journal: what happens in a server, told as events.
+
+L{Journal} is handed to those who do things (L{smtpx.net.interfaces.IJournal});
+it makes the events of L{smtpx.observe.events} of what it is told, and has them
+published.  Without observers it is not C{enabled}, and costs next to nothing;
+what went wrong is told all the same.
+"""
+
+from __future__ import annotations
+
+from zope.interface import implementer
+
+from ..core.envelope import Envelope, Stamp
+from ..core.errors import HookTrouble
+from ..core.hooks import LogFields
+from ..core.interfaces import IServerBuilder, IServerSession
+from ..core.reply import Reply
+from ..core.trace import protocol
+from ..net.interfaces import IJournal
+from . import events
+from .publisher import Publisher, errorFields
+
+#: The mechanism of a session's login.  Not for the spool.
+MECHANISM = Stamp[str]("journal.mechanism", None, str)
+
+#: The Message-ID of a transaction, without angle brackets.  Not for the spool.
+MESSAGE_ID = Stamp[bytes]("journal.message-id", None, str.encode)
+
+#: The most octets of a Message-ID that are kept (RFC 5322 section 2.1.1 allows
+#: a line 998).
+_MESSAGE_ID_OCTETS = 998
+
+
+def noteMessageID(session: IServerSession, value: bytes) -> None:
+    """Keep the Message-ID of the message that is arriving (a header watch)."""
+    envelope = session.envelope
+    if envelope is not None:
+        found = value.strip()[:_MESSAGE_ID_OCTETS]
+        envelope.stamps[MESSAGE_ID] = found.removeprefix(b"<").removesuffix(b">")
+
+
+@implementer(IJournal)
+class Journal:
+    """
+    Makes events of what it is told.  No method raises.
+
+    @ivar enabled: is anybody listening?
+    """
+
+    def __init__(self, publisher: Publisher) -> None:
+        self.enabled = publisher.enabled
+        self._publish = publisher.publish
+
+    def watch(self, server: IServerBuilder) -> None:
+        """
+        Let the journal see the fields of messages' headers that it tells of.
+
+        @param server: a server's profile, before its first connection.
+        """
+        if self.enabled:
+            server.header(b"Message-ID", noteMessageID)
+
+    # --- a session -------------------------------------------------------------
+
+    def connected(self, session: IServerSession) -> None:
+        """See L{IJournal}."""
+        if self.enabled:
+            self._publish(
+                events.CONNECTED,
+                self._client(session)
+                | {"local": session.local, "localPort": session.localPort},
+            )
+
+    def secured(self, session: IServerSession) -> None:
+        """See L{IJournal}."""
+        if self.enabled:
+            self._publish(events.SECURED, self._client(session) | self._tls(session))
+
+    def authenticated(
+        self, session: IServerSession, mechanism: str, good: bool
+    ) -> None:
+        """See L{IJournal}."""
+        if good:
+            session.stamps[MECHANISM] = mechanism
+        if not self.enabled:
+            return
+        fields = self._client(session) | {"mechanism": mechanism}
+        if good:
+            fields["identity"] = session.identity
+            self._publish(events.AUTHENTICATED, fields)
+        else:
+            self._publish(events.LOGIN_FAILED, fields)
+
+    def refused(self, session: IServerSession, command: bytes, answer: Reply) -> None:
+        """See L{IJournal}."""
+        if not self.enabled:
+            return
+        fields = self._client(session) | {
+            "command": command,
+            "code": answer.code,
+            "text": b" ".join(answer.lines),
+        }
+        if answer.status is not None:
+            fields["status"] = ".".join(map(str, answer.status))
+        if session.envelope is not None:
+            fields["sender"] = session.envelope.sender
+        if session.secured is not None:
+            fields |= self._tls(session)
+        self._publish(events.REFUSED, fields)
+
+    def accepted(
+        self,
+        session: IServerSession,
+        envelope: Envelope,
+        messageID: str,
+        answer: Reply,
+    ) -> None:
+        """See L{IJournal}."""
+        if not self.enabled:
+            return
+        fields = self._client(session)
+        fields["message"] = messageID
+        fields["local"] = session.local
+        fields["localPort"] = session.localPort
+        fields["sender"] = envelope.sender
+        fields["recipients"] = [each.path for each in envelope.recipients]
+        fields["octets"] = envelope.octets
+        fields["protocol"] = protocol(session)
+        found = envelope.stamps.get(MESSAGE_ID)
+        if found is not None:
+            fields["messageID"] = found
+        if session.secured is not None:
+            fields |= self._tls(session)
+        if session.identity is not None:
+            fields["identity"] = session.identity
+            mechanism: str | None = session.stamps.get(MECHANISM)
+            fields["mechanism"] = mechanism or ""
+        recorded = self._recorded(session)
+        if recorded:
+            fields["fields"] = dict(recorded)
+        self._publish(events.ACCEPTED, fields)
+
+    def trouble(
+        self, session: IServerSession, owner: str, error: BaseException
+    ) -> None:
+        """See L{IJournal}."""
+        fields: dict[str, object] = {"session": session.id}
+        self._publish(events.SESSION_TROUBLE, fields | errorFields(owner, error))
+
+    def closed(self, session: IServerSession, why: str) -> None:
+        """See L{IJournal}."""
+        if self.enabled:
+            self._publish(events.CLOSED, self._client(session) | {"why": why})
+
+    # --- how it is said -----------------------------------------------------------
+
+    def _recorded(self, session: IServerSession) -> LogFields:
+        try:
+            return session.logFields()
+        except HookTrouble as trouble:
+            # A log field is not worth a message.
+            cause = trouble.__cause__ or trouble
+            self.trouble(session, trouble.owner, cause)
+            return ()
+
+    def _client(self, session: IServerSession) -> dict[str, object]:
+        fields: dict[str, object] = {
+            "session": session.id,
+            "address": session.peer,
+            "port": session.peerPort,
+        }
+        if session.peerName is not None:
+            fields["name"] = session.peerName
+        if session.helo is not None:
+            fields["helo"] = session.helo
+        return fields
+
+    def _tls(self, session: IServerSession) -> dict[str, object]:
+        info = session.secured
+        if info is None:
+            return {}
+        fields: dict[str, object] = {
+            "version": info.version,
+            "cipher": info.cipher,
+            "bits": info.bits,
+            "resumed": info.resumed,
+            "verified": info.verified,
+        }
+        if info.subject is not None:
+            fields["subject"] = info.subject
+        if info.serverName is not None:
+            fields["serverName"] = info.serverName
+        return fields

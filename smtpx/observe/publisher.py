@@ -1,0 +1,82 @@
+"""
+Where events go out.
+
+A L{Publisher} has observers of its own, rather than all of Twisted's, because a
+busy server tells of thousands of events a second, and the text log of C{twistd}
+would format each.  L{important} lets another observer have what an operator
+ought to see there as well::
+
+    publisher = Publisher([JSONLines(file), important(globalLogPublisher)])
+    journal = Journal(publisher)
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Iterable
+
+from twisted.logger import (
+    FilteringLogObserver,
+    ILogObserver,
+    LogLevel,
+    LogLevelFilterPredicate,
+    LogPublisher,
+    globalLogPublisher,
+)
+
+from .events import Event
+
+#: What our events are filed under in C{twisted.logger}.
+NAMESPACE = "smtpx"
+
+
+def important(observer: ILogObserver) -> ILogObserver:
+    """C{observer}, but told of warnings and worse only."""
+    return FilteringLogObserver(
+        observer, [LogLevelFilterPredicate(defaultLogLevel=LogLevel.warn)]
+    )
+
+
+class Publisher:
+    """
+    Gives events to observers.  An observer that fails is told of to the others.
+
+    @ivar enabled: is anybody listening?
+    """
+
+    def __init__(
+        self,
+        observers: Iterable[ILogObserver] = (),
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """
+        @param observers: without any, errors still go to Twisted's log.
+        @param clock: seconds since the epoch.
+        """
+        listening = tuple(observers)
+        self.enabled = bool(listening)
+        self.clock = clock
+        self._publish = LogPublisher(*(listening or [important(globalLogPublisher)]))
+
+    def publish(self, event: Event, fields: dict[str, object]) -> None:
+        """
+        Tell of an event.
+
+        @param fields: those that C{event} declares; it becomes the publisher's.
+        """
+        fields["event"] = event.name
+        fields["log_time"] = self.clock()
+        fields["log_level"] = event.level
+        fields["log_namespace"] = NAMESPACE
+        fields["log_format"] = event.format
+        self._publish(fields)
+
+
+def errorFields(owner: str, error: BaseException) -> dict[str, object]:
+    """The fields of an event that tells of an exception."""
+    return {
+        "owner": owner,
+        "error": "".join(traceback.format_exception_only(error)).strip(),
+        "traceback": "".join(traceback.format_exception(error)),
+    }

@@ -1,0 +1,114 @@
+"""
+What becomes of messages, as events.
+"""
+
+from __future__ import annotations
+
+from twisted.logger import globalLogPublisher
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from smtpx.observe.deliveries import DeliveryJournal
+from smtpx.observe.events import CATALOGUE
+from smtpx.spool.journal import IDeliveryJournal
+
+from .stories import MESSAGE, NOW, Heard, publishing, spooled
+
+
+class DeliveryJournalTests(SynchronousTestCase):
+    """Each thing that happens is one event, whole."""
+
+    def setUp(self) -> None:
+        """A journal that is heard, and a message for two."""
+        self.heard = Heard()
+        self.journal = DeliveryJournal(publishing(self.heard))
+        self.message = spooled(b"bob@example.com", b"eve@example.com")
+        self.recipient = {
+            "message": MESSAGE,
+            "recipient": b"eve@example.com",
+            "route": "*@example.com",
+            "transport": "maildir",
+            "text": "said",
+            "seconds": 60.5,
+        }
+
+    def tearDown(self) -> None:
+        """Whatever was told is declared."""
+        declared = {event.name: set(event.fields) for event in CATALOGUE}
+        for event in self.heard.events:
+            fields = {name for name in event if not name.startswith("log_")}
+            self.assertEqual(fields - declared[event["event"]], {"event"})
+
+    def test_itIsAJournal(self) -> None:
+        """It provides what the queue asks for."""
+        verifyObject(IDeliveryJournal, self.journal)
+
+    def test_aDelivery(self) -> None:
+        """Who has it, by which way, after how long."""
+        self.journal.delivered(self.message, 1, "*@example.com", "maildir", "said")
+        self.assertEqual(
+            self.heard.last, self.recipient | {"event": "message.delivered"}
+        )
+
+    def test_aDelay(self) -> None:
+        """Why not now, and when again."""
+        self.journal.deferred(
+            self.message, 1, "*@example.com", "maildir", "said", NOW + 60
+        )
+        self.assertEqual(
+            self.heard.last,
+            self.recipient | {"event": "message.deferred", "due": NOW + 60},
+        )
+
+    def test_aFailure(self) -> None:
+        """Why not at all."""
+        self.journal.failed(self.message, 1, "*@example.com", "maildir", "said")
+        self.assertEqual(self.heard.last, self.recipient | {"event": "message.failed"})
+
+    def test_aMessageOnHold(self) -> None:
+        """As somebody wished, or as somebody has to see to."""
+        self.journal.held(self.message, "as wished", True)
+        self.journal.held(self.message, "no route", False)
+        self.assertEqual(
+            [(e["event"], e["log_level"].name) for e in self.heard.events],
+            [("message.held", "info"), ("message.stuck", "error")],
+        )
+        self.assertEqual(
+            self.heard.last,
+            {"event": "message.stuck", "message": MESSAGE, "reason": "no route"},
+        )
+
+    def test_theEnd(self) -> None:
+        """How long it was here."""
+        self.journal.completed(self.message)
+        self.assertEqual(
+            self.heard.last,
+            {"event": "message.completed", "message": MESSAGE, "seconds": 60.5},
+        )
+
+    def test_trouble(self) -> None:
+        """With a message or without."""
+        self.journal.trouble(self.message, "maildir", OSError("gone"))
+        self.journal.trouble(None, "spool", OSError("gone"))
+        self.assertEqual(
+            [(e["message"], e["owner"], e["error"]) for e in self.heard.events],
+            [(MESSAGE, "maildir", "OSError: gone"), ("", "spool", "OSError: gone")],
+        )
+
+    def test_aDeafJournalTellsWhatMustBeTold(self) -> None:
+        """Without observers only trouble gets into Twisted's log."""
+        twisted = Heard()
+        globalLogPublisher.addObserver(twisted)
+        self.addCleanup(globalLogPublisher.removeObserver, twisted)
+        journal = DeliveryJournal(publishing())
+        journal.delivered(self.message, 0, "", "", "")
+        journal.deferred(self.message, 0, "", "", "", NOW)
+        journal.failed(self.message, 0, "", "", "")
+        journal.held(self.message, "as wished", True)
+        journal.held(self.message, "no route", False)
+        journal.completed(self.message)
+        journal.trouble(None, "spool", OSError("gone"))
+        self.assertEqual(
+            [event["event"] for event in twisted.events],
+            ["message.stuck", "delivery.trouble"],
+        )

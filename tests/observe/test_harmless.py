@@ -1,0 +1,42 @@
+"""
+Peers' words on a line of the log.
+"""
+
+from __future__ import annotations
+
+from hypothesis import given, settings, strategies
+from twisted.trial.unittest import SynchronousTestCase
+
+from smtpx.observe.harmless import decoded, text, word
+
+
+class HarmlessTests(SynchronousTestCase):
+    """Nobody begins a line or a field of ours."""
+
+    def test_ordinaryWordsStay(self) -> None:
+        """An address and a host name are shown as they are."""
+        self.assertEqual(word(b"ann+x@example.org"), "ann+x@example.org")
+        self.assertEqual(text(b"550 5.7.1 No, thanks"), "550 5.7.1 No, thanks")
+
+    def test_controlsSpacesAndTheRestAreEscaped(self) -> None:
+        """Line ends, spaces, 8 bit and backslashes get a visible form."""
+        self.assertEqual(word(b"a\r\nb c\x00\xff\\"), r"a\x0d\x0ab\x20c\x00\xff\\")
+        self.assertEqual(text("a\tb \u2028\U0001f600"), r"a\x09b \u2028\U0001f600")
+
+    def test_octetsThatAreNotUTF8AreShownByNumber(self) -> None:
+        """For JSON, UTF-8 is text, and anything else is C{\\xNN}."""
+        self.assertEqual(decoded("ö".encode() + b"\xff"), "ö\\xff")
+
+    @settings(max_examples=100)
+    @given(strategies.binary() | strategies.text())
+    def test_nothingEscapes(self, said: bytes | str) -> None:
+        """Whatever is said, a word is visible ASCII, and text is one line."""
+        self.assertTrue(all("!" <= c <= "~" for c in word(said)))
+        self.assertTrue(all(" " <= c <= "~" for c in text(said)))
+
+    @settings(max_examples=100)
+    @given(strategies.binary())
+    def test_octetsCanBeReadBack(self, said: bytes) -> None:
+        """An escape is never ambiguous: Python's own rules undo it."""
+        back = word(said).encode("ascii").decode("unicode_escape").encode("latin-1")
+        self.assertEqual(back, said)

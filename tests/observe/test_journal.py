@@ -1,0 +1,253 @@
+"""
+What happens in a server, as events.
+"""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from smtpx.core.profile import ServerProfile
+from smtpx.core.reply import OK, reply
+from smtpx.core.server import ServerConnection
+from smtpx.net.interfaces import IJournal
+from smtpx.observe.events import CATALOGUE
+from smtpx.observe.journal import Journal, noteMessageID
+from smtpx.testing.server import talk
+
+from .stories import MESSAGE, TLS, Heard, envelope, publishing, visit
+
+NO = reply(550, "5.1.1", b"No such user", b"here")
+
+
+class JournalTests(SynchronousTestCase):
+    """Each thing that happens is one event, whole."""
+
+    def setUp(self) -> None:
+        """A journal that is heard."""
+        self.heard = Heard()
+        self.journal = Journal(publishing(self.heard))
+        self.session = visit()
+        self.client = {
+            "session": self.session.id,
+            "address": b"192.0.2.7",
+            "port": 4567,
+            "helo": b"mail.example.org",
+        }
+        self.tls = {
+            "version": "TLSv1.3",
+            "cipher": "TLS_AES_256_GCM_SHA384",
+            "bits": 256,
+            "resumed": True,
+            "verified": False,
+            "subject": 'CN=ann "the" boss',
+            "serverName": b"mx.example.org",
+        }
+
+    def tearDown(self) -> None:
+        """Whatever was told is declared."""
+        declared = {event.name: set(event.fields) for event in CATALOGUE}
+        for event in self.heard.events:
+            fields = {name for name in event if not name.startswith("log_")}
+            self.assertEqual(fields - declared[event["event"]], {"event"})
+
+    def test_itIsAJournal(self) -> None:
+        """It provides what the net asks for."""
+        verifyObject(IJournal, self.journal)
+        self.assertTrue(self.journal.enabled)
+
+    def test_aConnection(self) -> None:
+        """Who connected, and where; the verified name once there is one."""
+        self.session.helo = None
+        self.session.peerName = b"client.example.net"
+        self.journal.connected(self.session)
+        del self.client["helo"]
+        self.assertEqual(
+            self.heard.last,
+            self.client
+            | {
+                "event": "session.connected",
+                "name": b"client.example.net",
+                "local": b"192.0.2.25",
+                "localPort": 25,
+            },
+        )
+
+    def test_aHandshake(self) -> None:
+        """What was agreed on."""
+        self.session.secured = TLS
+        self.journal.secured(self.session)
+        self.assertEqual(
+            self.heard.last, self.client | self.tls | {"event": "session.secured"}
+        )
+
+    def test_aLogin(self) -> None:
+        """Who logged in, and how; messages of the session say so too."""
+        self.session.identity = b"ann"
+        self.journal.authenticated(self.session, "PLAIN", True)
+        login = {"identity": b"ann", "mechanism": "PLAIN"}
+        self.assertEqual(
+            self.heard.last, self.client | login | {"event": "session.authenticated"}
+        )
+        self.journal.accepted(self.session, envelope(), MESSAGE, OK)
+        self.assertLessEqual(login.items(), self.heard.last.items())
+
+    def test_aFailedLogin(self) -> None:
+        """That it failed is a warning."""
+        self.journal.authenticated(self.session, "LOGIN", False)
+        self.assertEqual(
+            self.heard.last,
+            self.client | {"event": "session.loginFailed", "mechanism": "LOGIN"},
+        )
+        self.assertEqual(self.heard.events[-1]["log_level"].name, "warn")
+
+    def test_aRefusal(self) -> None:
+        """The command and the whole answer, with what is known by then."""
+        self.session.secured = TLS
+        self.session.envelope = envelope()
+        self.journal.refused(self.session, b"RCPT TO:<x@y.example>", NO)
+        self.assertEqual(
+            self.heard.last,
+            self.client
+            | self.tls
+            | {
+                "event": "command.refused",
+                "command": b"RCPT TO:<x@y.example>",
+                "sender": b"ann@example.org",
+                "code": 550,
+                "status": "5.1.1",
+                "text": b"No such user here",
+            },
+        )
+
+    def test_aRefusalWithoutATransaction(self) -> None:
+        """What is not known is left out."""
+        self.journal.refused(self.session, b"", reply(554, None, b"No"))
+        self.assertEqual(
+            self.heard.last,
+            self.client
+            | {"event": "command.refused", "command": b"", "code": 554, "text": b"No"},
+        )
+
+    def test_aMessage(self) -> None:
+        """All that is known of a message that was taken, except its text."""
+        session = visit(("K", True), ("A", "x"))
+        arrived = envelope(b"", b"bob@example.com", b"eve@example.com")
+        session.envelope = arrived
+        noteMessageID(session, b" <abc@example.org>")
+        self.journal.accepted(session, arrived, MESSAGE, OK)
+        self.assertEqual(
+            self.heard.last,
+            self.client
+            | {
+                "event": "message.accepted",
+                "session": session.id,
+                "message": MESSAGE,
+                "local": b"192.0.2.25",
+                "localPort": 25,
+                "sender": b"",
+                "recipients": [b"bob@example.com", b"eve@example.com"],
+                "octets": 1204,
+                "protocol": "esmtp",
+                "messageID": b"abc@example.org",
+                "fields": {"K": True, "A": "x"},
+            },
+        )
+
+    def test_aMessageUnderTLS(self) -> None:
+        """The handshake is told again with each message."""
+        self.session.secured = TLS
+        self.journal.accepted(self.session, envelope(), MESSAGE, OK)
+        self.assertLessEqual(self.tls.items(), self.heard.last.items())
+
+    def test_aFieldThatFailsCostsNoMessage(self) -> None:
+        """Where an extension cannot say its field, the message is told without."""
+
+        def broken(session: object) -> tuple[tuple[str, object], ...]:
+            raise ZeroDivisionError("no field")
+
+        profile = ServerProfile()
+        profile.record(broken)
+        session = ServerConnection(profile, self.session.port)
+        self.journal.accepted(session, envelope(), MESSAGE, OK)
+        names = [event["event"] for event in self.heard.events]
+        self.assertEqual(names, ["session.trouble", "message.accepted"])
+        self.assertEqual(self.heard.events[0]["error"], "ZeroDivisionError: no field")
+        self.assertNotIn("fields", self.heard.last)
+
+    def test_trouble(self) -> None:
+        """An exception is told of with where it came from."""
+        try:
+            raise OSError("the disk is gone")
+        except OSError as error:
+            self.journal.trouble(self.session, "SIZE", error)
+        found = self.heard.last
+        self.assertIn("test_journal", str(found.pop("traceback")))
+        self.assertEqual(
+            found,
+            {
+                "event": "session.trouble",
+                "session": self.session.id,
+                "owner": "SIZE",
+                "error": "OSError: the disk is gone",
+            },
+        )
+
+    def test_theEnd(self) -> None:
+        """Why a session ended."""
+        self.journal.closed(self.session, "Connection was closed cleanly.")
+        self.assertEqual(
+            self.heard.last,
+            self.client
+            | {"event": "session.closed", "why": "Connection was closed cleanly."},
+        )
+
+    def test_aDeafJournalTellsTroubleOnly(self) -> None:
+        """Without observers nothing is made, and the login is still noted."""
+        journal = Journal(publishing())
+        self.assertFalse(journal.enabled)
+        journal.connected(self.session)
+        journal.secured(self.session)
+        journal.authenticated(self.session, "PLAIN", True)
+        journal.refused(self.session, b"NOOP", NO)
+        journal.accepted(self.session, envelope(), MESSAGE, OK)
+        journal.closed(self.session, "x")
+        self.journal.accepted(self.session, envelope(), MESSAGE, OK)
+        self.assertEqual(len(self.heard.events), 1)
+
+
+class MessageIDTests(SynchronousTestCase):
+    """The Message-ID of a message is read as it passes."""
+
+    def test_theHeaderIsWatched(self) -> None:
+        """Sent with the message, told with the message."""
+        heard = Heard()
+        journal = Journal(publishing(heard))
+        said = talk([])
+        journal.watch(said.connection.profile)
+        said.feed(b"HELO c.example\r\n")
+        said.feed(b"MAIL FROM:<a@example.org>\r\n")
+        said.feed(b"RCPT TO:<b@example.org>\r\n")
+        said.feed(b"DATA\r\n")
+        said.feed(b"Subject: x\r\nmessage-id:\r\n <1@example.org>\r\n\r\nx\r\n.\r\n")
+        journal.accepted(said.connection, said.port.taken[0], MESSAGE, OK)
+        self.assertEqual(heard.last["messageID"], b"1@example.org")
+
+    def test_itIsBounded(self) -> None:
+        """A Message-ID of a megabyte is not kept."""
+        session = visit()
+        session.envelope = envelope()
+        noteMessageID(session, b"<" + b"x" * 10_000)
+        heard = Heard()
+        Journal(publishing(heard)).accepted(session, session.envelope, MESSAGE, OK)
+        self.assertEqual(heard.last["messageID"], b"x" * 997)
+
+    def test_outsideOfATransactionItIsNobodys(self) -> None:
+        """Without an envelope there is nothing to note it on."""
+        noteMessageID(visit(), b"<1@example.org>")
+
+    def test_aDeafJournalWatchesNothing(self) -> None:
+        """Where nobody listens, no header is looked at."""
+        profile = ServerProfile()
+        Journal(publishing()).watch(profile)
+        self.assertEqual(profile.headers, {})
