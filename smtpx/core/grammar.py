@@ -75,8 +75,7 @@ def _parseXtext(value: bytes | None) -> bytes:
 
 def _renderXtext(raw: bytes) -> bytes:
     return b"".join(
-        bytes((o,)) if 33 <= o <= 126 and o not in b"+=" else b"+%02X" % o
-        for o in raw
+        bytes((o,)) if 33 <= o <= 126 and o not in b"+=" else b"+%02X" % o for o in raw
     )
 
 

@@ -18,8 +18,8 @@ from typing import Any, Callable, Iterable, Iterator, TypeVar
 
 from zope.interface import Attribute, Interface
 
-from .envelope import Envelope, Recipient, Stamp, Stamps
 from .dialogue import ClientDialogue, ServerDialogue, Verdict
+from .envelope import Envelope, Recipient, Stamp, Stamps
 from .hooks import (
     Action,
     BatchLimits,
@@ -217,9 +217,7 @@ class IServerBuilder(Interface):
 
     def review(
         stage: Stage,
-        check: Callable[
-            [IServerSession, Recipient | None], Reply | None | Verdict
-        ],
+        check: Callable[[IServerSession, Recipient | None], Reply | None | Verdict],
     ) -> None:
         """
         A check once the core has found nothing wrong.  A 4yz or 5yz reply
@@ -233,9 +231,7 @@ class IServerBuilder(Interface):
     def relax(relax: Callable[[IServerSession], SyncPoint]) -> None:
         """Places where this client need not wait."""
 
-    def header(
-        name: bytes, watch: Callable[[IServerSession, bytes], None]
-    ) -> None:
+    def header(name: bytes, watch: Callable[[IServerSession, bytes], None]) -> None:
         """Called for each such field of a message's header."""
 
     def trace(trace: Callable[[IServerSession], TraceClauses]) -> None:
@@ -274,20 +270,14 @@ class IClientBuilder(Interface):
     ) -> None:
         """A dialogue between EHLO and MAIL."""
 
-    def admit(
-        admit: Callable[[IClientSession, Envelope], Refusal | None]
-    ) -> None:
+    def admit(admit: Callable[[IClientSession, Envelope], Refusal | None]) -> None:
         """May this envelope go over this session?"""
 
-    def carrier(
-        choose: Callable[[IClientSession, Envelope], Carrier | None]
-    ) -> None:
+    def carrier(choose: Callable[[IClientSession, Envelope], Carrier | None]) -> None:
         """Another way than DATA to move the body."""
 
     def transform(
-        choose: Callable[
-            [IClientSession, Envelope], Callable[[IBody], IBody] | None
-        ]
+        choose: Callable[[IClientSession, Envelope], Callable[[IBody], IBody] | None],
     ) -> None:
         """
         A change to the body that this peer needs: from source to source, so
@@ -303,9 +293,7 @@ class IClientBuilder(Interface):
     def learn(learn: Callable[[IClientSession, Hello | None], None]) -> None:
         """Told each real EHLO response; None: refused before it, or lost."""
 
-    def tls(
-        tune: Callable[[IClientSession, TLSOptions], TLSOptions]
-    ) -> None:
+    def tls(tune: Callable[[IClientSession, TLSOptions], TLSOptions]) -> None:
         """Change how this handshake is made."""
 
     def ticket(keep: Callable[[TLSOptions, TLSInfo, bytes], None]) -> None:
@@ -327,23 +315,18 @@ class IQueueBuilder(Interface):
     def stamp(stamp: Stamp[T]) -> None:
         """A stamp to keep in the spool."""
 
-    def constrain(
-        constrain: Callable[[Envelope, RoutePolicy], RoutePolicy]
-    ) -> None:
+    def constrain(constrain: Callable[[Envelope, RoutePolicy], RoutePolicy]) -> None:
         """What this envelope's route has to be."""
 
     def schedule(schedule: Callable[[Envelope, Schedule], Schedule]) -> None:
         """When this envelope is to go."""
 
     def report(
-        wish: Callable[[Envelope, Recipient, Action], ReportWish | None]
+        wish: Callable[[Envelope, Recipient, Action], ReportWish | None],
     ) -> None:
         """Whether and how to report C{action}."""
 
     def fields(
-        fields: Callable[
-            [Envelope, Recipient | None], Iterable[tuple[str, str]]
-        ]
+        fields: Callable[[Envelope, Recipient | None], Iterable[tuple[str, str]]],
     ) -> None:
         """Fields for the delivery report, of the message or a recipient."""
-

@@ -41,7 +41,7 @@ def _clean(lines: tuple[bytes, ...]) -> tuple[bytes, ...]:
     # its own (RFC 5321 section 4.2: textstring has no controls but HT).
     if not lines:
         return (b"",)
-    return tuple([_BAD.sub(b"?", line) if _BAD.search(line) else line for line in lines])
+    return tuple([_BAD.sub(b"?", line) for line in lines])
 
 
 @frozen

@@ -4,7 +4,7 @@ Reviews: what extensions have to say once the core has found nothing wrong.
 
 from __future__ import annotations
 
-from typing import Callable, cast
+from typing import Callable
 
 from .claims import ownerOf
 from .dialogue import Verdict
@@ -57,5 +57,5 @@ def _goOn(
         return verdict
     rest = review(session, checks[1:], recipient)
     if rest is not None and not isinstance(rest, Reply):
-        rest = yield from cast(Verdict, rest)
+        rest = yield from rest
     return rest or verdict or instead

@@ -33,7 +33,7 @@ from .effects import (
 )
 from .envelope import Envelope, Stamps
 from .errors import HookTrouble
-from .hooks import LogFields, Stage, SyncPoint, TLSInfo, TraceClauses
+from .hooks import LogFields, Stage, SyncPoint, TLSInfo, TLSOptions, TraceClauses
 from .interfaces import IServerSession
 from .profile import ServerProfile
 from .reply import BAD_SEQUENCE, LOCAL_ERROR, NO_RECIPIENTS, Reply, reply
