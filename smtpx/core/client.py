@@ -1,0 +1,427 @@
+"""
+The client side of an SMTP connection, without any I/O.
+
+The shell connects, calls L{ClientConnection.start}, feeds what comes in, and
+does the effects that it gets back (L{smtpx.core.effects}).  After
+L{smtpx.core.effects.Ready} it delivers envelopes, one at a time; each ends in one
+L{smtpx.core.effects.Settled}, whatever happens::
+
+    effects = connection.start()
+    effects = connection.feed(octets)
+    effects = connection.deliver(envelope, body)
+    effects = connection.quit()
+
+What takes more than one step is a dialogue: the opening here (greeting, EHLO or
+HELO, the steps of extensions), and L{smtpx.core.clienttransaction}.  One dialogue
+is in work at a time.  Replies are counted: each belongs to the oldest command
+that has none yet, and a reply that comes before its command has left ends the
+connection, since everything behind it would be taken for the answer to something
+else.  The same holds for whatever is no reply at all (L{PeerError}); no exception
+comes out of L{ClientConnection.feed}.
+
+Early pipelining.  With a forecast of what the peer will answer to EHLO
+(C{hooks.Forecast}), EHLO goes out before the greeting has come, and what follows
+is planned on the forecast.  While it is not confirmed C{guessed} is true; a
+dialogue that must know waits by L{smtpx.core.dialogue.sync}.  Where the forecast
+was wrong, C{forecastWrong} is true, and what was refused on its account is
+settled with C{Scope.SESSION}: to be tried again at the same host without one.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import Callable
+
+from .bounds import BareLines
+from .claims import attributed, ownerOf
+from .clientmachine import ClientMachine, Part
+from .clientsession import UNSAFE, GivingUp, parseHello
+from .clienttransaction import Transaction, completed
+from .dialogue import Ask, Flow, Secure, Step, send, settle, sync
+from .effects import ClientEffect, Close, GaveUp, Ready, Settled
+from .envelope import Envelope
+from .errors import HookTrouble, PeerError, UsageError
+from .hooks import Forecast, Hello, RoutePolicy, Scope, Target, TLSInfo
+from .interfaces import IBody
+from .profile import ClientProfile
+from .reply import LOCAL_ERROR, Reply, reply
+
+_LOST = reply(451, "4.4.2", b"Connection lost")
+_BROKEN = reply(451, "4.5.0", b"Peer broke the protocol")
+_NO_TLS = reply(451, "4.7.10", b"Peer cannot protect this as it has to be")
+_UNFIT = reply(451, "4.7.0", b"Peer did not do what was asked of it")
+
+#: What a peer says to EHLO that knows none (RFC 5321 section 3.2, "command not
+#: recognized").
+_NO_EHLO = frozenset({500, 502})
+
+_ANY_ROUTE = RoutePolicy()
+
+
+class _State(Enum):
+    """What the connection is doing."""
+
+    NEW = auto()
+    OPENING = auto()
+    READY = auto()
+    BUSY = auto()
+    LEAVING = auto()
+    OVER = auto()
+
+
+class ClientConnection(ClientMachine):
+    """
+    One connection.  See L{smtpx.core.interfaces.IClientSession} for what hooks
+    see of it.
+
+    Each method of the shell's side answers with a list of effects, to be done in
+    this order.  What can go out in one flight is one L{smtpx.core.effects.Write}.
+    """
+
+    def __init__(
+        self,
+        profile: ClientProfile,
+        target: Target,
+        policy: RoutePolicy = _ANY_ROUTE,
+        secured: TLSInfo | None = None,
+        forecast: Forecast | None = None,
+        bareLines: BareLines = BareLines.NORMALISE,
+    ) -> None:
+        """
+        @param profile: what is the same for all connections.
+        @param target: where it goes.
+        @param policy: what the route has to be at least.
+        @param secured: the handshake, where TLS began with the connection.
+        @param forecast: what the peer is expected to answer to EHLO; L{None}:
+            whatever extensions know of it.
+        @param bareLines: what becomes of a CR or LF that stands alone in a
+            body.  It is never sent as it is (RFC 5321 section 2.3.8): it becomes
+            a CRLF, or the message is refused.
+        @raise UsageError: the profile's name cannot be said in EHLO.
+        """
+        ClientMachine.__init__(
+            self, profile, target, policy, secured, forecast, bareLines
+        )
+        if not profile.name or UNSAFE.search(profile.name) or b" " in profile.name:
+            raise UsageError(f"not a name for EHLO: {profile.name!r}")
+        self._state = _State.NEW
+        self._transaction: Transaction | None = None
+        #: Has the EHLO that counts now been answered?
+        self._heard = False
+
+    # --- the shell's side -------------------------------------------------------
+
+    @property
+    def ready(self) -> bool:
+        """May an envelope be delivered now?"""
+        return self._state is _State.READY
+
+    @property
+    def over(self) -> bool:
+        """Is there nothing more to come?"""
+        return self._state is _State.OVER
+
+    def start(self) -> list[ClientEffect]:
+        """
+        The connection is made (and under TLS, where it begins so).
+
+        @raise UsageError: it was started before.
+        """
+        self._mustBe(_State.NEW)
+        self._state = _State.OPENING
+        self.recall()
+        return self._do(lambda: self._begin(self._opening()))
+
+    def feed(self, octets: bytes) -> list[ClientEffect]:
+        """
+        Octets have come.
+
+        @raise UsageError: it was not started.
+        """
+        if self._state is _State.NEW:
+            raise UsageError("octets before the start")
+        if self.over:
+            return []
+        return self._do(lambda: self._hear(octets))
+
+    def answer(self, value: object) -> list[ClientEffect]:
+        """
+        The answer to the L{Pose} or L{Handshake} that is open.
+
+        @param value: to a handshake: L{TLSInfo}.  Where it failed the connection
+            is of no use: call L{lost}.
+        @raise UsageError: nothing is open, or no answer to it.
+        """
+        if self.over:
+            return []
+        if isinstance(self._waiting, Secure):
+            if not isinstance(value, TLSInfo):
+                raise UsageError("a handshake is answered with TLSInfo")
+            return self._do(lambda: self._secured(value))
+        if not isinstance(self._waiting, Ask):
+            raise UsageError("nothing was asked")
+        return self._do(lambda: self._advance(value))
+
+    def resume(self) -> list[ClientEffect]:
+        """The transport wants more; without effect where nothing waits for it."""
+        if not isinstance(self._waiting, Flow):
+            return []
+        return self._do(lambda: self._advance(None))
+
+    def deliver(self, envelope: Envelope, body: IBody) -> list[ClientEffect]:
+        """
+        Send one envelope.
+
+        @raise UsageError: not L{Ready}, or another one is not settled yet.
+        """
+        self._mustBe(_State.READY)
+        self._state = _State.BUSY
+        transaction = self._transaction = Transaction(self, envelope, body)
+        return self._do(lambda: self._begin(self._delivery(transaction)))
+
+    def quit(self) -> list[ClientEffect]:
+        """
+        Say goodbye; L{Close} comes when the peer has said so too.
+
+        @raise UsageError: an envelope is not settled yet, or it was not ready.
+        """
+        if self.over:
+            return []
+        self._mustBe(_State.READY)
+        return self._do(self._leave)
+
+    def lost(self) -> list[ClientEffect]:
+        """The connection is gone, for whatever reason."""
+        return self._do(lambda: self._end(None, close=False))
+
+    def _mustBe(self, state: _State) -> None:
+        if self._state is not state:
+            raise UsageError(f"the connection is {self._state.name}, not {state.name}")
+
+    def _do(self, act: Callable[[], None]) -> list[ClientEffect]:
+        """
+        What goes wrong, in the peer or in an extension, ends the session: here,
+        and nowhere else.
+        """
+        try:
+            act()
+        except GivingUp as end:
+            self._end(end.reply, polite=end.polite)
+        except HookTrouble as trouble:
+            self.report(trouble)
+            self._end(LOCAL_ERROR, polite=True)
+        except PeerError:
+            self._end(_BROKEN)
+        return self._finish()
+
+    # --- replies ----------------------------------------------------------------
+
+    def _hear(self, octets: bytes) -> None:
+        if isinstance(self._waiting, Secure):
+            raise PeerError("clear text where only TLS may be")
+        for got, due in self._receive(octets):
+            if got.refuses:
+                self._refusal = got
+            if got.code == 421:
+                # RFC 5321 section 3.8: at any time, and the connection ends.
+                self._end(got)
+            elif due and self._expected:
+                self._replied(got)
+            else:
+                self._unexpected(got)
+            if self.over:
+                return
+
+    def _unexpected(self, got: Reply) -> None:
+        transaction = self._transaction
+        if transaction is None or not transaction.carrying or not got.refuses:
+            raise PeerError("a reply to nothing")
+        # It will not have the rest of the body.
+        transaction.refuse(got)
+        self._end(got)
+
+    def _secured(self, info: TLSInfo) -> None:
+        self.secured = info
+        self.forget()
+        self._heard = False
+        if not self.protected:
+            raise GivingUp(_NO_TLS)
+        self._advance(info)
+
+    # --- the opening ------------------------------------------------------------
+
+    def _opening(self) -> Part:
+        """
+        All that comes before the first MAIL.
+
+        @raise GivingUp: the session will not do.
+        """
+        if self.secured is not None and not self.protected:
+            raise GivingUp(_NO_TLS, polite=False)
+        guess = self._guess()
+        if guess is None:
+            greeting = completed((yield from settle(self._expect())))
+            if greeting.refuses:
+                raise GivingUp(greeting)
+        else:
+            self._expected.append(self._greeted)
+        yield from self._hello(guess)
+        for _, step in self.profile.steps:
+            self._refusal = None
+            dialogue = step(self)
+            if dialogue is None:
+                continue
+            ended = yield from attributed(ownerOf(step), dialogue)
+            if ended is Step.GIVE_UP:
+                why = _UNFIT if self.protected else _NO_TLS
+                raise GivingUp(self._refusal or why)
+            if ended is Step.GREET_AGAIN:
+                yield from self._hello(self._guess())
+        if not self.protected:
+            raise GivingUp(_NO_TLS)
+        self._state = _State.READY
+        self._effect(Ready())
+
+    def _guess(self) -> Hello | None:
+        """What the peer will answer to EHLO, if that is good enough to go on."""
+        if self.forecast is None or self.forecastWrong or self.peer is not None:
+            return None
+        return self.forecast.clear if self.secured is None else self.forecast.secured
+
+    def _greeted(self, greeting: Reply) -> None:
+        """The greeting has come, behind our EHLO."""
+        if completed(greeting).refuses:
+            self._end(greeting)
+
+    def _hello(self, guess: Hello | None) -> Part:
+        """
+        Say EHLO (RFC 5321 section 4.1.1.1), or HELO to a peer that knows no
+        EHLO (section 3.2).
+        """
+        line = b"EHLO " + self.profile.name
+        if guess is not None:
+            self.assume(guess)
+            self.guessed = True
+            self._write(line + b"\r\n")
+            self._expected.append(self._helloCame)
+            return
+        got = completed((yield from send(line)))
+        if got.code in _NO_EHLO:
+            got = completed((yield from send(b"HELO " + self.profile.name)))
+            hello = Hello(parseHello(got).name)
+        else:
+            hello = parseHello(got)
+        if got.refuses:
+            raise GivingUp(got)
+        self._learn(hello)
+
+    def _helloCame(self, got: Reply) -> None:
+        """What was guessed can be compared with the truth."""
+        if completed(got).refuses:
+            self._end(got)
+            return
+        hello, guess = parseHello(got), self.peer
+        if guess is None or set(hello.keywords) != set(guess.keywords):
+            self.forecastWrong = True
+        self._learn(hello)
+
+    def _learn(self, hello: Hello) -> None:
+        self.guessed = False
+        self._heard = True
+        self.assume(hello)
+        self.tell(hello)
+
+    # --- a transaction ----------------------------------------------------------
+
+    def _delivery(self, transaction: Transaction) -> Part:
+        yield from transaction.run()
+        if transaction.pending:
+            # Nobody waits for the reply; the next envelope can go right behind.
+            self._write(b"RSET\r\n")
+            self._expected.append(self._wasReset)
+        self._settle(transaction, LOCAL_ERROR, transaction.reach())
+        self._state = _State.READY
+
+    def _wasReset(self, got: Reply) -> None:
+        if completed(got).refuses:
+            self._end(got)
+
+    def _settle(self, transaction: Transaction, blame: Reply, scope: Scope) -> None:
+        self._transaction = None
+        outcomes = transaction.outcomes(blame)
+        if not any(outcome.refuses for _, outcome in outcomes):
+            scope = Scope.MESSAGE
+        self._effect(Settled(transaction.envelope, outcomes, scope))
+
+    # --- the end ----------------------------------------------------------------
+
+    def _leave(self) -> None:
+        self._state = _State.LEAVING
+        self._begin(self._farewell())
+
+    def _farewell(self) -> Part:
+        yield from sync()
+        yield from send(b"QUIT")
+        self._over()
+        self._effect(Close())
+
+    def _over(self) -> None:
+        self._state = _State.OVER
+        self._waiting = None
+        self._expected.clear()
+        self._buffer.clear()
+
+    def _end(
+        self, said: Reply | None, polite: bool = False, close: bool = True
+    ) -> None:
+        """
+        The session cannot go on.
+
+        @param said: why, for L{GaveUp}; L{None}: the connection is lost.
+        @param polite: may the peer be told?
+        @param close: is there still a connection?
+        """
+        if self.over:
+            return
+        leaving = self._state is _State.LEAVING
+        self._stop()
+        early = self.guessed
+        if early:
+            self.forecastWrong = True
+        if not leaving:
+            if not self._heard:
+                self.tell(None)
+            if self._transaction is not None:
+                self._settleEnded(self._transaction, said or _LOST, early)
+            self._effect(GaveUp(said))
+            if polite:
+                self._leave()
+                return
+        self._over()
+        if close:
+            self._effect(Close())
+
+    def _stop(self) -> None:
+        """The dialogue in work will not go on."""
+        script, self._script = self._script, None
+        if script is not None:
+            try:
+                script.close()
+            except HookTrouble as trouble:
+                self.report(trouble)
+
+    def _settleEnded(self, transaction: Transaction, blame: Reply, early: bool) -> None:
+        """
+        The connection ends under an envelope.
+
+        @param early: was the forecast not confirmed yet?  What was begun on a
+            guess is to be tried again without one: nothing that ends it may
+            count as the host's fault.
+        """
+        if transaction.final is not None:
+            scope = transaction.reach()
+        elif early or transaction.guessed:
+            scope = Scope.SESSION
+        else:
+            scope = Scope.HOST
+        self._settle(transaction, blame, scope)

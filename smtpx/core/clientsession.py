@@ -1,0 +1,310 @@
+"""
+What hooks see of a client connection, and what is asked of them.
+
+L{ClientSession} has the facts (L{smtpx.core.interfaces.IClientSession}) and puts
+the questions that a transaction has to the profile's hooks.  The machine is
+L{smtpx.core.client}.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Callable, TypeVar, cast
+
+from zope.interface import implementer
+
+from .bounds import BareLines
+from .claims import owned, ownerOf
+from .effects import ClientEffect, Trouble
+from .envelope import Bearer, Envelope, Recipient, Stamps
+from .errors import HookTrouble, Malformed, SMTPXError
+from .hooks import (
+    BatchLimits,
+    Capability,
+    Carrier,
+    Forecast,
+    Hello,
+    Refusal,
+    RoutePolicy,
+    SyncPoint,
+    Target,
+    TLSInfo,
+    TLSLevel,
+    TLSOptions,
+    Where,
+)
+from .interfaces import IBody, IClientSession
+from .profile import ClientProfile
+from .reply import Reply
+
+W = TypeVar("W")
+
+#: What no command may have in it (RFC 5321 section 4.1.2; all of C0 and DEL).
+UNSAFE = re.compile(rb"[\x00-\x1f\x7f]")
+
+#: What no value of a parameter may have in it (RFC 5321 section 4.1.2,
+#: esmtp-value), but for "=", which some senders have put there since RFC 1869.
+_UNSAFE_VALUE = re.compile(rb"[\x00-\x20\x7f]")
+
+#: An ehlo-line (RFC 5321 section 4.1.1.1), more leniently: "_" has been in
+#: keywords, and "=" has stood behind one instead of a space.
+_EHLO_LINE = re.compile(rb"([A-Za-z0-9][A-Za-z0-9_-]*)(?:([ =])(.*))?\Z", re.DOTALL)
+
+
+class GivingUp(SMTPXError):
+    """
+    The session cannot go on; raised by the machine's own dialogues.
+
+    @ivar reply: see L{smtpx.core.effects.GaveUp}.
+    @ivar polite: may the peer be told?
+    """
+
+    def __init__(self, reply: Reply | None, polite: bool = True) -> None:
+        SMTPXError.__init__(self, "the session cannot go on")
+        self.reply = reply
+        self.polite = polite
+
+
+def parseHello(what: Reply) -> Hello:
+    """
+    Take an EHLO response apart (RFC 5321 section 4.1.1.1).
+
+    Lines that are not in the grammar are left out.  A keyword with a C{=}
+    behind it counts only where it does not stand there as it should, too.
+    """
+    words: list[tuple[bytes, bytes | None]] = []
+    odd: list[tuple[bytes, bytes | None]] = []
+    for line in what.lines[1:]:
+        match = _EHLO_LINE.match(line.rstrip())
+        if match is not None:
+            into = odd if match[2] == b"=" else words
+            into.append((match[1].upper(), match[3]))
+    known = {keyword for keyword, _ in words}
+    words += [word for word in odd if word[0] not in known]
+    return Hello(what.lines[0].strip().partition(b" ")[0], tuple(words))
+
+
+def _least(values: list[int | None]) -> int | None:
+    return min((value for value in values if value is not None), default=None)
+
+
+@implementer(IClientSession)
+class ClientSession:
+    """
+    One connection, as hooks see it.
+
+    @ivar profile: what is the same for all connections.
+    @ivar forecast: what the peer was expected to answer, if anything.
+    @ivar forecastWrong: it answered something else, or not at all.  Then the
+        same host may be tried again at once, without a forecast.
+    @ivar transactions: how many MAIL commands there were.
+    @ivar domains: the recipients' domains that the peer has seen.
+    @ivar bareLines: what becomes of a bare CR or LF in a body.
+    """
+
+    def __init__(
+        self,
+        profile: ClientProfile,
+        target: Target,
+        policy: RoutePolicy,
+        secured: TLSInfo | None,
+        forecast: Forecast | None,
+        bareLines: BareLines,
+    ) -> None:
+        self.profile = profile
+        self.target = target
+        self.policy = policy
+        self.secured = secured
+        self.forecast = forecast
+        self.forecastWrong = False
+        self.peer: Hello | None = None
+        self.guessed = False
+        self.authenticated = False
+        self.stamps = Stamps()
+        self.transactions = 0
+        self.domains: set[bytes] = set()
+        self.bareLines = bareLines
+        self._effects: list[ClientEffect] = []
+        self._offers: dict[bytes, object] = {}
+
+    # --- facts ------------------------------------------------------------------
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return self.profile.clock()
+
+    def offered(self, capability: Capability[W]) -> W | None:
+        """See L{IClientSession}."""
+        return cast("W | None", self._offers.get(capability.keyword))
+
+    @property
+    def unsafeToGuess(self) -> bool:
+        """
+        Is C{peer} a guess that is not enough for a MAIL?  What a route demands
+        is decided on what the peer says now, never on what it said once; and in
+        the clear a MAIL goes early only where TLS is not wanted.
+        """
+        level = self.policy.tls
+        if not self.guessed or level is TLSLevel.UNWANTED:
+            return False
+        return self.secured is None or level is not TLSLevel.OPPORTUNISTIC
+
+    @property
+    def protected(self) -> bool:
+        """Is the connection as well protected as its route has to be?"""
+        level = self.policy.tls
+        if self.policy.lenient or level < TLSLevel.ENCRYPTED:
+            return True
+        if self.secured is None:
+            return False
+        return self.secured.verified or level is not TLSLevel.VERIFIED
+
+    # --- what the peer says of itself -------------------------------------------
+
+    def assume(self, hello: Hello) -> None:
+        """The peer offers what C{hello} says, and nothing else."""
+        self.peer = hello
+        self._offers = {}
+        for keyword, raw in hello.keywords:
+            capability = self.profile.capabilities.get(keyword)
+            if capability is None:
+                continue
+            try:
+                self._offers[capability.keyword] = capability.grammar.parse(raw)
+            except Malformed:
+                # As good as not offered (RFC 9422 section 3.7 says so of its own).
+                continue
+
+    def forget(self) -> None:
+        """
+        Discard what the peer said before TLS (RFC 3207 section 4.2).
+        """
+        self.peer = None
+        self.guessed = False
+        self.authenticated = False
+        self._offers = {}
+
+    def tell(self, hello: Hello | None) -> None:
+        """Tell those who learn what the peer answered to EHLO."""
+        for learn in self.profile.learners:
+            try:
+                learn(self, hello)
+            except HookTrouble as trouble:
+                self.report(trouble)
+
+    def recall(self) -> None:
+        """Ask for a forecast, where none was given."""
+        for forecast in self.profile.forecasters:
+            if self.forecast is not None:
+                return
+            try:
+                self.forecast = forecast(self.target)
+            except HookTrouble as trouble:
+                self.report(trouble)
+
+    # --- what a transaction asks ------------------------------------------------
+
+    def grouped(self) -> bool:
+        """May the commands of a transaction go without a wait in between?"""
+        points = SyncPoint.NONE
+        for relax in self.profile.relaxers:
+            points |= relax(self)
+        return SyncPoint.TRANSACTION in points
+
+    def limits(self) -> BatchLimits:
+        """How much this peer takes: the strictest of all opinions."""
+        found = [batch(self) for batch in self.profile.batchers]
+        known = [limits for limits in found if limits is not None]
+        return BatchLimits(
+            _least([limits.recipients for limits in known]),
+            _least([limits.transactions for limits in known]),
+            _least([limits.domains for limits in known]),
+        )
+
+    def refusal(self, envelope: Envelope) -> Refusal | None:
+        """Is there somebody who will not have C{envelope} go from here?"""
+        for admit in self.profile.admitters:
+            refusal = admit(self, envelope)
+            if refusal is not None:
+                return refusal
+        return None
+
+    def transformed(self, envelope: Envelope, body: IBody) -> IBody:
+        """C{body}, as this peer needs it."""
+        for choose in self.profile.transforms:
+            transform = choose(self, envelope)
+            if transform is not None:
+                body = owned(ownerOf(choose), transform)(body)
+        return body
+
+    def carrier(self, envelope: Envelope) -> tuple[str, Carrier] | None:
+        """
+        The best way to move the body, and whose it is; L{None}: by DATA, whose
+        preference is 0.
+        """
+        best: tuple[str, Carrier] | None = None
+        for choose in self.profile.carriers:
+            carrier = choose(self, envelope)
+            if carrier is None or carrier.preference < 0:
+                continue
+            if best is None or carrier.preference > best[1].preference:
+                best = ownerOf(choose), carrier
+        return best
+
+    def mail(self, envelope: Envelope) -> bytes:
+        """The MAIL command, with its CRLF."""
+        return b"MAIL FROM:<%b>%b\r\n" % (
+            envelope.sender,
+            self._parameters(Where.MAIL, envelope),
+        )
+
+    def rcpt(self, recipient: Recipient) -> bytes:
+        """A RCPT command, with its CRLF."""
+        return b"RCPT TO:<%b>%b\r\n" % (
+            recipient.path,
+            self._parameters(Where.RCPT, recipient),
+        )
+
+    def _parameters(self, where: Where, bearer: Bearer) -> bytes:
+        out = b""
+        for parameter, under in self.profile.parameters:
+            # RFC 5321 section 4.1.1.11: only what this peer offered.
+            if parameter.where is not where or under.keyword not in self._offers:
+                continue
+            value = parameter.send(self, bearer)
+            if value is None:
+                continue
+            render = owned(ownerOf(parameter.send), _rendered(parameter.grammar.render))
+            text = render(value)
+            out += b" " + parameter.keyword
+            if text is not None:
+                out += b"=" + text
+        return out
+
+    def tlsOptions(self) -> TLSOptions:
+        """How the next handshake is to be made."""
+        options = TLSOptions(
+            serverName=self.target.host,
+            verified=self.policy.tls is TLSLevel.VERIFIED and not self.policy.lenient,
+        )
+        for tune in self.profile.tlsTuners:
+            options = tune(self, options)
+        return options
+
+    def report(self, trouble: HookTrouble) -> None:
+        """An exception came out of a hook."""
+        self._effects.append(Trouble(trouble.owner, trouble.__cause__ or trouble))
+
+
+def _rendered(
+    render: Callable[[Any], bytes | None],
+) -> Callable[[Any], bytes | None]:
+    """C{render}, with an exception for what would end the parameter."""
+
+    def call(value: Any) -> bytes | None:
+        text = render(value)
+        if text is not None and _UNSAFE_VALUE.search(text):
+            raise ValueError("a parameter's value cannot have this in it")
+        return text
+
+    return call

@@ -1,0 +1,387 @@
+"""
+One envelope on its way to a peer (RFC 5321 section 3.3, RFC 2920, RFC 3030).
+
+A L{Transaction} is a dialogue like those of extensions: it says what it needs,
+and the machine (L{smtpx.core.client}) does it.
+
+Where commands may be grouped, MAIL, all RCPT and DATA leave as one write, and so
+does the beginning of a body whose carrier may start early.  Replies are counted,
+never guessed at from their codes (RFC 2920 section 3.1).  Where everybody is
+refused while a carrier is on its way, it is stopped at its next wait, what it
+emitted is waited for, and the peer is reset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Generator
+
+from .bounds import BareLines
+from .claims import CORE, attributed, owned
+from .clientsession import UNSAFE, ClientSession, GivingUp
+from .dialogue import (
+    Await,
+    BodyDialogue,
+    ClientNeed,
+    Emit,
+    Send,
+    Slot,
+    emit,
+    flow,
+    pour,
+    settle,
+    sync,
+)
+from .envelope import Envelope, Recipient
+from .errors import HookTrouble, PeerError, UsageError
+from .hooks import Carrier, Scope
+from .interfaces import IBody
+from .reply import LOCAL_ERROR, Reply, reply
+from .transparency import DotWriter, LineEnds
+
+_BAD_SENDER = reply(553, "5.1.7", b"Sender address has an invalid character")
+_BAD_RECIPIENT = reply(553, "5.1.3", b"Recipient address has an invalid character")
+_BARE_LINES = reply(554, "5.6.0", b"Message has a bare CR or LF")
+_NO_MORE_HERE = reply(452, "4.5.3", b"Peer takes no more messages in this session")
+_TOO_MANY = reply(452, "4.5.3", b"Peer takes no more recipients")
+_TOO_MANY_DOMAINS = reply(452, "4.5.3", b"Peer takes no more domains")
+
+Part = Generator[ClientNeed, Any, None]
+
+
+class Transaction:
+    """
+    One envelope and its body, from MAIL to the final reply.
+
+    @ivar envelope: the envelope.
+    @ivar carrying: has the body begun to go out?
+    @ivar guessed: was it begun on the strength of a forecast?
+    @ivar final: what became of it for those recipients who were not refused by
+        themselves; L{None}: nothing yet.
+    @ivar scope: how far C{final} reaches.
+    """
+
+    __slots__ = (
+        "_barred",
+        "_body",
+        "_mail",
+        "_pending",
+        "_session",
+        "_slots",
+        "_wholeCommand",
+        "carrying",
+        "envelope",
+        "final",
+        "guessed",
+        "scope",
+    )
+
+    def __init__(self, session: ClientSession, envelope: Envelope, body: IBody) -> None:
+        self._session = session
+        self.envelope = envelope
+        self._body = body
+        self.guessed = False
+        self.final: Reply | None = None
+        self.scope = Scope.MESSAGE
+        self._mail = Slot()
+        #: The replies to RCPT, by the recipient's place in the envelope, and
+        #: our own for those to whom no RCPT goes.
+        self._slots: dict[int, Slot] = {}
+        self._barred: dict[int, Reply] = {}
+        #: Is there, for all we know, a transaction open at the peer?
+        self._pending = False
+        self.carrying = False
+        #: For all we know, does the next octet that goes out begin a command?
+        self._wholeCommand = True
+
+    # --- how it ended -----------------------------------------------------------
+
+    def outcomes(self, blame: Reply) -> tuple[tuple[Recipient, Reply], ...]:
+        """
+        One reply a recipient.
+
+        @param blame: what those get who were not refused, where the transaction
+            did not come to its end.
+        """
+        final = self.final or blame
+        mail = self._mail.reply
+        if mail is not None and mail.refuses:
+            # Without a MAIL any RCPT is refused; that says nothing of it.
+            replies = [mail for _ in self.envelope.recipients]
+        else:
+            replies = list(self._answers(final))
+        for index, why in self._barred.items():
+            replies[index] = why
+        return tuple(zip(self.envelope.recipients, replies, strict=True))
+
+    def _answers(self, final: Reply) -> Iterator[Reply]:
+        accepted = False
+        for index in range(len(self.envelope.recipients)):
+            slot = self._slots.get(index)
+            got = None if slot is None else slot.reply
+            if got is None or not got.refuses:
+                accepted = accepted or got is not None
+                yield final
+            else:
+                yield _softened(got) if accepted else got
+
+    def reach(self) -> Scope:
+        """
+        How far the outcome reaches.  What a peer refused that was forecast
+        wrongly says nothing of the message.
+        """
+        if self.guessed and self._session.forecastWrong:
+            return Scope.SESSION
+        return self.scope
+
+    # --- how it goes ------------------------------------------------------------
+
+    def run(self) -> Part:
+        """
+        Send it.
+
+        @raise GivingUp: it came to its end, but the connection cannot be used
+            any more.
+        @raise PeerError: a reply that its command cannot have.
+        """
+        try:
+            yield from self._attempt()
+        except HookTrouble as trouble:
+            self._session.report(trouble)
+            self.refuse(LOCAL_ERROR)
+            if self._wholeCommand:
+                yield from sync()
+        if not self._wholeCommand:
+            # Inside of a body: whatever we said next would be part of it.
+            raise GivingUp(self.final, polite=False)
+
+    @property
+    def pending(self) -> bool:
+        """Is there a transaction open at the peer that has to be reset?"""
+        mail = self._mail.reply
+        refused = mail is not None and mail.refuses
+        return self._pending and not (refused and not self.carrying)
+
+    def refuse(self, why: Reply, scope: Scope = Scope.MESSAGE) -> None:
+        """It will not go, or not any further."""
+        self.final = why
+        self.scope = scope
+
+    def _attempt(self) -> Part:
+        """Find out whether and how it can go, and let it go."""
+        session, envelope = self._session, self.envelope
+        if session.unsafeToGuess:
+            yield from sync()
+        grouped = session.grouped()
+        if not grouped:
+            # What was sent before, a RSET perhaps, may not have its reply yet.
+            yield from sync()
+            grouped = session.grouped()
+        self.guessed = session.guessed
+        if UNSAFE.search(envelope.sender):
+            return self.refuse(_BAD_SENDER)
+        refusal = session.refusal(envelope)
+        if refusal is not None:
+            return self.refuse(refusal.reply, refusal.scope)
+        limits = session.limits()
+        if limits.transactions is not None:
+            if session.transactions >= limits.transactions:
+                return self.refuse(_NO_MORE_HERE, Scope.SESSION)
+        body = session.transformed(envelope, self._body)
+        if session.bareLines is BareLines.REFUSE:
+            if (yield from attributed(CORE, _hasBareLines(body))):
+                return self.refuse(_BARE_LINES)
+        chosen = session.carrier(envelope)
+        self._choose(limits.recipients, limits.domains)
+        mail = session.mail(envelope)
+        commands = [
+            (index, session.rcpt(recipient))
+            for index, recipient in enumerate(envelope.recipients)
+            if index not in self._barred
+        ]
+        if not commands:
+            return
+        yield from self._address(mail, commands, grouped)
+        if not grouped and not self._wanted():
+            return
+        if chosen is None:
+            yield from self._byDATA(body)
+        else:
+            yield from self._byCarrier(*chosen, body, grouped)
+
+    def _choose(self, recipientsMax: int | None, domainsMax: int | None) -> None:
+        """
+        Refuse those recipients to whom there is no use in going: an address
+        that would end its command (a second command might be hidden in it), and
+        what the peer said is too much (RFC 9422 section 4).
+        """
+        domains = self._session.domains
+        count = 0
+        for index, recipient in enumerate(self.envelope.recipients):
+            domain = recipient.path.rpartition(b"@")[2].lower()
+            if UNSAFE.search(recipient.path):
+                self._barred[index] = _BAD_RECIPIENT
+            elif recipientsMax is not None and count >= recipientsMax:
+                self._barred[index] = _TOO_MANY
+            elif (
+                domainsMax is not None
+                and domain not in domains
+                and len(domains) >= domainsMax
+            ):
+                self._barred[index] = _TOO_MANY_DOMAINS
+            else:
+                count += 1
+                domains.add(domain)
+
+    def _address(
+        self, mail: bytes, commands: list[tuple[int, bytes]], grouped: bool
+    ) -> Part:
+        """MAIL and RCPT."""
+        self._session.transactions += 1
+        self._pending = True
+        self._mail = yield from emit(mail)
+        if not grouped:
+            got = completed((yield from settle(self._mail)))
+            if got.refuses:
+                return
+        for index, command in commands:
+            slot = self._slots[index] = yield from emit(command)
+            if not grouped:
+                completed((yield from settle(slot)))
+
+    def _wanted(self) -> bool:
+        """Is there still somebody who may get the message?"""
+        mail = self._mail.reply
+        if mail is not None and mail.refuses:
+            return False
+        replies = [slot.reply for slot in self._slots.values()]
+        return any(got is None or not got.refuses for got in replies)
+
+    def _addressed(self) -> Generator[ClientNeed, Any, bool]:
+        """
+        Wait for all replies to MAIL and RCPT.
+
+        @return: is there somebody who gets the message?
+        """
+        completed((yield from settle(self._mail)))
+        for slot in self._slots.values():
+            completed((yield from settle(slot)))
+        return self._wanted()
+
+    # --- the body, by DATA ------------------------------------------------------
+
+    def _byDATA(self, body: IBody) -> Part:
+        go = yield from emit(b"DATA\r\n")
+        wanted = yield from self._addressed()
+        got = yield from settle(go)
+        if got.refuses:
+            self.final = got
+            return
+        if got.code != 354:
+            # RFC 5321 section 3.3: nothing else lets the message go.
+            raise PeerError("neither a go-ahead nor a refusal")
+        self.carrying = True
+        if not wanted:
+            # RFC 2920 section 3.1: a lone dot, for it wants an end.
+            yield from settle((yield from emit(b".\r\n")))
+        else:
+            self.final = completed((yield from attributed(CORE, self._poured(body))))
+        # Refused or not, the end of the data ends the transaction (RFC 5321
+        # section 4.1.1.4).
+        self._pending = False
+
+    def _poured(self, body: IBody) -> BodyDialogue:
+        writer = DotWriter()
+        self._wholeCommand = False
+        begun = False
+        for piece in body.pieces():
+            if begun:
+                yield from flow()
+            begun = True
+            yield from pour(writer.write(piece))
+        end = yield from emit(writer.end())
+        self._wholeCommand = True
+        return (yield from settle(end))
+
+    # --- the body, by an extension ----------------------------------------------
+
+    def _byCarrier(
+        self, owner: str, carrier: Carrier, body: IBody, grouped: bool
+    ) -> Part:
+        early = grouped and carrier.early
+        if not early and not (yield from self._addressed()):
+            return
+        self.carrying = True
+        carriage = owned(owner, carrier.carry)(self._session, body)
+        final = yield from attributed(owner, self._whileWanted(carriage))
+        # Account for all that was emitted, also where nobody waited for it.
+        yield from sync()
+        if (yield from self._addressed()) and final is not None:
+            self.final = completed(final)
+            self._pending = final.refuses
+
+    def _whileWanted(
+        self, carriage: BodyDialogue
+    ) -> Generator[ClientNeed, Any, Reply | None]:
+        """
+        Run C{carriage} as long as there is somebody who may get the message.
+
+        It is stopped only where it waits for a reply, which is between two
+        commands; anywhere else the peer may be in the middle of a chunk.
+
+        @return: what it came to; L{None}: it was stopped.
+        """
+        try:
+            need = next(carriage)
+            while True:
+                waits = isinstance(need, Await | Send)
+                if waits or isinstance(need, Emit):
+                    self._wholeCommand = waits
+                try:
+                    value = yield need
+                except UsageError as error:
+                    need = carriage.throw(error)
+                    continue
+                if waits and not self._wanted():
+                    return None
+                need = carriage.send(value)
+        except StopIteration as stop:
+            final: Reply = stop.value
+            self._wholeCommand = True
+            return final
+        finally:
+            carriage.close()
+
+
+def completed(got: Reply) -> Reply:
+    """
+    C{got}, unless it is a 3yz, which says "go on" where nothing can go on.
+
+    @raise PeerError: it is.
+    """
+    if 300 <= got.code < 400:
+        raise PeerError("asked to go on where nothing can")
+    return got
+
+
+def _softened(got: Reply) -> Reply:
+    """
+    A refusal of a recipient, behind others who were accepted.  A 552 then
+    stands for "too many recipients", which is to be taken for a 452 (RFC 5321
+    section 4.5.3.1.10), unless its enhanced code says that it does not.
+    """
+    if got.code == 552 and (got.status is None or got.status[1:] == (5, 3)):
+        return Reply(452, (4, 5, 3), got.lines)
+    return got
+
+
+def _hasBareLines(body: IBody) -> Generator[ClientNeed, Any, bool]:
+    """Is there a CR or LF that stands alone?  Leaves room between pieces."""
+    ends = LineEnds()
+    for piece in body.pieces():
+        ends.write(piece)
+        if ends.found:
+            return True
+        yield from flow()
+    ends.end()
+    return ends.found
