@@ -1,0 +1,89 @@
+"""
+Exim's own tools read our main log.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
+
+from smtpx.core.reply import OK, reply
+from smtpx.observe.deliveries import DeliveryJournal
+from smtpx.observe.files import LineFile
+from smtpx.observe.journal import Journal, noteMessageID
+from smtpx.observe.mainlog import MainLog, parseSelectors
+
+from ..observe.stories import MESSAGE, TLS, envelope, publishing, spooled, visit
+
+#: Generous: these are small Perl programs.
+SECONDS = 60
+
+NO = reply(550, "5.1.1", b"No such user")
+
+
+class EximToolsTests(SynchronousTestCase):
+    """A log with one message of each fate."""
+
+    def log(self, *selectors: str) -> str:
+        """
+        Write one.
+
+        @return: its path.
+        """
+        path = self.mktemp()
+        file = LineFile(path, Clock())
+        log = MainLog(file, parseSelectors(selectors), time.gmtime)
+        publisher = publishing(log)
+        journal, deliveries = Journal(publisher), DeliveryJournal(publisher)
+        session = visit(("K", True), ("L*", True), secured=TLS)
+        session.peerName = b"client.example.net"
+        journal.connected(session)
+        session.envelope = envelope(b"ann@example.org", b"bob@example.com")
+        noteMessageID(session, b"<abc@example.org>")
+        journal.accepted(session, session.envelope, MESSAGE, OK)
+        journal.refused(session, b"RCPT TO:<eve@example.com>", NO)
+        deliveries.deferred(spooled(), 0, "*@example.com", "maildir", "full", 0)
+        deliveries.delivered(spooled(), 0, "*@example.com", "maildir", "")
+        deliveries.completed(spooled())
+        other = "1wPq1p-0003Xy-2M"
+        journal.accepted(session, envelope(b""), other, OK)
+        journal.closed(session, "done")
+        file.close()
+        return path
+
+    def run_(self, tool: str, *arguments: str) -> str:
+        """
+        What a tool of Exim's says.
+
+        @raise SkipTest: it is not on the path.
+        """
+        found = shutil.which(tool)
+        if found is None:
+            raise SkipTest(f"peer missing: exim ({tool})")
+        done = subprocess.run(
+            [found, *arguments], capture_output=True, timeout=SECONDS, text=True
+        )
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return done.stdout
+
+    def test_exigrepFindsTheStory(self) -> None:
+        """C{exigrep} puts together all lines of the message, and no other's."""
+        for selectors in ([], ["all"]):
+            found = self.run_("exigrep", "bob@example.com", self.log(*selectors))
+            lines = [line for line in found.splitlines() if line]
+            flags = [line.split(MESSAGE + " ")[1][:2] for line in lines[:4]]
+            self.assertEqual(flags, ["<=", "==", "=>", "Co"], found)
+
+    def test_eximstatsCounts(self) -> None:
+        """C{eximstats} counts messages, octets, deliveries and refusals."""
+        for selectors in ([], ["all"]):
+            found = self.run_("eximstats", "-txt", self.log(*selectors))
+            rows = [line.split() for line in found.splitlines()]
+            self.assertIn(["Received", "2408", "2", "1"], [r[:4] for r in rows], found)
+            self.assertIn(["Delivered", "1204", "1", "1"], [r[:4] for r in rows], found)
+            self.assertIn(["Rejects", "1"], [r[:2] for r in rows], found)
+            self.assertIn(["maildir", "1204", "1"], [r[:3] for r in rows], found)
