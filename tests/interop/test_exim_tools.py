@@ -68,7 +68,8 @@ class EximToolsTests(SynchronousTestCase):
             [found, *arguments], capture_output=True, timeout=SECONDS, text=True
         )
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        return done.stdout
+        said: str = done.stdout
+        return said
 
     def test_exigrepFindsTheStory(self) -> None:
         """C{exigrep} puts together all lines of the message, and no other's."""
