@@ -11,15 +11,24 @@ is gone.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Callable
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IConsumer
+from twisted.internet.interfaces import (
+    IConsumer,
+    IReactorFromThreads,
+    IReactorTime,
+)
 from zope.interface import Attribute, Interface
 
 from ..core.envelope import Envelope
 from ..core.errors import SMTPXError
 from ..core.interfaces import IBody
 from .format import Outcome, SpooledMessage
+
+
+class ISpoolReactor(IReactorTime, IReactorFromThreads):
+    """What a spool wants of a reactor."""
 
 
 class SpoolFull(SMTPXError):
@@ -82,18 +91,26 @@ class ISpool(Interface):
 
     def ready(now: float, most: int) -> Deferred[Sequence[SpooledMessage]]:
         """
-        Messages that are due and not leased, oldest first; they are leased to
-        the caller until C{settle} or C{close}.
+        Messages that are due and not leased, the longest due first; they are
+        leased to the caller until C{settle} or C{close}.
+
+        @return: may be fewer than C{most} although there are more, as the
+            bodies that are read along are bounded too; none means there are
+            none.
         """
 
-    def watch(wake: object) -> None:
+    def watch(wake: Callable[[], object]) -> None:
         """
         @param wake: a callable without arguments, called in the reactor's
             thread after a commit of messages that are due at once.
         """
 
     def body(message: SpooledMessage) -> IBody:
-        """The message's body, without its prefix."""
+        """
+        The message's body, without its prefix.
+
+        @raise UsageError: the message is from C{messages}, which has none.
+        """
 
     def settle(
         message: SpooledMessage, outcomes: Sequence[Outcome], due: float | None
@@ -105,7 +122,39 @@ class ISpool(Interface):
             FAILED ones are finished with; when all are, the message is gone.
         @param due: when to try those that are left, in seconds since the epoch;
             L{None}: on hold.
+        @return: where it fails, the lease is kept: settle again later, or the
+            message is delivered twice.
+        @raise UsageError: the message is not leased.
         """
 
     def count() -> Deferred[int]:
         """How many messages there are."""
+
+
+class IOperatedSpool(ISpool):
+    """What the tools of an operator want of a spool besides."""
+
+    def messages(after: str, most: int) -> Deferred[Sequence[SpooledMessage]]:
+        """
+        A page of all messages, by id, without the bodies.
+
+        @param after: begin behind this id; empty: at the beginning.
+        @param most: how many.
+        @return: an empty one is the end.  Of a message that cannot be read
+            there is an entry without sender and recipients, whose note says
+            what is wrong.
+        """
+
+    def fetch(id: str) -> Deferred[SpooledMessage | None]:
+        """One message, so that its body can be read; L{None}: there is none."""
+
+    def hold(ids: Sequence[str], note: str) -> Deferred[None]:
+        """
+        Put messages on hold.  One that is being delivered is so from the end of
+        that attempt, if anything is left of it.
+
+        @param note: why, for the operator.
+        """
+
+    def release(ids: Sequence[str]) -> Deferred[None]:
+        """Take messages off hold: they are due at once."""

@@ -1,0 +1,48 @@
+"""
+What a spool remembers of its messages in memory: which are fresh, which are
+leased.
+
+A message that was never tried is due at once, so a queue of keys in the order
+of their commits is all that is needed to find it; only those that were tried
+are looked for in the spool file.  Leases end with the process, which is what
+they are for.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+
+
+class Agenda:
+    """
+    Fresh messages and leases of one spool.
+
+    @ivar leased: keys that somebody is delivering.  The writer's thread looks
+        into it too, to skip what cannot be had; what it finds is looked at
+        again here.
+    """
+
+    def __init__(self) -> None:
+        self.leased: set[int] = set()
+        self._fresh: deque[int] = deque()
+
+    def add(self, keys: Iterable[int]) -> None:
+        """These were never tried."""
+        self._fresh.extend(keys)
+
+    def draw(self, most: int) -> list[int]:
+        """Lease at most so many fresh messages."""
+        drawn: list[int] = []
+        fresh, leased = self._fresh, self.leased
+        while fresh and len(drawn) < most:
+            key = fresh.popleft()
+            if key not in leased:
+                leased.add(key)
+                drawn.append(key)
+        return drawn
+
+    def putBack(self, keys: Sequence[int]) -> None:
+        """Fresh ones that were drawn and not used: first in the queue again."""
+        self.leased.difference_update(keys)
+        self._fresh.extendleft(reversed(keys))

@@ -1,0 +1,142 @@
+"""
+Bodies: long ones in files of their own, named by the message's id.
+
+A file is written while the body arrives and synced before the message's row is
+committed; its name is made durable by a sync of the folder, once for all files
+of a transaction.  A file without a row is nobody's, and is deleted at the next
+start; a row without a file cannot come about by a crash.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+
+from attrs import frozen
+from zope.interface import implementer
+
+from ..core.interfaces import IBody
+from .identity import parse, render
+from .writer import IShelf
+
+#: Bodies up to this many octets stand inside the row.
+INSIDE = 64 << 10
+
+_PIECE = 64 << 10
+
+
+@implementer(IBody)
+@frozen
+class HeldBody:
+    """
+    A short body, in memory.
+
+    @ivar content: all of it.
+    """
+
+    content: bytes
+
+    @property
+    def octets(self) -> int:
+        """Its length."""
+        return len(self.content)
+
+    def pieces(self) -> Iterator[bytes]:
+        """One piece, or none."""
+        if self.content:
+            yield self.content
+
+
+@implementer(IBody)
+@frozen
+class FiledBody:
+    """
+    A long body, in a file.
+
+    @ivar path: the file.
+    @ivar octets: its length.
+    """
+
+    path: str
+    octets: int
+
+    def pieces(self) -> Iterator[bytes]:
+        """
+        The body, from the file.
+
+        @raise OSError: it cannot be read.
+        @raise EOFError: it is shorter than it was.
+        """
+        left = self.octets
+        # Unbuffered: each piece is asked for as large as it may be.
+        with open(self.path, "rb", buffering=0) as file:
+            while left:
+                piece = file.read(min(left, _PIECE))
+                if not piece:
+                    raise EOFError(f"{self.path} is {left} octets short")
+                left -= len(piece)
+                yield piece
+
+
+def syncFolder(path: str) -> None:
+    """Make the names in a folder durable."""
+    number = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+@implementer(IShelf)
+class Bodies:
+    """
+    The folder of long bodies.
+
+    @ivar path: where it is.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def pathOf(self, key: int) -> str:
+        """Where the body of a message is."""
+        return os.path.join(self.path, render(key))
+
+    def create(self, key: int) -> int:
+        """
+        Make the file for a new message.
+
+        @return: its descriptor.
+        @raise OSError: it cannot be made.
+        """
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        return os.open(self.pathOf(key), flags, 0o600)
+
+    def sync(self) -> None:
+        """Make the names of all files durable."""
+        syncFolder(self.path)
+
+    def delete(self, keys: Sequence[int]) -> None:
+        """Delete the files of these messages, as far as there are any."""
+        for key in keys:
+            try:
+                os.unlink(self.pathOf(key))
+            except FileNotFoundError:
+                continue
+
+    def octetsOf(self, key: int) -> int | None:
+        """How long a message's file is; L{None}: there is none."""
+        try:
+            return os.stat(self.pathOf(key)).st_size
+        except FileNotFoundError:
+            return None
+
+    def keys(self) -> list[int]:
+        """The messages that there are files for; other names are not ours."""
+        found = []
+        for name in os.listdir(self.path):
+            try:
+                found.append(parse(name))
+            except ValueError:
+                continue
+        return found

@@ -1,0 +1,312 @@
+"""
+The reactor's side of the writer: jobs go out, news comes back.
+
+A L{Desk} counts what is under way, knows whether the spool file is in order,
+and has it opened again when it was not: after one second, then two, four, up to
+a minute.  Until then everything that is handed in fails at once.
+"""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+from collections.abc import Sequence
+from typing import Callable, TypeVar
+
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+from zope.interface import Interface
+
+from ..core.errors import SMTPXError
+from .interfaces import ISpoolReactor, SpoolBroken, SpoolFull
+from .store import Store
+from .threads import IThreads
+from .writer import (
+    Distrust,
+    Insert,
+    IShelf,
+    Query,
+    Reopening,
+    Stop,
+    Witness,
+    Write,
+    Writer,
+)
+
+T = TypeVar("T")
+
+#: Seconds until the file is opened again: the first time, and the most.
+_FIRST_DELAY, _LONGEST_DELAY = 1.0, 60.0
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def isFull(error: BaseException) -> bool:
+    """Does the error say that there is no room?"""
+    if isinstance(error, OSError):
+        return error.errno in _FULL
+    # The low octet is the primary code of an extended one.
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return isinstance(error, sqlite3.Error) and code == sqlite3.SQLITE_FULL
+
+
+class IOwner(Interface):
+    """Whose desk it is.  All is called in the reactor's thread but the first."""
+
+    def openStore(again: bool) -> Store:
+        """
+        Open the file, in the writer's thread.
+
+        @param again: is it after a failure, so that it has to be verified?
+        """
+
+    def began() -> None:
+        """The file was opened for the first time."""
+
+    def wrote(jobs: Sequence[Write]) -> None:
+        """These are on the disk; their Deferreds fire next."""
+
+    def wake() -> None:
+        """The file is in order again after a failure."""
+
+    def ended() -> None:
+        """
+        The file is closed and will not be opened again; called in the writer's
+        thread, at its end.
+        """
+
+
+class Desk:
+    """
+    Hands jobs to the writer.
+
+    @ivar trouble: why nothing is taken; L{None}: all is well.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        reactor: ISpoolReactor,
+        path: str,
+        shelf: IShelf,
+        threads: IThreads,
+        owner: IOwner,
+    ) -> None:
+        """
+        @param path: the spool file, for messages.
+        @param shelf: the files of long bodies.
+        @param threads: where blocking work is done.
+        """
+        self.trouble: SMTPXError | None = SpoolBroken(f"{path} is not open")
+        self._reactor = reactor
+        self._path = path
+        self._threads = threads
+        self._owner = owner
+        #: Jobs whose end was not yet heard of.
+        self._underway = 0
+        self._delay = _FIRST_DELAY
+        self._again: IDelayedCall | None = None
+        self._opening: Deferred[None] | None = None
+        self._closing: list[Deferred[None]] | None = None
+        #: Is the writer's thread there?
+        self._living = False
+        self._writer = Writer(
+            owner.openStore,
+            shelf,
+            reactor.callFromThread,
+            Witness(self._wrote, self._answered, self._broke, self._opened),
+        )
+        self._queue = self._writer.queue
+
+    # --- beginning and end ---------------------------------------------------
+
+    def start(self) -> Deferred[None]:
+        """
+        Have the file opened and the thread run.
+
+        @return: fails with what went wrong; the thread ends then.
+        """
+        self._opening = Deferred()
+        self._living = True
+        self._queue.put(Reopening())
+        self._threads.start(self._writer.turn, self._end)
+        return self._opening
+
+    def stop(self) -> Deferred[None]:
+        """Take nothing more, finish what is under way, end the thread."""
+        done: Deferred[None] = Deferred()
+        if not self._living:
+            self.trouble = SpoolBroken(f"{self._path} is closed")
+            done.callback(None)
+        elif self._closing is not None:
+            self._closing.append(done)
+        else:
+            self._closing = [done]
+            self.trouble = SpoolBroken(f"{self._path} is closed")
+            if self._again is not None:
+                self._again.cancel()
+                self._again = None
+            self._maybeStop()
+        return done
+
+    def _maybeStop(self) -> None:
+        """While closing: end the writer once nothing is under way."""
+        if self._closing is not None and not self._underway:
+            self._queue.put(Stop())
+
+    def _end(self) -> None:
+        """The last that the writer's thread does."""
+        self._threads.drain()
+        self._owner.ended()
+        self._reactor.callFromThread(self._ended)
+
+    def _ended(self) -> None:
+        """The writer's thread is at its end."""
+        self._living = False
+        for done in self._closing or ():
+            done.callback(None)
+
+    # --- what is wrong -------------------------------------------------------
+
+    def failure(self, error: BaseException) -> SMTPXError:
+        """What an error of the world comes to for our callers."""
+        kind = SpoolFull if isFull(error) else SpoolBroken
+        raised = kind(f"{self._path}: {error}")
+        raised.__cause__ = error
+        return raised
+
+    def demand(self) -> None:
+        """
+        Is the spool there?
+
+        @raise SpoolBroken: no.
+        @raise SpoolFull: no, because there was no room.
+        """
+        trouble = self.trouble
+        if trouble is not None:
+            # A new one each time: an exception that is raised again and again
+            # collects the tracebacks.
+            raise type(trouble)(*trouble.args) from trouble.__cause__
+
+    def refusal(self, trouble: SMTPXError) -> Deferred[T]:
+        """A Deferred that failed with C{trouble}."""
+        again = type(trouble)(*trouble.args)
+        again.__cause__ = trouble.__cause__
+        return fail(again)
+
+    def distrust(self, error: Exception) -> None:
+        """
+        Something beside the file failed in a way that says that the disk is
+        not to be trusted.  In any thread.
+        """
+        self._queue.put(Distrust(error))
+
+    def _opened(self, error: Exception | None) -> None:
+        """The writer opened the file, or could not."""
+        opening, self._opening = self._opening, None
+        if opening is None:
+            if error is not None:
+                self._broke(error)
+            elif self._closing is None:
+                self._log.info("The spool {path} is in order again", path=self._path)
+                self._delay = _FIRST_DELAY
+                self.trouble = None
+                self._owner.wake()
+        elif error is None:
+            if self._closing is None:
+                self.trouble = None
+            self._owner.began()
+            opening.callback(None)
+        else:
+            if self._closing is None:
+                self._queue.put(Stop())
+            named = isinstance(error, sqlite3.Error)
+            opening.errback(self.failure(error) if named else error)
+
+    def _broke(self, error: Exception) -> None:
+        """The file was closed after a failure; open it again in a while."""
+        self._log.critical(
+            "The spool {path} failed and takes no mail;"
+            " it is opened again in {seconds} s: {error}",
+            path=self._path,
+            seconds=self._delay,
+            error=error,
+        )
+        if self._closing is None:
+            self.trouble = self.failure(error)
+            self._again = self._reactor.callLater(self._delay, self._reopen)
+            self._delay = min(2 * self._delay, _LONGEST_DELAY)
+
+    def _reopen(self) -> None:
+        """Have the file opened again."""
+        self._again = None
+        self._queue.put(Reopening())
+
+    # --- jobs ------------------------------------------------------------------
+
+    def write(self, job: Write) -> Deferred[None]:
+        """Have something written down."""
+        if self.trouble is not None:
+            return self.refusal(self.trouble)
+        self._underway += 1
+        self._queue.put(job)
+        return job.done
+
+    def writeOnce(
+        self, job: Insert, prepare: Callable[[Callable[[OSError | None], None]], None]
+    ) -> Deferred[None]:
+        """
+        Have something written down once something else was done.
+
+        @param prepare: does it; calls its argument in any thread, with what went
+            wrong or L{None}.
+        """
+        self._underway += 1
+
+        def then(error: OSError | None) -> None:
+            if error is None:
+                self._queue.put(job)
+            else:
+                self.distrust(error)
+                self._reactor.callFromThread(self._wrote, [job], error)
+
+        prepare(then)
+        return job.done
+
+    def query(self, read: Callable[[Store], T]) -> Deferred[T]:
+        """Read something, in the writer's thread, between two transactions."""
+        if self.trouble is not None:
+            return self.refusal(self.trouble)
+        done: Deferred[T] = Deferred()
+
+        def run(store: Store) -> Callable[[], None]:
+            result = read(store)
+            return lambda: done.callback(result)
+
+        self._underway += 1
+        self._queue.put(Query(run, done.errback))
+        return done
+
+    def _wrote(self, jobs: Sequence[Write], error: Exception | None) -> None:
+        """A transaction ended."""
+        self._underway -= len(jobs)
+        if error is None:
+            self._owner.wrote(jobs)
+            for job in jobs:
+                job.done.callback(None)
+        else:
+            for job in jobs:
+                job.done.errback(self.failure(error))
+        self._maybeStop()
+
+    def _answered(self, jobs: Sequence[Query]) -> None:
+        """Queries have their answers."""
+        self._underway -= len(jobs)
+        for job in jobs:
+            if job.answer is not None:
+                job.answer()
+            else:
+                job.fail(self.failure(job.error))
+        self._maybeStop()

@@ -1,0 +1,156 @@
+"""
+Message ids: in Exim's form for people and logs, as integers for SQLite.
+
+An id is C{XXXXXX-YYYYYY-ZZ} in base 62 (digits, capitals, small letters, in
+the order of ASCII), as Exim writes it, so that the tools which read its logs
+read ours.  The first part is the time in seconds, the second who made it, the
+third counts within the second::
+
+    key    = (second * 2^18 + maker) * 62^2 + low
+    maker  = high * 2^14 + worker * 2^6 + generation
+
+C{key} fits the 63 bits of SQLite's C{INTEGER PRIMARY KEY} until the year 2260,
+and that makes the table its own and only index: what a commit writes is the
+row.  Text and key order alike, and for one process both order by age.
+
+Ids are unique because no two living processes have one C{worker} (a lock sees
+to it) and because each opening of a spool has another C{generation}, which
+comes round after 64 openings, and by then the clock has gone on; a clock that
+was set back is not followed (see L{Identities}).
+"""
+
+from __future__ import annotations
+
+from typing import Callable
+
+_DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_VALUES = {digit: value for value, digit in enumerate(_DIGITS)}
+
+#: How many ids the last part tells apart.
+_LOWS = 62 * 62
+_HIGHS = 1 << 4
+_WORKERS = 1 << 8
+_GENERATIONS = 1 << 6
+_MAKERS = _HIGHS * _WORKERS * _GENERATIONS
+
+#: How many ids one process can make in a second before it borrows the next.
+PER_SECOND = _HIGHS * _LOWS
+
+#: Keys are below this, as SQLite's integers are.
+KEYS = 1 << 63
+
+_PAIRS = tuple(first + second for first in _DIGITS for second in _DIGITS)
+
+
+def _six(value: int) -> str:
+    """C{value} in six digits."""
+    value, low = divmod(value, _LOWS)
+    high, middle = divmod(value, _LOWS)
+    return _PAIRS[high] + _PAIRS[middle] + _PAIRS[low]
+
+
+def _number(text: str) -> int:
+    """
+    Read base 62.
+
+    @raise ValueError: some character is no digit.
+    """
+    value = 0
+    for character in text:
+        digit = _VALUES.get(character)
+        if digit is None:
+            raise ValueError(f"{character!r} is no digit of an id")
+        value = value * 62 + digit
+    return value
+
+
+def render(key: int) -> str:
+    """
+    The id for a row's key.
+
+    @param key: at least 0 and below L{KEYS}.
+    @raise ValueError: it is not.
+    """
+    if not 0 <= key < KEYS:
+        raise ValueError(f"{key} is no key of a message")
+    rest, low = divmod(key, _LOWS)
+    second, maker = divmod(rest, _MAKERS)
+    return f"{_six(second)}-{_six(maker)}-{_PAIRS[low]}"
+
+
+def parse(text: str) -> int:
+    """
+    The row's key for an id; the inverse of L{render}.
+
+    @raise ValueError: it is not an id, or not one that a spool of ours made.
+    """
+    if len(text) != 16 or text[6] != "-" or text[13] != "-":
+        raise ValueError(f"{text!r} is not of the form XXXXXX-YYYYYY-ZZ")
+    maker = _number(text[7:13])
+    key = (_number(text[:6]) * _MAKERS + maker) * _LOWS + _number(text[14:])
+    if maker >= _MAKERS or key >= KEYS:
+        raise ValueError(f"{text!r} is not an id that a spool here made")
+    return key
+
+
+def secondOf(key: int) -> int:
+    """When the id was made, in seconds since the epoch."""
+    return key // (_MAKERS * _LOWS)
+
+
+class Identities:
+    """
+    Makes ids, one after the other, each greater than all before.
+
+    Where the clock was set back, the last second is used up and then borrowed
+    from, rather than that an id came twice.
+    """
+
+    __slots__ = ("_clock", "_count", "_first", "_maker", "_second", "_start")
+
+    def __init__(
+        self,
+        worker: int,
+        generation: int,
+        clock: Callable[[], float],
+        after: int = 0,
+    ) -> None:
+        """
+        @param worker: which spool file's process this is, from 0 to 255.
+        @param generation: how often the spool file was opened.
+        @param clock: seconds since the epoch.
+        @param after: the second up to which ids may have been given already.
+        @raise ValueError: there is no such worker.
+        """
+        if not 0 <= worker < _WORKERS:
+            raise ValueError(f"workers are numbered from 0 to {_WORKERS - 1}")
+        self._maker = worker * _GENERATIONS + generation % _GENERATIONS
+        self._clock = clock
+        self._begin(after + 1)
+
+    def _begin(self, second: int) -> None:
+        """Go to the start of a second."""
+        self._second = second
+        self._count = 0
+        self._page()
+
+    def _page(self) -> None:
+        """Work out once what the next 3844 ids have in common."""
+        high = self._count // _LOWS
+        maker = high * _WORKERS * _GENERATIONS + self._maker
+        self._first = (self._second * _MAKERS + maker) * _LOWS
+        self._start = f"{_six(self._second)}-{_six(maker)}-"
+
+    def make(self) -> tuple[int, str]:
+        """A new id, as key and as text."""
+        second = int(self._clock())
+        if second > self._second:
+            self._begin(second)
+        elif self._count == PER_SECOND:
+            self._begin(self._second + 1)
+        count = self._count
+        low = count % _LOWS
+        if not low and count:
+            self._page()
+        self._count = count + 1
+        return self._first + low, self._start + _PAIRS[low]

@@ -1,0 +1,265 @@
+"""
+Opening a spool: its lock, what a crash left behind, and the dead's estate.
+
+A spool is a folder with a numbered folder for each process that uses it::
+
+    spool/1/lock          locked as long as the process lives
+    spool/1/spool.db      the messages (and spool.db-wal, spool.db-shm)
+    spool/1/bodies/ID     the body of a message, where it is a long one
+
+Whoever opens a numbered folder first deletes the bodies that have no message,
+then takes over the messages of every other numbered folder whose lock nobody
+holds.  Message and body are durable in their new place before they are deleted
+from the old; killed in between, the same message with the same id is simply
+taken over again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import sqlite3
+
+from attrs import define, field, frozen
+
+from ..core.errors import SMTPXError
+from .bodies import Bodies, syncFolder
+from .format import Row
+from .store import ForeignFile, Store, held
+
+#: How many messages, and octets of bodies inside, are taken over at a time.
+_MESSAGES = 200
+_OCTETS = 4 << 20
+
+
+class SpoolInUse(SMTPXError):
+    """Another process has it."""
+
+
+@frozen
+class Place:
+    """
+    One numbered folder.
+
+    @ivar path: where it is.
+    """
+
+    path: str
+
+    @property
+    def lock(self) -> str:
+        """The lock's file."""
+        return os.path.join(self.path, "lock")
+
+    @property
+    def file(self) -> str:
+        """The spool's file."""
+        return os.path.join(self.path, "spool.db")
+
+    @property
+    def bodies(self) -> Bodies:
+        """The folder of long bodies."""
+        return Bodies(os.path.join(self.path, "bodies"))
+
+
+class Lock:
+    """
+    A lock that ends with the process, however that ends.
+    """
+
+    def __init__(self, path: str) -> None:
+        """
+        @raise SpoolInUse: somebody has it.
+        """
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        self._number = os.open(path, flags, 0o600)
+        try:
+            # flock rather than fcntl.lockf: that one forgets the lock as soon as
+            # anything in the process closes the file, and lets one process
+            # lock it twice.
+            fcntl.flock(self._number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(self._number, 20).decode("ascii", "replace").strip()
+            os.close(self._number)
+            raise SpoolInUse(f"{path}: in use by process {holder}") from None
+        os.ftruncate(self._number, 0)
+        os.write(self._number, b"%d\n" % os.getpid())
+
+    def release(self) -> None:
+        """Let go of it."""
+        os.close(self._number)
+
+
+@define
+class Found:
+    """
+    What there was when a spool was opened.
+
+    @ivar generation: which opening this is.
+    @ivar second: up to where ids may have been given.
+    @ivar fresh: keys of messages that were never tried, in order.
+    @ivar count: how many messages there are.
+    @ivar remarks: what somebody should read.
+    """
+
+    generation: int = 0
+    second: int = 0
+    fresh: list[int] = field(factory=list)
+    count: int = 0
+    remarks: list[str] = field(factory=list)
+
+
+def prepare(folder: str, number: int) -> Place:
+    """
+    Make the folders, durably, as far as they are not there.
+
+    @param folder: the spool.
+    @param number: which numbered folder.
+    """
+    place = Place(os.path.join(folder, str(number)))
+    for path in (folder, place.path, place.bodies.path):
+        try:
+            os.mkdir(path, 0o700)
+        except FileExistsError:
+            continue
+        syncFolder(os.path.dirname(os.path.abspath(path)))
+    return place
+
+
+def recover(store: Store, folder: str, place: Place, now: int) -> Found:
+    """
+    Put in order what others left behind.
+
+    @param store: the spool's file, open.
+    @param folder: the spool.
+    @param place: where C{store} is.
+    @param now: seconds since the epoch.
+    """
+    found = Found()
+    syncFolder(place.path)
+    found.generation, found.second = store.opened(now)
+    bodies = place.bodies
+    there = bodies.keys()
+    known = store.among(there)
+    bodies.delete([key for key in there if key not in known])
+    for name in sorted(os.listdir(folder)):
+        other = Place(os.path.join(folder, name))
+        if name.isdecimal() and other != place and os.path.exists(other.file):
+            _inherit(store, place, other, found)
+    changes = []
+    for key, octets, filed, fresh in list(store.keys()):
+        found.count += 1
+        if filed and bodies.octetsOf(key) != octets:
+            what = f"{bodies.pathOf(key)} is missing or not {octets} octets long"
+            found.remarks.append(what)
+            changes.append(held(key, what))
+        elif fresh:
+            found.fresh.append(key)
+    store.commit((), (), changes)
+    return found
+
+
+def _inherit(store: Store, place: Place, other: Place, found: Found) -> None:
+    """Take over a numbered folder, if its process is dead."""
+    try:
+        lock = Lock(other.lock)
+    except SpoolInUse:
+        return
+    try:
+        try:
+            estate = Store(other.file, logOctets=0)
+        except (ForeignFile, sqlite3.Error) as error:
+            found.remarks.append(f"{other.path} was left alone: {error}")
+            return
+        try:
+            moved = adopt(store, place.bodies, estate, other.bodies, found.remarks)
+        finally:
+            estate.close()
+    finally:
+        lock.release()
+    if moved:
+        found.remarks.append(f"{moved} messages were taken over from {other.path}")
+
+
+def adopt(
+    store: Store, bodies: Bodies, estate: Store, theirs: Bodies, remarks: list[str]
+) -> int:
+    """
+    Take over all messages of another spool file, as far as it can be read.
+
+    @param store: where they go.
+    @param bodies: where their long bodies go.
+    @param estate: where they are.
+    @param theirs: where their long bodies are.
+    @param remarks: gets what could not be read.
+    @return: how many.
+    @raise sqlite3.Error: it stopped between the two places.  A message may be
+        in both then, so nothing may be delivered: the next opening takes it
+        over again.
+    """
+    done = 0
+    try:
+        keys = [key for key, _, _, _ in estate.keys()]
+        while done < len(keys):
+            rows, seen = estate.whole(keys[done : done + _MESSAGES], _OCTETS)
+            _move(rows, store, bodies, estate, theirs)
+            done += seen
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, Stopped):
+            raise
+        remarks.append(f"{estate.path}: {error}; what is left in it was left alone")
+    else:
+        theirs.delete(theirs.keys())
+    return done
+
+
+class Stopped(sqlite3.DatabaseError):
+    """Moving messages stopped between the two places."""
+
+
+def _move(
+    rows: list[Row], store: Store, bodies: Bodies, estate: Store, theirs: Bodies
+) -> None:
+    """
+    Put some messages down here, durably; then delete them there.
+
+    @raise Stopped: see there.
+    """
+    filed = [row.key for row in rows if row.filed]
+    for key in filed:
+        _link(theirs.pathOf(key), bodies.pathOf(key))
+    if filed:
+        bodies.sync()
+    try:
+        store.take(rows)
+        # Now, and not before, they are in two places.
+        estate.commit((), [row.key for row in rows])
+    except sqlite3.Error as error:
+        raise Stopped(f"between {estate.path} and {store.path}: {error}") from error
+    theirs.delete(filed)
+
+
+def _link(source: str, target: str) -> None:
+    """
+    Have a file in two places; copied where the file system has no links.  One
+    that is not there is left to be found missing.
+    """
+    try:
+        os.link(source, target)
+    except (FileNotFoundError, FileExistsError):
+        return
+    except OSError:
+        _copy(source, target)
+
+
+def _copy(source: str, target: str) -> None:
+    """Copy a file durably, unless it was copied before."""
+    try:
+        number = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return
+    with open(source, "rb") as old, open(number, "wb") as new:
+        shutil.copyfileobj(old, new)
+        new.flush()
+        os.fsync(new.fileno())

@@ -1,0 +1,415 @@
+"""
+The embedded spool: one SQLite file a process, commits that are shared.
+
+This is what runs in the reactor's thread.  It hands jobs to the writer (through
+a L{smtpx.spool.desk.Desk}) and hears once a transaction what became of them;
+nothing here waits for the disk but the writing of a long body's octets.
+
+Three things can be wrong.  Where there is little room (the low-water mark), no
+message is begun.  Where a long body does not fit, its message alone fails.
+Where a write to the spool file or any sync failed, nothing is taken or given
+until the file was opened again and found in order.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Callable
+
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from ..core.envelope import Stamp
+from ..core.errors import UsageError
+from ..core.interfaces import IBody
+from .agenda import Agenda
+from .bodies import FiledBody, HeldBody
+from .desk import Desk, IOwner, isFull
+from .format import (
+    Outcome,
+    Row,
+    SpooledMessage,
+    critical,
+    dumpOutcomes,
+    merged,
+    message,
+    unreadable,
+    waiting,
+)
+from .identity import Identities, parse, render, secondOf
+from .incoming import BodyFile, Incoming, ISink
+from .interfaces import IOperatedSpool, ISpoolReactor, SpoolFull
+from .recovery import Found, Lock, Place, prepare, recover
+from .store import Store, held, recorded, released
+from .threads import IThreads, Threads
+from .writer import Alter, Insert, Remove, Write
+
+#: So much room has to be left for a message to be begun, in octets.
+LOW_WATER = 128 << 20
+
+#: The most octets of short bodies that C{ready} reads at a time.
+_OCTETS = 1 << 20
+
+
+@implementer(IOperatedSpool, IOwner, ISink)
+class SQLiteSpool:
+    """A spool in a folder; see L{smtpx.spool.interfaces.ISpool}."""
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        reactor: ISpoolReactor,
+        folder: str,
+        *,
+        queueProfileStamps: Mapping[str, Stamp[Any]],
+        number: int = 1,
+        lowWaterOctets: int = LOW_WATER,
+        clock: Callable[[], float] = time.time,
+        threads: IThreads | None = None,
+    ) -> None:
+        """
+        @param folder: the spool's folder; made where it is not there.
+        @param queueProfileStamps: C{QueueProfile.stamps}, the stamps that can be
+            read back.
+        @param number: which process of this spool we are, from 1 to 255.
+        @param lowWaterOctets: with less room than this no message is begun.
+        @param clock: seconds since the epoch.
+        @param threads: where blocking work is done; L{None}: in real threads.
+        """
+        self._announce = reactor.callFromThread
+        self._folder = os.path.abspath(folder)
+        self._stamps = queueProfileStamps
+        self._number = number
+        self._lowWater = lowWaterOctets
+        self._clock = clock
+        self._threads = Threads() if threads is None else threads
+        self._place = place = Place(os.path.join(self._folder, str(number)))
+        self._bodies = place.bodies
+        self._lock: Lock | None = None
+        self._found = Found()
+        self._agenda = Agenda()
+        self._wakes: list[Callable[[], object]] = []
+        self._count = 0
+        #: Messages whose bodies are being written to files.
+        self._filing: set[Incoming] = set()
+        self._lookedAt = float("-inf")
+        self._low: str | None = None
+        self._desk = Desk(reactor, place.file, self._bodies, self._threads, self)
+        self._opened = False
+
+    # --- opening and closing -------------------------------------------------
+
+    def open(self) -> Deferred[None]:
+        """
+        Open, recover and adopt what others left behind.
+
+        @return: fails with C{SpoolInUse}, C{ForeignFile}, L{OSError} or
+            C{SpoolBroken}; this object is of no more use then.
+        @raise UsageError: it was opened before.
+        """
+        if self._opened:
+            raise UsageError("a spool is opened once")
+        self._opened = True
+        return self._desk.start()
+
+    def openStore(self, again: bool) -> Store:
+        """Open the file; in the writer's thread."""
+        if self._lock is None:
+            prepare(self._folder, self._number)
+            self._lock = Lock(self._place.lock)
+        store = Store(self._place.file)
+        try:
+            if again:
+                store.verify()
+            else:
+                now = int(self._clock())
+                self._found = recover(store, self._folder, self._place, now)
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    def began(self) -> None:
+        """The file is open; take up what was in it."""
+        found, self._found = self._found, Found()
+        for remark in found.remarks:
+            self._log.error("Spool: {remark}", remark=remark)
+        self._identities = Identities(
+            self._number, found.generation, self._clock, found.second
+        )
+        self._count = found.count
+        self._agenda.add(found.fresh)
+
+    def close(self) -> Deferred[None]:
+        """
+        Finish what is under way, then close.  Messages that were begun and not
+        committed are forgotten.
+        """
+        done = self._desk.stop()
+        for incoming in list(self._filing):
+            incoming.abort()
+        return done
+
+    def ended(self) -> None:
+        """The file is closed: let others have it."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    # --- receiving -------------------------------------------------------------
+
+    def begin(self) -> Incoming:
+        """
+        A message is about to come.
+
+        @raise SpoolFull: below the low-water mark, or there was no room for the
+            last commit.
+        @raise SpoolBroken: the spool failed and was not yet found good again,
+            or is not open.
+        """
+        if self._desk.trouble is not None:
+            self._desk.demand()
+        now = self._clock()
+        if not 0 <= now - self._lookedAt < 1:
+            self._look(now)
+        if self._low is not None:
+            raise SpoolFull(self._low)
+        key, id = self._identities.make()
+        return Incoming(self, key, id)
+
+    def _look(self, now: float) -> None:
+        """Look how much room there is."""
+        self._lookedAt = now
+        found = os.statvfs(self._place.path)
+        room = found.f_bavail * found.f_frsize
+        self._low = None
+        if room < self._lowWater:
+            self._low = f"{self._place.path}: only {room} octets of room are left"
+
+    def openFile(self, incoming: Incoming) -> BodyFile:
+        """The body is a long one."""
+        file = BodyFile(
+            incoming.key, self._bodies, self._threads, self._announce, incoming.flow
+        )
+        self._filing.add(incoming)
+        return file
+
+    def closeFile(self, incoming: Incoming) -> None:
+        """The body is whole, or forgotten."""
+        self._filing.discard(incoming)
+
+    def take(self, job: Insert) -> Deferred[None]:
+        """Have a message with a short body written down."""
+        return self._desk.write(job)
+
+    def takeFiled(self, job: Insert, file: BodyFile) -> Deferred[None]:
+        """Have a message written down once its file is synced."""
+        trouble = self._desk.trouble
+        if trouble is not None:
+            file.drop()
+            return self._desk.refusal(trouble)
+        return self._desk.writeOnce(job, file.finish)
+
+    def failed(self, error: OSError) -> Deferred[None]:
+        """
+        A body could not be written.  One that did not fit says nothing about
+        the spool file; any other failure of the disk does.
+        """
+        if not isFull(error):
+            self._desk.distrust(error)
+        return fail(self._desk.failure(error))
+
+    def wrote(self, jobs: Sequence[Write]) -> None:
+        """These are on the disk."""
+        fresh: list[int] = []
+        gone: list[int] = []
+        for job in jobs:
+            if isinstance(job, Insert):
+                self._count += 1
+                if job.note is None:
+                    fresh.append(job.row[0])
+            elif isinstance(job, Remove):
+                self._count -= 1
+                self._agenda.leased.discard(job.key)
+                if job.filed:
+                    gone.append(job.key)
+            elif job.leased is not None:
+                self._agenda.leased.discard(job.leased)
+        if gone:
+            # The row is gone for good, so nobody will ask for the file.
+            self._threads.submit(lambda: self._bodies.delete(gone))
+        if fresh:
+            self._agenda.add(fresh)
+            self.wake()
+
+    # --- delivering --------------------------------------------------------------
+
+    def watch(self, wake: Callable[[], object]) -> None:
+        """Have C{wake} called after a commit of messages that are due at once."""
+        self._wakes.append(wake)
+
+    def wake(self) -> None:
+        """Call those who watch."""
+        for wake in self._wakes:
+            try:
+                wake()
+            except Exception:  # the one border: a watcher is not our trouble
+                self._log.failure("A watcher of the spool failed")
+
+    def ready(self, now: float, most: int) -> Deferred[Sequence[SpooledMessage]]:
+        """Messages that are due and not leased, the longest due first."""
+        fresh = self._agenda.draw(most)
+        leased = self._agenda.leased
+
+        def read(store: Store) -> tuple[list[Row], list[int], bool]:
+            times = [(float(secondOf(key)), key) for key in fresh]
+            times += store.due(now, most, leased)
+            times.sort()
+            keys = list(dict.fromkeys([key for _, key in times]))[:most]
+            rows, seen = store.whole(keys, _OCTETS)
+            unseen = set(fresh).difference(keys[:seen])
+            return rows, [key for key in fresh if key in unseen], not keys
+
+        def build(
+            found: tuple[list[Row], list[int], bool],
+        ) -> Deferred[Sequence[SpooledMessage]]:
+            rows, unseen, nothing = found
+            self._agenda.putBack(unseen)
+            self._agenda.leased.difference_update(fresh)
+            messages = self._lease(rows, now)
+            # All of them were held or are being delivered: there may be others.
+            return succeed(messages) if messages or nothing else self.ready(now, most)
+
+        def failed(failure: Failure) -> Deferred[Sequence[SpooledMessage]]:
+            self._agenda.putBack(fresh)
+            return fail(failure)
+
+        return self._desk.query(read).addCallbacks(build, failed)
+
+    def _lease(self, rows: Sequence[Row], now: float) -> list[SpooledMessage]:
+        """Make messages of those rows that can be delivered now."""
+        messages = []
+        leased = self._agenda.leased
+        for row in rows:
+            if row.held or row.key in leased or (row.due or 0.0) > now:
+                continue
+            try:
+                found = message(row, self._stamps)
+                unknown = critical(found)
+            except Exception as error:  # the one border: an extension's load
+                self._unfit(row.key, f"cannot be read: {error!r}")
+                continue
+            if unknown:
+                # A stamp that says "rather keep it" and nobody understands.
+                self._unfit(row.key, f"no extension is loaded for {unknown}")
+                continue
+            leased.add(row.key)
+            messages.append(found)
+        return messages
+
+    def _unfit(self, key: int, note: str) -> None:
+        """Put a message on hold that cannot be delivered; it is kept as it is."""
+        self._log.error(
+            "Message {id} is put on hold: {note}", id=render(key), note=note
+        )
+
+        def failed(failure: Failure) -> None:
+            self._log.warn(
+                "Message {id} could not be put on hold: {error}",
+                id=render(key),
+                error=failure.value,
+            )
+
+        self._desk.write(Alter([held(key, note)])).addErrback(failed)
+
+    def body(self, message: SpooledMessage) -> IBody:
+        """
+        The message's body, without its prefix.
+
+        @raise UsageError: the message is from C{messages}, which has none.
+        """
+        if message.filed:
+            return FiledBody(self._bodies.pathOf(parse(message.id)), message.octets)
+        if message.content is None:
+            raise UsageError(f"{message.id}: fetch it first")
+        return HeldBody(message.content)
+
+    def settle(
+        self, message: SpooledMessage, outcomes: Sequence[Outcome], due: float | None
+    ) -> Deferred[None]:
+        """
+        Write down what became of recipients; give back the lease.
+
+        @raise UsageError: the message is not leased.
+        """
+        key = parse(message.id)
+        if key not in self._agenda.leased:
+            raise UsageError(f"{message.id} is not leased")
+        known = merged(message.outcomes, outcomes)
+        if not waiting(len(message.envelope.recipients), known):
+            return self._desk.write(Remove(key, message.filed))
+        change = recorded(
+            key,
+            message.attempts + 1,
+            due is None,
+            due,
+            dumpOutcomes(known),
+            "held after an attempt" if due is None else "",
+        )
+        return self._desk.write(Alter([change], key))
+
+    def count(self) -> Deferred[int]:
+        """How many messages there are."""
+        return succeed(self._count)
+
+    # --- for operators -------------------------------------------------------------
+
+    def messages(self, after: str, most: int) -> Deferred[Sequence[SpooledMessage]]:
+        """
+        A page of all messages, by id, without the bodies.
+
+        @raise ValueError: C{after} is neither an id nor empty.
+        """
+        behind = parse(after) if after else -1
+        rows = self._desk.query(lambda store: store.page(behind, most))
+        return rows.addCallback(lambda found: [self._seen(row) for row in found])
+
+    def fetch(self, id: str) -> Deferred[SpooledMessage | None]:
+        """
+        One message with its body; L{None}: there is none.
+
+        @raise ValueError: not an id.
+        """
+        key = parse(id)
+        rows = self._desk.query(lambda store: store.whole([key], _OCTETS)[0])
+        return rows.addCallback(lambda found: self._seen(found[0]) if found else None)
+
+    def _seen(self, row: Row) -> SpooledMessage:
+        """A row as a message, whatever state it is in."""
+        try:
+            return message(row, self._stamps)
+        except Exception as error:  # the one border: an extension's load
+            return unreadable(row, error)
+
+    def hold(self, ids: Sequence[str], note: str) -> Deferred[None]:
+        """
+        Put messages on hold.
+
+        @raise ValueError: something is not an id.
+        """
+        return self._desk.write(Alter([held(parse(id), note) for id in ids]))
+
+    def release(self, ids: Sequence[str]) -> Deferred[None]:
+        """
+        Take messages off hold: they are due at once.
+
+        @raise ValueError: something is not an id.
+        """
+        now = self._clock()
+        done = self._desk.write(Alter([released(parse(id), now) for id in ids]))
+        return done.addCallback(lambda _: self.wake())

@@ -1,0 +1,317 @@
+"""
+The one thread that touches the spool file: group commit, queries, reopening.
+
+The reactor's thread puts jobs into a queue.  The writer takes all that wait,
+writes them in one transaction and tells the reactor once for the lot; what
+came meanwhile is the next transaction.  So the more come at a time, the more
+share one sync of the disk, and nobody waits for a timer.
+
+After a failure the writer refuses everything until it is told to open the file
+again (L{Reopening}): what a failed sync left behind is not known, and a second
+sync that succeeds proves nothing about the first (the kernel has dropped the
+pages).  A commit that failed is not tried again; should any of it turn up in
+the reopened file, it is deleted there, because its sender was told 4yz.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from queue import SimpleQueue
+from typing import Callable
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+from zope.interface import Interface
+
+from .store import Change, Insertion, Store, held
+
+#: The most jobs of one transaction.
+_JOBS = 1000
+
+#: The most octets of bodies of one transaction, so that the log keeps its size.
+_OCTETS = 4 << 20
+
+
+class NotOpen(Exception):
+    """The file is closed for now, after a failure."""
+
+    def __str__(self) -> str:
+        return "closed after a failure"
+
+
+class Insert:
+    """
+    Put down a message.
+
+    @ivar row: what goes into the table.
+    @ivar note: why it is on hold from the start; L{None}: it is not.
+    @ivar done: fires when it is on the disk.
+    """
+
+    __slots__ = ("done", "note", "row")
+
+    def __init__(self, row: Insertion, note: str | None) -> None:
+        self.row = row
+        self.note = note
+        self.done: Deferred[None] = Deferred()
+
+
+class Remove:
+    """
+    Forget a message.
+
+    @ivar filed: has it a file?
+    """
+
+    __slots__ = ("done", "filed", "key")
+
+    def __init__(self, key: int, filed: bool) -> None:
+        self.key = key
+        self.filed = filed
+        self.done: Deferred[None] = Deferred()
+
+
+class Alter:
+    """
+    Change how far messages are.
+
+    @ivar leased: the message whose lease ends with it; L{None}: none's.
+    """
+
+    __slots__ = ("changes", "done", "leased")
+
+    def __init__(self, changes: Sequence[Change], leased: int | None = None) -> None:
+        self.changes = changes
+        self.leased = leased
+        self.done: Deferred[None] = Deferred()
+
+
+class Query:
+    """
+    Read something.
+
+    @ivar read: called in the writer's thread; returns what is then called in
+        the reactor's.
+    @ivar fail: called in the reactor's thread instead, where C{read} failed.
+    """
+
+    __slots__ = ("answer", "error", "fail", "read")
+
+    def __init__(
+        self,
+        read: Callable[[Store], Callable[[], None]],
+        fail: Callable[[Exception], None],
+    ) -> None:
+        self.read = read
+        self.fail = fail
+        self.answer: Callable[[], None] | None = None
+        self.error: Exception = NotOpen()
+
+
+class Distrust:
+    """Something beside the file failed; take nothing more until reopened."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+
+class Reopening:
+    """Open the file, for the first time or after a failure."""
+
+    __slots__ = ()
+
+
+class Stop:
+    """Close the file and end; the last job there is."""
+
+    __slots__ = ()
+
+
+Write = Insert | Remove | Alter
+Job = Write | Query | Distrust | Reopening | Stop
+
+
+@frozen
+class Witness:
+    """
+    Who is told, in the reactor's thread and in this order, what the writer did.
+
+    @ivar wrote: a transaction ended; an error says why nothing of it counts,
+        L{None} that it is on the disk.
+    @ivar read: queries have their answers.
+    @ivar broke: the file was closed after a failure, and waits for a
+        L{Reopening}.
+    @ivar opened: a L{Reopening} ended; L{None}: well.
+    """
+
+    wrote: Callable[[Sequence[Write], Exception | None], None]
+    read: Callable[[Sequence[Query]], None]
+    broke: Callable[[Exception], None]
+    opened: Callable[[Exception | None], None]
+
+
+class IShelf(Interface):
+    """What the writer wants of the folder of bodies."""
+
+    def sync() -> None:
+        """Make the names of all files in the folder durable."""
+
+    def delete(keys: Sequence[int]) -> None:
+        """Delete the files of these messages, as far as there are any."""
+
+
+class Writer:
+    """
+    Does jobs.
+
+    @ivar queue: where any thread may put one.
+    """
+
+    def __init__(
+        self,
+        openStore: Callable[[bool], Store],
+        shelf: IShelf,
+        announce: Callable[..., None],
+        witness: Witness,
+    ) -> None:
+        """
+        @param openStore: opens the file; its argument: is it after a failure,
+            so that the file has to be verified?
+        @param shelf: the files of long bodies.
+        @param announce: has a function called in the reactor's thread
+            (C{callFromThread}).
+        @param witness: who is told.
+        """
+        self.queue: SimpleQueue[Job] = SimpleQueue()
+        self._openStore = openStore
+        self._shelf = shelf
+        self._announce = announce
+        self._witness = witness
+        self._store: Store | None = None
+        self._failed = False
+        #: Messages of which nobody knows whether they are in the file.
+        self._doubtful: list[int] = []
+
+    def turn(self) -> bool:
+        """
+        Wait for jobs, do all that are there.  The thread calls it again and again.
+
+        @return: false after L{Stop}.
+        """
+        jobs = self._take()
+        writes: list[Write] = []
+        queries: list[Query] = []
+        going = True
+        for job in jobs:
+            if isinstance(job, (Insert, Remove, Alter)):
+                writes.append(job)
+            elif isinstance(job, Query):
+                queries.append(job)
+            elif isinstance(job, Distrust):
+                self._break(job.error)
+            elif isinstance(job, Reopening):
+                self._reopen()
+            else:
+                going = False
+        if writes:
+            self._write(writes)
+        if queries:
+            self._read(queries)
+        if not going:
+            self._close()
+        return going
+
+    def _take(self) -> list[Job]:
+        """All jobs that wait, but no more than go into one transaction."""
+        queue = self.queue
+        jobs = [queue.get()]
+        room = _OCTETS
+        for _ in range(min(queue.qsize(), _JOBS)):
+            job = queue.get()
+            jobs.append(job)
+            if type(job) is Insert and job.row[3] is not None:
+                room -= len(job.row[3])
+                if room < 0:
+                    break
+        return jobs
+
+    def _write(self, jobs: Sequence[Write]) -> None:
+        """One transaction."""
+        insertions: list[Insertion] = []
+        removals: list[int] = []
+        changes: list[Change] = []
+        filed = False
+        for job in jobs:
+            if isinstance(job, Insert):
+                insertions.append(job.row)
+                filed = filed or job.row[3] is None
+                if job.note is not None:
+                    changes.append(held(job.row[0], job.note))
+            elif isinstance(job, Remove):
+                removals.append(job.key)
+            else:
+                changes.extend(job.changes)
+        store = self._store
+        try:
+            if store is None:
+                raise NotOpen()
+            if filed:
+                # The files were synced, each by itself; now their names, before
+                # there is a row that speaks of them.
+                self._shelf.sync()
+            store.commit(insertions, removals, changes)
+        except Exception as error:  # the one border: whatever it is, no 250
+            # Their rows may be there, and their files are.
+            self._doubtful.extend([row[0] for row in insertions])
+            self._announce(self._witness.wrote, jobs, error)
+            self._break(error)
+        else:
+            self._announce(self._witness.wrote, jobs, None)
+
+    def _read(self, jobs: Sequence[Query]) -> None:
+        """Answer queries."""
+        for job in jobs:
+            if self._store is not None:
+                try:
+                    job.answer = job.read(self._store)
+                except Exception as error:  # the one border: the file is suspect
+                    job.error = error
+                    self._break(error)
+        self._announce(self._witness.read, jobs)
+
+    def _break(self, error: Exception) -> None:
+        """Close the file; nothing is taken until it is opened again."""
+        if self._store is not None:
+            self._failed = True
+            self._close()
+            self._announce(self._witness.broke, error)
+
+    def _reopen(self) -> None:
+        """Open the file; after a failure, verify it and clear away doubts."""
+        if self._store is not None:
+            return
+        try:
+            store = self._openStore(self._failed)
+            try:
+                doubtful = self._doubtful
+                store.commit((), doubtful)
+                self._shelf.delete(doubtful)
+            except BaseException:
+                store.close()
+                raise
+        except Exception as error:  # the one border: it stays closed
+            self._failed = True
+            self._announce(self._witness.opened, error)
+            return
+        self._doubtful = []
+        self._failed = False
+        self._store = store
+        self._announce(self._witness.opened, None)
+
+    def _close(self) -> None:
+        """Close the file, if it is open."""
+        store, self._store = self._store, None
+        if store is not None:
+            store.close()
