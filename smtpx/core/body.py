@@ -148,14 +148,15 @@ class HeaderWatch:
         tail = self._tail
         joined = tail + piece[: self._limit]
         end = joined.find(b"\r\n\r\n")
+        before = self._size
         self._size += len(piece)
+        self._held.append(piece)
         if end < 0 and self._size < self._limit:
-            self._held.append(piece)
             self._tail = joined[-3:]
             return None
         self.done = True
-        self._held.append(piece if end < 0 else piece[: max(0, end - len(tail) + 2)])
-        header = b"".join(self._held)[: self._limit]
+        most = self._limit if end < 0 else before + end - len(tail) + 2
+        header = b"".join(self._held)[:most]
         self._held = []
         return header
 

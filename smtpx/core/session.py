@@ -330,9 +330,7 @@ class ServerSession:
         for relax in self.profile.relaxers:
             points |= relax(self)
         self._earlyHello = SyncPoint.EHLO in points
-        self._pipelined = self._earlyHello or (
-            self.extended and SyncPoint.TRANSACTION in points
-        )
+        self._pipelined = self.extended and SyncPoint.TRANSACTION in points
         return SyncPoint.GREETING in points
 
     def later(self, then: Callable[[Any], Answered]) -> None:

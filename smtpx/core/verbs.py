@@ -348,11 +348,11 @@ def _verb(
     return Verb(name, run, alone, last, progress, False, syntax)
 
 
-#: The core's verbs.  A DATA with anything behind it, before its 354, is not
-#: allowed by any extension (RFC 2920 section 3.1).
+#: The core's verbs.  No extension allows anything behind HELO, which offers
+#: none, nor behind DATA before its 354 (RFC 2920 section 3.1).
 VERBS = (
     _verb(b"EHLO", ehlo, b"EHLO <domain or address literal>", last=True),
-    _verb(b"HELO", helo, b"HELO <domain>", last=True),
+    _verb(b"HELO", helo, b"HELO <domain>", alone=True),
     _verb(b"MAIL", mail, b"MAIL FROM:<sender> [parameters]", progress=True),
     _verb(b"RCPT", rcpt, b"RCPT TO:<recipient> [parameters]", progress=True),
     _verb(b"DATA", data, b"DATA", alone=True, progress=True),

@@ -1,0 +1,683 @@
+"""
+Tests for L{smtpx.core.server} and L{smtpx.core.verbs}.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import evolve
+from hypothesis import given, settings, strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from smtpx.core.bounds import BareLines, Bounds
+from smtpx.core.effects import (
+    PENDING,
+    MayConnect,
+    MayReceive,
+    MaySend,
+    OpenBody,
+    TakeMessage,
+    Waiting,
+)
+from smtpx.core.hooks import TLSInfo
+from smtpx.core.profile import ServerProfile
+from smtpx.core.reply import reply
+from smtpx.core.server import ServerConnection
+from smtpx.extensions.standard import standard
+from smtpx.testing.server import ScriptedPort, talk
+
+HELLO = b"EHLO c.example\r\n"
+BEGIN = HELLO + b"MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\n"
+NO = reply(550, "5.7.1", b"No")
+LATER = reply(450, "4.7.1", b"Later")
+
+
+def pending(question: object) -> object:
+    """The answer comes later."""
+    return PENDING
+
+
+class CommandTests(SynchronousTestCase):
+    """
+    Commands and their replies, without extensions.
+    """
+
+    def test_wholeSession(self) -> None:
+        """
+        A client that speaks plain SMTP gets its message through, byte for byte.
+        """
+        said = talk(
+            [],
+            b"HELO c.example\r\nMAIL FROM:<a@b.example>\r\n"
+            b"RCPT TO:<c@d.example>\r\nDATA\r\nSubject: x\r\n\r\n..y\r\n.\r\nQUIT\r\n",
+        )
+        self.assertEqual(
+            said.replies,
+            [
+                b"220 mx.example.org ESMTP",
+                b"250 mx.example.org",
+                b"250 2.0.0 OK",
+                b"250 2.0.0 OK",
+                b"354 End data with <CR><LF>.<CR><LF>",
+                b"250 2.0.0 Taken",
+                b"221 2.0.0 Bye",
+            ],
+        )
+        self.assertEqual(said.port.bodies, [b"Subject: x\r\n\r\n.y\r\n"])
+        (envelope,) = said.port.taken
+        self.assertEqual(
+            (envelope.sender, [r.path for r in envelope.recipients], envelope.octets),
+            (b"a@b.example", [b"c@d.example"], 18),
+        )
+        self.assertTrue(said.connection.closed)
+        self.assertEqual(said.port.dropped, 0)
+
+    def test_order(self) -> None:
+        """
+        Commands out of order are 503, and what was said before stands.
+        """
+        said = talk(
+            [],
+            b"MAIL FROM:<a@b.example>\r\nRCPT TO:<a@b.example>\r\nDATA\r\n"
+            + HELLO
+            + b"DATA\r\nRCPT TO:<a@b.example>\r\nMAIL FROM:<a@b.example>\r\n"
+            b"MAIL FROM:<a@b.example>\r\nDATA\r\nRCPT TO:<c@d.example>\r\nDATA\r\n",
+        )
+        self.assertEqual(
+            said.codes,
+            [220, 503, 503, 503, 250, 503, 503, 250, 503, 554, 250, 354],
+        )
+
+    def test_badArguments(self) -> None:
+        """
+        Bad arguments are 501, unknown parameters 555, unknown verbs 500.
+        """
+        said = talk(
+            [],
+            b"EHLO\r\nHELO \r\nEHLO a b\r\n"
+            + HELLO
+            + b"MAIL\r\nMAIL FROM:a\r\nMAIL FROM:<a@b.example> SIZE=1\r\n"
+            b"RSET x\r\nQUIT x\r\nDATA x\r\nFOO\r\nVRFY\r\nEXPN x\r\n",
+        )
+        self.assertEqual(
+            said.codes,
+            [220, 501, 501, 501, 250, 501, 501, 555, 501, 501, 501, 500, 501, 502],
+        )
+
+    def test_aRefusedDataKeepsTheArgumentOut(self) -> None:
+        """
+        A parameter after HELO is refused: it promised no extensions.
+        """
+        said = talk(standard(), b"HELO c.example\r\nMAIL FROM:<a@b.example> SIZE=1\r\n")
+        self.assertEqual(said.codes[-1], 555)
+
+    def test_failedHelloLeavesTheStateAlone(self) -> None:
+        """
+        A bad EHLO does not end a transaction (RFC 5321 section 4.1.4); a good
+        one does.
+        """
+        said = talk([], BEGIN + b"EHLO \x01\r\nRCPT TO:<e@f.example>\r\n")
+        self.assertEqual(said.codes[-2:], [501, 250])
+        said.feed(HELLO)
+        said.feed(b"RCPT TO:<e@f.example>\r\n")
+        self.assertEqual(said.codes[-1], 503)
+
+    def test_help(self) -> None:
+        """
+        HELP lists the commands, or has the syntax of one.
+        """
+        said = talk([], b"HELP\r\nHELP mail\r\nHELP foo\r\n")
+        self.assertIn(b"MAIL NOOP QUIT RCPT", said.octets)
+        self.assertEqual(
+            said.replies[-2:],
+            [
+                b"214 2.0.0 MAIL FROM:<sender> [parameters]",
+                b"504 5.5.4 No help on that",
+            ],
+        )
+
+    def test_vrfy(self) -> None:
+        """
+        VRFY never tells; it wants ASCII unless SMTPUTF8 is said.
+        """
+        said = talk(
+            standard(),
+            HELLO + b"VRFY a\r\nVRFY \xc3\xa9\r\nVRFY \xc3\xa9 SMTPUTF8\r\n",
+        )
+        self.assertEqual(said.codes[-3:], [252, 550, 252])
+
+    def test_utf8(self) -> None:
+        """
+        Addresses that are not ASCII need SMTPUTF8, in this very transaction.
+        """
+        said = talk(
+            standard(),
+            HELLO + b"MAIL FROM:<\xc3\xa9@b.example>\r\n"
+            b"MAIL FROM:<\xc3\xa9@b.example> SMTPUTF8\r\n"
+            b"RCPT TO:<\xc3\xa9@b.example>\r\nRSET\r\nMAIL FROM:<a@b.example>\r\n"
+            b"RCPT TO:<\xc3\xa9@b.example>\r\n",
+        )
+        self.assertEqual(said.codes[-6:], [550, 250, 250, 250, 250, 553])
+
+    def test_trailingSpace(self) -> None:
+        """
+        White space before the end of a command is tolerated (RFC 5321 section
+        4.1.1).
+        """
+        said = talk([], HELLO + b"MAIL FROM:<a@b.example> \t\r\nRSET \r\n")
+        self.assertEqual(said.codes[-2:], [250, 250])
+
+    def test_browser(self) -> None:
+        """
+        A browser that was led here is sent away at once.
+        """
+        said = talk([], b"POST / HTTP/1.1\r\nHost: x\r\n\r\n", whole=True)
+        self.assertEqual(said.codes, [220, 421])
+        self.assertTrue(said.connection.closed)
+
+
+class LineTests(SynchronousTestCase):
+    """
+    What is a line, and what is not.
+    """
+
+    def test_bareLineFeedIsNoCommand(self) -> None:
+        """
+        A command with a bare LF is an error, and what stands behind the LF is
+        not looked at: it may be what somebody put into another's command.
+        """
+        script = b"NOOP\nMAIL FROM:<a@b.example>\r\nNOOP\r\n"
+        for cut in range(len(script) + 1):
+            said = talk([])
+            for piece in (script[:cut], script[cut:]):
+                if piece:
+                    said.feed(piece)
+            self.assertEqual(said.codes, [220, 500, 250], cut)
+
+    def test_controls(self) -> None:
+        """
+        NUL and bare CR are no part of a command.
+        """
+        said = talk([], b"NOOP \x00\r\nNOOP \rx\r\n")
+        self.assertEqual(said.codes, [220, 500, 500])
+
+    def test_longLine(self) -> None:
+        """
+        A line that is too long is one error, however it comes, and the session
+        goes on behind it; the limit itself is allowed.
+        """
+        bounds = Bounds(commandOctets=20)
+        script = b"NOOP " + b"x" * 14 + b"\r\nNOOP " + b"x" * 13 + b"\r\n"
+        for cut in range(len(script) + 1):
+            said = talk([], bounds=bounds)
+            for piece in (script[:cut], script[cut:]):
+                if piece:
+                    said.feed(piece)
+            self.assertEqual(said.codes, [220, 500, 250], cut)
+        said = talk([], bounds=bounds)
+        for octet in script:
+            said.feed(bytes([octet]))
+        self.assertEqual(said.codes, [220, 500, 250])
+
+    def test_nothingIsHeldOfAnEndlessLine(self) -> None:
+        """
+        Of a line without an end no more is kept than the limit.
+        """
+        said = talk([], bounds=Bounds(commandOctets=100))
+        for _ in range(100):
+            said.feed(b"x" * 90)
+            self.assertLessEqual(said.connection.held, 190)
+
+
+class SynchronisationTests(SynchronousTestCase):
+    """
+    Where the client has to wait.
+    """
+
+    def assertOutOfSync(self, octets: bytes, **more: Any) -> None:
+        """The flight ends the connection with one 554."""
+        said = talk([], octets, whole=True, **more)
+        self.assertEqual(said.last, b"554 5.5.0 SMTP synchronisation error")
+        self.assertTrue(said.connection.closed)
+        self.assertEqual(said.feed(b"NOOP\r\n"), b"")
+
+    def test_beforeTheGreeting(self) -> None:
+        """
+        A client that talks before the greeting is sent away instead of it.
+        """
+        said = talk([], early=HELLO)
+        self.assertEqual(said.codes, [554])
+
+    def test_withoutLeave(self) -> None:
+        """
+        Nothing may stand behind EHLO, DATA, or any command without PIPELINING.
+        """
+        self.assertOutOfSync(HELLO + b"NOOP\r\n")
+        said = talk([], HELLO)
+        said.feed(b"NOOP\r\nNOOP\r\n")
+        self.assertEqual(said.codes[-1], 554)
+
+    def test_behindData(self) -> None:
+        """
+        Nothing may stand behind DATA before the 354, whoever asks.
+        """
+        said = talk(standard(), BEGIN)
+        said.feed(b"DATA\r\nx\r\n.\r\n")
+        self.assertEqual(said.codes[-1], 554)
+        self.assertEqual(said.port.taken, [])
+
+    def test_pipelined(self) -> None:
+        """
+        With PIPELINING a group comes at once, and the end of a message may be
+        followed by the next; each flight is answered by one write.
+        """
+        said = talk(standard(), HELLO)
+        out = said.feed(b"MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n")
+        self.assertEqual(out.count(b"\r\n"), 3)
+        out = said.feed(b"x\r\n.\r\nMAIL FROM:<>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n")
+        self.assertEqual(out.count(b"\r\n"), 4)
+        said.feed(b"y\r\n.\r\n")
+        self.assertEqual(said.port.bodies, [b"x\r\n", b"y\r\n"])
+
+    def test_helo(self) -> None:
+        """
+        HELO gives no leave to pipeline, neither behind it nor later.
+        """
+        said = talk(standard(), b"HELO c.example\r\n")
+        said.feed(b"MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\n")
+        self.assertEqual(said.codes, [220, 250, 554])
+        said = talk(standard(), b"HELO c.example\r\nNOOP\r\n", whole=True)
+        self.assertEqual(said.codes, [220, 554])
+
+    def test_earlyOctetsAreBounded(self) -> None:
+        """
+        What comes before the greeting is kept only up to a limit.
+        """
+        profile = ServerProfile(bounds=Bounds(earlyOctets=10)).load(standard())
+        connection = ServerConnection(profile, ScriptedPort())
+        self.assertEqual(connection.feed(b"x" * 10), b"")
+        self.assertEqual(connection.feed(b"x")[:3], b"554")
+        self.assertTrue(connection.closed)
+
+
+class PolicyTests(SynchronousTestCase):
+    """
+    Questions to the world, answered at once and later.
+    """
+
+    def test_refusedConnection(self) -> None:
+        """
+        A refused client gets one reply instead of the greeting, and the end.
+        """
+        no = reply(554, "5.7.1", b"No")
+        said = talk([], HELLO, answers={MayConnect: lambda asked: no})
+        self.assertEqual(said.replies, [b"554 5.7.1 No"])
+
+    def test_refusedSender(self) -> None:
+        """
+        A refused MAIL leaves no transaction.
+        """
+        said = talk([], BEGIN, answers={MaySend: lambda asked: NO})
+        self.assertEqual(said.codes[-2:], [550, 503])
+
+    def test_refusedRecipient(self) -> None:
+        """
+        A refused recipient is not in the envelope; with none left DATA is 554.
+        """
+        said = talk([], BEGIN + b"DATA\r\n", answers={MayReceive: lambda asked: NO})
+        self.assertEqual(said.codes[-2:], [550, 554])
+        self.assertEqual(said.port.refusals[0], (b"RCPT TO:<c@d.example>", NO))
+
+    def test_betterReply(self) -> None:
+        """
+        A policy may have a better 2yz than the usual one.
+        """
+        forward = reply(251, "2.1.5", b"Will forward")
+        said = talk([], BEGIN, answers={MayReceive: lambda asked: forward})
+        self.assertEqual(said.last, b"251 2.1.5 Will forward")
+        self.assertEqual(len(said.connection.envelope.recipients), 1)  # type: ignore[union-attr]  # begun
+
+    def test_noRoom(self) -> None:
+        """
+        A body for which there is no room is refused before it comes.
+        """
+        full = reply(452, "4.3.1", b"No room")
+        said = talk([], BEGIN + b"DATA\r\n", answers={OpenBody: lambda asked: full})
+        self.assertEqual(said.codes[-1], 452)
+
+    def test_answersLater(self) -> None:
+        """
+        While an answer is open, commands wait, and replies keep their order.
+        """
+        answers = dict.fromkeys(
+            (MayConnect, MaySend, MayReceive, OpenBody, TakeMessage), pending
+        )
+        said = talk(standard(), answers=answers)
+        self.assertEqual(said.octets, b"")
+        self.assertIs(said.connection.waiting, Waiting.ANSWER)
+        self.assertFalse(said.connection.idle)
+        said.answer(None)
+        said.feed(HELLO)
+        said.feed(b"MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n")
+        self.assertEqual(said.codes, [220, 250])
+        for codes in ([250], [250], [354]):
+            said.answer(None)
+            self.assertEqual(said.codes[-1:], codes)
+        said.feed(b"x\r\n.\r\nQUIT\r\n")
+        self.assertEqual(said.codes[-1], 354)
+        said.answer(reply(250, "2.0.0", b"On the disk"))
+        self.assertEqual(
+            said.replies[-2:], [b"250 2.0.0 On the disk", b"221 2.0.0 Bye"]
+        )
+
+    def test_refusedLater(self) -> None:
+        """
+        Refusals that come later refuse just the same.
+        """
+        said = talk([], HELLO, answers={MaySend: pending, MayReceive: pending})
+        said.feed(b"MAIL FROM:<a@b.example>\r\n")
+        said.answer(LATER)
+        self.assertIsNone(said.connection.envelope)
+        said.feed(b"MAIL FROM:<a@b.example>\r\n")
+        said.answer(None)
+        said.feed(b"RCPT TO:<c@d.example>\r\n")
+        said.answer(LATER)
+        said.feed(b"DATA\r\n")
+        self.assertEqual(said.codes[-4:], [450, 250, 450, 554])
+
+    def test_refusedBodyLater(self) -> None:
+        """
+        A body may be refused later, at its beginning and at its end.
+        """
+        said = talk([], BEGIN, answers={OpenBody: pending, TakeMessage: pending})
+        said.feed(b"DATA\r\n")
+        said.answer(LATER)
+        self.assertEqual(said.codes[-1], 450)
+        said.feed(b"DATA\r\n")
+        said.answer(None)
+        said.feed(b"x\r\n.\r\n")
+        said.answer(NO)
+        self.assertEqual(said.codes[-2:], [354, 550])
+        self.assertIsNone(said.connection.envelope)
+
+    def test_replyForEachRecipient(self) -> None:
+        """
+        The end of a message may be answered with a reply for each recipient.
+        """
+        both = (reply(250, "2.0.0", b"One"), NO)
+        said = talk(
+            [], BEGIN + b"DATA\r\nx\r\n.\r\n", answers={TakeMessage: lambda asked: both}
+        )
+        self.assertEqual(said.replies[-2:], [b"250 2.0.0 One", b"550 5.7.1 No"])
+
+    def test_exceptionOfTheWorld(self) -> None:
+        """
+        An exception from the world is 451; the transaction is gone, the session
+        goes on.
+        """
+
+        def broken(asked: object) -> object:
+            raise ZeroDivisionError
+
+        for kind in (MaySend, MayReceive, OpenBody, TakeMessage):
+            said = talk(
+                [], BEGIN + b"DATA\r\nx\r\n.\r\nRSET\r\n", answers={kind: broken}
+            )
+            self.assertIn(b"451 4.3.0 Local error in processing", said.replies)
+            ((owner, error),) = said.port.troubles[:1]
+            self.assertEqual((owner, type(error)), ("core", ZeroDivisionError))
+            self.assertEqual(said.port.taken, [])
+            self.assertFalse(said.connection.closed)
+            self.assertIsNone(said.connection.envelope)
+
+
+class BoundTests(SynchronousTestCase):
+    """
+    What a peer can send is bounded.
+    """
+
+    def test_errors(self) -> None:
+        """
+        After so many errors the connection ends.
+        """
+        said = talk([], b"FOO\r\n" * 9, bounds=Bounds(errorsMax=3))
+        self.assertEqual(said.codes, [220, 500, 500, 500, 500, 421])
+        self.assertTrue(said.connection.closed)
+
+    def test_refusedRecipients(self) -> None:
+        """
+        A client that tries one address after the other is sent away.
+        """
+        said = talk(
+            [],
+            HELLO + b"MAIL FROM:<a@b.example>\r\n" + b"RCPT TO:<c@d.example>\r\n" * 9,
+            bounds=Bounds(refusalsMax=3),
+            answers={MayReceive: lambda asked: NO},
+        )
+        self.assertEqual(said.codes[-5:], [550, 550, 550, 550, 421])
+
+    def test_idleCommands(self) -> None:
+        """
+        Only so many commands that bring no mail forward are taken; a message
+        sets the count back.
+        """
+        message = b"MAIL FROM:<>\r\nRCPT TO:<c@d.example>\r\nDATA\r\nx\r\n.\r\n"
+        noops = b"NOOP\r\n" * 3
+        said = talk(
+            [],
+            HELLO + noops + message + noops + b"NOOP\r\n" * 3,
+            bounds=Bounds(idleCommandsMax=4),
+        )
+        self.assertEqual(said.codes[-6:], [250, 250, 250, 250, 250, 421][-6:])
+
+    def test_recipients(self) -> None:
+        """
+        Too many recipients are 452, never 552 (RFC 5321 section 4.5.3.1.10).
+        """
+        said = talk(
+            [], BEGIN + b"RCPT TO:<c@d.example>\r\n", bounds=Bounds(recipientsMax=1)
+        )
+        self.assertEqual(said.last, b"452 4.5.3 Too many recipients")
+
+    def test_transactions(self) -> None:
+        """
+        MAIL commands are counted, those that failed too (RFC 9422 section 4.1).
+        """
+        said = talk(
+            [],
+            HELLO + b"MAIL FROM:<\r\nMAIL FROM:<>\r\nRSET\r\nMAIL FROM:<>\r\n",
+            bounds=Bounds(transactionsMax=2),
+        )
+        self.assertEqual(said.codes[-4:], [501, 250, 250, 451])
+
+    def test_size(self) -> None:
+        """
+        A message above the limit is read to its end, kept nowhere, and 552.
+        """
+        said = talk(
+            [],
+            BEGIN + b"DATA\r\n" + b"x" * 20 + b"\r\ny\r\n.\r\nNOOP\r\n",
+            bounds=Bounds(messageOctets=10),
+        )
+        self.assertEqual(said.codes[-2:], [552, 250])
+        self.assertEqual((said.port.taken, said.port.dropped), ([], 1))
+
+    def test_bareLineEnds(self) -> None:
+        """
+        A message with a bare CR or LF is refused, or set right where the
+        operator wants it so; a line of a dot stays one.
+        """
+        script = BEGIN + b"DATA\r\na\n.\nb\rc\r\n.\r\nNOOP\r\n"
+        said = talk([], script)
+        self.assertEqual(said.codes[-2:], [550, 250])
+        self.assertEqual((said.port.taken, said.port.dropped), ([], 1))
+        said = talk([], script, bounds=Bounds(bareLines=BareLines.NORMALISE))
+        self.assertEqual(said.codes[-2:], [250, 250])
+        self.assertEqual(said.port.bodies, [b"a\r\n.\r\nb\r\nc\r\n"])
+
+    def test_textLines(self) -> None:
+        """
+        Lines of a message are of any length unless the operator bounds them.
+        """
+        script = BEGIN + b"DATA\r\n" + b"x" * 2000 + b"\r\n.\r\n"
+        self.assertEqual(talk([], script).codes[-1], 250)
+        bounded = talk([], script, bounds=Bounds(textLineOctets=1000))
+        self.assertEqual(bounded.last, b"550 5.6.0 Message has a line that is too long")
+        self.assertEqual(
+            talk([], script, bounds=Bounds(textLineOctets=2002)).codes[-1], 250
+        )
+
+
+class EndTests(SynchronousTestCase):
+    """
+    How a connection ends.
+    """
+
+    def test_expire(self) -> None:
+        """
+        A client that takes too long gets 421, and its body is dropped.
+        """
+        said = talk([], BEGIN + b"DATA\r\nx\r\n")
+        self.assertIs(said.connection.waiting, Waiting.BODY)
+        self.assertEqual(said.connection.expire(), b"421 4.4.2 Timeout; closing\r\n")
+        self.assertEqual(said.connection.expire(), b"")
+        self.assertEqual(said.port.dropped, 1)
+
+    def test_shutDown(self) -> None:
+        """
+        A server that stops says so.
+        """
+        said = talk([], HELLO)
+        self.assertEqual(said.connection.shutDown()[:9], b"421 4.3.2")
+        self.assertEqual(said.connection.answer(None), b"")
+        self.assertEqual(said.connection.fail(ValueError()), b"")
+
+    def test_lost(self) -> None:
+        """
+        When the client is gone everything is let go of, also a dialogue that
+        waits.
+        """
+        said = talk([], answers={MayConnect: pending})
+        said.connection.lost()
+        self.assertTrue(said.connection.closed)
+        self.assertEqual(said.answer(None), b"")
+
+    def test_messageInWorkIsNotDropped(self) -> None:
+        """
+        A message that is being committed when the client leaves is the
+        spool's; it is not dropped.
+        """
+        said = talk([], BEGIN + b"DATA\r\nx\r\n.\r\n", answers={TakeMessage: pending})
+        said.connection.lost()
+        self.assertEqual(said.port.dropped, 0)
+
+    def test_facts(self) -> None:
+        """
+        A session has an id of its own, a name, and knows its limits.
+        """
+        one, two = talk([], HELLO).connection, talk([]).connection
+        self.assertNotEqual(one.id, two.id)
+        self.assertEqual(one.id, one.id)
+        self.assertEqual(one.name, b"mx.example.org")
+        self.assertEqual(one.now(), 1000.0)
+        self.assertFalse(one.tlsReady)
+        self.assertEqual(
+            (one.messageOctets, one.recipientsMax, one.transactionsMax, one.chunksMax),
+            (52_428_800, 1000, None, 10_000),
+        )
+        self.assertFalse(one.stamps)
+        self.assertIs(one.waiting, Waiting.COMMAND)
+        fresh = ServerConnection(ServerProfile(), ScriptedPort())
+        self.assertIs(fresh.waiting, Waiting.GREETING)
+
+
+#: Pieces of dialogues, good and bad, for hypothesis to put together.
+WORDS = st.sampled_from(
+    [
+        HELLO,
+        b"HELO c.example\r\n",
+        b"MAIL FROM:<a@b.example>\r\n",
+        b"MAIL FROM:<> BODY=8BITMIME SIZE=10\r\n",
+        b"RCPT TO:<c@d.example> NOTIFY=NEVER\r\n",
+        b"RCPT TO:<postmaster>\r\n",
+        b"DATA\r\n",
+        b"x: y\r\n\r\nbody\r\n.\r\n",
+        b".\r\n",
+        b"BDAT 4\r\nabcd",
+        b"BDAT 3 LAST\r\n\r\n.",
+        b"BDAT x\r\n",
+        b"RSET\r\n",
+        b"NOOP\r\n",
+        b"VRFY a\r\n",
+        b"STARTTLS\r\n",
+        b"AUTH PLAIN\r\n",
+        b"*\r\n",
+        b"QUIT\r\n",
+        b"\r\n",
+        b"\n",
+        b"\x00\r",
+        b"garbage",
+    ]
+)
+
+
+class AnythingTests(SynchronousTestCase):
+    """
+    Whatever comes, each input gets a reply or the end.
+    """
+
+    @given(st.lists(st.one_of(WORDS, st.binary(max_size=20)), max_size=25))
+    @settings(max_examples=100)
+    def test_neverAnException(self, flights: list[bytes]) -> None:
+        """
+        No input is trouble, and nothing of a message is lost or made up.
+        """
+        said = talk(standard(), tlsReady=True)
+        for flight in flights:
+            said.feed(flight)
+            if said.port.handshakes:
+                said.port.handshakes.clear()
+                said.secure()
+        self.assertEqual(said.port.troubles, [])
+        for envelope, body in zip(said.port.taken, said.port.bodies, strict=True):
+            self.assertEqual(envelope.octets, len(body))
+        said.connection.lost()
+
+    @given(
+        st.lists(st.integers(1, 400), max_size=6),
+        st.binary(max_size=40).map(lambda b: b.replace(b"\r", b"").replace(b"\n", b"")),
+    )
+    @settings(max_examples=60)
+    def test_anyCut(self, cuts: list[int], text: bytes) -> None:
+        """
+        A pipelined session is answered alike however its octets arrive.
+        """
+        group = b"MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\n"
+        script = group + b"BDAT %d LAST\r\n" % len(text) + text + b"RSET\r\n"
+        script += group + b"BDAT 1\r\nxBDAT 2\r\n\r\nBDAT 0 LAST\r\nNOOP\r\nQUIT\r\n"
+        places = [0, *sorted(min(cut, len(script)) for cut in cuts), len(script)]
+        said = talk(standard(), HELLO)
+        for a, b in zip(places, places[1:], strict=False):
+            if a < b:
+                said.feed(script[a:b])
+        self.assertEqual(
+            said.codes,
+            [220, 250, 250, 250, 250, 250, 250, 250, 250, 250, 250, 250, 221],
+        )
+        self.assertEqual(said.port.bodies, [text, b"x\r\n"])
+
+
+class TLSTests(SynchronousTestCase):
+    """
+    What a handshake changes.
+    """
+
+    def test_factsAreKept(self) -> None:
+        """
+        After implicit TLS the session is secured from the first command on.
+        """
+        info = TLSInfo(cipher="TLS_AES_128_GCM_SHA256")
+        said = talk([], HELLO, secured=info)
+        self.assertIs(said.connection.secured, info)
+        self.assertEqual(evolve(info), info)
