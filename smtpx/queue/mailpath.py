@@ -1,0 +1,118 @@
+"""
+Where the Maildir of an address is: a template from the configuration, filled in
+with parts of the address.
+
+What a peer writes into an address becomes part of a path on our disk here.  So
+everything but small letters, digits and C{+ - _ = .} is percent-encoded, and so
+is a dot at the start: whatever it is, it is one name of a folder, never C{.},
+C{..}, a hidden folder or two folders.  A name too long for a file system is cut,
+and keeps apart from others by a digest of the whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from pathlib import Path
+from string import Formatter
+
+from attrs import field, frozen
+
+from ..core.address import domainOf, localPartOf
+from ..core.addresstable import domainKey
+from ..core.errors import UsageError
+
+#: The longest name of a folder, in octets.  POSIX file systems have 255.
+NAME_OCTETS = 200
+_DIGEST_OCTETS = 32
+
+_odd = re.compile(rb"^\.|[^a-z0-9+\-_=.]")
+
+
+def folderName(raw: bytes) -> str:
+    """
+    Make one name of a folder of any octets.  Different octets make different
+    names, but that ASCII letters become small ones.
+    """
+    name = _odd.sub(lambda found: b"%%%02X" % found[0][0], raw.lower()).decode("ascii")
+    if len(name) <= NAME_OCTETS:
+        # A percent sign that no hexadecimal digits follow is nobody else's.
+        return name or "%"
+    digest = hashlib.sha256(raw.lower()).hexdigest()[:_DIGEST_OCTETS]
+    return f"{name[: NAME_OCTETS - _DIGEST_OCTETS - 2]}%-{digest}"
+
+
+def _user(local: bytes) -> bytes:
+    # RFC 5233 section 4: user and detail, with its usual separator.
+    return local.partition(b"+")[0] or local
+
+
+_FIELDS: dict[str, Callable[[bytes, bytes], str]] = {
+    "local": lambda local, domain: folderName(local),
+    "user": lambda local, domain: folderName(_user(local)),
+    "domain": lambda local, domain: folderName(domain),
+    "address": lambda local, domain: f"{folderName(local)}@{folderName(domain)}",
+}
+
+
+def _parse(template: str) -> tuple[str | Callable[[bytes, bytes], str], ...]:
+    parts: list[str | Callable[[bytes, bytes], str]] = []
+    try:
+        found = list(Formatter().parse(template))
+    except ValueError as error:
+        raise UsageError(f'"{template}": {error}') from None
+    for text, name, specification, conversion in found:
+        parts.append(text)
+        if name is None:
+            continue
+        if name not in _FIELDS or specification or conversion:
+            known = ", ".join(f"{{{each}}}" for each in _FIELDS)
+            raise UsageError(f'"{template}": "{{{name}}}" is none of {known}')
+        parts.append(_FIELDS[name])
+    return tuple(parts)
+
+
+@frozen
+class MailboxPath:
+    """
+    A template for the folder of a Maildir::
+
+        /var/mail/{domain}/{user}
+
+    @ivar template: text with C{{local}}, the local part; C{{user}}, the local
+        part up to a C{+} (RFC 5233 section 4); C{{domain}}; C{{address}}, both
+        with an C{@} between them.
+    @ivar home: the domain of C{<postmaster>}, who may come without one.
+    @raise UsageError: there is another field in it, or an open brace.
+    """
+
+    template: str
+    home: bytes = b"localhost"
+    _parts: tuple[str | Callable[[bytes, bytes], str], ...] = field(
+        init=False, eq=False, repr=False
+    )
+
+    @_parts.default
+    def _parsed(self) -> tuple[str | Callable[[bytes, bytes], str], ...]:
+        if not self.template or "\0" in self.template:
+            raise UsageError("the path of a Maildir is not to be empty")
+        return _parse(self.template)
+
+    def path(self, recipient: bytes) -> Path:
+        """
+        The folder of a recipient's Maildir.
+
+        @param recipient: the mailbox, as the envelope has it.
+        """
+        parts = self._parts
+        if len(parts) == 1 and isinstance(parts[0], str):
+            return Path(parts[0])
+        local = localPartOf(recipient)
+        domain = domainKey(domainOf(recipient)) or self.home
+        return Path(
+            "".join(p if isinstance(p, str) else p(local, domain) for p in parts)
+        )
+
+
+__all__ = ["NAME_OCTETS", "MailboxPath", "folderName"]

@@ -1,0 +1,144 @@
+"""Stand-ins that several tests of the queue use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attrs import Factory, define
+from twisted.internet.defer import Deferred, fail, succeed
+from zope.interface import implementer
+
+from smtpx.core.envelope import Envelope, Recipient
+from smtpx.queue.interfaces import Attempt, ITransport
+from smtpx.spool.format import Fate, Outcome, SpooledMessage
+from smtpx.spool.journal import IDeliveryJournal
+from smtpx.testing.spool import memoryID
+
+
+def messageFor(
+    *recipients: bytes,
+    sender: bytes = b"sender@example.net",
+    arrived: float = 1000.5,
+    attempts: int = 0,
+    prefix: bytes = b"",
+) -> SpooledMessage:
+    """A message for C{recipients}, all of whom wait."""
+    return SpooledMessage(
+        id=memoryID(1),
+        arrived=arrived,
+        envelope=Envelope(sender, arrived, [Recipient(path) for path in recipients]),
+        prefix=prefix,
+        waiting=tuple(range(len(recipients))),
+        attempts=attempts,
+    )
+
+
+@implementer(ITransport)
+@define
+class ScriptedTransport:
+    """
+    Does what a test says.
+
+    @ivar fates: what becomes of recipients, by address; others are DELIVERED.
+    @ivar error: fails with it; L{None}: does not fail.
+    @ivar patient: answers only when the test calls C{finish}.
+    @ivar attempts: what it was given, in order.
+    """
+
+    name: str = "scripted"
+    holds: bool = False
+    fates: dict[bytes, Fate | None] = Factory(dict)
+    error: Exception | None = None
+    patient: bool = False
+    attempts: list[Attempt] = Factory(list)
+    waiting: list[Deferred[Sequence[Outcome]]] = Factory(list)
+
+    def deliver(self, attempt: Attempt) -> Deferred[Sequence[Outcome]]:
+        """Answer as the test wishes."""
+        self.attempts.append(attempt)
+        if self.patient:
+            self.waiting.append(Deferred())
+            return self.waiting[-1]
+        return self._answer(attempt)
+
+    def _answer(self, attempt: Attempt) -> Deferred[Sequence[Outcome]]:
+        if self.error is not None:
+            return fail(self.error)
+        outcomes = []
+        for index in attempt.indices:
+            path = attempt.message.envelope.recipients[index].path
+            fate = self.fates.get(path, Fate.DELIVERED)
+            if fate is not None:
+                outcomes.append(Outcome(index, fate, f"{path.decode()} {fate.value}"))
+        return succeed(outcomes)
+
+    def finish(self) -> None:
+        """Answer the oldest attempt that was not answered yet."""
+        attempt = self.attempts[len(self.attempts) - len(self.waiting)]
+        self._answer(attempt).chainDeferred(self.waiting.pop(0))
+
+
+@implementer(IDeliveryJournal)
+class RecordedJournal:
+    """
+    Notes what it is told.
+
+    @ivar told: one tuple a call, the message by its id.
+    """
+
+    def __init__(self) -> None:
+        self.told: list[tuple[object, ...]] = []
+
+    def delivered(
+        self,
+        message: SpooledMessage,
+        index: int,
+        route: str,
+        transport: str,
+        text: str,
+    ) -> None:
+        """Note it."""
+        self.told.append(("delivered", message.id, index, route, transport, text))
+
+    def deferred(
+        self,
+        message: SpooledMessage,
+        index: int,
+        route: str,
+        transport: str,
+        text: str,
+        due: float,
+    ) -> None:
+        """Note it."""
+        self.told.append(("deferred", message.id, index, route, transport, text, due))
+
+    def failed(
+        self,
+        message: SpooledMessage,
+        index: int,
+        route: str,
+        transport: str,
+        text: str,
+    ) -> None:
+        """Note it."""
+        self.told.append(("failed", message.id, index, route, transport, text))
+
+    def held(self, message: SpooledMessage, reason: str, wished: bool) -> None:
+        """Note it."""
+        self.told.append(("held", message.id, reason, wished))
+
+    def completed(self, message: SpooledMessage) -> None:
+        """Note it."""
+        self.told.append(("completed", message.id))
+
+    def trouble(
+        self, message: SpooledMessage | None, owner: str, error: BaseException
+    ) -> None:
+        """Note it."""
+        id = None if message is None else message.id
+        self.told.append(("trouble", id, owner, str(error)))
+
+    def take(self) -> list[tuple[object, ...]]:
+        """What was told since this was last called."""
+        told, self.told = self.told, []
+        return told

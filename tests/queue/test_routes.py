@@ -1,0 +1,83 @@
+"""Tests for L{smtpx.queue.routes}."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from smtpx.core.envelope import Envelope, Recipient
+from smtpx.core.errors import Conflict, UsageError
+from smtpx.queue.discard import Discard
+from smtpx.queue.hold import Hold
+from smtpx.queue.interfaces import Route
+from smtpx.queue.routes import LocalRoute, Routes
+
+HOLD, DISCARD = Hold(), Discard()
+
+
+class RoutesTests(SynchronousTestCase):
+    """Which transport takes the messages of which recipient."""
+
+    def setUp(self) -> None:
+        """Routes of every width."""
+        self.routes = Routes(
+            [
+                LocalRoute("*.example.org", "discard"),
+                LocalRoute("example.org", "hold"),
+                LocalRoute("root@example.org", "discard"),
+            ],
+            [HOLD, DISCARD],
+            b"example.org",
+        )
+
+    def test_narrowestRouteWins(self) -> None:
+        """An address beats its domain."""
+        find = self.routes.find
+        self.assertEqual(find(b"a@example.org"), Route("example.org", HOLD))
+        self.assertEqual(find(b"root@example.org"), Route("root@example.org", DISCARD))
+        self.assertEqual(find(b"a@b.example.org"), Route("*.example.org", DISCARD))
+        self.assertIsNone(find(b"a@example.net"))
+
+    def test_postmasterAlone(self) -> None:
+        """C{<postmaster>} goes where the home domain's mail goes."""
+        self.assertEqual(self.routes.find(b"postmaster"), Route("example.org", HOLD))
+
+    def test_goes(self) -> None:
+        """A policy can ask whether there is a way at all."""
+        self.assertTrue(self.routes.goes(b"a@example.org"))
+        self.assertFalse(self.routes.goes(b"a@example.net"))
+
+    def test_holds(self) -> None:
+        """A message is put on hold at once only if all its routes hold."""
+
+        def holds(*paths: bytes) -> bool:
+            envelope = Envelope(b"", 0.0, [Recipient(path) for path in paths])
+            return self.routes.holds(envelope)
+
+        self.assertTrue(holds(b"a@example.org", b"b@example.org"))
+        self.assertFalse(holds(b"a@example.org", b"root@example.org"))
+        self.assertFalse(holds(b"a@example.org", b"a@example.net"))
+
+    def test_unknownTransport(self) -> None:
+        """A route to nowhere is refused, and it is said what there is."""
+        with self.assertRaises(UsageError) as caught:
+            Routes([LocalRoute("*", "maildri")], [HOLD, DISCARD])
+        self.assertEqual(
+            str(caught.exception),
+            'route "*": there is no transport "maildri"; there is discard, hold',
+        )
+        with self.assertRaises(UsageError) as caught:
+            Routes([LocalRoute("*", "hold")], [])
+        self.assertIn("there is none", str(caught.exception))
+
+    def test_oneNameTwice(self) -> None:
+        """Two transports of one name are refused."""
+        with self.assertRaises(Conflict) as caught:
+            Routes([], [Hold("x"), Discard("x")])
+        self.assertEqual(str(caught.exception), 'two transports are called "x"')
+
+    def test_onePatternTwice(self) -> None:
+        """Two routes for one pattern are refused."""
+        with self.assertRaises(Conflict):
+            Routes(
+                [LocalRoute("*", "hold"), LocalRoute("*", "discard")], [HOLD, DISCARD]
+            )
