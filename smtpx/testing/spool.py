@@ -1,7 +1,7 @@
 """
 A spool in memory, for tests of everything that puts mail in or takes it out.
 
-It keeps the contract of L{smtpx.spool.interfaces.ISpool} without a disk: what
+It keeps the contract of L{smtpx.spool.interfaces.IOperatedSpool} without a disk: what
 is committed is there at once, and gone with the object.  Messages go through
 the text form of their stamps, so a stamp that C{known} does not name comes out
 as an unknown one, as it does from a real spool that a newer server wrote.
@@ -23,8 +23,8 @@ from zope.interface import implementer
 from ..core.envelope import Envelope, Recipient, Stamp, Stamps
 from ..core.errors import UsageError
 from ..core.interfaces import IBody
-from ..spool.format import Fate, Outcome, SpooledMessage
-from ..spool.interfaces import IIncoming, ISpool, SpoolBroken, SpoolFull
+from ..spool.format import Outcome, SpooledMessage, merged, waiting
+from ..spool.interfaces import IIncoming, IOperatedSpool, SpoolBroken, SpoolFull
 
 #: The longest piece of a body, as L{IBody} promises.
 PIECE_OCTETS = 65_536
@@ -56,12 +56,16 @@ class MemoryBody:
 
 @define(eq=False)
 class _Kept:
-    """One message in the spool; C{due} is L{None} on hold."""
+    """One message in the spool."""
 
     message: SpooledMessage
     body: bytes
-    due: float | None
     leased: bool = False
+
+    def isDue(self, now: float) -> bool:
+        """Is it to be delivered now?"""
+        due = self.message.due
+        return not self.message.held and (due is None or due <= now)
 
 
 def memoryID(number: int) -> str:
@@ -77,14 +81,14 @@ def memoryID(number: int) -> str:
     return f"{digits[:6]}-{digits[6:12]}-{digits[12:]}"
 
 
-@implementer(ISpool)
+@implementer(IOperatedSpool)
 class MemorySpool:
     """
     A spool that lasts as long as the object.
 
     @ivar full: set it, and C{begin} and C{commit} fail with L{SpoolFull}.
-    @ivar broken: set it, and C{begin}, C{commit} and C{settle} fail with
-        L{SpoolBroken}.
+    @ivar broken: set it, and C{begin}, C{commit}, C{ready}, C{settle} and
+        C{hold} fail with L{SpoolBroken}.
     @ivar settled: every C{settle} that was done, in order: id, outcomes, due.
     """
 
@@ -139,20 +143,23 @@ class MemorySpool:
     def _take(
         self, id: str, body: bytes, envelope: Envelope, prefix: bytes, hold: bool
     ) -> None:
-        now = self._now()
-        count = len(envelope.recipients)
         message = SpooledMessage(
             id=id,
-            arrived=now,
+            arrived=envelope.arrived,
             envelope=self._reread(envelope, len(body)),
             prefix=prefix,
-            waiting=tuple(range(count)),
+            waiting=tuple(range(len(envelope.recipients))),
             held=hold,
+            octets=len(body),
+            content=body,
         )
-        self._kept[id] = _Kept(message, body, None if hold else now)
+        self._kept[id] = _Kept(message, body)
         if not hold:
-            for wake in self._wakes:
-                wake()
+            self._wake()
+
+    def _wake(self) -> None:
+        for wake in self._wakes:
+            wake()
 
     def _reread(self, envelope: Envelope, octets: int) -> Envelope:
         copy = Envelope(envelope.sender, envelope.arrived, octets=octets)
@@ -172,21 +179,18 @@ class MemorySpool:
 
     def ready(self, now: float, most: int) -> Deferred[Sequence[SpooledMessage]]:
         """Messages that are due and not leased, oldest first, and lease them."""
-        found = [
-            kept
-            for kept in self._kept.values()
-            if kept.due is not None and kept.due <= now and not kept.leased
-        ][:most]
+        if self.broken:
+            return fail(SpoolBroken("broken, as the test wished"))
+        found = [k for k in self._kept.values() if k.isDue(now) and not k.leased]
+        # Those that were never tried are due since they came.
+        found.sort(key=lambda kept: kept.message.due or kept.message.arrived)
+        del found[most:]
         for kept in found:
             kept.leased = True
         return succeed([kept.message for kept in found])
 
-    def watch(self, wake: object) -> None:
-        """
-        @raise UsageError: C{wake} cannot be called.
-        """
-        if not callable(wake):
-            raise UsageError("what watches a spool has to be callable")
+    def watch(self, wake: Callable[[], object]) -> None:
+        """Have C{wake} called for each message that is due at once."""
         self._wakes.append(wake)
 
     def body(self, message: SpooledMessage) -> IBody:
@@ -214,18 +218,20 @@ class MemorySpool:
         if self.broken:
             return fail(SpoolBroken("broken, as the test wished"))
         self.settled.append((message.id, tuple(outcomes), due))
-        done = {o.index for o in outcomes if o.fate is not Fate.WAITING}
-        waiting = tuple(i for i in kept.message.waiting if i not in done)
-        if not waiting:
+        now = kept.message
+        known = merged(now.outcomes, outcomes)
+        left = waiting(len(now.envelope.recipients), known)
+        if not left:
             del self._kept[message.id]
             return succeed(None)
         kept.leased = False
-        kept.due = due
         kept.message = evolve(
-            kept.message,
-            waiting=waiting,
-            attempts=kept.message.attempts + (1 if outcomes else 0),
+            now,
+            waiting=left,
+            attempts=now.attempts + 1,
             held=due is None,
+            due=due,
+            outcomes=known,
         )
         return succeed(None)
 
@@ -238,6 +244,37 @@ class MemorySpool:
         if kept is None:
             raise UsageError(f"there is no message {message.id}")
         return kept
+
+    # --- for operators -----------------------------------------------------
+
+    def messages(self, after: str, most: int) -> Deferred[Sequence[SpooledMessage]]:
+        """A page of all messages, by id, without the bodies."""
+        ids = sorted(id for id in self._kept if id > after)[:most]
+        return succeed([evolve(self._kept[id].message, content=None) for id in ids])
+
+    def fetch(self, id: str) -> Deferred[SpooledMessage | None]:
+        """One message; L{None}: there is none."""
+        kept = self._kept.get(id)
+        return succeed(None if kept is None else kept.message)
+
+    def hold(self, ids: Sequence[str], note: str) -> Deferred[None]:
+        """Put messages on hold."""
+        if self.broken:
+            return fail(SpoolBroken("broken, as the test wished"))
+        for kept in self._named(ids):
+            kept.message = evolve(kept.message, held=True, note=note)
+        return succeed(None)
+
+    def release(self, ids: Sequence[str]) -> Deferred[None]:
+        """Take messages off hold: they are due at once."""
+        for kept in self._named(ids):
+            now = self._now()
+            kept.message = evolve(kept.message, held=False, note="", due=now)
+        self._wake()
+        return succeed(None)
+
+    def _named(self, ids: Sequence[str]) -> list[_Kept]:
+        return [self._kept[id] for id in ids if id in self._kept]
 
     # --- for tests ---------------------------------------------------------
 
@@ -261,9 +298,9 @@ class MemorySpool:
         return incoming.id
 
     @property
-    def messages(self) -> list[SpooledMessage]:
-        """What is in the spool, oldest first."""
-        return [kept.message for kept in self._kept.values()]
+    def kept(self) -> dict[str, SpooledMessage]:
+        """What is in the spool, by id, oldest first."""
+        return {id: kept.message for id, kept in self._kept.items()}
 
     def whole(self, id: str) -> bytes:
         """
@@ -273,14 +310,6 @@ class MemorySpool:
         """
         kept = self._kept[id]
         return kept.message.prefix + kept.body
-
-    def due(self, id: str) -> float | None:
-        """
-        When it is to be tried, in seconds since the epoch; L{None}: on hold.
-
-        @raise KeyError: there is no such message.
-        """
-        return self._kept[id].due
 
 
 @implementer(IIncoming)
