@@ -1,0 +1,525 @@
+"""
+Tests for L{smtpx.core.session}, L{smtpx.core.reviews} and L{smtpx.core.trace}:
+what hooks see and may do, and what becomes of their mistakes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+
+from smtpx.core.bounds import Bounds
+from smtpx.core.dialogue import (
+    Answered,
+    Question,
+    ServerDialogue,
+    Verdict,
+    ask,
+    line,
+    octets,
+    secure,
+)
+from smtpx.core.effects import PENDING, MayConnect, MayReceive, MaySend, OpenBody
+from smtpx.core.envelope import Recipient
+from smtpx.core.errors import Conflict
+from smtpx.core.grammar import FLAG, Grammar
+from smtpx.core.hooks import (
+    Capability,
+    Parameter,
+    Stage,
+    SyncPoint,
+    TLSInfo,
+    Verb,
+    Where,
+)
+from smtpx.core.interfaces import IExtension, IServerBuilder, IServerExtension
+from smtpx.core.profile import ServerProfile
+from smtpx.core.reply import Reply, reply
+from smtpx.core.trace import protocol, received
+from smtpx.testing.server import Said, talk
+
+HELLO = b"EHLO c.example\r\n"
+MAIL = b"MAIL FROM:<a@b.example>\r\n"
+BEGIN = HELLO + MAIL + b"RCPT TO:<c@d.example>\r\n"
+MESSAGE = BEGIN + b"DATA\r\nX-Watched: 1\r\n\r\nx\r\n.\r\n"
+NO = reply(550, "5.7.1", b"No")
+BETTER = reply(250, "2.1.0", b"Better")
+BROKEN = b"451 4.3.0 Local error in processing"
+
+
+class Favour(Question[bool]):
+    """Will you?"""
+
+
+@implementer(IServerExtension)
+class Odd:
+    """
+    An extension that does what the test wants.
+    """
+
+    name = "ODD"
+    requires: tuple[str, ...] = ()
+    settings = None
+
+    def __init__(self, extend: Callable[[IServerBuilder], None]) -> None:
+        self._extend = extend
+
+    def configured(self, settings: Any) -> IExtension:
+        """There is nothing to configure."""
+        return self
+
+    def extendServer(self, server: IServerBuilder) -> None:
+        """As the test said."""
+        self._extend(server)
+
+
+def odd(script: bytes, extend: Callable[[IServerBuilder], None], **more: Any) -> Said:
+    """Talk to a server with one odd extension."""
+    return talk([Odd(extend)], script, **more)
+
+
+def broken(*arguments: object) -> Any:
+    """A hook with a mistake."""
+    raise ZeroDivisionError
+
+
+def brokenLater(*arguments: object) -> Generator[Any, Any, Any]:
+    """A hook that waits, with a mistake behind."""
+    yield from ask(Favour())
+    raise ZeroDivisionError
+
+
+def favour(session: object, recipient: object) -> Verdict:
+    """A review that asks the world."""
+    return None if (yield from ask(Favour())) else NO
+
+
+class TroubleTests(SynchronousTestCase):
+    """
+    An exception out of a hook is 451, one event with the extension's name, and
+    nothing worse.
+    """
+
+    def assertTrouble(self, said: Said, *codes: int) -> None:
+        """One trouble of ODD; the last replies; and the session goes on."""
+        self.assertEqual(
+            [(owner, type(error)) for owner, error in said.port.troubles],
+            [("ODD", ZeroDivisionError)],
+        )
+        self.assertIn(BROKEN, said.replies)
+        self.assertEqual(said.codes[-len(codes) :], list(codes))
+        self.assertFalse(said.connection.closed)
+
+    def test_verb(self) -> None:
+        """In a verb, at once or after a while."""
+        for run in (broken, brokenLater):
+            said = odd(
+                b"ODD\r\nNOOP\r\n",
+                lambda server, run=run: server.verb(Verb(b"ODD", run)),  # type: ignore[misc]  # a default binds it
+                answers={Favour: lambda asked: True},
+            )
+            self.assertTrouble(said, 451, 250)
+
+    def test_gate(self) -> None:
+        """In a gate."""
+        said = odd(b"NOOP\r\n", lambda server: server.gate(broken))
+        self.assertTrouble(said, 451)
+
+    def test_advertise(self) -> None:
+        """In an EHLO response: the client has not said hello then."""
+        said = odd(
+            HELLO + MAIL,
+            lambda server: server.capability(Capability(b"ODD", FLAG), broken),
+        )
+        self.assertTrouble(said, 451, 503)
+
+    def test_parameter(self) -> None:
+        """In a parameter of MAIL: no transaction is left."""
+        parameter = Parameter(b"ODD", Where.MAIL, FLAG, broken, broken)
+        said = odd(
+            HELLO + b"MAIL FROM:<a@b.example> ODD\r\n" + MAIL,
+            lambda server: server.parameter(parameter),
+        )
+        self.assertTrouble(said, 451, 250)
+
+    def test_reviews(self) -> None:
+        """
+        In a review of any stage, at once or later: what is reviewed is refused,
+        and the next transaction begins clean.
+        """
+        codes = {
+            Stage.MAIL: [451, 503, 503],
+            Stage.RCPT: [250, 451, 554],
+            Stage.DATA: [250, 250, 451],
+            Stage.MESSAGE: [250, 250, 354, 451],
+        }
+        for stage, wanted in codes.items():
+            for check in (broken, brokenLater):
+                said = odd(
+                    MESSAGE if stage is Stage.MESSAGE else BEGIN + b"DATA\r\n",
+                    lambda server, s=stage, c=check: server.review(s, c),  # type: ignore[misc]  # defaults bind them
+                    answers={Favour: lambda asked: True},
+                )
+                self.assertTrouble(said, *wanted)
+                said.feed(b"RSET\r\n")
+                self.assertEqual(
+                    said.feed(MAIL)[:3], b"451" if stage is Stage.MAIL else b"250"
+                )
+
+    def test_header(self) -> None:
+        """In a header field: the message is refused at its end."""
+        said = odd(MESSAGE, lambda server: server.header(b"X-Watched", broken))
+        self.assertTrouble(said, 354, 451)
+        self.assertEqual((said.port.taken, said.port.dropped), ([], 1))
+
+    def test_questionThatFails(self) -> None:
+        """
+        A question of an extension that cannot be answered is the extension's
+        trouble.
+        """
+        said = odd(
+            b"ODD\r\n",
+            lambda server: server.verb(Verb(b"ODD", lambda s, r: asking())),
+            answers={Favour: lambda asked: PENDING},
+        )
+        said.octets += said.connection.fail(ZeroDivisionError())
+        said.feed(b"NOOP\r\n")
+        self.assertTrouble(said, 451, 250)
+
+
+def asking() -> ServerDialogue:
+    """A verb that asks the world."""
+    granted = yield from ask(Favour())
+    return BETTER if granted else NO
+
+
+class ReviewTests(SynchronousTestCase):
+    """
+    What reviews say.
+    """
+
+    def talkOf(self, *checks: Any, stage: Stage = Stage.MAIL) -> Said:
+        """A client begins; checks are reviewed in order."""
+
+        def extend(server: IServerBuilder) -> None:
+            for check in checks:
+                server.review(stage, check)
+
+        script = MESSAGE if stage is Stage.MESSAGE else BEGIN
+        return odd(script, extend, answers={Favour: lambda asked: True})
+
+    def test_better(self) -> None:
+        """A 2yz stands in for the usual reply; the last one does."""
+        said = self.talkOf(lambda s, r: BETTER, lambda s, r: None)
+        self.assertIn(b"250 2.1.0 Better", said.replies)
+
+    def test_refusal(self) -> None:
+        """The first refusal decides; the rest is not asked."""
+        asked: list[int] = []
+        said = self.talkOf(
+            lambda s, r: NO, lambda s, r: asked.append(1), stage=Stage.RCPT
+        )
+        self.assertEqual((said.codes[-1], asked), (550, []))
+        self.assertEqual(self.talkOf(lambda s, r: NO).codes[-2:], [550, 503])
+        self.assertEqual(
+            self.talkOf(lambda s, r: NO, stage=Stage.MESSAGE).codes[-1], 550
+        )
+
+    def test_waiting(self) -> None:
+        """
+        A review may wait; the others follow it in order, those that wait and
+        those that do not.
+        """
+
+        def better(session: object, recipient: object) -> Verdict:
+            yield from ask(Favour())
+            return BETTER
+
+        for stage in Stage:
+            said = self.talkOf(favour, better, favour, lambda s, r: None, stage=stage)
+            if stage in (Stage.MAIL, Stage.RCPT):
+                self.assertIn(b"250 2.1.0 Better", said.replies)
+            self.assertEqual(said.codes[-1], 250)
+            said = self.talkOf(favour, lambda s, r: NO, stage=stage)
+            if stage is Stage.DATA:
+                said.feed(b"DATA\r\n")
+            self.assertIn(b"550 5.7.1 No", said.replies)
+
+    def test_refusesLater(self) -> None:
+        """A review that waits may refuse, at every stage."""
+        for stage in Stage:
+            said = odd(
+                BEGIN + b"DATA\r\n",
+                lambda server, s=stage: server.review(s, favour),  # type: ignore[misc]  # a default binds it
+                answers={Favour: lambda asked: False},
+            )
+            if stage is Stage.MESSAGE:
+                said.feed(b"x\r\n.\r\n")
+            self.assertIn(b"550 5.7.1 No", said.replies)
+
+    def test_bodyOpenedLater(self) -> None:
+        """A body whose beginning and end are both reviewed later is taken."""
+
+        def extend(server: IServerBuilder) -> None:
+            server.review(Stage.DATA, favour)
+            server.review(Stage.MESSAGE, favour)
+
+        said = odd(
+            BEGIN,
+            extend,
+            answers={Favour: lambda asked: PENDING, OpenBody: lambda asked: PENDING},
+        )
+        said.feed(b"DATA\r\n")
+        said.answer(True)
+        said.answer(None)
+        said.feed(b"x\r\n.\r\n")
+        said.answer(True)
+        self.assertEqual((said.codes[-1], said.port.bodies), (250, [b"x\r\n"]))
+
+    def test_inputWhileWaitingForData(self) -> None:
+        """What comes behind DATA while it waits is out of order."""
+        said = odd(
+            BEGIN + b"DATA\r\n",
+            lambda server: server.review(Stage.DATA, favour),
+            answers={Favour: lambda asked: PENDING},
+        )
+        said.feed(b"x\r\n.\r\n")
+        said.answer(True)
+        self.assertEqual(said.codes[-1], 554)
+        self.assertTrue(said.connection.closed)
+        self.assertEqual(said.port.dropped, 1)
+
+
+class DialogueTests(SynchronousTestCase):
+    """
+    What a verb may wait for.
+    """
+
+    def test_line(self) -> None:
+        """A verb may prompt for a line; one that is too long is C{None}."""
+
+        def run() -> ServerDialogue:
+            got = yield from line(reply(334, None, b""), limit=10, secret=True)
+            return reply(250, None, b"got " + (got or b"nothing"))
+
+        for answer, wanted in (
+            (b"12345678\r\n", b"250 got 12345678"),
+            (b"123456789\r\n", b"250 got nothing"),
+        ):
+            for cut in range(len(answer)):
+                said = odd(
+                    b"ODD secret\r\n",
+                    lambda server: server.verb(Verb(b"ODD", lambda s, r: run())),
+                )
+                for piece in (answer[:cut], answer[cut:]):
+                    if piece:
+                        said.feed(piece)
+                self.assertEqual(said.last, wanted, cut)
+
+    def test_answerBeforeThePrompt(self) -> None:
+        """An answer that comes before its prompt ends the connection."""
+
+        def run() -> ServerDialogue:
+            yield from line(reply(334, None, b""))
+            return BETTER
+
+        def extend(server: IServerBuilder) -> None:
+            server.verb(Verb(b"ODD", lambda s, r: run()))
+            server.relax(lambda session: SyncPoint.TRANSACTION)
+
+        said = odd(HELLO, extend)
+        said.feed(b"ODD\r\nanswer\r\n")
+        self.assertEqual(said.codes[-1], 554)
+        self.assertTrue(said.connection.closed)
+
+    def test_octets(self) -> None:
+        """
+        Octets that belong to no body are read and thrown away, in bounds.
+        """
+
+        def run(session: object, rest: bytes) -> ServerDialogue:
+            yield from octets(0)
+            yield from octets(int(rest))
+            return NO
+
+        verb = Verb(b"ODD", run, counted=True)
+        said = odd(
+            b"", lambda server: server.verb(verb), bounds=Bounds(discardedOctets=10)
+        )
+        said.feed(b"ODD 8\r\nQUIT\r\n.")
+        self.assertEqual(said.codes[1:], [])
+        said.feed(b"\r")
+        self.assertEqual(said.codes[1:], [550])
+
+    def test_tooManyOctets(self) -> None:
+        """Too much of what is thrown away ends the connection."""
+
+        def run(session: object, rest: bytes) -> ServerDialogue:
+            yield from octets(100)
+            return NO
+
+        verb = Verb(b"ODD", run, counted=True)
+        said = odd(
+            b"", lambda server: server.verb(verb), bounds=Bounds(discardedOctets=10)
+        )
+        said.feed(b"ODD\r\n" + b"x" * 11)
+        self.assertEqual(said.codes[-1], 421)
+
+    def test_secure(self) -> None:
+        """A verb may start TLS; what the client said before is forgotten."""
+
+        def run(session: Any) -> ServerDialogue:
+            yield from secure(before=reply(220, None, b"Go"))
+            session.forget()
+            return None
+
+        def extend(server: IServerBuilder) -> None:
+            server.verb(Verb(b"ODD", lambda s, r: run(s), alone=True))
+            server.tls(lambda session, options: options)
+
+        said = odd(BEGIN + b"ODD\r\n", extend)
+        self.assertEqual(said.last, b"220 Go")
+        self.assertEqual(len(said.port.handshakes), 1)
+        info = TLSInfo(cipher="TLS_X")
+        said.secure(info)
+        connection = said.connection
+        self.assertIs(connection.secured, info)
+        self.assertEqual((connection.helo, connection.envelope), (None, None))
+        said.feed(MAIL)
+        self.assertEqual(said.codes[-1], 503)
+
+    def test_regreet(self) -> None:
+        """
+        A verb may go back to the greeting, which asks the policy anew.
+        """
+
+        def run(session: Any) -> ServerDialogue:
+            session.peer = b"192.0.2.99"
+            greeting: Answered = yield from session.regreet()
+            return greeting
+
+        def judge(asked: MayConnect) -> Reply | None:
+            return NO if asked.session.peer == b"192.0.2.99" else None
+
+        def extend(server: IServerBuilder) -> None:
+            server.verb(Verb(b"ODD", lambda s, r: run(s)))
+
+        said = odd(HELLO + b"ODD\r\n", extend, answers={MayConnect: judge})
+        self.assertEqual(said.last, b"550 5.7.1 No")
+        self.assertTrue(said.connection.closed)
+
+    def test_secretsStayOutOfTheLog(self) -> None:
+        """What stands behind a secret verb is never told to the shell."""
+        verb = Verb(b"ODD", lambda s, r: NO, secret=True)
+        said = odd(b"odd password\r\n", lambda server: server.verb(verb))
+        self.assertEqual(said.port.refusals, [(b"ODD", NO)])
+
+
+class FactTests(SynchronousTestCase):
+    """
+    Variables, conditions, controls, clauses, and the EHLO response.
+    """
+
+    def test_byName(self) -> None:
+        """Policies reach what extensions own by its name."""
+
+        def extend(server: IServerBuilder) -> None:
+            server.variable("odd_number", lambda session: 7)
+            server.condition("odd", lambda session: session.obliged)
+            server.control("odd", lambda session: setattr(session, "obliged", True))
+            server.trace(lambda session: (("ODD", "7"),))
+            server.record(lambda session: (("O", True),))
+
+        connection = odd(HELLO, extend).connection
+        self.assertEqual(connection.variable("odd_number"), 7)
+        self.assertFalse(connection.holds("odd"))
+        connection.control("odd")
+        self.assertTrue(connection.holds("odd"))
+        self.assertEqual(connection.clauses(), (("ODD", "7"),))
+        for missing in (connection.variable, connection.holds, connection.control):
+            self.assertRaises(KeyError, missing, "even")
+
+    def test_helloIsRenderedOnce(self) -> None:
+        """
+        The same values give the same reply, not one like it; values that cannot
+        be hashed are rendered each time.
+        """
+        words = Grammar[list[bytes]](lambda raw: [], lambda value: b" ".join(value))
+        profile = ServerProfile().load(
+            [
+                Odd(
+                    lambda server: server.capability(
+                        Capability(b"ODD", words), lambda session: [b"a"]
+                    )
+                )
+            ]
+        )
+        self.assertEqual(
+            profile.hello([[b"a", b"b"]]).octets, b"250-localhost\r\n250 ODD a b\r\n"
+        )
+        self.assertIs(profile.hello([None]), profile.hello([None]))
+
+    def test_coreVerbsAreTaken(self) -> None:
+        """No extension may replace a verb of the core."""
+        self.assertRaises(
+            Conflict, odd, b"", lambda server: server.verb(Verb(b"MAIL", broken))
+        )
+
+
+class TraceTests(SynchronousTestCase):
+    """
+    Tests for L{smtpx.core.trace}.
+    """
+
+    def test_protocol(self) -> None:
+        """The protocol's name has a letter for each thing that is true."""
+        session = talk([]).connection
+        self.assertEqual(protocol(session), "smtp")
+        session.extended = True
+        self.assertEqual(protocol(session), "esmtp")
+        session.secured = TLSInfo()
+        self.assertEqual(protocol(session), "esmtps")
+        session.identity = b"me"
+        session.obliged = True
+        session.utf8Addresses = True
+        self.assertEqual(protocol(session), "utf8esmtpSa")
+
+    def test_received(self) -> None:
+        """
+        The field names the client, us, the protocol, the id, and the recipient
+        only where there is one.
+        """
+        said = talk([], BEGIN)
+        session = said.connection
+        envelope = session.envelope
+        assert envelope is not None
+        session.secured = TLSInfo(cipher="TLS_AES_128_GCM_SHA256")
+        field = received(session, envelope, "ID", (("PRIORITY", "1"),))
+        lines = field.split(b"\r\n")
+        self.assertEqual(
+            lines[:4],
+            [
+                b"Received: from c.example ([192.0.2.1])",
+                b"\tby mx.example.org with esmtps tls TLS_AES_128_GCM_SHA256"
+                b" PRIORITY 1",
+                b"\tid ID",
+                b"\tfor <c@d.example>;",
+            ],
+        )
+        self.assertEqual(lines[5:], [b""])
+        envelope.recipients.append(Recipient(b"e@f.example"))
+        session.peer, session.peerName = b"2001:db8::1", b"client.example"
+        field = received(session, envelope, "ID")
+        self.assertIn(b"(client.example [IPv6:2001:db8::1])", field)
+        self.assertNotIn(b"for <", field)
+
+    def test_questions(self) -> None:
+        """The core's questions carry the session and what they are about."""
+        said = talk([], BEGIN + b"DATA\r\n")
+        kinds = [type(asked) for asked in said.port.asked]
+        self.assertEqual(kinds, [MayConnect, MaySend, MayReceive, OpenBody])
+        for asked in said.port.asked:
+            self.assertIs(asked.session, said.connection)  # type: ignore[attr-defined]  # all have one
