@@ -289,6 +289,41 @@ class FilePath:
         return json.dumps(str(value), ensure_ascii=False)
 
 
+class StandardOutput(Enum):
+    """The type of L{STANDARD_OUTPUT}."""
+
+    STANDARD_OUTPUT = "-"
+
+
+#: In place of a file to write to.
+STANDARD_OUTPUT = StandardOutput.STANDARD_OUTPUT
+
+
+@implementer(IKind)
+@frozen
+class Output:
+    """A file to write to, or C{-} for standard output."""
+
+    words: str = 'a path, or "-" for standard output'
+
+    def read(self, value: object, path: KeyPath, reading: IReading) -> object:
+        """See L{IKind}."""
+        if value is None or isinstance(value, StandardOutput):
+            return value
+        if value == STANDARD_OUTPUT.value:
+            return STANDARD_OUTPUT
+        try:
+            return FilePath().read(value, path, reading)
+        except Unwanted:
+            raise Unwanted(self, value) from None
+
+    def spell(self, value: object) -> str:
+        """See L{IKind}."""
+        if value is None:
+            return ""
+        return json.dumps(value.value if isinstance(value, Enum) else str(value))
+
+
 @implementer(IKind)
 @frozen
 class Named:

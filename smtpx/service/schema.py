@@ -10,7 +10,8 @@ takes C{"5 min"}.
 Metadata that count:
 
   - C{help}: what the option is for;
-  - C{option}: its name, where it is not the attribute's in snake_case;
+  - C{option}: its name, where it is not the attribute's in snake_case; L{None}:
+    it is no option;
   - C{least}, C{most}: the range of a number (0 is the least otherwise);
   - C{none}: the word for L{None} (C{"unlimited"} for numbers otherwise);
   - C{flat}: the attribute's own options stand in the table beside the others;
@@ -37,7 +38,6 @@ from ..core.hostlist import HostList
 from .kinds import (
     FAULT,
     Choice,
-    Fault,
     FilePath,
     Flag,
     IKind,
@@ -60,8 +60,6 @@ from .problems import KeyPath, closest
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _IVAR = re.compile(r"@ivar (\w+):((?:(?!@ivar).)*)", re.DOTALL)
 _MARKUP = re.compile(r"[A-Z]\{([^{}]*)\}")
-# What attrs' own validators begin with.
-_ABOUT = re.compile(r"\A'\w+' ")
 
 # For attrs' stub it is a function.
 _FACTORY: Any = attrs.Factory
@@ -125,6 +123,8 @@ def _options(cls: type[Any], least: Mapping[str, float]) -> Iterator[Option]:
             continue
         metadata = attribute.metadata
         name = metadata.get("option", optionName(attribute.name))
+        if name is None:
+            continue
         try:
             kind = metadata.get("kind") or _kind(
                 annotations[attribute.name],
@@ -274,66 +274,66 @@ class Table:
         if not isinstance(value, Mapping):
             raise Wrong(f"expected a table, got {spellValue(value)}")
         known = list(self.names())
-        for key in value:
-            if key not in known:
-                reading.refuse(
-                    (*path, str(key)),
-                    "there is no such option",
-                    closest(str(key), known),
-                )
-        good = all(key in known for key in value)
-        return (
-            self._make(value, path, reading)
-            if good
-            else self._look(value, path, reading)
-        )
-
-    def _look(self, value: Any, path: KeyPath, reading: IReading) -> Fault:
-        # Something is wrong already, but what else?
-        self._make(value, path, reading)
-        return FAULT
+        strange = [str(key) for key in value if key not in known]
+        for name in strange:
+            meant = closest(name, known)
+            reading.refuse((*path, name), "there is no such option", meant)
+        made = self._make(value, path, reading, whole=not strange)
+        return FAULT if strange else made
 
     def _make(
-        self, value: Mapping[str, object], path: KeyPath, reading: IReading
+        self,
+        value: Mapping[str, object],
+        path: KeyPath,
+        reading: IReading,
+        whole: bool,
     ) -> object:
+        """
+        @param whole: is there nothing wrong with this table yet?
+        """
         arguments: dict[str, object] = {}
         for option in self.options:
             if option.flat and isinstance(option.kind, Table):
-                arguments[option.argument] = option.kind._make(value, path, reading)
+                read = option.kind._make(value, path, reading, whole)
             elif option.name in value:
-                arguments[option.argument] = reading.take(
-                    option.kind, value[option.name], (*path, option.name)
-                )
+                inside = (*path, option.name)
+                read = reading.take(option.kind, value[option.name], inside)
             elif option.required:
-                arguments[option.argument] = reading.refuse(
-                    path, f"{option.name} is missing"
-                )
-        if FAULT in arguments.values():
-            return FAULT
-        return self._build(arguments, path, reading)
+                read = reading.refuse(path, f"{option.name} is missing")
+            else:
+                continue
+            if read is FAULT:
+                whole = False
+            else:
+                arguments[option.argument] = read
+        return self._build(arguments, path, reading, whole)
 
     def _build(
-        self, arguments: dict[str, object], path: KeyPath, reading: IReading
+        self,
+        arguments: dict[str, object],
+        path: KeyPath,
+        reading: IReading,
+        whole: bool,
     ) -> object:
         # Validators run one by one on the finished instance, so that each can
         # tell its fault; in the constructor the first would hide the others.
         try:
             with attrs.validators.disabled():
                 made: object = self.cls(**arguments)
-        except ValueError as error:
-            return reading.refuse(path, str(error))
-        fault: Fault | None = None
-        names = {option.attribute: option.name for option in self.options}
-        for attribute in attrs.fields(self.cls):
+        except (ValueError, TypeError) as error:
+            # What is wrong with a part is no news of the whole.
+            return reading.refuse(path, str(error)) if whole else FAULT
+        for option in self.options:
+            attribute = getattr(attrs.fields(self.cls), option.attribute)
             if attribute.validator is None:
                 continue
             try:
-                attribute.validator(made, attribute, getattr(made, attribute.name))
+                attribute.validator(made, attribute, getattr(made, option.attribute))
             except (ValueError, TypeError) as error:
-                text = _ABOUT.sub("", str(error.args[0]))
-                name = names.get(attribute.name, attribute.name)
-                fault = reading.refuse((*path, name), text)
-        return made if fault is None else fault
+                text = str(error.args[0]).removeprefix(f"'{option.attribute}' ")
+                reading.refuse((*path, option.name), text)
+                whole = False
+        return made if whole else FAULT
 
     def spell(self, value: object) -> str:
         """See L{IKind}."""

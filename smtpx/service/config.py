@@ -1,0 +1,136 @@
+"""
+The configuration, as one value: what can stand in the TOML file.
+
+Everything has a default, and an empty file is the first start without
+configuration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from attrs import Attribute, evolve, field, frozen
+
+from ..core.domain import checkDomain
+from ..core.errors import Malformed
+from ..core.interfaces import IExtension
+from .extensiontable import Extensions, ExtensionsKind
+from .kinds import StandardOutput
+from .sections import (
+    TLS,
+    Limits,
+    Listener,
+    ListenerTLS,
+    Local,
+    Log,
+    Policy,
+    Relay,
+    RouteEntry,
+    Users,
+)
+from .toml import Document, readDocument
+from .walker import readSettings
+
+
+def _hostName(
+    instance: object, attribute: Attribute[str | None], value: str | None
+) -> None:
+    if value is None:
+        return
+    try:
+        name = value.encode("ascii")
+        if name[:1] == b"[":
+            raise Malformed("it is an address")
+        checkDomain(name)
+    except ValueError:
+        raise ValueError("expected a host name such as mail.example.org") from None
+
+
+#: Where an empty configuration listens.
+FIRST_LISTENERS = (
+    Listener(2525, "127.0.0.1"),
+    Listener(4650, "127.0.0.1", tls=ListenerTLS.IMPLICIT),
+)
+
+
+@frozen
+class Configuration:
+    """Everything that can be configured."""
+
+    name: str | None = field(
+        default=None,
+        validator=_hostName,
+        metadata={
+            "help": "What the server calls itself: a host name that has its address"
+            " in the DNS.  If not given: the machine's name."
+        },
+    )
+    state: Path = field(
+        default=Path("smtpx-state"),
+        metadata={
+            "help": "The folder for everything that the server keeps: spool, users,"
+            " certificates made here, logs, and the Maildir of the first start."
+        },
+    )
+    pythonPath: tuple[Path, ...] = field(
+        default=(),
+        metadata={"help": "Folders with Python modules that are named in this file."},
+    )
+    listeners: tuple[Listener, ...] = field(
+        default=FIRST_LISTENERS, metadata={"option": "listener"}
+    )
+    tls: TLS = field(factory=TLS)
+    limits: Limits = field(factory=Limits)
+    local: Local = field(factory=Local)
+    routes: tuple[RouteEntry, ...] = field(
+        default=(RouteEntry(("*",)),), metadata={"option": "route"}
+    )
+    relay: Relay = field(factory=Relay)
+    users: Users = field(factory=Users)
+    policy: Policy = field(factory=Policy)
+    log: Log = field(factory=Log)
+    extensions: Extensions = field(factory=Extensions)
+
+    @property
+    def usersFile(self) -> Path:
+        """The file that C{smtpx passwd} writes."""
+        return self.users.file or self.state / "users"
+
+    @property
+    def mainLog(self) -> Path | StandardOutput:
+        """Where the main log is."""
+        return self.log.main or self.state / "main.log"
+
+    @property
+    def maildir(self) -> Path:
+        """Where mail goes that no route has a path for."""
+        return self.state / "Maildir"
+
+
+#: What a program or a command may give: a mapping of the same form as the file,
+#: the file, or L{None}, which is an empty one.
+Source = Mapping[str, object] | Path | str | None
+
+
+def readConfiguration(source: Source, found: Mapping[str, IExtension]) -> Configuration:
+    """
+    Read a configuration.
+
+    @param found: the extensions that there are, by name.
+    @raise ConfigurationError: with all that is wrong.
+    """
+    document = documentOf(source)
+    read = readSettings(document, Configuration, extensions=ExtensionsKind(found))
+    return evolve(read, state=document.folder / read.state)
+
+
+def documentOf(source: Source) -> Document:
+    """
+    What a source says, not yet checked.
+
+    @raise ConfigurationError: it cannot be read.
+    """
+    if isinstance(source, str | Path):
+        return readDocument(Path(source))
+    return Document("configuration", Path.cwd(), source or {})
