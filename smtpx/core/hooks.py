@@ -163,6 +163,8 @@ class TLSInfo:
     @ivar serverName: the SNI that was asked for, or L{None}.
     @ivar bindings: channel bindings by their registered name (RFC 5056), such
         as C{tls-exporter} (RFC 9266).
+    @ivar suite: the cipher suite, as IANA registers it (RFC 8314 section 4.3);
+        empty: not known.
     """
 
     version: str = "TLSv1.3"
@@ -173,6 +175,7 @@ class TLSInfo:
     subject: str | None = None
     serverName: bytes | None = None
     bindings: Mapping[str, bytes] = field(factory=dict, repr=False)
+    suite: str = ""
 
 
 @frozen

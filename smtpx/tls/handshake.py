@@ -1,0 +1,147 @@
+"""
+What both sides of TLS have in common: how a context is set up (RFC 9325), and
+what a handshake came to.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import Certificate
+from OpenSSL import SSL
+
+from ..core.errors import UsageError
+from ..core.hooks import TLSInfo
+from .openssl import extendedMasterSecret, resumed
+
+#: What may be asked for as the oldest version.  RFC 8996 ended those before.
+VERSIONS = {"TLSv1.2": SSL.TLS1_2_VERSION, "TLSv1.3": SSL.TLS1_3_VERSION}
+
+#: The suites of TLS 1.2: ECDHE and AEAD, and nothing else (RFC 9325 section
+#: 4.2).  Those of TLS 1.3 are all good.
+SUITES = {
+    "ECDHE-ECDSA-AES128-GCM-SHA256": "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+    "ECDHE-RSA-AES128-GCM-SHA256": "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+    "ECDHE-ECDSA-AES256-GCM-SHA384": "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+    "ECDHE-RSA-AES256-GCM-SHA384": "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+    "ECDHE-ECDSA-CHACHA20-POLY1305": ("TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256"),
+    "ECDHE-RSA-CHACHA20-POLY1305": "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
+}
+
+#: RFC 9266 section 4.
+_EXPORTER_LABEL = b"EXPORTER-Channel-Binding"
+_EXPORTER_OCTETS = 32
+
+#: One for all contexts of a side: with a random one, which is Twisted's way, to
+#: resume a session under another context is a fatal error.
+_SESSION_CONTEXT = b"smtpx"
+
+
+def makeContext(method: int, minimum: str) -> SSL.Context:
+    """
+    Make a context that has neither certificate nor trust yet.
+
+    Session caches are off, for sessions are kept elsewhere or not at all, and
+    buffers are given back while a connection is idle, which spares 25 kB each.
+
+    @param method: C{SSL.TLS_SERVER_METHOD} or C{SSL.TLS_CLIENT_METHOD}.
+    @param minimum: the oldest version to speak, one of L{VERSIONS}.
+    @raise UsageError: C{minimum} is none of them.
+    """
+    if minimum not in VERSIONS:
+        raise UsageError(f"{minimum!r} is none of {', '.join(VERSIONS)}")
+    context = SSL.Context(method)
+    context.set_min_proto_version(VERSIONS[minimum])
+    context.set_cipher_list(":".join(SUITES).encode("ascii"))
+    context.set_options(
+        SSL.OP_NO_COMPRESSION
+        | SSL.OP_NO_RENEGOTIATION
+        | SSL.OP_CIPHER_SERVER_PREFERENCE
+    )
+    context.set_mode(SSL.MODE_RELEASE_BUFFERS)
+    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    context.set_session_id(_SESSION_CONTEXT)
+    return context
+
+
+def describe(
+    connection: SSL.Connection,
+    *,
+    certificate: Certificate | None,
+    endPoint: bytes | None,
+    verified: bool,
+    serverName: bytes | None,
+) -> TLSInfo:
+    """
+    Say what the handshake of C{connection}, which is complete, came to.
+
+    @param certificate: the peer's, or L{None} where it sent none.
+    @param endPoint: the channel binding C{tls-server-end-point}, or L{None}
+        where there is none.
+    @param verified: was the peer's certificate good?
+    @param serverName: the SNI, or L{None} where there was none.
+    """
+    version = connection.get_protocol_version_name()
+    cipher = connection.get_cipher_name() or ""
+    bindings = {}
+    if version == "TLSv1.3" or extendedMasterSecret(connection):
+        bindings["tls-exporter"] = connection.export_keying_material(
+            _EXPORTER_LABEL, _EXPORTER_OCTETS, b""
+        )
+    if endPoint is not None:
+        bindings["tls-server-end-point"] = endPoint
+    return TLSInfo(
+        version=version,
+        cipher=cipher,
+        bits=connection.get_cipher_bits() or 0,
+        verified=verified,
+        resumed=resumed(connection),
+        subject=None if certificate is None else certificate.subject.rfc4514_string(),
+        serverName=serverName,
+        bindings=bindings,
+        suite=registeredName(cipher),
+    )
+
+
+def registeredName(cipher: str) -> str:
+    """
+    IANA's name of a cipher suite, for the C{tls} clause of the Received field
+    (RFC 8314 section 4.3).
+
+    @param cipher: as OpenSSL spells it, which for TLS 1.3 is the same.
+    @return: empty where it is not known.
+    """
+    return cipher if cipher.startswith("TLS_") else SUITES.get(cipher, "")
+
+
+def endPointOf(certificate: Certificate) -> bytes | None:
+    """
+    The channel binding C{tls-server-end-point} (RFC 5929 section 4.1): the
+    server's certificate, hashed as its signature does, by SHA-256 where that is
+    MD5 or SHA-1.
+
+    @return: L{None} where it is undefined: a signature without a hash of its
+        own, such as Ed25519.
+    """
+    try:
+        algorithm = certificate.signature_hash_algorithm
+    except UnsupportedAlgorithm:
+        return None
+    if algorithm is None:
+        return None
+    name = algorithm.name
+    if name in ("md5", "sha1"):
+        name = "sha256"
+    return hashlib.new(name, certificate.public_bytes(Encoding.DER)).digest()
+
+
+__all__ = [
+    "SUITES",
+    "VERSIONS",
+    "describe",
+    "endPointOf",
+    "makeContext",
+    "registeredName",
+]
