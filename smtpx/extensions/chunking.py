@@ -200,10 +200,8 @@ class Chunking:
         refusal: Reply | None = None
         while refusal is None:
             count = min(self.options.chunkOctets, outbound.left)
-            end = b" LAST" if count == outbound.left else b""
-            unanswered.append((yield from emit(b"BDAT %d%b\r\n" % (count, end))))
-            yield from outbound.chunk(count)
-            if end:
+            unanswered.append((yield from outbound.chunk(count)))
+            if not outbound.left:
                 break
             refusal = yield from self._watch(unanswered)
         # No more chunks (section 2), but each that was sent is answered.
@@ -245,24 +243,38 @@ class _Outbound:
         self._rest = b""
         self._begun = False
 
-    def chunk(self, count: int) -> Generator[ClientNeed, Any, None]:
+    def chunk(self, count: int) -> Generator[ClientNeed, Any, Slot]:
         """
-        Send the next C{count} octets.
+        Send the next C{count} octets, with their command.
 
+        @return: where the reply to the chunk will be.
         @raise UsageError: the body has fewer or more than it promised.  The
-            message is broken off then, rather than accepted cut short.
+            message is broken off inside of the chunk then, rather than accepted
+            cut short.
         """
+        if self._begun:
+            yield from flow()
+        self._begun = True
         self.left -= count
-        while count:
-            piece = self._rest or next(self._pieces, b"")
-            if not piece:
-                raise UsageError("the body is shorter than its length")
-            self._rest = piece[count:]
-            piece = piece[:count]
+        yield from pour(b"BDAT %d%b\r\n" % (count, b"" if self.left else b" LAST"))
+        # The reply belongs to the last octets of the chunk: before these are
+        # out the peer is inside of it.
+        while True:
+            piece = self._take(count)
             count -= len(piece)
-            if not count and not self.left and (self._rest or any(self._pieces)):
-                raise UsageError("the body is longer than its length")
-            if self._begun:
-                yield from flow()
-            self._begun = True
+            if not count:
+                if not self.left and (self._rest or any(self._pieces)):
+                    raise UsageError("the body is longer than its length")
+                return (yield from emit(piece))
             yield from pour(piece)
+            yield from flow()
+
+    def _take(self, most: int) -> bytes:
+        """The next octets, at most C{most}; none if none are wanted."""
+        if not most:
+            return b""
+        piece = self._rest or next(self._pieces, b"")
+        if not piece:
+            raise UsageError("the body is shorter than its length")
+        self._rest = piece[most:]
+        return piece[:most]

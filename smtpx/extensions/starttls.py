@@ -127,30 +127,19 @@ class StartTLS:
     def _step(self, session: IClientSession) -> ClientDialogue | None:
         if session.secured is not None or session.policy.tls is TLSLevel.UNWANTED:
             return None
-        if not session.offered(CAPABILITY) and not session.guessed:
-            return self._giveUp() if self._insists(session) else None
         return self._begin(session)
-
-    def _insists(self, session: IClientSession) -> bool:
-        policy = session.policy
-        return policy.tls >= TLSLevel.ENCRYPTED and not policy.lenient
-
-    def _giveUp(self) -> ClientDialogue:
-        yield from ()
-        return Step.GIVE_UP
 
     def _begin(self, session: IClientSession) -> ClientDialogue:
         if not session.offered(CAPABILITY):
+            # No MAIL in the clear on the strength of a guess.
             yield from sync()
-        inClear = Step.GIVE_UP if self._insists(session) else Step.DONE
+        # The core would refuse the route in the end; but AUTH comes before that.
+        insists = session.policy.tls >= TLSLevel.ENCRYPTED
+        inClear = Step.GIVE_UP if insists else Step.DONE
         if not session.offered(CAPABILITY):
             return inClear
         go = yield from send(b"STARTTLS")
         if go.code != 220:
             return inClear
-        info = yield from secure()
-        wanted = session.policy.tls >= TLSLevel.VERIFIED and self._insists(session)
-        if wanted and not info.verified:
-            # RFC 3207 section 4.1: not good enough, so QUIT.
-            return Step.GIVE_UP
+        yield from secure()
         return Step.GREET_AGAIN
