@@ -101,10 +101,12 @@ class ClientMachine(ClientSession):
         owed = len(self._expected)
         while True:
             line = buffer.line()
-            if len(buffer if line is None else line) > MAX_LINE_OCTETS - 2:
-                raise PeerError("line too long")
             if line is None:
+                if len(buffer) >= MAX_LINE_OCTETS:
+                    raise PeerError("line too long")
                 return
+            if len(line) + 2 > MAX_LINE_OCTETS:
+                raise PeerError("line too long")
             got = reader.line(line)
             if got is not None:
                 yield got, owed > 0
