@@ -3,21 +3,33 @@ SASL (RFC 4422): proving who one is, in any protocol.
 """
 
 from .encoding import decodeBase64, encodeBase64
+from .interfaces import IUsers
 from .password import LOGIN, PLAIN
 from .prepare import prepare
-from .questions import CheckPassword, FetchVerifier, Judgement, SaltPassword
-from .scram import SCRAM_SHA_256, SCRAM_SHA_256_PLUS, scram
+from .questions import (
+    CheckPassword,
+    FetchCredentials,
+    FetchVerifier,
+    Judgement,
+    SaltPassword,
+)
+from .scram import BINDINGS, SCRAM_SHA_256, SCRAM_SHA_256_PLUS, scram
 from .values import (
     CREDENTIAL_OCTETS,
+    ITERATIONS_MAX,
     Authenticated,
     BadServer,
     Cause,
     Challenge,
     Channel,
+    ClientExchange,
     Credentials,
     Denied,
     Mechanism,
+    Outcome,
     Response,
+    ServerExchange,
+    onward,
 )
 from .verifier import (
     SCRAMVerifier,
@@ -32,7 +44,9 @@ from .verifier import (
 MECHANISMS = (SCRAM_SHA_256_PLUS, SCRAM_SHA_256, PLAIN, LOGIN)
 
 __all__ = [
+    "BINDINGS",
     "CREDENTIAL_OCTETS",
+    "ITERATIONS_MAX",
     "LOGIN",
     "MECHANISMS",
     "PLAIN",
@@ -44,18 +58,24 @@ __all__ = [
     "Challenge",
     "Channel",
     "CheckPassword",
+    "ClientExchange",
     "Credentials",
     "Denied",
+    "FetchCredentials",
     "FetchVerifier",
+    "IUsers",
     "Judgement",
     "Mechanism",
+    "Outcome",
     "Response",
     "SCRAMVerifier",
     "SaltPassword",
+    "ServerExchange",
     "decodeBase64",
     "decoy",
     "encodeBase64",
     "enrol",
+    "onward",
     "parseVerifier",
     "prepare",
     "renderVerifier",

@@ -1,7 +1,8 @@
 """
 What mechanisms have to ask of the world.
 
-A server asks L{CheckPassword} or L{FetchVerifier}, a client L{SaltPassword}.
+A server asks L{CheckPassword} or L{FetchVerifier}, a client L{SaltPassword}, and
+whoever runs the client L{FetchCredentials} before.
 Whoever answers bounds the time it takes, and takes the same time for a user
 that does not exist.
 """
@@ -13,6 +14,7 @@ from enum import Enum, auto
 from attrs import field, frozen
 
 from ..core.dialogue import Question
+from .values import Credentials
 from .verifier import SCRAMVerifier
 
 
@@ -71,3 +73,14 @@ class SaltPassword(Question[bytes]):
     salt: bytes
     iterations: int
     hashName: str = "sha256"
+
+
+@frozen
+class FetchCredentials(Question[Credentials | None]):
+    """
+    With what is a client to log in at this host?  L{None}: it is not to.
+
+    @ivar host: its name, as the route has it.
+    """
+
+    host: bytes

@@ -192,3 +192,26 @@ def respond(octets: bytes | None) -> Generator[Any, Any, bytes | None]:
     """
     got: bytes | None = yield Response(octets)
     return got
+
+
+def onward(
+    exchange: Callable[[Any], Any], sent: bytes | None
+) -> Generator[Ask[Any], Any, Any]:
+    """
+    Let a mechanism go on, and pass its questions to the world; for dialogues
+    that carry an exchange.
+
+    @param exchange: C{send} of one of its halves.
+    @param sent: what the other side said; L{None} to begin, and for a client
+        whose server is content.
+    @return: the next L{Challenge} or L{Response}, or what it came to: an outcome
+        of a server's half, L{None} of a client's.
+    @raise BadServer: from a client's half.
+    """
+    try:
+        need = exchange(sent)
+        while isinstance(need, Ask):
+            need = exchange((yield need))
+    except StopIteration as stop:
+        return stop.value
+    return need

@@ -1,0 +1,293 @@
+"""
+Tests for L{smtpx.extensions.auth}: the client.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode
+
+from attrs import evolve
+from hypothesis import given, settings, strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from smtpx.core.envelope import Envelope, Recipient
+from smtpx.core.hooks import Forecast, Hello, TLSInfo
+from smtpx.extensions.auth import (
+    MECHANISM,
+    SUBMITTER,
+    Auth,
+    AuthSettings,
+)
+from smtpx.sasl import (
+    Credentials,
+)
+from smtpx.testing.client import ScriptedPeer, client
+from smtpx.testing.pair import Pair, pair
+
+from .logins import (
+    BOUND,
+    CLIENT_ANSWERS,
+    CREDENTIALS,
+    DEFAULTS,
+    PLAIN,
+    SERVER_ANSWERS,
+    TLS,
+    UNVERIFIED,
+    Answers,
+    Users,
+    b64,
+    clientAnswers,
+)
+
+
+class JoinedTests(SynchronousTestCase):
+    """Our client logs in at our server."""
+
+    def joined(
+        self,
+        clientSettings: AuthSettings = DEFAULTS,
+        serverSettings: AuthSettings = DEFAULTS,
+        *,
+        secured: TLSInfo | None = TLS,
+        users: Users | None = None,
+        answers: Answers = CLIENT_ANSWERS,
+    ) -> Pair:
+        """Both, greeted."""
+        return pair(
+            [Auth(serverSettings, users=users or Users())],
+            [Auth(clientSettings, logsIn=True)],
+            secured=secured,
+            serverAnswers=SERVER_ANSWERS,
+            clientAnswers=answers,
+        ).open()
+
+    def assertLoggedIn(self, joined: Pair, mechanism: str) -> None:
+        """Both know it."""
+        self.assertEqual(joined.server.identity, b"user")
+        self.assertEqual(joined.server.stamps[MECHANISM], mechanism)
+        self.assertTrue(joined.client.authenticated)
+        self.assertTrue(joined.client.ready)
+
+    def assertGaveUp(self, joined: Pair) -> None:
+        """The client gave up."""
+        self.assertIsNone(joined.server.identity)
+        self.assertFalse(joined.client.authenticated)
+        self.assertEqual(len(joined.gaveUp), 1)
+        self.assertEqual(joined.troubles, [])
+
+    def test_eachMechanism(self) -> None:
+        """All of them, alone."""
+        for name in ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN", "LOGIN"):
+            joined = self.joined(
+                serverSettings=AuthSettings(mechanisms=(name,)), secured=BOUND
+            )
+            self.assertLoggedIn(joined, name.lower())
+
+    def test_theStrongestFirst(self) -> None:
+        """Of those that both have."""
+        self.assertLoggedIn(self.joined(secured=BOUND), "scram-sha-256-plus")
+        self.assertLoggedIn(self.joined(), "scram-sha-256")
+        self.assertLoggedIn(self.joined(users=Users(scram=False)), "plain")
+
+    def test_theClientsOrder(self) -> None:
+        """Its settings say what it prefers."""
+        options = AuthSettings(mechanisms=("LOGIN", "PLAIN"))
+        self.assertLoggedIn(self.joined(options, secured=BOUND), "login")
+
+    def test_bindingsThatDiffer(self) -> None:
+        """Somebody between them who has TLS with each: no login."""
+        changed = pair(
+            [Auth(users=Users())],
+            [Auth(logsIn=True)],
+            secured=BOUND,
+            serverAnswers=SERVER_ANSWERS,
+            clientAnswers=CLIENT_ANSWERS,
+        )
+        changed.server.secured = evolve(BOUND, bindings={"tls-exporter": b"m" * 32})
+        self.assertGaveUp(changed.open())
+
+    def test_wrongPassword(self) -> None:
+        """By each mechanism; the server's refusal is kept."""
+        answers = clientAnswers(Credentials(b"user", b"pen"))
+        for name in ("SCRAM-SHA-256", "PLAIN", "LOGIN"):
+            joined = self.joined(AuthSettings(mechanisms=(name,)), answers=answers)
+            self.assertGaveUp(joined)
+            reply = joined.gaveUp[0].reply
+            assert reply is not None
+            self.assertEqual(reply.code, 535)
+
+    def test_withoutCredentials(self) -> None:
+        """A host that we are nobody at."""
+        joined = self.joined(answers=clientAnswers(None))
+        self.assertFalse(joined.client.authenticated)
+        self.assertTrue(joined.client.ready)
+        self.assertNotIn(b"AUTH", joined.said)
+
+    def test_withoutTheExtensionKnowing(self) -> None:
+        """Where nobody was named to answer, nothing is asked."""
+        joined = pair([Auth(users=Users())], [Auth()], secured=TLS).open()
+        self.assertTrue(joined.client.ready)
+
+    def test_notInTheClear(self) -> None:
+        """Whatever the server offers: mail that needs a login does not go."""
+        options = AuthSettings(clear_text=True)
+        joined = self.joined(serverSettings=options, secured=None)
+        self.assertGaveUp(joined)
+        self.assertNotIn(b"AUTH", joined.said)
+        self.assertLoggedIn(
+            self.joined(options, options, secured=None), "scram-sha-256"
+        )
+        self.assertLoggedIn(
+            self.joined(options, options, secured=None, users=Users(scram=False)),
+            "plain",
+        )
+
+    def test_badCertificates(self) -> None:
+        """Passwords are shown to hosts that are who they say, or not at all."""
+        plain = AuthSettings(mechanisms=("PLAIN", "LOGIN"))
+        self.assertGaveUp(self.joined(serverSettings=plain, secured=UNVERIFIED))
+        self.assertLoggedIn(self.joined(secured=UNVERIFIED), "scram-sha-256")
+        lenient = AuthSettings(unverified=True)
+        self.assertLoggedIn(self.joined(lenient, plain, secured=UNVERIFIED), "plain")
+
+    def test_nothingOffered(self) -> None:
+        """The credentials are for a host that takes none: something is wrong."""
+        self.assertGaveUp(self.joined(users=Users(available=False)))
+
+    def test_longCredentials(self) -> None:
+        """
+        An initial response that makes the command longer than 512 octets waits
+        for the challenge.
+        """
+        answers = clientAnswers(Credentials(b"user", b"p" * 900))
+        joined = self.joined(AuthSettings(mechanisms=("PLAIN",)), answers=answers)
+        self.assertIn(b"\r\nAUTH PLAIN\r\nA", joined.said)
+        self.assertGaveUp(joined)
+
+    def test_submitter(self) -> None:
+        """
+        What a trusted relay knows of the submitter it passes on; where it knows
+        nothing, or is not logged in, C{<>} or nothing.
+        """
+        joined = self.joined(serverSettings=AuthSettings(trusted=("user",)))
+        envelope = Envelope(b"a@b.example", 0.0, [Recipient(b"c@d.example")])
+        envelope.stamps[SUBMITTER] = b"e=mc2@example.com"
+        joined.deliver(envelope, b"x\r\n")
+        self.assertEqual(joined.taken[0].stamps[SUBMITTER], b"e=mc2@example.com")
+        joined.deliver(Envelope(b"a@b.example", 0.0, [Recipient(b"c@d.example")]))
+        self.assertIn(b"MAIL FROM:<a@b.example> AUTH=<>\r\n", joined.said)
+        joined = self.joined(answers=clientAnswers(None))
+        joined.deliver(envelope)
+        self.assertIn(b"MAIL FROM:<a@b.example>\r\n", joined.said)
+
+
+class ClientTests(SynchronousTestCase):
+    """Our client at a server that is not ours."""
+
+    def peer(
+        self,
+        *keywords: bytes,
+        mechanism: str = "PLAIN",
+        forecast: Forecast | None = None,
+        credentials: Credentials = CREDENTIALS,
+    ) -> ScriptedPeer:
+        """A peer under TLS."""
+        extension = Auth(AuthSettings(mechanisms=(mechanism,)), logsIn=True)
+        connection = client([extension], secured=TLS, forecast=forecast)
+        return ScriptedPeer(connection, clientAnswers(credentials))
+
+    def test_plain(self) -> None:
+        """In one step."""
+        peer = self.peer()
+        self.assertEqual(peer.open(b"AUTH PLAIN LOGIN"), PLAIN)
+        peer.say(b"235 OK\r\n")
+        self.assertTrue(peer.connection.ready)
+
+    def test_challengesThatAreNotBase64(self) -> None:
+        """RFC 4954 section 4: cancelled with C{*}."""
+        for bad in (b"334 what?\r\n", b"334-AAAA\r\n334 AAAA\r\n", b"334 AAA\r\n"):
+            peer = self.peer(mechanism="LOGIN")
+            self.assertEqual(peer.open(b"AUTH LOGIN"), b"AUTH LOGIN\r\n")
+            self.assertEqual(peer.say(bad), b"*\r\n")
+            peer.say(b"501 5.7.0 Cancelled\r\n")
+            self.assertEqual(len(peer.gaveUp), 1)
+
+    def test_challengesBeyondTheMechanism(self) -> None:
+        """One that PLAIN does not have is cancelled too."""
+        peer = self.peer()
+        peer.open(b"AUTH PLAIN")
+        self.assertEqual(peer.say(b"334 \r\n"), b"*\r\n")
+        peer.say(b"235 Welcome all the same\r\n")
+        self.assertFalse(peer.connection.authenticated)
+        self.assertEqual(len(peer.gaveUp), 1)
+
+    def test_challengesOfAnySort(self) -> None:
+        """LOGIN's texts are the server's; without the space they are empty."""
+        peer = self.peer(mechanism="LOGIN")
+        peer.open(b"AUTH LOGIN")
+        self.assertEqual(peer.say(b"334 VXNlciBOYW1lAA==\r\n"), b64(b"user"))
+        self.assertEqual(peer.say(b"334\r\n"), b64(b"pencil"))
+        peer.say(b"235 OK\r\n")
+        self.assertTrue(peer.connection.authenticated)
+
+    def test_serversThatProveNothing(self) -> None:
+        """235 right behind the first message of SCRAM: it may be anybody."""
+        peer = self.peer(mechanism="SCRAM-SHA-256")
+        self.assertEqual(
+            peer.open(b"AUTH SCRAM-SHA-256")[:24], b"AUTH SCRAM-SHA-256 biwsb"
+        )
+        peer.say(b"235 Welcome, whoever you are\r\n")
+        self.assertFalse(peer.connection.authenticated)
+        self.assertEqual(len(peer.gaveUp), 1)
+
+    def test_serversThatWantTooMuch(self) -> None:
+        """So many rounds that it is an attack: cancelled before any is done."""
+        peer = self.peer(mechanism="SCRAM-SHA-256")
+        first = peer.open(b"AUTH SCRAM-SHA-256").split()[2]
+        nonce = self.nonce(first)
+        challenge = b"r=%bxyz,s=AAAA,i=10000001" % nonce
+        self.assertEqual(peer.say(b"334 " + b64(challenge)), b"*\r\n")
+
+    def nonce(self, first: bytes) -> bytes:
+        """The client's nonce, from its first message."""
+        return b64decode(first).split(b"r=")[1]
+
+    def test_longCommandsThatAreRefused(self) -> None:
+        """The initial response is not sent where no challenge comes."""
+        peer = self.peer(credentials=Credentials(b"user", b"p" * 900))
+        self.assertEqual(peer.open(b"AUTH PLAIN"), b"AUTH PLAIN\r\n")
+        self.assertEqual(peer.say(b"504 5.5.4 No\r\n"), b"QUIT\r\n")
+        self.assertEqual(len(peer.gaveUp), 1)
+
+    def test_forecasts(self) -> None:
+        """
+        A guess is good enough for nobody's password: the real answer to EHLO is
+        waited for.
+        """
+        hello = Hello(b"mx.example.org", ((b"AUTH", b"PLAIN"),))
+        peer = self.peer(forecast=Forecast(secured=hello))
+        self.assertNotIn(b"AUTH", peer.start())
+        self.assertEqual(
+            peer.say(b"220 mx\r\n250-mx.example.org\r\n250 AUTH PLAIN\r\n"), PLAIN
+        )
+
+    def test_temporaryFailures(self) -> None:
+        """454: given up for now; the reply says that it may be tried again."""
+        peer = self.peer()
+        peer.open(b"AUTH PLAIN")
+        peer.say(b"454 4.7.0 Temporary authentication failure\r\n")
+        reply = peer.gaveUp[0].reply
+        assert reply is not None
+        self.assertFalse(reply.permanent)
+
+    @given(st.lists(st.binary(max_size=30), max_size=4))
+    @settings(max_examples=60, deadline=None)
+    def test_anyChallenges(self, challenges: list[bytes]) -> None:
+        """Whatever a server says, no exception and no belief."""
+        for name in ("SCRAM-SHA-256", "PLAIN", "LOGIN"):
+            peer = self.peer(mechanism=name)
+            peer.open(b"AUTH " + name.encode())
+            for challenge in challenges:
+                peer.say(b"334 " + b64(challenge))
+            self.assertFalse(peer.connection.authenticated)
+            self.assertEqual(peer.troubles, [])
