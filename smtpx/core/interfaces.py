@@ -164,6 +164,9 @@ class IServerSession(Interface):
         @raise KeyError: no extension has it.
         """
 
+    def clauses() -> TraceClauses:
+        """What extensions add to the Received field (C{trace})."""
+
     def logFields() -> LogFields:
         """What extensions say of this transaction, for the logs (C{record})."""
 

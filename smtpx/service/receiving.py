@@ -1,0 +1,120 @@
+"""
+Receiving: what arrives goes into the spool, and 250 is said once it is there.
+
+This is where the net, which knows connections, meets the spool, which knows
+disks.  It is called for each message, so it is kept lean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IProducer
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from ..core.envelope import Envelope
+from ..core.interfaces import IServerSession
+from ..core.reply import Reply, reply
+from ..core.trace import received
+from ..net.interfaces import IArrival, IJournal, IReceiver
+from ..spool.interfaces import IIncoming, ISpool, SpoolBroken, SpoolFull
+
+#: RFC 3463 section 3.4, X.3.1.
+FULL = reply(452, "4.3.1", b"No room for mail now")
+BROKEN = reply(451, "4.3.0", b"Mail cannot be taken now")
+
+_OK = (2, 0, 0)
+
+
+@implementer(IReceiver)
+class SpoolReceiver:
+    """Puts messages into a spool."""
+
+    __slots__ = ("holds", "journal", "spool")
+
+    def __init__(
+        self,
+        spool: ISpool,
+        journal: IJournal,
+        holds: Callable[[Envelope], bool],
+    ) -> None:
+        """
+        @param journal: told of each message that was taken.
+        @param holds: is a message to be put on hold as it arrives?
+        """
+        self.spool = spool
+        self.journal = journal
+        self.holds = holds
+
+    def begin(self, session: IServerSession, envelope: Envelope) -> IArrival | Reply:
+        """See L{IReceiver}."""
+        try:
+            incoming = self.spool.begin()
+        except SpoolFull:
+            return FULL
+        except SpoolBroken:
+            return BROKEN
+        return SpoolArrival(self, incoming)
+
+
+@implementer(IArrival)
+class SpoolArrival:
+    """
+    One message on its way into the spool.
+
+    @ivar write: takes a piece of the body: the spool's own method.
+    @ivar abort: forgets it: the spool's own method.
+    """
+
+    __slots__ = ("_incoming", "_receiver", "abort", "write")
+
+    def __init__(self, receiver: SpoolReceiver, incoming: IIncoming) -> None:
+        self._receiver = receiver
+        self._incoming = incoming
+        self.write = incoming.write
+        self.abort = incoming.abort
+
+    def registerProducer(self, producer: IProducer, streaming: bool) -> None:
+        """The spool pauses the producer where the disk does not keep up."""
+        self._incoming.registerProducer(producer, streaming)
+
+    def unregisterProducer(self) -> None:
+        """The body is whole, or will not be."""
+        self._incoming.unregisterProducer()
+
+    def finish(
+        self, session: IServerSession, envelope: Envelope
+    ) -> Reply | Deferred[Reply]:
+        """See L{IArrival}."""
+        incoming = self._incoming
+        try:
+            prefix = received(session, envelope, incoming.id, session.clauses())
+            hold = self._receiver.holds(envelope)
+        except BaseException:
+            # Nobody else would: the connection has let go of it.
+            incoming.abort()
+            raise
+        committed = incoming.commit(envelope, prefix, hold)
+        return committed.addCallbacks(
+            self._taken, _refused, callbackArgs=(session, envelope)
+        )
+
+    def _taken(
+        self, result: None, session: IServerSession, envelope: Envelope
+    ) -> Reply:
+        id = self._incoming.id
+        answer = Reply(250, _OK, (b"OK id=" + id.encode("ascii"),))
+        journal = self._receiver.journal
+        if journal.enabled:
+            journal.accepted(session, envelope, id, answer)
+        return answer
+
+
+def _refused(failure: Failure) -> Reply | Failure:
+    # The spool has told the operator; the peer learns only that it is not its
+    # fault.
+    if isinstance(failure.value, SpoolFull):
+        return FULL
+    return BROKEN if isinstance(failure.value, SpoolBroken) else failure
