@@ -63,6 +63,16 @@ class Attempts:
 
         @param again: may an earlier attempt have succeeded unknown to the spool?
         """
+        try:
+            return await self._make(message, again)
+        except Exception as error:
+            # Routes may be anybody's.  Never let go of a message unsettled.
+            self.journal.trouble(message, "queue", error)
+            due = self.retries.due(self.now(), message.arrived, message.attempts)
+            why = None if due is not None else f"{type(error).__name__}: {error}"
+            return Settlement(message, due=due, held=why)
+
+    async def _make(self, message: SpooledMessage, again: bool) -> Settlement:
         unknown = critical(message)
         if unknown:
             # Sending it on would break what somebody was promised.

@@ -66,10 +66,10 @@ class IRoutes(Interface):
         """
 
 
-@frozen
+@frozen(eq=False)
 class Route:
     """
-    Where a recipient's messages go.
+    Where a recipient's messages go; made once for each entry.
 
     @ivar pattern: the entry of the configuration that says so.
     @ivar transport: how they get there.
