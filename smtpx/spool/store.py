@@ -215,11 +215,8 @@ class Store:
         """
         execute = self._connection.execute
         execute("DROP TABLE IF EXISTS growth")
-        try:
-            if os.stat(self.path + "-wal").st_size >= logOctets:
-                return
-        except FileNotFoundError:
-            pass
+        if os.stat(self.path + "-wal").st_size >= logOctets:
+            return
         try:
             execute("CREATE TABLE growth(filler BLOB)")
             execute("INSERT INTO growth VALUES(zeroblob(?))", (logOctets,))
@@ -392,12 +389,13 @@ class Store:
         try:
             for row in rows:
                 execute(
-                    "INSERT OR IGNORE INTO message VALUES(?, ?, ?, ?)",
+                    "INSERT INTO message VALUES(?, ?, ?, ?) ON CONFLICT(id) DO NOTHING",
                     (row.key, row.octets, row.text, row.content),
                 )
                 if row.attempts is not None:
                     execute(
-                        "INSERT OR IGNORE INTO progress VALUES(?, ?, ?, ?, ?, ?)",
+                        "INSERT INTO progress VALUES(?, ?, ?, ?, ?, ?)"
+                        " ON CONFLICT(id) DO NOTHING",
                         (row.key, row.attempts, row.held, row.due)
                         + (row.outcomes, row.note),
                     )

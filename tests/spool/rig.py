@@ -17,6 +17,8 @@ from zope.interface import implementer
 
 from smtpx.core.envelope import Envelope, Recipient, Stamp
 from smtpx.spool import store as storeModule
+from smtpx.spool.bodies import INSIDE
+from smtpx.spool.format import Fate, Outcome, SpooledMessage
 from smtpx.spool.interfaces import ISpoolReactor
 from smtpx.spool.sqlite import SQLiteSpool
 from smtpx.spool.threads import IThreads
@@ -27,6 +29,10 @@ T = TypeVar("T")
 NOW = 1763780000.25
 
 PREFIX = b"Received: from client.example by mx.example\r\n"
+
+#: A body that stands in its row, and one that is in a file.
+SHORT = b"Subject: x\r\n\r\nhello\r\n"
+LONG = bytes(range(256)) * (INSIDE // 256) + b"!"
 
 
 @implementer(ISpoolReactor)
@@ -160,6 +166,16 @@ def envelope(*paths: bytes) -> Envelope:
     """An envelope to these, or to one."""
     recipients = [Recipient(path) for path in paths or (b"b@server.example",)]
     return Envelope(b"a@client.example", NOW, recipients, 5)
+
+
+def octetsOf(rig: Rig, message: SpooledMessage) -> bytes:
+    """A message's body, read to its end."""
+    return b"".join(rig.spool.body(message).pieces())
+
+
+def delivered(*indices: int) -> list[Outcome]:
+    """These were delivered."""
+    return [Outcome(index, Fate.DELIVERED) for index in indices]
 
 
 class SpoolTestCase(SynchronousTestCase):
