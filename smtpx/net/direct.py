@@ -67,7 +67,7 @@ class DirectProtocol(Protocol):
             transport.setTcpNoDelay(True)
             transport.bufferSize = COMMAND_OCTETS
             self._socket = transport.getHandle()
-        Protocol.makeConnection(self, transport)  # type: ignore[no-untyped-call]  # Twisted's
+        Protocol.makeConnection(self, transport)
 
     def expect(self, octets: int) -> None:
         """The most octets that one read is to bring from now on."""

@@ -99,7 +99,7 @@ class Silence:
         self, session: IServerSession, owner: str, error: BaseException
     ) -> None:
         """See L{IJournal}."""
-        failure = Failure(error)  # type: ignore[no-untyped-call]  # Twisted's
+        failure = Failure(error)
         self._log.failure("Trouble in {owner}", failure, owner=owner)
 
     def closed(self, session: IServerSession, why: str) -> None:

@@ -142,7 +142,7 @@ class ServerProtocol(DirectProtocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone."""
-        self._socket = None
+        self._socket = self.transport = None
         self._closing = True
         self.core.lost()
         asked, self._asked = self._asked, None
@@ -151,7 +151,6 @@ class ServerProtocol(DirectProtocol):
         self.factory.left(self)
         if self.factory.journal.enabled:
             self.factory.journal.closed(self.core, reason.getErrorMessage())
-        self.transport = None
 
     # --- out ------------------------------------------------------------------------
 
@@ -202,16 +201,23 @@ class ServerProtocol(DirectProtocol):
         else:
             answer = self.factory.answer(question)
         if isinstance(answer, Deferred):
-            if answer.called and not answer.paused:
-                result = answer.result
-                if not isinstance(result, Failure):
-                    return cast("T | Pending", result)
-            self._asked = answer
-            self._commits = kind is TakeMessage
-            self._since = self.factory.seconds()
-            answer.addCallbacks(self._answered, self._failed, errbackArgs=(question,))
-            return PENDING
+            if not answer.called or answer.paused:
+                self._await(answer, question)
+                return PENDING
+            # It is there already; to call back now would be to come back into
+            # the core before it has gone out.
+            there: list[Any] = []
+            answer.addBoth(there.append)
+            answer = there[0]
+            if isinstance(answer, Failure):
+                answer.raiseException()
         return cast("T | Pending", answer)
+
+    def _await(self, answer: Deferred[Any], question: Question[Any]) -> None:
+        self._asked = answer
+        self._commits = type(question) is TakeMessage
+        self._since = self.factory.seconds()
+        answer.addCallbacks(self._answered, self._failed, errbackArgs=(question,))
 
     def _answered(self, value: object) -> None:
         self._asked = None
@@ -308,8 +314,10 @@ class ServerProtocol(DirectProtocol):
                 if asked is not None:
                     asked.cancel()
         elif waiting is Waiting.BODY:
-            # What we ourselves hold up is not the client's fault.
-            if waited > bounds.bodySeconds and not self._stalled & Stall.BODY:
+            if self._stalled & Stall.BODY:
+                # What we ourselves hold up is not the client's fault.
+                self._since = now
+            elif waited > bounds.bodySeconds:
                 self._tell(core.expire())
         elif waiting is Waiting.COMMAND:
             if waited > bounds.commandSeconds:
