@@ -19,6 +19,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 from attrs import frozen
 from zope.interface import Attribute, Interface, implementer
@@ -354,12 +355,14 @@ class Parsed:
     @ivar type: what the function gives; a program may hand one in.
     @ivar inside: the kind of what the function takes.
     @ivar parse: reads it; its C{ValueError} says what is wrong.
+    @ivar render: the inverse.
     @ivar words: see L{IKind}.
     """
 
     type: type[object]
     inside: IKind
-    parse: Callable[[object], object]
+    parse: Callable[[Any], object]
+    render: Callable[[Any], object]
     words: str
 
     def read(self, value: object, path: KeyPath, reading: IReading) -> object:
@@ -376,7 +379,7 @@ class Parsed:
 
     def spell(self, value: object) -> str:
         """See L{IKind}."""
-        return str(value)
+        return self.inside.spell(self.render(value))
 
 
 @implementer(IKind)

@@ -228,7 +228,8 @@ def hosts() -> IKind:
     return Parsed(
         HostList,
         ListOf(Text()),
-        lambda items: HostList.parse(items),  # type: ignore[arg-type]  # ListOf(Text()) gives texts
+        HostList.parse,
+        HostList.render,
         'a list of hosts such as ["*.example", "192.0.2.0/24"]',
     )
 
