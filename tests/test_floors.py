@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from attrs import frozen
@@ -94,10 +95,13 @@ def moduleName(path: Path) -> str:
     return ".".join(parts)
 
 
-def sources() -> Iterator[tuple[Path, ast.Module]]:
-    """Each module of the house, and its tree."""
-    for path in sorted(HOUSE.rglob("*.py")):
-        yield path, ast.parse(path.read_bytes(), str(path))
+@lru_cache
+def sources() -> tuple[tuple[Path, ast.Module], ...]:
+    """Each module of the house, and its tree; read once."""
+    return tuple(
+        (path, ast.parse(path.read_bytes(), str(path)))
+        for path in sorted(HOUSE.rglob("*.py"))
+    )
 
 
 def imports(path: Path, tree: ast.AST, name: str | None = None) -> Iterator[Import]:

@@ -14,6 +14,7 @@ import importlib
 import re
 import sys
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -54,8 +55,15 @@ Documented = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 def pythonFiles(*folders: str) -> Iterator[tuple[Path, ast.Module]]:
     """Each Python file under C{folders}, and its tree."""
     for folder in folders:
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            yield path, ast.parse(path.read_bytes(), str(path))
+        yield from _pythonFiles(folder)
+
+
+@lru_cache
+def _pythonFiles(folder: str) -> tuple[tuple[Path, ast.Module], ...]:
+    return tuple(
+        (path, ast.parse(path.read_bytes(), str(path)))
+        for path in sorted((ROOT / folder).rglob("*.py"))
+    )
 
 
 def where(path: Path, node: ast.AST | None = None) -> str:
