@@ -100,7 +100,7 @@ class Wire(StringTransport):
 
     def said(self) -> bytes:
         """What was written since the last call."""
-        octets = self.value()
+        octets: bytes = self.value()
         self.clear()
         return octets
 

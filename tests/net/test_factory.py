@@ -11,6 +11,7 @@ from twisted.internet.abstract import FileDescriptor
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IProtocol
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
@@ -103,7 +104,8 @@ class FactoryTests(SynchronousTestCase):
         Where TLS would come first, nothing is said in clear.
         """
         wire = Wire()
-        RefusedProtocol(None).makeConnection(wire)
+        protocol: IProtocol = RefusedProtocol(None)
+        protocol.makeConnection(wire)
         self.assertEqual((wire.value(), wire.disconnecting), (b"", True))
 
     def test_full(self) -> None:

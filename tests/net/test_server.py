@@ -477,7 +477,7 @@ class Socket(Connection):
         """The socket."""
         return self.socket
 
-    def getHost(self) -> None:
+    def getHost(self) -> Any:
         """Nowhere."""
 
     def write(self, data: bytes) -> None:
