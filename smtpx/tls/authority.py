@@ -75,7 +75,7 @@ class Authority:
     """
 
     certificate: x509.Certificate
-    key: PrivateKey
+    key: ec.EllipticCurvePrivateKey
 
     @classmethod
     def new(cls, name: str, now: datetime) -> Authority:
@@ -272,9 +272,13 @@ def _authorityIn(folder: Path) -> Authority | None:
     certificate, key = folder / "ca.pem", folder / "ca-key.pem"
     if not (certificate.exists() and key.exists()):
         return None
-    found = Authority(readCertificates(certificate)[0], readPrivateKey(key))
-    fits = found.certificate.public_key() == found.key.public_key()
-    return found if fits else None
+    public, private = readCertificates(certificate)[0], readPrivateKey(key)
+    if (
+        not isinstance(private, ec.EllipticCurvePrivateKey)
+        or private.public_key() != public.public_key()
+    ):
+        return None
+    return Authority(public, private)
 
 
 def _begin(

@@ -146,8 +146,7 @@ def _judge(protocol: TLSMemoryBIOProtocol, name: bytes) -> _Judge:
             problem = _mismatch(certificate.to_cryptography(), name)
         if problem is None:
             return True
-        reason = Failure(UntrustedPeer(problem))  # type: ignore[no-untyped-call]  # Twisted's has no types
-        protocol.failVerification(reason)  # type: ignore[no-untyped-call]  # nor has this
+        protocol.failVerification(Failure(UntrustedPeer(problem)))
         return False
 
     return judge

@@ -1,0 +1,317 @@
+"""
+Tests for L{smtpx.tls.client}.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.x509.oid import NameOID
+from OpenSSL import SSL
+from twisted.internet.interfaces import (
+    IHandshakeListener,
+    IOpenSSLClientConnectionCreator,
+    IOpenSSLServerConnectionCreator,
+    IProtocol,
+)
+from twisted.internet.protocol import Protocol, ServerFactory, connectionDone
+from twisted.internet.task import Clock
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.python.failure import Failure
+from twisted.test.iosim import FakeTransport, IOPump, connect
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+from zope.interface.verify import verifyObject
+
+from smtpx.core.errors import PeerError, UsageError
+from smtpx.core.hooks import TLSOptions
+from smtpx.tls.authority import Authority
+from smtpx.tls.client import ClientTLS, UntrustedPeer
+from smtpx.tls.contexts import ServerTLS
+from smtpx.tls.interfaces import IClientTLS
+
+from .joined import (
+    AUTHORITY,
+    NOW,
+    Wrapped,
+    accepting,
+    connecting,
+    issue,
+    pem,
+    pemKey,
+    shake,
+    store,
+)
+
+
+class ClientTestCase(SynchronousTestCase):
+    """A test with a server to connect to."""
+
+    def serving(self, chain: bytes, key: bytes) -> ServerTLS:
+        """A server with a certificate."""
+        files = store(Path(self.mktemp()), chain, key)
+        return ServerTLS((files,), clock=Clock())
+
+    def refusal(
+        self, server: ServerTLS, name: bytes, client: ClientTLS | None = None
+    ) -> str:
+        """Why a client does not trust a server."""
+        wrapped = Wrapped()
+        theirs = connecting(name, verified=True, tls=client, wrapped=wrapped)
+        self.assertRaises(SSL.Error, shake, accepting(server), theirs)
+        assert wrapped.reason is not None
+        self.assertIs(wrapped.reason.type, UntrustedPeer)
+        return wrapped.reason.getErrorMessage()
+
+
+class VerificationTests(ClientTestCase):
+    """Whom a client trusts."""
+
+    def test_rightServerIsTrusted(self) -> None:
+        """
+        A certificate for the name, from an authority that is trusted, is good.
+        """
+        server = self.serving(*issue("mail.example", "*.pool.example"))
+        client = ClientTLS((AUTHORITY.certificate,))
+        for name in (b"mail.example", b"MAIL.example.", b"a.pool.example"):
+            options = TLSOptions(serverName=name, verified=True)
+            theirs = connecting(name, verified=True, tls=client)
+            shake(accepting(server), theirs)
+            info = client.info(theirs, options)
+            self.assertTrue(info.verified)
+            self.assertEqual(info.subject, "CN=mail.example")
+
+    def test_wrongNameIsRefused(self) -> None:
+        """
+        A certificate for another name ends the handshake.
+        """
+        server = self.serving(*issue("mail.example"))
+        for name in ("other.example", "x.mail.example", "example", "192.0.2.1"):
+            self.assertEqual(
+                self.refusal(server, name.encode()),
+                f"the certificate is not for {name}",
+            )
+
+    def test_unknownAuthorityIsRefused(self) -> None:
+        """
+        A certificate from an authority that nobody trusts ends the handshake.
+        """
+        server = self.serving(*issue("mail.example"))
+        stranger = Authority.new("stranger", NOW)
+        client = ClientTLS((stranger.certificate,))
+        self.assertEqual(
+            self.refusal(server, b"mail.example", client),
+            "self-signed certificate in certificate chain",
+        )
+
+    def test_platformsAuthoritiesAreTheDefault(self) -> None:
+        """
+        Without a list of our own the platform's is used, where our authority is
+        not.
+        """
+        server = self.serving(*issue("mail.example"))
+        self.assertIn("self-signed", self.refusal(server, b"mail.example", ClientTLS()))
+
+    def test_expiredCertificateIsRefused(self) -> None:
+        """
+        A certificate whose time is over ends the handshake.
+        """
+        server = self.serving(*issue("mail.example", ago=timedelta(days=398)))
+        self.assertEqual(
+            self.refusal(server, b"mail.example"), "certificate has expired"
+        )
+
+    def test_certificateWithoutNamesIsRefused(self) -> None:
+        """
+        A name in the subject alone is none (RFC 9525 section 2).
+        """
+        key = ec.generate_private_key(ec.SECP256R1())
+        certificate = (
+            x509.CertificateBuilder()
+            .subject_name(
+                x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mail.example")])
+            )
+            .issuer_name(AUTHORITY.certificate.subject)
+            .public_key(key.public_key())
+            .serial_number(1)
+            .not_valid_before(NOW)
+            .not_valid_after(NOW + timedelta(days=1))
+            .sign(AUTHORITY.key, SHA256())
+        )
+        self.assertEqual(
+            self.refusal(self.serving(pem(certificate), pemKey(key)), b"mail.example"),
+            "the certificate has no name that can be read",
+        )
+
+    def test_addressIsVerifiedAsOne(self) -> None:
+        """
+        A server that is known by its address has that in its certificate, and
+        is not asked for a name.
+        """
+        key = ec.generate_private_key(ec.SECP256R1())
+        addresses = [ip_address("192.0.2.1"), ip_address("2001:db8::1")]
+        certificate = AUTHORITY.issue(key, (), addresses, NOW)
+        server = self.serving(pem(certificate, AUTHORITY.certificate), pemKey(key))
+        client = ClientTLS((AUTHORITY.certificate,))
+        for name in (b"192.0.2.1", b"2001:db8::1"):
+            ours = accepting(server)
+            theirs = connecting(name, verified=True, tls=client)
+            shake(ours, theirs)
+            options = TLSOptions(serverName=name, verified=True)
+            self.assertTrue(client.info(theirs, options).verified)
+            self.assertEqual(ours.get_servername(), None)
+        self.assertEqual(
+            self.refusal(server, b"192.0.2.2"), "the certificate is not for 192.0.2.2"
+        )
+
+    def test_verificationNeedsAName(self) -> None:
+        """
+        There is nothing to verify without a name.
+        """
+        self.assertRaises(UsageError, ClientTLS().creator, TLSOptions(verified=True))
+
+    def test_untrustedPeerIsThePeersFault(self) -> None:
+        """
+        It is no error of ours.
+        """
+        self.assertTrue(issubclass(UntrustedPeer, PeerError))
+
+
+class OpportunisticTests(ClientTestCase):
+    """TLS without trust."""
+
+    def test_anyCertificateWillDo(self) -> None:
+        """
+        RFC 7435: better some TLS than none; but it is not called verified.
+        """
+        stranger = Authority.new("stranger", NOW)
+        key = ec.generate_private_key(ec.SECP256R1())
+        certificate = stranger.issue(key, ["wrong.example"], (), NOW)
+        server = self.serving(pem(certificate), pemKey(key))
+        client = ClientTLS((AUTHORITY.certificate,))
+        ours, theirs = accepting(server), connecting(b"mail.example.", tls=client)
+        shake(ours, theirs)
+        info = client.info(theirs, TLSOptions(serverName=b"mail.example."))
+        self.assertFalse(info.verified)
+        self.assertEqual(info.subject, "CN=wrong.example")
+        self.assertEqual(ours.get_servername(), b"mail.example")
+
+    def test_nameIsCheckedOnceMore(self) -> None:
+        """
+        A connection whose handshake was for another name is not verified, as
+        when a session of another server's is resumed.
+        """
+        server = self.serving(*issue("mail.example"))
+        client = ClientTLS((AUTHORITY.certificate,))
+        theirs = connecting(b"mail.example", verified=True, tls=client)
+        shake(accepting(server), theirs)
+        options = TLSOptions(serverName=b"other.example", verified=True)
+        self.assertFalse(client.info(theirs, options).verified)
+
+    def test_interface(self) -> None:
+        """
+        It provides what the shell wants.
+        """
+        verifyObject(IClientTLS, ClientTLS())
+
+
+@implementer(IHandshakeListener)
+class Side(Protocol):
+    """
+    One side of a connection of Twisted's.
+
+    @ivar done: is the handshake complete?
+    @ivar received: what came through TLS.
+    @ivar reason: why it ended.
+    """
+
+    done = False
+    received = b""
+    reason: Failure | None = None
+
+    def handshakeCompleted(self) -> None:
+        """TLS is up."""
+        self.done = True
+
+    def dataReceived(self, data: bytes) -> None:
+        """Something came."""
+        self.received += data
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """It ended."""
+        self.reason = reason
+
+
+class TwistedTests(ClientTestCase):
+    """Both sides as Twisted runs them."""
+
+    def setUp(self) -> None:
+        """Make the sides."""
+        self.clock = Clock()
+        self.server, self.client = Side(), Side()
+
+    def join(self, name: bytes) -> IOPump:
+        """
+        Connect a client, which looks for C{name}, to a server that is
+        C{mail.example}.
+        """
+        server = self.serving(*issue("mail.example"))
+        client = ClientTLS((AUTHORITY.certificate,))
+        options = TLSOptions(serverName=name, verified=True)
+        left = self.wrapped(server.creator(TLSOptions()), False, self.server)
+        right = self.wrapped(client.creator(options), True, self.client)
+        pump: IOPump = connect(
+            left,
+            FakeTransport(left, isServer=True),
+            right,
+            FakeTransport(right, isServer=False),
+        )
+        pump.flush()
+        return pump
+
+    def wrapped(
+        self,
+        creator: IOpenSSLServerConnectionCreator | IOpenSSLClientConnectionCreator,
+        isClient: bool,
+        side: Side,
+    ) -> IProtocol:
+        """A side with TLS below it."""
+        factory = ServerFactory()
+        factory.protocol = lambda: side
+        wrapping = TLSMemoryBIOFactory(creator, isClient, factory, self.clock)
+        protocol = wrapping.buildProtocol(None)
+        assert protocol is not None
+        return protocol
+
+    def test_trustedServerIsTalkedTo(self) -> None:
+        """
+        Octets pass both ways once the handshake is complete.
+        """
+        pump = self.join(b"mail.example")
+        self.assertTrue(self.server.done and self.client.done)
+        assert self.client.transport is not None
+        assert self.server.transport is not None
+        self.client.transport.write(b"EHLO a\r\n")
+        self.server.transport.write(b"220 b\r\n")
+        self.clock.advance(0)
+        pump.flush()
+        self.assertEqual(self.server.received, b"EHLO a\r\n")
+        self.assertEqual(self.client.received, b"220 b\r\n")
+
+    def test_untrustedServerEndsTheConnection(self) -> None:
+        """
+        The client's protocol is told the reason, and nothing has passed.
+        """
+        self.join(b"other.example")
+        self.assertFalse(self.client.done or self.server.done)
+        assert self.client.reason is not None
+        self.assertIs(self.client.reason.type, UntrustedPeer)
+        self.assertEqual(
+            self.client.reason.getErrorMessage(),
+            "the certificate is not for other.example",
+        )
