@@ -165,8 +165,9 @@ class RequireTLS:
         envelope = session.envelope
         assert envelope is not None
         stamps = envelope.stamps
-        if stamps.get(_SEEN):
-            stamps[OPTIONAL] = False
+        if _SEEN in stamps:
+            if OPTIONAL in stamps:
+                del stamps[OPTIONAL]
             return
         stamps[_SEEN] = True
         if value.strip().lower() == b"no" and not stamps.get(REQUIRED):

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Callable, Mapping
 
 from ..core.interfaces import IExtension
+from .auth import Auth
 from .binarymime import BinaryMIME
 from .chunking import Chunking
 from .dsn import DSN
@@ -35,6 +36,7 @@ STANDARD: Mapping[str, Callable[[], IExtension]] = {
         DSN,
         Pipelining,
         PipeConnect,
+        Auth,
         Chunking,
         StartTLS,
         BinaryMIME,

@@ -124,8 +124,8 @@ def _plugins(package: ModuleType) -> Iterator[tuple[str, IExtension]]:
 
     This is C{twisted.plugin.getPlugins}, except that it knows what is broken.
     """
-    dropins = getCache(package)  # type: ignore[no-untyped-call]  # Twisted's
-    modules = getModule(package.__name__)  # type: ignore[no-untyped-call]  # same
+    dropins = getCache(package)
+    modules = getModule(package.__name__)
     for module in modules.iterModules():
         if module.name.rpartition(".")[2] not in dropins:
             # The cache has just logged the traceback.
