@@ -171,7 +171,7 @@ class ArrivalTests(MainLogTestCase):
             sender=one + b" H=forged",
             helo=two + b"\n2026-11-22 03:19:48 P=forged",
             messageID=one + b" S=1 " + two,
-            paths=(two + b" P=forged",),
+            paths=(b"x" + two + b" P=forged",),
             login=(one + b" K S=2", "PLAIN"),
         )
         words = line.split(" ")
