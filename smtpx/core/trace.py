@@ -60,9 +60,8 @@ def received(
         f"\tby {session.name.decode('ascii', 'replace')} with {protocol(session)}",
     ]
     secured = session.secured
-    if secured is not None and secured.cipher.startswith("TLS_"):
-        # RFC 8314 section 4.3; the name is IANA's for TLS 1.3 only.
-        out.append(f" tls {secured.cipher}")
+    if secured is not None and secured.suite:
+        out.append(f" tls {secured.suite}")  # RFC 8314 section 4.3
     out += [f" {name} {value}" for name, value in clauses]
     out.append(f"\r\n\tid {messageID}")
     # Only where there is one: another would learn of the rest (section 7.2).

@@ -51,7 +51,7 @@ class TraceTests(SynchronousTestCase):
         session = said.connection
         envelope = session.envelope
         assert envelope is not None
-        session.secured = TLSInfo(cipher="TLS_AES_128_GCM_SHA256")
+        session.secured = TLSInfo(suite="TLS_AES_128_GCM_SHA256")
         field = received(session, envelope, "ID", (("PRIORITY", "1"),))
         lines = field.split(b"\r\n")
         self.assertEqual(
