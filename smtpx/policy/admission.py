@@ -1,0 +1,141 @@
+"""
+How many connections a client may have: in all, per address, per network.
+
+A host of IPv6 has a whole network of 64 bits to choose its addresses from, so
+that many bits are one address here.  Connections from this machine itself count
+only among all of them: who can make those has other ways to be in the way.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv6Address, ip_address
+
+from attrs import frozen
+from zope.interface import implementer
+
+from ..core.hostlist import HostList
+from ..core.reply import Reply, reply
+from ..net.factory import IAdmission
+
+#: RFC 5321 section 3.8; the greeting has no enhanced code (RFC 2034 section 3).
+TOO_MANY = reply(421, None, b"Too many connections; try again later", closes=True)
+TOO_MANY_OF_YOURS = reply(
+    421, None, b"Too many connections from your host; try again later", closes=True
+)
+TOO_MANY_OF_YOUR_NETWORK = reply(
+    421, None, b"Too many connections from your network; try again later", closes=True
+)
+
+#: The version of an address, is it a network, and its leading bits.
+_Key = tuple[int, bool, int]
+
+#: This machine.
+LOOPBACK = HostList.parse(["127.0.0.0/8", "::1"])
+
+
+@frozen
+class AdmissionBounds:
+    """
+    How many connections there may be at once.
+
+    @ivar all: in all.
+    @ivar perAddress: from one address.
+    @ivar perNetwork: from one network.
+    @ivar networkPrefixIPv4: how many bits of an IPv4 address are its network.
+    @ivar networkPrefixIPv6: how many bits of an IPv6 address are its network.
+    @ivar addressPrefixIPv6: how many bits of an IPv6 address are one address.
+    """
+
+    all: int = 10_000
+    perAddress: int = 100
+    perNetwork: int = 1000
+    networkPrefixIPv4: int = 24
+    networkPrefixIPv6: int = 48
+    addressPrefixIPv6: int = 64
+
+
+@implementer(IAdmission)
+class Admission:
+    """
+    Counts connections.  Each call takes the same time however many there are,
+    and nothing is remembered of clients that have none.
+
+    @ivar count: how many there are.
+    """
+
+    def __init__(
+        self,
+        bounds: AdmissionBounds = AdmissionBounds(),  # noqa: B008  # it is frozen
+        trusted: HostList = LOOPBACK,
+    ) -> None:
+        """
+        @param trusted: clients for whom only the bound on all connections holds.
+        """
+        self.count = 0
+        self._bounds = bounds
+        self._trusted = trusted
+        self._counts: dict[_Key, int] = {}
+
+    def enter(self, address: bytes) -> Reply | None:
+        """
+        A connection is made.
+
+        @param address: of the client; empty where it has none.
+        @return: a refusal; L{None}: it is counted, until C{leave}.
+        """
+        if self.count >= self._bounds.all:
+            return TOO_MANY
+        counts = self._counts
+        keys = self._keys(address)
+        for key, most, refusal in keys:
+            if counts.get(key, 0) >= most:
+                return refusal
+        for key, _, _ in keys:
+            counts[key] = counts.get(key, 0) + 1
+        self.count += 1
+        return None
+
+    def leave(self, address: bytes) -> None:
+        """
+        A connection that was counted is gone.
+
+        @param address: the same as at C{enter}.
+        """
+        self.count -= 1
+        for key, _, _ in self._keys(address):
+            left = self._counts[key] - 1
+            if left:
+                self._counts[key] = left
+            else:
+                del self._counts[key]
+
+    def _keys(self, address: bytes) -> tuple[tuple[_Key, int, Reply], ...]:
+        """What a client counts as, how much of that there may be, or what."""
+        if self._trusted.matches(address):
+            return ()
+        try:
+            found = ip_address(address.decode("ascii"))
+        except ValueError:
+            return ()
+        if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
+            found = found.ipv4_mapped
+        version, bits, number = found.version, found.max_prefixlen, int(found)
+        bounds = self._bounds
+        own, network = bounds.addressPrefixIPv6, bounds.networkPrefixIPv6
+        if version == 4:
+            own, network = bits, bounds.networkPrefixIPv4
+        return (
+            (
+                (version, False, number >> (bits - own)),
+                bounds.perAddress,
+                TOO_MANY_OF_YOURS,
+            ),
+            (
+                (version, True, number >> (bits - network)),
+                bounds.perNetwork,
+                TOO_MANY_OF_YOUR_NETWORK,
+            ),
+        )
+
+
+__all__ = ["LOOPBACK", "Admission", "AdmissionBounds"]

@@ -1,0 +1,211 @@
+"""Tests for L{smtpx.policy.local}."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from smtpx.core.errors import Conflict, UsageError
+from smtpx.core.hooks import TLSInfo
+from smtpx.core.hostlist import HostList
+from smtpx.core.reply import Reply
+from smtpx.core.server import ServerConnection
+from smtpx.net.interfaces import IPolicy
+from smtpx.policy.local import (
+    MISCONFIGURED,
+    NO_RELAYING,
+    NO_ROUTE,
+    NOT_WELCOME,
+    UNKNOWN,
+    LocalAddresses,
+    LocalPolicy,
+)
+
+from .doubles import ENVELOPE, recipientOf, sessionFrom
+
+OURS = LocalAddresses(["example.org", "*.example.org"])
+LISTED = LocalAddresses(
+    ["example.org"], ["ann@example.org", "Bob@Alone.Example"], anybody=False
+)
+
+
+class LocalAddressesTests(SynchronousTestCase):
+    """Whom we are the final host of."""
+
+    def test_anybodyAtOurDomains(self) -> None:
+        """Where nobody is listed, everybody is known."""
+        for path in [b"x@example.org", b"X@EXAMPLE.ORG", b"x@a.b.example.org"]:
+            self.assertIs(OURS.knows(path), True)
+
+    def test_notOurs(self) -> None:
+        """Other domains are not ours, however much they look like it."""
+        for path in [b"x@example.net", b"x@badexample.org", b"x@example.org.net"]:
+            self.assertIsNone(OURS.knows(path))
+
+    def test_onlyListed(self) -> None:
+        """Where addresses are listed, others are unknown."""
+        self.assertIs(LISTED.knows(b"ann@example.org"), True)
+        self.assertIs(LISTED.knows(b"ANN@Example.org"), True)
+        self.assertIs(LISTED.knows(b'"ann"@example.org'), True)
+        self.assertIs(LISTED.knows(b"ann+x@example.org"), False)
+        self.assertIs(LISTED.knows(b"eve@example.org"), False)
+
+    def test_addressAtAnotherDomain(self) -> None:
+        """An address may be ours where its domain was not listed."""
+        self.assertIs(LISTED.knows(b"bob@alone.example"), True)
+        self.assertIs(LISTED.knows(b"eve@alone.example"), False)
+
+    def test_listedAmongAnybody(self) -> None:
+        """Listing one address does not make its neighbours unknown."""
+        local = LocalAddresses(["*.example.org"], ["ann@a.example.org"])
+        self.assertIs(local.knows(b"ann@a.example.org"), True)
+        self.assertIs(local.knows(b"eve@a.example.org"), True)
+
+    def test_postmasterIsAlwaysThere(self) -> None:
+        """RFC 5321 section 4.5.1: at each domain of ours, and without a domain."""
+        for path in [
+            b"postmaster",
+            b"PostMaster",
+            b"Postmaster@example.org",
+            b"POSTMASTER@alone.example",
+            b'"postmaster"@example.org',
+        ]:
+            self.assertIs(LISTED.knows(path), True)
+        self.assertIs(LocalAddresses([]).knows(b"postmaster"), True)
+        self.assertIsNone(LISTED.knows(b"postmaster@example.net"))
+
+    def test_noWayToAnotherHost(self) -> None:
+        """A local part that names another host is just an unknown name."""
+        for path in [
+            b"x%example.net@example.org",
+            b"example.net!x@example.org",
+            b'"x@example.net"@example.org',
+        ]:
+            self.assertIs(OURS.knows(path), False)
+        listed = LocalAddresses(["example.org"], ["x%y@example.org"])
+        self.assertIs(listed.knows(b"x%y@example.org"), True)
+
+    def test_literal(self) -> None:
+        """Our own address may be a domain of ours."""
+        local = LocalAddresses(["[192.0.2.1]"], ["ann@[IPv6:2001:db8::1]"])
+        self.assertIs(local.knows(b"x@[192.0.2.1]"), True)
+        self.assertIs(local.knows(b"ann@[ipv6:2001:DB8:0:0:0:0:0:1]"), True)
+        self.assertIs(local.knows(b"postmaster@[IPv6:2001:db8::1]"), True)
+        self.assertIsNone(local.knows(b"x@[192.0.2.2]"))
+
+    def test_manyAtOneDomain(self) -> None:
+        """Two addresses at a domain that is not listed are no conflict."""
+        addresses = ["a@bücher.example", "b@xn--bcher-kva.example"]
+        local = LocalAddresses([], addresses, anybody=False)
+        self.assertIs(local.knows(b"b@xn--bcher-kva.example"), True)
+
+    def test_everything(self) -> None:
+        """A server for tests may take all there is."""
+        self.assertIs(LocalAddresses(["*"]).knows(b"x@example.net"), True)
+
+    def test_badPatterns(self) -> None:
+        """Mistakes are refused by name."""
+        self.assertRaises(UsageError, LocalAddresses, ["no domain"])
+        self.assertRaises(UsageError, LocalAddresses, [], ["a@"])
+        self.assertRaises(Conflict, LocalAddresses, ["a.example", "A.example"])
+
+
+class LocalPolicyTests(SynchronousTestCase):
+    """The policy of the configuration."""
+
+    def policy(self, **options: object) -> LocalPolicy:
+        """A policy for C{example.org} with a route for what is C{routed}."""
+        settings: dict[str, object] = {"local": OURS, "goes": lambda path: True}
+        return LocalPolicy(**(settings | options))  # type: ignore[arg-type]  # by tests
+
+    def receives(
+        self,
+        policy: LocalPolicy,
+        path: bytes,
+        session: ServerConnection | None = None,
+    ) -> Reply | None:
+        """What RCPT is answered."""
+        asked = sessionFrom() if session is None else session
+        return policy.mayReceive(asked, ENVELOPE, recipientOf(path))
+
+    def test_isAPolicy(self) -> None:
+        """The net can use it."""
+        self.assertTrue(verifyObject(IPolicy, self.policy()))
+
+    def test_forUs(self) -> None:
+        """Mail for us is taken from anybody."""
+        self.assertIsNone(self.receives(self.policy(), b"x@example.org"))
+        self.assertIsNone(self.receives(self.policy(), b"Postmaster"))
+
+    def test_unknownRecipient(self) -> None:
+        """Mail for nobody is refused at once."""
+        policy = self.policy(local=LISTED)
+        self.assertEqual(self.receives(policy, b"eve@example.org"), UNKNOWN)
+        self.assertEqual(UNKNOWN.octets, b"550 5.1.1 No such recipient here\r\n")
+
+    def test_forUsWithoutARoute(self) -> None:
+        """What could not be delivered is not taken; the client tries again."""
+        policy = self.policy(goes=lambda path: False)
+        self.assertEqual(self.receives(policy, b"x@example.org"), MISCONFIGURED)
+
+    def test_noOpenRelay(self) -> None:
+        """Strangers may not send to others."""
+        policy = self.policy()
+        self.assertEqual(self.receives(policy, b"x@example.net"), NO_RELAYING)
+        self.assertEqual(NO_RELAYING.octets, b"550 5.7.1 Relaying not permitted\r\n")
+
+    def test_hostsMayRelay(self) -> None:
+        """Clients in the list may, by address or by verified name."""
+        hosts = HostList.parse(["192.0.2.7", "*.friends.example"])
+        policy = self.policy(relayHosts=hosts.matches)
+        for session, expected in [
+            (sessionFrom(b"192.0.2.7"), None),
+            (sessionFrom(b"192.0.2.8"), NO_RELAYING),
+            (sessionFrom(b"192.0.2.8", name=b"a.friends.example"), None),
+            (sessionFrom(b"192.0.2.8", name=b"friends.example"), NO_RELAYING),
+        ]:
+            self.assertEqual(self.receives(policy, b"x@example.net", session), expected)
+
+    def test_authenticatedMayRelay(self) -> None:
+        """Who logged in may, unless the operator says no."""
+        session = sessionFrom(identity=b"ann")
+        path = b"x@example.net"
+        self.assertIsNone(self.receives(self.policy(), path, session))
+        strict = self.policy(relayAuthenticated=False)
+        self.assertEqual(self.receives(strict, path, session), NO_RELAYING)
+
+    def test_certificatesMayRelay(self) -> None:
+        """A listed subject may, if the certificate was verified."""
+        policy = self.policy(relaySubjects=["CN=mail.example.com"])
+        for secured, expected in [
+            (TLSInfo(verified=True, subject="CN=mail.example.com"), None),
+            (TLSInfo(verified=False, subject="CN=mail.example.com"), NO_RELAYING),
+            (TLSInfo(verified=True, subject="CN=evil.example.com"), NO_RELAYING),
+            (TLSInfo(verified=True), NO_RELAYING),
+            (None, NO_RELAYING),
+        ]:
+            session = sessionFrom(secured=secured)
+            self.assertEqual(self.receives(policy, b"x@example.net", session), expected)
+
+    def test_relayingWithoutARoute(self) -> None:
+        """Who may relay is told where there is no way."""
+        policy = self.policy(goes=lambda path: path.endswith(b".com"))
+        session = sessionFrom(identity=b"ann")
+        self.assertIsNone(self.receives(policy, b"x@example.com", session))
+        self.assertEqual(self.receives(policy, b"x@example.net", session), NO_ROUTE)
+
+    def test_refusedHosts(self) -> None:
+        """Some may not even connect."""
+        hosts = HostList.parse(["192.0.2.0/24", "*.evil.example"])
+        policy = self.policy(refuseHosts=hosts.matches)
+        for session, expected in [
+            (sessionFrom(b"192.0.2.7"), NOT_WELCOME),
+            (sessionFrom(b"198.51.100.1"), None),
+            (sessionFrom(b"198.51.100.1", name=b"a.evil.example"), NOT_WELCOME),
+        ]:
+            self.assertEqual(policy.mayConnect(session), expected)
+        self.assertIsNone(self.policy().mayConnect(sessionFrom()))
+
+    def test_anySender(self) -> None:
+        """The sender alone decides nothing."""
+        self.assertIsNone(self.policy().maySend(sessionFrom(), ENVELOPE))
