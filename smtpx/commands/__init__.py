@@ -1,0 +1,3 @@
+"""
+The C{smtpx} command: one file a sub-command.
+"""

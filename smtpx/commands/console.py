@@ -1,0 +1,78 @@
+"""
+Where a command reads and writes, and how it says what went wrong.
+"""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import NoReturn, TextIO
+
+from attrs import frozen
+from twisted.python.usage import Options
+
+from ..core.errors import SMTPXError
+
+
+class CommandFailed(SMTPXError):
+    """
+    A command could not do what it was told; the message is for the operator.
+    """
+
+
+class Shown(SMTPXError):
+    """Help or the version was asked for; the message is that."""
+
+
+@frozen
+class Console:
+    """
+    The terminal, or what stands for it.
+
+    @ivar out: for what was asked for.
+    @ivar err: for what went wrong.
+    @ivar line: reads a line, with its end; empty at the end of the input.
+    @ivar secret: asks for something that is not to be seen; L{EOFError} where
+        there is nothing more to read.
+    @ivar interactive: is there somebody to ask?
+    """
+
+    out: TextIO
+    err: TextIO
+    line: Callable[[], bytes]
+    secret: Callable[[str], str]
+    interactive: bool
+
+    def say(self, text: str) -> None:
+        """Write a line."""
+        print(text, file=self.out)
+
+
+def terminal() -> Console:
+    """The console of this process."""
+    return Console(
+        sys.stdout,
+        sys.stderr,
+        sys.stdin.buffer.readline,
+        getpass.getpass,
+        sys.stdin.isatty(),
+    )
+
+
+class ConsoleOptions(Options):
+    """
+    Options whose help and version come out of the command like everything else,
+    and do not end the process.
+    """
+
+    def opt_help(self) -> NoReturn:
+        """Show this help."""
+        raise Shown(str(self).rstrip())
+
+    opt_h = opt_help
+
+    def opt_version(self) -> NoReturn:
+        """Show the version of smtpx."""
+        raise Shown(f"smtpx {version('smtpx')}")

@@ -1,0 +1,64 @@
+"""
+The C{smtpx} command.
+
+Each sub-command is a class of options with a method C{run(console)}.  What goes
+wrong is said in one line on the error output; the exit status is 0 for done, 1
+for "could not be done" and 2 for a command line that makes no sense.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from twisted.python.usage import UsageError
+
+from .console import CommandFailed, Console, ConsoleOptions, Shown, terminal
+from .passwd import PasswdOptions
+
+
+class MainOptions(ConsoleOptions):
+    """The command line of C{smtpx}."""
+
+    synopsis = "Usage: smtpx"
+    longdesc = (
+        "Looks after a mail server of smtpx.  The server itself is started by"
+        " 'twistd smtpx'.  Each command has a --help of its own."
+    )
+    subCommands = [
+        ["passwd", None, PasswdOptions, "Make, change, delete or list users."],
+    ]
+
+    def postOptions(self) -> None:
+        """There has to be a command."""
+        if self.subCommand is None:
+            raise UsageError("which command?  See 'smtpx --help'")
+
+
+def main(argv: Sequence[str] | None = None, console: Console | None = None) -> int:
+    """
+    Run the command.
+
+    @param argv: its arguments; L{None}: those of this process.
+    @param console: where it reads and writes; L{None}: this process's terminal.
+    @return: the exit status.
+    """
+    console = console or terminal()
+    options = MainOptions()  # type: ignore[no-untyped-call]  # Twisted's
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        options.parseOptions(words)  # type: ignore[no-untyped-call]  # Twisted's
+        options.subOptions.run(console)
+    except Shown as shown:
+        console.say(str(shown))
+    except UsageError as error:
+        print(f"smtpx: {error}", file=console.err)
+        return 2
+    except CommandFailed as error:
+        print(f"smtpx: {error}", file=console.err)
+        return 1
+    except KeyboardInterrupt:
+        # Whoever asks again is not sworn at with a traceback.
+        print(file=console.err)
+        return 130
+    return 0

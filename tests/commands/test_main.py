@@ -1,0 +1,96 @@
+"""
+Tests for L{smtpx.commands.main} and L{smtpx.commands.console}.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version
+from io import StringIO
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from smtpx.commands.main import main
+
+from .terminals import Terminal
+
+
+class MainTests(SynchronousTestCase):
+    """The C{smtpx} command."""
+
+    def test_help(self) -> None:
+        """C{--help} and C{-h} name the commands, and say where the server is."""
+        for word in ("--help", "-h"):
+            ran = Terminal().run(word)
+            self.assertEqual((ran.status, ran.err), (0, ""))
+            self.assertTrue(ran.out.startswith("Usage: smtpx\n"), ran.out)
+            self.assertIn("passwd", ran.out)
+            self.assertIn("twistd smtpx", " ".join(ran.out.split()))
+
+    def test_version(self) -> None:
+        """That of smtpx, not of Twisted; of commands as well."""
+        for words in (("--version",), ("passwd", "--version")):
+            ran = Terminal().run(*words)
+            self.assertEqual((ran.status, ran.out), (0, f"smtpx {version('smtpx')}\n"))
+
+    def test_helpOfACommand(self) -> None:
+        """Each command has help of its own."""
+        ran = Terminal().run("passwd", "--help")
+        self.assertEqual((ran.status, ran.err), (0, ""))
+        self.assertTrue(
+            ran.out.startswith("Usage: smtpx passwd [options] USER\n"), ran.out
+        )
+        for word in ("--stdin", "--delete", "--list", "--file=", "--iterations="):
+            self.assertIn(word, ran.out)
+
+    def test_withoutACommand(self) -> None:
+        """Status 2, and where to look."""
+        ran = Terminal().run()
+        self.assertEqual(
+            (ran.status, ran.out, ran.err),
+            (2, "", "smtpx: which command?  See 'smtpx --help'\n"),
+        )
+
+    def test_whatThereIsNot(self) -> None:
+        """Unknown commands and options."""
+        for words, why in (
+            (("frob",), "Unknown command: frob"),
+            (("--frob",), "option --frob not recognized"),
+            (("passwd", "--frob", "joe"), "option --frob not recognized"),
+        ):
+            ran = Terminal().run(*words)
+            self.assertEqual((ran.status, ran.err), (2, f"smtpx: {why}\n"))
+
+    def test_interrupted(self) -> None:
+        """Control-C at the question for a password is no traceback."""
+
+        def interrupt(prompt: str) -> str:
+            raise KeyboardInterrupt
+
+        folder = self.mktemp()
+        terminal = Terminal()
+        ran = terminal.run("passwd", "--file", folder, "joe", secret=interrupt)
+        self.assertEqual((ran.status, ran.out, ran.err), (130, "", "\n"))
+
+    def test_asAProcess(self) -> None:
+        """Without anything given: this process's arguments and terminal."""
+        out = StringIO()
+        self.patch(sys, "argv", ["smtpx", "--version"])
+        self.patch(sys, "stdout", out)
+        self.patch(sys, "stdin", _Input())
+        self.assertEqual(main(), 0)
+        self.assertEqual(out.getvalue(), f"smtpx {version('smtpx')}\n")
+
+
+class _Buffer:
+    def readline(self) -> bytes:
+        """Nothing is typed."""
+        return b""
+
+
+class _Input:
+    buffer = _Buffer()
+
+    def isatty(self) -> bool:
+        """Nobody is there."""
+        return False
