@@ -6,12 +6,20 @@ neither end a line nor, where a single word is due, begin another word: somebody
 would call himself C{x H=trusted.example}.  Controls, spaces, and whatever is not
 plain ASCII become escapes of Python's form; a backslash is doubled, so that an
 escape of ours cannot be mistaken for one that the peer wrote.
+
+C{H=evil@example.org} is a mailbox as good as any (RFC 5321 section 4.1.2), and
+programs that read the main log look for C{H=} anywhere.  So behind what is the
+name of a field there, an equals sign is escaped as well.
 """
 
 from __future__ import annotations
 
 import re
 
+#: The name of a field of Exim's main log, and its equals sign.
+_FIELD = re.compile(
+    r"\b(A|C|CV|Ci|D[NST]|F|H|I|K|L|M8S|PS?|QT?|RT?|S|SNI|ST|TFO|T|U|X|id)="
+)
 _UNSAFE_WORD = re.compile(r"[^!-\[\]-~]")
 _UNSAFE_TEXT = re.compile(r"[^ -\[\]-~]")
 
@@ -41,15 +49,18 @@ def word(said: bytes | str) -> str:
     @param said: octets are taken one by one, so that this stays reversible;
         text may have any character.
     """
-    plain = said.decode("latin-1") if isinstance(said, bytes) else said
-    if _UNSAFE_WORD.search(plain) is None:
-        return plain
-    return _UNSAFE_WORD.sub(_escape, plain)
+    return _shown(said, _UNSAFE_WORD)
 
 
 def text(said: bytes | str) -> str:
     """What was said, on one line: visible ASCII and spaces; see L{word}."""
+    return _shown(said, _UNSAFE_TEXT)
+
+
+def _shown(said: bytes | str, unsafe: re.Pattern[str]) -> str:
     plain = said.decode("latin-1") if isinstance(said, bytes) else said
-    if _UNSAFE_TEXT.search(plain) is None:
-        return plain
-    return _UNSAFE_TEXT.sub(_escape, plain)
+    if unsafe.search(plain) is not None:
+        plain = unsafe.sub(_escape, plain)
+    if "=" in plain:
+        plain = _FIELD.sub(r"\1\\x3d", plain)
+    return plain

@@ -23,6 +23,14 @@ class HarmlessTests(SynchronousTestCase):
         self.assertEqual(word(b"a\r\nb c\x00\xff\\"), r"a\x0d\x0ab\x20c\x00\xff\\")
         self.assertEqual(text("a\tb \u2028\U0001f600"), r"a\x09b \u2028\U0001f600")
 
+    def test_nobodyLooksLikeAField(self) -> None:
+        """Behind a field's name, and only there, an equals sign is escaped."""
+        self.assertEqual(word(b"H=evil@example.org"), r"H\x3devil@example.org")
+        self.assertEqual(word(b"x-id=1@example.org"), r"x-id\x3d1@example.org")
+        self.assertEqual(text(b"MAIL H=evil"), r"MAIL H\x3devil")
+        verp = "list+bob=example.com@example.org"
+        self.assertEqual((word(verp), text(verp)), (verp, verp))
+
     def test_octetsThatAreNotUTF8AreShownByNumber(self) -> None:
         """For JSON, UTF-8 is text, and anything else is C{\\xNN}."""
         self.assertEqual(decoded("ö".encode() + b"\xff"), "ö\\xff")
