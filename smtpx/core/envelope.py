@@ -25,7 +25,8 @@ class Stamp(Generic[T]):
     @ivar name: its name in the spool file; never reused for another meaning.
     @ivar dump: value to text, for the spool; L{None}: not for the spool, it
         ends with the transaction.
-    @ivar load: text to value, the inverse of C{dump}.
+    @ivar load: text to value, the inverse of C{dump}; C{ValueError} where it
+        cannot be read.
     @ivar critical: a relay that has no extension for this stamp must keep the
         envelope rather than send it on (compare X.509's critical bit).
     """
@@ -89,7 +90,8 @@ class Stamps:
             for stamp, value in self._values.items()
             if stamp.dump is not None
         }
-        return out | self.unknown
+        # What was noted since goes before text that could not be read.
+        return self.unknown | out
 
     def load(self, known: Mapping[str, Stamp[Any]], text: Mapping[str, str]) -> None:
         """

@@ -720,3 +720,10 @@ class LastWordTests(SynchronousTestCase):
                 GaveUp(None),
             ],
         )
+
+    def test_lostBeforeTheBeginning(self) -> None:
+        """A connection that was never made is lost all the same."""
+        peer = ScriptedPeer(client())
+        peer.lost()
+        self.assertEqual(peer.events, [GaveUp(None)])
+        self.assertTrue(peer.connection.over)

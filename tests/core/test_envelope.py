@@ -1,0 +1,203 @@
+"""
+Tests for L{smtpx.core.envelope}.
+"""
+
+from __future__ import annotations
+
+from hypothesis import given, settings, strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from smtpx.core.envelope import (
+    CRITICAL,
+    Envelope,
+    Recipient,
+    Stamp,
+    Stamps,
+    dumpFlag,
+    dumpOctets,
+    loadFlag,
+    loadOctets,
+)
+
+NOTE = Stamp[bytes]("note", dumpOctets, loadOctets)
+COUNT = Stamp[int]("count", str, int)
+OATH = Stamp[bool]("oath", dumpFlag, loadFlag, critical=True)
+SCRATCH = Stamp[int]("scratch", None, int)
+
+KNOWN = {stamp.name: stamp for stamp in (NOTE, COUNT, OATH)}
+
+
+class StampsTests(SynchronousTestCase):
+    """Notes on an envelope."""
+
+    def test_values(self) -> None:
+        """A stamp is set, read, asked for and taken off."""
+        stamps = Stamps()
+        self.assertFalse(stamps)
+        missing = stamps.get(COUNT)
+        self.assertIsNone(missing)
+        self.assertRaises(KeyError, lambda: stamps[COUNT])
+        stamps[COUNT] = 3
+        self.assertTrue(stamps)
+        self.assertIn(COUNT, stamps)
+        self.assertEqual((stamps[COUNT], stamps.get(COUNT)), (3, 3))
+        del stamps[COUNT]
+        self.assertNotIn(COUNT, stamps)
+
+    def test_identity(self) -> None:
+        """Two stamps of one name are two stamps."""
+        stamps = Stamps()
+        stamps[COUNT] = 3
+        self.assertNotIn(Stamp[int]("count", str, int), stamps)
+
+    def test_spool(self) -> None:
+        """What was dumped is loaded again; a critical stamp is marked."""
+        stamps = Stamps()
+        stamps[NOTE] = b"a\xff"
+        stamps[COUNT] = 3
+        stamps[OATH] = True
+        text = stamps.dumped()
+        self.assertEqual(text, {"note": "a\xff", "count": "3", "!oath": "yes"})
+        again = Stamps()
+        again.load(KNOWN, text)
+        self.assertEqual(again, stamps)
+        self.assertEqual(again.holding(), ())
+
+    def test_scratch(self) -> None:
+        """A stamp that is not for the spool ends with the transaction."""
+        stamps = Stamps()
+        stamps[SCRATCH] = 1
+        self.assertEqual(stamps.dumped(), {})
+
+    def test_unknown(self) -> None:
+        """
+        Stamps of extensions that are not loaded are kept word for word, and a
+        critical one keeps the whole message where it is.
+        """
+        text = {"count": "3", "other": "a=b c", "!duty": "\xe9"}
+        stamps = Stamps()
+        stamps.load(KNOWN, text)
+        self.assertEqual(stamps[COUNT], 3)
+        self.assertEqual(stamps.dumped(), text)
+        self.assertEqual(stamps.holding(), (CRITICAL + "duty",))
+        self.assertTrue(stamps)
+
+    def test_unknownOnly(self) -> None:
+        """Stamps that nobody knows are stamps."""
+        stamps = Stamps()
+        stamps.load({}, {"other": ""})
+        self.assertTrue(stamps)
+        self.assertEqual(stamps.holding(), ())
+
+    def test_unreadable(self) -> None:
+        """Text that its stamp cannot read is kept, too."""
+        text = {"count": "three", "!oath": "maybe", "note": "\u20ac"}
+        stamps = Stamps()
+        stamps.load(KNOWN, text)
+        self.assertNotIn(COUNT, stamps)
+        self.assertEqual(stamps.dumped(), text)
+        self.assertEqual(stamps.holding(), ("!oath",))
+
+    def test_notedSinceBeatsUnreadable(self) -> None:
+        """A value that is noted anew is the one that is dumped."""
+        stamps = Stamps()
+        stamps.load(KNOWN, {"count": "three"})
+        stamps[COUNT] = 3
+        self.assertEqual(stamps.dumped(), {"count": "3"})
+
+    def test_nowCritical(self) -> None:
+        """
+        A stamp finds its text whether or not it was critical when that was
+        written.
+        """
+        stamps = Stamps()
+        stamps.load(KNOWN, {"oath": "yes", "!count": "4"})
+        self.assertEqual((stamps[OATH], stamps[COUNT]), (True, 4))
+        self.assertEqual(stamps.dumped(), {"!oath": "yes", "count": "4"})
+
+    def test_equality(self) -> None:
+        """Stamps are equal where they say the same."""
+        one, other = Stamps(), Stamps()
+        one[COUNT] = other[COUNT] = 1
+        self.assertEqual(one, other)
+        other.unknown["x"] = "y"
+        self.assertNotEqual(one, other)
+        self.assertNotEqual(one, {COUNT: 1})
+
+    def test_repr(self) -> None:
+        """They print by name, whether known or not."""
+        stamps = Stamps()
+        stamps[COUNT] = 1
+        stamps.unknown["!x"] = "y"
+        self.assertEqual(repr(stamps), "<Stamps {'count': 1, '!x': 'y'}>")
+
+    @settings(max_examples=100, deadline=None)
+    @given(
+        st.dictionaries(st.text(max_size=8), st.text(max_size=8), max_size=4),
+        st.binary(max_size=8),
+        st.integers(),
+        st.booleans(),
+    )
+    def test_inverse(
+        self, others: dict[str, str], note: bytes, count: int, oath: bool
+    ) -> None:
+        """Whatever is in the spool is there again after it was read and written."""
+        for name in KNOWN:
+            others.pop(name, None)
+            others.pop(CRITICAL + name, None)
+        stamps = Stamps()
+        stamps.unknown.update(others)
+        stamps[NOTE], stamps[COUNT], stamps[OATH] = note, count, oath
+        again = Stamps()
+        again.load(KNOWN, stamps.dumped())
+        self.assertEqual(again, stamps)
+        self.assertEqual(again.dumped(), stamps.dumped())
+
+
+class BearerTests(SynchronousTestCase):
+    """Envelopes and recipients."""
+
+    def test_stampsAreMadeWhenWanted(self) -> None:
+        """Dumping makes none; asking does, once."""
+        for bearer in (Envelope(b"a@x", 0.0), Recipient(b"b@x")):
+            self.assertEqual(bearer.dumpedStamps(), {})
+            stamps = bearer.stamps
+            self.assertIs(bearer.stamps, stamps)
+            stamps[COUNT] = 1
+            self.assertEqual(bearer.dumpedStamps(), {"count": "1"})
+
+    def test_ownLists(self) -> None:
+        """Two envelopes do not share their recipients."""
+        one, other = Envelope(b"", 0.0), Envelope(b"", 0.0)
+        one.recipients.append(Recipient(b"b@x"))
+        self.assertEqual(other.recipients, [])
+        self.assertEqual(one.octets, 0)
+
+    def test_repr(self) -> None:
+        """They print their addresses."""
+        self.assertEqual(
+            repr(Envelope(b"a@x", 0.0, [Recipient(b"b@x")])),
+            "<Envelope b'a@x' -> [<Recipient b'b@x'>]>",
+        )
+
+
+class TextTests(SynchronousTestCase):
+    """Values as text for the spool."""
+
+    def test_flag(self) -> None:
+        """C{yes} and C{no}, and nothing else."""
+        for flag in (True, False):
+            self.assertIs(loadFlag(dumpFlag(flag)), flag)
+        for text in ("", "YES", "true", "1"):
+            self.assertRaises(ValueError, loadFlag, text)
+
+    @settings(max_examples=100, deadline=None)
+    @given(st.binary(max_size=20))
+    def test_octets(self, octets: bytes) -> None:
+        """Any octets, one character each."""
+        self.assertEqual(loadOctets(dumpOctets(octets)), octets)
+        self.assertEqual(len(dumpOctets(octets)), len(octets))
+
+    def test_noOctets(self) -> None:
+        """A character that is no octet cannot be read."""
+        self.assertRaises(ValueError, loadOctets, "\u0100")

@@ -1,0 +1,162 @@
+"""
+Tests for L{smtpx.core.queueprofile}: what extensions register with the queue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from attrs import evolve
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from smtpx.core.envelope import Envelope, Recipient, Stamp
+from smtpx.core.errors import Conflict, HookTrouble
+from smtpx.core.hooks import (
+    Action,
+    LookupLevel,
+    ReportWish,
+    RoutePolicy,
+    Schedule,
+    TLSLevel,
+)
+from smtpx.core.interfaces import IQueueBuilder
+from smtpx.core.queueprofile import QueueProfile
+
+from .made import MadeQueue, MadeServer
+
+
+def boom(*arguments: object) -> Any:
+    """Make trouble."""
+    raise ZeroDivisionError
+
+
+class QueueProfileTests(SynchronousTestCase):
+    """The queue's hooks."""
+
+    OATH = Stamp[str]("oath", str, str)
+
+    def loaded(self, *registrations: Callable[[IQueueBuilder], object]) -> QueueProfile:
+        """A profile with extensions E0, E1 and so on."""
+        return QueueProfile().load(
+            MadeQueue(register, f"E{index}")
+            for index, register in enumerate(registrations)
+        )
+
+    def wish(self, *opinions: ReportWish | None) -> ReportWish:
+        """What comes of these opinions."""
+
+        def register(opinion: ReportWish | None) -> Callable[[IQueueBuilder], None]:
+            return lambda b: b.report(lambda e, r, a: opinion)
+
+        profile = self.loaded(*[register(opinion) for opinion in opinions])
+        return profile.wishFor(Envelope(b"", 0.0), Recipient(b"a@x"), Action.FAILED)
+
+    def test_interface(self) -> None:
+        """It is the builder that extensions are promised."""
+        self.assertTrue(verifyObject(IQueueBuilder, QueueProfile()))
+
+    def test_onlyQueueSides(self) -> None:
+        """An extension without a queue side is let be."""
+        self.assertEqual(QueueProfile().load([MadeServer(boom)]).explain(), [])
+
+    def test_stamps(self) -> None:
+        """Each name has one owner."""
+        profile = self.loaded(lambda b: b.stamp(self.OATH))
+        self.assertEqual(profile.stamps, {"oath": self.OATH})
+        conflict = self.assertRaises(
+            Conflict,
+            self.loaded,
+            lambda b: b.stamp(self.OATH),
+            lambda b: b.stamp(Stamp[int]("oath", str, int)),
+        )
+        self.assertEqual(str(conflict), "E0 and E1 both claim stamp oath")
+
+    def test_policy(self) -> None:
+        """Each adds to what those before it wanted."""
+        profile = self.loaded(
+            lambda b: b.constrain(lambda e, p: evolve(p, tls=TLSLevel.VERIFIED)),
+            lambda b: b.constrain(lambda e, p: evolve(p, lookup=LookupLevel.MTASTS)),
+        )
+        envelope = Envelope(b"", 0.0)
+        self.assertEqual(
+            profile.policyFor(envelope),
+            RoutePolicy(TLSLevel.VERIFIED, LookupLevel.MTASTS),
+        )
+        self.assertEqual(self.loaded().policyFor(envelope), RoutePolicy())
+
+    def test_schedule(self) -> None:
+        """So with when it is to go."""
+        profile = self.loaded(
+            lambda b: b.schedule(lambda e, plan: evolve(plan, priority=3)),
+            lambda b: b.schedule(lambda e, plan: evolve(plan, deadline=9.0)),
+        )
+        envelope = Envelope(b"", 0.0)
+        self.assertEqual(
+            profile.scheduleFor(envelope), Schedule(priority=3, deadline=9.0)
+        )
+
+    def test_wishes(self) -> None:
+        """False beats True beats no opinion."""
+
+        def one(envelope: Envelope) -> None:
+            """Stamp nothing."""
+
+        self.assertEqual(self.wish(), ReportWish())
+        self.assertEqual(self.wish(None, ReportWish()), ReportWish())
+        self.assertEqual(
+            self.wish(ReportWish(send=True), ReportWish(full=True)),
+            ReportWish(send=True, full=True),
+        )
+        self.assertEqual(
+            self.wish(ReportWish(send=True, full=False), ReportWish(False, True), None),
+            ReportWish(send=False, full=False),
+        )
+        self.assertEqual(
+            self.wish(
+                ReportWish(stampers=(one,)), ReportWish(stampers=(one,))
+            ).stampers,
+            (one, one),
+        )
+
+    def test_fields(self) -> None:
+        """Fields for the report, in the order of loading."""
+        profile = self.loaded(
+            lambda b: b.fields(lambda e, r: [("A", "1")]),
+            lambda b: b.fields(lambda e, r: [("B", "2")]),
+        )
+        envelope = Envelope(b"", 0.0)
+        self.assertEqual(
+            [list(make(envelope, None)) for make in profile.fieldMakers],
+            [[("A", "1")], [("B", "2")]],
+        )
+
+    def test_hooksNameTheirOwner(self) -> None:
+        """Whichever hook makes trouble, the extension is named."""
+
+        def register(builder: IQueueBuilder) -> None:
+            builder.constrain(boom)
+            builder.schedule(boom)
+            builder.report(boom)
+            builder.fields(boom)
+
+        profile = self.loaded(register)
+        hooks: list[Callable[..., Any]] = [
+            profile.constrainers[0],
+            profile.schedulers[0],
+            profile.wishes[0],
+            profile.fieldMakers[0],
+        ]
+        for hook in hooks:
+            self.assertEqual(self.assertRaises(HookTrouble, hook).owner, "E0")
+
+    def test_explain(self) -> None:
+        """Owner, hook, and what of it."""
+        profile = self.loaded(
+            lambda b: b.stamp(self.OATH),
+            lambda b: b.report(lambda e, r, a: None),
+        )
+        self.assertEqual(
+            profile.explain(), [("E0", "stamp", "oath"), ("E1", "report", "")]
+        )
