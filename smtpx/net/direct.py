@@ -14,7 +14,6 @@ Under TLS there is no socket to write to, and all goes to the transport.
 from __future__ import annotations
 
 import socket
-from enum import IntFlag
 from typing import Any
 
 from twisted.internet.interfaces import (
@@ -32,15 +31,18 @@ COMMAND_OCTETS = 1 << 13
 BODY_OCTETS = 1 << 18
 
 
-class Stall(IntFlag):
-    """Why nothing is read for now."""
+class Stall:
+    """
+    Why nothing is read for now; bits of one number, as it is looked at for each
+    command.
 
-    NONE = 0
-    #: The peer does not take what we write.
+    @cvar WRITING: the peer does not take what we write.
+    @cvar WORKING: a command is in work, and more and more comes.
+    @cvar BODY: whoever takes the body does not keep up.
+    """
+
     WRITING = 1
-    #: A command is in work, and more and more comes.
     WORKING = 2
-    #: Whoever takes the body does not keep up.
     BODY = 4
 
 
@@ -127,13 +129,13 @@ class DirectProtocol(Protocol):
 
     # --- stalling ---------------------------------------------------------------
 
-    def stall(self, why: Stall) -> None:
+    def stall(self, why: int) -> None:
         """Read nothing until this reason, and any other, is gone."""
         if not self._stalled and self.transport is not None:
             self.transport.pauseProducing()
         self._stalled |= why
 
-    def unstall(self, why: Stall) -> None:
+    def unstall(self, why: int) -> None:
         """One reason is gone."""
         if self._stalled & why:
             self._stalled &= ~why
