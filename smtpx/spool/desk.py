@@ -8,7 +8,6 @@ a minute.  Until then everything that is handed in fails at once.
 
 from __future__ import annotations
 
-import errno
 import sqlite3
 from collections.abc import Sequence
 from typing import Callable, TypeVar
@@ -20,7 +19,7 @@ from zope.interface import Interface
 
 from ..core.errors import SMTPXError
 from .interfaces import ISpoolReactor, SpoolBroken, SpoolFull
-from .store import Store
+from .store import Store, isFull
 from .threads import IThreads
 from .writer import (
     Distrust,
@@ -38,17 +37,6 @@ T = TypeVar("T")
 
 #: Seconds until the file is opened again: the first time, and the most.
 _FIRST_DELAY, _LONGEST_DELAY = 1.0, 60.0
-
-_FULL = (errno.ENOSPC, errno.EDQUOT)
-
-
-def isFull(error: BaseException) -> bool:
-    """Does the error say that there is no room?"""
-    if isinstance(error, OSError):
-        return error.errno in _FULL
-    # The low octet is the primary code of an extended one.
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return isinstance(error, sqlite3.Error) and code == sqlite3.SQLITE_FULL
 
 
 class IOwner(Interface):
@@ -211,7 +199,6 @@ class Desk:
                 self._broke(error)
             elif self._closing is None:
                 self._log.info("The spool {path} is in order again", path=self._path)
-                self._delay = _FIRST_DELAY
                 self.trouble = None
                 self._owner.wake()
         elif error is None:
@@ -293,6 +280,8 @@ class Desk:
         """A transaction ended."""
         self._underway -= len(jobs)
         if error is None:
+            # Not before: a file that opens and then fails again is not well.
+            self._delay = _FIRST_DELAY
             self._owner.wrote(jobs)
             for job in jobs:
                 job.done.callback(None)

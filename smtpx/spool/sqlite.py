@@ -28,7 +28,7 @@ from ..core.errors import UsageError
 from ..core.interfaces import IBody
 from .agenda import Agenda
 from .bodies import FiledBody, HeldBody
-from .desk import Desk, IOwner, isFull
+from .desk import Desk, IOwner
 from .format import (
     Outcome,
     Row,
@@ -44,7 +44,7 @@ from .identity import Identities, parse, render, secondOf
 from .incoming import BodyFile, Incoming, ISink
 from .interfaces import IOperatedSpool, ISpoolReactor, SpoolFull
 from .recovery import Found, Lock, Place, prepare, recover
-from .store import Store, held, recorded, released
+from .store import Store, held, isFull, recorded, released
 from .threads import IThreads, Threads
 from .writer import Alter, Insert, Remove, Write
 

@@ -13,6 +13,7 @@ does not write the body again.
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence, Set
@@ -87,6 +88,8 @@ _HOLD = (
 )
 _RELEASE = "UPDATE progress SET held = 0, due = ?, note = '' WHERE id = ? AND held = 1"
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
 #: Key, length of the body, envelope as text, body or L{None}: in a file.
 Insertion = tuple[int, int, str, "bytes | None"]
 
@@ -102,6 +105,15 @@ class ForeignFile(Exception):
 
 class Unsound(Exception):
     """The file was looked through and is not in order."""
+
+
+def isFull(error: BaseException) -> bool:
+    """Does the error say that there is no room?"""
+    if isinstance(error, OSError):
+        return error.errno in _FULL
+    # The low octet is the primary code of an extended one.
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return isinstance(error, sqlite3.Error) and code == sqlite3.SQLITE_FULL
 
 
 def recorded(
@@ -222,18 +234,21 @@ class Store:
             execute("INSERT INTO growth VALUES(zeroblob(?))", (logOctets,))
             execute("DROP TABLE growth")
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
+            if not isFull(error):
                 raise
         execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
 
     def verify(self) -> None:
         """
-        After a failure: empty the log into the file, look the file through.
+        After a failure: empty the log into the file, so that nothing of what
+        failed can turn up again, and look the file through.  On a full disk
+        this may need more room than there is; it is as well, since what cannot
+        be written down must not be delivered either.
 
         @raise Unsound: it is not in order.
         """
         execute = self._connection.execute
-        (busy, _, _) = execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        ((busy, _, _),) = execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         if busy:
             raise Unsound(f"{self.path}: its log could not be emptied")
         found = [line for (line,) in execute("PRAGMA quick_check(5)")]

@@ -17,10 +17,9 @@ from zope.interface import implementer
 
 from smtpx.spool import bodies
 from smtpx.spool.bodies import INSIDE
-from smtpx.spool.desk import isFull
 from smtpx.spool.format import Fate, Outcome
 from smtpx.spool.interfaces import SpoolBroken, SpoolFull
-from smtpx.spool.store import ForeignFile, Store
+from smtpx.spool.store import ForeignFile, Store, isFull
 
 from .rig import NOW, PREFIX, Rig, SpoolTestCase, envelope
 
