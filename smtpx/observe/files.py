@@ -12,6 +12,7 @@ bounded, and what was lost is counted and told of once.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
@@ -21,6 +22,18 @@ BUFFER_OCTETS = 65_536
 
 #: The longest that a line is kept back, in seconds.
 FLUSH_SECONDS = 1.0
+
+
+def appending(path: str) -> int:
+    """
+    Open a file to append to; it is made if it is not there.
+
+    @return: its descriptor.
+    @raise OSError: it cannot be opened.
+    """
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+    # A log says who wrote to whom: it is not for everybody to read.
+    return os.open(path, flags, 0o640)
 
 
 class LineFile:
@@ -40,10 +53,16 @@ class LineFile:
         clock: IReactorTime,
         flushSeconds: float = FLUSH_SECONDS,
         bufferOctets: int = BUFFER_OCTETS,
+        opener: Callable[[str], int] = appending,
     ) -> None:
         """
+        @param flushSeconds: the longest that a line is kept back.
+        @param bufferOctets: the most octets that are kept back.
+        @param opener: gives a descriptor for C{path}; called again by
+            L{reopen}.  For what has no name, such as standard output.
         @raise OSError: it cannot be opened.
         """
+        self._opener = opener
         self.path = path
         self.lost = 0
         self._clock = clock
@@ -106,9 +125,7 @@ class LineFile:
         os.close(self._descriptor)
 
     def _open(self) -> int:
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-        # A log says who wrote to whom: it is not for everybody to read.
-        return os.open(self.path, flags, 0o640)
+        return self._opener(self.path)
 
     def _due(self) -> None:
         self._call = None

@@ -134,6 +134,17 @@ class LineFileTests(SynchronousTestCase):
         self.file.flush()
         self.assertEqual(self.path.read_bytes(), b"to\nwhole\n")
 
+    def test_whatHasNoNameIsOpenedByItsOwner(self) -> None:
+        """Standard output is a file of lines as well."""
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+        file = LineFile("output", self.clock, opener=lambda path: os.dup(writer))
+        os.close(writer)
+        file.write(b"one\n")
+        file.flush()
+        self.assertEqual(os.read(reader, 100), b"one\n")
+        file.close()
+
     def test_nothingToFlushIsNotWritten(self) -> None:
         """No lines, no write."""
         wanted = self.breakDisk()
