@@ -219,7 +219,8 @@ class ServerSession:
 
     def clauses(self) -> TraceClauses:
         """What extensions add to the Received field."""
-        return tuple(c for trace in self.profile.tracers for c in trace(self))
+        tracers = self.profile.tracers
+        return tuple(c for trace in tracers for c in trace(self)) if tracers else ()
 
     def logFields(self) -> LogFields:
         """What extensions say of this transaction, for the logs."""

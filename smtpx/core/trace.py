@@ -30,13 +30,12 @@ def protocol(session: IServerSession) -> str:
 
 
 @lru_cache(maxsize=2)
-def _date(seconds: int) -> str:
-    return formatdate(seconds, localtime=True)
+def _date(seconds: int) -> bytes:
+    return formatdate(seconds, localtime=True).encode("ascii")
 
 
-def _literal(address: bytes) -> str:
-    text = address.decode("ascii", "replace")
-    return f"[IPv6:{text}]" if ":" in text else f"[{text}]"
+def _literal(address: bytes) -> bytes:
+    return b"[IPv6:%b]" % address if b":" in address else b"[%b]" % address
 
 
 def received(
@@ -51,23 +50,27 @@ def received(
     @param messageID: the id under which we keep it; never empty.
     @param clauses: what extensions add.
     """
-    helo = (session.helo or b"unknown").decode("utf-8", "replace")
-    literal = _literal(session.peer)
-    name = session.peerName
-    client = literal if name is None else f"{name.decode('ascii', 'replace')} {literal}"
-    out = [
-        f"Received: from {helo} ({client})\r\n",
-        f"\tby {session.name.decode('ascii', 'replace')} with {protocol(session)}",
-    ]
+    client = _literal(session.peer)
+    if session.peerName is not None:
+        client = b"%b %b" % (session.peerName, client)
+    how = protocol(session)
     secured = session.secured
     if secured is not None and secured.suite:
-        out.append(f" tls {secured.suite}")  # RFC 8314 section 4.3
-    out += [f" {name} {value}" for name, value in clauses]
-    out.append(f"\r\n\tid {messageID}")
+        how += f" tls {secured.suite}"  # RFC 8314 section 4.3
+    for name, value in clauses:
+        how += f" {name} {value}"
+    recipients = envelope.recipients
     # Only where there is one: another would learn of the rest (section 7.2).
-    if len(envelope.recipients) == 1:
-        out.append(
-            f"\r\n\tfor <{envelope.recipients[0].path.decode('utf-8', 'replace')}>"
+    to = b"\r\n\tfor <%b>" % recipients[0].path if len(recipients) == 1 else b""
+    return (
+        b"Received: from %b (%b)\r\n\tby %b with %b\r\n\tid %b%b;\r\n\t%b\r\n"
+        % (
+            session.helo or b"unknown",
+            client,
+            session.name,
+            how.encode("utf-8"),
+            messageID.encode("ascii"),
+            to,
+            _date(int(session.now())),
         )
-    out.append(f";\r\n\t{_date(int(session.now()))}\r\n")
-    return "".join(out).encode("utf-8")
+    )
