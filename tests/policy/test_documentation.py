@@ -1,0 +1,86 @@
+"""The examples of C{doc/howto/python-policy.rst} do what the page says."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
+
+import smtpx
+from smtpx.core.envelope import Envelope
+from smtpx.core.interfaces import IServerSession
+from smtpx.core.profile import ServerProfile
+from smtpx.core.reply import Reply
+from smtpx.core.server import ServerConnection
+from smtpx.policy.chain import PolicyChain
+from smtpx.policy.python import policyFrom
+from smtpx.testing.server import ScriptedPort
+
+from .doubles import ENVELOPE, deferred, recipientOf, sessionFrom
+
+PAGE = Path(smtpx.__file__).parents[1] / "doc" / "howto" / "python-policy.rst"
+MARK = ".. code-block:: python\n"
+
+
+def examples() -> dict[str, Any]:
+    """
+    What the examples of the page define.
+
+    @raise SkipTest: the manual is not installed.
+    """
+    if not PAGE.exists():
+        raise SkipTest(f"there is no {PAGE}")
+    found: dict[str, Any] = {}
+    for part in PAGE.read_text("utf-8").split(MARK)[1:]:
+        lines = []
+        for line in part.splitlines():
+            if line.strip() and not line.startswith("   "):
+                break
+            lines.append(line)
+        exec(textwrap.dedent("\n".join(lines)), found)
+    return found
+
+
+class PythonPolicyPageTests(SynchronousTestCase):
+    """The page on policies in Python."""
+
+    def chain(self, found: object) -> PolicyChain:
+        """A server's policies, with this one among them."""
+
+        def trouble(session: IServerSession, owner: str, error: BaseException) -> None:
+            raise error
+
+        return PolicyChain([policyFrom("opening:X", found)], trouble, Clock(), 1.0)
+
+    def test_openingHours(self) -> None:
+        """Adverts are refused, and the shop has hours."""
+        found = examples()
+        chain = self.chain(found["OpeningHours"])
+        session = sessionFrom()
+        advert = Envelope(b"x@Adverts.example", 0.0)
+        self.assertEqual(chain.maySend(session, advert), found["NO_ADVERTS"])
+        self.assertIsNone(chain.maySend(session, ENVELOPE))
+
+        def at(hour: int, path: bytes) -> Reply | None | Deferred[Reply | None]:
+            profile = ServerProfile(clock=lambda: 86400 * 1000.0 + hour * 3600.0)
+            session = ServerConnection(profile, ScriptedPort())
+            return chain.mayReceive(session, ENVELOPE, recipientOf(path))
+
+        self.assertIsNone(at(12, b"Shop@example.org"))
+        self.assertEqual(at(22, b"Shop@example.org"), found["CLOSED"])
+        self.assertIsNone(at(22, b"ann@example.org"))
+
+    def test_directory(self) -> None:
+        """Whom the directory does not know is refused, once it answered."""
+        found = examples()
+        answer: Deferred[bool] = Deferred()
+        chain = self.chain(found["Directory"](lambda path: answer))
+        recipient = recipientOf(b"eve@example.org")
+        verdict = deferred(chain.mayReceive(sessionFrom(), ENVELOPE, recipient))
+        self.assertNoResult(verdict)
+        answer.callback(False)
+        self.assertEqual(self.successResultOf(verdict), found["UNKNOWN"])
