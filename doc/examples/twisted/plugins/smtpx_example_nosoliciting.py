@@ -1,0 +1,7 @@
+"""
+Makes NO-SOLICITING known to smtpx.
+"""
+
+from smtpx_example.nosoliciting import NoSoliciting
+
+noSoliciting = NoSoliciting()
