@@ -28,7 +28,7 @@ users that the settings name; of anybody else it counts as C{AUTH=<>}.
 from __future__ import annotations
 
 from contextlib import closing
-from typing import Any, Generator
+from typing import Any, Callable, Generator
 
 from attrs import field, frozen
 from attrs.validators import ge
@@ -72,7 +72,6 @@ from .starttls import CAPABILITY as STARTTLS
 
 #: Section 4: enough for all mechanisms in use; with CRLF.
 LINE_OCTETS = 12_288
-
 #: RFC 5321 section 4.5.3.1.4, with CRLF: what an initial response has to fit in.
 COMMAND_OCTETS = 512
 
@@ -152,8 +151,9 @@ def _checkNames(instance: AuthSettings, attribute: Any, names: tuple[str, ...]) 
         sasl.prepare(name.encode("utf-8"))
 
 
-def _option(default: Any, help: str, validator: Any = None) -> Any:
-    return field(default=default, validator=validator, metadata={"help": help})
+def _option(default: Any, help: str, validator: Any = None, **more: int) -> Any:
+    metadata = {"help": help, **more}
+    return field(default=default, validator=validator, metadata=metadata)
 
 
 @frozen
@@ -178,6 +178,7 @@ class AuthSettings:
         "How many logins may fail in a session before the next one ends it.",
         # Section 9: not before the third.
         ge(3),
+        least=3,
     )
     trusted: tuple[str, ...] = _option(
         (),
@@ -193,6 +194,7 @@ class AuthSettings:
         sasl.ITERATIONS_MAX,
         "As a client, how many rounds a host may have us compute for SCRAM.",
         ge(4096),
+        least=4096,
     )
 
 
@@ -209,6 +211,7 @@ class Auth:
     @ivar users: whether anybody can log in here; L{None}: nobody can.
     @ivar logsIn: do we log in elsewhere?  Then somebody has to answer
         L{sasl.FetchCredentials}, which is asked once a session.
+    @ivar told: told of each login here: session, mechanism, was it good?
     """
 
     name = "AUTH"
@@ -221,10 +224,12 @@ class Auth:
         *,
         users: sasl.IUsers | None = None,
         logsIn: bool = False,
+        told: Callable[[IServerSession, str, bool], None] = lambda *login: None,
     ) -> None:
         self.options = settings
         self.users = users
         self.logsIn = logsIn
+        self.told = told
         known = {mechanism.name: mechanism for mechanism in sasl.MECHANISMS}
         names = [name.upper().encode("ascii") for name in settings.mechanisms]
         self._mechanisms = tuple(known[name] for name in dict.fromkeys(names))
@@ -238,7 +243,7 @@ class Auth:
 
     def configured(self, settings: AuthSettings) -> Auth:
         """See L{smtpx.core.interfaces.IExtension}."""
-        return Auth(settings, users=self.users, logsIn=self.logsIn)
+        return Auth(settings, users=self.users, logsIn=self.logsIn, told=self.told)
 
     # --- server ---------------------------------------------------------------
 
@@ -321,13 +326,16 @@ class Auth:
         outcome = yield from self._converse(session, mechanism, initial)
         if isinstance(outcome, Reply):
             return outcome
+        name = mechanism.name.decode("ascii")
         if isinstance(outcome, sasl.Authenticated):
             session.identity = outcome.identity
-            session.stamps[MECHANISM] = mechanism.name.decode("ascii").lower()
+            session.stamps[MECHANISM] = name.lower()
+            self.told(session, name, True)
             return _WELCOME
         if outcome.cause is not sasl.Cause.UNAVAILABLE:
             count = _failure(session).count + 1
             session.stamps[FAILURE] = Failure(outcome.why, outcome.identity, count)
+            self.told(session, name, False)
         return _REPLIES[outcome.cause]
 
     def _converse(
@@ -450,7 +458,7 @@ def _prove(
             waits = got.code == 334
             if not waits and got.code != 235:
                 return False
-            heard = _challenge(got) if waits else None
+            heard = sasl.fromServer(b"\n".join(got.lines)) if waits else None
             need = yield from sasl.onward(exchange.send, heard)
             if need is not None:
                 got = yield from send(sasl.encodeBase64(need.octets))
@@ -474,14 +482,6 @@ def _open(name: bytes, response: bytes | None) -> Generator[ClientNeed, Any, Rep
     if got.code == 334:
         got = yield from send(initial)
     return got
-
-
-def _challenge(got: Reply) -> bytes:
-    # Section 4: one that cannot be decoded is cancelled.
-    try:
-        return sasl.decodeBase64(b"\n".join(got.lines))
-    except Malformed as error:
-        raise sasl.BadServer(str(error)) from error
 
 
 def _text(octets: bytes | None) -> str | None:

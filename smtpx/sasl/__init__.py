@@ -29,6 +29,7 @@ from .values import (
     Outcome,
     Response,
     ServerExchange,
+    fromServer,
     onward,
 )
 from .verifier import (
@@ -75,6 +76,7 @@ __all__ = [
     "decoy",
     "encodeBase64",
     "enrol",
+    "fromServer",
     "onward",
     "parseVerifier",
     "prepare",

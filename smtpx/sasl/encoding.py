@@ -15,8 +15,8 @@ from base64 import b64decode, b64encode
 from ..core.errors import Malformed
 
 _base64 = re.compile(
-    rb"(?:[A-Za-z0-9+/]{4})*+"
-    rb"(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?+\Z"
+    rb"(?>(?:[A-Za-z0-9+/]{4})*)"
+    rb"(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?\Z"
 ).match
 
 #: Octets to base64.

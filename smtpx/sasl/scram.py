@@ -57,6 +57,7 @@ from .values import (
     Outcome,
     ServerExchange,
     challenge,
+    fromServer,
     respond,
 )
 from .verifier import (
@@ -72,14 +73,14 @@ from .verifier import (
 #: Channel bindings in the order in which a client takes them.
 BINDINGS = ("tls-exporter", "tls-server-end-point")
 
-_SASLNAME = rb"(?:[^=,\x00]|=2C|=3D)++"
+_SASLNAME = rb"(?>(?:[^=,\x00]|=2C|=3D)+)"
 # Optional extensions are ignored; "m", which is mandatory, is one that nobody
 # understands yet (RFC 5802 section 5.1).
-_EXTENSIONS = rb"(?:,[A-Za-ln-z]=[^,\x00]++)*+"
+_EXTENSIONS = rb"(?>(?:,[A-Za-ln-z]=[^,\x00]+)*)"
 
 
 def _grammar(pattern: bytes) -> Callable[[bytes], "re.Match[bytes] | None"]:
-    # Repetitions are possessive: each costs time in proportion to its input.
+    # Repetitions do not go back: each costs time in proportion to its input.
     pattern = pattern.replace(b"SASLNAME", _SASLNAME)
     pattern = pattern.replace(b"EXTENSIONS", _EXTENSIONS)
     return re.compile(pattern, re.VERBOSE | re.DOTALL).fullmatch
@@ -88,14 +89,14 @@ def _grammar(pattern: bytes) -> Callable[[bytes], "re.Match[bytes] | None"]:
 _clientFirst = _grammar(
     rb"""
     (?P<header> (?:p=(?P<binding>[A-Za-z0-9.-]++)|(?P<flag>[ny])) ,
-        (?:a=(?P<authorization>SASLNAME))?+ ,)
+        (?:a=(?P<authorization>SASLNAME))? ,)
     (?P<bare> n=(?P<user>SASLNAME) , r=(?P<nonce>[!-+\--~]{1,256}+) EXTENSIONS)
     """
 )
 _clientFinal = _grammar(
     rb"""
     (?P<signed> c=(?P<binding>[^,]++) , r=(?P<nonce>[^,]++)
-        (?:,[A-Za-lnoq-z]=[^,\x00]++)*+)
+        (?>(?:,[A-Za-lnoq-z]=[^,\x00]+)*))
     ,p=(?P<proof>[^,]++)
     """
 )
@@ -280,7 +281,7 @@ class SCRAM:
         salted = yield from ask(
             SaltPassword(
                 prepare(credentials.password),
-                _fromServer(match["salt"]),
+                fromServer(match["salt"]),
                 iterations,
                 self.hashName,
             )
@@ -320,15 +321,8 @@ class SCRAM:
         match = _serverFinal(serverFinal)
         if match is None:
             raise BadServer("the server refused, or sent no signature")
-        if not compare_digest(_fromServer(match["signature"]), wanted):
+        if not compare_digest(fromServer(match["signature"]), wanted):
             raise BadServer("the server does not know the password")
-
-
-def _fromServer(octets: bytes) -> bytes:
-    try:
-        return decodeBase64(octets)
-    except Malformed as error:
-        raise BadServer(str(error)) from error
 
 
 def scram(

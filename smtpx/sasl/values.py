@@ -28,6 +28,7 @@ from attrs import field, frozen
 
 from ..core.dialogue import Ask
 from ..core.errors import Malformed, PeerError
+from .encoding import decodeBase64
 from .prepare import prepare
 
 #: The most octets of a name or a password.  RFC 4616 section 2 makes servers
@@ -192,6 +193,19 @@ def respond(octets: bytes | None) -> Generator[Any, Any, bytes | None]:
     """
     got: bytes | None = yield Response(octets)
     return got
+
+
+def fromServer(octets: bytes) -> bytes:
+    """
+    What a server said in base64.
+
+    @raise BadServer: it cannot be decoded; RFC 4954 section 4 has a client
+        cancel then.
+    """
+    try:
+        return decodeBase64(octets)
+    except Malformed as error:
+        raise BadServer(str(error)) from error
 
 
 def onward(

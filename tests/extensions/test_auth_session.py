@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.envelope import Envelope
 from smtpx.core.errors import Malformed
+from smtpx.core.interfaces import IServerSession
 from smtpx.core.queueprofile import QueueProfile
 from smtpx.extensions.auth import (
     FAILURE,
@@ -31,6 +32,7 @@ from .logins import (
     NOT_PLAIN,
     PLAIN,
     SERVER_ANSWERS,
+    TLS,
     WELCOME,
     Answers,
     Users,
@@ -78,6 +80,22 @@ class AttemptsTests(SynchronousTestCase):
         self.assertIsNone(session.variable("authenticated_id"))
         self.assertFalse(session.holds("authenticated"))
         self.assertEqual(session.stamps[FAILURE].count, 1)
+
+    def test_whoIsTold(self) -> None:
+        """A journal hears of each login, good or bad, by its mechanism."""
+        heard: list[tuple[bytes | None, str, bool]] = []
+
+        def told(session: IServerSession, mechanism: str, good: bool) -> None:
+            heard.append((session.identity, mechanism, good))
+
+        extension = Auth(users=Users(), told=told)
+        talk(
+            [extension.configured(AuthSettings())],
+            HELLO + NOT_PLAIN + b"AUTH PLAIN\r\n*\r\n" + PLAIN,
+            secured=TLS,
+            answers=SERVER_ANSWERS,
+        )
+        self.assertEqual(heard, [(None, "PLAIN", False), (b"user", "PLAIN", True)])
 
     def test_secretsAreNotReported(self) -> None:
         """What a journal is told of a refused command has no credentials."""
