@@ -1,76 +1,53 @@
 """
 Tests for L{smtpx.core.client}: the opening of a session, and its end.
 
-Transactions are in L{tests.core.test_clienttransaction}, forecasts in
-L{tests.core.test_clientforecast}.
+TLS is in L{tests.core.test_clienttls}, forecasts are in
+L{tests.core.test_clientforecast}, transactions in
+L{tests.core.test_clienttransaction}.
 """
 
 from __future__ import annotations
 
-from typing import Callable
+from collections.abc import Callable
 
 from attrs import frozen
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from smtpx.core.client import ClientConnection
-from smtpx.core.dialogue import (
-    ClientDialogue,
-    Question,
-    Step,
-    ask,
-    secure,
-    send,
-)
+from smtpx.core.dialogue import ClientDialogue, Question, Step, ask, send
 from smtpx.core.effects import (
     Close,
     GaveUp,
-    Handshake,
     Pose,
     Ready,
-    Settled,
     Trouble,
     Write,
 )
-from smtpx.core.envelope import Envelope, Recipient
 from smtpx.core.errors import Malformed, UsageError
-from smtpx.core.grammar import DECIMAL, FLAG, Grammar
 from smtpx.core.hooks import (
-    Capability,
     Hello,
     Phase,
-    RoutePolicy,
-    Scope,
-    TLSInfo,
-    TLSLevel,
-    TLSOptions,
 )
-from smtpx.core.interfaces import IClientBuilder, IClientExtension, IClientSession
+from smtpx.core.interfaces import (
+    IClientBuilder,
+    IClientExtension,
+    IClientSession,
+)
 from smtpx.core.profile import ClientProfile
 from smtpx.core.reply import LOCAL_ERROR, Reply, reply
 from smtpx.testing.client import TARGET, OctetsBody, ScriptedPeer, client, ehlo
 
 from .made import MadeClient
+from .peers import (
+    BROKEN,
+    GREETING,
+    HELLO,
+    envelope,
+    stepping,
+)
 
-LOST = reply(451, "4.4.2", b"Connection lost")
-BROKEN = reply(451, "4.5.0", b"Peer broke the protocol")
-NO_TLS = reply(451, "4.7.10", b"Peer cannot protect this as it has to be")
 UNFIT = reply(451, "4.7.0", b"Peer did not do what was asked of it")
-
-GREETING = b"220 mx.example.org ESMTP\r\n"
-HELLO = b"EHLO client.example.org\r\n"
-
-
-def stepping(
-    step: Callable[[IClientSession], ClientDialogue | None],
-) -> list[IClientExtension]:
-    """An extension with one step."""
-    return [MadeClient(lambda builder: builder.step(Phase.SECURE, step))]
-
-
-def oneRecipient() -> Envelope:
-    """An envelope for one."""
-    return Envelope(b"a@client.example", 0.0, [Recipient(b"b@mx.example")], 3)
 
 
 class OpeningTests(SynchronousTestCase):
@@ -176,66 +153,6 @@ class OpeningTests(SynchronousTestCase):
         for name in (b"", b"a\r\nRSET", b"a b", b"a\0"):
             profile = ClientProfile(name=name)
             self.assertRaises(UsageError, ClientConnection, profile, TARGET)
-
-
-class OffersTests(SynchronousTestCase):
-    """What the peer says of itself."""
-
-    SIZE = Capability[int](b"SIZE", DECIMAL)
-    OLD = Capability[bool](b"NEW", FLAG, aliases=(b"OLD_NAME",))
-    WORDS = Capability[bytes](
-        b"WORDS", Grammar(lambda raw: raw or b"nothing", lambda words: words)
-    )
-
-    def opened(self, *keywords: bytes) -> ClientConnection:
-        """A connection to a peer with these lines."""
-
-        def register(builder: IClientBuilder) -> None:
-            builder.capability(self.SIZE)
-            builder.capability(self.OLD)
-            builder.capability(self.WORDS)
-
-        peer = ScriptedPeer(client([MadeClient(register)]))
-        peer.open(*keywords)
-        self.assertEqual(peer.events, [Ready()])
-        return peer.connection
-
-    def test_keywordsInAnyCase(self) -> None:
-        """Keywords are compared without case (RFC 5321 section 2.4)."""
-        self.assertEqual(self.opened(b"Size 12").offered(self.SIZE), 12)
-
-    def test_malformedIsNotOffered(self) -> None:
-        """A keyword with an argument that cannot be read is as good as none."""
-        connection = self.opened(b"SIZE lots", b"WORDS")
-        size = connection.offered(self.SIZE)
-        self.assertIsNone(size)
-        self.assertEqual(connection.offered(self.WORDS), b"nothing")
-
-    def test_olderSpelling(self) -> None:
-        """An alias counts for the capability."""
-        self.assertTrue(self.opened(b"OLD_NAME").offered(self.OLD))
-
-    def test_equalsSign(self) -> None:
-        """Old servers write C{KEYWORD=argument}."""
-        connection = self.opened(b"WORDS=one two")
-        self.assertEqual(connection.offered(self.WORDS), b"one two")
-
-    def test_properSpellingBeatsTheOld(self) -> None:
-        """Servers that say both mean the proper one."""
-        for lines in ((b"WORDS=old", b"WORDS new"), (b"WORDS new", b"WORDS=old")):
-            self.assertEqual(self.opened(*lines).offered(self.WORDS), b"new")
-
-    def test_linesOutsideTheGrammar(self) -> None:
-        """What is no ehlo-line is left out."""
-        connection = self.opened(b"", b"-SIZE 3", b"!", b"SIZE  ", b"X y\x07")
-        self.assertEqual(
-            connection.peer,
-            Hello(b"mx.example.org", ((b"SIZE", None), (b"X", b"y?"))),
-        )
-
-    def test_clock(self) -> None:
-        """Hooks have the profile's clock."""
-        self.assertEqual(client(clock=lambda: 7.0).now(), 7.0)
 
 
 class StepTests(SynchronousTestCase):
@@ -377,152 +294,6 @@ class StepTests(SynchronousTestCase):
         self.assertRaises(UsageError, peer.answer, 1)
 
 
-class SecureTests(SynchronousTestCase):
-    """TLS on the connection."""
-
-    def step(self, session: IClientSession) -> ClientDialogue | None:
-        """Begin TLS, as STARTTLS does."""
-        return None if session.secured is not None else self.upgrade()
-
-    def upgrade(self) -> ClientDialogue:
-        """The dialogue of L{step}."""
-        got = yield from send(b"TLS")
-        if got.refuses:
-            return Step.GIVE_UP
-        yield from secure()
-        return Step.GREET_AGAIN
-
-    def begun(
-        self,
-        policy: RoutePolicy = RoutePolicy(),  # noqa: B008
-        tls: TLSInfo | None = None,
-    ) -> ScriptedPeer:
-        """A peer that was asked for TLS."""
-        peer = ScriptedPeer(client(stepping(self.step), policy=policy), tls=tls)
-        self.assertEqual(peer.open(b"OLD"), b"TLS\r\n")
-        return peer
-
-    def test_handshakeThenEHLO(self) -> None:
-        """What was said in the clear is forgotten (RFC 3207 section 4.2)."""
-        peer = self.begun()
-        self.assertEqual(peer.say(b"220 go\r\n"), b"")
-        self.assertEqual(
-            peer.events, [Handshake(TLSOptions(serverName=b"mx.example.org"))]
-        )
-        self.assertEqual(peer.answer(TLSInfo()), HELLO)
-        self.assertIsNone(peer.connection.peer)
-        self.assertEqual(peer.connection.secured, TLSInfo())
-        peer.say(ehlo(b"NEW"))
-        self.assertEqual(peer.events[1:], [Ready()])
-
-    def test_clearTextBehindTheGoAhead(self) -> None:
-        """What somebody put there is not taken for the server's word under TLS."""
-        for extra in (b"250 mx\r\n", b"250", b"250-mx\r\n"):
-            peer = self.begun(tls=TLSInfo())
-            self.assertEqual(peer.say(b"220 go\r\n" + extra), b"")
-            self.assertEqual(peer.events[-2:], [GaveUp(BROKEN), Close()])
-
-    def test_clearTextDuringTheHandshake(self) -> None:
-        """Nor what comes while the handshake is made."""
-        peer = self.begun()
-        peer.say(b"220 go\r\n")
-        peer.say(b"2")
-        self.assertEqual(peer.events[1:], [GaveUp(BROKEN), Close()])
-        self.assertEqual(peer.answer(TLSInfo()), b"")
-
-    def test_handshakeAnsweredWithSomethingElse(self) -> None:
-        """Only a handshake's outcome answers a handshake."""
-        peer = self.begun()
-        peer.say(b"220 go\r\n")
-        self.assertRaises(UsageError, peer.answer, True)
-
-    def test_handshakeFailed(self) -> None:
-        """The shell says that the connection is lost."""
-        peer = self.begun()
-        peer.say(b"220 go\r\n")
-        peer.lost()
-        self.assertEqual(peer.events[1:], [GaveUp(None)])
-
-    def test_routeThatHasToBeVerified(self) -> None:
-        """An unverified peer is told QUIT at once, before any password."""
-        policy = RoutePolicy(tls=TLSLevel.VERIFIED)
-        peer = self.begun(policy, TLSInfo(verified=False))
-        self.assertEqual(peer.say(b"220 go\r\n"), b"QUIT\r\n")
-        options = TLSOptions(serverName=b"mx.example.org", verified=True)
-        self.assertEqual(peer.events, [Handshake(options), GaveUp(NO_TLS)])
-        peer = self.begun(policy, TLSInfo(verified=True))
-        self.assertEqual(peer.say(b"220 go\r\n"), HELLO)
-
-    def test_routeThatHasToBeEncrypted(self) -> None:
-        """Without TLS such a route is given up; any certificate will do."""
-        policy = RoutePolicy(tls=TLSLevel.ENCRYPTED)
-        peer = ScriptedPeer(client(policy=policy))
-        self.assertEqual(peer.open(), b"QUIT\r\n")
-        self.assertEqual(peer.events, [GaveUp(NO_TLS)])
-        peer = self.begun(policy, TLSInfo(verified=False))
-        peer.say(b"220 go\r\n")
-        peer.say(ehlo())
-        self.assertEqual(peer.events[-1], Ready())
-
-    def test_stepThatCannotEncrypt(self) -> None:
-        """A step that gives up without a refusal, for want of TLS."""
-
-        def step(session: IClientSession) -> ClientDialogue:
-            yield from ()
-            return Step.GIVE_UP
-
-        policy = RoutePolicy(tls=TLSLevel.ENCRYPTED)
-        peer = ScriptedPeer(client(stepping(step), policy=policy))
-        peer.open()
-        self.assertEqual(peer.events, [GaveUp(NO_TLS)])
-
-    def test_lenientRoute(self) -> None:
-        """Better delivered than secure (RFC 8689 section 5)."""
-        policy = RoutePolicy(tls=TLSLevel.VERIFIED, lenient=True)
-        peer = ScriptedPeer(client(policy=policy))
-        peer.open()
-        self.assertEqual(peer.events, [Ready()])
-
-    def test_implicitTLS(self) -> None:
-        """TLS from the first octet: no word without a good certificate."""
-        policy = RoutePolicy(tls=TLSLevel.VERIFIED)
-        peer = ScriptedPeer(client(policy=policy, secured=TLSInfo()))
-        self.assertEqual(peer.start(), b"")
-        self.assertEqual(peer.events, [GaveUp(NO_TLS), Close()])
-        peer = ScriptedPeer(client(policy=policy, secured=TLSInfo(verified=True)))
-        peer.open()
-        self.assertEqual(peer.events, [Ready()])
-
-    def test_extensionsTuneTheHandshake(self) -> None:
-        """Each may change the options; its trouble is the session's end."""
-
-        def register(builder: IClientBuilder) -> None:
-            builder.step(Phase.SECURE, self.step)
-            builder.tls(lambda session, options: TLSOptions(tickets=True))
-
-        peer = ScriptedPeer(client([MadeClient(register)]))
-        peer.open()
-        peer.say(b"220 go\r\n")
-        self.assertEqual(peer.events, [Handshake(TLSOptions(tickets=True))])
-
-        error = ValueError()
-
-        def fail(session: IClientSession, options: TLSOptions) -> TLSOptions:
-            raise error
-
-        def registerBad(builder: IClientBuilder) -> None:
-            builder.step(Phase.SECURE, self.step)
-            builder.tls(fail)
-
-        peer = ScriptedPeer(client([MadeClient(registerBad)]))
-        peer.open()
-        # No QUIT: the peer waits for a handshake.
-        self.assertEqual(peer.say(b"220 go\r\n"), b"")
-        self.assertEqual(
-            peer.events, [Trouble("made", error), GaveUp(LOCAL_ERROR), Close()]
-        )
-
-
 class EndTests(SynchronousTestCase):
     """How a session ends."""
 
@@ -635,15 +406,15 @@ class EndTests(SynchronousTestCase):
         self.assertRaises(UsageError, connection.quit)
         connection.start()
         self.assertRaises(UsageError, connection.start)
-        self.assertRaises(UsageError, connection.deliver, oneRecipient(), body)
+        self.assertRaises(UsageError, connection.deliver, envelope(), body)
         self.assertEqual(connection.resume(), [])
         connection.feed(GREETING)
         self.assertEqual(connection.feed(ehlo()), [Ready()])
         self.assertEqual(
-            connection.deliver(oneRecipient(), body),
+            connection.deliver(envelope(), body),
             [Write(b"MAIL FROM:<a@client.example>\r\n")],
         )
-        self.assertRaises(UsageError, connection.deliver, oneRecipient(), body)
+        self.assertRaises(UsageError, connection.deliver, envelope(), body)
         self.assertRaises(UsageError, connection.quit)
 
     def test_dialogueThatWillNotEnd(self) -> None:
@@ -701,29 +472,3 @@ class LearnTests(SynchronousTestCase):
         peer = ScriptedPeer(client([MadeClient(lambda builder: builder.learn(learn))]))
         peer.open()
         self.assertEqual(peer.events, [Trouble("made", error), Ready()])
-
-
-class LastWordTests(SynchronousTestCase):
-    """An envelope is settled, whatever happens."""
-
-    def test_scopeOfALostConnection(self) -> None:
-        """The next host may be tried."""
-        peer = ScriptedPeer(client())
-        peer.open()
-        envelope = oneRecipient()
-        peer.deliver(envelope)
-        peer.lost()
-        self.assertEqual(
-            peer.events[1:],
-            [
-                Settled(envelope, ((envelope.recipients[0], LOST),), Scope.HOST),
-                GaveUp(None),
-            ],
-        )
-
-    def test_lostBeforeTheBeginning(self) -> None:
-        """A connection that was never made is lost all the same."""
-        peer = ScriptedPeer(client())
-        peer.lost()
-        self.assertEqual(peer.events, [GaveUp(None)])
-        self.assertTrue(peer.connection.over)

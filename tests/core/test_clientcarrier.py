@@ -24,9 +24,9 @@ from smtpx.core.dialogue import (
     settle,
 )
 from smtpx.core.effects import Close, GaveUp, Settled, Write
-from smtpx.core.envelope import Envelope, Recipient
+from smtpx.core.envelope import Envelope
 from smtpx.core.errors import UsageError
-from smtpx.core.hooks import Carrier, Scope, SyncPoint
+from smtpx.core.hooks import Carrier, Scope
 from smtpx.core.interfaces import (
     IBody,
     IClientBuilder,
@@ -37,15 +37,11 @@ from smtpx.core.reply import LOCAL_ERROR, Reply, reply
 from smtpx.testing.client import OctetsBody, ScriptedPeer, client
 
 from .made import MadeClient
+from .peers import BROKEN, MAIL, OK, RCPT, envelope, grouping, outcomes
 
-BROKEN = reply(451, "4.5.0", b"Peer broke the protocol")
-OK = b"250 ok\r\n"
 NO = b"550 no\r\n"
 TAKEN = Reply(250, None, (b"ok",))
 REFUSED = Reply(550, None, (b"no",))
-
-MAIL = b"MAIL FROM:<a@client.example>\r\n"
-RCPT = b"RCPT TO:<b@mx.example>\r\n"
 
 Carry = Callable[[IClientSession, IBody], BodyDialogue]
 
@@ -83,13 +79,6 @@ def carrying(
     )
 
 
-def grouping() -> IClientExtension:
-    """What lets commands go in groups, whatever the peer says."""
-    return MadeClient(
-        lambda builder: builder.relax(lambda s: SyncPoint.TRANSACTION), "group"
-    )
-
-
 def opened(*extensions: IClientExtension) -> ScriptedPeer:
     """A peer that is ready for envelopes."""
     peer = ScriptedPeer(client(extensions))
@@ -97,17 +86,6 @@ def opened(*extensions: IClientExtension) -> ScriptedPeer:
     peer.events.clear()
     peer.written.clear()
     return peer
-
-
-def envelope(*paths: bytes) -> Envelope:
-    """An envelope, for one if not said otherwise."""
-    recipients = [Recipient(path) for path in paths or (b"b@mx.example",)]
-    return Envelope(b"a@client.example", 0.0, recipients)
-
-
-def outcomes(peer: ScriptedPeer) -> list[Reply]:
-    """What became of the last envelope, one a recipient."""
-    return [outcome for _, outcome in peer.settled[-1].outcomes]
 
 
 class ChoiceTests(SynchronousTestCase):

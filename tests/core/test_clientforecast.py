@@ -9,7 +9,6 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.dialogue import ClientDialogue, Step, secure, send, sync
 from smtpx.core.effects import Close, GaveUp, Handshake, Ready, Trouble
-from smtpx.core.envelope import Envelope, Recipient
 from smtpx.core.grammar import FLAG
 from smtpx.core.hooks import (
     Capability,
@@ -24,18 +23,11 @@ from smtpx.core.hooks import (
     TLSLevel,
 )
 from smtpx.core.interfaces import IClientBuilder, IClientExtension, IClientSession
-from smtpx.core.reply import Reply, reply
+from smtpx.core.reply import Reply
 from smtpx.testing.client import ScriptedPeer, client, ehlo
 
 from .made import MadeClient
-
-BROKEN = reply(451, "4.5.0", b"Peer broke the protocol")
-LOST = reply(451, "4.4.2", b"Connection lost")
-OK = b"250 ok\r\n"
-GREETING = b"220 mx.example.org ESMTP\r\n"
-HELLO = b"EHLO client.example.org\r\n"
-MAIL = b"MAIL FROM:<a@client.example>\r\n"
-RCPT = b"RCPT TO:<b@mx.example>\r\n"
+from .peers import BROKEN, GREETING, HELLO, LOST, MAIL, OK, RCPT, envelope
 
 GROUPS = Capability[bool](b"GROUPS", FLAG)
 UPGRADE = Capability[bool](b"UPGRADE", FLAG)
@@ -102,11 +94,6 @@ def connecting(
         forecast=known or forecast(b"GROUPS"),
     )
     return ScriptedPeer(connection, tls=tls)
-
-
-def envelope() -> Envelope:
-    """An envelope for one."""
-    return Envelope(b"a@client.example", 0.0, [Recipient(b"b@mx.example")], 3)
 
 
 class FirstFlightTests(SynchronousTestCase):

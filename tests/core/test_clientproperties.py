@@ -9,11 +9,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.effects import Close, GaveUp
 from smtpx.core.envelope import Envelope, Recipient
-from smtpx.core.hooks import Forecast, Hello, RoutePolicy, SyncPoint, TLSLevel
-from smtpx.core.interfaces import IClientExtension
+from smtpx.core.hooks import Forecast, Hello, RoutePolicy, TLSLevel
 from smtpx.testing.client import OctetsBody, ScriptedPeer, client, ehlo
 
-from .made import MadeClient
+from .peers import grouping
 
 #: What a peer may say, right or wrong.
 SAID = st.one_of(
@@ -43,11 +42,6 @@ SAID = st.one_of(
 SENSIBLE = st.sampled_from(
     [b"220 mx\r\n", b"250 ok\r\n", b"354 go\r\n", b"550 no\r\n", b"250-a\r\n250 b\r\n"]
 )
-
-
-def grouping() -> IClientExtension:
-    """What lets commands go in groups."""
-    return MadeClient(lambda builder: builder.relax(lambda s: SyncPoint.TRANSACTION))
 
 
 class AnyPeerTests(SynchronousTestCase):

@@ -1,93 +1,39 @@
 """
 Tests for L{smtpx.core.clienttransaction}: MAIL, RCPT, DATA and what becomes of
-them.  Carriers other than DATA are in L{tests.core.test_clientcarrier}.
+them.  Bodies are in L{tests.core.test_clientbody}, carriers other than DATA in
+L{tests.core.test_clientcarrier}.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
-from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
 
-from smtpx.core.bounds import BareLines
-from smtpx.core.effects import Close, Drain, GaveUp, Settled, Trouble, Write
-from smtpx.core.envelope import Envelope, Recipient
-from smtpx.core.grammar import Grammar
+from smtpx.core.effects import (
+    Close,
+    GaveUp,
+    Settled,
+)
+from smtpx.core.envelope import Envelope
 from smtpx.core.hooks import (
-    BatchLimits,
-    Capability,
-    Parameter,
-    Refusal,
     Scope,
-    SyncPoint,
-    Where,
 )
-from smtpx.core.interfaces import (
-    IBody,
-    IClientBuilder,
-    IClientExtension,
-    IClientSession,
+from smtpx.core.reply import Reply, reply
+from smtpx.testing.client import OctetsBody
+
+from .peers import (
+    BROKEN,
+    DONE,
+    GO,
+    LOST,
+    MAIL,
+    OK,
+    RCPT,
+    envelope,
+    grouping,
+    opened,
+    outcomes,
+    three,
 )
-from smtpx.core.reply import LOCAL_ERROR, Reply, reply
-from smtpx.testing.client import OctetsBody, ScriptedPeer, client
-
-from .made import MadeClient
-
-LOST = reply(451, "4.4.2", b"Connection lost")
-BROKEN = reply(451, "4.5.0", b"Peer broke the protocol")
-OK = b"250 ok\r\n"
-GO = b"354 go\r\n"
-DONE = reply(250, "2.0.0", b"Taken")
-
-MAIL = b"MAIL FROM:<a@client.example>\r\n"
-RCPT = b"RCPT TO:<b@mx.example>\r\n"
-
-
-def envelope(*paths: bytes, sender: bytes = b"a@client.example") -> Envelope:
-    """An envelope, for one if not said otherwise."""
-    recipients = [Recipient(path) for path in paths or (b"b@mx.example",)]
-    return Envelope(sender, 0.0, recipients)
-
-
-def three() -> Envelope:
-    """An envelope for three."""
-    return envelope(b"b@mx.example", b"c@mx.example", b"d@mx.example")
-
-
-def grouping() -> IClientExtension:
-    """What lets commands go in groups, whatever the peer says."""
-    return MadeClient(lambda builder: builder.relax(lambda s: SyncPoint.TRANSACTION))
-
-
-def opened(
-    *extensions: IClientExtension,
-    keywords: tuple[bytes, ...] = (),
-    bareLines: BareLines = BareLines.NORMALISE,
-) -> ScriptedPeer:
-    """A peer that is ready for envelopes."""
-    peer = ScriptedPeer(client(extensions, bareLines=bareLines))
-    peer.open(*keywords)
-    peer.events.clear()
-    return peer
-
-
-def outcomes(peer: ScriptedPeer) -> list[Reply]:
-    """What became of the last envelope, one a recipient."""
-    return [outcome for _, outcome in peer.settled[-1].outcomes]
-
-
-@implementer(IBody)
-class BrokenBody:
-    """A body whose disk fails in the middle."""
-
-    octets = 6
-
-    def pieces(self) -> Iterator[bytes]:
-        """One piece, and then trouble."""
-        yield b"abc"
-        raise OSError("disk")
 
 
 class LockStepTests(SynchronousTestCase):
@@ -434,314 +380,3 @@ class EndInTheMiddleTests(SynchronousTestCase):
         peer.say(OK)
         self.assertEqual(outcomes(peer), [BROKEN])
         self.assertIs(peer.settled[-1].scope, Scope.HOST)
-
-
-class BodyTests(SynchronousTestCase):
-    """The body, by DATA."""
-
-    def sent(self, body: OctetsBody) -> bytes:
-        """What goes over the wire for C{body}."""
-        peer = opened()
-        peer.deliver(envelope(), body)
-        peer.say(OK)
-        peer.say(OK)
-        return peer.say(GO)
-
-    def test_transparency(self) -> None:
-        """A dot at the beginning of a line is doubled (RFC 5321 section 4.5.2)."""
-        body = b".\r\n..\r\na.\r\n.b\r\n"
-        wire = b"..\r\n...\r\na.\r\n..b\r\n.\r\n"
-        for size in (1, 2, 3, 65_536):
-            self.assertEqual(self.sent(OctetsBody(body, size)), wire)
-
-    def test_emptyBody(self) -> None:
-        """An empty message is a dot."""
-        self.assertEqual(self.sent(OctetsBody(b"")), b".\r\n")
-
-    def test_finalLineEnd(self) -> None:
-        """It is added where it is missing."""
-        self.assertEqual(self.sent(OctetsBody(b"x")), b"x\r\n.\r\n")
-
-    def test_bareLineEnds(self) -> None:
-        """They become CRLF, and a dot behind one is doubled."""
-        self.assertEqual(
-            self.sent(OctetsBody(b"a\n.\nb\r.\rc\r")),
-            b"a\r\n..\r\nb\r\n..\r\nc\r\n.\r\n",
-        )
-
-    def test_bareLineEndsRefused(self) -> None:
-        """Or the message is refused, before anything of it was said."""
-        for body in (b"a\nb\r\n", b"a\rb", b"\r\n\n", b"x\r"):
-            for size in (1, 65_536):
-                peer = opened(bareLines=BareLines.REFUSE)
-                self.assertEqual(peer.deliver(envelope(), OctetsBody(body, size)), b"")
-                self.assertEqual(
-                    outcomes(peer),
-                    [reply(554, "5.6.0", b"Message has a bare CR or LF")],
-                )
-                self.assertIs(peer.settled[-1].scope, Scope.MESSAGE)
-                self.assertTrue(peer.connection.ready)
-        peer = opened(bareLines=BareLines.REFUSE)
-        self.assertEqual(peer.deliver(envelope(), OctetsBody(b"a\r\nb\r\n", 1)), MAIL)
-
-    def test_piecesAndFlow(self) -> None:
-        """
-        Between pieces the transport is asked; the last piece and the final dot
-        are one write, and so are commands that stand before the first.
-        """
-        peer = opened()
-        peer.deliver(envelope(), OctetsBody(b"abcdef", 2))
-        peer.say(OK)
-        peer.say(OK)
-        connection = peer.connection
-        self.assertEqual(connection.feed(GO), [Write(b"ab"), Drain()])
-        self.assertEqual(connection.resume(), [Write(b"cd"), Drain()])
-        self.assertEqual(connection.resume(), [Write(b"ef\r\n.\r\n")])
-        self.assertEqual(connection.resume(), [])
-
-    def test_troubleInTheMiddle(self) -> None:
-        """
-        A body that cannot be read leaves the peer waiting for its end: only
-        closing keeps it from taking half a message.
-        """
-        peer = opened()
-        peer.deliver(envelope(), BrokenBody())
-        peer.say(OK)
-        peer.say(OK)
-        self.assertEqual(peer.say(GO), b"abc")
-        trouble = peer.troubles[0]
-        self.assertEqual(trouble.owner, "core")
-        self.assertIsInstance(trouble.error, OSError)
-        self.assertEqual(outcomes(peer), [LOCAL_ERROR])
-        # It is not the host's fault.
-        self.assertIs(peer.settled[-1].scope, Scope.MESSAGE)
-        self.assertEqual(peer.events[-2:], [GaveUp(LOCAL_ERROR), Close()])
-
-    def test_troubleBeforeTheBeginning(self) -> None:
-        """One that cannot even be looked at costs nothing but itself."""
-        peer = opened(bareLines=BareLines.REFUSE)
-        self.assertEqual(peer.deliver(envelope(), BrokenBody()), b"")
-        self.assertEqual(outcomes(peer), [LOCAL_ERROR])
-        self.assertTrue(peer.connection.ready)
-
-
-class InjectionTests(SynchronousTestCase):
-    """Commands hidden in what a command is made of."""
-
-    def test_sender(self) -> None:
-        """A sender with a line end in it is refused before anything is sent."""
-        for octet in (b"\r", b"\n", b"\0", b"\x7f", b"\t"):
-            peer = opened()
-            sender = b"a@x" + octet + b"DATA"
-            self.assertEqual(peer.deliver(envelope(sender=sender)), b"")
-            self.assertEqual([r.status for r in outcomes(peer)], [(5, 1, 7)])
-            self.assertTrue(peer.connection.ready)
-
-    def test_recipient(self) -> None:
-        """So is a recipient; the others get their message."""
-        peer = opened(grouping())
-        message = envelope(b"c@x>\r\nRSET\r\n<", b"b@mx.example")
-        self.assertEqual(peer.deliver(message, b""), MAIL + RCPT + b"DATA\r\n")
-        peer.say(OK + OK + GO)
-        peer.say(b"250 2.0.0 Taken\r\n")
-        self.assertEqual([r.status for r in outcomes(peer)], [(5, 1, 3), (2, 0, 0)])
-
-    def test_nobodyLeft(self) -> None:
-        """Where no recipient is left nothing is sent."""
-        peer = opened()
-        self.assertEqual(peer.deliver(envelope(b"a\r\n", b"b\n")), b"")
-        self.assertEqual(peer.codes, [553, 553])
-
-    def test_parameter(self) -> None:
-        """A value that would end its parameter is the extension's trouble."""
-        for value in (b"x DSN", b"x\r\nRSET", b"x\0"):
-            peer = opened(Noted(value).extension(), keywords=(b"NOTE",))
-            self.assertEqual(peer.deliver(envelope()), b"")
-            self.assertEqual(outcomes(peer), [LOCAL_ERROR])
-            self.assertEqual(peer.troubles[0].owner, "made")
-            self.assertIsInstance(peer.troubles[0].error, ValueError)
-
-    def test_odddButLegalPaths(self) -> None:
-        """What may stand in a quoted local part is sent as it is."""
-        peer = opened()
-        self.assertEqual(
-            peer.deliver(envelope(sender=b'"a> b"@x')), b'MAIL FROM:<"a> b"@x>\r\n'
-        )
-
-
-class Noted:
-    """A parameter C{NOTE=} of MAIL and C{FLAG} of RCPT, for a test."""
-
-    RAW = Grammar[bytes](lambda raw: raw or b"", lambda value: value)
-    BARE = Grammar[bytes](lambda raw: b"", lambda value: None)
-    OFFER = Capability[bytes](b"NOTE", RAW)
-
-    def __init__(self, value: bytes | None) -> None:
-        self.value = value
-
-    def send(self, session: IClientSession, bearer: object) -> bytes | None:
-        """What the test wants."""
-        return self.value
-
-    def extension(self) -> IClientExtension:
-        """Both, as an extension."""
-        mail = Parameter(b"NOTE", Where.MAIL, self.RAW, lambda s, b, v: None, self.send)
-        rcpt = evolve(mail, keyword=b"FLAG", where=Where.RCPT, grammar=self.BARE)
-
-        def register(builder: IClientBuilder) -> None:
-            builder.capability(self.OFFER)
-            builder.parameter(mail, self.OFFER)
-            builder.parameter(rcpt, self.OFFER)
-
-        return MadeClient(register)
-
-
-class ParameterTests(SynchronousTestCase):
-    """What stands behind the addresses."""
-
-    def test_onlyWhereOffered(self) -> None:
-        """
-        Parameters are for peers that offered them in their last EHLO (RFC 5321
-        section 4.1.1.11).
-        """
-        noted = Noted(b"x")
-        peer = opened(noted.extension(), keywords=(b"NOTE",))
-        self.assertEqual(
-            peer.deliver(envelope()), b"MAIL FROM:<a@client.example> NOTE=x\r\n"
-        )
-        self.assertEqual(peer.say(OK), b"RCPT TO:<b@mx.example> FLAG\r\n")
-        peer = opened(noted.extension(), keywords=(b"OTHER",))
-        self.assertEqual(peer.deliver(envelope()), MAIL)
-        self.assertEqual(peer.say(OK), RCPT)
-
-    def test_leftOut(self) -> None:
-        """An extension may leave its parameter out."""
-        peer = opened(Noted(None).extension(), keywords=(b"NOTE",))
-        self.assertEqual(peer.deliver(envelope()), MAIL)
-
-
-class HookTests(SynchronousTestCase):
-    """What extensions say to an envelope."""
-
-    def test_admit(self) -> None:
-        """The first refusal settles it, with its scope, without a word."""
-        refusal = Refusal(reply(552, "5.3.4", b"Too big here"), Scope.HOST)
-
-        def register(builder: IClientBuilder) -> None:
-            builder.admit(lambda session, envelope: None)
-            builder.admit(lambda session, envelope: refusal)
-
-        peer = opened(MadeClient(register))
-        self.assertEqual(peer.deliver(three()), b"")
-        self.assertEqual(outcomes(peer), [refusal.reply] * 3)
-        self.assertIs(peer.settled[-1].scope, Scope.HOST)
-        self.assertTrue(peer.connection.ready)
-
-    def test_transform(self) -> None:
-        """Transforms change the body one after the other."""
-
-        def register(builder: IClientBuilder) -> None:
-            builder.transform(lambda s, e: None)
-            builder.transform(lambda s, e: lambda body: added(body, b"1"))
-            builder.transform(lambda s, e: lambda body: added(body, b"2"))
-
-        def added(body: IBody, octets: bytes) -> IBody:
-            return OctetsBody(b"".join(body.pieces()) + octets)
-
-        peer = opened(MadeClient(register))
-        peer.deliver(envelope(), b"x")
-        peer.say(OK)
-        peer.say(OK)
-        self.assertEqual(peer.say(GO), b"x12\r\n.\r\n")
-
-    def test_trouble(self) -> None:
-        """
-        An exception out of any hook settles this envelope with 451, names the
-        extension, and the session goes on.
-        """
-        error = KeyError("boom")
-
-        def fail(*arguments: object) -> None:
-            raise error
-
-        def failing(body: IBody) -> IBody:
-            raise error
-
-        registrations = [
-            lambda builder: builder.admit(fail),
-            lambda builder: builder.transform(fail),
-            lambda builder: builder.transform(lambda s, e: failing),
-            lambda builder: builder.carrier(fail),
-            lambda builder: builder.batch(fail),
-            lambda builder: builder.relax(fail),
-        ]
-        for register in registrations:
-            peer = opened(MadeClient(register, "bad"))
-            self.assertEqual(peer.deliver(envelope()), b"")
-            self.assertEqual(peer.events[0], Trouble("bad", error))
-            self.assertEqual(outcomes(peer), [LOCAL_ERROR])
-            self.assertIs(peer.settled[-1].scope, Scope.MESSAGE)
-            self.assertTrue(peer.connection.ready)
-
-    def test_quitGoesOnWithATroubledExtension(self) -> None:
-        """QUIT asks nobody."""
-
-        def fail(session: IClientSession) -> SyncPoint:
-            raise ValueError
-
-        peer = opened(MadeClient(lambda builder: builder.relax(fail)))
-        self.assertEqual(peer.quit(), b"QUIT\r\n")
-
-
-class LimitTests(SynchronousTestCase):
-    """How much a peer takes (RFC 9422 section 4)."""
-
-    def limited(self, *limits: BatchLimits | None) -> ScriptedPeer:
-        """A peer of whom these opinions are held."""
-
-        def opinion(
-            limit: BatchLimits | None,
-        ) -> Callable[[IClientSession], BatchLimits | None]:
-            return lambda session: limit
-
-        def register(builder: IClientBuilder) -> None:
-            for limit in limits:
-                builder.batch(opinion(limit))
-
-        return opened(grouping(), MadeClient(register, "limits"))
-
-    def test_theStrictestCounts(self) -> None:
-        """Of several opinions the strictest counts, for each limit."""
-        peer = self.limited(None, BatchLimits(3, 5), BatchLimits(2, 9, 4))
-        self.assertEqual(peer.connection.limits(), BatchLimits(2, 5, 4))
-        self.assertEqual(self.limited().connection.limits(), BatchLimits())
-
-    def test_recipients(self) -> None:
-        """Those above the limit are for another transaction."""
-        peer = self.limited(BatchLimits(recipients=1))
-        self.assertEqual(peer.deliver(three()), MAIL + RCPT + b"DATA\r\n")
-        peer.say(OK + OK + GO)
-        peer.say(OK)
-        self.assertEqual(peer.codes, [250, 452, 452])
-
-    def test_domains(self) -> None:
-        """Domains are counted for the whole session, without case."""
-        peer = self.limited(BatchLimits(domains=2))
-        first = envelope(b"b@one.example", b"c@two.example", b"d@three.example")
-        peer.deliver(first)
-        peer.say(OK + OK + OK + GO)
-        peer.say(OK)
-        self.assertEqual(peer.codes, [250, 250, 452])
-        peer.deliver(envelope(b"e@ONE.example", b"postmaster"))
-        peer.say(OK + OK + GO)
-        peer.say(OK)
-        self.assertEqual(peer.codes, [250, 452])
-
-    def test_transactions(self) -> None:
-        """Refused ones count too; what is too many is for another session."""
-        peer = self.limited(BatchLimits(transactions=1))
-        peer.deliver(envelope())
-        peer.say(b"451 no\r\n" + b"503 no\r\n" * 2)
-        self.assertEqual(peer.deliver(envelope()), b"")
-        self.assertEqual(peer.codes, [452])
-        self.assertIs(peer.settled[-1].scope, Scope.SESSION)
