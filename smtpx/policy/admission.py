@@ -8,6 +8,7 @@ only among all of them: who can make those has other ways to be in the way.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 from attrs import frozen
@@ -28,6 +29,9 @@ TOO_MANY_OF_YOUR_NETWORK = reply(
 
 #: The version of an address, is it a network, and its leading bits.
 _Key = tuple[int, bool, int]
+
+#: Of how many addresses it is remembered what they count as.
+_ADDRESSES_MOST = 4096
 
 #: This machine.
 LOOPBACK = HostList.parse(["127.0.0.0/8", "::1"])
@@ -58,7 +62,7 @@ class AdmissionBounds:
 class Admission:
     """
     Counts connections.  Each call takes the same time however many there are,
-    and nothing is remembered of clients that have none.
+    and no count is kept of clients that have none.
 
     @ivar count: how many there are.
     """
@@ -75,6 +79,9 @@ class Admission:
         self._bounds = bounds
         self._trusted = trusted
         self._counts: dict[_Key, int] = {}
+        # To take an address apart costs more than all else here, and each is
+        # wanted twice at least.
+        self._keys = lru_cache(_ADDRESSES_MOST)(self._keysOf)
 
     def enter(self, address: bytes) -> Reply | None:
         """
@@ -109,7 +116,7 @@ class Admission:
             else:
                 del self._counts[key]
 
-    def _keys(self, address: bytes) -> tuple[tuple[_Key, int, Reply], ...]:
+    def _keysOf(self, address: bytes) -> tuple[tuple[_Key, int, Reply], ...]:
         """What a client counts as, how much of that there may be, or what."""
         if self._trusted.matches(address):
             return ()
