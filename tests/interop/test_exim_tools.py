@@ -68,7 +68,7 @@ class EximToolsTests(SynchronousTestCase):
             [found, *arguments], capture_output=True, timeout=SECONDS, text=True
         )
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        said: str = done.stdout
+        said = str(done.stdout)
         return said
 
     def test_exigrepFindsTheStory(self) -> None:
