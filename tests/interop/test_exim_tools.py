@@ -34,7 +34,7 @@ class EximToolsTests(SynchronousTestCase):
 
         @return: its path.
         """
-        path = self.mktemp()
+        path: str = self.mktemp()
         file = LineFile(path, Clock())
         log = MainLog(file, parseSelectors(selectors), time.gmtime)
         publisher = publishing(log)
