@@ -13,10 +13,10 @@ from pathlib import Path
 from attrs import Attribute, evolve, field, frozen
 
 from ..core.domain import checkDomain
-from ..core.errors import Malformed
 from ..core.interfaces import IExtension
 from .extensiontable import Extensions, ExtensionsKind
 from .kinds import StandardOutput
+from .problems import KeyPath, Problem
 from .sections import (
     TLS,
     Limits,
@@ -33,18 +33,22 @@ from .toml import Document, readDocument
 from .walker import readSettings
 
 
+def isHostName(text: str) -> bool:
+    """Can a server call itself so?"""
+    try:
+        checkDomain(text.encode("ascii"))
+    except ValueError:
+        return False
+    return not text.startswith("[")
+
+
 def _hostName(
     instance: object, attribute: Attribute[str | None], value: str | None
 ) -> None:
-    if value is None:
-        return
-    try:
-        name = value.encode("ascii")
-        if name[:1] == b"[":
-            raise Malformed("it is an address")
-        checkDomain(name)
-    except ValueError:
-        raise ValueError("expected a host name such as mail.example.org") from None
+    if value is not None and not isHostName(value):
+        raise ValueError(
+            f'expected a host name such as mail.example.org, got "{value}"'
+        )
 
 
 #: Where an empty configuration listens.
@@ -91,6 +95,16 @@ class Configuration:
     policy: Policy = field(factory=Policy)
     log: Log = field(factory=Log)
     extensions: Extensions = field(factory=Extensions)
+    document: Document = field(
+        factory=lambda: Document("configuration", Path.cwd(), {}),
+        eq=False,
+        repr=False,
+        metadata={"option": None},
+    )
+
+    def problem(self, path: KeyPath, text: str) -> Problem:
+        """Something that is wrong with a value, with its place in the file."""
+        return self.document.problem(path, text)
 
     @property
     def usersFile(self) -> Path:
@@ -122,7 +136,7 @@ def readConfiguration(source: Source, found: Mapping[str, IExtension]) -> Config
     """
     document = documentOf(source)
     read = readSettings(document, Configuration, extensions=ExtensionsKind(found))
-    return evolve(read, state=document.folder / read.state)
+    return evolve(read, state=document.folder / read.state, document=document)
 
 
 def documentOf(source: Source) -> Document:

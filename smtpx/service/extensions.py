@@ -31,14 +31,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import ModuleType
 
 from attrs import frozen
+from twisted import plugins
 from twisted.logger import Logger
 from twisted.plugin import getCache
 from twisted.python.modules import getModule
 from zope.interface import providedBy
 from zope.interface.exceptions import Invalid
 from zope.interface.verify import verifyObject
-
-import twisted.plugins
 
 from ..core.errors import Conflict, Malformed, UsageError
 from ..core.interfaces import (
@@ -101,7 +100,7 @@ def findExtensions(package: ModuleType | None = None) -> dict[str, IExtension]:
     """
     found = {extension.name: extension for extension in standard()}
     brought = dict.fromkeys(found, "smtpx")
-    for where, extension in _plugins(package or twisted.plugins):
+    for where, extension in _plugins(package or plugins):
         name = extension.name
         other = brought.get(name)
         if other == "smtpx":

@@ -269,11 +269,22 @@ class Choice:
         return json.dumps(value.value if isinstance(value, Enum) else str(value))
 
 
+def literal(path: Path) -> Path:
+    """A path as a template without fields."""
+    return Path(str(path).replace("{", "{{").replace("}", "}}"))
+
+
 @implementer(IKind)
 @frozen
 class FilePath:
-    """A path; a relative one is relative to the folder of the document."""
+    """
+    A path; a relative one is relative to the folder of the document.
 
+    @ivar template: is it one with fields in braces?  Then braces in the folder's
+        own name are doubled.
+    """
+
+    template: bool = False
     words: str = "a path"
 
     def read(self, value: object, path: KeyPath, reading: IReading) -> object:
@@ -283,7 +294,8 @@ class FilePath:
         text = os.fspath(value)
         if not isinstance(text, str) or not text or "\0" in text:
             raise Unwanted(self, value)
-        return reading.folder / Path(text).expanduser()
+        folder = reading.folder
+        return (literal(folder) if self.template else folder) / Path(text).expanduser()
 
     def spell(self, value: object) -> str:
         """See L{IKind}."""

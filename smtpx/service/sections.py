@@ -8,16 +8,26 @@ The reference page C{configuration.rst} is made of these classes
 from __future__ import annotations
 
 from enum import Enum
+from ipaddress import ip_address
 from pathlib import Path
 
-from attrs import field, frozen
+from attrs import Attribute, field, frozen
 from zope.interface import implementer
 
 from ..core.bounds import Bounds
 from ..core.hostlist import HostList
 from ..observe.mainlog import Selector, parseSelectors
 from ..queue.mailbox import LineEnds
-from .kinds import IKind, IReading, ListOf, Output, StandardOutput, Unwanted
+from .kinds import (
+    FilePath,
+    IKind,
+    IReading,
+    ListOf,
+    Optional,
+    Output,
+    StandardOutput,
+    Unwanted,
+)
 from .objects import PythonObject
 from .problems import KeyPath, closest
 
@@ -62,6 +72,15 @@ class LogLevel(Enum):
     CRITICAL = "critical"
 
 
+def _address(instance: object, attribute: Attribute[str], value: str) -> None:
+    try:
+        ip_address(value)
+    except ValueError:
+        raise ValueError(
+            f'expected an address of IPv4 or IPv6, got "{value}"'
+        ) from None
+
+
 @frozen
 class Listener:
     """Where clients connect."""
@@ -72,6 +91,7 @@ class Listener:
     )
     address: str = field(
         default="0.0.0.0",  # noqa: S104  # a mail server is for everybody
+        validator=_address,
         metadata={
             "help": "The address of ours; ``0.0.0.0`` is every IPv4 address and"
             " ``::`` every IPv6 address.  A listener for both needs two entries."
@@ -256,9 +276,10 @@ class RouteEntry:
     path: Path | None = field(
         default=None,
         metadata={
+            "kind": Optional(FilePath(template=True)),
             "help": "For ``maildir``: the folder.  ``{local}``, ``{user}`` (the local"
             " part up to a ``+``), ``{domain}`` and ``{address}`` stand for parts of"
-            " the recipient's address.  If not given: ``Maildir`` in the state folder."
+            " the recipient's address.  If not given: ``Maildir`` in the state folder.",
         },
     )
     lineEnds: LineEnds = field(
@@ -276,7 +297,7 @@ class RouteEntry:
         if not self.match:
             raise ValueError("a route needs something to match")
         if self.transport is not TransportKind.MAILDIR and self.path is not None:
-            raise ValueError(f"a route with {self.transport.value} has no path")
+            raise ValueError(f'a route to "{self.transport.value}" has no path')
 
 
 @frozen
@@ -330,9 +351,10 @@ class Policy:
     python: tuple[PythonObject, ...] = field(
         default=(),
         metadata={
-            "help": "Policies of yours, asked in this order before our own.  Each is"
-            " an object that provides ``smtpx.net.interfaces.IPolicy``, or a callable"
-            " without arguments that makes one."
+            "help": "Policies of yours, asked in this order when our own has no"
+            " objection.  Each is an object with the methods of"
+            " ``smtpx.net.interfaces.IPolicy``, all or some, or a callable without"
+            " arguments that makes one."
         },
     )
     refuseHosts: HostList = field(

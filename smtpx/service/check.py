@@ -1,0 +1,181 @@
+"""
+Is a configuration of use?  What the walker cannot see is looked at here: do the
+files that it names exist and hold what they should, do the extensions go
+together, is there such an endpoint.
+
+Nothing is made, and nothing is opened for writing, so a check may run beside a
+server.  The Python that the configuration names is imported, though, as it will
+be at the start.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+
+from attrs import evolve
+from twisted.internet.defer import succeed
+
+from ..core.errors import SMTPXError
+from ..core.interfaces import IExtension
+from ..core.profile import ClientProfile, ServerProfile
+from ..core.queueprofile import QueueProfile
+from ..policy.users import BadUsersFile, readUsers
+from ..tls.certificates import CertificateError
+from ..tls.contexts import ServerTLS
+from .config import Configuration
+from .listening import endpointFor
+from .problems import KeyPath, Problem
+from .wiring import (
+    Machine,
+    certificatesOf,
+    chosenExtensions,
+    localAddresses,
+    localRoutes,
+    passwordCheck,
+    usePythonPath,
+)
+
+
+def check(
+    machine: Machine, configuration: Configuration, found: Mapping[str, IExtension]
+) -> list[Problem]:
+    """
+    Everything that a start would stumble over.
+
+    @param found: the extensions that there are, by name.
+    """
+    usePythonPath(configuration)
+    return [
+        *_listeners(machine, configuration),
+        *_certificates(machine, configuration),
+        *_folders(configuration),
+        *_addresses(machine, configuration),
+        *_users(configuration),
+        *_policies(configuration),
+        *_extensions(configuration, found),
+    ]
+
+
+def explain(
+    configuration: Configuration, found: Mapping[str, IExtension]
+) -> Iterator[str]:
+    """
+    The resolved hooks of server, client and queue, in their order: what each is
+    about, and who owns it.
+
+    @raise SMTPXError: the extensions do not go together.
+    """
+    extensions = chosenExtensions(configuration, found)
+    for title, hooks in (
+        ("Server", ServerProfile().load(extensions).explain()),
+        ("Client", ClientProfile().load(extensions).explain()),
+        ("Queue", QueueProfile().load(extensions).explain()),
+    ):
+        yield f"{title}:"
+        width = max((len(owner) for owner, _, _ in hooks), default=0)
+        for owner, hook, detail in hooks:
+            yield f"  {owner:{width}}  {hook:10}  {detail}".rstrip()
+
+
+def _tried(
+    configuration: Configuration, path: KeyPath, work: Callable[[], object]
+) -> Iterator[Problem]:
+    """What is wrong with a part, if it cannot be made."""
+    try:
+        work()
+    except (SMTPXError, OSError) as error:
+        yield configuration.problem(path, str(error))
+    except Exception as error:
+        # Other people's Python: the kind of exception is half of the message.
+        yield configuration.problem(path, f"{type(error).__name__}: {error}")
+
+
+def _listeners(machine: Machine, configuration: Configuration) -> Iterator[Problem]:
+    for index, listener in enumerate(configuration.listeners):
+        path = ("listener", index, "endpoint")
+        make = partial(endpointFor, machine.reactor, listener)
+        yield from _tried(configuration, path, make)
+
+
+def _certificates(machine: Machine, configuration: Configuration) -> Iterator[Problem]:
+    for index, files in enumerate(certificatesOf(configuration)):
+        try:
+            ServerTLS([files], clock=machine.reactor)
+        except CertificateError as error:
+            for problem in error.problems:
+                path = ("tls", "certificates", index)
+                yield configuration.problem(path, problem)
+
+
+def _folders(configuration: Configuration) -> Iterator[Problem]:
+    for index, folder in enumerate(configuration.pythonPath):
+        if not folder.is_dir():
+            yield configuration.problem(
+                ("python_path", index), "there is no such folder"
+            )
+    state = configuration.state
+    there = next(each for each in (state, *state.parents) if each.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        yield configuration.problem(("state",), f"{there} cannot be written to")
+    for name, target in (
+        ("main", configuration.log.main),
+        ("json", configuration.log.json),
+    ):
+        if isinstance(target, Path) and not os.access(target.parent, os.W_OK | os.X_OK):
+            folder = target.parent
+            text = (
+                f"{folder} cannot be written to"
+                if folder.exists()
+                else (f"there is no folder {folder}")
+            )
+            yield configuration.problem(("log", name), text)
+
+
+def _addresses(machine: Machine, configuration: Configuration) -> Iterator[Problem]:
+    name = configuration.name or machine.name
+
+    def routes(some: Configuration) -> object:
+        return localRoutes(some, name, lambda job: succeed([]), machine.now)
+
+    yield from _tried(
+        configuration, ("local",), lambda: localAddresses(configuration, name)
+    )
+    problems: list[Problem] = []
+    for index, entry in enumerate(configuration.routes):
+        alone = evolve(configuration, routes=(entry,))
+        problems += _tried(configuration, ("route", index), partial(routes, alone))
+    if not problems:
+        problems += _tried(configuration, ("route",), lambda: routes(configuration))
+    yield from problems
+
+
+def _users(configuration: Configuration) -> Iterator[Problem]:
+    named = configuration.users.python
+    if named is not None:
+        yield from _tried(
+            configuration, ("users", "python"), lambda: passwordCheck(named)
+        )
+        return
+    try:
+        readUsers(configuration.usersFile)
+    except BadUsersFile as error:
+        yield Problem(str(error.path), error.line, (), error.why)
+    except OSError as error:
+        yield configuration.problem(("users", "file"), str(error))
+
+
+def _policies(configuration: Configuration) -> Iterator[Problem]:
+    # Not made: what a class or function does then is for the start.
+    for index, named in enumerate(configuration.policy.python):
+        yield from _tried(configuration, ("policy", "python", index), named.load)
+
+
+def _extensions(
+    configuration: Configuration, found: Mapping[str, IExtension]
+) -> Iterator[Problem]:
+    yield from _tried(
+        configuration, ("extensions",), lambda: list(explain(configuration, found))
+    )

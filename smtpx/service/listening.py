@@ -1,0 +1,199 @@
+"""
+Doors: the ports that clients come to.
+
+A door is bound while the process still may (C{twistd --uid} gives up its
+privileges after that), but lets nobody in before the house behind it stands:
+connections wait in the kernel's queue.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from ipaddress import ip_address
+from typing import Any
+
+from twisted.internet.defer import Deferred, execute, maybeDeferred
+from twisted.internet.endpoints import TCP4ServerEndpoint, serverFromString
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import (
+    IAddress,
+    IListeningPort,
+    IProtocolFactory,
+    IReactorSocket,
+    IReadDescriptor,
+    IStreamServerEndpoint,
+)
+from twisted.internet.protocol import Factory
+from zope.interface import implementer
+
+from ..net.factory import SMTPServerFactory
+from .sections import Listener, ListenerTLS
+
+#: How many connections the kernel keeps for us until we accept them.
+BACKLOG = 1024
+
+
+def endpointFor(reactor: Any, listener: Listener) -> IStreamServerEndpoint:
+    """
+    The endpoint of a listener.
+
+    @param reactor: provides what the endpoint wants of it.
+    @raise ValueError: there is no such endpoint; the message is not always of
+        use, for it is Twisted's.
+    """
+    if listener.endpoint is not None:
+        named: IStreamServerEndpoint = serverFromString(reactor, listener.endpoint)
+        return named
+    assert listener.port is not None, "a listener has a port or an endpoint"
+    if ip_address(listener.address).version == 6:
+        return IPv6Endpoint(reactor, listener.port, listener.address)
+    return TCP4ServerEndpoint(reactor, listener.port, BACKLOG, listener.address)
+
+
+def listeningSocket(address: str, port: int) -> socket.socket:
+    """
+    A socket that listens on IPv6 and nothing else.
+
+    @raise OSError: the address or port is not to be had.
+    """
+    made = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
+    try:
+        made.setblocking(False)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        made.bind((address, port))
+        made.listen(BACKLOG)
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+@implementer(IStreamServerEndpoint)
+class IPv6Endpoint:
+    """
+    An IPv6 address and port.  Twisted's own takes IPv4 clients as well where the
+    system does, who then seem to come from C{::ffff:192.0.2.1}: in logs, in
+    Received fields, and beside an IPv4 listener on the same port there is no room
+    for it.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        port: int,
+        address: str,
+        listening: Callable[[str, int], socket.socket] = listeningSocket,
+    ) -> None:
+        self._reactor: IReactorSocket = reactor
+        self._port = port
+        self._address = address
+        self._listening = listening
+
+    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
+        """See L{IStreamServerEndpoint}."""
+        return execute(self._listen, protocolFactory)
+
+    def _listen(self, factory: Any) -> IListeningPort:
+        try:
+            made = self._listening(self._address, self._port)
+        except OSError as error:
+            raise CannotListenError(self._address, self._port, error) from error
+        # The reactor has a descriptor of its own from then on.
+        with made:
+            return self._reactor.adoptStreamPort(
+                made.fileno(), socket.AF_INET6, factory
+            )
+
+
+class Vestibule(Factory):
+    """
+    What a port has for a factory: the factory of the house, once it stands.
+
+    @ivar inner: that factory.
+    """
+
+    noisy = False
+    inner: Factory | None = None
+
+    def logPrefix(self) -> str:
+        """What Twisted calls it in its log."""
+        return "smtpx"
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        """A client is let in; nobody is before the house stands."""
+        return None if self.inner is None else self.inner.buildProtocol(addr)
+
+
+class Door:
+    """
+    One listener.
+
+    @ivar listener: its entry in the configuration.
+    @ivar port: what listens; L{None}: not bound.
+    """
+
+    def __init__(self, listener: Listener, endpoint: IStreamServerEndpoint) -> None:
+        self.listener = listener
+        self.port: IListeningPort | None = None
+        self._endpoint = endpoint
+        self._vestibule = Vestibule()
+
+    async def bind(self) -> None:
+        """
+        Take the port, and let nobody in yet.  Does nothing when it is bound.
+
+        @raise CannotListenError: somebody else has it, or it is not allowed.
+        """
+        if self.port is None:
+            self.port = await self._endpoint.listen(self._vestibule)
+            self._let(False)
+
+    def open(self, factory: SMTPServerFactory) -> None:
+        """
+        Let clients in, to C{factory}, which closes the door for a while when there
+        are too many.
+        """
+        self._vestibule.inner = factory
+        factory.doStart()  # type: ignore[no-untyped-call]  # Twisted's
+        factory.listening(self.port)
+        self._let(True)
+
+    def _let(self, inside: bool) -> None:
+        port: object = self.port
+        if IReadDescriptor.providedBy(port):
+            # Twisted has no types for these two.
+            descriptor: Any = port
+            (descriptor.startReading if inside else descriptor.stopReading)()
+
+    async def close(self) -> None:
+        """Let nobody in any more; who is in stays."""
+        port, self.port = self.port, None
+        if port is not None:
+            await maybeDeferred(port.stopListening)
+        if self._vestibule.inner is not None:
+            self._vestibule.inner.doStop()
+            self._vestibule.inner = None
+
+    def __str__(self) -> str:
+        """
+        Where it is, for people: C{127.0.0.1:2525 (STARTTLS)}.
+        """
+        where = "" if self.port is None else _spell(self.port.getHost())
+        return f"{where or self.listener.endpoint} ({_WORDS[self.listener.tls]})"
+
+
+_WORDS = {
+    ListenerTLS.NONE: "no TLS",
+    ListenerTLS.STARTTLS: "STARTTLS",
+    ListenerTLS.IMPLICIT: "implicit TLS",
+}
+
+
+def _spell(address: object) -> str:
+    """An address as people write it; empty: it is not one of TCP."""
+    host, port = getattr(address, "host", None), getattr(address, "port", None)
+    if not isinstance(host, str) or not isinstance(port, int):
+        return ""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,101 @@
+"""
+The logs that a configuration asks for, open.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import (
+    FilteringLogObserver,
+    ILogObserver,
+    LogLevel,
+    LogLevelFilterPredicate,
+    globalLogPublisher,
+)
+
+from ..observe.files import LineFile
+from ..observe.jsonlines import JSONLines
+from ..observe.mainlog import MainLog, parseSelectors
+from ..observe.publisher import Publisher
+from .config import Configuration
+from .kinds import StandardOutput
+
+
+class StandardOutputLines(LineFile):
+    """
+    Lines to standard output.  That may be a pipe or a socket (as under systemd),
+    which cannot be opened by a name, so this is its one difference.
+    """
+
+    def _open(self) -> int:
+        return os.dup(1)
+
+
+def lineFile(target: Path | StandardOutput, clock: IReactorTime) -> LineFile:
+    """
+    A file of lines.
+
+    @raise OSError: it cannot be opened.
+    """
+    if isinstance(target, StandardOutput):
+        return StandardOutputLines("standard output", clock)
+    return LineFile(str(target), clock)
+
+
+class Logs:
+    """
+    The logs of a server.
+
+    @ivar publisher: has them told of events.
+    """
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        clock: IReactorTime,
+        now: Callable[[], float],
+    ) -> None:
+        """
+        Open them.
+
+        @param clock: for what is kept back a while.
+        @param now: seconds since the epoch.
+        @raise OSError: one cannot be opened.
+        """
+        log = configuration.log
+        self._files: list[LineFile] = []
+        level = LogLevel.lookupByName(log.level.value)
+        observers: list[ILogObserver] = [
+            FilteringLogObserver(
+                globalLogPublisher, [LogLevelFilterPredicate(defaultLogLevel=level)]
+            )
+        ]
+        try:
+            file = self._open(configuration.mainLog, clock)
+            observers.append(MainLog(file, parseSelectors(log.selectors)))
+            if log.json is not None:
+                observers.append(JSONLines(self._open(log.json, clock)))
+        except OSError:
+            self.close()
+            raise
+        self.publisher = Publisher(observers, now)
+
+    def _open(self, target: Path | StandardOutput, clock: IReactorTime) -> LineFile:
+        file = lineFile(target, clock)
+        self._files.append(file)
+        return file
+
+    def reopen(self) -> None:
+        """Go on in new files, after the old ones were moved away."""
+        for file in self._files:
+            file.reopen()
+
+    def close(self) -> None:
+        """Write what was kept back, and close."""
+        files, self._files = self._files, []
+        for file in files:
+            file.close()

@@ -1,0 +1,160 @@
+"""
+The mail server as a Twisted service: what starts and stops in which order.
+
+Start: the doors are bound; then the house is entered (logs, spool, certificates,
+users, delivery, in the order of L{smtpx.service.wiring}); and then the doors are
+opened.  So nobody is greeted by a server that has no room for mail, and a port
+below 1024 can be taken before C{twistd} gives up its privileges.
+
+Stop: the doors are closed; sessions are told 421, each when it has had the answer
+to what it said; deliveries that are under way are finished; the spool is closed,
+and the logs last, since the others still tell of what they do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+from twisted.application.service import MultiService
+from twisted.internet.defer import Deferred, DeferredList, succeed
+from twisted.internet.error import CannotListenError
+from twisted.logger import Logger, LogLevel
+from twisted.python.failure import Failure
+
+from ..core.errors import SMTPXError
+from ..net.factory import SMTPServerFactory
+from .listening import Door
+from .sections import ListenerTLS
+
+#: What a start can fail with that says all in its own words.
+EXPECTED = (CannotListenError, OSError, SMTPXError)
+
+
+class House(Protocol):
+    """What is behind the doors, once it stands."""
+
+    def factory(self, tls: ListenerTLS) -> SMTPServerFactory:
+        """What is behind a door of this kind."""
+
+    def farewell(self) -> Deferred[None]:
+        """
+        Tell everybody that is inside to leave.
+
+        @return: fires when they have.
+        """
+
+    def reopenLogs(self) -> None:
+        """Go on in new log files, after the old ones were moved away."""
+
+    async def close(self) -> None:
+        """Finish what is under way, then put everything away."""
+
+
+class MailService(MultiService):
+    """
+    A mail server.
+
+    @ivar doors: where it listens.
+    @ivar house: what is behind the doors; L{None}: it is not running.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        doors: Sequence[Door],
+        enter: Callable[[], Awaitable[House]],
+        opened: Callable[[Sequence[Door]], None] = lambda doors: None,
+    ) -> None:
+        """
+        @param enter: makes the house.
+        @param opened: told when the doors have been opened.
+        """
+        MultiService.__init__(self)
+        self.doors = tuple(doors)
+        self.house: House | None = None
+        self._enter = enter
+        self._opened = opened
+        self._bound: Deferred[None] | None = None
+        self._begun: Deferred[None] = succeed(None)
+        self._watchers: list[Deferred[None]] = []
+
+    def whenOpen(self) -> Deferred[None]:
+        """
+        Wait for the next start to be done.
+
+        @return: fires when mail is taken; fails with what the start failed with.
+        """
+        watcher: Deferred[None] = Deferred()
+        self._watchers.append(watcher)
+        return watcher
+
+    def privilegedStartService(self) -> None:
+        """Take the ports.  Where that fails, C{startService} does."""
+        MultiService.privilegedStartService(self)
+        self._bound = Deferred.fromCoroutine(self._bind())
+
+    def startService(self) -> None:
+        """Enter the house and open the doors; L{whenOpen} tells how it went."""
+        MultiService.startService(self)
+        bound, self._bound = self._bound, None
+        begun = Deferred.fromCoroutine(self._start(bound))
+        self._begun = begun.addCallbacks(self._tell, self._giveUp)
+
+    def stopService(self) -> Deferred[None]:
+        """
+        Close the doors, see everybody out, finish, put away.
+
+        @return: fires when all is done.
+        """
+        return Deferred.fromCoroutine(self._stop(MultiService.stopService(self)))
+
+    def reopenLogs(self) -> None:
+        """Go on in new log files, after the old ones were moved away."""
+        if self.house is not None:
+            self.house.reopenLogs()
+
+    # --- step by step ---------------------------------------------------------------
+
+    async def _bind(self) -> None:
+        for door in self.doors:
+            await door.bind()
+
+    async def _start(self, bound: Deferred[None] | None) -> None:
+        await (Deferred.fromCoroutine(self._bind()) if bound is None else bound)
+        house = self.house = await self._enter()
+        for door in self.doors:
+            door.open(house.factory(door.listener.tls))
+        self._opened(self.doors)
+
+    async def _stop(self, children: Deferred[object]) -> None:
+        await self._begun
+        closed = [Deferred.fromCoroutine(door.close()) for door in self.doors]
+        house, self.house = self.house, None
+        if house is not None:
+            # Before anything else happens: nobody is let in again meanwhile.
+            await house.farewell()
+        await DeferredList(closed)
+        await children
+        if house is not None:
+            await house.close()
+
+    def _tell(self, result: None) -> None:
+        watchers, self._watchers = self._watchers, []
+        for watcher in watchers:
+            watcher.callback(None)
+
+    async def _withdraw(self, failure: Failure) -> None:
+        for door in self.doors:
+            await door.close()
+        if isinstance(failure.value, EXPECTED):
+            self._log.critical("Cannot start: {reason}", reason=str(failure.value))
+        else:
+            self._log.failure("Cannot start", failure, LogLevel.critical)
+        watchers, self._watchers = self._watchers, []
+        for watcher in watchers:
+            watcher.errback(failure)
+
+    def _giveUp(self, failure: Failure) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._withdraw(failure))

@@ -1,0 +1,153 @@
+"""
+C{twistd smtpx}: the operator's door.
+
+Options only say where the configuration is and what to do with it; everything
+else is in the file.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import resource
+import signal
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any, NoReturn
+
+from twisted.application.service import IService
+from twisted.python.failure import Failure
+from twisted.python.usage import Options as TwistedOptions
+
+from ..core.errors import SMTPXError
+from ..core.interfaces import IExtension
+from .check import check, explain
+from .config import Configuration, readConfiguration
+from .extensions import findExtensions
+from .mail import MailService
+from .problems import ConfigurationError
+from .wiring import Machine, build
+
+
+class Options(TwistedOptions):
+    """
+    The command line.
+
+    @ivar configuration: what was read.
+    @ivar found: the extensions that there are, by name.
+    """
+
+    synopsis = "[options]"
+    longdesc = """
+        A mail server.  Without a configuration it listens on 127.0.0.1:2525
+        (STARTTLS) and 127.0.0.1:4650 (implicit TLS), keeps its state in
+        ./smtpx-state, and puts mail for this machine into one Maildir there.
+
+        For example: "twistd -n smtpx" to try it, "twistd -n smtpx --config
+        /etc/smtpx.toml --check" to see whether a configuration is of use, and
+        "twistd -n smtpx --config /etc/smtpx.toml" to run by it.
+    """
+    optParameters = [
+        ["config", "c", None, "The configuration, a TOML file."],
+    ]
+    optFlags = [
+        ["check", None, "Print what is wrong with the configuration, and exit."],
+        ["explain", None, "Print the hooks of all extensions, and exit."],
+    ]
+    configuration: Configuration
+    found: Mapping[str, IExtension]
+
+    def postOptions(self) -> None:
+        """
+        Read the configuration, and do what was asked for instead of a start.
+
+        @raise SystemExit: it was done, or the configuration is of no use.
+        """
+        try:
+            found = findExtensions()
+            configuration = readConfiguration(self["config"], found)
+        except ConfigurationError as error:
+            _refuse(error.problems)
+        except SMTPXError as error:
+            _refuse([error])
+        if self["explain"]:
+            _say(explain(configuration, found))
+            sys.exit(0)
+        machine = Machine(_reactor())
+        problems = check(machine, configuration, found)
+        if problems:
+            _refuse(problems)
+        if self["check"]:
+            _say([f"{configuration.document.name}: nothing is wrong"])
+            sys.exit(0)
+        self.configuration = configuration
+        self.found = found
+
+
+def makeService(options: Options) -> IService:
+    """Make the mail server that the command line asks for."""
+    reactor = _reactor()
+    service = build(Machine(reactor), options.configuration, options.found)
+    service.whenOpen().addErrback(_stop, reactor)
+    _allowDescriptors(options.configuration)
+    reactor.callWhenRunning(_onHangup, service, reactor)
+    return service
+
+
+def _reactor() -> Any:
+    # Not before the command line is read: that may choose another reactor.
+    from twisted.internet import reactor
+
+    return reactor
+
+
+def _say(lines: Iterable[object]) -> None:
+    try:
+        print("\n".join(map(str, lines)), flush=True)
+    except BrokenPipeError:
+        # "... --explain | head": it has seen enough, and so may the interpreter's
+        # own flush at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _refuse(problems: Iterable[object]) -> NoReturn:
+    _say(problems)
+    sys.exit(1)
+
+
+def _stop(failure: Failure, reactor: Any) -> None:
+    """
+    The server could not start, and has said why: end, and let whoever started us
+    know.  C{twistd} itself would end with status 0.
+    """
+    atexit.register(_endBadly)
+    reactor.callWhenRunning(reactor.stop)
+
+
+def _endBadly() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)
+
+
+def _allowDescriptors(configuration: Configuration) -> None:
+    """As many file descriptors as the connections want, if that is allowed."""
+    limits = configuration.limits
+    wanted = limits.connectionsMax + limits.descriptorsFree
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if now == resource.RLIM_INFINITY or now >= wanted:
+        return
+    if most != resource.RLIM_INFINITY:
+        wanted = max(now, min(wanted, most))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+
+
+def _onHangup(service: MailService, reactor: Any) -> None:
+    """
+    SIGHUP is for new log files, unless it means that our terminal is gone or
+    somebody wants it ignored.
+    """
+    onTerminal = sys.stdin is not None and sys.stdin.isatty()
+    if onTerminal or signal.getsignal(signal.SIGHUP) is not signal.SIG_DFL:
+        return
+    signal.signal(signal.SIGHUP, lambda *_: reactor.callFromThread(service.reopenLogs))

@@ -1,0 +1,38 @@
+"""
+The programmatic door: a whole mail server in a Twisted program.
+
+It does what C{twistd smtpx} does, in five lines::
+
+    from twisted.internet import reactor
+    from smtpx.service import mailService
+
+    server = mailService(reactor, {"listener": [{"port": 2525}]})
+    server.startService()
+    reactor.run()
+
+A program that wants only the protocol, and has somewhere of its own for mail,
+takes L{smtpx.net.factory.SMTPServerFactory} instead.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .config import Source, readConfiguration
+from .extensions import findExtensions
+from .mail import MailService
+from .wiring import Machine, build
+
+
+def mailService(reactor: Any, configuration: Source = None) -> MailService:
+    """
+    Make a mail server.  It is a C{twisted.application.service.IService}: give it a
+    parent, or start and stop it.
+
+    @param configuration: a mapping of the form that the file has, in which values
+        may be Python objects (a policy for its name, a C{Path}); the path of a
+        file; L{None}: everything has its default.
+    @raise smtpx.service.problems.ConfigurationError: with all that is wrong.
+    """
+    found = findExtensions()
+    return build(Machine(reactor), readConfiguration(configuration, found), found)

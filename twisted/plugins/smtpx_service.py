@@ -1,0 +1,12 @@
+"""
+C{twistd smtpx}.
+"""
+
+from twisted.application.service import ServiceMaker
+
+smtpx = ServiceMaker(
+    "smtpx",
+    "smtpx.service.maker",
+    "A mail server: receives mail, keeps it safe, delivers it.",
+    "smtpx",
+)
