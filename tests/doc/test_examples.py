@@ -14,11 +14,11 @@ from pathlib import Path
 from types import ModuleType
 from unittest import TestResult
 
+from twisted import plugins
 from twisted.plugin import pluginPackagePaths
 from twisted.trial.runner import TestLoader
 from twisted.trial.unittest import SynchronousTestCase
 
-import twisted.plugins
 from smtpx.core.interfaces import IClientExtension, IQueueExtension
 from smtpx.service.config import readConfiguration
 from smtpx.service.extensions import chooseExtensions, findExtensions
@@ -40,8 +40,8 @@ class ExtensionTests(SynchronousTestCase):
         # A copy, for a cache is written beside plugins.
         shutil.copytree(_DOC / "examples", folder)
         self.patch(sys, "path", [*sys.path, str(folder)])
-        self.patch(twisted.plugins, "__path__", pluginPackagePaths("twisted.plugins"))
-        twisted.plugins.__path__ += [str(Path(twisted.plugins.__file__).parent)]
+        self.patch(plugins, "__path__", pluginPackagePaths("twisted.plugins"))
+        plugins.__path__ += [str(Path(plugins.__file__).parent)]
         importlib.invalidate_caches()
         self.addCleanup(self.forget)
 
