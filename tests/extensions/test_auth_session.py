@@ -4,9 +4,12 @@ Tests for L{smtpx.extensions.auth}: what logins, good and bad, change.
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 from hypothesis import given, settings, strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from smtpx.core.dialogue import Line
 from smtpx.core.envelope import Envelope
 from smtpx.core.errors import Malformed
 from smtpx.core.interfaces import IServerSession
@@ -96,6 +99,18 @@ class AttemptsTests(SynchronousTestCase):
             answers=SERVER_ANSWERS,
         )
         self.assertEqual(heard, [(None, "PLAIN", False), (b"user", "PLAIN", True)])
+
+    def test_linesAreSecret(self) -> None:
+        """Whoever logs lines is told to leave those of an exchange out."""
+        said = server(b"")
+        run = said.connection.profile.table[b"AUTH"].run
+        dialogue = run(said.connection, b"LOGIN")
+        assert isinstance(dialogue, Generator)
+        for got in (None, b"dXNlcg=="):
+            need = dialogue.send(got)
+            assert isinstance(need, Line)
+            self.assertTrue(need.secret)
+            self.assertEqual(need.limit, 12_288)
 
     def test_secretsAreNotReported(self) -> None:
         """What a journal is told of a refused command has no credentials."""

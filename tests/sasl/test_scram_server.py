@@ -14,8 +14,11 @@ from smtpx.sasl import (
     Channel,
     Denied,
     FetchVerifier,
+    encodeBase64,
+    saltPassword,
 )
 from smtpx.sasl.scram import First, parseFirst
+from smtpx.sasl.verifier import clientKey, exclusiveOr, keyed, storedKey
 
 from .pairs import serve
 from .vectors import (
@@ -25,7 +28,9 @@ from .vectors import (
     CLIENT_NONCE,
     GARBLED,
     RFC_ANSWERS,
+    SALT,
     SERVER,
+    SERVER_FIRST,
     TLS,
     WRONG,
 )
@@ -170,6 +175,18 @@ class ServerTests(SynchronousTestCase):
             CLIENT_FINAL.replace(b",p=", b",x=1,p="),
         ):
             self.assertEqual(self.finish(bad), WRONG, bad)
+
+    def test_anotherNonceWithItsOwnProof(self) -> None:
+        """
+        One who knows the password still has to use this exchange's nonce: an
+        old last message is not to be played again.
+        """
+        signed = b"c=biws,r=" + CLIENT_NONCE + b"of an exchange before"
+        text = b",".join((CLIENT_FIRST[3:], SERVER_FIRST, signed))
+        key = clientKey(saltPassword(b"pencil", SALT, 4096), "sha256")
+        signature = keyed(storedKey(key, "sha256"), text, "sha256")
+        proof = encodeBase64(exclusiveOr(key, signature))
+        self.assertEqual(self.finish(signed + b",p=" + proof), WRONG)
 
     def test_answerToTheSignature(self) -> None:
         """It is empty."""
