@@ -1,0 +1,182 @@
+"""
+One contract, two spools: what tests say with the spool in memory is true of the
+one on the disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from smtpx.core.envelope import Envelope, Recipient
+from smtpx.core.errors import UsageError
+from smtpx.spool.format import Fate, Outcome, SpooledMessage
+from smtpx.spool.interfaces import IOperatedSpool
+from smtpx.testing.spool import MemorySpool
+
+from ..spool.rig import NOW, SpoolTestCase
+
+T = TypeVar("T")
+
+DELIVERED, WAITING, FAILED = Fate.DELIVERED, Fate.WAITING, Fate.FAILED
+
+
+class Contract:
+    """
+    What every spool does.  A class that mixes it in says how a spool is had, and
+    how its answers are waited for.
+    """
+
+    spool: IOperatedSpool
+    case: SynchronousTestCase
+
+    def wait(self, answer: Deferred[T]) -> T:
+        """What C{answer} comes to."""
+        raise NotImplementedError
+
+    def put(self, *paths: bytes, body: bytes = b"Hi\r\n", hold: bool = False) -> str:
+        """Put a message in; its id."""
+        incoming = self.spool.begin()
+        incoming.write(body)
+        recipients = [Recipient(path) for path in paths or (b"a@x.example",)]
+        envelope = Envelope(b"s@x.example", NOW, recipients, len(body))
+        self.wait(incoming.commit(envelope, b"Received: x\r\n", hold))
+        return incoming.id
+
+    def ready(self, now: float = NOW, most: int = 10) -> list[SpooledMessage]:
+        """What is due."""
+        found = self.wait(self.spool.ready(now, most))
+        return [*found]
+
+    def ids(self, messages: Sequence[SpooledMessage]) -> list[str]:
+        """Their ids."""
+        return [message.id for message in messages]
+
+    def test_inAndOut(self) -> None:
+        """A message comes out as it went in."""
+        id = self.put(b"a@x.example", b"b@x.example")
+        [message] = self.ready()
+        self.case.assertEqual(message.id, id)
+        self.case.assertEqual(message.arrived, NOW)
+        self.case.assertEqual(message.envelope.sender, b"s@x.example")
+        self.case.assertEqual(
+            [one.path for one in message.envelope.recipients],
+            [b"a@x.example", b"b@x.example"],
+        )
+        self.case.assertEqual(message.prefix, b"Received: x\r\n")
+        self.case.assertEqual((message.waiting, message.attempts), ((0, 1), 0))
+        self.case.assertEqual((message.held, message.due), (False, None))
+        self.case.assertEqual(list(self.spool.body(message).pieces()), [b"Hi\r\n"])
+        self.case.assertEqual(self.wait(self.spool.count()), 1)
+
+    def test_leased(self) -> None:
+        """What was given out is not given out again."""
+        ids = [self.put() for _ in range(3)]
+        self.case.assertEqual(self.ids(self.ready(most=2)), ids[:2])
+        self.case.assertEqual(self.ids(self.ready(most=2)), ids[2:])
+        self.case.assertEqual(self.ready(), [])
+
+    def test_done(self) -> None:
+        """Where nobody waits any more, the message is gone."""
+        self.put(b"a@x.example", b"b@x.example")
+        [message] = self.ready()
+        outcomes = [Outcome(0, DELIVERED), Outcome(1, FAILED)]
+        self.wait(self.spool.settle(message, outcomes, None))
+        self.case.assertEqual(self.wait(self.spool.count()), 0)
+        self.case.assertEqual(self.ready(), [])
+
+    def test_dueLater(self) -> None:
+        """Who waits is due when it was said, and nobody else is."""
+        self.put(b"a@x.example", b"b@x.example")
+        [message] = self.ready()
+        outcomes = [Outcome(0, DELIVERED), Outcome(1, WAITING, "full")]
+        self.wait(self.spool.settle(message, outcomes, NOW + 60))
+        self.case.assertEqual(self.ready(NOW + 59), [])
+        [message] = self.ready(NOW + 60)
+        self.case.assertEqual((message.waiting, message.attempts), ((1,), 1))
+        self.case.assertEqual(message.outcomes, tuple(outcomes))
+
+    def test_onHold(self) -> None:
+        """What is on hold is due when it is released."""
+        first = self.put(hold=True)
+        second = self.put()
+        [message] = self.ready()
+        self.case.assertEqual(message.id, second)
+        self.wait(self.spool.settle(message, [Outcome(0, WAITING)], None))
+        self.wait(self.spool.hold([second], "look at it"))
+        self.case.assertEqual(self.ready(NOW + 1e6), [])
+        page = self.wait(self.spool.messages("", 10))
+        self.case.assertEqual(
+            {one.id: (one.held, one.content) for one in page},
+            {first: (True, None), second: (True, None)},
+        )
+        fetched = self.wait(self.spool.fetch(second))
+        assert fetched is not None
+        self.case.assertEqual(fetched.note, "look at it")
+        self.wait(self.spool.release([first, second]))
+        self.case.assertEqual(set(self.ids(self.ready(NOW + 1))), {first, second})
+
+    def test_woken(self) -> None:
+        """Who watches is woken for what is due at once, not for the rest."""
+        woken: list[str] = []
+        self.spool.watch(lambda: woken.append("woken"))
+        id = self.put(hold=True)
+        self.case.assertEqual(woken, [])
+        self.put()
+        self.case.assertEqual(woken, ["woken"])
+        self.wait(self.spool.release([id]))
+        self.case.assertEqual(woken, ["woken"] * 2)
+
+    def test_notLeased(self) -> None:
+        """To settle what one does not have is a mistake."""
+        self.put()
+        [message] = self.ready()
+        self.wait(self.spool.settle(message, [Outcome(0, WAITING)], NOW))
+        self.case.assertRaises(UsageError, self.spool.settle, message, [], None)
+
+    def test_aborted(self) -> None:
+        """Nothing is left of what was not committed."""
+        incoming = self.spool.begin()
+        incoming.write(b"x")
+        incoming.abort()
+        self.case.assertEqual(self.wait(self.spool.count()), 0)
+
+    def test_longBody(self) -> None:
+        """A long body comes in pieces of bounded length."""
+        body = bytes(range(256)) * 1024
+        self.put(body=body)
+        [message] = self.ready()
+        pieces = list(self.spool.body(message).pieces())
+        self.case.assertEqual(b"".join(pieces), body)
+        self.case.assertLessEqual(max(map(len, pieces)), 65_536)
+
+
+class MemoryContractTests(Contract, SynchronousTestCase):
+    """The spool in memory keeps it."""
+
+    def setUp(self) -> None:
+        """A spool."""
+        self.case = self
+        self.spool = MemorySpool(lambda: NOW)
+
+    def wait(self, answer: Deferred[T]) -> T:
+        """Memory answers at once."""
+        return self.successResultOf(answer)
+
+
+class SQLiteContractTests(Contract, SpoolTestCase):
+    """The spool on the disk keeps it."""
+
+    def setUp(self) -> None:
+        """A spool without threads."""
+        super().setUp()
+        self.case = self
+        self._rig = self.rig()
+        self.spool = self._rig.spool
+
+    def wait(self, answer: Deferred[T]) -> T:
+        """The disk answers when all was done."""
+        return self._rig.wait(answer)
