@@ -21,10 +21,13 @@ class Agenda:
     @ivar leased: keys that somebody is delivering.  The writer's thread looks
         into it too, to skip what cannot be had; what it finds is looked at
         again here.
+    @ivar settling: those of them that somebody is done with, as is being
+        written down.
     """
 
     def __init__(self) -> None:
         self.leased: set[int] = set()
+        self.settling: set[int] = set()
         self._fresh: deque[int] = deque()
 
     def add(self, keys: Iterable[int]) -> None:
@@ -46,3 +49,8 @@ class Agenda:
         """Fresh ones that were drawn and not used: first in the queue again."""
         self.leased.difference_update(keys)
         self._fresh.extendleft(reversed(keys))
+
+    def settled(self, key: int) -> None:
+        """Its lease is at an end."""
+        self.leased.discard(key)
+        self.settling.discard(key)

@@ -165,24 +165,14 @@ class Desk:
         raised.__cause__ = error
         return raised
 
-    def demand(self) -> None:
+    def refusal(self, trouble: SMTPXError) -> SMTPXError:
         """
-        Is the spool there?
-
-        @raise SpoolBroken: no.
-        @raise SpoolFull: no, because there was no room.
+        C{trouble} once more: an exception that is raised again and again
+        collects the tracebacks.
         """
-        trouble = self.trouble
-        if trouble is not None:
-            # A new one each time: an exception that is raised again and again
-            # collects the tracebacks.
-            raise type(trouble)(*trouble.args) from trouble.__cause__
-
-    def refusal(self, trouble: SMTPXError) -> Deferred[T]:
-        """A Deferred that failed with C{trouble}."""
         again = type(trouble)(*trouble.args)
         again.__cause__ = trouble.__cause__
-        return fail(again)
+        return again
 
     def distrust(self, error: Exception) -> None:
         """
@@ -236,7 +226,7 @@ class Desk:
     def write(self, job: Write) -> Deferred[None]:
         """Have something written down."""
         if self.trouble is not None:
-            return self.refusal(self.trouble)
+            return fail(self.refusal(self.trouble))
         self._underway += 1
         self._queue.put(job)
         return job.done
@@ -265,7 +255,7 @@ class Desk:
     def query(self, read: Callable[[Store], T]) -> Deferred[T]:
         """Read something, in the writer's thread, between two transactions."""
         if self.trouble is not None:
-            return self.refusal(self.trouble)
+            return fail(self.refusal(self.trouble))
         done: Deferred[T] = Deferred()
 
         def run(store: Store) -> Callable[[], None]:

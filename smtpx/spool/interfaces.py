@@ -124,7 +124,7 @@ class ISpool(Interface):
             L{None}: on hold.
         @return: where it fails, the lease is kept: settle again later, or the
             message is delivered twice.
-        @raise UsageError: the message is not leased.
+        @raise UsageError: the message is not leased, or being settled.
         """
 
     def count() -> Deferred[int]:

@@ -172,8 +172,9 @@ class SQLiteSpool:
         @raise SpoolBroken: the spool failed and was not yet found good again,
             or is not open.
         """
-        if self._desk.trouble is not None:
-            self._desk.demand()
+        trouble = self._desk.trouble
+        if trouble is not None:
+            raise self._desk.refusal(trouble)
         now = self._clock()
         if not 0 <= now - self._lookedAt < 1:
             self._look(now)
@@ -212,7 +213,7 @@ class SQLiteSpool:
         trouble = self._desk.trouble
         if trouble is not None:
             file.drop()
-            return self._desk.refusal(trouble)
+            return fail(self._desk.refusal(trouble))
         return self._desk.writeOnce(job, file.finish)
 
     def failed(self, error: OSError) -> Deferred[None]:
@@ -229,17 +230,17 @@ class SQLiteSpool:
         fresh: list[int] = []
         gone: list[int] = []
         for job in jobs:
-            if isinstance(job, Insert):
+            if type(job) is Insert:
                 self._count += 1
                 if job.note is None:
                     fresh.append(job.row[0])
             elif isinstance(job, Remove):
                 self._count -= 1
-                self._agenda.leased.discard(job.key)
+                self._agenda.settled(job.key)
                 if job.filed:
                     gone.append(job.key)
             elif job.leased is not None:
-                self._agenda.leased.discard(job.leased)
+                self._agenda.settled(job.leased)
         if gone:
             # The row is gone for good, so nobody will ask for the file.
             self._threads.submit(lambda: self._bodies.delete(gone))
@@ -345,14 +346,22 @@ class SQLiteSpool:
         """
         Write down what became of recipients; give back the lease.
 
-        @raise UsageError: the message is not leased.
+        @raise UsageError: the message is not leased, or being settled.
         """
         key = parse(message.id)
-        if key not in self._agenda.leased:
+        settling = self._agenda.settling
+        if key not in self._agenda.leased or key in settling:
             raise UsageError(f"{message.id} is not leased")
+        settling.add(key)
+
+        def failed(failure: Failure) -> Failure:
+            settling.discard(key)
+            return failure
+
         known = merged(message.outcomes, outcomes)
         if not waiting(len(message.envelope.recipients), known):
-            return self._desk.write(Remove(key, message.filed))
+            gone = self._desk.write(Remove(key, message.filed))
+            return gone.addErrback(failed)
         change = recorded(
             key,
             message.attempts + 1,
@@ -361,7 +370,7 @@ class SQLiteSpool:
             dumpOutcomes(known),
             "held after an attempt" if due is None else "",
         )
-        return self._desk.write(Alter([change], key))
+        return self._desk.write(Alter([change], key)).addErrback(failed)
 
     def count(self) -> Deferred[int]:
         """How many messages there are."""

@@ -66,6 +66,10 @@ CREATE INDEX due ON progress(due) WHERE held = 0;
 """
 
 _INSERT = "INSERT INTO message(id, octets, envelope, body) VALUES"
+#: The statement for each number of rows.
+_INSERTS = tuple(
+    _INSERT + ",".join(["(?,?,?,?)"] * rows) for rows in range(_TOGETHER + 1)
+)
 _COLUMNS = (
     "SELECT m.id, m.octets, m.envelope, typeof(m.body) = 'null', {body},"
     " p.attempts, p.held, p.due, p.outcomes, p.note"
@@ -313,8 +317,8 @@ class Store:
 
     def _insert(self, rows: Sequence[Insertion]) -> None:
         """One INSERT for at most L{_TOGETHER} rows."""
-        statement = _INSERT + ",".join(["(?,?,?,?)"] * len(rows))
-        self._connection.execute(statement, [value for row in rows for value in row])
+        values = [value for row in rows for value in row]
+        self._connection.execute(_INSERTS[len(rows)], values)
 
     def _remove(self, keys: Sequence[int]) -> None:
         """Two DELETEs for at most L{_TOGETHER} messages."""

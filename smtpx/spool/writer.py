@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from queue import SimpleQueue
-from typing import Callable
+from typing import Callable, final
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
@@ -39,6 +39,7 @@ class NotOpen(Exception):
         return "closed after a failure"
 
 
+@final
 class Insert:
     """
     Put down a message.
@@ -205,7 +206,7 @@ class Writer:
         queries: list[Query] = []
         going = True
         for job in jobs:
-            if isinstance(job, (Insert, Remove, Alter)):
+            if type(job) is Insert or isinstance(job, (Remove, Alter)):
                 writes.append(job)
             elif isinstance(job, Query):
                 queries.append(job)
@@ -244,9 +245,10 @@ class Writer:
         changes: list[Change] = []
         filed = False
         for job in jobs:
-            if isinstance(job, Insert):
+            if type(job) is Insert:
                 insertions.append(job.row)
-                filed = filed or job.row[3] is None
+                if job.row[3] is None:
+                    filed = True
                 if job.note is not None:
                     changes.append(held(job.row[0], job.note))
             elif isinstance(job, Remove):
@@ -290,8 +292,6 @@ class Writer:
 
     def _reopen(self) -> None:
         """Open the file; after a failure, verify it and clear away doubts."""
-        if self._store is not None:
-            return
         try:
             store = self._openStore(self._failed)
             try:

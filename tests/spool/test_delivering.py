@@ -14,6 +14,7 @@ from smtpx.core.envelope import Stamp, dumpFlag, loadFlag
 from smtpx.core.errors import UsageError
 from smtpx.spool.bodies import INSIDE
 from smtpx.spool.format import Fate, Outcome, SpooledMessage
+from smtpx.spool.interfaces import SpoolBroken
 
 from .rig import (
     LONG,
@@ -148,6 +149,17 @@ class DeliveringTests(SpoolTestCase):
         rig.wait(settle(found, delivered(0), None))
         self.assertRaises(UsageError, settle, found, delivered(0), None)
 
+    def test_settledTwice(self) -> None:
+        """A message is counted off once, however hasty its deliverer is."""
+        rig = self.rig()
+        rig.put(SHORT)
+        (found,) = rig.wait(rig.spool.ready(NOW, 10))
+        done = rig.spool.settle(found, delivered(0), None)
+        settle = rig.spool.settle
+        self.assertRaises(UsageError, settle, found, delivered(0), None)
+        rig.wait(done)
+        self.assertEqual(rig.wait(rig.spool.count()), 0)
+
     def test_watch(self) -> None:
         """Watchers are called once a commit; a bad one harms nobody."""
         rig = self.rig()
@@ -196,6 +208,17 @@ class UnfitTests(SpoolTestCase):
         self.assertEqual(seen.id, bad)
         self.assertTrue(seen.held)
         self.assertIn("cannot be read: no JSON", seen.note)
+        self.assertEqual(rig.wait(rig.spool.ready(NOW, 10)), [])
+
+    def test_damagedWhileClosing(self) -> None:
+        """One that cannot be put on hold any more is found the next time."""
+        rig = self.rig()
+        bad = rig.put(SHORT)
+        rig = self.spoil(rig, bad, "{")
+        ready = rig.spool.ready(NOW, 10)
+        rig.close()
+        self.failureResultOf(ready, SpoolBroken)
+        rig = self.rig()
         self.assertEqual(rig.wait(rig.spool.ready(NOW, 10)), [])
 
     def test_onlyDamaged(self) -> None:
