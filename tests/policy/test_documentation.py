@@ -1,8 +1,12 @@
-"""The examples of C{doc/howto/python-policy.rst} do what the page says."""
+"""
+The examples of the pages on policies and local delivery can be taken as they
+are, and the ones in Python do what their page says.
+"""
 
 from __future__ import annotations
 
 import textwrap
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -18,31 +22,53 @@ from smtpx.core.reply import Reply
 from smtpx.core.server import ServerConnection
 from smtpx.policy.chain import PolicyChain
 from smtpx.policy.python import policyFrom
+from smtpx.service.config import readConfiguration
 from smtpx.testing.server import ScriptedPort
 
 from .doubles import ENVELOPE, deferred, recipientOf, sessionFrom
 
-PAGE = Path(smtpx.__file__).parents[1] / "doc" / "howto" / "python-policy.rst"
-MARK = ".. code-block:: python\n"
+HOWTO = Path(smtpx.__file__).parents[1] / "doc" / "howto"
 
 
-def examples() -> dict[str, Any]:
+def examples(page: str, language: str) -> list[str]:
     """
-    What the examples of the page define.
+    The examples of a page.
 
     @raise SkipTest: the manual is not installed.
     """
-    if not PAGE.exists():
-        raise SkipTest(f"there is no {PAGE}")
-    found: dict[str, Any] = {}
-    for part in PAGE.read_text("utf-8").split(MARK)[1:]:
+    path = HOWTO / page
+    if not path.exists():
+        raise SkipTest(f"there is no {path}")
+    found = []
+    for part in path.read_text("utf-8").split(f".. code-block:: {language}\n")[1:]:
         lines = []
         for line in part.splitlines():
             if line.strip() and not line.startswith("   "):
                 break
             lines.append(line)
-        exec(textwrap.dedent("\n".join(lines)), found)
+        found.append(textwrap.dedent("\n".join(lines)))
     return found
+
+
+def defined() -> dict[str, Any]:
+    """What the examples in Python define."""
+    found: dict[str, Any] = {}
+    for example in examples("python-policy.rst", "python"):
+        exec(example, found)
+    return found
+
+
+class ConfigurationTests(SynchronousTestCase):
+    """The examples of configurations."""
+
+    def test_everyOneIsGood(self) -> None:
+        """The server takes each of them."""
+        pages = ["local-delivery.rst", "who-may-send.rst", "python-policy.rst"]
+        for page in pages:
+            found = examples(page, "toml")
+            self.assertNotEqual(found, [])
+            for example in found:
+                readConfiguration(tomllib.loads(example), {})
 
 
 class PythonPolicyPageTests(SynchronousTestCase):
@@ -58,7 +84,7 @@ class PythonPolicyPageTests(SynchronousTestCase):
 
     def test_openingHours(self) -> None:
         """Adverts are refused, and the shop has hours."""
-        found = examples()
+        found = defined()
         chain = self.chain(found["OpeningHours"])
         session = sessionFrom()
         advert = Envelope(b"x@Adverts.example", 0.0)
@@ -76,7 +102,7 @@ class PythonPolicyPageTests(SynchronousTestCase):
 
     def test_directory(self) -> None:
         """Whom the directory does not know is refused, once it answered."""
-        found = examples()
+        found = defined()
         answer: Deferred[bool] = Deferred()
         chain = self.chain(found["Directory"](lambda path: answer))
         recipient = recipientOf(b"eve@example.org")
