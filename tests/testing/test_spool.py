@@ -230,7 +230,7 @@ class MemorySpoolTests(SynchronousTestCase):
 
 def stringTransport() -> StringTransport:
     """A producer."""
-    return StringTransport()  # type: ignore[no-untyped-call]  # Twisted's
+    return StringTransport()
 
 
 def incomingMessage() -> SpooledMessage:
