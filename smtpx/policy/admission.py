@@ -110,11 +110,13 @@ class Admission:
         """
         self.count -= 1
         for key, _, _ in self._keys(address):
-            left = self._counts[key] - 1
-            if left:
+            left = self._counts.get(key, 0) - 1
+            if left > 0:
                 self._counts[key] = left
             else:
-                del self._counts[key]
+                # Not there at all: an address that did not enter.  To fail now
+                # would keep the connection from being put away.
+                self._counts.pop(key, None)
 
     def _keysOf(self, address: bytes) -> tuple[tuple[_Key, int, Reply], ...]:
         """What a client counts as, how much of that there may be, or what."""

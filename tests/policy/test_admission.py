@@ -100,6 +100,14 @@ class AdmissionTests(SynchronousTestCase):
         self.admission = Admission(SMALL, HostList.parse(["192.0.2.1"]))
         self.enter(*[b"192.0.2.1"] * 3)
 
+    def test_leavesUnderAnotherAddress(self) -> None:
+        """Whoever leaves, no count is ever below nothing."""
+        self.admission.enter(b"192.0.2.1")
+        self.admission.leave(b"198.51.100.1")
+        self.assertEqual(self.admission.count, 0)
+        self.enter(b"198.51.100.1", b"198.51.100.1")
+        self.assertEqual(self.admission.enter(b"198.51.100.1"), TOO_MANY_OF_YOURS)
+
     def test_greetingsHaveNoEnhancedCode(self) -> None:
         """RFC 2034 section 3; and the connection ends."""
         for refusal in (TOO_MANY, TOO_MANY_OF_YOURS, TOO_MANY_OF_YOUR_NETWORK):
