@@ -13,9 +13,13 @@ keeps a second message from being smuggled in behind the first.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from io import IncrementalNewlineDecoder
 
 _UNFOLD = re.compile(rb"\r\n([ \t])")
+
+#: What stands behind a field's name: the colon, and all lines of the value.
+_VALUE = re.compile(rb"[ \t]*:([^\r]*(?:\r(?!\n[^ \t]|\n\Z)[^\r]*)*)")
 
 
 class DotReader:
@@ -177,24 +181,22 @@ class HeaderWatch:
         return b"".join(self._held)
 
 
-def headerFields(header: bytes, name: bytes) -> list[bytes]:
+def headerFields(
+    header: bytes, names: Iterable[bytes]
+) -> Iterator[tuple[bytes, bytes]]:
     """
-    The values of all fields C{name} in C{header}, unfolded (RFC 5322 section
-    2.2.3), without white space around them.
+    All fields of C{header} that have one of C{names}: name and value, the value
+    unfolded (RFC 5322 section 2.2.3) and without white space around it.
 
-    @param name: in lower case.
+    @param names: in lower case.
     """
+    # The two octets in front make a position here the one in C{header} + 2.
     lower = b"\r\n" + header.lower()
-    needle = b"\r\n" + name
-    found = []
-    start = lower.find(needle)
-    while start >= 0:
-        # The two octets in front make a position here the one in C{header} + 2.
-        rest = header[start + len(name) :]
-        stripped = rest.lstrip(b" \t")
-        if stripped.startswith(b":"):
-            end = re.search(rb"\r\n(?![ \t])|\Z", stripped)
-            value = stripped[1 : end.start() if end else len(stripped)]
-            found.append(_UNFOLD.sub(rb"\1", value).strip(b" \t\r\n"))
-        start = lower.find(needle, start + 1)
-    return found
+    for name in names:
+        needle = b"\r\n" + name
+        start = lower.find(needle)
+        while start >= 0:
+            match = _VALUE.match(header, start + len(name))
+            if match is not None:
+                yield name, _UNFOLD.sub(rb"\1", match[1]).strip(b" \t\r\n")
+            start = lower.find(needle, start + 1)

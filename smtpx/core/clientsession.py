@@ -180,7 +180,6 @@ class ClientSession:
         Discard what the peer said before TLS (RFC 3207 section 4.2).
         """
         self.peer = None
-        self.guessed = False
         self.authenticated = False
         self._offers = {}
 

@@ -287,10 +287,10 @@ class ServerSession:
 
     def _tell(self, header: bytes) -> None:
         try:
-            for name, watchers in self.profile.headers.items():
-                for value in headerFields(header, name):
-                    for watcher in watchers:
-                        watcher(self, value)
+            headers = self.profile.headers
+            for name, value in headerFields(header, headers):
+                for watcher in headers[name]:
+                    watcher(self, value)
         except Exception as error:
             self.spoil(self.trouble(error, CORE))
 

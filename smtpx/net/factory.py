@@ -199,6 +199,7 @@ class SMTPServerFactory(Factory):
         protocol = ServerProtocol.__new__(ServerProtocol)
         core = ServerConnection(self.profile, protocol, peer, getattr(addr, "port", 0))
         ServerProtocol.__init__(protocol, self, core)
+        protocol.entrant = peer
         return protocol
 
     def listening(self, port: Any) -> None:
@@ -228,7 +229,7 @@ class SMTPServerFactory(Factory):
         """A connection is gone."""
         self.connections.discard(protocol)
         if self.admission is not None:
-            self.admission.leave(protocol.core.peer)
+            self.admission.leave(protocol.entrant)
         if self._full:
             self._full = False
             if not self._stopped:

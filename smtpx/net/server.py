@@ -61,7 +61,11 @@ class ServerProtocol(DirectProtocol):
     One TCP connection of a server.
 
     @ivar core: the SMTP of it.
+    @ivar entrant: the address that was counted when it came in; C{core.peer} may
+        be changed by an extension.
     """
+
+    entrant = b""
 
     _arrival: IArrival | None = None
     _asked: Deferred[Any] | None = None

@@ -220,5 +220,22 @@ class HeaderTests(SynchronousTestCase):
             b"Subject: x-no: y\r\nX-No: 1\r\nx-NO :\r\n\t2\r\n 3 \r\n"
             b"X-Not: 4\r\nX-No\r\nX-No:"
         )
-        self.assertEqual(headerFields(header, b"x-no"), [b"1", b"2 3", b""])
-        self.assertEqual(headerFields(b"", b"x-no"), [])
+        found = list(headerFields(header, [b"x-no", b"subject"]))
+        self.assertEqual(
+            found,
+            [
+                (b"x-no", b"1"),
+                (b"x-no", b"2 3"),
+                (b"x-no", b""),
+                (b"subject", b"x-no: y"),
+            ],
+        )
+        self.assertEqual(list(headerFields(b"", [b"x-no"])), [])
+
+    def test_oddEnds(self) -> None:
+        """
+        A bare CR belongs to the value; the header may end with or without CRLF.
+        """
+        for end in (b"", b"\r\n", b"\r"):
+            found = list(headerFields(b"A: 1\r2\r\n 3" + end, [b"a"]))
+            self.assertEqual(found, [(b"a", b"1\r2 3")], end)

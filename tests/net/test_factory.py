@@ -48,6 +48,7 @@ class Two:
 
     def __init__(self) -> None:
         self.count = 0
+        self.left: list[bytes] = []
 
     def enter(self, address: bytes) -> Reply | None:
         """Count it or refuse it."""
@@ -59,6 +60,7 @@ class Two:
     def leave(self, address: bytes) -> None:
         """One less."""
         self.count -= 1
+        self.left.append(address)
 
 
 class Port(FileDescriptor):
@@ -96,8 +98,10 @@ class FactoryTests(SynchronousTestCase):
         protocol.makeConnection(wire)
         self.assertEqual(wire.value(), b"421 4.7.0 Too many\r\n")
         self.assertTrue(wire.disconnecting)
+        first.protocol.core.peer = b"198.51.100.9"
         first.protocol.connectionLost(Failure(ConnectionDone()))
         self.assertEqual(admission.count, 1)
+        self.assertEqual(admission.left, [b"192.0.2.1"])
 
     def test_refusedUnderTLS(self) -> None:
         """
