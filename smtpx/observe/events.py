@@ -89,7 +89,13 @@ LOGIN_FAILED = Event(
     "session.loginFailed",
     LogLevel.warn,
     "{session}: a login by {mechanism} from {address!r} failed",
-    _SESSION | _CLIENT | {"mechanism": "the SASL mechanism, as registered"},
+    _SESSION
+    | _CLIENT
+    | {
+        "mechanism": "the SASL mechanism, as registered",
+        "identity": "who it said to be, if it got so far",
+        "why": "why it failed, for the operator only",
+    },
 )
 
 REFUSED = Event(

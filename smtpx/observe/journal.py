@@ -17,6 +17,7 @@ from ..core.hooks import LogFields
 from ..core.interfaces import IServerBuilder, IServerSession
 from ..core.reply import Reply
 from ..core.trace import protocol
+from ..extensions.auth import FAILURE, Failure
 from ..net.interfaces import IJournal
 from . import events
 from .publisher import Publisher, errorFields
@@ -89,8 +90,14 @@ class Journal:
         if good:
             fields["identity"] = session.identity
             self._publish(events.AUTHENTICATED, fields)
-        else:
-            self._publish(events.LOGIN_FAILED, fields)
+            return
+        failure: Failure | None = session.stamps.get(FAILURE)
+        if failure is not None:
+            if failure.why is not None:
+                fields["why"] = failure.why
+            if failure.identity is not None:
+                fields["identity"] = failure.identity
+        self._publish(events.LOGIN_FAILED, fields)
 
     def refused(self, session: IServerSession, command: bytes, answer: Reply) -> None:
         """See L{IJournal}."""

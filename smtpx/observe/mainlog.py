@@ -84,6 +84,9 @@ def parseSelectors(items: Iterable[str]) -> frozenset[Selector]:
 _SYNTAX = frozenset({500, 501, 555})
 _SEQUENCE = frozenset({502, 503, 504})
 
+#: RFC 4954 section 6: the reply to a login that failed.
+_BAD_LOGIN = 535
+
 #: Where the fields of extensions stand in an arrival line.  All others come
 #: before the Message-ID.
 _BEHIND_PROTOCOL = ("L", "L.", "L*", "L-", "L.-", "L*-")
@@ -209,13 +212,19 @@ class MainLog:
 
     def _loginFailed(self, event: LogEvent) -> str:
         # These very words are what fail2ban's filter for Exim looks for.
-        return (
+        line = (
             f"{word(event['mechanism'].lower())} authenticator failed for "
             f"{self._host(event)}: 535 Incorrect authentication data"
         )
+        if "identity" in event:
+            line += f" (set_id={word(event['identity'])})"
+        return line
 
     def _refused(self, event: LogEvent) -> str | None:
         code, command = event["code"], event["command"]
+        if code == _BAD_LOGIN and command.upper().startswith(b"AUTH"):
+            # It has a line of its own, with more in it.
+            return None
         host, why = self._host(event), text(event["text"])
         if code in _SYNTAX or code in _SEQUENCE:
             if code in _SYNTAX:

@@ -10,6 +10,7 @@ from zope.interface.verify import verifyObject
 from smtpx.core.profile import ServerProfile
 from smtpx.core.reply import OK, reply
 from smtpx.core.server import ServerConnection
+from smtpx.extensions.auth import FAILURE, Failure
 from smtpx.net.interfaces import IJournal
 from smtpx.observe.events import CATALOGUE
 from smtpx.observe.journal import Journal, noteMessageID
@@ -100,6 +101,21 @@ class JournalTests(SynchronousTestCase):
             self.client | {"event": "session.loginFailed", "mechanism": "LOGIN"},
         )
         self.assertEqual(self.heard.events[-1]["log_level"].name, "warn")
+
+    def test_aFailedLoginInFull(self) -> None:
+        """Who it said to be, and what the peer is not told: why."""
+        self.session.stamps[FAILURE] = Failure("no such user", b"eve", 1)
+        self.journal.authenticated(self.session, "PLAIN", False)
+        self.assertEqual(
+            self.heard.last,
+            self.client
+            | {
+                "event": "session.loginFailed",
+                "mechanism": "PLAIN",
+                "identity": b"eve",
+                "why": "no such user",
+            },
+        )
 
     def test_aRefusal(self) -> None:
         """The command and the whole answer, with what is known by then."""

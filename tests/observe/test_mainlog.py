@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.hooks import TLSInfo
 from smtpx.core.reply import OK, Reply, reply
+from smtpx.extensions.auth import FAILURE, Failure
 from smtpx.observe.deliveries import DeliveryJournal
 from smtpx.observe.files import LineFile
 from smtpx.observe.journal import Journal, noteMessageID
@@ -258,13 +259,17 @@ class RefusalTests(MainLogTestCase):
         """In the words that fail2ban's filter for Exim looks for."""
 
         def tell(journal: Journal, deliveries: DeliveryJournal) -> None:
-            journal.authenticated(visit(), "PLAIN", False)
+            session = visit()
+            journal.authenticated(session, "PLAIN", False)
+            journal.refused(session, b"AUTH", reply(535, "5.7.8", b"No"))
+            session.stamps[FAILURE] = Failure("wrong password", b"ann b", 1)
+            journal.authenticated(session, "PLAIN", False)
 
-        self.assertEqual(
-            self.line(tell),
-            "plain authenticator failed for (mail.example.org) [192.0.2.7]: "
-            "535 Incorrect authentication data",
+        line = (
+            f"{AT}plain authenticator failed for (mail.example.org) [192.0.2.7]: "
+            "535 Incorrect authentication data"
         )
+        self.assertEqual(self.lines(tell), [line, line + " (set_id=ann\\x20b)"])
 
 
 class SessionTests(MainLogTestCase):
