@@ -29,7 +29,6 @@ from .mail import MailService
 from .problems import ConfigurationError
 from .wiring import Machine, build
 
-
 #: How long one thread may keep the interpreter from another.
 _SWITCH_SECONDS = 0.0001
 
