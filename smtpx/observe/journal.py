@@ -13,7 +13,7 @@ from zope.interface import implementer
 
 from ..core.envelope import Envelope, Stamp
 from ..core.errors import HookTrouble
-from ..core.hooks import LogFields
+from ..core.hooks import LogFields, TLSInfo
 from ..core.interfaces import IServerBuilder, IServerSession
 from ..core.reply import Reply
 from ..core.trace import protocol
@@ -75,8 +75,9 @@ class Journal:
 
     def secured(self, session: IServerSession) -> None:
         """See L{IJournal}."""
-        if self.enabled:
-            self._publish(events.SECURED, self._client(session) | self._tls(session))
+        if self.enabled and session.secured is not None:
+            fields = self._client(session) | self._tls(session.secured)
+            self._publish(events.SECURED, fields)
 
     def authenticated(
         self, session: IServerSession, mechanism: str, good: bool
@@ -93,8 +94,7 @@ class Journal:
             return
         failure: Failure | None = session.stamps.get(FAILURE)
         if failure is not None:
-            if failure.why is not None:
-                fields["why"] = failure.why
+            fields["why"] = failure.why or ""
             if failure.identity is not None:
                 fields["identity"] = failure.identity
         self._publish(events.LOGIN_FAILED, fields)
@@ -113,7 +113,7 @@ class Journal:
         if session.envelope is not None:
             fields["sender"] = session.envelope.sender
         if session.secured is not None:
-            fields |= self._tls(session)
+            fields |= self._tls(session.secured)
         self._publish(events.REFUSED, fields)
 
     def accepted(
@@ -138,7 +138,7 @@ class Journal:
         if found is not None:
             fields["messageID"] = found
         if session.secured is not None:
-            fields |= self._tls(session)
+            fields |= self._tls(session.secured)
         if session.identity is not None:
             fields["identity"] = session.identity
             mechanism: str | None = session.stamps.get(MECHANISM)
@@ -183,10 +183,7 @@ class Journal:
             fields["helo"] = session.helo
         return fields
 
-    def _tls(self, session: IServerSession) -> dict[str, object]:
-        info = session.secured
-        if info is None:
-            return {}
+    def _tls(self, info: TLSInfo) -> dict[str, object]:
         fields: dict[str, object] = {
             "version": info.version,
             "cipher": info.cipher,

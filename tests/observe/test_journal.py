@@ -117,6 +117,13 @@ class JournalTests(SynchronousTestCase):
             },
         )
 
+    def test_aFailedLoginOfNobody(self) -> None:
+        """One that broke off before there was a name."""
+        self.session.stamps[FAILURE] = Failure("no base64", None, 1)
+        self.journal.authenticated(self.session, "PLAIN", False)
+        self.assertNotIn("identity", self.heard.last)
+        self.assertEqual(self.heard.last["why"], "no base64")
+
     def test_aRefusal(self) -> None:
         """The command and the whole answer, with what is known by then."""
         self.session.secured = TLS
