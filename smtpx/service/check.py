@@ -23,6 +23,7 @@ from ..core.interfaces import IExtension
 from ..core.profile import ClientProfile, ServerProfile
 from ..core.queueprofile import QueueProfile
 from ..policy.users import BadUsersFile, readUsers
+from ..queue.routes import Routes
 from ..tls.certificates import CertificateError
 from ..tls.contexts import ServerTLS
 from .config import Configuration
@@ -33,6 +34,7 @@ from .wiring import (
     certificatesOf,
     chosenExtensions,
     localAddresses,
+    localDomains,
     localRoutes,
     passwordCheck,
     usePythonPath,
@@ -137,19 +139,34 @@ def _folders(configuration: Configuration) -> Iterator[Problem]:
 def _addresses(machine: Machine, configuration: Configuration) -> Iterator[Problem]:
     name = configuration.name or machine.name
 
-    def routes(some: Configuration) -> object:
+    def routes(some: Configuration) -> Routes:
         return localRoutes(some, name, lambda job: succeed([]), machine.now)
 
-    yield from _tried(
-        configuration, ("local",), lambda: localAddresses(configuration, name)
-    )
-    problems: list[Problem] = []
-    for index, entry in enumerate(configuration.routes):
+    local = partial(localAddresses, configuration, name)
+    problems = list(_tried(configuration, ("local",), local))
+    for index, entry in enumerate(configuration.routes or ()):
         alone = evolve(configuration, routes=(entry,))
         problems += _tried(configuration, ("route", index), partial(routes, alone))
     if not problems:
-        problems += _tried(configuration, ("route",), lambda: routes(configuration))
+        problems += _tried(configuration, ("route",), partial(routes, configuration))
+    if not problems:
+        problems += _unrouted(configuration, name, routes(configuration))
     yield from problems
+
+
+def _unrouted(
+    configuration: Configuration, name: str, routes: Routes
+) -> Iterator[Problem]:
+    """Those of ours for whom there is no way."""
+    domains = localDomains(configuration, name)
+    if not routes.goes(b"postmaster"):
+        text = f"no route takes mail for the postmaster of {name}"
+        yield configuration.problem(("route",), text)
+    for index, domain in enumerate(domains):
+        # What stands for many domains has routes for some, perhaps.
+        if "*" not in domain and not routes.goes(f"postmaster@{domain}".encode()):
+            path = ("local", "domains", index)
+            yield configuration.problem(path, f"no route takes mail for {domain}")
 
 
 def _users(configuration: Configuration) -> Iterator[Problem]:
@@ -158,6 +175,8 @@ def _users(configuration: Configuration) -> Iterator[Problem]:
         yield from _tried(
             configuration, ("users", "python"), lambda: passwordCheck(named)
         )
+        return
+    if configuration.users.file is None and not configuration.state.is_dir():
         return
     try:
         readUsers(configuration.usersFile)

@@ -82,13 +82,23 @@ class Configuration:
         metadata={"help": "Folders with Python modules that are named in this file."},
     )
     listeners: tuple[Listener, ...] = field(
-        default=FIRST_LISTENERS, metadata={"option": "listener"}
+        default=FIRST_LISTENERS,
+        metadata={
+            "option": "listener",
+            "help": "Without any: 127.0.0.1:2525 with STARTTLS, and 127.0.0.1:4650 with"
+            " implicit TLS.",
+        },
     )
     tls: TLS = field(factory=TLS)
     limits: Limits = field(factory=Limits)
     local: Local = field(factory=Local)
-    routes: tuple[RouteEntry, ...] = field(
-        default=(RouteEntry(("*",)),), metadata={"option": "route"}
+    routes: tuple[RouteEntry, ...] | None = field(
+        default=None,
+        metadata={
+            "option": "route",
+            "help": "Without any: everything that is local goes into the Maildir in the"
+            " state folder.",
+        },
     )
     relay: Relay = field(factory=Relay)
     users: Users = field(factory=Users)

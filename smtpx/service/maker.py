@@ -80,7 +80,7 @@ class Options(TwistedOptions):
         machine = Machine(_reactor())
         problems = check(machine, configuration, found)
         if problems:
-            _refuse(problems)
+            _refuse(ConfigurationError(problems).problems)
         if self["check"]:
             _say([f"{configuration.document.name}: nothing is wrong"])
             sys.exit(0)

@@ -79,9 +79,9 @@ def page() -> str:
         inside = _tableOf(option.kind)
         if inside is None:
             continue
-        several = isinstance(option.kind, ListOf)
-        title = f"[[{option.name}]]" if several else f"[{option.name}]"
-        parts.append(_section(f"``{title}``", inside.cls, _flat(inside)))
+        plainly = option.kind is inside
+        title = f"[{option.name}]" if plainly else f"[[{option.name}]]"
+        parts.append(_section(f"``{title}``", inside.cls, _flat(inside), option.help))
     for name, make in STANDARD.items():
         settings = make().settings
         if settings is not None:
@@ -107,10 +107,12 @@ def _flat(table: Table) -> Iterator[Option]:
             yield option
 
 
-def _section(title: str, cls: type[object], options: Iterable[Option]) -> str:
+def _section(
+    title: str, cls: type[object], options: Iterable[Option], more: str = ""
+) -> str:
     about = inspect.cleandoc(cls.__doc__ or "").split("\n\n")[0]
     about = _MARKUP.sub(r"``\1``", " ".join(about.split()))
-    lines = [title, "-" * len(title), "", *_sentences(about), ""]
+    lines = [title, "-" * len(title), "", *_sentences(about), *_sentences(more), ""]
     for option in options:
         lines += _entry(option, "")
     return "\n".join(lines)

@@ -47,8 +47,8 @@ from ..queue.maildir import Maildir, Work
 from ..queue.mailpath import MailboxPath
 from ..queue.routes import LocalRoute, Routes
 from ..sasl import IUsers
+from ..spool.interfaces import IOperatedSpool
 from ..spool.sqlite import SQLiteSpool
-from ..spool.threads import IThreads, Threads
 from ..tls.authority import ensureCertificate
 from ..tls.certificates import CertificateFiles
 from ..tls.contexts import ServerTLS
@@ -96,7 +96,7 @@ class Machine:
     @ivar name: the name of the machine.
     @ivar now: seconds since the epoch.
     @ivar pool: makes a pool of at most so many threads, by a name.
-    @ivar spoolThreads: makes the threads of the spool.
+    @ivar spool: makes the spool.
     """
 
     reactor: Any
@@ -105,7 +105,7 @@ class Machine:
     pool: Callable[[int, str], ThreadPool] = lambda most, name: ThreadPool(
         0, most, name
     )
-    spoolThreads: Callable[[], IThreads] = Threads
+    spool: Callable[..., IOperatedSpool] = SQLiteSpool
 
 
 def usePythonPath(configuration: Configuration) -> None:
@@ -191,13 +191,12 @@ async def enter(
         users = _users(machine, configuration, stack)
         extensions = chosenExtensions(configuration, found, users)
 
-        spool = SQLiteSpool(
+        spool = machine.spool(
             reactor,
             str(configuration.state / "spool"),
             queueProfileStamps=QueueProfile().load(extensions).stamps,
             lowWaterOctets=configuration.limits.spoolFreeOctets,
             clock=now,
-            threads=machine.spoolThreads(),
         )
         await spool.open()
         stack.push_async_callback(spool.close)
@@ -291,7 +290,13 @@ def localRoutes(
     """
     transports: dict[object, ITransport] = {}
     routes: list[LocalRoute] = []
-    for entry in configuration.routes:
+    entries = configuration.routes
+    if entries is None:
+        # Not "*": what an authenticated user sends elsewhere is not for here.
+        home = f"postmaster@{name}"
+        ours = (*localDomains(configuration, name), *configuration.local.addresses)
+        entries = (RouteEntry(tuple(dict.fromkeys((*ours, home)))),)
+    for entry in entries:
         key = entry.transport, entry.path, entry.lineEnds
         if key not in transports:
             called = _transportName(entry, transports.values())
@@ -326,6 +331,14 @@ def _transport(
     return Maildir(called, path, name, work, now, entry.lineEnds)
 
 
+def localDomains(configuration: Configuration, name: str) -> tuple[str, ...]:
+    """Our domains."""
+    domains = configuration.local.domains
+    if domains is None:
+        return tuple(dict.fromkeys(("localhost", name.lower())))
+    return domains
+
+
 def localAddresses(configuration: Configuration, name: str) -> LocalAddresses:
     """
     Whom we are the final host of.
@@ -333,11 +346,8 @@ def localAddresses(configuration: Configuration, name: str) -> LocalAddresses:
     @raise UsageError: a domain or address is none.
     """
     local = configuration.local
-    domains = local.domains
-    if domains is None:
-        domains = tuple(dict.fromkeys(("localhost", name.lower())))
     return LocalAddresses(
-        domains,
+        localDomains(configuration, name),
         local.addresses,
         local.unknown is Unknown.ACCEPT,
         name.encode("ascii"),

@@ -1,0 +1,140 @@
+"""
+A machine without threads, sockets and time of its own, to build houses on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from attrs import define, field
+from twisted.internet.address import IPv4Address
+from twisted.internet.testing import MemoryReactorClock
+from twisted.python.failure import Failure
+
+from smtpx.net.server import ServerProtocol
+from smtpx.service.config import Configuration, readConfiguration
+from smtpx.service.extensions import findExtensions
+from smtpx.service.mail import MailService
+from smtpx.service.wiring import Machine, build
+from smtpx.spool.interfaces import IOperatedSpool
+from smtpx.testing.spool import MemorySpool
+from tests.net.made import Call, Wire
+
+#: When everything happens, in seconds since the epoch.
+NOW = 1763780000.0
+
+FOUND = findExtensions()
+
+
+class Reactor(MemoryReactorClock):
+    """A reactor in memory; what threads have called in it is called at once."""
+
+    def callFromThread(self, call: Callable[..., Any], *rest: Any, **more: Any) -> None:
+        """See C{IReactorFromThreads}."""
+        call(*rest, **more)
+
+
+class Pool:
+    """A pool of no threads: work is done at once."""
+
+    def __init__(self, most: int, name: str) -> None:
+        self.name = name
+        self.running = False
+
+    def start(self) -> None:
+        """Threads would be there now."""
+        self.running = True
+
+    def stop(self) -> None:
+        """Threads would be gone now."""
+        self.running = False
+
+    def callInThreadWithCallback(
+        self,
+        onResult: Callable[[bool, Any], None],
+        work: Callable[..., Any],
+        *rest: Any,
+        **more: Any,
+    ) -> None:
+        """See L{twisted.python.threadpool.ThreadPool}."""
+        try:
+            result = work(*rest, **more)
+        except Exception:
+            onResult(False, Failure())
+        else:
+            onResult(True, result)
+
+
+@define(eq=False)
+class Site:
+    """
+    A machine, and what was made on it.
+
+    @ivar folder: where relative paths begin.
+    """
+
+    folder: Path
+    reactor: Reactor
+    machine: Machine
+    pools: list[Pool]
+    spools: list[MemorySpool]
+    calls: list[Call] = field(factory=list)
+
+    def read(self, values: Mapping[str, object] | None = None) -> Configuration:
+        """A configuration whose state is in the folder."""
+        return readConfiguration(
+            {"state": self.folder / "state"} | dict(values or {}), FOUND
+        )
+
+    def build(self, values: Mapping[str, object] | None = None) -> MailService:
+        """A server that is not started."""
+        return build(self.machine, self.read(values), FOUND)
+
+    def call(self, port: int = 0, host: str = "192.0.2.1") -> Call:
+        """A client connects to the port of this number, counted from 0."""
+        vestibule: Any = self.reactor.tcpServers[port][1]
+        protocol = vestibule.buildProtocol(IPv4Address("TCP", host, 40000))
+        assert isinstance(protocol, ServerProtocol)
+        wire = Wire(peerAddress=IPv4Address("TCP", host, 40000))
+        protocol.makeConnection(wire)
+        self.calls.append(Call(protocol, wire))
+        return self.calls[-1]
+
+    def hangUp(self) -> None:
+        """All clients are gone."""
+        calls, self.calls = self.calls, []
+        for call in calls:
+            call.protocol.connectionLost()
+
+    def inboxes(self) -> list[bytes]:
+        """Every message in the Maildir of the state folder."""
+        new = self.folder / "state/Maildir/new"
+        return [each.read_bytes() for each in sorted(new.glob("*"))]
+
+
+def site(folder: str) -> Site:
+    """
+    A machine called C{mx.example.org}.
+
+    @param folder: a folder that is to be.
+    """
+    reactor = Reactor()
+    reactor.advance(NOW)
+    pools: list[Pool] = []
+    spools: list[MemorySpool] = []
+
+    def pool(most: int, name: str) -> Any:
+        pools.append(Pool(most, name))
+        return pools[-1]
+
+    def spool(reactor: Any, folder: str, **options: Any) -> IOperatedSpool:
+        known = options["queueProfileStamps"]
+        spools.append(MemorySpool(options["clock"], known))
+        return spools[-1]
+
+    path = Path(folder).absolute()
+    path.mkdir()
+    machine = Machine(reactor, "mx.example.org", reactor.seconds, pool, spool)
+    return Site(path, reactor, machine, pools, spools)

@@ -1,0 +1,190 @@
+"""
+Tests for L{smtpx.service.check}.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from smtpx.core.interfaces import IExtension
+from smtpx.service.check import check, explain
+from smtpx.service.config import readConfiguration
+from smtpx.tls.authority import ensureCertificate
+
+from .made import FOUND, NOW, site
+from .test_receiving import Tracing
+
+
+class CheckTests(SynchronousTestCase):
+    """What is wrong with configurations that can be read."""
+
+    def setUp(self) -> None:
+        """A machine, and a file in its folder."""
+        self.site = site(self.mktemp())
+        self.file = self.site.folder / "x.toml"
+
+    def check(self, text: str, found: dict[str, IExtension] = FOUND) -> list[str]:
+        """The problems, without the file's name."""
+        self.file.write_text(text)
+        configuration = readConfiguration(self.file, found)
+        problems = check(self.site.machine, configuration, found)
+        return [str(each).removeprefix(str(self.file)) for each in problems]
+
+    def test_nothing(self) -> None:
+        """The first start is in order, and a check leaves nothing behind."""
+        self.assertEqual(self.check(""), [])
+        self.assertEqual(os.listdir(self.site.folder), ["x.toml"])
+
+    def test_endpoint(self) -> None:
+        """An endpoint that is none is found."""
+        [problem] = self.check("[[listener]]\nendpoint = 'odd:1'")
+        self.assertTrue(
+            problem.startswith(":2: listener[0].endpoint: ValueError: Unknown endpoint")
+        )
+
+    def test_certificates(self) -> None:
+        """Files without a certificate are found, and good ones are not."""
+        files = ensureCertificate(self.site.folder, ["x.example"], NOW)
+        self.assertEqual(
+            self.check(
+                "[tls]\ncertificates = [\n"
+                f"{{ certificate = '{files.chain.name}', key = 'key.pem' }},\n"
+                "{ certificate = 'none.pem', key = 'key.pem' }]"
+            ),
+            [
+                f":4: tls.certificates[1]: {self.site.folder}/none.pem:"
+                " No such file or directory"
+            ],
+        )
+
+    def test_folders(self) -> None:
+        """Folders that are not there are found."""
+        self.file.write_text("")
+        self.assertEqual(
+            self.check(
+                "state = 'x.toml/state'\npython_path = ['lib']\n"
+                "[log]\nmain = 'x.toml/log'\njson = 'no/log'\n"
+            ),
+            [
+                ":2: python_path[0]: there is no such folder",
+                f":1: state: {self.file} cannot be written to",
+                f":4: log.main: {self.file} cannot be written to",
+                f":5: log.json: there is no folder {self.site.folder}/no",
+            ],
+        )
+
+    def test_local(self) -> None:
+        """Domains and addresses that are none are found."""
+        [problem] = self.check("[local]\ndomains = ['a..b']")
+        self.assertTrue(problem.startswith(':1: local: "a..b"'), problem)
+
+    def test_routes(self) -> None:
+        """A pattern or path that is none is found, with the line of its route."""
+        problems = self.check(
+            "[[route]]\nmatch = ['@']\n[[route]]\nmatch = ['*']\npath = '{who}'\n"
+        )
+        self.assertEqual(len(problems), 2)
+        self.assertTrue(problems[0].startswith(':1: route[0]: "@"'), problems)
+        self.assertTrue(problems[1].startswith(":3: route[1]: "), problems)
+
+    def test_routesInConflict(self) -> None:
+        """Two routes for one thing are found."""
+        self.assertEqual(
+            self.check("[[route]]\nmatch = ['*']\n[[route]]\nmatch = ['*']\n"),
+            [':1: route: "*" stands in the table twice'],
+        )
+
+    def test_noRoute(self) -> None:
+        """Domains of ours that no route takes mail for are found."""
+        self.assertEqual(
+            self.check(
+                "[local]\ndomains = [\n'a.example',\n'*.b.example',\n'c.example']\n"
+                "[[route]]\nmatch = ['a.example']\n"
+            ),
+            [
+                ":6: route: no route takes mail for the postmaster of mx.example.org",
+                ":5: local.domains[2]: no route takes mail for c.example",
+            ],
+        )
+
+    def test_usersFile(self) -> None:
+        """A users file that is none is named with its line."""
+        users = self.site.folder / "users"
+        users.write_text("joe:secret\n")
+        self.assertEqual(
+            self.check("[users]\nfile = 'users'"),
+            [f"{users}:1: not a users file, or one of another version"],
+        )
+
+    def test_usersFileThatCannotBeRead(self) -> None:
+        """A users file that cannot be read is found."""
+        [problem] = self.check("[users]\nfile = '.'")
+        self.assertIn(":2: users.file: [Errno 21] Is a directory", problem)
+
+    def test_python(self) -> None:
+        """Objects that cannot be had are found, whatever is wrong with them."""
+        self.patch(sys, "path", list(sys.path))
+        module = self.site.folder / "smtpx_test_broken.py"
+        module.write_text("1 / 0\n")
+        self.assertEqual(
+            self.check(
+                "python_path = ['.']\n"
+                "[users]\npython = 'json:__name__'\n"
+                "[policy]\npython = ['json:loads', 'json:x', 'smtpx_test_broken:x']"
+            ),
+            [
+                ":3: users.python: json:__name__ is not callable",
+                ":5: policy.python[1]: ImportError: json has no x",
+                ":5: policy.python[2]: ZeroDivisionError: division by zero",
+            ],
+        )
+
+    def test_extensions(self) -> None:
+        """Extensions that do not go together are found."""
+
+        class Rival(Tracing):
+            """Claims somebody else's word."""
+
+            name = "RIVAL"
+
+            def extendServer(self, server: object) -> None:
+                """Claim it."""
+                FOUND["SIZE"].extendServer(server)  # type: ignore[attr-defined]  # it has
+
+        self.assertEqual(
+            self.check("", FOUND | {"RIVAL": Rival(True)}),
+            [": extensions: SIZE and RIVAL both claim capability SIZE"],
+        )
+
+
+class ExplainTests(SynchronousTestCase):
+    """The hooks in words."""
+
+    def test_explained(self) -> None:
+        """Hooks are listed for server, client and queue, with their owners."""
+        configuration = readConfiguration(
+            {"extensions": {"enable": ["SIZE", "DSN"]}}, FOUND
+        )
+        lines = list(explain(configuration, FOUND))
+        self.assertEqual(
+            lines[:4],
+            [
+                "Server:",
+                "  SIZE  capability  SIZE",
+                "  SIZE  parameter   MAIL SIZE",
+                "  DSN   capability  DSN",
+            ],
+        )
+        self.assertIn("Client:", lines)
+        self.assertIn("Queue:", lines)
+        self.assertFalse([line for line in lines if "STARTTLS" in line])
+
+    def test_nothing(self) -> None:
+        """Without extensions there is nothing to list."""
+        configuration = readConfiguration({"extensions": {"enable": []}}, FOUND)
+        self.assertEqual(
+            list(explain(configuration, FOUND)), ["Server:", "Client:", "Queue:"]
+        )

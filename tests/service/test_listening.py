@@ -1,0 +1,306 @@
+"""
+Tests for L{smtpx.service.listening}.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.endpoints import (
+    TCP4ServerEndpoint,
+    UNIXServerEndpoint,
+    serverFromString,
+)
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import (
+    IAddress,
+    IListeningPort,
+    IProtocolFactory,
+    IReadDescriptor,
+    IStreamServerEndpoint,
+)
+from twisted.internet.testing import MemoryReactorClock
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+from zope.interface.verify import verifyObject
+
+from smtpx.net.factory import SMTPServerFactory
+from smtpx.service.listening import (
+    BACKLOG,
+    Door,
+    IPv6Endpoint,
+    endpointFor,
+    listeningSocket,
+)
+from smtpx.service.sections import Listener, ListenerTLS
+
+HERE = IPv4Address("TCP", "127.0.0.1", 2525)
+
+
+@implementer(IListeningPort, IReadDescriptor)
+class FakePort:
+    """A port that remembers whether it accepts."""
+
+    def __init__(self, host: IAddress = HERE) -> None:
+        self.reading = True
+        self.listening = True
+        self._host = host
+
+    def startListening(self) -> None:
+        """It does."""
+
+    def stopListening(self) -> None:
+        """Note it."""
+        self.listening = False
+
+    def getHost(self) -> IAddress:
+        """Where it is."""
+        return self._host
+
+    def startReading(self) -> None:
+        """It accepts."""
+        self.reading = True
+
+    def stopReading(self) -> None:
+        """It does not."""
+        self.reading = False
+
+    def doRead(self) -> None:
+        """Nobody comes."""
+
+    def fileno(self) -> int:
+        """There is none."""
+        return -1
+
+    def logPrefix(self) -> str:
+        """Nothing to say."""
+        return ""
+
+    def connectionLost(self, reason: object) -> None:
+        """Nothing to lose."""
+
+
+@implementer(IStreamServerEndpoint)
+class FakeEndpoint:
+    """An endpoint with a port at hand, or trouble."""
+
+    def __init__(self, port: FakePort | Exception) -> None:
+        self.port = port
+        self.factory: Any = None
+
+    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
+        """Give the port."""
+        self.factory = protocolFactory
+        if isinstance(self.port, Exception):
+            return fail(self.port)
+        return succeed(self.port)
+
+
+class FakeSocket:
+    """A socket that remembers that it was closed."""
+
+    closed = False
+
+    def fileno(self) -> int:
+        """A number."""
+        return 77
+
+    def __enter__(self) -> FakeSocket:
+        return self
+
+    def __exit__(self, *rest: object) -> None:
+        self.closed = True
+
+
+class EndpointTests(SynchronousTestCase):
+    """From listeners to endpoints."""
+
+    def test_address(self) -> None:
+        """An IPv4 address and port are what is listened on, with a long queue."""
+        reactor = MemoryReactorClock()
+        endpoint = endpointFor(reactor, Listener(25, "192.0.2.1"))
+        self.assertIsInstance(endpoint, TCP4ServerEndpoint)
+        endpoint.listen(None)  # type: ignore[arg-type]  # nobody comes
+        self.assertEqual(reactor.tcpServers, [(25, None, BACKLOG, "192.0.2.1")])
+
+    def test_named(self) -> None:
+        """An endpoint of Twisted's is taken by its name."""
+        endpoint = endpointFor(MemoryReactorClock(), Listener(endpoint="unix:/run/x"))
+        self.assertIsInstance(endpoint, UNIXServerEndpoint)
+
+    def test_namedBadly(self) -> None:
+        """What is none is an error."""
+        self.assertRaises(
+            ValueError, endpointFor, MemoryReactorClock(), Listener(endpoint="odd:1")
+        )
+
+    def test_IPv6(self) -> None:
+        """An IPv6 socket is given to the reactor, and our copy is closed."""
+        reactor = MemoryReactorClock()
+        asked = []
+        made = FakeSocket()
+
+        def listening(address: str, port: int) -> Any:
+            asked.append((address, port))
+            return made
+
+        endpoint = IPv6Endpoint(reactor, 25, "2001:db8::1", listening)
+        verifyObject(IStreamServerEndpoint, endpoint)
+        self.successResultOf(endpoint.listen(None))  # type: ignore[arg-type]  # same
+        self.assertEqual(asked, [("2001:db8::1", 25)])
+        self.assertEqual(reactor.adoptedPorts, [(77, socket.AF_INET6, None)])
+        self.assertTrue(made.closed)
+
+    def test_IPv6Listener(self) -> None:
+        """An IPv6 address has an endpoint that takes IPv6 only."""
+        endpoint = endpointFor(MemoryReactorClock(), Listener(25, "::"))
+        self.assertIsInstance(endpoint, IPv6Endpoint)
+
+    def test_IPv6Taken(self) -> None:
+        """A port that is not to be had is C{CannotListenError}, as with Twisted."""
+
+        def listening(address: str, port: int) -> Any:
+            raise OSError(98, "Address already in use")
+
+        endpoint = IPv6Endpoint(MemoryReactorClock(), 25, "::", listening)
+        failure = self.failureResultOf(
+            endpoint.listen(None),  # type: ignore[arg-type]  # same
+            CannotListenError,
+        )
+        self.assertIn("Couldn't listen on :::25", str(failure.value))
+
+    def test_socket(self) -> None:
+        """The socket takes IPv6 and nothing else."""
+        done: list[tuple[object, ...]] = []
+
+        class Recording(FakeSocket):
+            """A socket that remembers what is done to it."""
+
+            bad = False
+
+            def __init__(self, *kind: object) -> None:
+                done.append(kind)
+
+            def setblocking(self, flag: bool) -> None:
+                """Note it."""
+
+            def setsockopt(self, *option: object) -> None:
+                """Note it."""
+                done.append(option)
+
+            def bind(self, address: object) -> None:
+                """Note it, or fail."""
+                if self.bad:
+                    raise OSError(13, "no")
+                done.append(("bind", address))
+
+            def listen(self, backlog: int) -> None:
+                """Note it."""
+                done.append(("listen", backlog))
+
+            def close(self) -> None:
+                """Note it."""
+                done.append(("close",))
+
+        self.patch(socket, "socket", Recording)
+        listeningSocket("::", 25)
+        self.assertEqual(
+            done,
+            [
+                (socket.AF_INET6, socket.SOCK_STREAM),
+                (socket.SOL_SOCKET, socket.SO_REUSEADDR, 1),
+                (socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1),
+                ("bind", ("::", 25)),
+                ("listen", BACKLOG),
+            ],
+        )
+        Recording.bad = True
+        self.assertRaises(OSError, listeningSocket, "::", 25)
+        self.assertEqual(done[-1], ("close",))
+
+
+class DoorTests(SynchronousTestCase):
+    """Doors that are bound, opened and closed."""
+
+    def setUp(self) -> None:
+        """A door, and what is behind it."""
+        self.port = FakePort()
+        self.endpoint = FakeEndpoint(self.port)
+        self.door = Door(Listener(2525), self.endpoint)
+        self.factory = SMTPServerFactory(
+            MemoryReactorClock(), lambda envelope, body: None
+        )
+
+    def bind(self) -> None:
+        """Bind it."""
+        self.successResultOf(Deferred.fromCoroutine(self.door.bind()))
+
+    def test_boundNotOpen(self) -> None:
+        """Who comes before the house stands waits outside."""
+        self.bind()
+        self.assertFalse(self.port.reading)
+        self.assertIsNone(self.endpoint.factory.buildProtocol(HERE))
+
+    def test_boundOnce(self) -> None:
+        """To bind it again changes nothing."""
+        self.bind()
+        self.endpoint.port = RuntimeError("again")
+        self.bind()
+
+    def test_open(self) -> None:
+        """Then everybody is let in."""
+        self.bind()
+        self.door.open(self.factory)
+        self.assertTrue(self.port.reading)
+        self.assertIsNotNone(self.endpoint.factory.buildProtocol(HERE))
+
+    def test_close(self) -> None:
+        """In the end nobody is let in, and the port is free."""
+        self.bind()
+        self.door.open(self.factory)
+        self.successResultOf(Deferred.fromCoroutine(self.door.close()))
+        self.assertFalse(self.port.listening)
+        self.assertIsNone(self.endpoint.factory.buildProtocol(HERE))
+        self.assertIsNone(self.door.port)
+
+    def test_closeUnbound(self) -> None:
+        """A door that was never bound can be closed."""
+        self.successResultOf(Deferred.fromCoroutine(self.door.close()))
+
+    def test_portThatCannotPause(self) -> None:
+        """A port of another kind is opened as it is."""
+
+        class Other(FakeEndpoint):
+            """An endpoint whose port is nothing but that."""
+
+            def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
+                """See L{IStreamServerEndpoint}."""
+                reactor = MemoryReactorClock()
+                return serverFromString(reactor, "tcp:25").listen(factory)  # type: ignore[no-any-return]  # Twisted's
+
+        door = Door(Listener(25), Other(self.port))
+        self.successResultOf(Deferred.fromCoroutine(door.bind()))
+        door.open(self.factory)
+
+    def test_words(self) -> None:
+        """A door says where it is and what TLS it has."""
+        self.bind()
+        self.assertEqual(str(self.door), "127.0.0.1:2525 (STARTTLS)")
+        for host, listener, words in (
+            (
+                IPv6Address("TCP", "::1", 25),
+                Listener(25, "::1", tls=ListenerTLS.NONE),
+                "[::1]:25 (no TLS)",
+            ),
+            (
+                UNIXAddress("/run/x"),
+                Listener(endpoint="unix:/run/x", tls=ListenerTLS.IMPLICIT),
+                "unix:/run/x (implicit TLS)",
+            ),
+        ):
+            door = Door(listener, FakeEndpoint(FakePort(host)))
+            self.successResultOf(Deferred.fromCoroutine(door.bind()))
+            self.assertEqual(str(door), words)

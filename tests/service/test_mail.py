@@ -1,0 +1,165 @@
+"""
+Tests for L{smtpx.service.mail}: the order in which things start and stop.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+from attrs import define, field
+from twisted.application.service import IService, Service
+from twisted.internet.defer import Deferred
+from twisted.internet.error import CannotListenError
+from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from smtpx.net.factory import SMTPServerFactory
+from smtpx.service.listening import Door
+from smtpx.service.mail import House, MailService
+from smtpx.service.sections import Listener, ListenerTLS
+
+from .test_listening import FakeEndpoint, FakePort
+
+
+@define(eq=False)
+class FakeHouse:
+    """A house that remembers what was done."""
+
+    done: list[str]
+    gone: Deferred[None] = field(factory=Deferred)
+
+    def factory(self, tls: ListenerTLS) -> SMTPServerFactory:
+        """Something to be behind a door."""
+        self.done.append(f"factory {tls.value}")
+        return SMTPServerFactory(MemoryReactorClock(), lambda envelope, body: None)
+
+    def farewell(self) -> Deferred[None]:
+        """The test says when they are gone."""
+        self.done.append("farewell")
+        return self.gone
+
+    def reopenLogs(self) -> None:
+        """Note it."""
+        self.done.append("reopen")
+
+    async def close(self) -> None:
+        """Note it."""
+        self.done.append("close")
+
+
+class MailServiceTests(SynchronousTestCase):
+    """A mail service with a house that is not real."""
+
+    def setUp(self) -> None:
+        """A service with one door."""
+        self.done: list[str] = []
+        self.house = FakeHouse(self.done)
+        self.entering: Deferred[House] = Deferred()
+        self.port = FakePort()
+        self.endpoint = FakeEndpoint(self.port)
+        self.service = MailService(
+            [Door(Listener(25, tls=ListenerTLS.NONE), self.endpoint)],
+            self.enter,
+            lambda doors: self.done.append(f"opened {len(doors)}"),
+        )
+        self.events: list[LogEvent] = []
+        observer = cast(ILogObserver, self.events.append)
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+
+    def enter(self) -> Deferred[House]:
+        """The test says when the house stands."""
+        self.done.append("enter")
+        return self.entering
+
+    def test_interface(self) -> None:
+        """It is a service of Twisted's."""
+        verifyObject(IService, self.service)
+
+    def test_started(self) -> None:
+        """The port is taken first, and opened when the house stands."""
+        self.service.privilegedStartService()
+        self.assertFalse(self.port.reading)
+        self.assertEqual(self.done, [])
+        opened = self.service.whenOpen()
+        self.service.startService()
+        self.assertEqual(self.done, ["enter"])
+        self.assertNoResult(opened)
+        self.assertFalse(self.port.reading)
+        self.entering.callback(self.house)
+        self.successResultOf(opened)
+        self.assertTrue(self.port.reading)
+        self.assertEqual(self.done, ["enter", "factory none", "opened 1"])
+
+    def test_startedByAProgram(self) -> None:
+        """A program need not care for privileges."""
+        self.entering.callback(self.house)
+        self.service.startService()
+        self.assertTrue(self.port.reading)
+
+    def test_stopped(self) -> None:
+        """Doors are closed, all leave, then the house is put away."""
+        self.entering.callback(self.house)
+        self.service.startService()
+        del self.done[:]
+        stopped = self.service.stopService()
+        self.assertFalse(self.port.listening)
+        self.assertEqual(self.done, ["farewell"])
+        self.house.gone.callback(None)
+        self.successResultOf(stopped)
+        self.assertEqual(self.done, ["farewell", "close"])
+        self.assertIsNone(self.service.house)
+
+    def test_stoppedWhileStarting(self) -> None:
+        """A stop waits for the start that is under way, and undoes it."""
+        self.service.startService()
+        stopped = self.service.stopService()
+        self.assertNoResult(stopped)
+        self.house.gone.callback(None)
+        self.entering.callback(self.house)
+        self.successResultOf(stopped)
+        self.assertEqual(self.done[-2:], ["farewell", "close"])
+
+    def test_children(self) -> None:
+        """Other services can be put in, and live and end with it."""
+        child = Service()
+        child.setServiceParent(self.service)
+        self.entering.callback(self.house)
+        self.house.gone.callback(None)
+        self.service.startService()
+        self.assertTrue(child.running)
+        self.successResultOf(self.service.stopService())
+        self.assertFalse(child.running)
+
+    def test_portTaken(self) -> None:
+        """Where the port is another's, nothing is begun, and one line says why."""
+        self.endpoint.port = CannotListenError("", 25, OSError(98, "in use"))
+        self.service.privilegedStartService()
+        opened = self.service.whenOpen()
+        self.service.startService()
+        self.failureResultOf(opened, CannotListenError)
+        self.assertEqual(self.done, [])
+        [event] = [e for e in self.events if e["log_level"].name == "critical"]
+        self.assertIn("Couldn't listen on any:25", event["reason"])
+        self.assertNotIn("log_failure", event)
+        self.successResultOf(self.service.stopService())
+
+    def test_badHouse(self) -> None:
+        """Where the house cannot be built, the port is given back."""
+        opened = self.service.whenOpen()
+        self.service.startService()
+        self.entering.errback(RuntimeError("odd"))
+        self.failureResultOf(opened, RuntimeError)
+        self.assertFalse(self.port.listening)
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+        self.successResultOf(self.service.stopService())
+
+    def test_reopenLogs(self) -> None:
+        """Logs are reopened if there are any."""
+        self.service.reopenLogs()
+        self.entering.callback(self.house)
+        self.service.startService()
+        self.service.reopenLogs()
+        self.assertEqual(self.done[-1], "reopen")
