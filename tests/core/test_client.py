@@ -386,6 +386,15 @@ class EndTests(SynchronousTestCase):
             peer.say(octets, cut=100)
             self.assertEqual(peer.events, [GaveUp(BROKEN), Close()])
 
+    def test_longestBeginningOfALine(self) -> None:
+        """4095 octets can still become a line of 4096, one more cannot."""
+        peer = ScriptedPeer(client())
+        peer.start()
+        peer.say(b"220 " + b"x" * 4091)
+        self.assertEqual(peer.events, [])
+        peer.say(b"x")
+        self.assertEqual(peer.events, [GaveUp(BROKEN), Close()])
+
     def test_longestLine(self) -> None:
         """A line of 4096 octets is taken, CRLF and all."""
         peer = ScriptedPeer(client())

@@ -94,18 +94,16 @@ class ChoiceTests(SynchronousTestCase):
     def said(self, *preferences: int | None) -> bytes:
         """What is sent with carriers of these preferences."""
 
-        def carrier(preference: int) -> Carry:
+        def carrier(place: int) -> Carry:
             def carry(session: IClientSession, body: IBody) -> BodyDialogue:
-                return (yield from send(b"CARRIER %d" % preference))
+                return (yield from send(b"CARRIER %d" % place))
 
             return carry
 
         def register(builder: IClientBuilder) -> None:
-            for preference in preferences:
+            for place, preference in enumerate(preferences):
                 chosen = (
-                    None
-                    if preference is None
-                    else Carrier(preference, carrier(preference))
+                    None if preference is None else Carrier(preference, carrier(place))
                 )
                 builder.carrier(_always(chosen))
 
@@ -116,7 +114,7 @@ class ChoiceTests(SynchronousTestCase):
 
     def test_highestPreference(self) -> None:
         """The best is taken; of equals the first."""
-        self.assertEqual(self.said(1, None, 7, 3), b"CARRIER 7\r\n")
+        self.assertEqual(self.said(1, None, 7, 3, 7), b"CARRIER 2\r\n")
         self.assertEqual(self.said(0), b"CARRIER 0\r\n")
 
     def test_belowDATA(self) -> None:
@@ -277,8 +275,14 @@ class EarlyTests(SynchronousTestCase):
         peer = opened(carrying(carry), grouping())
         peer.deliver(envelope())
         self.assertEqual(peer.settled, [])
-        peer.say(OK * 3)
+        self.assertEqual(peer.say(OK * 3), b"")
         self.assertEqual(peer.codes, [250])
+        self.assertTrue(peer.connection.ready)
+        # What it says of a message that nobody gets counts for nothing.
+        peer = opened(carrying(carry), grouping())
+        peer.deliver(envelope())
+        self.assertEqual(peer.say(OK + NO + b"503 no\r\n"), b"RSET\r\n")
+        self.assertEqual(outcomes(peer), [REFUSED])
 
     def test_questions(self) -> None:
         """A carrier may ask the world."""

@@ -229,7 +229,8 @@ class SecuredTests(SynchronousTestCase):
         """A forecast that was wrong in the clear is not believed under TLS."""
         peer = connecting(self.KNOWN, RoutePolicy(), tls=TLSInfo())
         peer.start()
-        peer.say(GREETING + ehlo(b"UPGRADE", b"NEW") + b"220 go\r\n")
+        peer.say(GREETING + ehlo(b"UPGRADE", b"NEW"))
+        peer.say(b"220 go\r\n")
         self.assertTrue(peer.connection.forecastWrong)
         self.assertFalse(peer.connection.guessed)
 

@@ -71,6 +71,16 @@ class OffersTests(SynchronousTestCase):
         self.assertEqual(peer.events, [Ready()])
         return peer.connection
 
+    def test_nothingYet(self) -> None:
+        """Before a word was said nothing is offered, guessed or known."""
+        connection = client()
+        self.assertFalse(connection.offered(self.OLD))
+        self.assertIsNone(connection.peer)
+        self.assertFalse(connection.guessed)
+        self.assertFalse(connection.authenticated)
+        self.assertFalse(connection.forecastWrong)
+        self.assertFalse(connection.stamps)
+
     def test_keywordsInAnyCase(self) -> None:
         """Keywords are compared without case (RFC 5321 section 2.4)."""
         self.assertEqual(self.opened(b"Size 12").offered(self.SIZE), 12)

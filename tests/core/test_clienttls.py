@@ -15,7 +15,10 @@ from smtpx.core.effects import (
     Trouble,
 )
 from smtpx.core.errors import UsageError
+from smtpx.core.grammar import FLAG
 from smtpx.core.hooks import (
+    Capability,
+    Hello,
     Phase,
     RoutePolicy,
     TLSInfo,
@@ -41,6 +44,8 @@ from .peers import (
 class SecureTests(SynchronousTestCase):
     """TLS on the connection."""
 
+    OLD = Capability[bool](b"OLD", FLAG)
+
     def step(self, session: IClientSession) -> ClientDialogue | None:
         """Begin TLS, as STARTTLS does."""
         return None if session.secured is not None else self.upgrade()
@@ -59,19 +64,25 @@ class SecureTests(SynchronousTestCase):
         tls: TLSInfo | None = None,
     ) -> ScriptedPeer:
         """A peer that was asked for TLS."""
-        peer = ScriptedPeer(client(stepping(self.step), policy=policy), tls=tls)
+        offers = MadeClient(lambda builder: builder.capability(self.OLD), "offers")
+        extensions = [offers, *stepping(self.step)]
+        peer = ScriptedPeer(client(extensions, policy=policy), tls=tls)
         self.assertEqual(peer.open(b"OLD"), b"TLS\r\n")
         return peer
 
     def test_handshakeThenEHLO(self) -> None:
         """What was said in the clear is forgotten (RFC 3207 section 4.2)."""
         peer = self.begun()
+        peer.connection.authenticated = True
+        self.assertTrue(peer.connection.offered(self.OLD))
         self.assertEqual(peer.say(b"220 go\r\n"), b"")
         self.assertEqual(
             peer.events, [Handshake(TLSOptions(serverName=b"mx.example.org"))]
         )
         self.assertEqual(peer.answer(TLSInfo()), HELLO)
         self.assertIsNone(peer.connection.peer)
+        self.assertFalse(peer.connection.offered(self.OLD))
+        self.assertFalse(peer.connection.authenticated)
         self.assertEqual(peer.connection.secured, TLSInfo())
         peer.say(ehlo(b"NEW"))
         self.assertEqual(peer.events[1:], [Ready()])
@@ -103,6 +114,20 @@ class SecureTests(SynchronousTestCase):
         peer.say(b"220 go\r\n")
         peer.lost()
         self.assertEqual(peer.events[1:], [GaveUp(None)])
+
+    def test_lostBeforeTheSecondEHLO(self) -> None:
+        """What the peer says under TLS was never heard then, and is learnt so."""
+        seen: list[Hello | None] = []
+
+        def register(builder: IClientBuilder) -> None:
+            builder.step(Phase.SECURE, self.step)
+            builder.learn(lambda session, hello: seen.append(hello))
+
+        peer = ScriptedPeer(client([MadeClient(register)]), tls=TLSInfo())
+        peer.open()
+        peer.say(b"220 go\r\n")
+        peer.lost()
+        self.assertEqual(seen, [Hello(b"mx.example.org"), None])
 
     def test_routeThatHasToBeVerified(self) -> None:
         """An unverified peer is told QUIT at once, before any password."""

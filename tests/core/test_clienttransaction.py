@@ -230,6 +230,14 @@ class GroupTests(SynchronousTestCase):
         self.assertEqual(outcomes(peer), [BROKEN] * 3)
         self.assertEqual(peer.events[1:], [GaveUp(BROKEN), Close()])
 
+    def test_intermediateReplyToMAIL(self) -> None:
+        """Nor a 3yz to MAIL, though all that is behind it looks good."""
+        for answer in (b"300 go\r\n", b"399 go\r\n"):
+            peer = opened(grouping())
+            peer.deliver(envelope(), b"secret")
+            self.assertEqual(peer.say(answer + OK + GO), b"")
+            self.assertEqual(outcomes(peer), [BROKEN])
+
     def test_loneDot(self) -> None:
         """
         Where everybody was refused and DATA was not, an empty message ends it
@@ -311,6 +319,17 @@ class EndInTheMiddleTests(SynchronousTestCase):
                 self.assertEqual(outcomes(peer), [first, LOST, LOST])
                 self.assertIs(peer.settled[-1].scope, Scope.HOST)
                 self.assertEqual(peer.events[-1], GaveUp(None))
+
+    def test_lostBeforeMAIL(self) -> None:
+        """An envelope that waits for the reset before it is lost like others."""
+        peer = opened()
+        peer.deliver(envelope())
+        peer.say(OK)
+        peer.say(b"550 no\r\n")
+        peer.deliver(envelope())
+        peer.lost()
+        self.assertEqual(outcomes(peer), [LOST])
+        self.assertIs(peer.settled[-1].scope, Scope.HOST)
 
     def test_lostInTheMiddleOfAReply(self) -> None:
         """A reply that is not whole is none."""
