@@ -328,6 +328,13 @@ class EndTests(SynchronousTestCase):
         self.assertEqual(peer.events, [Ready()])
         self.assertTrue(peer.connection.over)
 
+    def test_lostBeforeTheBeginning(self) -> None:
+        """A connection that was never made is lost all the same."""
+        peer = ScriptedPeer(client())
+        peer.lost()
+        self.assertEqual(peer.events, [GaveUp(None)])
+        self.assertTrue(peer.connection.over)
+
     def test_lostWhileIdle(self) -> None:
         """A session that is gone says so, once."""
         peer = ScriptedPeer(client())
