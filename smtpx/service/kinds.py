@@ -154,8 +154,10 @@ class Number:
     def words(self) -> str:
         """See L{IKind}."""
         text = "an integer" if self.whole else "a number"
-        if self.most is not None:
+        if self.least is not None and self.most is not None:
             text += f" from {self.least} to {self.most}"
+        elif self.most is not None:
+            text += f" of at most {self.most}"
         elif self.least is not None:
             text += f" of at least {self.least}"
         return text + self.example

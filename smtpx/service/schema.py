@@ -122,7 +122,8 @@ def _options(cls: type[Any], least: Mapping[str, float]) -> Iterator[Option]:
         if not attribute.init:
             continue
         metadata = attribute.metadata
-        name = metadata.get("option", optionName(attribute.name))
+        argument = attribute.alias or attribute.name
+        name = metadata.get("option", optionName(argument))
         if name is None:
             continue
         try:
@@ -142,7 +143,7 @@ def _options(cls: type[Any], least: Mapping[str, float]) -> Iterator[Option]:
         yield Option(
             name,
             attribute.name,
-            attribute.alias or attribute.name,
+            argument,
             kind,
             default,
             metadata.get("help") or described.get(attribute.name, ""),
