@@ -189,6 +189,15 @@ def _smtpx(folder: Path, port: int, durable: bool) -> Running:
     return _ready(Running("smtpx", port, process), folder)
 
 
+def _floor(folder: Path, port: int, durable: bool) -> Running:
+    if durable:
+        raise Missing("floor")
+    env = {"PYTHONPATH": str(_ROOT)}
+    script = str(_HERE / "floor.py")
+    process = _spawn(folder, sys.executable, script, str(port), env=env)
+    return _ready(Running("floor", port, process), folder)
+
+
 # --- peers ---------------------------------------------------------------------
 
 
@@ -363,6 +372,7 @@ PEERS = {
     peer.name: peer
     for peer in (
         SMTPX,
+        Peer("floor", _floor),
         Peer("twisted.mail", _twistedMail),
         Peer("smtp-server", _smtpServer),
         Peer("exim", _exim),

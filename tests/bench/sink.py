@@ -20,6 +20,7 @@ from smtpx.core.interfaces import IServerSession  # noqa: E402
 from smtpx.core.reply import OK, Reply  # noqa: E402
 from smtpx.net.factory import SMTPServerFactory  # noqa: E402
 from smtpx.net.interfaces import IArrival, IReceiver  # noqa: E402
+from smtpx.net.poller import withoutLogContext  # noqa: E402
 
 
 @implementer(IArrival)
@@ -57,6 +58,7 @@ class Sink:
 
 def main(port: str) -> None:
     """Serve until terminated."""
+    withoutLogContext(reactor)
     factory = SMTPServerFactory(reactor, Sink(), name=b"peer.test")
     where = f"tcp:{port}:interface=127.0.0.1:backlog=1024"
     endpoints.serverFromString(reactor, where).listen(factory)
