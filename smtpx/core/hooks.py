@@ -27,6 +27,8 @@ T = TypeVar("T")
 class Where(Enum):
     """On which command a parameter stands."""
 
+    __hash__ = object.__hash__
+
     MAIL = "MAIL"
     RCPT = "RCPT"
     VRFY = "VRFY"
@@ -35,6 +37,9 @@ class Where(Enum):
 
 class Stage(Enum):
     """The moments of a server transaction at which it can be reviewed."""
+
+    # Members are what they are; Enum's own hash is that of the name, in Python.
+    __hash__ = object.__hash__
 
     MAIL = auto()
     RCPT = auto()
@@ -165,6 +170,8 @@ class TLSInfo:
         as C{tls-exporter} (RFC 9266).
     @ivar suite: the cipher suite, as IANA registers it (RFC 8314 section 4.3);
         empty: not known.
+    @ivar problem: what was wrong with the peer's certificate, for the log;
+        L{None}: nothing, it sent none, or nobody looked.
     """
 
     version: str = "TLSv1.3"
@@ -176,6 +183,7 @@ class TLSInfo:
     serverName: bytes | None = None
     bindings: Mapping[str, bytes] = field(factory=dict, repr=False)
     suite: str = ""
+    problem: str | None = None
 
 
 @frozen

@@ -204,6 +204,9 @@ class ServerProtocol(DirectProtocol):
             return cast("T | Pending", self._openBody(cast(OpenBody, question)))
         else:
             answer = self.factory.answer(question)
+        # What comes most is looked at first; Deferred is slow to ask for.
+        if answer is None or type(answer) is Reply:
+            return cast("T | Pending", answer)
         if isinstance(answer, Deferred):
             if not answer.called or answer.paused:
                 self._await(answer, question)
