@@ -58,32 +58,32 @@ _ATEXT = rb"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-]"
 _ORDINARY = (
     rb"(?=[^@>]{1,64}+@[^>]{1,63}+>)"
     + _ATEXT
-    + rb"++(?:\."
+    + rb"++(?>(?:\."
     + _ATEXT
-    + rb"++)*+@"
+    + rb"++)*)@"
     + LABEL
-    + rb"(?:\."
+    + rb"(?>(?:\."
     + LABEL
-    + rb")*+"
+    + rb")*)"
 )
-_REST = rb">(?: |\Z)((?:[!-~]++(?: [!-~]++)*+)?+)\Z"
+_REST = rb">(?: |\Z)((?>(?:[!-~]++(?>(?: [!-~]++)*))?))\Z"
 _ordinaryReverse = re.compile(
-    rb"(?i:FROM): *+<((?:" + _ORDINARY + rb")?+)" + _REST
+    rb"(?i:FROM): *+<((?>(?:" + _ORDINARY + rb")?))" + _REST
 ).match
 _ordinaryForward = re.compile(rb"(?i:TO): *+<(" + _ORDINARY + rb")" + _REST).match
 _ordinaryHelo = re.compile(
-    rb"(?=.{1,63}+\Z)[A-Za-z0-9]++(?:[.-][A-Za-z0-9]++)*+\Z"
+    rb"(?=.{1,63}+\Z)[A-Za-z0-9]++(?>(?:[.-][A-Za-z0-9]++)*)\Z"
 ).match
 
-_route = re.compile(rb'(@[^@,:<>"]*+(?:,@[^@,:<>"]*+)*+):').match
+_route = re.compile(rb'(@[^@,:<>"]*+(?>(?:,@[^@,:<>"]*+)*)):').match
 _mailbox = re.compile(
-    rb'("(?:[^"\\]|\\[ -~])*+"|[^"@<>]*+)(?:@(\[[^\[\]]*+\]|[^@<>\[\]"]*+))?+'
+    rb'("(?>(?:[^"\\]|\\[ -~])*)"|[^"@<>]*+)(?>(?:@(\[[^\[\]]*+\]|[^@<>\[\]"]*+))?)'
 ).match
-_quoted = re.compile(rb'"(?:[^"\\]|\\[ -~])*+"').match
+_quoted = re.compile(rb'"(?>(?:[^"\\]|\\[ -~])*)"').match
 _quotedPair = re.compile(rb"\\([ -~])")
 _toQuote = re.compile(rb'(["\\])')
 _dotString = re.compile(
-    rb"%b++(?:\.%b++)*+\Z" % ((_ATEXT[:-1] + rb"\x80-\xff]",) * 2)
+    rb"%b++(?>(?:\.%b++)*)\Z" % ((_ATEXT[:-1] + rb"\x80-\xff]",) * 2)
 ).match
 _literalAndWords = re.compile(rb"(\[[^\[\]]*+\]) ").match
 

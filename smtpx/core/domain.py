@@ -24,7 +24,7 @@ DOMAIN_OCTETS = 255
 #: RFC 1035 section 2.3.4, in octets; of a U-label, in its ASCII form.
 LABEL_OCTETS = 63
 #: The pattern of a label in ASCII.
-LABEL = rb"[A-Za-z0-9]++(?:-++[A-Za-z0-9]++)*+"
+LABEL = rb"[A-Za-z0-9]++(?>(?:-++[A-Za-z0-9]++)*)"
 
 _control = re.compile(rb"[\x00-\x1f\x7f]").search
 _label = re.compile(LABEL + rb"\Z").match

@@ -128,6 +128,10 @@ class HostileTests(SynchronousTestCase):
             bare = re.sub(rb"\[[^\]]*\]", b"", bare)
             bare = re.sub(rb"\(\?(?:i?:|<?=)", b"(", bare)
             bare = re.sub(rb"(?:[*+?]|\{\d+,\d+\})\+", b"", bare)
+            # A group cannot be repeated possessively on every Python; an atomic
+            # group around the repetition is the same.
+            while (less := _ATOMIC.sub(b"", bare)) != bare:
+                bare = less
             self.assertNotRegex(bare, rb"[*+?{]")
 
     def test_longInputTakesFewSteps(self) -> None:
@@ -142,6 +146,11 @@ class HostileTests(SynchronousTestCase):
                 hostile = prefix + piece * (65536 // len(piece))
                 for read in READERS:
                     self.assertLess(steps(read, hostile), 3000)
+
+
+#: An atomic group that holds nothing but a repeated group, itself without any
+#: repetition.
+_ATOMIC = re.compile(rb"\(\?>\((?:[^()*+?{]|\([^()*+?{]*\))*\)[*?]\)")
 
 
 def steps(read: Callable[[bytes], object], octets: bytes) -> int:
