@@ -25,19 +25,18 @@ from ..core.queueprofile import QueueProfile
 from ..policy.users import BadUsersFile, readUsers
 from ..queue.routes import Routes
 from ..tls.certificates import CertificateError
-from ..tls.contexts import ServerTLS
 from .config import Configuration
 from .listening import endpointFor
+from .machine import Machine, usePythonPath
 from .problems import KeyPath, Problem
 from .wiring import (
-    Machine,
     certificatesOf,
     chosenExtensions,
     localAddresses,
     localDomains,
     localRoutes,
     passwordCheck,
-    usePythonPath,
+    serverTLS,
 )
 
 
@@ -105,7 +104,7 @@ def _listeners(machine: Machine, configuration: Configuration) -> Iterator[Probl
 def _certificates(machine: Machine, configuration: Configuration) -> Iterator[Problem]:
     for index, files in enumerate(certificatesOf(configuration)):
         try:
-            ServerTLS([files], clock=machine.reactor)
+            serverTLS(machine, configuration, [files])
         except CertificateError as error:
             for problem in error.problems:
                 path = ("tls", "certificates", index)

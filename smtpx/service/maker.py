@@ -25,9 +25,10 @@ from ..net.poller import withoutLogContext
 from .check import check, explain
 from .config import Configuration, readConfiguration
 from .extensions import findExtensions
+from .machine import Machine
 from .mail import MailService
 from .problems import ConfigurationError
-from .wiring import Machine, build
+from .wiring import build
 
 #: How long one thread may keep the interpreter from another.
 _SWITCH_SECONDS = 0.0001

@@ -20,8 +20,9 @@ from typing import Any
 
 from .config import Source, readConfiguration
 from .extensions import findExtensions
+from .machine import Machine
 from .mail import MailService
-from .wiring import Machine, build
+from .wiring import build
 
 
 def mailService(reactor: Any, configuration: Source = None) -> MailService:

@@ -14,7 +14,8 @@ from collections.abc import Iterable, Iterator
 
 from ..extensions.standard import STANDARD
 from .config import Configuration
-from .kinds import IKind, ListOf, Optional
+from .kinds import IKind
+from .nested import ListOf, Optional
 from .schema import Option, Table
 
 _SENTENCE = re.compile(r"(?<=\.)\s+(?=[A-Z`])")

@@ -42,18 +42,15 @@ from .kinds import (
     Flag,
     IKind,
     IReading,
-    ListOf,
     Named,
     Number,
-    Optional,
-    Parsed,
-    TableOf,
     Text,
     Wrong,
     durationInSeconds,
     sizeInOctets,
     spellValue,
 )
+from .nested import ListOf, Optional, Parsed, TableOf
 from .objects import PythonObject
 from .problems import KeyPath, closest
 

@@ -18,16 +18,8 @@ from ..core.bounds import Bounds
 from ..core.hostlist import HostList
 from ..observe.mainlog import Selector, parseSelectors
 from ..queue.mailbox import LineEnds
-from .kinds import (
-    FilePath,
-    IKind,
-    IReading,
-    ListOf,
-    Optional,
-    Output,
-    StandardOutput,
-    Unwanted,
-)
+from .kinds import FilePath, IKind, IReading, Output, StandardOutput, Unwanted
+from .nested import ListOf, Optional
 from .objects import PythonObject
 from .problems import KeyPath, closest
 

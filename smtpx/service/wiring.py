@@ -8,20 +8,15 @@ the ground up, and takes it down again in the opposite order.
 
 from __future__ import annotations
 
-import resource
-import socket
-import sys
-import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from attrs import field, frozen
+from attrs import frozen
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.task import LoopingCall
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
-from twisted.python.threadpool import ThreadPool
 
 from ..core.errors import UsageError
 from ..core.interfaces import IExtension
@@ -47,17 +42,16 @@ from ..queue.maildir import Maildir, Work
 from ..queue.mailpath import MailboxPath
 from ..queue.routes import LocalRoute, Routes
 from ..sasl import IUsers
-from ..spool.interfaces import IOperatedSpool
-from ..spool.sqlite import SQLiteSpool
 from ..tls.authority import ensureCertificate
 from ..tls.certificates import CertificateFiles
 from ..tls.contexts import ServerTLS
 from .announcement import announce
-from .config import Configuration, isHostName
+from .config import Configuration
 from .extensions import chooseExtensions
 from .kinds import literal
 from .listening import Door, endpointFor
 from .logs import Logs
+from .machine import Machine, connectionsMax, usePythonPath
 from .mail import MailService
 from .objects import PythonObject
 from .receiving import SpoolReceiver
@@ -76,43 +70,6 @@ LOOPBACK = ("127.0.0.1", "::1")
 _MAILDIR_THREADS = 8
 _PASSWORD_THREADS = 4
 _NAME_THREADS = 8
-
-
-def machineName() -> str:
-    """
-    What this machine calls itself, if that can be a host name; without asking the
-    DNS, which may take long.
-    """
-    name = socket.gethostname()
-    return name if isHostName(name) else "localhost"
-
-
-@frozen
-class Machine:
-    """
-    What the house stands on.
-
-    @ivar reactor: the reactor.
-    @ivar name: the name of the machine.
-    @ivar now: seconds since the epoch.
-    @ivar pool: makes a pool of at most so many threads, by a name.
-    @ivar spool: makes the spool.
-    """
-
-    reactor: Any
-    name: str = field(factory=machineName)
-    now: Callable[[], float] = time.time
-    pool: Callable[[int, str], ThreadPool] = lambda most, name: ThreadPool(
-        0, most, name
-    )
-    spool: Callable[..., IOperatedSpool] = SQLiteSpool
-
-
-def usePythonPath(configuration: Configuration) -> None:
-    """Look for modules in the folders that the configuration names, too."""
-    for folder in reversed(configuration.pythonPath):
-        if str(folder) not in sys.path:
-            sys.path.insert(0, str(folder))
 
 
 def build(
@@ -275,6 +232,21 @@ def certificatesOf(configuration: Configuration) -> list[CertificateFiles]:
     ]
 
 
+def serverTLS(
+    machine: Machine, configuration: Configuration, files: Sequence[CertificateFiles]
+) -> ServerTLS:
+    """
+    Certificates, offered as the configuration says.
+
+    @raise smtpx.tls.certificates.CertificateError: one is of no use.
+    """
+    return ServerTLS(
+        files,
+        clock=machine.reactor,
+        minimum=f"TLSv{configuration.tls.minimum.value}",
+    )
+
+
 def localRoutes(
     configuration: Configuration,
     name: str,
@@ -432,11 +404,7 @@ def _certificates(
         renewing.clock = machine.reactor
         renewing.start(_RENEWAL_SECONDS, now=False)
         stack.callback(renewing.stop)
-    return ServerTLS(
-        files,
-        clock=machine.reactor,
-        minimum=f"TLSv{configuration.tls.minimum.value}",
-    )
+    return serverTLS(machine, configuration, files)
 
 
 async def _policy(
@@ -486,15 +454,3 @@ def _admissionBounds(configuration: Configuration) -> AdmissionBounds:
         limits.networkPrefixIPv6,
         limits.addressPrefixIPv6,
     )
-
-
-def connectionsMax(configuration: Configuration) -> int:
-    """
-    How many connections there may be: as configured, or fewer where the process
-    may not have as many descriptors.
-    """
-    limits = configuration.limits
-    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if descriptors == resource.RLIM_INFINITY:
-        return limits.connectionsMax
-    return max(1, min(limits.connectionsMax, descriptors - limits.descriptorsFree))

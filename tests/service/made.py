@@ -16,8 +16,9 @@ from twisted.python.failure import Failure
 from smtpx.net.server import ServerProtocol
 from smtpx.service.config import Configuration, readConfiguration
 from smtpx.service.extensions import findExtensions
+from smtpx.service.machine import Machine
 from smtpx.service.mail import MailService
-from smtpx.service.wiring import Machine, build
+from smtpx.service.wiring import build
 from smtpx.spool.interfaces import IOperatedSpool
 from smtpx.testing.spool import MemorySpool
 from tests.net.made import Call, Wire

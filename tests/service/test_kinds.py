@@ -18,16 +18,14 @@ from smtpx.service.kinds import (
     FilePath,
     Flag,
     IKind,
-    ListOf,
     Named,
     Number,
-    Optional,
     Output,
-    TableOf,
     Text,
     durationInSeconds,
     sizeInOctets,
 )
+from smtpx.service.nested import ListOf, Optional, TableOf
 from smtpx.service.objects import PythonObject
 from smtpx.service.schema import Table, hosts
 from smtpx.service.sections import ListenerTLS, SelectorItem

@@ -13,7 +13,8 @@ from attrs import field, frozen
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.errors import UsageError
-from smtpx.service.kinds import Choice, ListOf, Number, Optional, TableOf
+from smtpx.service.kinds import Choice, Number
+from smtpx.service.nested import ListOf, Optional, TableOf
 from smtpx.service.schema import optionName, optionsOf
 from smtpx.service.sections import ListenerTLS
 from smtpx.service.toml import Document

@@ -15,7 +15,7 @@ from smtpx.core.interfaces import IServerSession
 from smtpx.core.reply import Reply, reply
 from smtpx.policy.users import changeUsers, makeUser
 from smtpx.service.config import isHostName
-from smtpx.service.wiring import connectionsMax, machineName
+from smtpx.service.machine import connectionsMax, machineName
 from tests.net.made import Call
 
 from .made import Site, site

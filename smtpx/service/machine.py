@@ -1,0 +1,69 @@
+"""
+What a mail server stands on: the reactor, threads, the time, and what the system
+allows.
+"""
+
+from __future__ import annotations
+
+import resource
+import socket
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from attrs import field, frozen
+from twisted.python.threadpool import ThreadPool
+
+from ..spool.interfaces import IOperatedSpool
+from ..spool.sqlite import SQLiteSpool
+from .config import Configuration, isHostName
+
+
+def machineName() -> str:
+    """
+    What this machine calls itself, if that can be a host name; without asking the
+    DNS, which may take long.
+    """
+    name = socket.gethostname()
+    return name if isHostName(name) else "localhost"
+
+
+@frozen
+class Machine:
+    """
+    What the house stands on.
+
+    @ivar reactor: the reactor.
+    @ivar name: the name of the machine.
+    @ivar now: seconds since the epoch.
+    @ivar pool: makes a pool of at most so many threads, by a name.
+    @ivar spool: makes the spool.
+    """
+
+    reactor: Any
+    name: str = field(factory=machineName)
+    now: Callable[[], float] = time.time
+    pool: Callable[[int, str], ThreadPool] = lambda most, name: ThreadPool(
+        0, most, name
+    )
+    spool: Callable[..., IOperatedSpool] = SQLiteSpool
+
+
+def usePythonPath(configuration: Configuration) -> None:
+    """Look for modules in the folders that the configuration names, too."""
+    for folder in reversed(configuration.pythonPath):
+        if str(folder) not in sys.path:
+            sys.path.insert(0, str(folder))
+
+
+def connectionsMax(configuration: Configuration) -> int:
+    """
+    How many connections there may be: as configured, or fewer where the process
+    may not have as many descriptors.
+    """
+    limits = configuration.limits
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if descriptors == resource.RLIM_INFINITY:
+        return limits.connectionsMax
+    return max(1, min(limits.connectionsMax, descriptors - limits.descriptorsFree))

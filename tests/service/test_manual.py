@@ -1,0 +1,111 @@
+"""
+Tests for the lesson C{doc/tutorial/first-server.rst} and the configurations in
+C{doc/howto/run-as-a-service.rst}.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+from twisted import internet
+from twisted.python import log
+from twisted.trial.unittest import SynchronousTestCase
+
+import smtpx
+from smtpx.service import program
+from smtpx.service.config import readConfiguration
+from smtpx.service.toml import parseDocument
+
+from .made import FOUND, site
+from .test_wiring import send
+
+DOC = Path(smtpx.__file__).parent.parent / "doc"
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """The examples in one language on a page."""
+    pattern = rf"code-block:: {language}\n\n((?: +.*\n|\n)+)"
+    found = re.findall(pattern, (DOC / page).read_text("utf-8"))
+    return [textwrap.dedent(each) for each in found]
+
+
+class LessonTests(SynchronousTestCase):
+    """The programs of the lesson."""
+
+    def setUp(self) -> None:
+        """A machine in memory, under the programs' feet."""
+        self.site = site(self.mktemp())
+        if not hasattr(internet, "reactor"):
+            # Nothing has installed one yet, and it is not to be us.
+            vars(internet)["reactor"] = None
+            self.addCleanup(vars(internet).pop, "reactor")
+        self.patch(internet, "reactor", self.site.reactor)
+        self.patch(program, "Machine", lambda reactor: self.site.machine)
+        self.patch(log, "startLogging", lambda file: None)
+
+        def inFolder(source: Any, found: Any) -> Any:
+            state = {"state": self.site.folder / "state"}
+            return readConfiguration(state | source, found)
+
+        self.patch(program, "readConfiguration", inFolder)
+        self.programs = blocks("tutorial/first-server.rst", "python")
+
+    def run_(self, text: str) -> dict[str, Any]:
+        """Run a program; the reactor's C{run} returns at once."""
+        names: dict[str, Any] = {}
+        exec(compile(text, "first-server.rst", "exec"), names)
+        self.addCleanup(self.end, names["server"])
+        return names
+
+    def end(self, server: Any) -> None:
+        """Stop a server that was started."""
+        stopped = server.stopService()
+        self.site.hangUp()
+        self.successResultOf(stopped)
+
+    def test_fiveLines(self) -> None:
+        """Five lines make a server that takes mail."""
+        self.assertEqual(self.programs[0].strip().count("\n"), 4)
+        self.run_(self.programs[0])
+        self.assertEqual(send(self.site.call(), b"you@localhost")[:3], b"250")
+        self.assertEqual(len(self.site.inboxes()), 1)
+
+    def test_politely(self) -> None:
+        """The second says when it is open, and is stopped with the reactor."""
+        said: list[str] = []
+        self.patch(sys.modules["builtins"], "print", said.append)
+        names = self.run_(self.programs[1])
+        self.assertEqual(said, ["Mail is welcome"])
+        triggers = self.site.reactor.triggers["before"]["shutdown"]
+        self.assertEqual(
+            [trigger[0] for trigger in triggers], [names["server"].stopService]
+        )
+
+    def test_policy(self) -> None:
+        """The third refuses one sender, and nobody else."""
+        self.run_(self.programs[2])
+        self.assertEqual(
+            send(self.site.call(), b"you@localhost", b"rival@example.com"),
+            b"550 5.7.1 We do not talk to you\r\n",
+        )
+        self.assertEqual(send(self.site.call(), b"you@localhost")[:3], b"250")
+
+    def test_noMore(self) -> None:
+        """These are all the programs there are."""
+        self.assertEqual(len(self.programs), 3)
+
+
+class ServiceTests(SynchronousTestCase):
+    """The configurations of the guide."""
+
+    def test_configurations(self) -> None:
+        """Each of them is one."""
+        found = blocks("howto/run-as-a-service.rst", "toml")
+        self.assertEqual(len(found), 2)
+        for text in found:
+            document = parseDocument(text, "run-as-a-service.rst", Path("/etc/smtpx"))
+            readConfiguration(document.values, FOUND)
