@@ -59,14 +59,16 @@ class CertificateFiles:
         return self.chain if self.key is None else self.key
 
     def mark(self) -> tuple[tuple[int, int, int] | None, ...]:
-        """
-        What changes when a file is written or replaced; L{None} stands for one
-        that cannot be looked at.
-        """
-        return tuple(_mark(path) for path in (self.chain, self.keyFile))
+        """What changes when a file is written or replaced, see L{fileMark}."""
+        return tuple(fileMark(path) for path in (self.chain, self.keyFile))
 
 
-def _mark(path: Path) -> tuple[int, int, int] | None:
+def fileMark(path: Path) -> tuple[int, int, int] | None:
+    """
+    What changes when a file is written or replaced.
+
+    @return: L{None}: it cannot be looked at.
+    """
     try:
         status = path.stat()
     except OSError:
@@ -210,6 +212,7 @@ __all__ = [
     "CertificateFiles",
     "Certified",
     "PrivateKey",
+    "fileMark",
     "loadCertified",
     "readCertificates",
     "readPrivateKey",

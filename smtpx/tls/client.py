@@ -30,7 +30,14 @@ from zope.interface import implementer
 
 from ..core.errors import PeerError, UsageError
 from ..core.hooks import TLSInfo, TLSOptions
-from .handshake import describe, endPointOf, makeContext
+from .handshake import (
+    describe,
+    endPointOf,
+    makeContext,
+    peerCertificate,
+    readable,
+    trust,
+)
 from .interfaces import IClientTLS
 from .openssl import verifyProblem
 
@@ -91,10 +98,7 @@ class ClientTLS:
         if self.trust is None:
             context.set_default_verify_paths()
         else:
-            store = context.get_cert_store()
-            assert store is not None, "a context is made with one"
-            for authority in self.trust:
-                store.add_cert(X509.from_cryptography(authority))
+            trust(context, self.trust)
         self._context = context
 
     def creator(self, options: TLSOptions) -> IOpenSSLClientConnectionCreator:
@@ -114,7 +118,7 @@ class ClientTLS:
         The name is checked once more, for the check during the handshake does
         not run where a session is resumed.
         """
-        certificate = connection.get_peer_certificate(as_cryptography=True)
+        certificate = peerCertificate(connection)
         name = options.serverName
         return describe(
             connection,
@@ -143,7 +147,7 @@ def _judge(protocol: TLSMemoryBIOProtocol, name: bytes) -> _Judge:
         if not good:
             problem = verifyProblem(code)
         elif depth == 0:
-            problem = _mismatch(certificate.to_cryptography(), name)
+            problem = _mismatch(readable(certificate), name)
         if problem is None:
             return True
         protocol.failVerification(Failure(UntrustedPeer(problem)))
@@ -152,12 +156,15 @@ def _judge(protocol: TLSMemoryBIOProtocol, name: bytes) -> _Judge:
     return judge
 
 
-def _mismatch(certificate: Certificate, name: bytes) -> str | None:
+def _mismatch(certificate: Certificate | None, name: bytes) -> str | None:
     """
     What is wrong with a certificate for the server C{name}.
 
+    @param certificate: L{None}: one that cannot be read.
     @return: L{None}: nothing, it is for that name.
     """
+    if certificate is None:
+        return "the certificate cannot be read"
     host = name.removesuffix(b".").decode("ascii")
     check = (
         verify_certificate_ip_address

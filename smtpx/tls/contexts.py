@@ -12,13 +12,15 @@ Files are looked at when a handshake begins, at most once a second.  A changed
 certificate is for the handshakes that follow; the connections that are there
 keep the context they have.  A certificate that cannot be used any more, half
 written or with another's key, does not take the place of the one in use: the log
-has an error, once for each change.
+has an error, once for each change.  The same goes for the file of those who sign
+for clients (L{smtpx.tls.clientcertificates}).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 from attrs import define, field, frozen
 from OpenSSL import SSL
@@ -36,9 +38,11 @@ from .certificates import (
     CertificateError,
     CertificateFiles,
     Certified,
+    fileMark,
     loadCertified,
 )
-from .handshake import describe, makeContext
+from .clientcertificates import ClientAuthorities, expect, verdict
+from .handshake import describe, makeContext, peerCertificate
 from .interfaces import IServerTLS
 
 #: How often files are looked at, at most.
@@ -48,15 +52,23 @@ LOOK_SECONDS = 1.0
 @implementer(IOpenSSLServerConnectionCreator)
 @frozen(eq=False)
 class _Acceptor:
-    """Begins handshakes under one context."""
+    """
+    Begins handshakes under one context.
+
+    @ivar asks: does it ask for client certificates?
+    """
 
     context: SSL.Context
+    asks: bool
 
     def serverConnectionForTLS(
         self, tlsProtocol: TLSMemoryBIOProtocol
     ) -> SSL.Connection:
         """See L{IOpenSSLServerConnectionCreator}."""
-        return SSL.Connection(self.context, None)
+        connection = SSL.Connection(self.context, None)
+        if self.asks:
+            expect(connection)
+        return connection
 
 
 @define(eq=False)
@@ -86,12 +98,16 @@ class ServerTLS:
         there is no TLS.
     @ivar minimum: the oldest version of TLS to speak, one of
         L{smtpx.tls.handshake.VERSIONS}.
+    @ivar clientAuthorities: the file of those who sign for clients; L{None}:
+        clients are asked for no certificate.
     @raise CertificateError: certificates that cannot be used; it tells of all.
     """
 
     certificates: Sequence[CertificateFiles]
     clock: IReactorTime = field(kw_only=True)
     minimum: str = field(kw_only=True, default="TLSv1.2")
+    clientAuthorities: Path | None = field(kw_only=True, default=None)
+    _authorities: ClientAuthorities | None = field(init=False, default=None)
     _offers: list[_Offer] = field(init=False, factory=list)
     _byName: dict[bytes, _Offer] = field(init=False, factory=dict)
     _looked: float = field(init=False)
@@ -101,6 +117,11 @@ class ServerTLS:
         """Read everything for the first time."""
         self._looked = self.clock.seconds()
         problems: list[str] = []
+        if self.clientAuthorities is not None:
+            try:
+                self._authorities = ClientAuthorities.read(self.clientAuthorities)
+            except CertificateError as error:
+                problems += error.problems
         for files in self.certificates:
             mark = files.mark()
             try:
@@ -125,17 +146,21 @@ class ServerTLS:
         if not self._offers:
             raise UsageError("there is no certificate")
         self._look()
-        return _Acceptor(self._context(self._offers[0], options.tickets))
+        context = self._context(self._offers[0], options.tickets)
+        return _Acceptor(context, self._authorities is not None)
 
     def info(self, connection: SSL.Connection) -> TLSInfo:
         """See L{IServerTLS}."""
         certified = connection.get_context().get_app_data()
+        certificate, look = peerCertificate(connection), verdict(connection)
         return describe(
             connection,
-            certificate=None,
+            certificate=certificate,
             endPoint=certified.endPoint,
-            verified=False,
+            # OpenSSL may find one good that cannot be read here.
+            verified=look.good and certificate is not None,
             serverName=connection.get_servername(),
+            problem=look.problem,
         )
 
     def _offer(self, files: CertificateFiles, mark: tuple[object, ...]) -> _Offer:
@@ -168,6 +193,8 @@ class ServerTLS:
             context.set_options(SSL.OP_NO_TICKET)
         context.set_app_data(certified)
         certified.install(context)
+        if self._authorities is not None:
+            self._authorities.install(context)
 
         def choose(connection: SSL.Connection) -> None:
             offer = self._named(connection.get_servername())
@@ -211,6 +238,7 @@ class ServerTLS:
         if 0 <= now - self._looked < LOOK_SECONDS:
             return
         self._looked = now
+        self._lookAtAuthorities()
         for place, offer in enumerate(self._offers):
             files = offer.certified.files
             mark = files.mark()
@@ -220,16 +248,41 @@ class ServerTLS:
             try:
                 self._offers[place] = self._offer(files, mark)
             except CertificateError as error:
-                self._log.error(
-                    "{problem}; the certificate from before stays in use",
-                    problem=str(error),
-                    file=str(files.chain),
-                )
+                self._tellOfBad(files.chain, error)
             else:
                 self._log.info(
                     "{file}: a new certificate is in use", file=str(files.chain)
                 )
         self._index()
+
+    def _lookAtAuthorities(self) -> None:
+        """Look whether those who sign for clients have changed."""
+        known = self._authorities
+        if known is None:
+            return
+        mark = fileMark(known.path)
+        if mark == known.mark:
+            return
+        known.mark = mark
+        try:
+            self._authorities = ClientAuthorities.read(known.path)
+        except CertificateError as error:
+            self._tellOfBad(known.path, error)
+            return
+        for offer in self._offers:
+            offer.plain = self._makeContext(offer.certified, tickets=False)
+            offer.ticketing = None
+        self._log.info(
+            "{file}: those who sign for clients were read anew", file=str(known.path)
+        )
+
+    def _tellOfBad(self, path: Path, error: CertificateError) -> None:
+        """Something that was replaced cannot be used."""
+        self._log.error(
+            "{problem}; what was read before stays in use",
+            problem=str(error),
+            file=str(path),
+        )
 
 
 __all__ = ["LOOK_SECONDS", "ServerTLS"]

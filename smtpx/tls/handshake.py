@@ -6,11 +6,15 @@ what a handshake came to.
 from __future__ import annotations
 
 import hashlib
+import warnings
+from collections.abc import Iterable
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509 import Certificate
+from cryptography.x509 import Certificate, InvalidVersion, Name
+from cryptography.x509.oid import NameOID
 from OpenSSL import SSL
+from OpenSSL.crypto import X509
 
 from ..core.errors import UsageError
 from ..core.hooks import TLSInfo
@@ -33,6 +37,13 @@ SUITES = {
 #: RFC 9266 section 4.
 _EXPORTER_LABEL = b"EXPORTER-Channel-Binding"
 _EXPORTER_OCTETS = 32
+
+#: The longest subject that is told of.  A certificate may be as long as 100 kB,
+#: and its subject goes into the log with each message.
+_SUBJECT_CHARACTERS = 1024
+
+#: What OpenSSL calls a part of a subject, where RFC 4514 has no name for it.
+_SPELLINGS = {"emailAddress": NameOID.EMAIL_ADDRESS}
 
 #: One for all contexts of a side: with a random one, which is Twisted's way, to
 #: resume a session under another context is a fatal error.
@@ -66,6 +77,14 @@ def makeContext(method: int, minimum: str) -> SSL.Context:
     return context
 
 
+def trust(context: SSL.Context, authorities: Iterable[Certificate]) -> None:
+    """Have a context trust whoever these authorities sign for."""
+    store = context.get_cert_store()
+    assert store is not None, "a context is made with one"
+    for authority in authorities:
+        store.add_cert(X509.from_cryptography(authority))
+
+
 def describe(
     connection: SSL.Connection,
     *,
@@ -73,6 +92,7 @@ def describe(
     endPoint: bytes | None,
     verified: bool,
     serverName: bytes | None,
+    problem: str | None = None,
 ) -> TLSInfo:
     """
     Say what the handshake of C{connection}, which is complete, came to.
@@ -82,6 +102,7 @@ def describe(
         where there is none.
     @param verified: was the peer's certificate good?
     @param serverName: the SNI, or L{None} where there was none.
+    @param problem: what was wrong with the peer's certificate, or L{None}.
     """
     version = connection.get_protocol_version_name()
     cipher = connection.get_cipher_name() or ""
@@ -98,11 +119,66 @@ def describe(
         bits=connection.get_cipher_bits() or 0,
         verified=verified,
         resumed=resumed(connection),
-        subject=None if certificate is None else certificate.subject.rfc4514_string(),
+        subject=None if certificate is None else subjectOf(certificate),
         serverName=serverName,
         bindings=bindings,
         suite=registeredName(cipher),
+        problem=problem,
     )
+
+
+def peerCertificate(connection: SSL.Connection) -> Certificate | None:
+    """
+    What the peer of a complete handshake showed.
+
+    @return: L{None}: nothing, or nothing that can be read.
+    """
+    certificate = connection.get_peer_certificate()
+    return None if certificate is None else readable(certificate)
+
+
+def readable(certificate: X509) -> Certificate | None:
+    """
+    A certificate of OpenSSL's, to be looked at.
+
+    @return: L{None}: OpenSSL takes more than it should, and a peer may send what
+        it likes; this is such a thing, and nothing that it says may count.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Of what is odd in it, but not too odd: a peer writes no log of ours.
+            warnings.simplefilter("ignore")
+            return certificate.to_cryptography()
+    except (ValueError, InvalidVersion):
+        return None
+
+
+def subjectOf(certificate: Certificate) -> str | None:
+    """
+    The subject of a certificate (RFC 4514).
+
+    @return: L{None}: it cannot be read, or is too long to be told.
+    """
+    try:
+        with warnings.catch_warnings():
+            # As in "readable".
+            warnings.simplefilter("ignore")
+            subject = certificate.subject.rfc4514_string()
+    except ValueError:
+        return None
+    return subject if len(subject) <= _SUBJECT_CHARACTERS else None
+
+
+def readSubject(text: str) -> str:
+    """
+    A subject that somebody wrote, as L{subjectOf} spells it.
+
+    @raise ValueError: it is none (RFC 4514 section 3), or is empty.
+    """
+    subject = Name.from_rfc4514_string(text, _SPELLINGS).rfc4514_string()
+    if not subject:
+        raise ValueError("empty")
+    return subject
 
 
 def registeredName(cipher: str) -> str:
@@ -143,5 +219,10 @@ __all__ = [
     "describe",
     "endPointOf",
     "makeContext",
+    "peerCertificate",
+    "readSubject",
+    "readable",
     "registeredName",
+    "subjectOf",
+    "trust",
 ]

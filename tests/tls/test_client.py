@@ -35,6 +35,7 @@ from smtpx.tls.client import ClientTLS, UntrustedPeer
 from smtpx.tls.contexts import ServerTLS
 from smtpx.tls.interfaces import IClientTLS
 
+from .identities import ODD_VERSION, ROOT, forged, made
 from .joined import (
     AUTHORITY,
     NOW,
@@ -147,6 +148,33 @@ class VerificationTests(ClientTestCase):
             self.refusal(self.serving(pem(certificate), pemKey(key)), b"mail.example"),
             "the certificate has no name that can be read",
         )
+
+    def test_unreadableCertificateIsRefused(self) -> None:
+        """
+        A certificate that OpenSSL takes, signature and all, but nobody else can
+        read, is no proof of a name; without proof, TLS will do.
+        """
+        identity = made(ROOT, "mail.example")
+        context = SSL.Context(SSL.TLS_SERVER_METHOD)
+        context.use_certificate(forged(identity, *ODD_VERSION))
+        context.use_privatekey(identity.key)
+        for verified in (True, False):
+            wrapped, server = Wrapped(), SSL.Connection(context, None)
+            server.set_accept_state()
+            client = ClientTLS((AUTHORITY.certificate,))
+            theirs = connecting(
+                b"mail.example", verified=verified, tls=client, wrapped=wrapped
+            )
+            if verified:
+                self.assertRaises(SSL.Error, shake, server, theirs)
+                assert wrapped.reason is not None
+                self.assertEqual(
+                    wrapped.reason.getErrorMessage(), "the certificate cannot be read"
+                )
+            else:
+                shake(server, theirs)
+                info = client.info(theirs, TLSOptions(serverName=b"mail.example"))
+                self.assertEqual((info.verified, info.subject), (False, None))
 
     def test_addressIsVerifiedAsOne(self) -> None:
         """

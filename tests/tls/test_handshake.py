@@ -19,8 +19,16 @@ from twisted.trial.unittest import SynchronousTestCase
 from smtpx.core.hooks import TLSInfo, TLSOptions
 from smtpx.tls.client import ClientTLS
 from smtpx.tls.contexts import ServerTLS
-from smtpx.tls.handshake import SUITES, endPointOf, makeContext, registeredName
+from smtpx.tls.handshake import (
+    SUITES,
+    endPointOf,
+    makeContext,
+    readSubject,
+    registeredName,
+    subjectOf,
+)
 
+from .identities import ROOT, made
 from .joined import (
     AUTHORITY,
     NOW,
@@ -241,3 +249,38 @@ def selfSigned(
         .not_valid_after(NOW + timedelta(days=1))
         .sign(key, algorithm)
     )
+
+
+class SubjectTests(SynchronousTestCase):
+    """Who a certificate is for, as text (RFC 4514)."""
+
+    def test_readAndSpelled(self) -> None:
+        """
+        What is written as OpenSSL or as we write it is the same subject.
+        """
+        for written, spelled in (
+            ("CN=a.example", "CN=a.example"),
+            ("CN=a.example,O=Example,C=DE", "CN=a.example,O=Example,C=DE"),
+            ("CN=a\\, b", "CN=a\\, b"),
+            ("CN=\\C3\\A4", "CN=ä"),
+            ("OU=x+CN=a", "OU=x+CN=a"),
+            ("emailAddress=ann@a.example", "1.2.840.113549.1.9.1=ann@a.example"),
+            ("1.2.840.113549.1.9.1=ann@b.example", None),
+        ):
+            self.assertEqual(readSubject(written), spelled or written)
+
+    def test_inverse(self) -> None:
+        """
+        What we say of a certificate can be read, and means the same.
+        """
+        for name in ("a.example", "a, b+c=d", ' "x" ', "#1", "ä\\", "<;>"):
+            subject = subjectOf(made(ROOT, name).certificate)
+            assert subject is not None
+            self.assertEqual(readSubject(subject), subject)
+
+    def test_noSubject(self) -> None:
+        """
+        What is no subject would never match, so it is an error.
+        """
+        for written in ("", "a.example", "/CN=a/O=b", "CN=a, O=b", "CN", "=x", "CN="):
+            self.assertRaises(ValueError, readSubject, written)

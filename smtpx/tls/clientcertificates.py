@@ -1,0 +1,138 @@
+"""
+Client certificates: a client shows who it is by a certificate that an authority
+of ours has signed.
+
+A certificate is asked for, not demanded.  A client that has none, or one that
+nobody here knows, goes on under TLS like any other: most mail servers have a
+certificate that somebody else signed for them, and send it to whoever asks.  All
+that such a certificate costs them is that L{smtpx.core.hooks.TLSInfo.verified} is
+false.  (Exim has this as C{tls_try_verify_hosts}, Postfix as
+C{smtpd_tls_ask_ccert}.)
+
+A certificate is good if a chain of at most L{DEPTH} authorities leads from it to
+one in the file of authorities, everything in it is valid now, and, where it says
+what it is for, that is to be a client (RFC 5280 section 4.2.1.12).  Whose
+certificate stands in the file is trusted even if somebody else signed it.
+Whether one was revoked is not looked at.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from attrs import define
+from cryptography.x509 import Certificate
+from OpenSSL import SSL
+from OpenSSL.crypto import X509, X509StoreFlags
+
+from .certificates import fileMark, readCertificates
+from .handshake import trust
+from .openssl import verifyProblem
+
+#: How many authorities there may be between a client and one that is trusted.
+#: A client chooses how long the chain is that it sends, and we how much of it
+#: is computed.
+DEPTH = 4
+
+
+@define(eq=False)
+class Verdict:
+    """
+    What came of the look at one client's certificate.
+
+    It stands with OpenSSL's connection and not with the TLS session, see
+    L{verdict}.
+
+    @ivar seen: was there a look, down to the client's own certificate?
+    @ivar problem: the first thing that was wrong; L{None}: nothing.
+    """
+
+    seen: bool = False
+    problem: str | None = None
+
+    @property
+    def good(self) -> bool:
+        """Was there a certificate, and nothing wrong with it?"""
+        return self.seen and self.problem is None
+
+
+@define(eq=False)
+class ClientAuthorities:
+    """
+    Those who sign for clients.
+
+    @ivar path: the file that has them.
+    @ivar mark: of the file, as it was when last looked at.
+    """
+
+    path: Path
+    certificates: tuple[Certificate, ...]
+    mark: object
+
+    @classmethod
+    def read(cls, path: Path) -> ClientAuthorities:
+        """
+        Read them from a file of PEM.
+
+        @raise smtpx.tls.certificates.CertificateError: it cannot be used.
+        """
+        mark = fileMark(path)
+        return cls(path, readCertificates(path), mark)
+
+    def install(self, context: SSL.Context) -> None:
+        """
+        Have a server's context ask for certificates, and look at them.
+
+        Each of its connections needs L{expect}.
+        """
+        trust(context, self.certificates)
+        store = context.get_cert_store()
+        assert store is not None, "a context is made with one"
+        store.set_flags(X509StoreFlags.PARTIAL_CHAIN)
+        for authority in self.certificates:
+            # For clients that choose among certificates by who signed them.
+            context.add_client_ca(authority)
+        context.set_verify_depth(DEPTH)
+        context.set_verify(SSL.VERIFY_PEER, _note)
+
+
+def expect(connection: SSL.Connection) -> None:
+    """Prepare a connection for L{verdict}, before its handshake."""
+    connection.set_app_data(Verdict())
+
+
+def verdict(connection: SSL.Connection) -> Verdict:
+    """
+    What came of the look at the client's certificate, after the handshake.
+
+    A session that is resumed has the certificate of the first handshake, but no
+    look at it: so it is not good.  To call it good would take that this verdict
+    is kept with the session (inside the ticket, or under its name), together with
+    when the certificate ends and which authorities there were, and is judged
+    again.  OpenSSL's own memory of it (C{SSL_get_verify_result}) is of no use:
+    pyOpenSSL makes it "good" whenever L{_note} lets a handshake go on.
+
+    @return: one that is not good where nobody was asked.
+    """
+    found = connection.get_app_data()
+    return found if isinstance(found, Verdict) else Verdict()
+
+
+def _note(
+    connection: SSL.Connection, certificate: X509, code: int, depth: int, good: int
+) -> bool:
+    """
+    What OpenSSL asks about each certificate of a chain, the client's last, and
+    about each fault.
+
+    @return: that the handshake goes on, always.
+    """
+    noted = verdict(connection)
+    if not good:
+        noted.problem = noted.problem or verifyProblem(code)
+    elif depth == 0:
+        noted.seen = True
+    return True
+
+
+__all__ = ["DEPTH", "ClientAuthorities", "Verdict", "expect", "verdict"]
