@@ -117,7 +117,11 @@ class Verb:
     @ivar secret: is what stands behind it never to be seen in a log?
     @ivar help: its syntax, for HELP.
     @ivar counted: do counted octets stand behind it (BDAT)?  They are its own,
-        and no sign of pipelining.
+        and no sign of pipelining.  It is run even where a gate refuses it, to
+        take them off the wire, and answers with C{session.gated} then.
+    @ivar between: may it stand between the pieces of a body that comes in
+        pieces?  Any other command ends the transaction there.
+    @ivar gates: asked before it; the profile's to fill.
     """
 
     name: bytes
@@ -128,6 +132,8 @@ class Verb:
     secret: bool = False
     help: bytes = b""
     counted: bool = False
+    between: bool = False
+    gates: tuple[Callable[["IServerSession", bytes], Reply | None], ...] = ()
 
 
 # --- TLS, routing, scheduling and reports as values ----------------------

@@ -113,6 +113,9 @@ class IServerSession(Interface):
     recipientsMax: int | None = Attribute("The most recipients.")
     transactionsMax: int | None = Attribute("The most transactions.")
     chunksMax: int | None = Attribute("The most chunks of one message.")
+    gated: Reply | None = Attribute(
+        "What a gate has against the command in work; for verbs with octets."
+    )
     bodyBegun: bool = Attribute("Has the body of the transaction begun?")
     utf8Addresses: bool = Attribute("May addresses be UTF-8 in this transaction?")
     obliged: bool = Attribute("Is this transaction to stay under TLS all the way?")
@@ -228,8 +231,14 @@ class IServerBuilder(Interface):
         A check that has to ask the world returns a generator.
         """
 
-    def gate(gate: Callable[[IServerSession, bytes], Reply | None]) -> None:
-        """Asked before every command; a reply refuses it."""
+    def gate(
+        gate: Callable[[IServerSession, bytes], Reply | None],
+        verb: bytes | None = None,
+    ) -> None:
+        """
+        Asked before every command, also one that is not known, or before
+        C{verb} only; a reply refuses it.
+        """
 
     def relax(relax: Callable[[IServerSession], SyncPoint]) -> None:
         """Places where this client need not wait."""

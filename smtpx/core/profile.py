@@ -118,6 +118,9 @@ class ServerProfile:
     hooks: list[tuple[str, str, str]] = field(factory=list, init=False)
     _owner: str = field(default=CORE, init=False)
     _claims: Claims = field(factory=Claims, init=False)
+    _guards: list[tuple[bytes, Callable[[IServerSession, bytes], Reply | None]]] = (
+        field(factory=list, init=False)
+    )
     _hellos: dict[tuple[object, ...], Reply] = field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -140,6 +143,10 @@ class ServerProfile:
                 self._owner = extension.name
                 extension.extendServer(self)
         self._owner = CORE
+        for name, guard in self._guards:
+            verb = self.table.get(name)
+            if verb is not None:
+                self.table[name] = evolve(verb, gates=(*verb.gates, guard))
         return self
 
     def _note(self, hook: str, detail: object = "") -> str:
@@ -176,9 +183,17 @@ class ServerProfile:
         """See L{IServerBuilder}."""
         self.reviews[stage] += (owned(self._note("review", stage), check),)
 
-    def gate(self, gate: Callable[[IServerSession, bytes], Reply | None]) -> None:
+    def gate(
+        self,
+        gate: Callable[[IServerSession, bytes], Reply | None],
+        verb: bytes | None = None,
+    ) -> None:
         """See L{IServerBuilder}."""
-        self.gates += (owned(self._note("gate"), gate),)
+        guard = owned(self._note("gate", verb or ""), gate)
+        if verb is None:
+            self.gates += (guard,)
+        else:
+            self._guards.append((verb, guard))
 
     def relax(self, relax: Callable[[IServerSession], SyncPoint]) -> None:
         """See L{IServerBuilder}."""

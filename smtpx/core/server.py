@@ -32,6 +32,7 @@ from .hooks import TLSInfo, Verb
 from .profile import ServerProfile
 from .reply import (
     BAD_CHARACTER,
+    BAD_SEQUENCE,
     LINE_TOO_LONG,
     OUT_OF_SYNC,
     SHUTTING_DOWN,
@@ -313,11 +314,10 @@ class ServerConnection(ServerSession):
             self._say(OUT_OF_SYNC)
             return
         try:
-            for gate in profile.gates:
-                refusal = gate(self, word)
-                if refusal is not None:
-                    self._say(refusal)
-                    return
+            self.gated = self._gate(verb, word)
+            if self.gated is not None and not (verb is not None and verb.counted):
+                self._say(self.gated)
+                return
             if verb is None:
                 self._say(_NOT_HERE if word in _FOREIGN else UNKNOWN_COMMAND)
                 return
@@ -335,6 +335,20 @@ class ServerConnection(ServerSession):
         elif outcome is not None:
             self._begin(cast(ServerDialogue, outcome), ownerOf(verb.run))
 
+    def _gate(self, verb: Verb | None, word: bytes) -> Reply | None:
+        """What there is against a command before it is run."""
+        if self.bodyBegun and (verb is None or not verb.between):
+            # What becomes of the body would be indeterminate (RFC 3030 section
+            # 2), so the transaction ends.
+            self.reset()
+            return BAD_SEQUENCE
+        gates = self.profile.gates
+        for gate in gates if verb is None else gates + verb.gates:
+            refusal = gate(self, word)
+            if refusal is not None:
+                return refusal
+        return None
+
     def _mayFollow(self, verb: Verb | None) -> bool:
         """
         May there be input behind this command already?  RFC 2920 section 3.1
@@ -348,9 +362,11 @@ class ServerConnection(ServerSession):
             return self._earlyHello
         return self._pipelined or verb.counted
 
-    def _guarded(self, then: Callable[[Any], Answered], value: object) -> None:
+    def _guarded(
+        self, then: Callable[..., Answered | ServerDialogue], *values: object
+    ) -> None:
         try:
-            outcome = then(value)
+            outcome = then(*values)
         except Exception as error:
             outcome = self.trouble(error, CORE)
         self._conclude(outcome)
@@ -460,17 +476,10 @@ class ServerConnection(ServerSession):
             self._reader = None
             self._mode = COMMAND
             if self._dialogue is None:
-                self._handOver()
+                self._guarded(self.tryClose)
             else:
                 self._advance(None)
         return ended or buffer.position > before
-
-    def _handOver(self) -> None:
-        try:
-            outcome = self.tryClose()
-        except Exception as error:
-            outcome = self.trouble(error, CORE)
-        self._conclude(outcome)
 
     def _octets(self) -> None:
         piece = self._buffer.take(self._left)

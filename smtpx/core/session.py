@@ -89,6 +89,7 @@ class ServerSession:
         "closed",
         "envelope",
         "extended",
+        "gated",
         "helo",
         "identity",
         "local",
@@ -133,6 +134,7 @@ class ServerSession:
         self.envelope: Envelope | None = None
         self.utf8Addresses = False
         self.obliged = False
+        self.gated: Reply | None = None
         self.bodyBegun = False
         self.transactions = 0
         self.closed = False
@@ -278,6 +280,13 @@ class ServerSession:
         watch = self._header
         if watch is None:
             if not first:
+                return
+            if piece.startswith(b"\r\n"):
+                return  # there is no header
+            end = piece.find(b"\r\n\r\n")
+            if 0 <= end < self.profile.bounds.headerOctets:
+                # Nearly always: the whole header, in the first piece.
+                self._tell(piece[: end + 2])
                 return
             watch = self._header = HeaderWatch(self.profile.bounds.headerOctets)
         header = watch.feed(piece)

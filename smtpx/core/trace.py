@@ -62,15 +62,12 @@ def received(
     recipients = envelope.recipients
     # Only where there is one: another would learn of the rest (section 7.2).
     to = b"\r\n\tfor <%b>" % recipients[0].path if len(recipients) == 1 else b""
-    return (
-        b"Received: from %b (%b)\r\n\tby %b with %b\r\n\tid %b%b;\r\n\t%b\r\n"
-        % (
-            session.helo or b"unknown",
-            client,
-            session.name,
-            how.encode("utf-8"),
-            messageID.encode("ascii"),
-            to,
-            _date(int(session.now())),
-        )
+    return b"Received: from %b (%b)\r\n\tby %b with %b\r\n\tid %b%b;\r\n\t%b\r\n" % (
+        session.helo or b"unknown",
+        client,
+        session.name,
+        how.encode("utf-8"),
+        messageID.encode("ascii"),
+        to,
+        _date(int(session.now())),
     )

@@ -344,8 +344,9 @@ def _verb(
     alone: bool = False,
     last: bool = False,
     progress: bool = False,
+    between: bool = False,
 ) -> Verb:
-    return Verb(name, run, alone, last, progress, False, syntax)
+    return Verb(name, run, alone, last, progress, False, syntax, False, between)
 
 
 #: The core's verbs.  No extension allows anything behind HELO, which offers
@@ -356,9 +357,9 @@ VERBS = (
     _verb(b"MAIL", mail, b"MAIL FROM:<sender> [parameters]", progress=True),
     _verb(b"RCPT", rcpt, b"RCPT TO:<recipient> [parameters]", progress=True),
     _verb(b"DATA", data, b"DATA", alone=True, progress=True),
-    _verb(b"RSET", rset, b"RSET"),
-    _verb(b"NOOP", noop, b"NOOP [anything]"),
-    _verb(b"QUIT", quit, b"QUIT"),
+    _verb(b"RSET", rset, b"RSET", between=True),
+    _verb(b"NOOP", noop, b"NOOP [anything]", between=True),
+    _verb(b"QUIT", quit, b"QUIT", between=True),
     _verb(b"VRFY", vrfy, b"VRFY <name>"),
     _verb(b"EXPN", expn, b"EXPN <list>"),
     _verb(b"HELP", help, b"HELP [command]"),

@@ -79,12 +79,10 @@ class BinaryMIME:
         """See L{IServerExtension}."""
         server.capability(CAPABILITY, lambda session: True)
         server.parameter(PARAMETER)
-        server.gate(self._refuseData)
+        server.gate(self._refuseData, b"DATA")
 
     def _refuseData(self, session: IServerSession, verb: bytes) -> Reply | None:
         # A review of Stage.DATA would not do: it is asked for BDAT as well.
-        if verb != b"DATA":
-            return None
         envelope = session.envelope
         if envelope is not None and envelope.stamps.get(BINARY):
             return BAD_SEQUENCE

@@ -68,9 +68,6 @@ _NO_SIZE = reply(501, "5.5.4", b"BDAT wants a size; closing", closes=True)
 _TOO_BIG = reply(552, "5.3.4", b"Message size exceeds fixed maximum message size")
 _TOO_MANY = reply(552, "5.3.4", b"Message has too many chunks")
 
-#: What goes on between two chunks.
-_BETWEEN = frozenset({b"BDAT", b"NOOP", b"RSET", b"QUIT"})
-
 #: Up to this size, in octets, a body may go before MAIL was answered: if the
 #: peer refuses all recipients, no more than this was sent for nothing.
 EARLY_OCTETS = 65_536
@@ -125,18 +122,12 @@ class Chunking:
                 b"BDAT",
                 self._bdat,
                 counted=True,
+                between=True,
                 progress=True,
                 help=b"BDAT <octets> [LAST]",
             )
         )
-        server.gate(self._between)
         server.record(self._record)
-
-    def _between(self, session: IServerSession, verb: bytes) -> Reply | None:
-        if session.bodyBegun and verb not in _BETWEEN:
-            session.abortBody()
-            return BAD_SEQUENCE
-        return None
 
     def _record(self, session: IServerSession) -> LogFields:
         envelope = session.envelope
@@ -170,6 +161,8 @@ class Chunking:
 
         @param count: its size, in octets.
         """
+        if session.gated is not None:
+            return session.gated
         envelope = session.envelope
         if envelope is None or not session.extended:
             return BAD_SEQUENCE

@@ -173,6 +173,14 @@ class TroubleTests(SynchronousTestCase):
         self.assertTrouble(said, 354, 451)
         self.assertEqual((said.port.taken, said.port.dropped), ([], 1))
 
+    def test_bodyWithoutHeader(self) -> None:
+        """A body that begins with the empty line has no header fields."""
+        said = odd(
+            BEGIN + b"DATA\r\n\r\nX-Watched: 1\r\n\r\nx\r\n.\r\n",
+            lambda server: server.header(b"X-Watched", broken),
+        )
+        self.assertEqual((said.codes[-1], said.port.troubles), (250, []))
+
     def test_questionThatFails(self) -> None:
         """
         A question of an extension that cannot be answered is the extension's
@@ -408,6 +416,26 @@ class DialogueTests(SynchronousTestCase):
         said = odd(HELLO + b"ODD\r\n", extend, answers={MayConnect: judge})
         self.assertEqual(said.last, b"550 5.7.1 No")
         self.assertTrue(said.connection.closed)
+
+    def test_refusedOctetsAreTaken(self) -> None:
+        """
+        Where a gate refuses a verb with octets behind it, these are taken off
+        the wire all the same, and never become commands.
+        """
+
+        def run(session: Any, rest: bytes) -> ServerDialogue:
+            refusal = session.gated
+            yield from octets(int(rest))
+            return refusal or BETTER
+
+        def extend(server: IServerBuilder) -> None:
+            server.verb(Verb(b"ODD", run, counted=True))
+            server.gate(lambda session, verb: NO, b"ODD")
+            server.gate(broken, b"EVEN")
+
+        said = odd(b"", extend)
+        said.feed(b"ODD 6\r\nQUIT\r\nNOOP\r\n")
+        self.assertEqual(said.codes, [220, 550, 250])
 
     def test_secretsStayOutOfTheLog(self) -> None:
         """What stands behind a secret verb is never told to the shell."""

@@ -20,6 +20,7 @@ from smtpx.core.interfaces import IBody, IServerBuilder, IServerExtension
 from smtpx.core.reply import reply
 from smtpx.extensions.chunking import EARLY_OCTETS, Chunking, ChunkingSettings
 from smtpx.extensions.pipelining import Pipelining
+from smtpx.extensions.starttls import StartTLS, StartTLSSettings
 from smtpx.testing.client import ScriptedPeer, client
 from smtpx.testing.pair import pair
 from smtpx.testing.server import Answers, Said, talk
@@ -166,6 +167,18 @@ class ServerTests(SynchronousTestCase):
             said = _flights(b"BDAT 1\r\nx", command + b"\r\n", b"BDAT 1 LAST\r\ny")
             self.assertEqual(said.codes[-2:], [503, 503], command)
             self.assertEqual((said.port.bodies, said.port.dropped), ([], 1))
+
+    def test_refusedByAGateIsReadAllTheSame(self) -> None:
+        """
+        Where TLS is demanded, a chunk in clear is refused behind its octets;
+        these are never taken for commands.
+        """
+        demanding = StartTLS(StartTLSSettings(demanded=True))
+        extensions = [Pipelining(), Chunking(), demanding]
+        said = talk(extensions, _HELLO, tlsReady=True)
+        said.feed(b"BDAT 6 LAST\r\nQUIT\r\nNOOP\r\n")
+        self.assertEqual(said.codes[-2:], [530, 250])
+        self.assertFalse(said.connection.closed)
 
     def test_dataAndChunksTakeTurns(self) -> None:
         """Each message may be sent either way."""
