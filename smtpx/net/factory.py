@@ -38,6 +38,9 @@ from .server import RefusedProtocol, ServerProtocol
 
 _SWEEP_SECONDS = 1.0
 
+#: Why nothing is accepted: there are too many connections.
+_FULL = "connections"
+
 
 class IAdmission(Interface):
     """Who may have how many connections."""
@@ -169,7 +172,7 @@ class SMTPServerFactory(Factory):
         self.connections: set[ServerProtocol] = set()
         self._connectionsMax = connectionsMax
         self._ports: list[IReadDescriptor] = []
-        self._full = False
+        self._pauses: set[str] = set()
         self._sweeping = LoopingCall(self._sweep)
         self._sweeping.clock = reactor
         self._gone: Deferred[None] | None = None
@@ -205,10 +208,30 @@ class SMTPServerFactory(Factory):
     def listening(self, port: Any) -> None:
         """
         C{port} listens for this factory; it is told to accept no more while
-        there are too many connections.
+        there are too many connections, or L{pause} says so.
         """
         if IReadDescriptor.providedBy(port):
             self._ports.append(port)
+
+    def pause(self, why: str) -> None:
+        """
+        Accept no more connections for now; those that wait are the kernel's.
+
+        @param why: one of several reasons; each is to be taken back by
+            L{resume}.
+        """
+        if not self._pauses:
+            for port in self._ports:
+                port.stopReading()  # type: ignore[attr-defined]  # FileDescriptor's
+        self._pauses.add(why)
+
+    def resume(self, why: str) -> None:
+        """A reason is gone; with the last one, connections are accepted again."""
+        if why in self._pauses:
+            self._pauses.remove(why)
+            if not self._pauses and not self._stopped:
+                for port in self._ports:
+                    port.startReading()  # type: ignore[attr-defined]  # FileDescriptor's
 
     # --- connections ------------------------------------------------------------------
 
@@ -220,21 +243,15 @@ class SMTPServerFactory(Factory):
         core.localPort = getattr(host, "port", 0)
         self.connections.add(protocol)
         most = self._connectionsMax
-        if most is not None and len(self.connections) >= most and not self._full:
-            self._full = True
-            for port in self._ports:
-                port.stopReading()  # type: ignore[attr-defined]  # FileDescriptor's
+        if most is not None and len(self.connections) >= most:
+            self.pause(_FULL)
 
     def left(self, protocol: ServerProtocol) -> None:
         """A connection is gone."""
         self.connections.discard(protocol)
         if self.admission is not None:
             self.admission.leave(protocol.entrant)
-        if self._full:
-            self._full = False
-            if not self._stopped:
-                for port in self._ports:
-                    port.startReading()  # type: ignore[attr-defined]  # FileDescriptor's
+        self.resume(_FULL)
         if not self.connections and self._gone is not None:
             gone, self._gone = self._gone, None
             if self._sweeping.running:

@@ -127,6 +127,22 @@ class FactoryTests(SynchronousTestCase):
         second.protocol.connectionLost(Failure(ConnectionDone()))
         self.assertTrue(port.reading)
 
+    def test_twoReasons(self) -> None:
+        """
+        Where there are two reasons to accept no more, both have to go.
+        """
+        server = made(connectionsMax=1)
+        port = Port()
+        server.factory.listening(port)
+        call = server.call()
+        server.factory.pause("memory")
+        server.factory.pause("memory")
+        call.protocol.connectionLost(Failure(ConnectionDone()))
+        self.assertFalse(port.reading)
+        server.factory.resume("memory")
+        self.assertTrue(port.reading)
+        server.factory.resume("memory")
+
     def test_fullAndStopped(self) -> None:
         """
         Ports that have stopped are not started again by a client that leaves.
