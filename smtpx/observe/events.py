@@ -35,6 +35,7 @@ _TLS = {
     "bits": "the strength of the cipher",
     "resumed": "was it a TLS session from before?",
     "verified": "was the client's certificate good?",
+    "problem": "what is wrong with the client's certificate, if anything is",
     "subject": "the subject of the client's certificate, if it sent one",
     "serverName": "the name that the client asked for (SNI), if it did",
 }

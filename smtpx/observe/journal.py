@@ -191,6 +191,8 @@ class Journal:
             "resumed": info.resumed,
             "verified": info.verified,
         }
+        if info.problem is not None:
+            fields["problem"] = info.problem
         if info.subject is not None:
             fields["subject"] = info.subject
         if info.serverName is not None:

@@ -4,6 +4,7 @@ What happens in a server, as events.
 
 from __future__ import annotations
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -80,6 +81,15 @@ class JournalTests(SynchronousTestCase):
         self.journal.secured(self.session)
         self.assertEqual(
             self.heard.last, self.client | self.tls | {"event": "session.secured"}
+        )
+
+    def test_aBadCertificate(self) -> None:
+        """What is wrong with a client's certificate is told."""
+        self.session.secured = evolve(TLS, problem="certificate has expired")
+        self.journal.secured(self.session)
+        told = self.tls | {"problem": "certificate has expired"}
+        self.assertEqual(
+            self.heard.last, self.client | told | {"event": "session.secured"}
         )
 
     def test_aLogin(self) -> None:
