@@ -196,6 +196,8 @@ class ServerConnection(ServerSession):
     def _end(self, why: Reply) -> bytes:
         if self.closed:
             return b""
+        if self._mode == COMMAND:
+            self._line = b""
         self._say(why)
         self.lost()
         return self._flush()
@@ -246,7 +248,7 @@ class ServerConnection(ServerSession):
         no command; what is left of such a line is not looked at, for it may be
         what somebody smuggled into another's command.
         """
-        skipped, self._skipping = self._skipping, 0
+        skipped, self._skipping, self._line = self._skipping, 0, b""
         if b"\n" in line:
             for _ in range(line.count(b"\n")):
                 self._say(BAD_CHARACTER)
@@ -269,7 +271,7 @@ class ServerConnection(ServerSession):
         end = buffer.data.find(b"\n", buffer.position)
         if end >= 0:
             buffer.position = end + 1
-            self._skipping = 2
+            self._skipping, self._line = 2, b""
             self._say(BAD_CHARACTER)
             return True
         last = len(buffer.data) - buffer.data.endswith(b"\r", buffer.position)
