@@ -1,0 +1,170 @@
+"""
+Exim as a client: a private configuration, no daemon, no special rights.
+
+Exim gives up its privileges where its configuration is not the system's, and
+runs as whoever called it.  It will not deliver as root, so root calls it as
+Exim's own user.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from twisted.trial.unittest import SkipTest
+
+from .cases import CLIENT_SECONDS, findPeer
+
+#: Whom Exim is built to run as, and what Debian calls it.
+USERS = ("exim", "Debian-exim", "mail")
+
+_CONFIGURATION = """\
+primary_hostname = client.example
+spool_directory = {folder}/spool
+log_file_path = {folder}/log/%slog
+exim_path = {program}
+exim_user = {uid}
+exim_group = {gid}
+deliver_drop_privilege
+disable_ipv6
+keep_environment =
+add_environment =
+log_selector = +pipelining +tls_cipher +smtp_confirmation
+
+begin routers
+smtpx:
+  driver = manualroute
+  transport = smtpx
+  route_list = * localhost::{port} byname
+  self = send
+
+begin transports
+smtpx:
+  driver = smtp
+  allow_localhost
+  hosts_try_prdr =
+  hosts_try_dane =
+{options}
+
+begin retry
+* * F,1h,10m
+"""
+
+
+class EximClient:
+    """
+    An Exim that sends everything to one port of this host.
+
+    @ivar folder: where it has its files.
+    """
+
+    def __init__(
+        self, port: int, options: Sequence[str] = (), authority: Path | None = None
+    ) -> None:
+        """
+        @param options: of its smtp transport, a line each.
+        @param authority: whom it trusts, and then sends nothing without TLS;
+            L{None}: it sends in the clear.
+        @raise SkipTest: there is no Exim.
+        """
+        self._program = _find()
+        account = _account()
+        # Not in the folder of the tests, which Exim's user need not be able to see.
+        self.folder = Path(tempfile.mkdtemp(prefix="smtpx-exim-"))
+        self.folder.chmod(0o755)
+        for name in ("spool", "log"):
+            (self.folder / name).mkdir()
+            if os.getuid() == 0:
+                os.chown(self.folder / name, account.pw_uid, account.pw_gid)
+        self._configuration = self.folder / "exim.conf"
+        if authority is None:
+            options = ["hosts_avoid_tls = *", *options]
+        else:
+            # Where its user can read it.
+            copy = self.folder / "ca.pem"
+            shutil.copy(authority, copy)
+            copy.chmod(0o644)
+            secured = ["hosts_require_tls = *", "tls_verify_hosts = *"]
+            options = [*secured, f"tls_verify_certificates = {copy}", *options]
+        text = _CONFIGURATION.format(
+            folder=self.folder,
+            program=self._program,
+            uid=account.pw_uid,
+            gid=account.pw_gid,
+            port=port,
+            options="\n".join(f"  {option}" for option in options),
+        )
+        self._configuration.write_text(text, "ascii")
+        self._account = account
+
+    def send(self, recipient: str, message: bytes) -> None:
+        """
+        Have it take a message, and deliver it before this returns.
+
+        @param message: with LF line ends, as programs give it.
+        """
+        words = ["-odf", "-oi", "-f", "ann@client.example", recipient]
+        self._call(words, message)
+
+    def queued(self) -> str:
+        """What it could not deliver; empty: nothing."""
+        return self._call(["-bp"])
+
+    def log(self) -> str:
+        """Its main log."""
+        return (self.folder / "log" / "mainlog").read_text("utf-8", "replace")
+
+    def deliveries(self) -> list[str]:
+        """The lines of its log that tell of a delivery."""
+        return re.findall(r"^.* => .*$", self.log(), re.MULTILINE)
+
+    def remove(self) -> None:
+        """Remove all its files."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _call(self, words: Sequence[str], input: bytes = b"") -> str:
+        root = os.getuid() == 0
+        done = subprocess.run(
+            [self._program, "-C", self._configuration, *words],
+            input=input,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=self.folder,
+            timeout=CLIENT_SECONDS,
+            check=False,
+            user=self._account.pw_uid if root else None,
+            group=self._account.pw_gid if root else None,
+            extra_groups=[] if root else None,
+        )
+        said = done.stdout.decode("utf-8", "replace")
+        assert done.returncode == 0, f"exim {words}: {done.returncode}\n{said}"
+        return said
+
+
+def _find() -> str:
+    try:
+        return findPeer("exim", "exim")
+    except SkipTest:
+        return findPeer("exim4", "exim")
+
+
+def _account() -> pwd.struct_passwd:
+    """
+    Whom it is to run as.
+
+    @raise SkipTest: we are root, and it has no user here.
+    """
+    if os.getuid() != 0:
+        return pwd.getpwuid(os.getuid())
+    for name in USERS:
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            continue
+    raise SkipTest("peer missing: exim (it has no user)")

@@ -1,0 +1,280 @@
+"""
+The server under test: C{twistd -n smtpx} as a process of its own, in a folder of
+its own, on ports that the system has chosen.
+
+Nothing here waits longer than a limit.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from attrs import frozen
+
+import smtpx
+
+ROOT = Path(smtpx.__file__).parent.parent
+
+#: How long a server may take to start or to stop, and mail to be delivered.
+PATIENCE_SECONDS = 30.0
+
+#: What the server calls itself.
+NAME = "mx.example.org"
+
+_CONFIGURATION = f"""\
+name = "{NAME}"
+state = "state"
+
+[[listener]]
+port = 0
+address = "127.0.0.1"
+
+[[listener]]
+port = 0
+address = "127.0.0.1"
+tls = "implicit"
+
+"""
+
+_LISTENING = re.compile(r"Listening on 127\.0\.0\.1:(\d+) \((STARTTLS|implicit TLS)\)")
+_STARTED = re.compile(r"State is in ")
+
+#: What final delivery and the server put above a message.
+_ABOVE = re.compile(
+    rb"Return-Path: <(?P<sender>[^\r\n]*)>\r\n"
+    rb"Delivered-To: (?P<recipient>[^\r\n]*)\r\n"
+    rb"(?P<received>Received: from [^;]*;\r\n\t[^\r\n]*\r\n)"
+)
+
+
+@frozen
+class Delivered:
+    """
+    A message as it lies in a Maildir.
+
+    @ivar sender: of the envelope.
+    @ivar recipient: of the envelope.
+    @ivar received: our Received field, whole.
+    @ivar octets: the message as it was sent to us.
+    """
+
+    sender: bytes
+    recipient: bytes
+    received: bytes
+    octets: bytes
+
+    @classmethod
+    def read(cls, path: Path) -> Delivered:
+        """
+        Take the file of a Maildir apart.
+
+        @raise ValueError: the fields that we put above a message are not there.
+        """
+        whole = path.read_bytes()
+        above = _ABOVE.match(whole)
+        if above is None:
+            raise ValueError(f"{path.name} begins with {whole[:200]!r}")
+        sender, recipient, received = above.groups()
+        return cls(sender, recipient, received, whole[above.end() :])
+
+
+def waitFor(
+    found: Callable[[], bool], what: str, seconds: float = PATIENCE_SECONDS
+) -> None:
+    """
+    Look again and again until C{found} is true.
+
+    @raise AssertionError: it never was.
+    """
+    until = time.monotonic() + seconds
+    while not found():
+        if time.monotonic() > until:
+            raise AssertionError(f"{what}: not within {seconds:g} seconds")
+        time.sleep(0.02)
+
+
+class RunningProgram:
+    """
+    A Python program that listens, in a process of its own.
+
+    @ivar folder: where it runs.
+    @ivar pid: of its process.
+    """
+
+    def __init__(self, folder: Path, words: list[str]) -> None:
+        """
+        @param folder: which there is.
+        @param words: its command.
+        """
+        self.folder = folder
+        # It finds what the tests that run have been imported from.
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        self._stopped = False
+        self._said = folder / "said.log"
+        with self._said.open("wb") as said:
+            self._process = subprocess.Popen(
+                words,
+                cwd=folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+            )
+        self.pid = self._process.pid
+
+    def said(self) -> str:
+        """All that it has printed."""
+        return self._said.read_text("utf-8", "replace")
+
+    def await_(self, pattern: re.Pattern[str]) -> None:
+        """
+        Wait until it has printed something.
+
+        @raise AssertionError: it never did, or it has ended.
+        """
+
+        def found() -> bool:
+            ended = self._process.poll() is not None
+            if pattern.search(self.said()):
+                return True
+            assert not ended, f"it has ended:\n{self.said()}"
+            return False
+
+        try:
+            waitFor(found, f"{pattern.pattern!r} in what it says")
+        except AssertionError:
+            self.kill()
+            raise
+
+    def stop(self) -> None:
+        """
+        End it as an operator does, by SIGTERM.  Does nothing if it was stopped.
+
+        @raise AssertionError: it did not end, or not as it should.
+        """
+        if self._stopped:
+            return
+        self._stopped = True
+        self._process.terminate()
+        try:
+            self._process.wait(PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError("it did not end at SIGTERM") from None
+        # Twisted ends by the signal once all is put away.
+        assert self._process.returncode == -signal.SIGTERM, self._process.returncode
+
+    def kill(self) -> None:
+        """End it at once.  Does nothing if it has ended."""
+        self._stopped = True
+        self._process.kill()
+        self._process.wait()
+
+    # --- memory ---------------------------------------------------------------
+
+    def residentOctets(self) -> int:
+        """How much memory it has now."""
+        return self._memory("VmRSS")
+
+    def peakOctets(self) -> int:
+        """The most memory it has had since L{forgetPeak}."""
+        return self._memory("VmHWM")
+
+    def forgetPeak(self) -> None:
+        """Begin to look for the peak anew (proc(5), C{clear_refs})."""
+        Path(f"/proc/{self.pid}/clear_refs").write_text("5")
+
+    def _memory(self, field: str) -> int:
+        status = Path(f"/proc/{self.pid}/status").read_text("ascii")
+        found = re.search(rf"^{field}:\s+(\d+) kB$", status, re.MULTILINE)
+        assert found is not None, status
+        return int(found[1]) << 10
+
+
+class RunningServer(RunningProgram):
+    """
+    C{twistd -n smtpx} on the loopback.
+
+    @ivar port: where it listens, with STARTTLS.
+    @ivar tlsPort: where it listens for implicit TLS.
+    """
+
+    def __init__(self, folder: Path, configuration: str = "") -> None:
+        """
+        Start it, and wait until it listens.
+
+        @param configuration: tables, in TOML, behind the name and the listeners.
+        @raise AssertionError: it does not start.
+        """
+        folder.mkdir(parents=True)
+        (folder / "smtpx.toml").write_text(_CONFIGURATION + configuration, "utf-8")
+        twistd = Path(sys.executable).with_name("twistd")
+        words = ["-n", "--pidfile=", "smtpx", "--config", "smtpx.toml"]
+        super().__init__(folder, [str(twistd), *words])
+        self.await_(_STARTED)
+        ports = {kind: int(port) for port, kind in _LISTENING.findall(self.said())}
+        self.port = ports["STARTTLS"]
+        self.tlsPort = ports["implicit TLS"]
+
+    @property
+    def authority(self) -> Path:
+        """The certificate of the small CA that it has made."""
+        return self.folder / "state" / "tls" / "ca.pem"
+
+    def addUser(self, user: str, password: str) -> None:
+        """Make a user, by C{smtpx passwd}."""
+        program = str(Path(sys.executable).with_name("smtpx"))
+        options = ["--stdin", "--file", "state/users", "--iterations", "4096"]
+        subprocess.run(
+            [program, "passwd", *options, user],
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            input=password + "\n",
+            text=True,
+            check=True,
+            capture_output=True,
+            timeout=PATIENCE_SECONDS,
+        )
+
+    def mainLog(self) -> list[str]:
+        """The lines of its main log."""
+        return (self.folder / "state" / "main.log").read_text("utf-8").splitlines()
+
+    def accepted(self) -> list[str]:
+        """
+        Stop it, and then look what it has taken.
+
+        @return: the C{<=} lines of its main log.
+        """
+        self.stop()
+        return [line for line in self.mainLog() if " <= " in line]
+
+    def messages(self) -> list[Delivered]:
+        """All that lies in its Maildir, by recipient and time."""
+        found = (self.folder / "state" / "Maildir" / "new").glob("*")
+        read = [Delivered.read(path) for path in sorted(found)]
+        return sorted(read, key=lambda message: message.recipient)
+
+    def delivered(self, count: int) -> list[Delivered]:
+        """
+        Wait until there are so many messages in its Maildir.
+
+        @return: all that are there.
+        @raise AssertionError: there never were as many, or there are more.
+        """
+        new = self.folder / "state" / "Maildir" / "new"
+
+        def there() -> int:
+            return len(os.listdir(new)) if new.is_dir() else 0
+
+        waitFor(lambda: there() >= count, f"{count} messages in the Maildir")
+        messages = self.messages()
+        assert len(messages) == count, f"{len(messages)} messages, not {count}"
+        return messages
