@@ -24,7 +24,7 @@ from ..core.profile import ClientProfile, ServerProfile
 from ..core.queueprofile import QueueProfile
 from ..policy.users import BadUsersFile, readUsers
 from ..queue.routes import Routes
-from ..tls.certificates import CertificateError
+from ..tls.certificates import CertificateError, readCertificates
 from .config import Configuration
 from .listening import endpointFor
 from .machine import Machine, usePythonPath
@@ -36,6 +36,7 @@ from .wiring import (
     localDomains,
     localRoutes,
     passwordCheck,
+    relaySubjects,
     serverTLS,
 )
 
@@ -55,6 +56,7 @@ def check(
         *_folders(configuration),
         *_addresses(machine, configuration),
         *_users(configuration),
+        *_relay(configuration),
         *_policies(configuration),
         *_extensions(configuration, found),
     ]
@@ -102,6 +104,13 @@ def _listeners(machine: Machine, configuration: Configuration) -> Iterator[Probl
 
 
 def _certificates(machine: Machine, configuration: Configuration) -> Iterator[Problem]:
+    authorities = configuration.tls.clientAuthorities
+    if authorities is not None:
+        path: KeyPath = ("tls", "client_authorities")
+        yield from _tried(configuration, path, lambda: readCertificates(authorities))
+        # Not once more for each certificate.
+        tls = evolve(configuration.tls, clientAuthorities=None)
+        configuration = evolve(configuration, tls=tls)
     for index, files in enumerate(certificatesOf(configuration)):
         try:
             serverTLS(machine, configuration, [files])
@@ -183,6 +192,11 @@ def _users(configuration: Configuration) -> Iterator[Problem]:
         yield Problem(str(error.path), error.line, (), error.why)
     except OSError as error:
         yield configuration.problem(("users", "file"), str(error))
+
+
+def _relay(configuration: Configuration) -> Iterator[Problem]:
+    path = ("relay", "certificates")
+    yield from _tried(configuration, path, lambda: relaySubjects(configuration))
 
 
 def _policies(configuration: Configuration) -> Iterator[Problem]:

@@ -69,19 +69,19 @@ class Logs:
         log = configuration.log
         self._files: list[LineFile] = []
         level = LogLevel.lookupByName(log.level.value)
-        observers: list[ILogObserver] = [
-            FilteringLogObserver(
-                globalLogPublisher, [LogLevelFilterPredicate(defaultLogLevel=level)]
-            )
-        ]
         try:
             file = self._open(configuration.mainLog, clock)
-            observers.append(MainLog(file, parseSelectors(log.selectors)))
+            observers: list[ILogObserver] = [
+                MainLog(file, parseSelectors(log.selectors))
+            ]
             if log.json is not None:
                 observers.append(JSONLines(self._open(log.json, clock)))
         except OSError:
             self.close()
             raise
+        # The last one: observers of Twisted's older kind add fields to the event.
+        passing = [LogLevelFilterPredicate(defaultLogLevel=level)]
+        observers.append(FilteringLogObserver(globalLogPublisher, passing))
         self.publisher = Publisher(observers, now)
 
     def _open(self, target: Path | StandardOutput, clock: IReactorTime) -> LineFile:

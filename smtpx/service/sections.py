@@ -18,6 +18,7 @@ from ..core.bounds import Bounds
 from ..core.hostlist import HostList
 from ..observe.mainlog import Selector, parseSelectors
 from ..queue.mailbox import LineEnds
+from ..tls.handshake import readSubject
 from .kinds import FilePath, IKind, IReading, Output, StandardOutput, Unwanted
 from .nested import ListOf, Optional
 from .objects import PythonObject
@@ -139,6 +140,16 @@ class TLS:
     )
     minimum: TLSVersion = field(
         default=TLSVersion.TLS12, metadata={"help": "The oldest version spoken."}
+    )
+    clientAuthorities: Path | None = field(
+        default=None,
+        metadata={
+            "help": "A PEM file with those who sign certificates for clients.  With"
+            " it, clients are asked for a certificate; those without one, or with"
+            " one that is not good, are served all the same, but not verified.  The"
+            " file is read again when it changes.  If not given: clients are asked"
+            " for none."
+        },
     )
 
 
@@ -292,6 +303,27 @@ class RouteEntry:
             raise ValueError(f'a route to "{self.transport.value}" has no path')
 
 
+@implementer(IKind)
+@frozen
+class Subject:
+    """The subject of a certificate, read as C{TLSInfo.subject} is written."""
+
+    words: str = 'a subject as in RFC 4514, such as "CN=mail.example.org"'
+
+    def read(self, value: object, path: KeyPath, reading: IReading) -> object:
+        """See L{IKind}."""
+        if not isinstance(value, str):
+            raise Unwanted(self, value)
+        try:
+            return readSubject(value)
+        except ValueError:
+            raise Unwanted(self, value) from None
+
+    def spell(self, value: object) -> str:
+        """See L{IKind}."""
+        return f'"{value}"'
+
+
 @frozen
 class Relay:
     """Who may send to domains that are not ours."""
@@ -305,8 +337,10 @@ class Relay:
     certificates: tuple[str, ...] = field(
         default=(),
         metadata={
-            "help": "Subjects of client certificates that may, as in RFC 4514:"
-            " ``CN=mail.example.org``."
+            "kind": ListOf(Subject()),
+            "help": "Clients that may, by the whole subjects of their certificates."
+            "  They count only if ``client_authorities`` in the table ``tls`` names"
+            " who has signed them.",
         },
     )
 

@@ -41,7 +41,6 @@ from ..queue.interfaces import ITransport
 from ..queue.maildir import Maildir, Work
 from ..queue.mailpath import MailboxPath
 from ..queue.routes import LocalRoute, Routes
-from ..sasl import IUsers
 from ..tls.authority import ensureCertificate
 from ..tls.certificates import CertificateFiles
 from ..tls.contexts import ServerTLS
@@ -146,8 +145,8 @@ async def enter(
         journal = Journal(logs.publisher)
 
         users = _users(machine, configuration, stack)
-        extensions = chosenExtensions(configuration, found, users)
-
+        auth = Auth(users=users, told=journal.authenticated)
+        extensions = chosenExtensions(configuration, found, auth)
         spool = machine.spool(
             reactor,
             str(configuration.state / "spool"),
@@ -200,18 +199,19 @@ async def enter(
 def chosenExtensions(
     configuration: Configuration,
     found: Mapping[str, IExtension],
-    users: IUsers | None = None,
+    auth: Auth | None = None,
 ) -> list[IExtension]:
     """
     The extensions that run, with their ports and settings.
 
-    @param users: who can log in; L{None}: nobody, which is enough to look at them.
+    @param auth: ours, with its ports; L{None}: without, so that nobody can log in,
+        which is enough to look at them.
     @raise smtpx.service.extensions.BadChoice: they cannot be had so.
     """
     joined = dict(found)
     # Somebody else's in the place of ours has ports of its own.
-    if isinstance(joined.get(Auth.name), Auth):
-        joined[Auth.name] = Auth(users=users)
+    if auth is not None and isinstance(joined.get(Auth.name), Auth):
+        joined[Auth.name] = auth
     if isinstance(joined.get(RequireTLS.name), RequireTLS):
         # All transports are local, so nothing leaves this host in the clear.
         joined[RequireTLS.name] = RequireTLS(honoured=True)
@@ -244,7 +244,22 @@ def serverTLS(
         files,
         clock=machine.reactor,
         minimum=f"TLSv{configuration.tls.minimum.value}",
+        clientAuthorities=configuration.tls.clientAuthorities,
     )
+
+
+def relaySubjects(configuration: Configuration) -> tuple[str, ...]:
+    """
+    The subjects of those clients that may relay.
+
+    @raise UsageError: there is nobody who could have signed for them.
+    """
+    if configuration.relay.certificates and configuration.tls.clientAuthorities is None:
+        raise UsageError(
+            "no client is asked for a certificate; tls.client_authorities has to name"
+            " who signs them"
+        )
+    return configuration.relay.certificates
 
 
 def localRoutes(
@@ -425,7 +440,7 @@ async def _policy(
         routes.goes,
         names.keep(relay.hosts).matches,
         relay.authenticated,
-        relay.certificates,
+        relaySubjects(configuration),
         names.keep(refused).matches,
     )
     others = pythonPolicies(configuration)

@@ -12,6 +12,7 @@ from attrs import define, field
 from twisted.internet.address import IPv4Address
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.net.server import ServerProtocol
 from smtpx.service.config import Configuration, readConfiguration
@@ -27,6 +28,8 @@ from tests.net.made import Call, Wire
 NOW = 1763780000.0
 
 FOUND = findExtensions()
+
+MESSAGE = b"Subject: x\r\n\r\nhello\r\n"
 
 
 class Reactor(MemoryReactorClock):
@@ -93,12 +96,18 @@ class Site:
         """A server that is not started."""
         return build(self.machine, self.read(values), FOUND)
 
-    def call(self, port: int = 0, host: str = "192.0.2.1") -> Call:
-        """A client connects to the port of this number, counted from 0."""
+    def call(
+        self, port: int = 0, host: str = "192.0.2.1", wire: Wire | None = None
+    ) -> Call:
+        """
+        A client connects to the port of this number, counted from 0.
+
+        @param wire: over this, for which C{host} does not matter.
+        """
+        wire = wire or Wire(peerAddress=IPv4Address("TCP", host, 40000))
         vestibule: Any = self.reactor.tcpServers[port][1]
-        protocol = vestibule.buildProtocol(IPv4Address("TCP", host, 40000))
+        protocol = vestibule.buildProtocol(wire.getPeer())
         assert isinstance(protocol, ServerProtocol)
-        wire = Wire(peerAddress=IPv4Address("TCP", host, 40000))
         protocol.makeConnection(wire)
         self.calls.append(Call(protocol, wire))
         return self.calls[-1]
@@ -139,3 +148,42 @@ def site(folder: str) -> Site:
     path.mkdir()
     machine = Machine(reactor, "mx.example.org", reactor.seconds, pool, spool)
     return Site(path, reactor, machine, pools, spools)
+
+
+def send(call: Call, recipient: bytes, sender: bytes = b"a@b.example") -> bytes:
+    """Send a message; gives the last reply."""
+    said = call.say(b"EHLO client.example\r\n")
+    for line in (
+        b"MAIL FROM:<%b>\r\n" % sender,
+        b"RCPT TO:<%b>\r\n" % recipient,
+        b"DATA\r\n",
+        MESSAGE + b".\r\n",
+    ):
+        said = call.say(line)
+        if said[:1] not in b"23":
+            break
+    return said
+
+
+class HouseTestCase(SynchronousTestCase):
+    """A test with a server that is built, runs and stops."""
+
+    def setUp(self) -> None:
+        """A machine."""
+        self.site: Site = site(self.mktemp())
+
+    def start(self, **values: object) -> None:
+        """Build and start a server."""
+        self.service = self.site.build(values)
+        opened = self.service.whenOpen()
+        self.service.privilegedStartService()
+        self.service.startService()
+        self.successResultOf(opened)
+        self.addCleanup(self.stop)
+
+    def stop(self) -> None:
+        """Stop it, if it runs."""
+        if self.service.running:
+            stopped = self.service.stopService()
+            self.site.hangUp()
+            self.successResultOf(stopped)

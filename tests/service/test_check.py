@@ -60,6 +60,35 @@ class CheckTests(SynchronousTestCase):
             ],
         )
 
+    def test_clientAuthorities(self) -> None:
+        """A file of authorities is looked at once, and a good one is taken."""
+        files = ensureCertificate(self.site.folder, ["x.example"], NOW)
+        pair = f"{{ certificate = '{files.chain.name}', key = 'key.pem' }}"
+        for name, problems in (
+            ("ca.pem", []),
+            (
+                "none.pem",
+                [
+                    f":4: tls.client_authorities: {self.site.folder}/none.pem:"
+                    " No such file or directory"
+                ],
+            ),
+        ):
+            text = f"[tls]\ncertificates = [{pair},\n{pair}]\n"
+            text += f"client_authorities = '{name}'\n"
+            text += "[relay]\ncertificates = ['CN=a.example']\n"
+            self.assertEqual(self.check(text), problems)
+
+    def test_relayWithoutAuthorities(self) -> None:
+        """Certificates can permit nothing while nobody is asked for one."""
+        self.assertEqual(
+            self.check("[relay]\nhosts = ['*']\ncertificates = ['CN=a.example']"),
+            [
+                ":3: relay.certificates: no client is asked for a certificate;"
+                " tls.client_authorities has to name who signs them"
+            ],
+        )
+
     def test_folders(self) -> None:
         """Folders that are not there are found."""
         self.file.write_text("")

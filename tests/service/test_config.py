@@ -235,6 +235,22 @@ class ConfigurationTests(ConfigurationTestCase):
             [":1: users: users come either from a file or from python"],
         )
 
+    def test_subjects(self) -> None:
+        """A subject that is none would never match."""
+        read = self.read("[relay]\ncertificates = ['emailAddress=a@b.c,CN=ann']")
+        self.assertEqual(
+            read.relay.certificates, ("1.2.840.113549.1.9.1=a@b.c,CN=ann",)
+        )
+        self.assertEqual(
+            self.faults("[relay]\ncertificates = [\n'CN=a', 'a.example', 3]"),
+            [
+                ":3: relay.certificates[1]: expected a subject as in RFC 4514, such as"
+                ' "CN=mail.example.org", got "a.example"',
+                ":3: relay.certificates[2]: expected a subject as in RFC 4514, such as"
+                ' "CN=mail.example.org", got 3',
+            ],
+        )
+
     def test_selectors(self) -> None:
         """Log selectors are those of the main log."""
         self.assertEqual(

@@ -20,8 +20,7 @@ from smtpx.service import program
 from smtpx.service.config import readConfiguration
 from smtpx.service.toml import parseDocument
 
-from .made import FOUND, site
-from .test_wiring import send
+from .made import FOUND, send, site
 
 DOC = Path(smtpx.__file__).parent.parent / "doc"
 

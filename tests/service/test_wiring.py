@@ -16,11 +16,8 @@ from smtpx.core.reply import Reply, reply
 from smtpx.policy.users import changeUsers, makeUser
 from smtpx.service.config import isHostName
 from smtpx.service.machine import connectionsMax, machineName
-from tests.net.made import Call
 
-from .made import Site, site
-
-MESSAGE = b"Subject: x\r\n\r\nhello\r\n"
+from .made import MESSAGE, HouseTestCase, Site, send, site
 
 BUSY = reply(450, "4.7.1", b"Not now")
 
@@ -33,43 +30,8 @@ class Grumpy:
         return BUSY if envelope.sender.startswith(b"grump") else None
 
 
-def send(call: Call, recipient: bytes, sender: bytes = b"a@b.example") -> bytes:
-    """Send a message; gives the last reply."""
-    said = call.say(b"EHLO client.example\r\n")
-    for line in (
-        b"MAIL FROM:<%b>\r\n" % sender,
-        b"RCPT TO:<%b>\r\n" % recipient,
-        b"DATA\r\n",
-        MESSAGE + b".\r\n",
-    ):
-        said = call.say(line)
-        if said[:1] not in b"23":
-            break
-    return said
-
-
-class HouseTests(SynchronousTestCase):
+class HouseTests(HouseTestCase):
     """A server that is built, runs and stops."""
-
-    def setUp(self) -> None:
-        """A machine."""
-        self.site: Site = site(self.mktemp())
-
-    def start(self, **values: object) -> None:
-        """Build and start a server."""
-        self.service = self.site.build(values)
-        opened = self.service.whenOpen()
-        self.service.privilegedStartService()
-        self.service.startService()
-        self.successResultOf(opened)
-        self.addCleanup(self.stop)
-
-    def stop(self) -> None:
-        """Stop it, if it runs."""
-        if self.service.running:
-            stopped = self.service.stopService()
-            self.site.hangUp()
-            self.successResultOf(stopped)
 
     def test_firstStart(self) -> None:
         """Without configuration it listens on two ports of this machine only."""
@@ -365,6 +327,12 @@ class TroubleTests(SynchronousTestCase):
             here, {"tls": {"certificates": [{"certificate": "x.pem", "key": "x.pem"}]}}
         )
         self.assertIn("x.pem: No such file or directory", str(error))
+
+    def test_nobodyToSign(self) -> None:
+        """A server that could verify nobody does not start as if it could."""
+        here = site(self.mktemp())
+        error = self.failed(here, {"relay": {"certificates": ["CN=a.example"]}})
+        self.assertIn("tls.client_authorities", str(error))
 
     def test_logThatCannotBe(self) -> None:
         """Without its logs there is no server."""
