@@ -2,7 +2,8 @@
 C{smtpx passwd}: who can log in.
 
 Makes a user or changes its password, in the file that the server reads
-(L{smtpx.policy.users}); a server that runs takes it up at the next login.
+(L{smtpx.policy.users}); a server that runs takes it up at the next login.  Which
+file that is, its configuration says, if it has one.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from twisted.python.usage import UsageError
 
-from ..core.errors import Malformed
+from ..core.errors import Malformed, SMTPXError
 from ..policy.users import (
     BadUsersFile,
     Users,
@@ -23,6 +24,8 @@ from ..policy.users import (
 )
 from ..sasl import ITERATIONS_MAX as MOST
 from ..sasl.verifier import ITERATIONS, ITERATIONS_MIN
+from ..service.config import readConfiguration
+from ..service.extensions import findExtensions
 from .console import CommandFailed, Console, ConsoleOptions
 
 #: Where the server looks, if no configuration says otherwise.
@@ -45,7 +48,8 @@ class PasswdOptions(ConsoleOptions):
         ["list", "l", "List all users instead."],
     ]
     optParameters = [
-        ["file", "f", FILE, "The users file of the server."],
+        ["config", "c", None, "The configuration of the server, which knows the file."],
+        ["file", "f", None, f"The users file of the server.  [default: {FILE}]"],
         [
             "iterations",
             None,
@@ -71,6 +75,8 @@ class PasswdOptions(ConsoleOptions):
         chosen = [word for word in ("stdin", "delete", "list") if self[word]]
         if len(chosen) > 1:
             raise UsageError(f"--{chosen[0]} and --{chosen[1]} do not go together")
+        if self["config"] is not None and self["file"] is not None:
+            raise UsageError("--config and --file do not go together")
         rounds = str(self["iterations"])
         if not rounds.isdecimal() or not ITERATIONS_MIN <= int(rounds) <= MOST:
             raise UsageError(f"--iterations wants {ITERATIONS_MIN} to {MOST}")
@@ -86,7 +92,7 @@ class PasswdOptions(ConsoleOptions):
 
         @raise CommandFailed: it could not be done, and nothing was changed.
         """
-        path = Path(self["file"])
+        path = self._path()
         try:
             if self["list"]:
                 for name in readUsers(path).byName:
@@ -95,7 +101,7 @@ class PasswdOptions(ConsoleOptions):
             if not path.parent.is_dir():
                 raise CommandFailed(
                     f"there is no folder {path.parent}; start the server once, or"
-                    " name its users file with --file"
+                    " name its configuration with --config"
                 )
             name = self._name()
             if self["delete"]:
@@ -108,6 +114,20 @@ class PasswdOptions(ConsoleOptions):
             raise CommandFailed(
                 f"{error.filename or path}: {error.strerror or error}"
             ) from error
+
+    def _path(self) -> Path:
+        if self["config"] is None:
+            return Path(self["file"] or FILE)
+        try:
+            configuration = readConfiguration(self["config"], findExtensions())
+        except SMTPXError as error:
+            raise CommandFailed(str(error)) from error
+        if configuration.users.python is not None:
+            raise CommandFailed(
+                f"{self['config']}: users are not in a file, but known to"
+                f" {configuration.users.python}"
+            )
+        return configuration.usersFile
 
     def _name(self) -> bytes:
         assert self.user is not None

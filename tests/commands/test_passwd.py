@@ -172,6 +172,7 @@ class PasswdTests(SynchronousTestCase):
             (("--list", "joe"), "--list takes no user"),
             (("--list", "--delete", "x"), "--delete and --list do not go together"),
             (("--stdin", "--delete", "x"), "--stdin and --delete do not go together"),
+            (("--config", "x", "joe"), "--config and --file do not go together"),
             (("--iterations", "4095", "x"), "--iterations wants 4096 to 10000000"),
             (("--iterations", "many", "x"), "--iterations wants 4096 to 10000000"),
         ):
@@ -188,7 +189,7 @@ class PasswdTests(SynchronousTestCase):
             (
                 1,
                 f"smtpx: there is no folder {self.path}/state; start the server once,"
-                " or name its users file with --file\n",
+                " or name its configuration with --config\n",
             ),
         )
 
@@ -228,3 +229,59 @@ class PasswdTests(SynchronousTestCase):
         ran = Terminal(["x", "x"]).run("passwd", "--iterations", "4096", "joe")
         self.assertEqual(ran.out, "joe was made in smtpx-state/users\n")
         self.assertEqual(list(readUsers(Path(FILE)).byName), [b"joe"])
+
+
+class ConfigurationTests(SynchronousTestCase):
+    """C{smtpx passwd --config}."""
+
+    def setUp(self) -> None:
+        """A configuration that is not there yet; hashing is quick."""
+        self.patch(hashes, "ARGON2_MEMORY", 64)
+        self.folder = Path(self.mktemp()).absolute()
+        self.folder.mkdir()
+        self.config = self.folder / "smtpx.toml"
+
+    def run_(self, text: str, *argv: str) -> Ran:
+        """Run it with this configuration."""
+        self.config.write_text(text)
+        words = ("passwd", "--iterations", "4096", "--config", str(self.config), *argv)
+        return Terminal(["pencil", "pencil"]).run(*words)
+
+    def test_fileOfTheConfiguration(self) -> None:
+        """The users file is the one that the configuration names."""
+        ran = self.run_("[users]\nfile = 'people'\n", "joe")
+        path = self.folder / "people"
+        self.assertEqual(ran.out, f"joe was made in {path}\n")
+        self.assertEqual(list(readUsers(path).byName), [b"joe"])
+        self.assertEqual(self.run_("[users]\nfile = 'people'\n", "-l").out, "joe\n")
+
+    def test_fileInTheState(self) -> None:
+        """Or the one in the state folder, wherever that is."""
+        (self.folder / "there").mkdir()
+        ran = self.run_("state = 'there'\n[extensions.CHUNKING]\n", "joe")
+        self.assertEqual(
+            (ran.err, ran.out), ("", f"joe was made in {self.folder}/there/users\n")
+        )
+
+    def test_badConfiguration(self) -> None:
+        """What is wrong is told with its line, and nobody is asked anything."""
+        ran = self.run_("[users]\nfiel = 'people'\n", "joe")
+        self.assertEqual(ran.status, 1)
+        self.assertIn(f"smtpx: {self.config}:2: users.fiel: ", ran.err)
+        self.assertIn('did you mean "file"?', ran.err)
+        self.config.unlink()
+        ran = Terminal().run("passwd", "--config", str(self.config), "joe")
+        self.assertEqual(ran.status, 1)
+        self.assertIn("No such file", ran.err)
+
+    def test_usersAreElsewhere(self) -> None:
+        """Where Python knows the users there is no file to change."""
+        ran = self.run_("[users]\npython = 'people:check'\n", "joe")
+        self.assertEqual(
+            (ran.status, ran.err),
+            (
+                1,
+                f"smtpx: {self.config}: users are not in a file, but known to"
+                " people:check\n",
+            ),
+        )
