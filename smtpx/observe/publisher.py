@@ -15,10 +15,13 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Iterable
+from typing import cast
 
+from constantly import NamedConstant
 from twisted.logger import (
     FilteringLogObserver,
     ILogObserver,
+    LogEvent,
     LogLevel,
     LogLevelFilterPredicate,
     LogPublisher,
@@ -31,10 +34,23 @@ from .events import Event
 NAMESPACE = "smtpx"
 
 
-def important(observer: ILogObserver) -> ILogObserver:
-    """C{observer}, but told of warnings and worse only."""
+def important(
+    observer: ILogObserver, level: NamedConstant = LogLevel.warn
+) -> ILogObserver:
+    """
+    C{observer}, but told of what matters only.
+
+    It is given copies: observers of Twisted's older kind change events, and even
+    drop a field called C{message}.
+
+    @param level: the least that matters.
+    """
+
+    def tell(event: LogEvent) -> None:
+        observer(event.copy())
+
     return FilteringLogObserver(
-        observer, [LogLevelFilterPredicate(defaultLogLevel=LogLevel.warn)]
+        cast(ILogObserver, tell), [LogLevelFilterPredicate(defaultLogLevel=level)]
     )
 
 

@@ -4,8 +4,9 @@ Where events go out.
 
 from __future__ import annotations
 
-from twisted.logger import LogEvent, LogLevel, globalLogPublisher
+from twisted.logger import ILogObserver, LogEvent, LogLevel, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
 from smtpx.observe.events import CLOSED, SESSION_TROUBLE
 from smtpx.observe.publisher import Publisher, important
@@ -60,16 +61,32 @@ class PublisherTests(SynchronousTestCase):
         publisher.publish(SESSION_TROUBLE, {"session": "s"})
         self.assertEqual([e["event"] for e in heard.events], ["session.trouble"])
 
+    def test_whatIsPassedOnIsACopy(self) -> None:
+        """What Twisted's older observers do to an event, others do not see."""
+        heard = Heard()
+
+        @implementer(ILogObserver)
+        class Older:
+            """Drops a field."""
+
+            def __call__(self, event: LogEvent) -> None:
+                del event["session"]
+
+        publisher = publishing(important(Older(), LogLevel.info), heard)
+        publisher.publish(CLOSED, {"session": "s"})
+        self.assertEqual(heard.last["session"], "s")
+
     def test_aBrokenObserverIsToldOfToTheOthers(self) -> None:
         """An observer that fails harms neither the caller nor the others."""
         heard = Heard()
 
+        @implementer(ILogObserver)
         class Broken:
             """Cannot hear."""
 
             def __call__(self, event: LogEvent) -> None:
                 raise OSError("broken")
 
-        publishing(Broken(), heard).publish(CLOSED, {"session": "s"})  # type: ignore[arg-type]  # any callable will do
+        publishing(Broken(), heard).publish(CLOSED, {"session": "s"})
         self.assertEqual(heard.events[0]["event"], "session.closed")
         self.assertIn("broken", str(heard.events[1]["log_failure"]))
