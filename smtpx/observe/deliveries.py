@@ -76,7 +76,7 @@ class DeliveryJournal:
         if self._publisher.enabled:
             fields: dict[str, object] = {
                 "message": message.id,
-                "seconds": self._publisher.clock() - message.arrived,
+                "seconds": self._since(message),
             }
             self._publisher.publish(events.COMPLETED, fields)
 
@@ -102,5 +102,9 @@ class DeliveryJournal:
             "route": route,
             "transport": transport,
             "text": text,
-            "seconds": self._publisher.clock() - message.arrived,
+            "seconds": self._since(message),
         }
+
+    def _since(self, message: SpooledMessage) -> float:
+        # To the microsecond: more is noise.
+        return round(self._publisher.clock() - message.arrived, 6)
