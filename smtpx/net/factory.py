@@ -38,6 +38,10 @@ from .server import RefusedProtocol, ServerProtocol
 
 _SWEEP_SECONDS = 1.0
 
+#: How long a client that was told 421 keeps a server from stopping, in seconds.
+#: Under TLS it is to answer the end with its own, which one that sleeps does not.
+_FAREWELL_SECONDS = 2.0
+
 #: Why nothing is accepted: there are too many connections.
 _FULL = "connections"
 
@@ -115,6 +119,7 @@ class SMTPServerFactory(Factory):
 
     @ivar bounds: how much a client may send, and how long it may take.
     @ivar profile: the extensions' hooks, resolved.
+    @ivar lingerSeconds: how long a closed connection may linger.
     """
 
     noisy = False
@@ -159,6 +164,7 @@ class SMTPServerFactory(Factory):
         self.receiver: IReceiver = receiverFor(receiver)
         self.bounds = Bounds() if bounds is None else bounds
         self.heldOctets = self.bounds.heldOctets
+        self.lingerSeconds = self.bounds.closeSeconds
         self.tls = tls
         self.implicitTLS = implicitTLS
         self.journal: IJournal = Silence() if journal is None else journal
@@ -271,6 +277,7 @@ class SMTPServerFactory(Factory):
             the bounds, for then they are cut off.
         """
         self._stopped = True
+        self.lingerSeconds = min(self.lingerSeconds, _FAREWELL_SECONDS)
         if not self.connections:
             return succeed(None)
         gone: Deferred[None] = Deferred()

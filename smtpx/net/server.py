@@ -301,7 +301,7 @@ class ServerProtocol(DirectProtocol):
         """
         core, bounds = self.core, self.factory.bounds
         if self._closing:
-            if now - self._since > bounds.closeSeconds:
+            if now - self._since > self.factory.lingerSeconds:
                 self.transport.abortConnection()
             return
         waiting = core.waiting
