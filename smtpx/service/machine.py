@@ -18,6 +18,7 @@ from twisted.python.threadpool import ThreadPool
 from ..spool.interfaces import IOperatedSpool
 from ..spool.sqlite import SQLiteSpool
 from .config import Configuration, isHostName
+from .memory import memoryLeft
 
 
 def machineName() -> str:
@@ -39,6 +40,7 @@ class Machine:
     @ivar now: seconds since the epoch.
     @ivar pool: makes a pool of at most so many threads, by a name.
     @ivar spool: makes the spool.
+    @ivar memory: how many octets of memory are left; L{None}: it is not known.
     """
 
     reactor: Any
@@ -48,6 +50,7 @@ class Machine:
         0, most, name
     )
     spool: Callable[..., IOperatedSpool] = SQLiteSpool
+    memory: Callable[[], int | None] = memoryLeft
 
 
 def usePythonPath(configuration: Configuration) -> None:

@@ -223,11 +223,25 @@ class Limits:
             " is begun (452)."
         },
     )
+    memoryFreeOctets: int = field(
+        default=64 << 20,
+        metadata={
+            "help": "With less memory than this, of the machine or of the control"
+            " group, no connections are accepted; those that are there go on."
+        },
+    )
     descriptorsFree: int = field(
         default=64,
         metadata={
             "help": "Connections are accepted only while this many of the process's"
             " file descriptors stay free, for files."
+        },
+    )
+    memoryFreeOctets: int = field(
+        default=64 << 20,
+        metadata={
+            "help": "Connections are accepted only while the machine has this much"
+            " memory left without swapping; 0: not looked at."
         },
     )
 

@@ -52,6 +52,7 @@ from .listening import Door, endpointFor
 from .logs import Logs
 from .machine import Machine, connectionsMax, usePythonPath
 from .mail import MailService
+from .memory import MemoryMark, MemoryWatch
 from .objects import PythonObject
 from .receiving import SpoolReceiver
 from .sections import ListenerTLS, RouteEntry, TransportKind, Unknown
@@ -139,9 +140,7 @@ async def enter(
     async with AsyncExitStack() as stack:
         name = configuration.name or machine.name
         home = name.encode("ascii")
-        configuration.state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        logs = Logs(configuration, reactor, now)
-        stack.callback(logs.close)
+        logs = _logs(machine, configuration, stack)
         journal = Journal(logs.publisher)
 
         users = _users(machine, configuration, stack)
@@ -160,8 +159,9 @@ async def enter(
         tls = _certificates(machine, configuration, name, stack)
         work = _pool(machine, _MAILDIR_THREADS, "maildir", stack)
         routes = localRoutes(configuration, name, work, now)
-        told = DeliveryJournal(logs.publisher)
-        delivery = Delivery(spool, routes, told, reactor, now)
+        delivery = Delivery(
+            spool, routes, DeliveryJournal(logs.publisher), reactor, now
+        )
         local = localAddresses(configuration, name)
         policy = await _policy(machine, configuration, local, routes, journal, stack)
         admission = Admission(_admissionBounds(configuration))
@@ -185,12 +185,42 @@ async def enter(
             journal.watch(made.profile)
             return made
 
-        kinds = {listener.tls for listener in configuration.listeners}
+        kinds = {each.tls for each in configuration.listeners}
         factories = {kind: factory(kind) for kind in kinds}
+        _markMemory(machine, configuration, factories, stack)
+        watch = MemoryWatch(
+            factories.values(),
+            machine.memory,
+            configuration.limits.memoryFreeOctets,
+            reactor,
+        )
+        watch.start()
+        stack.callback(watch.stop)
         delivery.start()
         stack.push_async_callback(delivery.stop)
         rooms = Rooms(factories, logs, stack.pop_all())
     return rooms
+
+
+def _logs(
+    machine: Machine, configuration: Configuration, stack: AsyncExitStack
+) -> Logs:
+    configuration.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    logs = Logs(configuration, machine.reactor, machine.now)
+    stack.callback(logs.close)
+    return logs
+
+
+def _markMemory(
+    machine: Machine,
+    configuration: Configuration,
+    factories: Mapping[ListenerTLS, SMTPServerFactory],
+    stack: AsyncExitStack,
+) -> None:
+    least = configuration.limits.memoryFreeOctets
+    mark = MemoryMark(tuple(factories.values()), least, machine.reactor)
+    mark.start()
+    stack.callback(mark.stop)
 
 
 # --- the parts ----------------------------------------------------------------
