@@ -228,6 +228,7 @@ class Limits:
         metadata={
             "help": "With less memory than this, of the machine or of the control"
             " group, no connections are accepted; those that are there go on."
+            "  0: any will do."
         },
     )
     descriptorsFree: int = field(
@@ -235,13 +236,6 @@ class Limits:
         metadata={
             "help": "Connections are accepted only while this many of the process's"
             " file descriptors stay free, for files."
-        },
-    )
-    memoryFreeOctets: int = field(
-        default=64 << 20,
-        metadata={
-            "help": "Connections are accepted only while the machine has this much"
-            " memory left without swapping; 0: not looked at."
         },
     )
 

@@ -52,7 +52,7 @@ from .listening import Door, endpointFor
 from .logs import Logs
 from .machine import Machine, connectionsMax, usePythonPath
 from .mail import MailService
-from .memory import MemoryMark, MemoryWatch
+from .memory import MemoryWatch
 from .objects import PythonObject
 from .receiving import SpoolReceiver
 from .sections import ListenerTLS, RouteEntry, TransportKind, Unknown
@@ -187,15 +187,7 @@ async def enter(
 
         kinds = {each.tls for each in configuration.listeners}
         factories = {kind: factory(kind) for kind in kinds}
-        _markMemory(machine, configuration, factories, stack)
-        watch = MemoryWatch(
-            factories.values(),
-            machine.memory,
-            configuration.limits.memoryFreeOctets,
-            reactor,
-        )
-        watch.start()
-        stack.callback(watch.stop)
+        _watchMemory(machine, configuration, factories, stack)
         delivery.start()
         stack.push_async_callback(delivery.stop)
         rooms = Rooms(factories, logs, stack.pop_all())
@@ -211,16 +203,16 @@ def _logs(
     return logs
 
 
-def _markMemory(
+def _watchMemory(
     machine: Machine,
     configuration: Configuration,
     factories: Mapping[ListenerTLS, SMTPServerFactory],
     stack: AsyncExitStack,
 ) -> None:
-    least = configuration.limits.memoryFreeOctets
-    mark = MemoryMark(tuple(factories.values()), least, machine.reactor)
-    mark.start()
-    stack.callback(mark.stop)
+    mark = configuration.limits.memoryFreeOctets
+    watch = MemoryWatch(factories.values(), machine.memory, mark, machine.reactor)
+    watch.start()
+    stack.callback(watch.stop)
 
 
 # --- the parts ----------------------------------------------------------------
