@@ -1,0 +1,176 @@
+"""
+The facts of a server session: who the client is, what it said, and what we take.
+
+Hooks read them (L{smtpx.core.interfaces.IServerSession}); what is done with them
+is L{smtpx.core.session}.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+from .body import HeaderWatch, LineMeter
+from .dialogue import Answered
+from .effects import IServerPort
+from .envelope import Envelope, Stamps
+from .hooks import TLSInfo
+from .profile import ServerProfile
+from .reply import Reply
+
+#: What the next octets are.
+COMMAND, LINE, DOTTED, OCTETS, BLOCKED, HANDSHAKE = range(6)
+
+_prefix = secrets.token_hex(4)
+_numbers = count(1)
+
+
+class ServerFacts:
+    """
+    What is true of a client, and of the transaction it has begun.
+
+    @ivar profile: what is the same for all connections.
+    @ivar port: the shell.
+    @ivar transactions: how many MAIL commands there were.
+    @ivar closed: it is over: close it when everything is written.
+    @ivar received: how many octets were fed.
+    @ivar progress: how many commands and lines were taken.
+    @ivar bodyBegun: has the body of the transaction begun?
+    """
+
+    __slots__ = (
+        "_discarded",
+        "_earlyHello",
+        "_errors",
+        "_header",
+        "_id",
+        "_idle",
+        "_line",
+        "_meter",
+        "_mode",
+        "_pipelined",
+        "_refusals",
+        "_spoiled",
+        "_stamps",
+        "_then",
+        "bodyBegun",
+        "closed",
+        "envelope",
+        "extended",
+        "gated",
+        "helo",
+        "identity",
+        "local",
+        "localPort",
+        "obliged",
+        "peer",
+        "peerName",
+        "peerPort",
+        "port",
+        "profile",
+        "progress",
+        "received",
+        "secured",
+        "transactions",
+        "utf8Addresses",
+    )
+
+    def __init__(
+        self,
+        profile: ServerProfile,
+        port: IServerPort,
+        peer: bytes = b"",
+        peerPort: int = 0,
+        local: bytes = b"",
+        localPort: int = 0,
+        secured: TLSInfo | None = None,
+    ) -> None:
+        """
+        @param secured: the handshake, where TLS began with the connection.
+        """
+        self.profile = profile
+        self.port = port
+        self.peer = peer
+        self.peerPort = peerPort
+        self.peerName: bytes | None = None
+        self.local = local
+        self.localPort = localPort
+        self.secured = secured
+        self.helo: bytes | None = None
+        self.extended = False
+        self.identity: bytes | None = None
+        self.envelope: Envelope | None = None
+        self.utf8Addresses = False
+        self.obliged = False
+        self.gated: Reply | None = None
+        self.bodyBegun = False
+        self.transactions = 0
+        self.closed = False
+        self.received = 0
+        self.progress = 0
+        self._id: str | None = None
+        self._stamps: Stamps | None = None
+        self._mode = COMMAND
+        self._then: Callable[[Any], Answered] | None = None
+        self._header: HeaderWatch | None = None
+        self._meter: LineMeter | None = None
+        self._spoiled: Reply | None = None
+        self._earlyHello = False
+        self._pipelined = False
+        self._idle = 0
+        self._errors = 0
+        self._refusals = 0
+        self._line = b""
+        self._discarded = 0
+
+    @property
+    def id(self) -> str:
+        """The session's id; made when first wanted."""
+        found = self._id
+        if found is None:
+            found = self._id = f"{_prefix}-{next(_numbers):x}"
+        return found
+
+    @property
+    def stamps(self) -> Stamps:
+        """What extensions noted on the session; made when first wanted."""
+        found = self._stamps
+        if found is None:
+            found = self._stamps = Stamps()
+        return found
+
+    @property
+    def name(self) -> bytes:
+        """What we call ourselves."""
+        return self.profile.name
+
+    @property
+    def messageOctets(self) -> int | None:
+        """The most a message may have, in octets; L{None}: no limit."""
+        return self.profile.bounds.messageOctets
+
+    @property
+    def recipientsMax(self) -> int | None:
+        """The most recipients of a transaction."""
+        return self.profile.bounds.recipientsMax
+
+    @property
+    def transactionsMax(self) -> int | None:
+        """The most transactions of a session; L{None}: no limit."""
+        return self.profile.bounds.transactionsMax
+
+    @property
+    def chunksMax(self) -> int | None:
+        """The most chunks of a message."""
+        return self.profile.bounds.chunksMax
+
+    @property
+    def tlsReady(self) -> bool:
+        """Is there a certificate?"""
+        return self.profile.tlsReady
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return self.profile.clock()
