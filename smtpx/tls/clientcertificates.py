@@ -19,8 +19,9 @@ Whether one was revoked is not looked at.
 from __future__ import annotations
 
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
-from attrs import define
+from attrs import define, field, frozen
 from cryptography.x509 import Certificate
 from OpenSSL import SSL
 from OpenSSL.crypto import X509, X509StoreFlags
@@ -35,13 +36,10 @@ from .openssl import verifyProblem
 DEPTH = 4
 
 
-@define(eq=False)
+@define
 class Verdict:
     """
     What came of the look at one client's certificate.
-
-    It stands with OpenSSL's connection and not with the TLS session, see
-    L{verdict}.
 
     @ivar seen: was there a look, down to the client's own certificate?
     @ivar problem: the first thing that was wrong; L{None}: nothing.
@@ -54,6 +52,59 @@ class Verdict:
     def good(self) -> bool:
         """Was there a certificate, and nothing wrong with it?"""
         return self.seen and self.problem is None
+
+
+@frozen(eq=False)
+class Verdicts:
+    """
+    The verdicts on the clients of a server, as long as they are connected.
+
+    (They cannot stand with OpenSSL's connection itself: what an application may
+    keep there is Twisted's.)
+
+    A session that is resumed has the certificate of the first handshake, but no
+    look at it: so it is not good.  To call it good would take that the verdict is
+    kept with the session (inside the ticket, or under its name), together with
+    when the certificate ends and which authorities there were, and is judged
+    again.  OpenSSL's own memory of it (C{SSL_get_verify_result}) is of no use:
+    pyOpenSSL makes it "good" whenever L{note} lets a handshake go on.
+    """
+
+    _byConnection: WeakKeyDictionary[SSL.Connection, Verdict] = field(
+        init=False, factory=WeakKeyDictionary
+    )
+
+    def __len__(self) -> int:
+        return len(self._byConnection)
+
+    def on(self, connection: SSL.Connection) -> Verdict:
+        """
+        What came of the look at the client's certificate, after the handshake.
+
+        @return: one that is not good, where there was no look.
+        """
+        return self._byConnection.get(connection) or Verdict()
+
+    def note(
+        self,
+        connection: SSL.Connection,
+        certificate: X509,
+        code: int,
+        depth: int,
+        good: int,
+    ) -> bool:
+        """
+        What OpenSSL asks about each certificate of a chain, the client's last,
+        and about each fault.
+
+        @return: that the handshake goes on, always.
+        """
+        noted = self._byConnection.setdefault(connection, Verdict())
+        if not good:
+            noted.problem = noted.problem or verifyProblem(code)
+        elif depth == 0:
+            noted.seen = True
+        return True
 
 
 @define(eq=False)
@@ -79,11 +130,11 @@ class ClientAuthorities:
         mark = fileMark(path)
         return cls(path, readCertificates(path), mark)
 
-    def install(self, context: SSL.Context) -> None:
+    def install(self, context: SSL.Context, verdicts: Verdicts) -> None:
         """
         Have a server's context ask for certificates, and look at them.
 
-        Each of its connections needs L{expect}.
+        @param verdicts: are told what came of that.
         """
         trust(context, self.certificates)
         store = context.get_cert_store()
@@ -93,46 +144,7 @@ class ClientAuthorities:
             # For clients that choose among certificates by who signed them.
             context.add_client_ca(authority)
         context.set_verify_depth(DEPTH)
-        context.set_verify(SSL.VERIFY_PEER, _note)
+        context.set_verify(SSL.VERIFY_PEER, verdicts.note)
 
 
-def expect(connection: SSL.Connection) -> None:
-    """Prepare a connection for L{verdict}, before its handshake."""
-    connection.set_app_data(Verdict())
-
-
-def verdict(connection: SSL.Connection) -> Verdict:
-    """
-    What came of the look at the client's certificate, after the handshake.
-
-    A session that is resumed has the certificate of the first handshake, but no
-    look at it: so it is not good.  To call it good would take that this verdict
-    is kept with the session (inside the ticket, or under its name), together with
-    when the certificate ends and which authorities there were, and is judged
-    again.  OpenSSL's own memory of it (C{SSL_get_verify_result}) is of no use:
-    pyOpenSSL makes it "good" whenever L{_note} lets a handshake go on.
-
-    @return: one that is not good where nobody was asked.
-    """
-    found = connection.get_app_data()
-    return found if isinstance(found, Verdict) else Verdict()
-
-
-def _note(
-    connection: SSL.Connection, certificate: X509, code: int, depth: int, good: int
-) -> bool:
-    """
-    What OpenSSL asks about each certificate of a chain, the client's last, and
-    about each fault.
-
-    @return: that the handshake goes on, always.
-    """
-    noted = verdict(connection)
-    if not good:
-        noted.problem = noted.problem or verifyProblem(code)
-    elif depth == 0:
-        noted.seen = True
-    return True
-
-
-__all__ = ["DEPTH", "ClientAuthorities", "Verdict", "expect", "verdict"]
+__all__ = ["DEPTH", "ClientAuthorities", "Verdict", "Verdicts"]

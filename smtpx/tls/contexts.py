@@ -41,7 +41,7 @@ from .certificates import (
     fileMark,
     loadCertified,
 )
-from .clientcertificates import ClientAuthorities, expect, verdict
+from .clientcertificates import ClientAuthorities, Verdicts
 from .handshake import describe, makeContext, peerCertificate
 from .interfaces import IServerTLS
 
@@ -52,23 +52,15 @@ LOOK_SECONDS = 1.0
 @implementer(IOpenSSLServerConnectionCreator)
 @frozen(eq=False)
 class _Acceptor:
-    """
-    Begins handshakes under one context.
-
-    @ivar asks: does it ask for client certificates?
-    """
+    """Begins handshakes under one context."""
 
     context: SSL.Context
-    asks: bool
 
     def serverConnectionForTLS(
         self, tlsProtocol: TLSMemoryBIOProtocol
     ) -> SSL.Connection:
         """See L{IOpenSSLServerConnectionCreator}."""
-        connection = SSL.Connection(self.context, None)
-        if self.asks:
-            expect(connection)
-        return connection
+        return SSL.Connection(self.context, None)
 
 
 @define(eq=False)
@@ -108,6 +100,7 @@ class ServerTLS:
     minimum: str = field(kw_only=True, default="TLSv1.2")
     clientAuthorities: Path | None = field(kw_only=True, default=None)
     _authorities: ClientAuthorities | None = field(init=False, default=None)
+    _verdicts: Verdicts = field(init=False, factory=Verdicts)
     _offers: list[_Offer] = field(init=False, factory=list)
     _byName: dict[bytes, _Offer] = field(init=False, factory=dict)
     _looked: float = field(init=False)
@@ -146,13 +139,13 @@ class ServerTLS:
         if not self._offers:
             raise UsageError("there is no certificate")
         self._look()
-        context = self._context(self._offers[0], options.tickets)
-        return _Acceptor(context, self._authorities is not None)
+        return _Acceptor(self._context(self._offers[0], options.tickets))
 
     def info(self, connection: SSL.Connection) -> TLSInfo:
         """See L{IServerTLS}."""
         certified = connection.get_context().get_app_data()
-        certificate, look = peerCertificate(connection), verdict(connection)
+        certificate = peerCertificate(connection)
+        look = self._verdicts.on(connection)
         return describe(
             connection,
             certificate=certificate,
@@ -194,7 +187,7 @@ class ServerTLS:
         context.set_app_data(certified)
         certified.install(context)
         if self._authorities is not None:
-            self._authorities.install(context)
+            self._authorities.install(context, self._verdicts)
 
         def choose(connection: SSL.Connection) -> None:
             offer = self._named(connection.get_servername())

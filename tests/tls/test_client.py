@@ -13,19 +13,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID
 from OpenSSL import SSL
-from twisted.internet.interfaces import (
-    IHandshakeListener,
-    IOpenSSLClientConnectionCreator,
-    IOpenSSLServerConnectionCreator,
-    IProtocol,
-)
-from twisted.internet.protocol import Protocol, ServerFactory, connectionDone
 from twisted.internet.task import Clock
-from twisted.protocols.tls import TLSMemoryBIOFactory
-from twisted.python.failure import Failure
-from twisted.test.iosim import FakeTransport, IOPump, connect
+from twisted.test.iosim import IOPump
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from smtpx.core.errors import PeerError, UsageError
@@ -48,6 +38,7 @@ from .joined import (
     shake,
     store,
 )
+from .wrapped import Side, joined
 
 
 class ClientTestCase(SynchronousTestCase):
@@ -248,33 +239,6 @@ class OpportunisticTests(ClientTestCase):
         verifyObject(IClientTLS, ClientTLS())
 
 
-@implementer(IHandshakeListener)
-class Side(Protocol):
-    """
-    One side of a connection of Twisted's.
-
-    @ivar done: is the handshake complete?
-    @ivar received: what came through TLS.
-    @ivar reason: why it ended.
-    """
-
-    done = False
-    received = b""
-    reason: Failure | None = None
-
-    def handshakeCompleted(self) -> None:
-        """TLS is up."""
-        self.done = True
-
-    def dataReceived(self, data: bytes) -> None:
-        """Something came."""
-        self.received += data
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """It ended."""
-        self.reason = reason
-
-
 class TwistedTests(ClientTestCase):
     """Both sides as Twisted runs them."""
 
@@ -291,30 +255,13 @@ class TwistedTests(ClientTestCase):
         server = self.serving(*issue("mail.example"))
         client = ClientTLS((AUTHORITY.certificate,))
         options = TLSOptions(serverName=name, verified=True)
-        left = self.wrapped(server.creator(TLSOptions()), False, self.server)
-        right = self.wrapped(client.creator(options), True, self.client)
-        pump: IOPump = connect(
-            left,
-            FakeTransport(left, isServer=True),
-            right,
-            FakeTransport(right, isServer=False),
+        return joined(
+            server.creator(TLSOptions()),
+            self.server,
+            client.creator(options),
+            self.client,
+            self.clock,
         )
-        pump.flush()
-        return pump
-
-    def wrapped(
-        self,
-        creator: IOpenSSLServerConnectionCreator | IOpenSSLClientConnectionCreator,
-        isClient: bool,
-        side: Side,
-    ) -> IProtocol:
-        """A side with TLS below it."""
-        factory = ServerFactory()
-        factory.protocol = lambda: side
-        wrapping = TLSMemoryBIOFactory(creator, isClient, factory, self.clock)
-        protocol = wrapping.buildProtocol(None)
-        assert protocol is not None
-        return protocol
 
     def test_trustedServerIsTalkedTo(self) -> None:
         """

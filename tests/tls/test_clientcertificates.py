@@ -4,16 +4,21 @@ Tests for L{smtpx.tls.clientcertificates}, by real handshakes in memory.
 
 from __future__ import annotations
 
+import gc
 from datetime import timedelta
 
+from attrs import frozen
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from OpenSSL import SSL
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.logger import LogLevel, capturedLogs
+from twisted.protocols.tls import TLSMemoryBIOProtocol
+from zope.interface import implementer
 
 from smtpx.core.hooks import TLSInfo, TLSOptions
 from smtpx.tls.certificates import CertificateError
-from smtpx.tls.clientcertificates import DEPTH, Verdict, verdict
+from smtpx.tls.clientcertificates import DEPTH, Verdict, Verdicts
 from smtpx.tls.contexts import LOOK_SECONDS, ServerTLS
 
 from .identities import (
@@ -39,6 +44,7 @@ from .joined import (
     tell,
 )
 from .test_contexts import ContextsTestCase
+from .wrapped import Side, joined
 
 #: Who may come in.
 GOOD = made(ROOT)
@@ -182,9 +188,18 @@ class HandshakeTests(ClientCertificatesTestCase):
         """
         Of a connection that nobody looked at nothing is good.
         """
-        found = verdict(bare(presenting(None)))
-        self.assertEqual((found.seen, found.problem, found.good), (False, None, False))
-        self.assertTrue(Verdict(seen=True).good)
+        verdict = Verdicts().on(bare(presenting(None)))
+        self.assertEqual(verdict, Verdict())
+        self.assertFalse(verdict.good)
+
+    def test_verdictsAreForgotten(self) -> None:
+        """
+        Nothing stays behind of a connection that is gone.
+        """
+        for _ in range(3):
+            self.info(presenting(GOOD))
+        gc.collect()
+        self.assertEqual(len(self.tls._verdicts), 0)
 
 
 class ChainTests(ClientCertificatesTestCase):
@@ -350,3 +365,42 @@ class ReloadTests(ClientCertificatesTestCase):
                 f"{files.chain}: no certificate in it",
             ),
         )
+
+
+@implementer(IOpenSSLClientConnectionCreator)
+@frozen(eq=False)
+class Connector:
+    """A client for Twisted, under a context of the test's own."""
+
+    context: SSL.Context
+
+    def clientConnectionForTLS(
+        self, tlsProtocol: TLSMemoryBIOProtocol
+    ) -> SSL.Connection:
+        """See C{IOpenSSLClientConnectionCreator}."""
+        return SSL.Connection(self.context, None)
+
+
+class TwistedTests(ClientCertificatesTestCase):
+    """Handshakes as Twisted runs them, which has its own use of connections."""
+
+    def test_verdict(self) -> None:
+        """
+        The look at a certificate comes out the same.
+        """
+        for identity, seen in (
+            (GOOD, (True, SUBJECT, None)),
+            (made(None), (False, SUBJECT, "self-signed certificate")),
+            (None, (False, None, None)),
+        ):
+            server, client = Side(), Side()
+            joined(
+                self.tls.creator(TLSOptions()),
+                server,
+                Connector(presenting(identity)),
+                client,
+                self.clock,
+            )
+            self.assertTrue(server.done and client.done)
+            info = self.tls.info(server.tls())
+            self.assertEqual((info.verified, info.subject, info.problem), seen)
