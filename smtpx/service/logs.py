@@ -10,17 +10,15 @@ from pathlib import Path
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import (
-    FilteringLogObserver,
     ILogObserver,
     LogLevel,
-    LogLevelFilterPredicate,
     globalLogPublisher,
 )
 
 from ..observe.files import LineFile
 from ..observe.jsonlines import JSONLines
 from ..observe.mainlog import MainLog, parseSelectors
-from ..observe.publisher import Publisher
+from ..observe.publisher import Publisher, important
 from .config import Configuration
 from .kinds import StandardOutput
 
@@ -79,9 +77,7 @@ class Logs:
         except OSError:
             self.close()
             raise
-        # The last one: observers of Twisted's older kind add fields to the event.
-        passing = [LogLevelFilterPredicate(defaultLogLevel=level)]
-        observers.append(FilteringLogObserver(globalLogPublisher, passing))
+        observers.append(important(globalLogPublisher, level))
         self.publisher = Publisher(observers, now)
 
     def _open(self, target: Path | StandardOutput, clock: IReactorTime) -> LineFile:
