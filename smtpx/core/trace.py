@@ -35,6 +35,8 @@ def _date(seconds: int) -> bytes:
 
 
 def _literal(address: bytes) -> bytes:
+    if not address:
+        return b"unknown"  # a UNIX socket's client has none
     return b"[IPv6:%b]" % address if b":" in address else b"[%b]" % address
 
 

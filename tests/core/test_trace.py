@@ -70,6 +70,9 @@ class TraceTests(SynchronousTestCase):
         field = received(session, envelope, "ID")
         self.assertIn(b"(client.example [IPv6:2001:db8::1])", field)
         self.assertNotIn(b"for <", field)
+        session.peer, session.peerName = b"", None
+        field = received(session, envelope, "ID")
+        self.assertIn(b"from c.example (unknown)", field)
 
     def test_questions(self) -> None:
         """The core's questions carry the session and what they are about."""
