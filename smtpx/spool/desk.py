@@ -284,8 +284,8 @@ class Desk:
         """Queries have their answers."""
         self._underway -= len(jobs)
         for job in jobs:
-            if job.answer is not None:
-                job.answer()
-            else:
+            if job.error is not None:
                 job.fail(self.failure(job.error))
+            elif job.answer is not None:
+                job.answer()
         self._maybeStop()

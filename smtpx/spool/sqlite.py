@@ -13,6 +13,7 @@ until the file was opened again and found in order.
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -50,6 +51,9 @@ from .writer import Alter, Insert, Remove, Write
 
 #: So much room has to be left for a message to be begun, in octets.
 LOW_WATER = 128 << 20
+
+#: The process, or the system, has as many files open as it may.
+_NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE)
 
 #: The most octets of short bodies that C{ready} reads at a time.
 _OCTETS = 1 << 20
@@ -218,10 +222,11 @@ class SQLiteSpool:
 
     def failed(self, error: OSError) -> Deferred[None]:
         """
-        A body could not be written.  One that did not fit says nothing about
-        the spool file; any other failure of the disk does.
+        A body could not be written.  One that did not fit, or for which there was
+        no descriptor, says nothing about the spool file; any other failure of the
+        disk does.
         """
-        if not isFull(error):
+        if not isFull(error) and error.errno not in _NO_DESCRIPTOR:
             self._desk.distrust(error)
         return fail(self._desk.failure(error))
 

@@ -33,10 +33,7 @@ _OCTETS = 4 << 20
 
 
 class NotOpen(Exception):
-    """The file is closed for now, after a failure."""
-
-    def __str__(self) -> str:
-        return "closed after a failure"
+    """The file was not opened yet."""
 
 
 @final
@@ -94,6 +91,7 @@ class Query:
     @ivar read: called in the writer's thread; returns what is then called in
         the reactor's.
     @ivar fail: called in the reactor's thread instead, where C{read} failed.
+    @ivar error: what it failed with.
     """
 
     __slots__ = ("answer", "error", "fail", "read")
@@ -106,7 +104,7 @@ class Query:
         self.read = read
         self.fail = fail
         self.answer: Callable[[], None] | None = None
-        self.error: Exception = NotOpen()
+        self.error: Exception | None = None
 
 
 class Distrust:
@@ -191,6 +189,8 @@ class Writer:
         self._announce = announce
         self._witness = witness
         self._store: Store | None = None
+        #: Why there is no store.
+        self._why: Exception = NotOpen()
         self._failed = False
         #: Messages of which nobody knows whether they are in the file.
         self._doubtful: list[int] = []
@@ -255,38 +255,59 @@ class Writer:
                 removals.append(job.key)
             else:
                 changes.extend(job.changes)
+        error = self._commit(insertions, removals, changes, filed)
+        if error is not None:
+            # Their rows may be there, and their files are.
+            self._doubtful.extend([row[0] for row in insertions])
+        self._announce(self._witness.wrote, jobs, error)
+
+    def _commit(
+        self,
+        insertions: Sequence[Insertion],
+        removals: Sequence[int],
+        changes: Sequence[Change],
+        filed: bool,
+    ) -> Exception | None:
+        """
+        Write it to the disk.
+
+        @param filed: is there a message with a file?
+        @return: why nothing of it counts; L{None}: it is on the disk.
+        """
         store = self._store
+        if store is None:
+            return self._why
         try:
-            if store is None:
-                raise NotOpen()
             if filed:
                 # The files were synced, each by itself; now their names, before
                 # there is a row that speaks of them.
                 self._shelf.sync()
             store.commit(insertions, removals, changes)
         except Exception as error:  # the one border: whatever it is, no 250
-            # Their rows may be there, and their files are.
-            self._doubtful.extend([row[0] for row in insertions])
-            self._announce(self._witness.wrote, jobs, error)
+            # Told before those jobs are: who is refused and tries again at once is
+            # refused for the same reason.
             self._break(error)
-        else:
-            self._announce(self._witness.wrote, jobs, None)
+            return error
+        return None
 
     def _read(self, jobs: Sequence[Query]) -> None:
         """Answer queries."""
         for job in jobs:
-            if self._store is not None:
-                try:
-                    job.answer = job.read(self._store)
-                except Exception as error:  # the one border: the file is suspect
-                    job.error = error
-                    self._break(error)
+            if self._store is None:
+                job.error = self._why
+                continue
+            try:
+                job.answer = job.read(self._store)
+            except Exception as error:  # the one border: the file is suspect
+                job.error = error
+                self._break(error)
         self._announce(self._witness.read, jobs)
 
     def _break(self, error: Exception) -> None:
         """Close the file; nothing is taken until it is opened again."""
         if self._store is not None:
             self._failed = True
+            self._why = error
             self._close()
             self._announce(self._witness.broke, error)
 
@@ -303,6 +324,7 @@ class Writer:
                 raise
         except Exception as error:  # the one border: it stays closed
             self._failed = True
+            self._why = error
             self._announce(self._witness.opened, error)
             return
         self._doubtful = []

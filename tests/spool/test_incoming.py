@@ -7,6 +7,7 @@ from __future__ import annotations
 import errno
 import os
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
@@ -207,21 +208,36 @@ class FullDiskTests(FlowTestCase):
         rig.put(PIECE * 5)
         self.assertEqual(rig.wait(rig.spool.count()), 3)
 
-    def test_noFile(self) -> None:
-        """Where the file cannot even be made, it is the same."""
-        rig = self.rig()
+    def withoutFile(self, rig: Rig, code: int) -> Deferred[None]:
+        """Commit a long message for which a file cannot even be made."""
 
         def create(*arguments: object, **options: object) -> int:
-            raise OSError(errno.ENOSPC, "No space left on device")
+            raise OSError(code, "there is a reason")
 
-        self.patch(os, "open", create)
+        patched = self.patch(os, "open", create)
         incoming = rig.spool.begin()
         incoming.write(PIECE)
         incoming.write(PIECE)
         incoming.write(PIECE)
         done = incoming.commit(envelope(), PREFIX, False)
+        patched.restore()
+        rig.run()
+        return done
+
+    def test_noFile(self) -> None:
+        """Where the file cannot even be made, it is the same."""
+        rig = self.rig()
+        done = self.withoutFile(rig, errno.ENOSPC)
         self.failureResultOf(done, SpoolFull)
         rig.put(b"short")
+
+    def test_noDescriptor(self) -> None:
+        """Where no file can be opened for now, the others go on as well."""
+        rig = self.rig()
+        for code in (errno.EMFILE, errno.ENFILE):
+            done = self.withoutFile(rig, code)
+            self.failureResultOf(done, SpoolBroken)
+            rig.put(b"short")
 
     def test_partialWrites(self) -> None:
         """What the kernel takes only in part is written in parts."""

@@ -113,6 +113,25 @@ class CommitFailureTests(FailureTestCase):
         (found,) = rig.wait(rig.spool.ready(NOW, 10))
         self.assertEqual(found.id, before)
 
+    def test_fullForAll(self) -> None:
+        """
+        What comes behind a commit for which there was no room is told the same,
+        whether it was handed in already or is begun by one who heard of it.
+        """
+        rig = self.rig()
+        self.failing(failure(sqlite3.SQLITE_FULL))
+        first = self.start(rig)
+        rig.spool._desk._writer.turn()
+        late = self.start(rig)
+        page = rig.spool.messages("", 10)
+        again: list[Deferred[None]] = []
+        first.addErrback(lambda _: again.append(self.start(rig)))
+        rig.run()
+        self.failureResultOf(first, SpoolFull)
+        self.assertEqual(again, [])
+        self.failureResultOf(late, SpoolFull)
+        self.failureResultOf(page, SpoolFull)
+
     def test_notThereAfterAll(self) -> None:
         """
         A message whose commit failed is not there after reopening, even when it
