@@ -42,6 +42,11 @@ _SWEEP_SECONDS = 1.0
 #: Under TLS it is to answer the end with its own, which one that sleeps does not.
 _FAREWELL_SECONDS = 2.0
 
+#: The most connections that are told at a time that they are not let in.  Each has
+#: a descriptor until it is closed, and Twisted accepts a hundred and more before
+#: it closes the first, which would take all that were left free for files.
+_REFUSED_MOST = 16
+
 #: Why nothing is accepted: there are too many connections.
 _FULL = "connections"
 
@@ -176,6 +181,7 @@ class SMTPServerFactory(Factory):
         self.answer = answererFor(Open() if policy is None else policy, answers or {})
         self.seconds = reactor.seconds
         self.connections: set[ServerProtocol] = set()
+        self._refused: set[RefusedProtocol] = set()
         self._connectionsMax = connectionsMax
         self._ports: list[IReadDescriptor] = []
         self._pauses: set[str] = set()
@@ -195,13 +201,20 @@ class SMTPServerFactory(Factory):
         if not self.connections and self._sweeping.running:
             self._sweeping.stop()
 
-    def buildProtocol(self, addr: IAddress | None) -> Protocol:
-        """A client has connected."""
+    def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
+        """
+        A client has connected.
+
+        @return: L{None}: close it without a word.
+        """
         peer = getattr(addr, "host", "").encode("ascii", "replace")
         if self.admission is not None:
             refusal = self.admission.enter(peer)
             if refusal is not None:
-                return RefusedProtocol(None if self.implicitTLS else refusal)
+                if len(self._refused) >= _REFUSED_MOST:
+                    return None
+                answer = None if self.implicitTLS else refusal
+                return RefusedProtocol(answer, self._refused)
         self.profile.tlsReady = (
             self.tls is not None and self.tls.ready and not self.implicitTLS
         )

@@ -345,14 +345,24 @@ class RefusedProtocol(Protocol):
 
     transport: Any = None
 
-    def __init__(self, answer: Reply | None) -> None:
+    def __init__(
+        self, answer: Reply | None, others: set[RefusedProtocol] | None = None
+    ) -> None:
         """
         @param answer: what to say; L{None}: nothing, for TLS would come first.
+        @param others: those that are there; this one is among them as long as it
+            is.
         """
         self._answer = answer
+        self._others: set[RefusedProtocol] = set() if others is None else others
 
     def connectionMade(self) -> None:
         """Say it, and close."""
+        self._others.add(self)
         if self._answer is not None:
             self.transport.write(self._answer.octets)
         self.transport.loseConnection()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """It is closed."""
+        self._others.discard(self)

@@ -94,6 +94,7 @@ class FactoryTests(SynchronousTestCase):
         server = made(admission=admission)
         first, _ = server.call(), server.call()
         protocol = server.factory.buildProtocol(IPv4Address("TCP", "192.0.2.1", 1))
+        assert protocol is not None
         wire = Wire()
         protocol.makeConnection(wire)
         self.assertEqual(wire.value(), b"421 4.7.0 Too many\r\n")
@@ -102,6 +103,24 @@ class FactoryTests(SynchronousTestCase):
         first.protocol.connectionLost(Failure(ConnectionDone()))
         self.assertEqual(admission.count, 1)
         self.assertEqual(admission.left, [b"192.0.2.1"])
+
+    def test_manyRefused(self) -> None:
+        """
+        A crowd that is not let in does not use up the descriptors: some are told,
+        and others closed at once, until the first are gone.
+        """
+        server = made(admission=Two())
+        server.call()
+        server.call()
+        address = IPv4Address("TCP", "192.0.2.1", 1)
+        told = []
+        while (protocol := server.factory.buildProtocol(address)) is not None:
+            protocol.makeConnection(Wire())
+            told.append(protocol)
+        self.assertEqual(len(told), 16)
+        told[0].connectionLost(Failure(ConnectionDone()))
+        again = server.factory.buildProtocol(address)
+        self.assertIsInstance(again, RefusedProtocol)
 
     def test_refusedUnderTLS(self) -> None:
         """
