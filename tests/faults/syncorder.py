@@ -38,6 +38,7 @@ from attrs import define, field, frozen
 OPTIONS = (
     "-f",
     "-y",
+    "--seccomp-bpf",
     "-s",
     "8192",
     "-e",

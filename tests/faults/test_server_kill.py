@@ -1,0 +1,127 @@
+"""
+C{kill -9} of the whole server at any moment, from the socket to the Maildir: no
+acknowledged message is lost, none is delivered twice, and none is half there.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+import time
+from collections import Counter
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from .clients import Load, Message, numberOf
+from .servers import Server, waitFor
+
+ROUNDS = 24
+
+#: The longest that clients send before the kill, in seconds.
+LONGEST_SECONDS = 0.6
+
+
+class ServerKillTests(SynchronousTestCase):
+    """C{twistd}, killed again and again under load."""
+
+    slow = True
+
+    def setUp(self) -> None:
+        """One state for all rounds, and Maildirs of two people."""
+        self.server = Server(
+            self.mktemp(), 'transport = "maildir"\npath = "mail/{user}"'
+        )
+        self.addCleanup(self.server.kill)
+        self.random = random.Random(20261122)
+        self.acknowledged: dict[str, Message] = {}
+        self.begun = 0
+        #: How often each number was found, by user.
+        self.found: dict[str, Counter[str]] = {"ann": Counter(), "bob": Counter()}
+
+    def test_killedAgainAndAgain(self) -> None:
+        """
+        Each acknowledged message is in the Maildir of each of its recipients, once
+        and whole; others are there once or not at all; and of what was delivered
+        nothing is left in the spool or half written.
+        """
+        for number in range(ROUNDS):
+            self.killOnce(number)
+            self.read()
+        self.server.start()
+        waitFor(self.isAllThere, "every acknowledged message in its Maildirs")
+        waitFor(self.isSpoolEmpty, "the spool is empty")
+        self.server.stop()
+        self.read()
+        self.assertEqual(self.missing(), [])
+        for user, found in self.found.items():
+            self.assertEqual(set(found.values()), {1}, user)
+            self.assertEqual(os.listdir(self.folder(user, "tmp")), [])
+        self.assertEqual(os.listdir(os.path.join(self.server.spool, "bodies")), [])
+        # Was there a load, and did the kills come in the midst of it?
+        self.assertGreater(len(self.acknowledged), 10 * ROUNDS)
+        self.assertGreater(self.begun, len(self.acknowledged))
+
+    def killOnce(self, number: int) -> None:
+        """Start the server, and kill it at some moment."""
+        if number % 6 == 5:
+            # While it starts, and recovers what the one before left.
+            self.server.begin()
+            time.sleep(self.random.uniform(0.2, 1.0))
+            self.server.kill()
+            return
+        self.server.start()
+        load = Load(str(number), self.server.port)
+        time.sleep(self.random.uniform(0, LONGEST_SECONDS))
+        self.server.kill()
+        load.wait()
+        self.assertEqual(load.troubles, [])
+        self.acknowledged.update(load.acknowledged)
+        self.begun += load.begun
+
+    # --- the Maildirs -----------------------------------------------------------
+
+    def folder(self, user: str, name: str) -> str:
+        """A folder of somebody's Maildir."""
+        path = self.server.folder / "mail" / user / name
+        return str(path)
+
+    def read(self) -> None:
+        """
+        Read everybody's new mail, as a mail reader does: what was read goes to
+        C{cur/}, where a second copy could not overwrite it.
+        """
+        for user, numbers in self.found.items():
+            new, cur = self.folder(user, "new"), self.folder(user, "cur")
+            for name in os.listdir(new) if os.path.isdir(new) else ():
+                path = os.path.join(new, name)
+                with open(path, "rb") as file:
+                    octets = file.read()
+                to = f"Delivered-To: {user}@example.org\r\n".encode("ascii")
+                self.assertIn(to, octets)
+                numbers[numberOf(octets)] += 1
+                os.rename(path, os.path.join(cur, f"{name}:2,S"))
+
+    def missing(self) -> list[str]:
+        """Numbers of acknowledged messages that somebody does not have."""
+        return [
+            number
+            for number, message in self.acknowledged.items()
+            for recipient in message.recipients
+            if number not in self.found[recipient.partition(b"@")[0].decode("ascii")]
+        ]
+
+    def isAllThere(self) -> bool:
+        """Does everybody have all of their mail?"""
+        self.read()
+        return not self.missing()
+
+    def isSpoolEmpty(self) -> bool:
+        """Has the server, which runs, no message any more?"""
+        file = os.path.join(self.server.spool, "spool.db")
+        spool = sqlite3.connect(f"file:{file}?mode=ro", uri=True)
+        try:
+            ((count,),) = spool.execute("SELECT count(*) FROM message").fetchall()
+        finally:
+            spool.close()
+        return bool(count == 0)
