@@ -28,7 +28,7 @@ from smtpx.service.kinds import (
 from smtpx.service.nested import ListOf, Optional, TableOf
 from smtpx.service.objects import PythonObject
 from smtpx.service.schema import Table, hosts
-from smtpx.service.sections import ListenerTLS, SelectorItem
+from smtpx.service.sections import ListenerTLS, SelectorItem, Subject
 from smtpx.service.toml import Document
 from smtpx.service.walker import Walker
 
@@ -66,6 +66,7 @@ class SpellingTests(SynchronousTestCase):
             (Optional(Number(), "unlimited"), 3),
             (Table.of(Inner), Inner(Path("/k"), 0.75)),
             (SelectorItem(), "+pipelining"),
+            (Subject(), "CN=mail.example.org"),
         ):
             verifyObject(IKind, kind)
             text = f"x = {kind.spell(value)}"
