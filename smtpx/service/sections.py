@@ -7,6 +7,7 @@ The reference page C{configuration.rst} is made of these classes
 
 from __future__ import annotations
 
+import json
 from enum import Enum
 from ipaddress import ip_address
 from pathlib import Path
@@ -329,7 +330,7 @@ class Subject:
 
     def spell(self, value: object) -> str:
         """See L{IKind}."""
-        return f'"{value}"'
+        return json.dumps(value, ensure_ascii=False)
 
 
 @frozen

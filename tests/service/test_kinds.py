@@ -67,6 +67,7 @@ class SpellingTests(SynchronousTestCase):
             (Table.of(Inner), Inner(Path("/k"), 0.75)),
             (SelectorItem(), "+pipelining"),
             (Subject(), "CN=mail.example.org"),
+            (Subject(), "CN=Ann\\, of ä"),
         ):
             verifyObject(IKind, kind)
             text = f"x = {kind.spell(value)}"
