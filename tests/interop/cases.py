@@ -12,7 +12,7 @@ import os
 import shutil
 import subprocess
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
@@ -51,11 +51,14 @@ class InteropTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         """Where the test fails, what the servers have said becomes known."""
         self._programs: list[RunningProgram] = []
+        self._closings: list[Callable[[], object]] = []
         method = getattr(self, self._testMethodName)
 
         def telling() -> None:
             try:
                 method()
+                for close in self._closings:
+                    close()
                 for program in self._programs:
                     program.stop()
             except SkipTest:
@@ -77,6 +80,11 @@ class InteropTestCase(SynchronousTestCase):
         """See that a program ends with the test, and well."""
         self._programs.append(program)
         self.addCleanup(program.kill)
+
+    def closing(self, close: Callable[[], object]) -> None:
+        """Have a client closed before the servers are stopped, and in any case."""
+        self._closings.append(close)
+        self.addCleanup(close)
 
     def serve(self, configuration: str = "") -> RunningServer:
         """

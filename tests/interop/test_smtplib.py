@@ -36,7 +36,7 @@ class SMTPLibTestCase(InteropTestCase):
     def connect(self, server: RunningServer) -> smtplib.SMTP:
         """A session in the clear."""
         client = smtplib.SMTP("localhost", server.port, "client.example", SECONDS)
-        self.addCleanup(client.close)
+        self.closing(client.close)
         return client
 
     def connectSecured(self, server: RunningServer) -> smtplib.SMTP:

@@ -39,12 +39,18 @@ class Said:
 class Wire:
     """A connection to 127.0.0.1."""
 
-    def __init__(self, port: int, seconds: float = SECONDS) -> None:
+    def __init__(self, port: int, window: int | None = None) -> None:
         """
-        @param seconds: how long a reply may take to come.
+        @param window: how many octets the kernel is to keep for us in each
+            direction; L{None}: as many as it likes.
         """
-        self._socket = socket.create_connection(("127.0.0.1", port), seconds)
+        self._socket = socket.socket()
+        self._socket.settimeout(SECONDS)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if window is not None:
+            for direction in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+                self._socket.setsockopt(socket.SOL_SOCKET, direction, window)
+        self._socket.connect(("127.0.0.1", port))
         self._heard = b""
 
     def __enter__(self) -> Self:
@@ -116,6 +122,8 @@ class Wire:
         self._socket.settimeout(seconds)
         try:
             self._more()
+            return False
+        except ConnectionResetError:
             return False
         except TimeoutError:
             return True
