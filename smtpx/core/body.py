@@ -138,7 +138,7 @@ class HeaderWatch:
     Finds header fields while a body streams by.
     """
 
-    __slots__ = ("_held", "_limit", "_size", "_tail", "done")
+    __slots__ = ("_held", "_limit", "_size", "_tail")
 
     def __init__(self, limit: int) -> None:
         """
@@ -150,13 +150,13 @@ class HeaderWatch:
         self._limit = limit
         #: The empty line may lie across pieces; and a body may begin with it.
         self._tail = b"\r\n"
-        self.done = False
 
     def feed(self, piece: bytes) -> bytes | None:
         """
         Take a piece of the body.
 
-        @return: the whole header, once, when it has come.
+        @return: the whole header, when it has come: then there is nothing more
+            to find.
         """
         tail = self._tail
         joined = tail + piece[: self._limit]
@@ -167,17 +167,13 @@ class HeaderWatch:
         if end < 0 and self._size < self._limit:
             self._tail = joined[-3:]
             return None
-        self.done = True
         most = self._limit if end < 0 else before + end - len(tail) + 2
         header = b"".join(self._held)[:most]
         self._held = []
         return header
 
-    def finish(self) -> bytes | None:
-        """The body has ended; the header, if it has not been given yet."""
-        if self.done:
-            return None
-        self.done = True
+    def finish(self) -> bytes:
+        """The body has ended, and its header with it."""
         return b"".join(self._held)
 
 

@@ -39,7 +39,8 @@ class Bounds:
         sequence in a session.
     @ivar refusalsMax: the most recipients refused in a session.
     @ivar idleCommandsMax: the most commands that bring no mail forward (NOOP,
-        RSET, VRFY, EHLO, ...) between two messages.
+        RSET, VRFY, EHLO, ..., and any but RCPT that is refused) between two
+        messages.
     @ivar discardedOctets: the most octets of refused chunks that are read and
         thrown away in a session (RFC 3030 section 4.2 wants them read).
     @ivar bareLines: what becomes of a bare CR or LF in DATA.

@@ -52,12 +52,13 @@ class Waiting(Enum):
 class IServerPort(Interface):
     """
     The shell, as a server connection sees it.  Nothing here may call back into
-    the connection before it has returned.
+    the connection before it has returned.  C{ask} and C{body} may raise, and the
+    client is told 451; the others must not.
     """
 
     def ask(question: Question[T]) -> T | Pending:
         """
-        Answer a question, at once or by C{answer} later.
+        Answer a question, at once or by C{answer} (or C{fail}) later.
         """
 
     def body(octets: bytes) -> None:

@@ -227,7 +227,8 @@ class IServerBuilder(Interface):
     ) -> None:
         """
         A check once the core has found nothing wrong.  A 4yz or 5yz reply
-        refuses; a 2yz reply stands in for the usual one; None: no opinion.
+        refuses; a 2yz reply stands in for the usual one (of C{Stage.DATA} that
+        is no 2yz, and stays); None: no opinion.
         A check that has to ask the world returns a generator.
         """
 

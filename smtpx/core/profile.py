@@ -19,9 +19,10 @@ from attrs import define, evolve, field
 from zope.interface import implementer
 
 from .bounds import Bounds
-from .claims import CORE, Claims, checkRequirements, owned, spell
+from .claims import CORE, Claims, checkRequirements, owned, ownerOf, spell
 from .dialogue import ClientDialogue
 from .envelope import Envelope
+from .errors import HookTrouble
 from .hooks import (
     BatchLimits,
     Capability,
@@ -253,11 +254,15 @@ class ServerProfile:
 
     def _renderHello(self, values: list[object]) -> Reply:
         lines = [self.name]
-        for (capability, _), value in zip(self.capabilities, values, strict=True):
-            if value is not None:
+        for (capability, hook), value in zip(self.capabilities, values, strict=True):
+            if value is None:
+                continue
+            try:
                 text = capability.grammar.render(value)
-                word = capability.keyword
-                lines.append(word if text is None else word + b" " + text)
+            except Exception as error:
+                raise HookTrouble(ownerOf(hook)) from error
+            word = capability.keyword
+            lines.append(word if text is None else word + b" " + text)
         return Reply(250, None, tuple(lines))
 
     def explain(self) -> list[tuple[str, str, str]]:

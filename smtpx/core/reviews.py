@@ -6,10 +6,9 @@ from __future__ import annotations
 
 from typing import Callable
 
-from .claims import ownerOf
+from .claims import attributed, ownerOf
 from .dialogue import Verdict
 from .envelope import Recipient
-from .errors import HookTrouble
 from .interfaces import IServerSession
 from .reply import Reply
 
@@ -47,12 +46,7 @@ def _goOn(
     instead: Reply | None,
     recipient: Recipient | None,
 ) -> Verdict:
-    try:
-        verdict = yield from waiting
-    except HookTrouble:
-        raise
-    except Exception as error:
-        raise HookTrouble(ownerOf(checks[0])) from error
+    verdict = yield from attributed(ownerOf(checks[0]), waiting)
     if verdict is not None and verdict.refuses:
         return verdict
     rest = review(session, checks[1:], recipient)

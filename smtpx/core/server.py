@@ -52,6 +52,15 @@ _WAITING = {
 }
 
 
+def _shown(word: bytes) -> bytes:
+    """
+    What is told of a command that nobody knows.  It may be the rest of a login
+    that nobody wants: a password in base64, which is hardly ever in one case.
+    """
+    plain = word.isalpha() and (word.isupper() or word.islower())
+    return word if plain else b""
+
+
 class ServerConnection(ServerMachine):
     """
     One connection.  What the shell reads of it (C{closed}, C{received},
@@ -81,14 +90,23 @@ class ServerConnection(ServerMachine):
         """
         Greet.  Octets fed before this are early talk (RFC 5321 section 4.3.1).
         """
+        if self.closed:
+            return b""
         early = self.relaxAgain()
         self._greeted = True
         if self._buffer and not early:
             self._say(OUT_OF_SYNC)
         else:
-            self._begin(self.regreet(), CORE)
+            self._begin(self._greet(early), CORE)
             self._run()
         return self._flush()
+
+    def _greet(self, early: bool) -> ServerDialogue:
+        greeting = yield from self.regreet()
+        if self._buffer and not (early or self.closed):
+            # It did not wait until we knew whether to let it in.
+            return OUT_OF_SYNC
+        return greeting
 
     def feed(self, octets: bytes) -> bytes:
         """Octets have come."""
@@ -96,7 +114,7 @@ class ServerConnection(ServerMachine):
         self._buffer.feed(octets)
         if self._greeted:
             self._run()
-        elif len(self._buffer) > self.profile.bounds.earlyOctets:
+        elif len(self._buffer) > self.profile.bounds.earlyOctets and not self.closed:
             self._say(OUT_OF_SYNC)
         return self._flush()
 
@@ -118,9 +136,11 @@ class ServerConnection(ServerMachine):
         return self._flush()
 
     def fail(self, error: BaseException) -> bytes:
-        """An extension's question could not be answered."""
+        """The question that was open could not be answered."""
         if self.closed:
             return b""
+        if self._then is not None:
+            return self.answer(self.trouble(error, CORE))
         self._mode = COMMAND
         self._advance(None, error)
         self._run()
@@ -147,9 +167,7 @@ class ServerConnection(ServerMachine):
         """The connection is gone; let go of everything."""
         self.closed = True
         self._then = None
-        dialogue, self._dialogue = self._dialogue, None
-        if dialogue is not None:
-            dialogue.close()
+        self._breakOff()
         self.reset()
         self._buffer.clear()
 
@@ -167,32 +185,37 @@ class ServerConnection(ServerMachine):
         if verb is None:
             word = word.upper()
             verb = profile.table.get(word)
-        if verb is not None and verb.secret:
+        if verb is None:
+            self._line = _shown(line[: len(word)])
+        elif verb.secret:
             self._line = word
         if self._buffer and not self._mayFollow(verb):
             self._say(OUT_OF_SYNC)
             return
         try:
             self.gated = self._gate(verb, word)
-            if self.gated is not None and not (verb is not None and verb.counted):
-                self._say(self.gated)
-                return
-            if verb is None:
-                self._say(_NOT_HERE if word in _FOREIGN else UNKNOWN_COMMAND)
-                return
-            if not verb.progress:
-                self._idle += 1
-                if self._idle > profile.bounds.idleCommandsMax:
-                    self._say(TOO_MANY_ERRORS)
-                    return
-            outcome = verb.run(self, rest)
         except Exception as error:
-            self._say(self.trouble(error, CORE))
-            return
-        if type(outcome) is Reply:
-            self._say(outcome)
-        elif outcome is not None:
-            self._begin(cast(ServerDialogue, outcome), ownerOf(verb.run))
+            self.gated = self.trouble(error, CORE)
+        if self.gated is not None and (verb is None or not verb.counted):
+            self._say(self.gated)
+        elif verb is None:
+            self._say(_NOT_HERE if word in _FOREIGN else UNKNOWN_COMMAND)
+        elif not verb.progress and self._tires():
+            self._say(TOO_MANY_ERRORS)
+        else:
+            try:
+                outcome = verb.run(self, rest)
+            except Exception as error:
+                outcome = self.trouble(error, CORE)
+            if type(outcome) is Reply:
+                self._say(outcome)
+            elif outcome is not None:
+                self._begin(cast(ServerDialogue, outcome), ownerOf(verb.run))
+
+    def _tires(self) -> bool:
+        """One command more that brings no mail forward: are there too many?"""
+        self._idle += 1
+        return self._idle > self.profile.bounds.idleCommandsMax
 
     def _gate(self, verb: Verb | None, word: bytes) -> Reply | None:
         """What there is against a command before it is run."""

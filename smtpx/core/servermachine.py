@@ -17,7 +17,16 @@ from typing import Any, cast
 from .body import DotReader
 from .buffer import Buffer
 from .claims import CORE
-from .dialogue import Answered, Ask, Dotted, Line, Octets, Secure, ServerDialogue
+from .dialogue import (
+    Answered,
+    Ask,
+    Dotted,
+    Line,
+    Octets,
+    Secure,
+    ServerDialogue,
+    ServerNeed,
+)
 from .effects import PENDING, IServerPort
 from .facts import BLOCKED, COMMAND, DOTTED, HANDSHAKE, LINE, OCTETS
 from .hooks import TLSInfo
@@ -108,6 +117,8 @@ class ServerMachine(ServerSession, ABC):
         if b"\n" in line:
             for _ in range(line.count(b"\n")):
                 self._say(BAD_CHARACTER)
+                if self.closed:
+                    return
         elif skipped == 2:
             pass
         elif skipped or len(line) + 2 > self.profile.bounds.commandOctets:
@@ -203,22 +214,49 @@ class ServerMachine(ServerSession, ABC):
             except Exception as trouble:
                 self._dialogue = None
                 self._say(self.trouble(trouble, self._owner))
+                if self.bodyBegun:
+                    # Half a message, and nobody knows which half.
+                    self.reset()
                 return
             error = None
-            kind = type(need)
-            if kind is Ask:
-                value = self._pose(cast("Ask[Any]", need))
-                if value is PENDING:
-                    return
-            elif kind is Octets:
-                self._left = cast(Octets, need).count
+            if type(need) is Octets:
+                self._left = need.count
                 value = None
                 if self._left:
                     self._mode = OCTETS
                     return
-            else:
-                self._await(cast("Line | Dotted | Secure", need))
+                continue
+            try:
+                value = self._meet(need)
+            except Exception as raised:
+                error = raised  # the dialogue's own, as one that comes later is
+                continue
+            if value is PENDING:
                 return
+
+    def _meet(self, need: ServerNeed) -> object:
+        """
+        Do what the dialogue wants.
+
+        @return: what comes of it; L{PENDING}: that comes later.
+        """
+        if isinstance(need, Ask):
+            return self._pose(need)
+        if self._buffer:
+            # It was there before the prompt for it, or before TLS.
+            self._say(OUT_OF_SYNC)
+            self._breakOff()
+        elif isinstance(need, Line):
+            self._say(need.prompt)
+            self._mode = LINE
+            self._lineLimit = need.limit
+            if need.secret:
+                self._line = self._line.partition(b" ")[0]
+        elif isinstance(need, Dotted):
+            self.takeDotted(need.prompt)
+        else:
+            self._secure(cast(Secure, need))
+        return PENDING
 
     def _pose(self, need: Ask[Any]) -> object:
         if need is ASKED:
@@ -229,25 +267,21 @@ class ServerMachine(ServerSession, ABC):
             self._mode = BLOCKED
         return value
 
-    def _await(self, need: Line | Dotted | Secure) -> None:
-        if isinstance(need, Secure):
-            if need.before is not None:
-                self._say(need.before)
-            self._mode = HANDSHAKE
-            self.port.handshake(self.tlsOptions())
-        elif self._buffer:
-            # An answer to a prompt that was not given yet.
-            cast(ServerDialogue, self._dialogue).close()
-            self._dialogue = None
-            self._say(OUT_OF_SYNC)
-        elif isinstance(need, Line):
-            self._say(need.prompt)
-            self._mode = LINE
-            self._lineLimit = need.limit
-            if need.secret:
-                self._line = self._line.partition(b" ")[0]
-        else:
-            self.takeDotted(need.prompt)
+    def _secure(self, need: Secure) -> None:
+        options = self.tlsOptions()
+        if need.before is not None:
+            self._say(need.before)
+        self.port.handshake(options)
+        self._mode = HANDSHAKE
+
+    def _breakOff(self) -> None:
+        """The dialogue goes no further; it may tidy up."""
+        dialogue, self._dialogue = self._dialogue, None
+        if dialogue is not None:
+            try:
+                dialogue.close()
+            except Exception as error:
+                self.trouble(error, self._owner)
 
     # --- output -----------------------------------------------------------------
 
@@ -279,7 +313,7 @@ class ServerMachine(ServerSession, ABC):
         assert reader is not None
         before = buffer.position
         buffer.position, piece, ended = reader.read(buffer.data, before)
-        if piece:
+        if piece and self.bodyBegun:
             self.takeText(piece)
         if ended:
             self._reader = None

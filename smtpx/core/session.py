@@ -118,7 +118,12 @@ class ServerSession(ServerFacts):
             return
         if self.profile.headers:
             self._watch(piece, first)
-        self.port.body(piece)
+            if self._spoiled is not None or not self.bodyBegun:
+                return
+        try:
+            self.port.body(piece)
+        except Exception as error:
+            self.spoil(self.trouble(error, CORE))
 
     def spoil(self, why: Reply) -> None:
         """The body is to be refused once its end has come; keep none of it."""
@@ -165,11 +170,17 @@ class ServerSession(ServerFacts):
         bounds = self.profile.bounds
         if refusal.code in _SYNTAX:
             self._errors += 1
-        elif refusal.code >= 500 and self._line[:4].upper() == b"RCPT":
+        elif self._line[:4].upper() != b"RCPT":
+            self._idle += 1
+        elif refusal.code >= 500:
             self._refusals += 1
-        return self._errors > bounds.errorsMax or self._refusals > bounds.refusalsMax
+        return (
+            self._errors > bounds.errorsMax
+            or self._refusals > bounds.refusalsMax
+            or self._idle > bounds.idleCommandsMax
+        )
 
-    def trouble(self, error: Exception, owner: str) -> Reply:
+    def trouble(self, error: BaseException, owner: str) -> Reply:
         """An exception came out of a hook, or out of ourselves."""
         if isinstance(error, HookTrouble):
             cause = error.__cause__
@@ -182,16 +193,33 @@ class ServerSession(ServerFacts):
 
     def relaxAgain(self) -> bool:
         """
-        Ask extensions again where this client need not wait.
+        Ask extensions again where this client need not wait.  Where that cannot
+        be told, it has to.
 
         @return: may it talk before the greeting?
         """
         points = SyncPoint.NONE
-        for relax in self.profile.relaxers:
-            points |= relax(self)
+        try:
+            for relax in self.profile.relaxers:
+                points |= relax(self)
+        except Exception as error:
+            points = SyncPoint.NONE
+            self.trouble(error, CORE)
         self._earlyHello = SyncPoint.EHLO in points
         self._pipelined = self.extended and SyncPoint.TRANSACTION in points
         return SyncPoint.GREETING in points
+
+    def introduce(self, name: bytes | None, *, extended: bool) -> None:
+        """
+        The client says who it is, and begins anew.
+
+        @param name: L{None}: it has not said so after all.
+        @param extended: did it say so by EHLO?
+        """
+        self.reset()
+        self.helo = name
+        self.extended = extended
+        self.relaxAgain()
 
     def later(self, then: Callable[[Any], Answered]) -> None:
         """The port answers later; C{then} is called with what it says."""
@@ -201,7 +229,11 @@ class ServerSession(ServerFacts):
     def regreet(self) -> ServerDialogue:
         """See L{IServerSession}."""
         self.forget()
-        refusal = yield from ask(MayConnect(self))
+        try:
+            refusal = yield from ask(MayConnect(self))
+        except Exception as error:
+            # Who cannot be judged is not let in.
+            refusal = self.trouble(error, CORE)
         if refusal is not None:
             self.closed = True
             return refusal
@@ -211,7 +243,7 @@ class ServerSession(ServerFacts):
         """See L{IServerSession}."""
         self.reset()
         self.helo = None
-        self.extended = False
+        self.extended = self._pipelined = False
         self.identity = None
 
     def reset(self) -> None:
@@ -256,16 +288,20 @@ class ServerSession(ServerFacts):
     def _openReviewed(self, review: Verdict, envelope: Envelope) -> Verdict:
         try:
             verdict = yield from review
+            if verdict is not None and verdict.refuses:
+                return verdict
+            answer = yield from ask(OpenBody(self, envelope))
         except Exception as error:
             return self.trouble(error, CORE)
-        if verdict is not None and verdict.refuses:
-            return verdict
-        answer = yield from ask(OpenBody(self, envelope))
         self.bodyBegun = answer is None
         return answer
 
     def _opened(self) -> Verdict:
-        answer: Reply | None = yield ASKED
+        answer: Reply | None
+        try:
+            answer = yield ASKED
+        except Exception as error:
+            return self.trouble(error, CORE)
         self.bodyBegun = answer is None
         return answer
 
@@ -283,21 +319,27 @@ class ServerSession(ServerFacts):
         End the body and hand it over, at once if that can be; a generator goes
         on.  L{None}: the port answers later.
         """
-        header = None if self._header is None else self._header.finish()
-        if header is not None and self._spoiled is None:
-            self._tell(header)
-        spoiled = self._spoiled
-        if spoiled is not None:
+        refusal = self._objection()
+        if refusal is not None:
             self.reset()
-            return spoiled
-        checks = self.profile.reviews[Stage.MESSAGE]
-        if checks:
+            return refusal
+        if self.profile.reviews[Stage.MESSAGE]:
             return self.closeBody()
         final = self._hand()
         if final is PENDING:
             self.later(self._handed)
             return None
         return self._handed(final)
+
+    def _objection(self) -> Reply | None:
+        """The body has ended: what is to be said against it already?"""
+        if not self.bodyBegun:
+            # A hook gave it up, or there was none.
+            return LOCAL_ERROR
+        watch, self._header = self._header, None
+        if watch is not None and self._spoiled is None:
+            self._tell(watch.finish())
+        return self._spoiled
 
     def _judge(self) -> Verdict:
         """Review the whole message."""
@@ -311,19 +353,24 @@ class ServerSession(ServerFacts):
 
     def closeBody(self) -> ServerDialogue:
         """See L{IServerSession}."""
-        header = None if self._header is None else self._header.finish()
-        if header is not None and self._spoiled is None:
-            self._tell(header)
-        verdict = self._spoiled
+        verdict = self._objection()
         if verdict is None:
             verdict = yield from self._judge()
         if verdict is not None and verdict.refuses:
             self.reset()
             return verdict
+        answer: Answered
         final = self._hand()
-        if final is PENDING:
-            return self._handed((yield ASKED))
-        return self._handed(final)
+        if final is not PENDING:
+            answer = final
+        else:
+            try:
+                answer = yield ASKED
+            except Exception as error:
+                answer = self.trouble(error, CORE)
+        if verdict is not None and isinstance(answer, Reply) and not answer.refuses:
+            answer = verdict
+        return self._handed(answer)
 
     def _hand(self) -> Reply | tuple[Reply, ...] | Pending:
         envelope = self.envelope

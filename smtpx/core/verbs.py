@@ -11,10 +11,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Callable, cast
 
 from .address import forwardPath, heloName, reversePath
+from .claims import ownerOf
 from .dialogue import Ask, Dotted, ServerDialogue, Verdict
 from .effects import PENDING, MayReceive, MaySend
 from .envelope import Bearer, Envelope, Recipient
-from .errors import Malformed
+from .errors import HookTrouble, Malformed
 from .hooks import Stage, Verb, Where
 from .reply import (
     BAD_ARGUMENT,
@@ -45,23 +46,25 @@ _CANNOT_VERIFY = reply(
 )
 
 
+def _malformed(bad: Malformed, status: str) -> Reply:
+    return reply(501, status, str(bad).encode("ascii", "replace"))
+
+
 def ehlo(session: ServerConnection, rest: bytes) -> Outcome:
     """EHLO (section 4.1.1.1): begin anew, and say what we can do."""
     try:
         name = heloName(rest)
     except Malformed as bad:
-        return reply(501, "5.5.4", str(bad).encode("ascii", "replace"))
-    session.reset()
-    session.helo = name
-    session.extended = True
-    session.relaxAgain()
+        return _malformed(bad, "5.5.4")
+    session.introduce(name, extended=True)
     profile = session.profile
     try:
-        values = [advertise(session) for _, advertise in profile.capabilities]
+        return profile.hello(
+            [advertise(session) for _, advertise in profile.capabilities]
+        )
     except Exception:
-        session.helo = None
+        session.introduce(None, extended=False)
         raise
-    return profile.hello(values)
 
 
 def helo(session: ServerConnection, rest: bytes) -> Outcome:
@@ -69,11 +72,8 @@ def helo(session: ServerConnection, rest: bytes) -> Outcome:
     try:
         name = heloName(rest)
     except Malformed as bad:
-        return reply(501, "5.5.4", str(bad).encode("ascii", "replace"))
-    session.reset()
-    session.helo = name
-    session.extended = False
-    session.relaxAgain()
+        return _malformed(bad, "5.5.4")
+    session.introduce(name, extended=False)
     return Reply(250, None, (session.profile.name,))
 
 
@@ -93,7 +93,7 @@ def mail(session: ServerConnection, rest: bytes) -> Outcome:
     try:
         sender, parameters = reversePath(rest)
     except Malformed as bad:
-        return reply(501, "5.1.7", str(bad).encode("ascii", "replace"))
+        return _malformed(bad, "5.1.7")
     envelope = Envelope(sender, profile.clock())
     try:
         return _admit(session, envelope, parameters)
@@ -109,6 +109,7 @@ def _admit(session: ServerConnection, envelope: Envelope, parameters: bytes) -> 
             session.reset()
             return refusal
     if not session.utf8Addresses and not envelope.sender.isascii():
+        session.reset()
         return _UTF8_SENDER
     session.envelope = envelope
     checks = session.profile.reviews[Stage.MAIL]
@@ -131,13 +132,14 @@ def _mailReviewed(
 ) -> ServerDialogue:
     try:
         verdict = yield from review
+        if verdict is not None and verdict.refuses:
+            session.reset()
+            return verdict
+        answer = yield Ask(MaySend(session, envelope))
     except Exception:
         session.reset()
         raise
-    if verdict is not None and verdict.refuses:
-        session.reset()
-        return verdict
-    return _mailed(session, verdict, (yield Ask(MaySend(session, envelope))))
+    return _mailed(session, verdict, answer)
 
 
 def _mailed(
@@ -155,12 +157,12 @@ def _mailed(
 def rcpt(session: ServerConnection, rest: bytes) -> Outcome:
     """RCPT (section 4.1.1.3)."""
     envelope = session.envelope
-    if envelope is None or session.bodyBegun:
+    if envelope is None:
         return BAD_SEQUENCE
     try:
         path, parameters = forwardPath(rest)
     except Malformed as bad:
-        return reply(501, "5.1.3", str(bad).encode("ascii", "replace"))
+        return _malformed(bad, "5.1.3")
     profile = session.profile
     if len(envelope.recipients) >= profile.bounds.recipientsMax:
         # Not 552: section 4.5.3.1.10.
@@ -245,7 +247,10 @@ def receive(
         try:
             parsed = parameter.grammar.parse(value)
         except Malformed as bad:
-            return reply(501, "5.5.4", keyword + b": " + str(bad).encode())
+            text = str(bad).encode("ascii", "replace")
+            return reply(501, "5.5.4", keyword + b": " + text)
+        except Exception as error:
+            raise HookTrouble(ownerOf(parameter.receive)) from error
         refusal = parameter.receive(session, bearer, parsed)
         if refusal is not None:
             return refusal
@@ -259,8 +264,6 @@ def data(session: ServerConnection, rest: bytes) -> Outcome:
     """DATA (section 4.1.1.4)."""
     if rest:
         return BAD_ARGUMENT
-    if session.bodyBegun:
-        return BAD_SEQUENCE
     opened = session.tryOpen()
     if opened is None:
         session.takeDotted(GO_AHEAD)

@@ -56,6 +56,7 @@ class ScriptedPort:
     @ivar handshakes: the options of each handshake that was asked for.
     @ivar troubles: owner and exception of each.
     @ivar refusals: command and reply of each.
+    @ivar open: may C{body} be called, as far as the core was told?
     """
 
     answers: Answers = field(factory=dict)
@@ -67,6 +68,7 @@ class ScriptedPort:
     troubles: list[tuple[str, BaseException]] = field(factory=list)
     refusals: list[tuple[bytes, Reply]] = field(factory=list)
     pieces: list[bytes] = field(factory=list)
+    open: bool = False
 
     def ask(self, question: Question[T]) -> T | Pending:
         """See L{IServerPort}."""
@@ -80,7 +82,9 @@ class ScriptedPort:
             found = TAKEN
         if isinstance(question, OpenBody):
             self.pieces = []
+            self.open = not isinstance(found, Reply)
         if isinstance(question, TakeMessage):
+            self.open = False
             self.bodies.append(b"".join(self.pieces))
             self.taken.append(question.envelope)
         answer: T | Pending = found
@@ -88,11 +92,13 @@ class ScriptedPort:
 
     def body(self, octets: bytes) -> None:
         """See L{IServerPort}."""
+        assert self.open, "a piece of a body that was not begun"
         self.pieces.append(octets)
 
     def dropBody(self) -> None:
         """See L{IServerPort}."""
         self.dropped += 1
+        self.open = False
         self.pieces = []
 
     def handshake(self, options: TLSOptions) -> None:

@@ -1,5 +1,5 @@
 """
-Extensions made of functions, for tests of the core.
+Extensions made of functions, and what they do wrong, for tests of the core.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from typing import Any, Callable
 
 from zope.interface import implementer
 
+from smtpx.core.dialogue import Question
+from smtpx.core.effects import PENDING
 from smtpx.core.interfaces import (
     IClientBuilder,
     IClientExtension,
@@ -16,6 +18,8 @@ from smtpx.core.interfaces import (
     IServerBuilder,
     IServerExtension,
 )
+from smtpx.extensions.pipelining import Pipelining
+from smtpx.testing.server import Said, talk
 
 
 class _Made:
@@ -63,3 +67,26 @@ class MadeQueue(_Made):
     def extendQueue(self, queue: IQueueBuilder) -> None:
         """Register what the test wants."""
         self.register(queue)
+
+
+class Favour(Question[bool]):
+    """Will you?  A question that only tests ask."""
+
+
+def broken(*arguments: object) -> Any:
+    """A hook, or a part of the world, with a mistake."""
+    raise ZeroDivisionError
+
+
+def pending(question: object) -> object:
+    """The answer comes later."""
+    return PENDING
+
+
+def odd(script: bytes, extend: Callable[[IServerBuilder], None], **more: Any) -> Said:
+    """
+    Talk to a server that has PIPELINING, and ODD, which does what the test wants.
+
+    @param more: see L{talk}.
+    """
+    return talk([MadeServer(extend, "ODD"), Pipelining()], script, **more)

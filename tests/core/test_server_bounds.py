@@ -8,7 +8,6 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.bounds import BareLines, Bounds
 from smtpx.core.effects import (
-    PENDING,
     MayConnect,
     MayReceive,
     MaySend,
@@ -20,15 +19,12 @@ from smtpx.core.reply import reply
 from smtpx.extensions.standard import standard
 from smtpx.testing.server import talk
 
+from .made import pending
+
 HELLO = b"EHLO c.example\r\n"
 BEGIN = HELLO + b"MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\n"
 NO = reply(550, "5.7.1", b"No")
 LATER = reply(450, "4.7.1", b"Later")
-
-
-def pending(question: object) -> object:
-    """The answer comes later."""
-    return PENDING
 
 
 class PolicyTests(SynchronousTestCase):

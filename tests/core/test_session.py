@@ -1,28 +1,25 @@
 """
-Tests for L{smtpx.core.session}, L{smtpx.core.reviews} and L{smtpx.core.trace}:
-what hooks see and may do, and what becomes of their mistakes.
+Tests for L{smtpx.core.session} and L{smtpx.core.facts}: what hooks see and may do,
+and what becomes of their mistakes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
 
 from smtpx.core.bounds import Bounds
 from smtpx.core.dialogue import (
     Answered,
-    Question,
     ServerDialogue,
-    Verdict,
     ask,
     line,
     octets,
     secure,
 )
-from smtpx.core.effects import PENDING, MayConnect, OpenBody
+from smtpx.core.effects import PENDING, MayConnect
 from smtpx.core.errors import Conflict
 from smtpx.core.grammar import FLAG, Grammar
 from smtpx.core.hooks import (
@@ -34,10 +31,12 @@ from smtpx.core.hooks import (
     Verb,
     Where,
 )
-from smtpx.core.interfaces import IExtension, IServerBuilder, IServerExtension
+from smtpx.core.interfaces import IServerBuilder
 from smtpx.core.profile import ServerProfile
 from smtpx.core.reply import Reply, reply
-from smtpx.testing.server import Said, talk
+from smtpx.testing.server import Said
+
+from .made import Favour, MadeServer, broken, odd
 
 HELLO = b"EHLO c.example\r\n"
 MAIL = b"MAIL FROM:<a@b.example>\r\n"
@@ -48,51 +47,10 @@ BETTER = reply(250, "2.1.0", b"Better")
 BROKEN = b"451 4.3.0 Local error in processing"
 
 
-class Favour(Question[bool]):
-    """Will you?"""
-
-
-@implementer(IServerExtension)
-class Odd:
-    """
-    An extension that does what the test wants.
-    """
-
-    name = "ODD"
-    requires: tuple[str, ...] = ()
-    settings = None
-
-    def __init__(self, extend: Callable[[IServerBuilder], None]) -> None:
-        self._extend = extend
-
-    def configured(self, settings: Any) -> IExtension:
-        """There is nothing to configure."""
-        return self
-
-    def extendServer(self, server: IServerBuilder) -> None:
-        """As the test said."""
-        self._extend(server)
-
-
-def odd(script: bytes, extend: Callable[[IServerBuilder], None], **more: Any) -> Said:
-    """Talk to a server with one odd extension."""
-    return talk([Odd(extend)], script, **more)
-
-
-def broken(*arguments: object) -> Any:
-    """A hook with a mistake."""
-    raise ZeroDivisionError
-
-
 def brokenLater(*arguments: object) -> Generator[Any, Any, Any]:
     """A hook that waits, with a mistake behind."""
     yield from ask(Favour())
     raise ZeroDivisionError
-
-
-def favour(session: object, recipient: object) -> Verdict:
-    """A review that asks the world."""
-    return None if (yield from ask(Favour())) else NO
 
 
 class TroubleTests(SynchronousTestCase):
@@ -200,103 +158,6 @@ def asking() -> ServerDialogue:
     """A verb that asks the world."""
     granted = yield from ask(Favour())
     return BETTER if granted else NO
-
-
-class ReviewTests(SynchronousTestCase):
-    """
-    What reviews say.
-    """
-
-    def talkOf(self, *checks: Any, stage: Stage = Stage.MAIL) -> Said:
-        """A client begins; checks are reviewed in order."""
-
-        def extend(server: IServerBuilder) -> None:
-            for check in checks:
-                server.review(stage, check)
-
-        script = MESSAGE if stage is Stage.MESSAGE else BEGIN
-        return odd(script, extend, answers={Favour: lambda asked: True})
-
-    def test_better(self) -> None:
-        """A 2yz stands in for the usual reply; the last one does."""
-        said = self.talkOf(lambda s, r: BETTER, lambda s, r: None)
-        self.assertIn(b"250 2.1.0 Better", said.replies)
-
-    def test_refusal(self) -> None:
-        """The first refusal decides; the rest is not asked."""
-        asked: list[int] = []
-        said = self.talkOf(
-            lambda s, r: NO, lambda s, r: asked.append(1), stage=Stage.RCPT
-        )
-        self.assertEqual((said.codes[-1], asked), (550, []))
-        self.assertEqual(self.talkOf(lambda s, r: NO).codes[-2:], [550, 503])
-        self.assertEqual(
-            self.talkOf(lambda s, r: NO, stage=Stage.MESSAGE).codes[-1], 550
-        )
-
-    def test_waiting(self) -> None:
-        """
-        A review may wait; the others follow it in order, those that wait and
-        those that do not.
-        """
-
-        def better(session: object, recipient: object) -> Verdict:
-            yield from ask(Favour())
-            return BETTER
-
-        for stage in Stage:
-            said = self.talkOf(favour, better, favour, lambda s, r: None, stage=stage)
-            if stage in (Stage.MAIL, Stage.RCPT):
-                self.assertIn(b"250 2.1.0 Better", said.replies)
-            self.assertEqual(said.codes[-1], 250)
-            said = self.talkOf(favour, lambda s, r: NO, stage=stage)
-            if stage is Stage.DATA:
-                said.feed(b"DATA\r\n")
-            self.assertIn(b"550 5.7.1 No", said.replies)
-
-    def test_refusesLater(self) -> None:
-        """A review that waits may refuse, at every stage."""
-        for stage in Stage:
-            said = odd(
-                BEGIN + b"DATA\r\n",
-                lambda server, s=stage: server.review(s, favour),  # type: ignore[misc]  # a default binds it
-                answers={Favour: lambda asked: False},
-            )
-            if stage is Stage.MESSAGE:
-                said.feed(b"x\r\n.\r\n")
-            self.assertIn(b"550 5.7.1 No", said.replies)
-
-    def test_bodyOpenedLater(self) -> None:
-        """A body whose beginning and end are both reviewed later is taken."""
-
-        def extend(server: IServerBuilder) -> None:
-            server.review(Stage.DATA, favour)
-            server.review(Stage.MESSAGE, favour)
-
-        said = odd(
-            BEGIN,
-            extend,
-            answers={Favour: lambda asked: PENDING, OpenBody: lambda asked: PENDING},
-        )
-        said.feed(b"DATA\r\n")
-        said.answer(True)
-        said.answer(None)
-        said.feed(b"x\r\n.\r\n")
-        said.answer(True)
-        self.assertEqual((said.codes[-1], said.port.bodies), (250, [b"x\r\n"]))
-
-    def test_inputWhileWaitingForData(self) -> None:
-        """What comes behind DATA while it waits is out of order."""
-        said = odd(
-            BEGIN + b"DATA\r\n",
-            lambda server: server.review(Stage.DATA, favour),
-            answers={Favour: lambda asked: PENDING},
-        )
-        said.feed(b"x\r\n.\r\n")
-        said.answer(True)
-        self.assertEqual(said.codes[-1], 554)
-        self.assertTrue(said.connection.closed)
-        self.assertEqual(said.port.dropped, 1)
 
 
 class DialogueTests(SynchronousTestCase):
@@ -476,7 +337,7 @@ class FactTests(SynchronousTestCase):
         words = Grammar[list[bytes]](lambda raw: [], lambda value: b" ".join(value))
         profile = ServerProfile().load(
             [
-                Odd(
+                MadeServer(
                     lambda server: server.capability(
                         Capability(b"ODD", words), lambda session: [b"a"]
                     )

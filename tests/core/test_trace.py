@@ -66,10 +66,12 @@ class TraceTests(SynchronousTestCase):
         )
         self.assertEqual(lines[5:], [b""])
         envelope.recipients.append(Recipient(b"e@f.example"))
+        session.secured = TLSInfo()
         session.peer, session.peerName = b"2001:db8::1", b"client.example"
         field = received(session, envelope, "ID")
         self.assertIn(b"(client.example [IPv6:2001:db8::1])", field)
         self.assertNotIn(b"for <", field)
+        self.assertIn(b"with esmtps\r\n", field)
         session.peer, session.peerName = b"", None
         field = received(session, envelope, "ID")
         self.assertIn(b"from c.example (unknown)", field)
