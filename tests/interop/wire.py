@@ -39,13 +39,17 @@ class Said:
 class Wire:
     """A connection to 127.0.0.1."""
 
-    def __init__(self, port: int, window: int | None = None) -> None:
+    def __init__(
+        self, port: int, window: int | None = None, seconds: float = SECONDS
+    ) -> None:
         """
         @param window: how many octets the kernel is to keep for us in each
             direction; L{None}: as many as it likes.
+        @param seconds: how long a reply may take to come.
         """
         self._socket = socket.socket()
-        self._socket.settimeout(SECONDS)
+        self._seconds = seconds
+        self._socket.settimeout(seconds)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if window is not None:
             for direction in (socket.SO_SNDBUF, socket.SO_RCVBUF):
@@ -128,7 +132,7 @@ class Wire:
         except TimeoutError:
             return True
         finally:
-            self._socket.settimeout(SECONDS)
+            self._socket.settimeout(self._seconds)
 
     # --- a dialogue ---------------------------------------------------------------
 
