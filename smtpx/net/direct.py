@@ -121,6 +121,9 @@ class DirectProtocol(Protocol):
         transport = self.transport
         if transport is None:
             return
+        if self._streaming and self._stalled:
+            # Under TLS the end waits for the peer's.
+            transport.resumeProducing()
         if self._streaming or self._queued:
             self._streaming = self._queued = False
             transport.unregisterProducer()

@@ -24,6 +24,7 @@ from twisted.python.failure import Failure
 from zope.interface import Interface, implementer
 
 from ..core.bounds import Bounds
+from ..core.claims import CORE
 from ..core.envelope import Envelope, Recipient
 from ..core.interfaces import IExtension, IServerSession
 from ..core.profile import ServerProfile
@@ -280,7 +281,12 @@ class SMTPServerFactory(Factory):
     def _sweep(self) -> None:
         now = self.seconds()
         for protocol in tuple(self.connections):
-            protocol.sweep(now)
+            try:
+                protocol.sweep(now)
+            except Exception as error:
+                # The others have limits, too.
+                protocol.trouble(CORE, error)
+                self._abort(protocol)
 
     def shutDown(self) -> Deferred[None]:
         """
@@ -307,5 +313,9 @@ class SMTPServerFactory(Factory):
 
     def _cut(self) -> None:
         for protocol in tuple(self.connections):
-            transport: Any = protocol.transport
+            self._abort(protocol)
+
+    def _abort(self, protocol: ServerProtocol) -> None:
+        transport: Any = protocol.transport
+        if transport is not None:
             transport.abortConnection()

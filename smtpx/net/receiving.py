@@ -82,7 +82,11 @@ class _TakenArrival:
     ) -> Reply | Deferred[Reply]:
         """The body is whole: call the function."""
         self._file.seek(0)
-        answer = self._take(envelope, self._file)
+        try:
+            answer = self._take(envelope, self._file)
+        except BaseException:
+            self._file.close()
+            raise
         if answer is None or isinstance(answer, Reply):
             self._file.close()
             return answer or OK

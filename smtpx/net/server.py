@@ -74,6 +74,7 @@ class ServerProtocol(DirectProtocol):
     _leaving = False
     _closing = False
     _started = False
+    _waiting: Waiting | None = None
     _mark = 0
     _since = 0.0
 
@@ -116,7 +117,7 @@ class ServerProtocol(DirectProtocol):
             self._startTLS(self._options)
         elif core.closed:
             self._close()
-        elif core.held > self.factory.heldOctets:
+        elif core.held > self.factory.heldOctets and not core.idle:
             self.stall(Stall.WORKING)
 
     def inputEnded(self) -> None:
@@ -149,12 +150,12 @@ class ServerProtocol(DirectProtocol):
         self._socket = self.transport = None
         self._closing = True
         self.core.lost()
-        asked, self._asked = self._asked, None
-        if asked is not None and not self._commits:
-            asked.cancel()
         self.factory.left(self)
         if self.factory.journal.enabled:
             self.factory.journal.closed(self.core, reason.getErrorMessage())
+        asked, self._asked = self._asked, None
+        if asked is not None and not self._commits:
+            asked.cancel()
 
     # --- out ------------------------------------------------------------------------
 
@@ -223,7 +224,6 @@ class ServerProtocol(DirectProtocol):
     def _await(self, answer: Deferred[Any], question: Question[Any]) -> None:
         self._asked = answer
         self._commits = type(question) is TakeMessage
-        self._since = self.factory.seconds()
         answer.addCallbacks(self._answered, self._failed, errbackArgs=(question,))
 
     def _answered(self, value: object) -> None:
@@ -235,11 +235,14 @@ class ServerProtocol(DirectProtocol):
         self._asked = None
         error = failure.value
         assert error is not None
+        gone = self.transport is None
         if isinstance(error, CancelledError):
+            if gone:
+                return
             error = TimeoutError(f"{type(question).__name__} took too long")
-        if self.transport is None:
-            return
-        if type(question) in CORE_QUESTIONS:
+        if gone:
+            self.trouble("policy", error)
+        elif type(question) in CORE_QUESTIONS:
             self.trouble("policy", error)
             self._tell(self.core.answer(LOCAL_ERROR))
         else:
@@ -276,7 +279,10 @@ class ServerProtocol(DirectProtocol):
             self.expect(COMMAND_OCTETS)
             arrival.unregisterProducer()
             self.unstall(Stall.BODY)
-            arrival.abort()
+            try:
+                arrival.abort()
+            except Exception as error:
+                self.trouble("receiver", error)
 
     def handshake(self, options: TLSOptions) -> None:
         """See L{IServerPort}.  It begins when the go-ahead is written."""
@@ -300,6 +306,8 @@ class ServerProtocol(DirectProtocol):
         @param now: seconds of the reactor's clock.
         """
         core, bounds = self.core, self.factory.bounds
+        if self.transport is None:
+            return
         if self._closing:
             if now - self._since > self.factory.lingerSeconds:
                 self.transport.abortConnection()
@@ -308,8 +316,8 @@ class ServerProtocol(DirectProtocol):
         mark = core.progress
         if waiting is Waiting.BODY:
             mark += core.received // bounds.bodyBlockOctets
-        if mark != self._mark:
-            self._mark, self._since = mark, now
+        if mark != self._mark or waiting is not self._waiting:
+            self._mark, self._waiting, self._since = mark, waiting, now
             return
         waited = now - self._since
         if waiting is Waiting.ANSWER:
