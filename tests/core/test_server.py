@@ -7,7 +7,6 @@ from __future__ import annotations
 from typing import Any
 
 from attrs import evolve
-from hypothesis import given, settings, strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.bounds import Bounds
@@ -355,82 +354,6 @@ class EndTests(SynchronousTestCase):
         self.assertIs(one.waiting, Waiting.COMMAND)
         fresh = ServerConnection(ServerProfile(), ScriptedPort())
         self.assertIs(fresh.waiting, Waiting.GREETING)
-
-
-#: Pieces of dialogues, good and bad, for hypothesis to put together.
-WORDS = st.sampled_from(
-    [
-        HELLO,
-        b"HELO c.example\r\n",
-        b"MAIL FROM:<a@b.example>\r\n",
-        b"MAIL FROM:<> BODY=8BITMIME SIZE=10\r\n",
-        b"RCPT TO:<c@d.example> NOTIFY=NEVER\r\n",
-        b"RCPT TO:<postmaster>\r\n",
-        b"DATA\r\n",
-        b"x: y\r\n\r\nbody\r\n.\r\n",
-        b".\r\n",
-        b"BDAT 4\r\nabcd",
-        b"BDAT 3 LAST\r\n\r\n.",
-        b"BDAT x\r\n",
-        b"RSET\r\n",
-        b"NOOP\r\n",
-        b"VRFY a\r\n",
-        b"STARTTLS\r\n",
-        b"AUTH PLAIN\r\n",
-        b"*\r\n",
-        b"QUIT\r\n",
-        b"\r\n",
-        b"\n",
-        b"\x00\r",
-        b"garbage",
-    ]
-)
-
-
-class AnythingTests(SynchronousTestCase):
-    """
-    Whatever comes, each input gets a reply or the end.
-    """
-
-    @given(st.lists(st.one_of(WORDS, st.binary(max_size=20)), max_size=25))
-    @settings(max_examples=100)
-    def test_neverAnException(self, flights: list[bytes]) -> None:
-        """
-        No input is trouble, and nothing of a message is lost or made up.
-        """
-        said = talk(standard(), tlsReady=True)
-        for flight in flights:
-            said.feed(flight)
-            if said.port.handshakes:
-                said.port.handshakes.clear()
-                said.secure()
-        self.assertEqual(said.port.troubles, [])
-        for envelope, body in zip(said.port.taken, said.port.bodies, strict=True):
-            self.assertEqual(envelope.octets, len(body))
-        said.connection.lost()
-
-    @given(
-        st.lists(st.integers(1, 400), max_size=6),
-        st.binary(max_size=40).map(lambda b: b.replace(b"\r", b"").replace(b"\n", b"")),
-    )
-    @settings(max_examples=60)
-    def test_anyCut(self, cuts: list[int], text: bytes) -> None:
-        """
-        A pipelined session is answered alike however its octets arrive.
-        """
-        group = b"MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\n"
-        script = group + b"BDAT %d LAST\r\n" % len(text) + text + b"RSET\r\n"
-        script += group + b"BDAT 1\r\nxBDAT 2\r\n\r\nBDAT 0 LAST\r\nNOOP\r\nQUIT\r\n"
-        places = [0, *sorted(min(cut, len(script)) for cut in cuts), len(script)]
-        said = talk(standard(), HELLO)
-        for a, b in zip(places, places[1:], strict=False):
-            if a < b:
-                said.feed(script[a:b])
-        self.assertEqual(
-            said.codes,
-            [220, 250, 250, 250, 250, 250, 250, 250, 250, 250, 250, 250, 221],
-        )
-        self.assertEqual(said.port.bodies, [text, b"x\r\n"])
 
 
 class TLSTests(SynchronousTestCase):
