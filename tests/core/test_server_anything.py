@@ -298,7 +298,7 @@ class ConversationTests(SynchronousTestCase):
         st.lists(st.booleans(), min_size=1, max_size=7),
         st.lists(st.booleans(), min_size=1, max_size=5),
     )
-    @settings(max_examples=100)
+    @settings(max_examples=100, deadline=None)
     def test_asTheModelHasIt(
         self,
         moves: list[Move],
@@ -375,7 +375,7 @@ class AnythingTests(SynchronousTestCase):
     """
 
     @given(st.lists(st.one_of(WORDS, st.binary(max_size=20)), max_size=25))
-    @settings(max_examples=100)
+    @settings(max_examples=100, deadline=None)
     def test_neverAnException(self, flights: list[bytes]) -> None:
         """
         No input is trouble; each command has its reply as soon as it is whole;
