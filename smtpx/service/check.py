@@ -58,8 +58,22 @@ def check(
         *_users(configuration),
         *_relay(configuration),
         *_policies(configuration),
-        *_extensions(configuration, found),
+        *checkExtensions(configuration, found),
     ]
+
+
+def checkExtensions(
+    configuration: Configuration, found: Mapping[str, IExtension]
+) -> Iterator[Problem]:
+    """
+    What keeps the extensions from running together: two that claim one thing,
+    or one that requires another.
+
+    @param found: the extensions that there are, by name.
+    """
+    yield from _tried(
+        configuration, ("extensions",), lambda: list(explain(configuration, found))
+    )
 
 
 def explain(
@@ -203,11 +217,3 @@ def _policies(configuration: Configuration) -> Iterator[Problem]:
     # Not made: what a class or function does then is for the start.
     for index, named in enumerate(configuration.policy.python):
         yield from _tried(configuration, ("policy", "python", index), named.load)
-
-
-def _extensions(
-    configuration: Configuration, found: Mapping[str, IExtension]
-) -> Iterator[Problem]:
-    yield from _tried(
-        configuration, ("extensions",), lambda: list(explain(configuration, found))
-    )

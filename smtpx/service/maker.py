@@ -22,12 +22,12 @@ from twisted.python.usage import Options as TwistedOptions
 from ..core.errors import SMTPXError
 from ..core.interfaces import IExtension
 from ..net.poller import withoutLogContext
-from .check import check, explain
+from .check import check, checkExtensions, explain
 from .config import Configuration, readConfiguration
 from .extensions import findExtensions
 from .machine import Machine
 from .mail import MailService
-from .problems import ConfigurationError
+from .problems import ConfigurationError, Problem
 from .wiring import build
 
 #: How long one thread may keep the interpreter from another.
@@ -76,12 +76,11 @@ class Options(TwistedOptions):
         except SMTPXError as error:
             _refuse([error])
         if self["explain"]:
+            _refuseIf(checkExtensions(configuration, found))
             _say(explain(configuration, found))
             sys.exit(0)
         machine = Machine(_reactor())
-        problems = check(machine, configuration, found)
-        if problems:
-            _refuse(ConfigurationError(problems).problems)
+        _refuseIf(check(machine, configuration, found))
         if self["check"]:
             _say([f"{configuration.document.name}: nothing is wrong"])
             sys.exit(0)
@@ -119,6 +118,12 @@ def _say(lines: Iterable[object]) -> None:
 def _refuse(problems: Iterable[object]) -> NoReturn:
     _say(problems)
     sys.exit(1)
+
+
+def _refuseIf(problems: Iterable[Problem]) -> None:
+    found = list(problems)
+    if found:
+        _refuse(ConfigurationError(found).problems)
 
 
 def _stop(failure: Failure, reactor: Any) -> None:

@@ -18,14 +18,36 @@ from twisted.application.service import IServiceMaker
 from twisted.plugin import IPlugin
 from twisted.plugins import smtpx_service
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from smtpx.core.errors import Conflict
+from smtpx.core.grammar import KEYWORD
+from smtpx.core.hooks import Capability
+from smtpx.core.interfaces import IExtension, IServerBuilder, IServerExtension
 from smtpx.service import maker
+from smtpx.service.extensions import findExtensions
 from smtpx.service.mail import MailService
 from smtpx.service.maker import Options, makeService
 
 from .made import Reactor
+
+
+@implementer(IServerExtension)
+class Rival:
+    """Somebody else's extension, that claims a word of ours."""
+
+    name = "RIVAL"
+    requires: tuple[str, ...] = ()
+    settings = None
+
+    def configured(self, settings: Any) -> IExtension:
+        """It has no options."""
+        return self
+
+    def extendServer(self, server: IServerBuilder) -> None:
+        """Claim it."""
+        server.capability(Capability(b"CHUNKING", KEYWORD), lambda session: True)
 
 
 class MakerTestCase(SynchronousTestCase):
@@ -157,6 +179,23 @@ class OptionsTests(MakerTestCase):
                 ],
             ),
         )
+
+    def test_twoOwners(self) -> None:
+        """
+        Two extensions that claim one keyword are refused with both names, by a
+        start, a check, and an explanation alike.
+        """
+
+        def find() -> dict[str, Any]:
+            return findExtensions() | {"RIVAL": Rival()}
+
+        self.patch(maker, "findExtensions", find)
+        wanted = "extensions: CHUNKING and RIVAL both claim capability CHUNKING"
+        for words in ((), ("--check",), ("--explain",)):
+            status, lines = self.ended(*words)
+            self.assertEqual((status, lines), (1, [f"configuration: {wanted}"]))
+            self.output.truncate(0)
+            self.output.seek(0)
 
     def test_brokenPipe(self) -> None:
         """Who has seen enough of the output is not told of an exception."""
