@@ -9,6 +9,7 @@ import argparse
 from typing import Any
 
 from twisted.internet import reactor as _reactor
+from twisted.internet.address import IPv4Address
 from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.interfaces import IListeningPort, IProducer, IPushProducer
 from zope.interface import implementer
@@ -100,7 +101,9 @@ def main() -> None:
     )
 
     def say(port: IListeningPort) -> None:
-        print(f"Listening on port {port.getHost().port}", flush=True)
+        where = port.getHost()
+        assert isinstance(where, IPv4Address)
+        print(f"Listening on port {where.port}", flush=True)
 
     endpoint = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
     endpoint.listen(factory).addCallback(say)
