@@ -4,12 +4,15 @@ Who owns what: claims of extensions, and the owner of each hook.
 Two claims to one thing, and a requirement that is not there, are a
 L{smtpx.core.errors.Conflict} with both names.  A hook is wrapped so that an
 exception out of it can name its owner (L{smtpx.core.errors.HookTrouble}).
+L{Register} is what the profiles of server, client and queue have in common.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import Any, Callable, TypeVar, cast
+
+from attrs import define, field
 
 from .errors import Conflict, HookTrouble
 from .hooks import Phase, Stage, Where
@@ -92,9 +95,73 @@ class Claims:
         if other != owner:
             raise Conflict(f"{other} and {owner} both claim {what} {spell(key)}")
 
+    def claimParameter(
+        self, where: Where, keyword: bytes, value: bytes | None, owner: str
+    ) -> None:
+        """
+        @param value: the one value that is claimed; L{None}: all that there are.
+        @raise Conflict: somebody has it already, or a part of it.
+        """
+        self.claim("parameter", (where, keyword, value), owner)
+        for what, key, other in self:
+            if what == "parameter" and other != owner and isinstance(key, tuple):
+                if key[:2] == (where, keyword) and (value is None or key[2] is None):
+                    whole = spell((where, keyword, None))
+                    raise Conflict(f"{other} and {owner} both claim parameter {whole}")
+
     def __iter__(self) -> Iterator[tuple[str, object, str]]:
         for (what, key), owner in self._owners.items():
             yield what, key, owner
+
+
+@define(eq=False)
+class Register:
+    """
+    Where extensions register their hooks, one extension after the other.
+
+    @ivar hooks: see L{explain}.
+    """
+
+    hooks: list[tuple[str, str, str]] = field(factory=list, init=False)
+    _owner: str = field(default=CORE, init=False)
+    _claims: Claims = field(factory=Claims, init=False)
+
+    def _turns(self, extensions: Iterable[IExtension]) -> Iterator[IExtension]:
+        """
+        Each of C{extensions}; what is registered meanwhile is its own.
+
+        @raise Conflict: see L{checkRequirements}.
+        """
+        loaded = list(extensions)
+        checkRequirements(loaded)
+        for extension in loaded:
+            self._owner = extension.name
+            yield extension
+        self._owner = CORE
+
+    def _note(self, hook: str, detail: object = "") -> str:
+        """Note a hook of the extension whose turn it is; gives its name."""
+        self.hooks.append((self._owner, hook, spell(detail)))
+        return self._owner
+
+    def _claim(self, what: str, key: object) -> str:
+        """Note a hook that nobody else may have; gives the owner's name."""
+        owner = self._note(what, key)
+        self._claims.claim(what, key, owner)
+        return owner
+
+    def _claimParameter(self, key: tuple[Where, bytes, bytes | None]) -> str:
+        """Note a parameter; gives the owner's name."""
+        owner = self._note("parameter", key)
+        self._claims.claimParameter(*key, owner)
+        return owner
+
+    def explain(self) -> list[tuple[str, str, str]]:
+        """
+        All hooks in the order they were registered, which is the one they run
+        in: owner, hook, what of it.
+        """
+        return list(self.hooks)
 
 
 def spell(key: object) -> str:

@@ -19,7 +19,7 @@ from attrs import define, evolve, field
 from zope.interface import implementer
 
 from .bounds import Bounds
-from .claims import CORE, Claims, checkRequirements, owned, ownerOf, spell
+from .claims import CORE, Register, owned, ownerOf
 from .dialogue import ClientDialogue
 from .envelope import Envelope
 from .errors import HookTrouble
@@ -67,7 +67,7 @@ _HELLOS = 64
 
 @implementer(IServerBuilder)
 @define(eq=False)
-class ServerProfile:
+class ServerProfile(Register):
     """
     Everything a server connection needs that is the same for all of them.
 
@@ -116,9 +116,6 @@ class ServerProfile:
     controls: dict[str, Callable[[IServerSession], None]] = field(
         factory=dict, init=False
     )
-    hooks: list[tuple[str, str, str]] = field(factory=list, init=False)
-    _owner: str = field(default=CORE, init=False)
-    _claims: Claims = field(factory=Claims, init=False)
     _guards: list[tuple[bytes, Callable[[IServerSession, bytes], Reply | None]]] = (
         field(factory=list, init=False)
     )
@@ -137,27 +134,14 @@ class ServerProfile:
         @raise smtpx.core.errors.Conflict: see L{checkRequirements}, or two
             claims to one thing.
         """
-        loaded = list(extensions)
-        checkRequirements(loaded)
-        for extension in loaded:
+        for extension in self._turns(extensions):
             if IServerExtension.providedBy(extension):
-                self._owner = extension.name
                 extension.extendServer(self)
-        self._owner = CORE
         for name, guard in self._guards:
             verb = self.table.get(name)
             if verb is not None:
                 self.table[name] = evolve(verb, gates=(*verb.gates, guard))
         return self
-
-    def _note(self, hook: str, detail: object = "") -> str:
-        self.hooks.append((self._owner, hook, spell(detail)))
-        return self._owner
-
-    def _claim(self, what: str, key: object) -> str:
-        owner = self._note(what, key)
-        self._claims.claim(what, key, owner)
-        return owner
 
     # --- the menu -------------------------------------------------------------
 
@@ -176,7 +160,7 @@ class ServerProfile:
     def parameter(self, parameter: Parameter[W]) -> None:
         """See L{IServerBuilder}."""
         key = (parameter.where, parameter.keyword, parameter.value)
-        owner = self._claim("parameter", key)
+        owner = self._claimParameter(key)
         receive = owned(owner, parameter.receive)
         self.parameters[key] = evolve(parameter, receive=receive)
 
@@ -265,14 +249,10 @@ class ServerProfile:
             lines.append(word if text is None else word + b" " + text)
         return Reply(250, None, tuple(lines))
 
-    def explain(self) -> list[tuple[str, str, str]]:
-        """All hooks in the order they run: owner, hook, what of it."""
-        return list(self.hooks)
-
 
 @implementer(IClientBuilder)
 @define(eq=False)
-class ClientProfile:
+class ClientProfile(Register):
     """
     Everything a client connection needs that is the same for all of them.
 
@@ -320,9 +300,6 @@ class ClientProfile:
     relaxers: tuple[Callable[[IClientSession], SyncPoint], ...] = field(
         default=(), init=False
     )
-    hooks: list[tuple[str, str, str]] = field(factory=list, init=False)
-    _owner: str = field(default=CORE, init=False)
-    _claims: Claims = field(factory=Claims, init=False)
 
     def load(self, extensions: Iterable[IExtension]) -> ClientProfile:
         """
@@ -331,34 +308,24 @@ class ClientProfile:
         @raise smtpx.core.errors.Conflict: see L{checkRequirements}, or two
             claims to one thing.
         """
-        loaded = list(extensions)
-        checkRequirements(loaded)
-        for extension in loaded:
+        for extension in self._turns(extensions):
             if IClientExtension.providedBy(extension):
-                self._owner = extension.name
                 extension.extendClient(self)
-        self._owner = CORE
         self.steps.sort(key=lambda pair: pair[0].value)
         return self
-
-    def _note(self, hook: str, detail: object = "") -> str:
-        self.hooks.append((self._owner, hook, spell(detail)))
-        return self._owner
 
     # --- the menu -------------------------------------------------------------
 
     def capability(self, capability: Capability[W]) -> None:
         """See L{IClientBuilder}."""
         for word in (capability.keyword, *capability.aliases):
-            owner = self._note("capability", word)
-            self._claims.claim("capability", word, owner)
+            self._claim("capability", word)
             self.capabilities[word] = capability
 
     def parameter(self, parameter: Parameter[W], under: Capability[T]) -> None:
         """See L{IClientBuilder}."""
         key = (parameter.where, parameter.keyword, parameter.value)
-        owner = self._note("parameter", key)
-        self._claims.claim("parameter", key, owner)
+        owner = self._claimParameter(key)
         send = owned(owner, parameter.send)
         self.parameters += ((evolve(parameter, send=send), under),)
 
@@ -413,9 +380,3 @@ class ClientProfile:
     def relax(self, relax: Callable[[IClientSession], SyncPoint]) -> None:
         """See L{IClientBuilder}."""
         self.relaxers += (owned(self._note("relax"), relax),)
-
-    # --- what is read ----------------------------------------------------------
-
-    def explain(self) -> list[tuple[str, str, str]]:
-        """All hooks in the order they were registered: owner, hook, what of it."""
-        return list(self.hooks)

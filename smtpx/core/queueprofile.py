@@ -13,7 +13,7 @@ from typing import Any, Callable, TypeVar
 from attrs import define, field
 from zope.interface import implementer
 
-from .claims import CORE, Claims, checkRequirements, owned, spell
+from .claims import Register, owned
 from .envelope import Envelope, Recipient, Stamp
 from .hooks import Action, ReportWish, RoutePolicy, Schedule
 from .interfaces import IExtension, IQueueBuilder, IQueueExtension
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 @implementer(IQueueBuilder)
 @define(eq=False)
-class QueueProfile:
+class QueueProfile(Register):
     """
     What the queue, the router and the reporter ask of extensions.
 
@@ -43,9 +43,6 @@ class QueueProfile:
     fieldMakers: tuple[
         Callable[[Envelope, Recipient | None], Iterable[tuple[str, str]]], ...
     ] = field(default=(), init=False)
-    hooks: list[tuple[str, str, str]] = field(factory=list, init=False)
-    _owner: str = field(default=CORE, init=False)
-    _claims: Claims = field(factory=Claims, init=False)
 
     def load(self, extensions: Iterable[IExtension]) -> QueueProfile:
         """
@@ -54,25 +51,16 @@ class QueueProfile:
         @raise smtpx.core.errors.Conflict: see L{checkRequirements}, or two
             claims to one stamp.
         """
-        loaded = list(extensions)
-        checkRequirements(loaded)
-        for extension in loaded:
+        for extension in self._turns(extensions):
             if IQueueExtension.providedBy(extension):
-                self._owner = extension.name
                 extension.extendQueue(self)
-        self._owner = CORE
         return self
-
-    def _note(self, hook: str, detail: object = "") -> str:
-        self.hooks.append((self._owner, hook, spell(detail)))
-        return self._owner
 
     # --- the menu -------------------------------------------------------------
 
     def stamp(self, stamp: Stamp[T]) -> None:
         """See L{IQueueBuilder}."""
-        owner = self._note("stamp", stamp.name)
-        self._claims.claim("stamp", stamp.name, owner)
+        self._claim("stamp", stamp.name)
         self.stamps[stamp.name] = stamp
 
     def constrain(
@@ -99,10 +87,6 @@ class QueueProfile:
         self.fieldMakers += (owned(self._note("fields"), fields),)
 
     # --- what is read ----------------------------------------------------------
-
-    def explain(self) -> list[tuple[str, str, str]]:
-        """All hooks in the order they run: owner, hook, what of it."""
-        return list(self.hooks)
 
     def policyFor(self, envelope: Envelope) -> RoutePolicy:
         """What the route of C{envelope} has to be."""

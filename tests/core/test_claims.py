@@ -154,6 +154,30 @@ class ClaimsTests(SynchronousTestCase):
         claims.claim("verb", b"BDAT", "CHUNKING")
         claims.claim("verb", b"BDAT", "".join(["CHUNK", "ING"]))
 
+    def test_wholeParameterAndOneValue(self) -> None:
+        """
+        Who claims a parameter with all its values, and who claims one value of
+        it, are in conflict, whoever comes first; two values are not.
+        """
+        for first, second in ((None, b"A"), (b"A", None)):
+            claims = Claims()
+            claims.claim("verb", b"BODY", "OTHER")
+            claims.claimParameter(Where.RCPT, b"BODY", None, "OTHER")
+            claims.claimParameter(Where.MAIL, b"BODY", first, "ONE")
+            claims.claimParameter(Where.MAIL, b"BODY", second, "ONE")
+            conflict = self.assertRaises(
+                Conflict, claims.claimParameter, Where.MAIL, b"BODY", b"B", "TWO"
+            )
+            self.assertEqual(
+                str(conflict), "ONE and TWO both claim parameter MAIL BODY"
+            )
+        claims = Claims()
+        claims.claimParameter(Where.MAIL, b"BODY", b"A", "ONE")
+        claims.claimParameter(Where.MAIL, b"BODY", b"B", "TWO")
+        self.assertRaises(
+            Conflict, claims.claimParameter, Where.MAIL, b"BODY", None, "THREE"
+        )
+
     def test_otherThings(self) -> None:
         """The same key of another kind is another thing."""
         claims = Claims()
