@@ -119,23 +119,16 @@ class Stamps:
         return tuple(n for n in self.unknown if n.startswith(CRITICAL))
 
 
-class Recipient:
-    """
-    One recipient of an envelope.
+class Stamped:
+    """What extensions can put stamps on."""
 
-    @ivar path: the forward path's mailbox, as received, without a source route
-        and without angle brackets.  C{postmaster} may stand without a domain.
-    """
+    __slots__ = ("_stamps",)
 
-    __slots__ = ("_stamps", "path")
-
-    def __init__(self, path: bytes) -> None:
-        self.path = path
-        self._stamps: Stamps | None = None
+    _stamps: Stamps | None
 
     @property
     def stamps(self) -> Stamps:
-        """What extensions noted on this recipient; made when first wanted."""
+        """What extensions noted on it; made when first wanted."""
         found = self._stamps
         if found is None:
             found = self._stamps = Stamps()
@@ -145,11 +138,26 @@ class Recipient:
         """The stamps as text; makes none where there are none."""
         return {} if self._stamps is None else self._stamps.dumped()
 
+
+class Recipient(Stamped):
+    """
+    One recipient of an envelope.
+
+    @ivar path: the forward path's mailbox, as received, without a source route
+        and without angle brackets.  C{postmaster} may stand without a domain.
+    """
+
+    __slots__ = ("path",)
+
+    def __init__(self, path: bytes) -> None:
+        self.path = path
+        self._stamps = None
+
     def __repr__(self) -> str:
         return f"<Recipient {self.path!r}>"
 
 
-class Envelope:
+class Envelope(Stamped):
     """
     What MAIL and RCPT said, and what extensions noted of it.
 
@@ -160,7 +168,7 @@ class Envelope:
         ends and without stuffed dots.
     """
 
-    __slots__ = ("_stamps", "arrived", "octets", "recipients", "sender")
+    __slots__ = ("arrived", "octets", "recipients", "sender")
 
     def __init__(
         self,
@@ -173,19 +181,7 @@ class Envelope:
         self.arrived = arrived
         self.recipients = [] if recipients is None else recipients
         self.octets = octets
-        self._stamps: Stamps | None = None
-
-    @property
-    def stamps(self) -> Stamps:
-        """What extensions noted on this envelope; made when first wanted."""
-        found = self._stamps
-        if found is None:
-            found = self._stamps = Stamps()
-        return found
-
-    def dumpedStamps(self) -> dict[str, str]:
-        """The stamps as text; makes none where there are none."""
-        return {} if self._stamps is None else self._stamps.dumped()
+        self._stamps = None
 
     def __repr__(self) -> str:
         return f"<Envelope {self.sender!r} -> {self.recipients!r}>"

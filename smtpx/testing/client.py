@@ -97,8 +97,34 @@ def client(
     return ClientConnection(profile, target, policy, secured, forecast, bareLines)
 
 
+class Outcomes:
+    """
+    What became of a client's envelopes, and of itself.
+
+    @ivar events: its effects that are not octets, in order.
+    """
+
+    __slots__ = ()
+    events: list[ClientEffect]
+
+    @property
+    def settled(self) -> list[Settled]:
+        """Each envelope that the client is done with."""
+        return [event for event in self.events if isinstance(event, Settled)]
+
+    @property
+    def codes(self) -> list[int]:
+        """The codes of the last envelope's outcomes, one a recipient."""
+        return [outcome.code for _, outcome in self.settled[-1].outcomes]
+
+    @property
+    def gaveUp(self) -> list[GaveUp]:
+        """Whether the session was given up; once, if so."""
+        return [event for event in self.events if isinstance(event, GaveUp)]
+
+
 @define(eq=False)
-class ScriptedPeer:
+class ScriptedPeer(Outcomes):
     """
     The world of a client connection: a peer that says what the test says, and a
     shell that does what effects want.
@@ -174,21 +200,6 @@ class ScriptedPeer:
         return self._did(self.connection.lost())
 
     # --- what a test looks at ---------------------------------------------------
-
-    @property
-    def settled(self) -> list[Settled]:
-        """Each envelope that is done with."""
-        return [event for event in self.events if isinstance(event, Settled)]
-
-    @property
-    def codes(self) -> list[int]:
-        """The codes of the last envelope's outcomes, one a recipient."""
-        return [outcome.code for _, outcome in self.settled[-1].outcomes]
-
-    @property
-    def gaveUp(self) -> list[GaveUp]:
-        """Whether the session was given up; once, if so."""
-        return [event for event in self.events if isinstance(event, GaveUp)]
 
     @property
     def troubles(self) -> list[Trouble]:

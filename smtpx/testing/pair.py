@@ -27,10 +27,8 @@ from ..core.effects import (
     ClientEffect,
     Close,
     Drain,
-    GaveUp,
     Handshake,
     Pose,
-    Settled,
     Trouble,
     Write,
 )
@@ -39,7 +37,7 @@ from ..core.hooks import Forecast, RoutePolicy, Target, TLSInfo, TLSOptions
 from ..core.interfaces import IBody, IExtension
 from ..core.profile import ServerProfile
 from ..core.server import ServerConnection
-from .client import ANY_ROUTE, NAME, TARGET, Answers, OctetsBody, client
+from .client import ANY_ROUTE, NAME, TARGET, Answers, OctetsBody, Outcomes, client
 from .server import ScriptedPort
 
 #: How handshakes come out, if the test does not say.
@@ -67,7 +65,7 @@ class Flight:
 
 
 @define(eq=False)
-class Pair:
+class Pair(Outcomes):
     """
     A server and a client, joined.
 
@@ -173,21 +171,6 @@ class Pair:
     def bodies(self) -> list[bytes]:
         """Their bodies."""
         return self.port.bodies
-
-    @property
-    def settled(self) -> list[Settled]:
-        """Each envelope that the client is done with."""
-        return [event for event in self.events if isinstance(event, Settled)]
-
-    @property
-    def codes(self) -> list[int]:
-        """The codes of the last envelope's outcomes, one a recipient."""
-        return [outcome.code for _, outcome in self.settled[-1].outcomes]
-
-    @property
-    def gaveUp(self) -> list[GaveUp]:
-        """Whether the client gave the session up; once, if so."""
-        return [event for event in self.events if isinstance(event, GaveUp)]
 
     @property
     def troubles(self) -> list[tuple[str, BaseException]]:
