@@ -135,21 +135,20 @@ class LineMeter:
 
 class HeaderWatch:
     """
-    Finds header fields while a body streams by.
+    Finds the header while a body streams by.
     """
 
-    __slots__ = ("_held", "_limit", "_size", "_tail")
+    __slots__ = ("_held", "_most")
 
     def __init__(self, limit: int) -> None:
         """
         @param limit: the most octets of a header that is looked at; what stands
             behind them is not.
         """
-        self._held: list[bytes] = []
-        self._size = 0
-        self._limit = limit
-        #: The empty line may lie across pieces; and a body may begin with it.
-        self._tail = b"\r\n"
+        # A body may begin with the empty line; and one array, however small the
+        # pieces are, is no larger than what is in it.
+        self._held = bytearray(b"\r\n")
+        self._most = limit + 2
 
     def feed(self, piece: bytes) -> bytes | None:
         """
@@ -158,23 +157,18 @@ class HeaderWatch:
         @return: the whole header, when it has come: then there is nothing more
             to find.
         """
-        tail = self._tail
-        joined = tail + piece[: self._limit]
-        end = joined.find(b"\r\n\r\n")
-        before = self._size
-        self._size += len(piece)
-        self._held.append(piece)
-        if end < 0 and self._size < self._limit:
-            self._tail = joined[-3:]
-            return None
-        most = self._limit if end < 0 else before + end - len(tail) + 2
-        header = b"".join(self._held)[:most]
-        self._held = []
-        return header
+        held = self._held
+        # The empty line may lie across pieces.
+        start = max(len(held) - 3, 0)
+        held += piece[: self._most - len(held)]
+        end = held.find(b"\r\n\r\n", start)
+        if end >= 0:
+            return bytes(held[2 : end + 2])
+        return self.finish() if len(held) == self._most else None
 
     def finish(self) -> bytes:
         """The body has ended, and its header with it."""
-        return b"".join(self._held)
+        return bytes(self._held[2:])
 
 
 def headerFields(

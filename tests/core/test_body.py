@@ -209,6 +209,10 @@ class HeaderTests(SynchronousTestCase):
         watch = HeaderWatch(10)
         self.assertIsNone(watch.feed(b"A: 1\r\n"))
         self.assertEqual(watch.feed(b"B: 2\r\n"), b"A: 1\r\nB: 2")
+        for limit in range(1, 12):
+            found = HeaderWatch(limit).feed(b"A: 1\r\n\r\nB: 2")
+            whole = limit >= len(b"A: 1\r\n\r\n")
+            self.assertEqual(found, b"A: 1\r\n" if whole else b"A: 1\r\n\r"[:limit])
 
     def test_fields(self) -> None:
         """
