@@ -38,6 +38,8 @@ class Bounds:
     @ivar errorsMax: the most commands answered with an error of syntax or
         sequence in a session.
     @ivar refusalsMax: the most recipients refused in a session.
+    @ivar putOffMax: the most recipients put off (4yz) in a session, those above
+        C{recipientsMax} among them.
     @ivar idleCommandsMax: the most commands that bring no mail forward (NOOP,
         RSET, VRFY, EHLO, ..., and any but RCPT that is refused) between two
         messages.
@@ -67,6 +69,7 @@ class Bounds:
     heldOctets: int = 65_536
     errorsMax: int = 20
     refusalsMax: int = 100
+    putOffMax: int = 1000
     idleCommandsMax: int = 100
     discardedOctets: int = 104_857_600
     bareLines: BareLines = BareLines.REFUSE

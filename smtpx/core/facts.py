@@ -51,6 +51,7 @@ class ServerFacts:
         "_meter",
         "_mode",
         "_pipelined",
+        "_putOff",
         "_refusals",
         "_spoiled",
         "_stamps",
@@ -122,6 +123,7 @@ class ServerFacts:
         self._idle = 0
         self._errors = 0
         self._refusals = 0
+        self._putOff = 0
         self._line = b""
         self._discarded = 0
 

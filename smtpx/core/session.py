@@ -172,11 +172,14 @@ class ServerSession(ServerFacts):
             self._errors += 1
         elif self._line[:4].upper() != b"RCPT":
             self._idle += 1
-        elif refusal.code >= 500:
+        elif refusal.permanent:
             self._refusals += 1
+        else:
+            self._putOff += 1
         return (
             self._errors > bounds.errorsMax
             or self._refusals > bounds.refusalsMax
+            or self._putOff > bounds.putOffMax
             or self._idle > bounds.idleCommandsMax
         )
 

@@ -206,6 +206,16 @@ class BoundTests(SynchronousTestCase):
         )
         self.assertEqual(said.last, b"452 4.5.3 Too many recipients")
 
+    def test_recipientsPutOff(self) -> None:
+        """
+        A client that goes on and on beyond the limit is sent away.
+        """
+        rcpt = b"RCPT TO:<c@d.example>\r\n"
+        bounds = Bounds(recipientsMax=2, putOffMax=2)
+        said = talk([], BEGIN + rcpt * 9, bounds=bounds)
+        self.assertEqual(said.codes[-5:], [250, 452, 452, 452, 421])
+        self.assertTrue(said.connection.closed)
+
     def test_transactions(self) -> None:
         """
         MAIL commands are counted, those that failed too (RFC 9422 section 4.1).
