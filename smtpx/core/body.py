@@ -38,7 +38,7 @@ class DotReader:
         Take what can be told apart from the end.
 
         @param data: the input.
-        @param position: where in it to begin.
+        @param position: where in it to begin; there is something behind it.
         @return: where the rest begins (it is to be given again, with more
             behind it); the piece of the body, dots unstuffed, never cut between
             CR and LF; and whether the end has come.
@@ -50,8 +50,6 @@ class DotReader:
                 if len(data) - position < 3:
                     return position, b"", False
                 position += 1
-            elif position == len(data):
-                return position, b"", False
             self._first = False
         # Most pieces have no line with a dot in front; these two octets are
         # looked for faster than all three, and faster from the end.

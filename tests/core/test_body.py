@@ -34,7 +34,7 @@ def readAll(*pieces: bytes) -> tuple[bytes, bool, bytes]:
     for piece in pieces:
         data += piece
         position = 0
-        while not ended:
+        while position < len(data) and not ended:
             after, found, ended = reader.read(data, position)
             # Never cut between CR and LF.
             assert not (out.endswith(b"\r") and found.startswith(b"\n"))
@@ -144,6 +144,15 @@ class LineMeterTests(SynchronousTestCase):
     """
     Tests for L{LineMeter}.
     """
+
+    def test_manyLinesInAPiece(self) -> None:
+        """
+        It is a line that is too long, not a piece, be its end in the next.
+        """
+        meter = LineMeter(6)
+        self.assertFalse(meter.tooLong(b"abcd\r\n" * 3 + b"abc"))
+        self.assertFalse(meter.tooLong(b"d\r\nabcd\r\n"))
+        self.assertTrue(meter.tooLong(b"abcd\r\nabcde\r\n"))
 
     @given(
         st.lists(st.integers(0, 40), max_size=12),

@@ -51,6 +51,12 @@ class LineEndsTests(SynchronousTestCase):
         self.assertEqual(b"".join(got), b"a\r\nb")
         self.assertFalse(ends.found)
 
+    def test_canonical(self) -> None:
+        """Pieces are set right one by one, and none of them is empty."""
+        got = list(canonical([b"a\r", b"", b"\nb\n", b"c\r"]))
+        self.assertEqual(got, [b"a", b"\r\nb\r\n", b"c", b"\r\n"])
+        self.assertEqual(list(canonical([b"a\r\n"])), [b"a\r\n"])
+
     def test_bareAtTheEnd(self) -> None:
         """A CR at the very end stands alone."""
         ends = LineEnds()
