@@ -168,11 +168,13 @@ class ServerSession(ServerFacts):
         if refusal.closes:
             return False
         bounds = self.profile.bounds
-        if refusal.code in _SYNTAX:
+        # Who pipelines learns too late that what it builds on was refused.
+        late = refusal.code == BAD_SEQUENCE.code and self._pipelined
+        if refusal.code in _SYNTAX and not late:
             self._errors += 1
         elif self._line[:4].upper() != b"RCPT":
             self._idle += 1
-        elif refusal.permanent:
+        elif refusal.permanent and not late:
             self._refusals += 1
         else:
             self._putOff += 1

@@ -304,6 +304,55 @@ class PatienceTests(SynchronousTestCase):
         self.assertEqual(said.codes[-1], 250)
 
 
+class BuiltOnSandTests(SynchronousTestCase):
+    """
+    Commands that were sent before their client knew that what they build on was
+    refused (RFC 2920 section 3.1).
+    """
+
+    def refusing(self, flight: bytes, **bounds: int) -> Said:
+        """All senders are refused, and a client sends one flight."""
+        said = talk(
+            standard(),
+            HELLO,
+            answers={MaySend: lambda asked: LATER, OpenBody: lambda asked: LATER},
+            bounds=Bounds(errorsMax=3, **bounds),
+        )
+        said.feed(flight)
+        return said
+
+    def test_recipients(self) -> None:
+        """Many recipients behind a sender who is refused are no errors."""
+        said = self.refusing(MAIL + b"RCPT TO:<c@d.example>\r\n" * 200 + b"DATA\r\n")
+        self.assertEqual(said.codes[2:], [450] + [503] * 201)
+        self.assertFalse(said.connection.closed)
+
+    def test_chunks(self) -> None:
+        """Nor are chunks behind one that is refused."""
+        said = talk(
+            standard(),
+            BEGIN,
+            answers={OpenBody: lambda asked: LATER},
+            bounds=Bounds(errorsMax=3),
+        )
+        said.feed(b"BDAT 1\r\nx" * 64 + b"BDAT 0 LAST\r\n")
+        self.assertEqual(said.codes[4:], [450] + [503] * 64)
+        self.assertFalse(said.connection.closed)
+
+    def test_notForEver(self) -> None:
+        """They are bounded all the same."""
+        rcpt = b"RCPT TO:<c@d.example>\r\n"
+        said = self.refusing(MAIL + rcpt * 9, putOffMax=5)
+        self.assertEqual(said.codes[-1], 421)
+        said = self.refusing(b"BDAT 1 LAST\r\nx" * 9, idleCommandsMax=5)
+        self.assertEqual(said.codes[-1], 421)
+
+    def test_oneByOne(self) -> None:
+        """Who waits for each reply knows better."""
+        said = talk([], HELLO + b"DATA\r\n" * 9, bounds=Bounds(errorsMax=3))
+        self.assertEqual(said.codes[2:], [503, 503, 503, 503, 421])
+
+
 class HelloTests(SynchronousTestCase):
     """
     Clients that introduce themselves more than once.
