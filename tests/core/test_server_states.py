@@ -310,20 +310,21 @@ class BuiltOnSandTests(SynchronousTestCase):
     refused (RFC 2920 section 3.1).
     """
 
-    def refusing(self, flight: bytes, **bounds: int) -> Said:
+    def refusing(self, flight: bytes, bounds: Bounds) -> Said:
         """All senders are refused, and a client sends one flight."""
         said = talk(
             standard(),
             HELLO,
-            answers={MaySend: lambda asked: LATER, OpenBody: lambda asked: LATER},
-            bounds=Bounds(errorsMax=3, **bounds),
+            answers={MaySend: lambda asked: LATER},
+            bounds=bounds,
         )
         said.feed(flight)
         return said
 
     def test_recipients(self) -> None:
         """Many recipients behind a sender who is refused are no errors."""
-        said = self.refusing(MAIL + b"RCPT TO:<c@d.example>\r\n" * 200 + b"DATA\r\n")
+        flight = MAIL + b"RCPT TO:<c@d.example>\r\n" * 200 + b"DATA\r\n"
+        said = self.refusing(flight, Bounds(errorsMax=3))
         self.assertEqual(said.codes[2:], [450] + [503] * 201)
         self.assertFalse(said.connection.closed)
 
@@ -342,9 +343,9 @@ class BuiltOnSandTests(SynchronousTestCase):
     def test_notForEver(self) -> None:
         """They are bounded all the same."""
         rcpt = b"RCPT TO:<c@d.example>\r\n"
-        said = self.refusing(MAIL + rcpt * 9, putOffMax=5)
+        said = self.refusing(MAIL + rcpt * 9, Bounds(putOffMax=5))
         self.assertEqual(said.codes[-1], 421)
-        said = self.refusing(b"BDAT 1 LAST\r\nx" * 9, idleCommandsMax=5)
+        said = self.refusing(b"BDAT 1 LAST\r\nx" * 9, Bounds(idleCommandsMax=5))
         self.assertEqual(said.codes[-1], 421)
 
     def test_oneByOne(self) -> None:
