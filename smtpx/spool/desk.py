@@ -1,6 +1,10 @@
 """
 The reactor's side of the writer: jobs go out, news comes back.
 
+Jobs wait until the reactor is through with the events it was told of together,
+and go out together.  If each went at once, the writer would wake up for the first
+and share neither sync nor interpreter with those that come right behind it.
+
 A L{Desk} counts what is under way, knows whether the spool file is in order,
 and has it opened again when it was not: after one second, then two, four, up to
 a minute.  Until then everything that is handed in fails at once.
@@ -92,6 +96,8 @@ class Desk:
         self._path = path
         self._threads = threads
         self._owner = owner
+        #: Jobs that have not gone out.
+        self._waiting: list[Write | Query] = []
         #: Jobs whose end was not yet heard of.
         self._underway = 0
         self._delay = _FIRST_DELAY
@@ -227,9 +233,22 @@ class Desk:
         """Have something written down."""
         if self.trouble is not None:
             return fail(self.refusal(self.trouble))
-        self._underway += 1
-        self._queue.put(job)
+        self._send(job)
         return job.done
+
+    def _send(self, job: Write | Query) -> None:
+        """Have a job done, and hear of its end."""
+        self._underway += 1
+        if not self._waiting:
+            self._reactor.callLater(0, self._sendAll)
+        self._waiting.append(job)
+
+    def _sendAll(self) -> None:
+        """Let the jobs go out."""
+        waiting, self._waiting = self._waiting, []
+        put = self._queue.put
+        for job in waiting:
+            put(job)
 
     def writeOnce(
         self, job: Insert, prepare: Callable[[Callable[[OSError | None], None]], None]
@@ -262,8 +281,7 @@ class Desk:
             result = read(store)
             return lambda: done.callback(result)
 
-        self._underway += 1
-        self._queue.put(Query(run, done.errback))
+        self._send(Query(run, done.errback))
         return done
 
     def _wrote(self, jobs: Sequence[Write], error: Exception | None) -> None:

@@ -109,7 +109,9 @@ class Row(NamedTuple):
     @ivar key: its id, as an integer.
     @ivar filed: 1 where the body is in a file.
     @ivar content: the body, where it is inside and was asked for.
-    @ivar attempts: L{None}, as all that follows, where it was never tried.
+    @ivar hold: why it is on hold since it arrived; L{None}: it was not to be.
+    @ivar attempts: L{None}, as all that follows, where nothing was ever written
+        down of it since it arrived.
     """
 
     key: int
@@ -117,11 +119,22 @@ class Row(NamedTuple):
     text: str
     filed: int
     content: bytes | None
+    hold: str | None
     attempts: int | None
     held: int | None
     due: float | None
     outcomes: str | None
     note: str | None
+
+    @property
+    def onHold(self) -> bool:
+        """Is it on hold?  What was written down since it arrived goes first."""
+        return self.hold is not None if self.held is None else bool(self.held)
+
+    @property
+    def why(self) -> str:
+        """Why it is on hold."""
+        return (self.hold if self.note is None else self.note) or ""
 
 
 # An encoder made once: json.dumps makes a new one for every call that wants
@@ -259,8 +272,8 @@ def message(row: Row, known: Mapping[str, Stamp[Any]]) -> SpooledMessage:
         prefix=prefix,
         waiting=waiting(len(envelope.recipients), outcomes),
         attempts=row.attempts or 0,
-        held=bool(row.held),
-        note=row.note or "",
+        held=row.onHold,
+        note=row.why,
         due=row.due,
         outcomes=outcomes,
         octets=row.octets,
@@ -279,7 +292,7 @@ def unreadable(row: Row, error: Exception) -> SpooledMessage:
         prefix=b"",
         waiting=(),
         attempts=row.attempts or 0,
-        held=bool(row.held),
+        held=row.onHold,
         note=f"cannot be read: {error}",
         due=row.due,
         octets=row.octets,

@@ -268,12 +268,12 @@ class Incoming:
         text = dump(envelope, prefix)
         file = self._file
         if file is not None:
-            row = (self.key, self.octets, text, None)
             self._sink.closeFile(self)
-            return self._sink.takeFiled(Insert(row, note), file)
+            job = Insert((self.key, self.octets, text, None, note))
+            return self._sink.takeFiled(job, file)
         pieces, self._pieces = self._pieces, []
         body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        return self._sink.take(Insert((self.key, self.octets, text, body), note))
+        return self._sink.take(Insert((self.key, self.octets, text, body, note)))
 
     def abort(self) -> None:
         """Forget it."""

@@ -237,7 +237,7 @@ class SQLiteSpool:
         for job in jobs:
             if type(job) is Insert:
                 self._count += 1
-                if job.note is None:
+                if job.row[4] is None:
                     fresh.append(job.row[0])
             elif isinstance(job, Remove):
                 self._count -= 1
@@ -302,7 +302,7 @@ class SQLiteSpool:
         messages = []
         leased = self._agenda.leased
         for row in rows:
-            if row.held or row.key in leased or (row.due or 0.0) > now:
+            if row.onHold or row.key in leased or (row.due or 0.0) > now:
                 continue
             try:
                 found = message(row, self._stamps)

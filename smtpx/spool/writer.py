@@ -23,7 +23,7 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 from zope.interface import Interface
 
-from .store import Change, Insertion, Store, held
+from .store import Change, Insertion, Store
 
 #: The most jobs of one transaction.
 _JOBS = 1000
@@ -42,15 +42,13 @@ class Insert:
     Put down a message.
 
     @ivar row: what goes into the table.
-    @ivar note: why it is on hold from the start; L{None}: it is not.
     @ivar done: fires when it is on the disk.
     """
 
-    __slots__ = ("done", "note", "row")
+    __slots__ = ("done", "row")
 
-    def __init__(self, row: Insertion, note: str | None) -> None:
+    def __init__(self, row: Insertion) -> None:
         self.row = row
-        self.note = note
         self.done: Deferred[None] = Deferred()
 
 
@@ -249,8 +247,6 @@ class Writer:
                 insertions.append(job.row)
                 if job.row[3] is None:
                     filed = True
-                if job.note is not None:
-                    changes.append(held(job.row[0], job.note))
             elif isinstance(job, Remove):
                 removals.append(job.key)
             else:

@@ -128,8 +128,21 @@ class Rig:
 
     def run(self) -> None:
         """Do everything until nothing is left to do."""
-        queue = self.spool._desk._queue
-        self.threads.run(lambda: queue.qsize() > 0)
+        desk = self.spool._desk
+        while True:
+            self.reactor.advance(0)
+            self.threads.run(lambda: desk._queue.qsize() > 0)
+            if not desk._waiting:
+                break
+
+    def turn(self) -> bool:
+        """
+        Let the writer do what waits, so that nobody hears of it yet.
+
+        @return: does it go on?
+        """
+        self.reactor.advance(0)
+        return self.spool._desk._writer.turn()
 
     def wait(self, deferred: Deferred[T]) -> T:
         """What C{deferred} comes to when everything was done."""

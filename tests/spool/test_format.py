@@ -230,9 +230,8 @@ class MessageTests(SynchronousTestCase):
 
     def row(self, text: str, outcomes: str | None = None) -> Row:
         """A row of the spool file."""
-        return Row(
-            KEY, 3, text, 0, b"abc", 1 if outcomes else None, 0, 9.0, outcomes, ""
-        )
+        attempts = 1 if outcomes else None
+        return Row(KEY, 3, text, 0, b"abc", None, attempts, 0, 9.0, outcomes, "")
 
     def test_fresh(self) -> None:
         """A message that was never tried waits for all its recipients."""

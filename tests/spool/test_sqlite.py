@@ -69,7 +69,7 @@ class ReceivingTests(SpoolTestCase):
         incoming.write(SHORT)
         done = incoming.commit(envelope(), PREFIX, False)
         self.assertNoResult(done)
-        self.assertTrue(rig.spool._desk._writer.turn())
+        self.assertTrue(rig.turn())
         self.assertNoResult(done)
         rig.run()
         self.assertIsNone(self.successResultOf(done))
@@ -85,7 +85,7 @@ class ReceivingTests(SpoolTestCase):
         with mock.patch.object(
             Store, "commit", autospec=True, side_effect=Store.commit
         ) as commit:
-            self.assertTrue(rig.spool._desk._writer.turn())
+            self.assertTrue(rig.turn())
         self.assertEqual(commit.call_count, 1)
         self.assertEqual(len(rig.reactor.called), 1)
         rig.run()
@@ -100,7 +100,7 @@ class ReceivingTests(SpoolTestCase):
             incoming = rig.spool.begin()
             incoming.write(b"x" * INSIDE)
             incoming.commit(envelope(), PREFIX, False)
-        self.assertTrue(rig.spool._desk._writer.turn())
+        self.assertTrue(rig.turn())
         self.assertGreater(rig.spool._desk._queue.qsize(), 0)
         rig.run()
         self.assertEqual(rig.wait(rig.spool.count()), 80)

@@ -101,7 +101,7 @@ class OpeningTests(StoreTestCase):
         self.assertEqual(store.opened(100), (1, 0))
         self.assertEqual(store.opened(50), (2, 100))
         key = (1 << 18) * 3844 * 700
-        store.commit([(key, 0, "{}", b"")])
+        store.commit([(key, 0, "{}", b"", None)])
         self.assertEqual(store.opened(50), (3, 700))
         self.assertEqual(store.opened(50), (4, 700))
 
@@ -113,7 +113,7 @@ class OpeningTests(StoreTestCase):
         size = os.stat(log).st_size
         self.assertGreater(size, 1 << 20)
         for key in range(1000):
-            store.commit([(key, 0, "{}", b"x" * 2000)])
+            store.commit([(key, 0, "{}", b"x" * 2000, None)])
         self.assertEqual(os.stat(log).st_size, size)
 
     def test_logThatIsThere(self) -> None:
@@ -140,7 +140,7 @@ class OpeningTests(StoreTestCase):
         self.patch(sqlite3, "connect", limited)
         store = Store(self.path, 1 << 20)
         self.addCleanup(store.close)
-        store.commit([(1, 0, "{}", b"")])
+        store.commit([(1, 0, "{}", b"", None)])
         self.assertEqual(len(list(store.keys())), 1)
 
     def test_growingFails(self) -> None:
@@ -165,7 +165,7 @@ class CommitTests(StoreTestCase):
     def test_many(self) -> None:
         """More rows than one statement takes are one transaction."""
         store = self.store()
-        store.commit([(key, 0, "{}", b"") for key in range(200)])
+        store.commit([(key, 0, "{}", b"", None) for key in range(200)])
         self.assertEqual(self.keys(store), list(range(200)))
         store.commit([], list(range(0, 200, 2)))
         self.assertEqual(self.keys(store), list(range(1, 200, 2)))
@@ -173,8 +173,8 @@ class CommitTests(StoreTestCase):
     def test_allOrNothing(self) -> None:
         """When one row fails, none is there, and the next transaction works."""
         store = self.store()
-        store.commit([(150, 0, "{}", b"")])
-        rows = [(key, 0, "{}", b"") for key in range(200)]
+        store.commit([(150, 0, "{}", b"", None)])
+        rows = [(key, 0, "{}", b"", None) for key in range(200)]
         self.assertRaises(sqlite3.IntegrityError, store.commit, rows)
         self.assertEqual(self.keys(store), [150])
         self.assertRaises(sqlite3.IntegrityError, store.commit, [rows[150]])
@@ -184,7 +184,7 @@ class CommitTests(StoreTestCase):
     def test_progress(self) -> None:
         """How far a message is, is written over and over."""
         store = self.store()
-        store.commit([(1, 0, "{}", b"")], [], [held(1, "why")])
+        store.commit([(1, 0, "{}", b"", None)], [], [held(1, "why")])
         (row,) = store.page(0, 5)
         self.assertEqual((row.held, row.note, row.attempts), (1, "why", 0))
         store.commit([], [], [recorded(1, 1, False, 5.0, "[]", "")])
@@ -197,10 +197,27 @@ class CommitTests(StoreTestCase):
         self.assertEqual(store.due(7.0, 5, {1}), [])
         self.assertEqual(store.due(6.9, 5, set()), [])
 
+    def test_heldFromTheStart(self) -> None:
+        """A message that arrives on hold is so until it is released."""
+        store = self.store()
+        store.commit([(1, 0, "{}", b"", "route"), (2, 0, "{}", b"", None)])
+        self.assertEqual([fresh for *_, fresh in store.keys()], [0, 1])
+        one, other = store.page(0, 5)
+        self.assertEqual((one.onHold, one.why), (True, "route"))
+        self.assertEqual((other.onHold, other.why), (False, ""))
+        store.commit([], [], [released(1, 7.0), released(2, 7.0), released(3, 7.0)])
+        one, other = store.page(0, 5)
+        self.assertEqual((one.onHold, one.why, one.due), (False, "", 7.0))
+        self.assertEqual((other.onHold, other.attempts), (False, None))
+        self.assertEqual(store.due(7.0, 5, set()), [(7.0, 1)])
+        store.commit([], [], [held(1, "again")])
+        (one, _) = store.page(0, 5)
+        self.assertEqual((one.onHold, one.why), (True, "again"))
+
     def test_takeAllOrNothing(self) -> None:
         """Rows that another file had are taken all, or none."""
         store = self.store()
-        row = Row(1, 3, "{}", 0, b"abc", 2, 1, 5.0, "[]", "why")
+        row = Row(1, 3, "{}", 0, b"abc", "since then", 2, 1, 5.0, "[]", "why")
         bad: Any = row._replace(key=2)
         bad = bad._replace(text=None)
         self.assertRaises(sqlite3.IntegrityError, store.take, [row, bad])
@@ -213,7 +230,7 @@ class CommitTests(StoreTestCase):
     def test_noBodiesInPages(self) -> None:
         """A page of messages is read without the bodies."""
         store = self.store()
-        store.commit([(1, 3, "{}", b"abc"), (2, 70000, "{}", None)])
+        store.commit([(1, 3, "{}", b"abc", None), (2, 70000, "{}", None, None)])
         one, other = store.page(0, 5)
         self.assertEqual((one.content, one.filed), (None, 0))
         self.assertEqual((other.content, other.filed), (None, 1))
@@ -227,14 +244,14 @@ class VerifyTests(StoreTestCase):
     def test_sound(self) -> None:
         """A file in order is found so, and its log is empty then."""
         store = self.store()
-        store.commit([(1, 0, "{}", b"")])
+        store.commit([(1, 0, "{}", b"", None)])
         store.verify()
         self.assertEqual(os.stat(self.path + "-wal").st_size, 0)
 
     def test_unsound(self) -> None:
         """A file that is damaged is not trusted again."""
         store = self.store()
-        store.commit([(key, 9, "{}", b"x" * 2000) for key in range(100)])
+        store.commit([(key, 9, "{}", b"x" * 2000, None) for key in range(100)])
         store.close()
         with open(self.path, "r+b") as file:
             file.seek(-4096 * 10, os.SEEK_END)
@@ -246,12 +263,12 @@ class VerifyTests(StoreTestCase):
     def test_busyLog(self) -> None:
         """A log that somebody else is reading is not emptied: no trust yet."""
         store = self.store()
-        store.commit([(1, 0, "{}", b"")])
+        store.commit([(1, 0, "{}", b"", None)])
         reader = sqlite3.connect(self.path, isolation_level=None)
         self.addCleanup(reader.close)
         reader.execute("BEGIN")
         reader.execute("SELECT * FROM message").fetchall()
-        store.commit([(2, 0, "{}", b"")])
+        store.commit([(2, 0, "{}", b"", None)])
         store._connection.execute("PRAGMA busy_timeout = 0")
         error = self.assertRaises(Unsound, store.verify)
         self.assertIn("could not be emptied", str(error))

@@ -121,7 +121,7 @@ class CommitFailureTests(FailureTestCase):
         rig = self.rig()
         self.failing(failure(sqlite3.SQLITE_FULL))
         first = self.start(rig)
-        rig.spool._desk._writer.turn()
+        rig.turn()
         late = self.start(rig)
         page = rig.spool.messages("", 10)
         again: list[Deferred[None]] = []
@@ -155,7 +155,7 @@ class CommitFailureTests(FailureTestCase):
         rig = self.rig()
         self.failing(failure(sqlite3.SQLITE_IOERR_FSYNC))
         first = self.start(rig)
-        rig.spool._desk._writer.turn()
+        rig.turn()
         late, filed = self.start(rig), self.start(rig, LONG)
         page = rig.spool.messages("", 10)
         rig.run()
