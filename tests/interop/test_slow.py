@@ -26,6 +26,8 @@ command_seconds = 1
 body_seconds = 1
 handshake_seconds = 1
 close_seconds = 1
+# One client is to be stopped by time, and not by what it asks for.
+put_off_max = 10_000_000
 """
 
 
