@@ -30,9 +30,6 @@ from .mail import MailService
 from .problems import ConfigurationError, Problem
 from .wiring import build
 
-#: How long one thread may keep the interpreter from another.
-_SWITCH_SECONDS = 0.0001
-
 
 class Options(TwistedOptions):
     """
@@ -94,7 +91,8 @@ def makeService(options: Options) -> IService:
     service = build(Machine(reactor), options.configuration, options.found)
     service.whenOpen().addErrback(_stop, reactor)
     _allowDescriptors(options.configuration)
-    _hurry(reactor)
+    # No business of a program that is more than a mail server.
+    withoutLogContext(reactor)
     reactor.callWhenRunning(_onHangup, service, reactor)
     return service
 
@@ -151,16 +149,6 @@ def _allowDescriptors(configuration: Configuration) -> None:
     if most != resource.RLIM_INFINITY:
         wanted = max(now, min(wanted, most))
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
-
-
-def _hurry(reactor: object) -> None:
-    """
-    What makes this process faster, and would be no business of a program that is
-    more than a mail server.
-    """
-    withoutLogContext(reactor)
-    # The spool's writer gets the interpreter back sooner when a sync is done.
-    sys.setswitchinterval(_SWITCH_SECONDS)
 
 
 def _onHangup(service: MailService, reactor: Any) -> None:
