@@ -169,7 +169,6 @@ class SMTPServerFactory(Factory):
         self.reactor = reactor
         self.receiver: IReceiver = receiverFor(receiver)
         self.bounds = Bounds() if bounds is None else bounds
-        self.heldOctets = self.bounds.heldOctets
         self.lingerSeconds = self.bounds.closeSeconds
         self.tls = tls
         self.implicitTLS = implicitTLS

@@ -117,8 +117,16 @@ class ServerProtocol(DirectProtocol):
             self._startTLS(self._options)
         elif core.closed:
             self._close()
-        elif core.held > self.factory.heldOctets and not core.idle:
+        elif self._heldTooMuch():
             self.stall(Stall.WORKING)
+
+    def _heldTooMuch(self) -> bool:
+        """
+        Is there too much behind a command in work?  Where none is, what is held is
+        the beginning of a line, which has a bound of its own.
+        """
+        core = self.core
+        return not core.idle and core.held > self.factory.bounds.heldOctets
 
     def inputEnded(self) -> None:
         """The client has closed its half; it gets what it is still owed."""
@@ -172,7 +180,7 @@ class ServerProtocol(DirectProtocol):
         if core.closed:
             self._close()
             return
-        if self._stalled & Stall.WORKING and core.held <= self.factory.heldOctets:
+        if self._stalled & Stall.WORKING and not self._heldTooMuch():
             self.unstall(Stall.WORKING)
         if core.idle:
             if self._leaving:
@@ -236,14 +244,15 @@ class ServerProtocol(DirectProtocol):
         error = failure.value
         assert error is not None
         gone = self.transport is None
+        owner = "receiver" if self._commits else "policy"
         if isinstance(error, CancelledError):
             if gone:
                 return
             error = TimeoutError(f"{type(question).__name__} took too long")
         if gone:
-            self.trouble("policy", error)
+            self.trouble(owner, error)
         elif type(question) in CORE_QUESTIONS:
-            self.trouble("policy", error)
+            self.trouble(owner, error)
             self._tell(self.core.answer(LOCAL_ERROR))
         else:
             self._tell(self.core.fail(error))

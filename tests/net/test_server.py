@@ -117,6 +117,20 @@ class ConversationTests(SynchronousTestCase):
         self.assertEqual(call.wire.said()[:9], b"451 4.3.0")
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
+    def test_whoseTrouble(self) -> None:
+        """
+        A commit that fails is the receiver's trouble, not the policy's.
+        """
+        later: Deferred[Reply] = Deferred()
+        call = made(RememberingReceiver(answer=later)).call()
+        owners: list[str] = []
+        self.patch(call.protocol, "trouble", lambda owner, error: owners.append(owner))
+        call.say(HELLO)
+        call.say(GROUP)
+        call.say(b"x\r\n.\r\n")
+        later.errback(ZeroDivisionError())
+        self.assertEqual(owners, ["receiver"])
+
     def test_lostMidway(self) -> None:
         """
         When the client leaves within a body, the arrival is aborted.
@@ -235,6 +249,22 @@ class PressureTests(SynchronousTestCase):
         policy.asked.callback(None)
         self.assertEqual(call.wire.said().count(b"250"), 5)
         self.assertEqual(call.wire.producerState, "producing")
+
+    def test_longLineBehindACommand(self) -> None:
+        """
+        A line that is longer than what is held, half of which came while a
+        command was in work, is read to its end.
+        """
+        policy = Slow()
+        server = made(policy=policy, bounds=Bounds(heldOctets=20))
+        call = server.call()
+        call.say(HELLO)
+        call.say(b"MAIL FROM:<a@b.example>\r\nNOOP " + b"x" * 50)
+        self.assertEqual(call.wire.producerState, "paused")
+        policy.asked.callback(None)
+        self.assertEqual(call.wire.producerState, "producing")
+        call.wire.said()
+        self.assertEqual(call.say(b"\r\n"), b"250 2.0.0 OK\r\n")
 
     def test_twoReasons(self) -> None:
         """
