@@ -72,7 +72,7 @@ class LineFile:
         self._octets = 0
         self._torn = False
         self._call: IDelayedCall | None = None
-        self._descriptor = self._open()
+        self._descriptor = opener(path)
 
     def write(self, line: bytes) -> None:
         """
@@ -110,7 +110,7 @@ class LineFile:
         self.flush()
         old = self._descriptor
         try:
-            self._descriptor = self._open()
+            self._descriptor = self._opener(self.path)
         except OSError as error:
             self._log.error(
                 "cannot open {path} again: {error}", path=self.path, error=str(error)
@@ -123,9 +123,6 @@ class LineFile:
         """Write what was kept back, then close."""
         self.flush()
         os.close(self._descriptor)
-
-    def _open(self) -> int:
-        return self._opener(self.path)
 
     def _due(self) -> None:
         self._call = None

@@ -23,16 +23,6 @@ from .config import Configuration
 from .kinds import StandardOutput
 
 
-class StandardOutputLines(LineFile):
-    """
-    Lines to standard output.  That may be a pipe or a socket (as under systemd),
-    which cannot be opened by a name, so this is its one difference.
-    """
-
-    def _open(self) -> int:
-        return os.dup(1)
-
-
 def lineFile(target: Path | StandardOutput, clock: IReactorTime) -> LineFile:
     """
     A file of lines.
@@ -40,7 +30,9 @@ def lineFile(target: Path | StandardOutput, clock: IReactorTime) -> LineFile:
     @raise OSError: it cannot be opened.
     """
     if isinstance(target, StandardOutput):
-        return StandardOutputLines("standard output", clock)
+        # It may be a pipe or a socket (as under systemd), which cannot be opened
+        # by a name.
+        return LineFile("standard output", clock, opener=lambda _: os.dup(1))
     return LineFile(str(target), clock)
 
 
