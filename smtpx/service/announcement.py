@@ -10,7 +10,7 @@ from twisted.logger import Logger
 
 from .config import Configuration
 from .listening import Door
-from .sections import ListenerTLS
+from .tables import ListenerTLS
 
 _log = Logger("smtpx")
 

@@ -17,7 +17,7 @@ from ..core.interfaces import IExtension
 from .extensiontable import Extensions, ExtensionsKind
 from .kinds import StandardOutput
 from .problems import KeyPath, Problem
-from .sections import (
+from .tables import (
     TLS,
     Limits,
     Listener,

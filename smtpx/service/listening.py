@@ -28,7 +28,7 @@ from twisted.internet.protocol import Factory
 from zope.interface import implementer
 
 from ..net.factory import SMTPServerFactory
-from .sections import Listener, ListenerTLS
+from .tables import Listener, ListenerTLS
 
 #: How many connections the kernel keeps for us until we accept them.
 BACKLOG = 1024

@@ -25,7 +25,7 @@ from twisted.python.failure import Failure
 from ..core.errors import SMTPXError
 from ..net.factory import SMTPServerFactory
 from .listening import Door
-from .sections import ListenerTLS
+from .tables import ListenerTLS
 
 #: What a start can fail with that says all in its own words.
 EXPECTED = (CannotListenError, OSError, SMTPXError)

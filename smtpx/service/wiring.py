@@ -55,7 +55,7 @@ from .mail import MailService
 from .memory import MemoryWatch
 from .objects import PythonObject
 from .receiving import SpoolReceiver
-from .sections import ListenerTLS, RouteEntry, TransportKind, Unknown
+from .tables import ListenerTLS, RouteEntry, TransportKind, Unknown
 
 _log = Logger()
 

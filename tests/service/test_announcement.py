@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from smtpx.service.announcement import lines
 from smtpx.service.config import FIRST_LISTENERS, readConfiguration
 from smtpx.service.listening import Door
-from smtpx.service.sections import Listener, ListenerTLS
+from smtpx.service.tables import Listener, ListenerTLS
 
 from .made import FOUND
 from .test_listening import FakeEndpoint, FakePort

@@ -23,7 +23,7 @@ from smtpx.service.extensiontable import Extensions
 from smtpx.service.kinds import STANDARD_OUTPUT
 from smtpx.service.problems import ConfigurationError
 from smtpx.service.schema import optionName
-from smtpx.service.sections import (
+from smtpx.service.tables import (
     CertificatePair,
     Listener,
     ListenerTLS,

@@ -28,7 +28,7 @@ from smtpx.service.kinds import (
 from smtpx.service.nested import ListOf, Optional, TableOf
 from smtpx.service.objects import PythonObject
 from smtpx.service.schema import Table, hosts
-from smtpx.service.sections import ListenerTLS, SelectorItem, Subject
+from smtpx.service.tables import ListenerTLS, SelectorItem, Subject
 from smtpx.service.toml import Document
 from smtpx.service.walker import Walker
 

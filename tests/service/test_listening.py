@@ -35,7 +35,7 @@ from smtpx.service.listening import (
     endpointFor,
     listeningSocket,
 )
-from smtpx.service.sections import Listener, ListenerTLS
+from smtpx.service.tables import Listener, ListenerTLS
 
 HERE = IPv4Address("TCP", "127.0.0.1", 2525)
 

@@ -18,7 +18,7 @@ from zope.interface.verify import verifyObject
 from smtpx.net.factory import SMTPServerFactory
 from smtpx.service.listening import Door
 from smtpx.service.mail import House, MailService
-from smtpx.service.sections import Listener, ListenerTLS
+from smtpx.service.tables import Listener, ListenerTLS
 
 from .test_listening import FakeEndpoint, FakePort
 

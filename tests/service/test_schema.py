@@ -16,7 +16,7 @@ from smtpx.core.errors import UsageError
 from smtpx.service.kinds import Choice, Number
 from smtpx.service.nested import ListOf, Optional, TableOf
 from smtpx.service.schema import optionName, optionsOf
-from smtpx.service.sections import ListenerTLS
+from smtpx.service.tables import ListenerTLS
 from smtpx.service.toml import Document
 from smtpx.service.walker import readSettings
 

@@ -1,0 +1,36 @@
+"""
+The tables of the configuration, as values: a file each.
+
+The reference page C{configuration.rst} is made of these classes
+(L{smtpx.service.reference}); C{help} in the metadata is its text.
+"""
+
+from .limits import Limits
+from .listener import Listener, ListenerTLS
+from .local import Local, Unknown
+from .log import Log, LogLevel, SelectorItem
+from .policy import Policy
+from .relay import Relay, Subject
+from .route import RouteEntry, TransportKind
+from .tls import TLS, CertificatePair, TLSVersion
+from .users import Users
+
+__all__ = [
+    "CertificatePair",
+    "Limits",
+    "Listener",
+    "ListenerTLS",
+    "Local",
+    "Log",
+    "LogLevel",
+    "Policy",
+    "Relay",
+    "RouteEntry",
+    "SelectorItem",
+    "Subject",
+    "TLS",
+    "TLSVersion",
+    "TransportKind",
+    "Unknown",
+    "Users",
+]

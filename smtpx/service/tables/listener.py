@@ -1,0 +1,67 @@
+"""
+The tables C{[[listener]]}: where clients connect.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from ipaddress import ip_address
+
+from attrs import Attribute, field, frozen
+
+
+class ListenerTLS(Enum):
+    """When TLS begins on a listener."""
+
+    NONE = "none"
+    STARTTLS = "starttls"
+    IMPLICIT = "implicit"
+
+
+def _address(instance: object, attribute: Attribute[str], value: str) -> None:
+    try:
+        ip_address(value)
+    except ValueError:
+        raise ValueError(
+            f'expected an address of IPv4 or IPv6, got "{value}"'
+        ) from None
+
+
+@frozen
+class Listener:
+    """Where clients connect."""
+
+    port: int | None = field(
+        default=None,
+        metadata={"most": 65535, "help": "The TCP port.", "none": None},
+    )
+    address: str = field(
+        default="0.0.0.0",  # noqa: S104  # a mail server is for everybody
+        validator=_address,
+        metadata={
+            "help": "The address of ours; ``0.0.0.0`` is every IPv4 address and"
+            " ``::`` every IPv6 address.  A listener for both needs two entries."
+        },
+    )
+    endpoint: str | None = field(
+        default=None,
+        metadata={
+            "help": "A Twisted server endpoint, such as ``unix:/run/smtp.sock`` or"
+            " ``systemd:domain=INET:index=0``, in place of address and port."
+        },
+    )
+    tls: ListenerTLS = field(
+        default=ListenerTLS.STARTTLS,
+        metadata={
+            "help": "When TLS begins: ``starttls`` when the client asks for it"
+            " (RFC 3207), ``implicit`` with the connection (RFC 8314), ``none``"
+            " never."
+        },
+    )
+
+    def __attrs_post_init__(self) -> None:
+        """
+        @raise ValueError: neither a port nor an endpoint, or both.
+        """
+        if (self.port is None) == (self.endpoint is None):
+            raise ValueError("a listener needs either a port or an endpoint")
