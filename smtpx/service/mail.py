@@ -25,7 +25,7 @@ from twisted.python.failure import Failure
 from ..core.errors import SMTPXError
 from ..net.factory import SMTPServerFactory
 from .listening import Door
-from .tables import ListenerTLS
+from .tables import Listener
 
 #: What a start can fail with that says all in its own words.
 EXPECTED = (CannotListenError, OSError, SMTPXError)
@@ -34,8 +34,8 @@ EXPECTED = (CannotListenError, OSError, SMTPXError)
 class House(Protocol):
     """What is behind the doors, once it stands."""
 
-    def factory(self, tls: ListenerTLS) -> SMTPServerFactory:
-        """What is behind a door of this kind."""
+    def factory(self, listener: Listener) -> SMTPServerFactory:
+        """What is behind the door of a listener."""
 
     def farewell(self) -> Deferred[None]:
         """
@@ -125,7 +125,7 @@ class MailService(MultiService):
         await (Deferred.fromCoroutine(self._bind()) if bound is None else bound)
         house = self.house = await self._enter()
         for door in self.doors:
-            door.open(house.factory(door.listener.tls))
+            door.open(house.factory(door.listener))
         self._opened(self.doors)
 
     async def _stop(self, children: Deferred[object]) -> None:

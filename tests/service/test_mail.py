@@ -30,9 +30,9 @@ class FakeHouse:
     done: list[str]
     gone: Deferred[None] = field(factory=Deferred)
 
-    def factory(self, tls: ListenerTLS) -> SMTPServerFactory:
+    def factory(self, listener: Listener) -> SMTPServerFactory:
         """Something to be behind a door."""
-        self.done.append(f"factory {tls.value}")
+        self.done.append(f"factory {listener.tls.value}")
         return SMTPServerFactory(MemoryReactorClock(), lambda envelope, body: None)
 
     def farewell(self) -> Deferred[None]:

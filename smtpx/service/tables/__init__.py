@@ -6,7 +6,7 @@ The reference page C{configuration.rst} is made of these classes
 """
 
 from .limits import Limits
-from .listener import Listener, ListenerTLS
+from .listener import Listener, ListenerTLS, Role
 from .local import Local, Unknown
 from .log import Log, LogLevel, SelectorItem
 from .policy import Policy
@@ -25,6 +25,7 @@ __all__ = [
     "LogLevel",
     "Policy",
     "Relay",
+    "Role",
     "RouteEntry",
     "SelectorItem",
     "Subject",

@@ -18,6 +18,13 @@ class ListenerTLS(Enum):
     IMPLICIT = "implicit"
 
 
+class Role(Enum):
+    """Whom a listener is for."""
+
+    MX = "mx"
+    SUBMISSION = "submission"
+
+
 def _address(instance: object, attribute: Attribute[str], value: str) -> None:
     try:
         ip_address(value)
@@ -56,6 +63,14 @@ class Listener:
             "help": "When TLS begins: ``starttls`` when the client asks for it"
             " (RFC 3207), ``implicit`` with the connection (RFC 8314), ``none``"
             " never."
+        },
+    )
+
+    role: Role = field(
+        default=Role.MX,
+        metadata={
+            "help": "Whom it is for: ``mx`` for other mail servers, ``submission`` for"
+            " people's mail programs (RFC 6409)."
         },
     )
 

@@ -1,0 +1,27 @@
+"""
+The plan of the house: which parts there are, and who is given to whom.
+
+This is the only place that calls constructors across rooms.  L{house} is the plan;
+beside it is a file for each part that takes more than a line.
+"""
+
+from .addresses import localAddresses, localDomains
+from .certificates import certificatesOf, serverTLS
+from .extensions import chosenExtensions
+from .house import build, enter
+from .policies import relaySubjects
+from .routes import localRoutes
+from .users import passwordCheck
+
+__all__ = [
+    "build",
+    "certificatesOf",
+    "chosenExtensions",
+    "enter",
+    "localAddresses",
+    "localDomains",
+    "localRoutes",
+    "passwordCheck",
+    "relaySubjects",
+    "serverTLS",
+]

@@ -1,0 +1,79 @@
+"""
+Certificates of ours: those of the configuration, or one made here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from ...core.errors import UsageError
+from ...tls.authority import ensureCertificate
+from ...tls.certificates import CertificateFiles
+from ...tls.contexts import ServerTLS
+from ..config import Configuration
+from ..machine import Machine
+
+_log = Logger()
+
+#: How often it is seen whether the certificate made here is about to end.
+_RENEWAL_SECONDS = 86_400.0
+
+#: What a certificate made here is for, besides names.
+LOOPBACK = ("127.0.0.1", "::1")
+
+
+def certificatesOf(configuration: Configuration) -> list[CertificateFiles]:
+    """The certificates that the configuration names."""
+    return [
+        CertificateFiles(each.certificate, each.key)
+        for each in configuration.tls.certificates
+    ]
+
+
+def serverTLS(
+    machine: Machine, configuration: Configuration, files: Sequence[CertificateFiles]
+) -> ServerTLS:
+    """
+    Certificates, offered as the configuration says.
+
+    @raise smtpx.tls.certificates.CertificateError: one is of no use.
+    """
+    return ServerTLS(
+        files,
+        clock=machine.reactor,
+        minimum=f"TLSv{configuration.tls.minimum.value}",
+        clientAuthorities=configuration.tls.clientAuthorities,
+    )
+
+
+def certificates(
+    machine: Machine, configuration: Configuration, name: str, stack: AsyncExitStack
+) -> ServerTLS:
+    """
+    The certificates of the configuration, or one made here, which is then made
+    anew in time.
+    """
+    files = certificatesOf(configuration)
+    if not files:
+        names = list(dict.fromkeys((name, "localhost")))
+        folder = configuration.state / "tls"
+
+        def ensure() -> CertificateFiles:
+            return ensureCertificate(folder, names, machine.now(), LOOPBACK)
+
+        def renew() -> None:
+            try:
+                ensure()
+            except (OSError, UsageError):
+                _log.failure("The certificate in {folder} stays", folder=str(folder))
+
+        files = [ensure()]
+        renewing = LoopingCall(renew)
+        renewing.clock = machine.reactor
+        renewing.start(_RENEWAL_SECONDS, now=False)
+        stack.callback(renewing.stop)
+    return serverTLS(machine, configuration, files)

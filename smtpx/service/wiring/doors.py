@@ -1,0 +1,84 @@
+"""
+What is behind the doors: a factory for each kind of listener.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from attrs import frozen
+
+from ...core.interfaces import IExtension
+from ...net.answers import Answerers
+from ...net.factory import SMTPServerFactory
+from ...net.interfaces import IPolicy, IReceiver
+from ...observe.journal import Journal
+from ...policy.admission import Admission
+from ...tls.contexts import ServerTLS
+from ..config import Configuration
+from ..machine import Machine, connectionsMax
+from ..tables import Listener, ListenerTLS, Role
+
+
+@frozen
+class DoorKind:
+    """
+    What makes listeners differ in more than the place where they listen.
+
+    @ivar tls: when TLS begins.
+    @ivar role: whom it is for.
+    """
+
+    tls: ListenerTLS
+    role: Role
+
+    @classmethod
+    def of(cls, listener: Listener) -> DoorKind:
+        """The kind of a listener."""
+        return cls(listener.tls, listener.role)
+
+
+@frozen
+class Hall:
+    """
+    What all doors lead to.
+
+    @ivar name: what the server calls itself.
+    """
+
+    machine: Machine
+    configuration: Configuration
+    name: str
+    extensions: Sequence[IExtension]
+    receiver: IReceiver
+    policy: IPolicy
+    tls: ServerTLS
+    answers: Answerers
+    journal: Journal
+    admission: Admission
+
+    def factories(
+        self, listeners: Iterable[Listener]
+    ) -> Mapping[DoorKind, SMTPServerFactory]:
+        """A factory for each kind of listener that there is."""
+        kinds = dict.fromkeys(DoorKind.of(each) for each in listeners)
+        return {kind: self._factory(kind) for kind in kinds}
+
+    def _factory(self, kind: DoorKind) -> SMTPServerFactory:
+        made = SMTPServerFactory(
+            self.machine.reactor,
+            self.receiver,
+            name=self.name.encode("ascii"),
+            extensions=self.extensions,
+            policy=self.policy,
+            tls=None if kind.tls is ListenerTLS.NONE else self.tls,
+            implicitTLS=kind.tls is ListenerTLS.IMPLICIT,
+            bounds=self.configuration.limits.bounds,
+            answers=self.answers,
+            journal=self.journal,
+            admission=self.admission,
+            connectionsMax=connectionsMax(self.configuration),
+            clock=self.machine.now,
+        )
+        self.journal.watch(made.profile)
+        return made

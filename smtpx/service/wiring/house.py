@@ -1,0 +1,158 @@
+"""
+The house as a whole: L{build} makes a service that has touched nothing yet;
+L{enter} makes what is behind its doors, from the ground up, and takes it down again
+in the opposite order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+
+from attrs import frozen
+from twisted.internet.defer import Deferred, DeferredList
+
+from ...core.interfaces import IExtension
+from ...core.queueprofile import QueueProfile
+from ...extensions.auth import Auth
+from ...net.factory import SMTPServerFactory
+from ...observe.deliveries import DeliveryJournal
+from ...observe.journal import Journal
+from ...queue.delivery import Delivery
+from ...spool.interfaces import IOperatedSpool
+from ..announcement import announce
+from ..config import Configuration
+from ..listening import Door, endpointFor
+from ..logs import Logs
+from ..machine import Machine, usePythonPath
+from ..mail import MailService
+from ..receiving import SpoolReceiver
+from ..tables import Listener
+from .addresses import localAddresses
+from .certificates import certificates
+from .doors import DoorKind, Hall
+from .extensions import chosenExtensions
+from .observing import openLogs, watchMemory
+from .policies import admission, policy
+from .routes import localRoutes
+from .threads import threads
+from .users import users
+
+_MAILDIR_THREADS = 8
+
+
+def build(
+    machine: Machine, configuration: Configuration, found: Mapping[str, IExtension]
+) -> MailService:
+    """
+    Make a mail server.
+
+    @param found: the extensions that there are, by name.
+    @raise ValueError: a listener has an endpoint that is none.
+    """
+    doors = [
+        Door(listener, endpointFor(machine.reactor, listener))
+        for listener in configuration.listeners
+    ]
+    return MailService(
+        doors,
+        lambda: enter(machine, configuration, found),
+        lambda doors: announce(configuration, doors),
+    )
+
+
+@frozen
+class Rooms:
+    """
+    The house, as L{MailService} sees it.
+
+    @ivar factories: what is behind doors, by kind.
+    @ivar logs: its logs.
+    @ivar stack: how it is taken down.
+    """
+
+    factories: Mapping[DoorKind, SMTPServerFactory]
+    logs: Logs
+    stack: AsyncExitStack
+
+    def factory(self, listener: Listener) -> SMTPServerFactory:
+        """See L{smtpx.service.mail.House}."""
+        return self.factories[DoorKind.of(listener)]
+
+    def farewell(self) -> Deferred[None]:
+        """See L{smtpx.service.mail.House}."""
+        gone = [factory.shutDown() for factory in self.factories.values()]
+        return DeferredList(gone).addCallback(lambda _: None)
+
+    def reopenLogs(self) -> None:
+        """See L{smtpx.service.mail.House}."""
+        self.logs.reopen()
+
+    async def close(self) -> None:
+        """See L{smtpx.service.mail.House}."""
+        await self.stack.aclose()
+
+
+async def enter(
+    machine: Machine, configuration: Configuration, found: Mapping[str, IExtension]
+) -> Rooms:
+    """
+    Build the house, from the ground up.
+
+    @param found: the extensions that there are, by name.
+    @raise OSError: the machine does not let us.
+    @raise smtpx.core.errors.SMTPXError: something that the configuration names is
+        of no use, or there is a spool that cannot be opened.
+    """
+    usePythonPath(configuration)
+    async with AsyncExitStack() as stack:
+        name = configuration.name or machine.name
+        logs = openLogs(machine, configuration, stack)
+        journal = Journal(logs.publisher)
+
+        accounts = users(machine, configuration, stack)
+        auth = Auth(users=accounts, told=journal.authenticated)
+        extensions = chosenExtensions(configuration, found, auth)
+        spool = makeSpool(machine, configuration, extensions)
+        await spool.open()
+        stack.push_async_callback(spool.close)
+
+        tls = certificates(machine, configuration, name, stack)
+        work = threads(machine, _MAILDIR_THREADS, "maildir", stack)
+        routes = localRoutes(configuration, name, work, machine.now)
+        local = localAddresses(configuration, name)
+
+        hall = Hall(
+            machine=machine,
+            configuration=configuration,
+            name=name,
+            extensions=extensions,
+            receiver=SpoolReceiver(spool, journal, routes.holds),
+            policy=await policy(machine, configuration, local, routes, journal, stack),
+            tls=tls,
+            answers=accounts.answers,
+            journal=journal,
+            admission=admission(configuration),
+        )
+        factories = hall.factories(configuration.listeners)
+        watchMemory(machine, configuration, factories.values(), stack)
+
+        told = DeliveryJournal(logs.publisher)
+        delivery = Delivery(spool, routes, told, machine.reactor, machine.now)
+        delivery.start()
+        stack.push_async_callback(delivery.stop)
+        rooms = Rooms(factories, logs, stack.pop_all())
+    return rooms
+
+
+def makeSpool(
+    machine: Machine, configuration: Configuration, extensions: list[IExtension]
+) -> IOperatedSpool:
+    """The spool, which is not open yet."""
+    return machine.spool(
+        machine.reactor,
+        str(configuration.state / "spool"),
+        queueProfileStamps=QueueProfile().load(extensions).stamps,
+        lowWaterOctets=configuration.limits.spoolFreeOctets,
+        clock=machine.now,
+    )
