@@ -25,6 +25,7 @@ from ..core.envelope import Envelope
 from ..core.errors import SMTPXError
 from ..core.interfaces import IBody
 from .format import Outcome, SpooledMessage
+from .stock import SpoolState
 
 
 class ISpoolReactor(IReactorTime, IReactorFromThreads):
@@ -133,6 +134,19 @@ class ISpool(Interface):
 
 class IOperatedSpool(ISpool):
     """What the tools of an operator want of a spool besides."""
+
+    def state() -> SpoolState:
+        """
+        How it is.  It takes the same time however many messages there are.
+
+        @raise OSError: nothing can be found out of its disk.
+        """
+
+    def oldest() -> Deferred[float | None]:
+        """
+        When the oldest message came, in seconds since the epoch, as its id has it;
+        L{None}: there is none.
+        """
 
     def messages(after: str, most: int) -> Deferred[Sequence[SpooledMessage]]:
         """

@@ -26,6 +26,7 @@ from attrs import define, field, frozen
 from ..core.errors import SMTPXError
 from .bodies import Bodies, syncFolder
 from .format import Row
+from .stock import Stock
 from .store import ForeignFile, Store, held
 
 #: How many messages, and octets of bodies inside, are taken over at a time.
@@ -99,14 +100,14 @@ class Found:
     @ivar generation: which opening this is.
     @ivar second: up to where ids may have been given.
     @ivar fresh: keys of messages that were never tried, in order.
-    @ivar count: how many messages there are.
+    @ivar stock: how much there is.
     @ivar remarks: what somebody should read.
     """
 
     generation: int = 0
     second: int = 0
     fresh: list[int] = field(factory=list)
-    count: int = 0
+    stock: Stock = field(factory=Stock)
     remarks: list[str] = field(factory=list)
 
 
@@ -148,9 +149,10 @@ def recover(store: Store, folder: str, place: Place, now: int) -> Found:
         if name.isdecimal() and other != place and os.path.exists(other.file):
             _inherit(store, place, other, found)
     changes = []
-    for key, octets, filed, fresh in list(store.keys()):
-        found.count += 1
-        if filed and bodies.octetsOf(key) != octets:
+    for key, octets, filed, onHold, fresh in list(store.keys()):
+        lost = filed and bodies.octetsOf(key) != octets
+        found.stock.add(key, octets, onHold or lost)
+        if lost:
             what = f"{bodies.pathOf(key)} is missing or not {octets} octets long"
             found.remarks.append(what)
             changes.append(held(key, what))
@@ -200,7 +202,7 @@ def adopt(
     """
     done = 0
     try:
-        keys = [key for key, _, _, _ in estate.keys()]
+        keys = [key for key, *_ in estate.keys()]
         while done < len(keys):
             rows, seen = estate.whole(keys[done : done + _MESSAGES], _OCTETS)
             _move(rows, store, bodies, estate, theirs)

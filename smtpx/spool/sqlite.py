@@ -45,6 +45,7 @@ from .identity import Identities, parse, render, secondOf
 from .incoming import BodyFile, Incoming, ISink
 from .interfaces import IOperatedSpool, ISpoolReactor, SpoolFull
 from .recovery import Found, Lock, Place, prepare, recover
+from .stock import SpoolState, Stock
 from .store import Store, held, isFull, recorded, released
 from .threads import IThreads, Threads
 from .writer import Alter, Insert, Remove, Write
@@ -98,7 +99,7 @@ class SQLiteSpool:
         self._found = Found()
         self._agenda = Agenda()
         self._wakes: list[Callable[[], object]] = []
-        self._count = 0
+        self._stock = Stock()
         #: Messages whose bodies are being written to files.
         self._filing: set[Incoming] = set()
         self._lookedAt = float("-inf")
@@ -146,7 +147,7 @@ class SQLiteSpool:
         self._identities = Identities(
             self._number, found.generation, self._clock, found.second
         )
-        self._count = found.count
+        self._stock = found.stock
         self._agenda.add(found.fresh)
 
     def close(self) -> Deferred[None]:
@@ -190,11 +191,18 @@ class SQLiteSpool:
     def _look(self, now: float) -> None:
         """Look how much room there is."""
         self._lookedAt = now
+        self._low = self._short(self._room())
+
+    def _room(self) -> int:
+        """How much room there is, in octets."""
         found = os.statvfs(self._place.path)
-        room = found.f_bavail * found.f_frsize
-        self._low = None
-        if room < self._lowWater:
-            self._low = f"{self._place.path}: only {room} octets of room are left"
+        return found.f_bavail * found.f_frsize
+
+    def _short(self, room: int) -> str | None:
+        """Is there too little?  Then the words for it."""
+        if room >= self._lowWater:
+            return None
+        return f"{self._place.path}: only {room} octets of room are left"
 
     def openFile(self, incoming: Incoming) -> BodyFile:
         """The body is a long one."""
@@ -232,26 +240,38 @@ class SQLiteSpool:
 
     def wrote(self, jobs: Sequence[Write]) -> None:
         """These are on the disk."""
+        stock = self._stock
         fresh: list[int] = []
         gone: list[int] = []
         for job in jobs:
             if type(job) is Insert:
-                self._count += 1
-                if job.row[4] is None:
-                    fresh.append(job.row[0])
+                key, octets, _, _, hold = job.row
+                stock.add(key, octets, hold is not None)
+                if hold is None:
+                    fresh.append(key)
             elif isinstance(job, Remove):
-                self._count -= 1
+                stock.remove(job.key, job.octets)
                 self._agenda.settled(job.key)
                 if job.filed:
                     gone.append(job.key)
-            elif job.leased is not None:
-                self._agenda.settled(job.leased)
+            else:
+                if job.leased is not None:
+                    self._agenda.settled(job.leased)
+                if job.holds:
+                    self._heldOrNot(job)
         if gone:
             # The row is gone for good, so nobody will ask for the file.
             self._threads.submit(lambda: self._bodies.delete(gone))
         if fresh:
             self._agenda.add(fresh)
             self.wake()
+
+    def _heldOrNot(self, job: Alter) -> None:
+        """Count what has been put on hold, or taken off it."""
+        for (key, onHold), found in zip(job.holds, job.found, strict=True):
+            if found:
+                count = self._stock.hold if onHold else self._stock.release
+                count([key])
 
     # --- delivering --------------------------------------------------------------
 
@@ -331,7 +351,8 @@ class SQLiteSpool:
                 error=failure.value,
             )
 
-        self._desk.write(Alter([held(key, note)])).addErrback(failed)
+        job = Alter([held(key, note)], holds=[(key, True)])
+        self._desk.write(job).addErrback(failed)
 
     def body(self, message: SpooledMessage) -> IBody:
         """
@@ -365,7 +386,7 @@ class SQLiteSpool:
 
         known = merged(message.outcomes, outcomes)
         if not waiting(len(message.envelope.recipients), known):
-            gone = self._desk.write(Remove(key, message.filed))
+            gone = self._desk.write(Remove(key, message.filed, message.octets))
             return gone.addErrback(failed)
         change = recorded(
             key,
@@ -375,13 +396,31 @@ class SQLiteSpool:
             dumpOutcomes(known),
             "held after an attempt" if due is None else "",
         )
-        return self._desk.write(Alter([change], key)).addErrback(failed)
+        # Otherwise a hold that came meanwhile stays.
+        holds = [(key, True)] if due is None else []
+        return self._desk.write(Alter([change], key, holds)).addErrback(failed)
 
     def count(self) -> Deferred[int]:
         """How many messages there are."""
-        return succeed(self._count)
+        return succeed(self._stock.messages)
 
     # --- for operators -------------------------------------------------------------
+
+    def state(self) -> SpoolState:
+        """How it is; see L{smtpx.spool.interfaces.IOperatedSpool}."""
+        stock, trouble = self._stock, self._desk.trouble
+        room = self._room()
+        why = self._short(room) if trouble is None else str(trouble)
+        return SpoolState(
+            stock.messages, stock.held, stock.octets, room, self._lowWater, why
+        )
+
+    def oldest(self) -> Deferred[float | None]:
+        """When the oldest message came; L{None}: there is none."""
+        key = self._desk.query(lambda store: store.oldest())
+        return key.addCallback(
+            lambda found: None if found is None else float(secondOf(found))
+        )
 
     def messages(self, after: str, most: int) -> Deferred[Sequence[SpooledMessage]]:
         """
@@ -416,7 +455,9 @@ class SQLiteSpool:
 
         @raise ValueError: something is not an id.
         """
-        return self._desk.write(Alter([held(parse(id), note) for id in ids]))
+        keys = [parse(id) for id in ids]
+        changes = [held(key, note) for key in keys]
+        return self._desk.write(Alter(changes, holds=[(key, True) for key in keys]))
 
     def release(self, ids: Sequence[str]) -> Deferred[None]:
         """
@@ -425,5 +466,7 @@ class SQLiteSpool:
         @raise ValueError: something is not an id.
         """
         now = self._clock()
-        done = self._desk.write(Alter([released(parse(id), now) for id in ids]))
-        return done.addCallback(lambda _: self.wake())
+        keys = [parse(id) for id in ids]
+        changes = [released(key, now) for key in keys]
+        job = Alter(changes, holds=[(key, False) for key in keys])
+        return self._desk.write(job).addCallback(lambda _: self.wake())

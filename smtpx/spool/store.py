@@ -300,16 +300,19 @@ class Store:
         insertions: Sequence[Insertion],
         removals: Sequence[int] = (),
         changes: Sequence[Change] = (),
-    ) -> None:
+    ) -> list[bool]:
         """
         Write all of it in one transaction.  When this returns, it is on the
         disk; when it raises, none of it counts, but some may be there after the
         file was opened again.
+
+        @return: for each of C{changes}, did it find its message?
         """
+        done: list[bool] = []
         if not removals and not changes and len(insertions) <= _TOGETHER:
             if insertions:
                 self._insert(insertions)
-            return
+            return done
         execute = self._connection.execute
         execute("BEGIN IMMEDIATE")
         try:
@@ -318,13 +321,14 @@ class Store:
             for start in range(0, len(removals), _TOGETHER):
                 self._remove(removals[start : start + _TOGETHER])
             for statement, values in changes:
-                execute(statement, values)
+                done.append(execute(statement, values).rowcount > 0)
             execute("COMMIT")
         except BaseException:
             # SQLite has rolled back by itself after the worse failures.
             if self._connection.in_transaction:
                 execute("ROLLBACK")
             raise
+        return done
 
     def _insert(self, rows: Sequence[Insertion]) -> None:
         """One INSERT for at most L{_TOGETHER} rows."""
@@ -339,17 +343,24 @@ class Store:
 
     # --- reading ---------------------------------------------------------
 
-    def keys(self) -> Iterator[tuple[int, int, bool, bool]]:
+    def keys(self) -> Iterator[tuple[int, int, bool, bool, bool]]:
         """
         Every message: its key, the length of its body, whether that is in a
-        file, and whether the message is fresh: never tried nor held.
+        file, whether the message is on hold, and whether it is fresh: never tried
+        nor held.
         """
-        for key, octets, filed, fresh in self._connection.execute(
+        for key, octets, filed, onHold, fresh in self._connection.execute(
             "SELECT m.id, m.octets, typeof(m.body) = 'null',"
-            " p.id IS NULL AND m.hold IS NULL"
+            " coalesce(p.held, m.hold IS NOT NULL), p.id IS NULL AND m.hold IS NULL"
             " FROM message m LEFT JOIN progress p ON p.id = m.id ORDER BY m.id"
         ):
-            yield key, octets, bool(filed), bool(fresh)
+            yield key, octets, bool(filed), bool(onHold), bool(fresh)
+
+    def oldest(self) -> int | None:
+        """The key of the oldest message; L{None}: there is none."""
+        ((key,),) = self._connection.execute("SELECT min(id) FROM message").fetchall()
+        found: int | None = key
+        return found
 
     def due(self, now: float, most: int, without: Set[int]) -> list[tuple[float, int]]:
         """

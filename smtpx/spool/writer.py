@@ -57,13 +57,15 @@ class Remove:
     Forget a message.
 
     @ivar filed: has it a file?
+    @ivar octets: the length of its body.
     """
 
-    __slots__ = ("done", "filed", "key")
+    __slots__ = ("done", "filed", "key", "octets")
 
-    def __init__(self, key: int, filed: bool) -> None:
+    def __init__(self, key: int, filed: bool, octets: int) -> None:
         self.key = key
         self.filed = filed
+        self.octets = octets
         self.done: Deferred[None] = Deferred()
 
 
@@ -72,13 +74,23 @@ class Alter:
     Change how far messages are.
 
     @ivar leased: the message whose lease ends with it; L{None}: none's.
+    @ivar holds: for each change, the message that is on hold (L{True}) or not
+        (L{False}) because of it; empty: it is as it was.
+    @ivar found: for each change, was the message there?  Known once it is done.
     """
 
-    __slots__ = ("changes", "done", "leased")
+    __slots__ = ("changes", "done", "found", "holds", "leased")
 
-    def __init__(self, changes: Sequence[Change], leased: int | None = None) -> None:
+    def __init__(
+        self,
+        changes: Sequence[Change],
+        leased: int | None = None,
+        holds: Sequence[tuple[int, bool]] = (),
+    ) -> None:
         self.changes = changes
         self.leased = leased
+        self.holds = holds
+        self.found: Sequence[bool] = ()
         self.done: Deferred[None] = Deferred()
 
 
@@ -241,6 +253,7 @@ class Writer:
         insertions: list[Insertion] = []
         removals: list[int] = []
         changes: list[Change] = []
+        alterations: list[Alter] = []
         filed = False
         for job in jobs:
             if type(job) is Insert:
@@ -251,7 +264,13 @@ class Writer:
                 removals.append(job.key)
             else:
                 changes.extend(job.changes)
-        error = self._commit(insertions, removals, changes, filed)
+                alterations.append(job)
+        found, error = self._commit(insertions, removals, changes, filed)
+        for altered in alterations:
+            altered.found, found = (
+                found[: len(altered.changes)],
+                found[len(altered.changes) :],
+            )
         if error is not None:
             # Their rows may be there, and their files are.
             self._doubtful.extend([row[0] for row in insertions])
@@ -263,28 +282,28 @@ class Writer:
         removals: Sequence[int],
         changes: Sequence[Change],
         filed: bool,
-    ) -> Exception | None:
+    ) -> tuple[list[bool], Exception | None]:
         """
         Write it to the disk.
 
         @param filed: is there a message with a file?
-        @return: why nothing of it counts; L{None}: it is on the disk.
+        @return: for each change, whether it found its message; and why nothing of
+            it counts, or L{None}: it is on the disk.
         """
         store = self._store
         if store is None:
-            return self._why
+            return [], self._why
         try:
             if filed:
                 # The files were synced, each by itself; now their names, before
                 # there is a row that speaks of them.
                 self._shelf.sync()
-            store.commit(insertions, removals, changes)
+            return store.commit(insertions, removals, changes), None
         except Exception as error:  # the one border: whatever it is, no 250
             # Told before those jobs are: who is refused and tries again at once is
             # refused for the same reason.
             self._break(error)
-            return error
-        return None
+            return [], error
 
     def _read(self, jobs: Sequence[Query]) -> None:
         """Answer queries."""

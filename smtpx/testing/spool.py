@@ -25,6 +25,7 @@ from ..core.errors import UsageError
 from ..core.interfaces import IBody
 from ..spool.format import Outcome, SpooledMessage, merged, waiting
 from ..spool.interfaces import IIncoming, IOperatedSpool, SpoolBroken, SpoolFull
+from ..spool.stock import SpoolState
 
 #: The longest piece of a body, as L{IBody} promises.
 PIECE_OCTETS = 65_536
@@ -229,7 +230,8 @@ class MemorySpool:
             now,
             waiting=left,
             attempts=now.attempts + 1,
-            held=due is None,
+            # A hold that came meanwhile stays.
+            held=now.held or due is None,
             due=due,
             outcomes=known,
         )
@@ -246,6 +248,24 @@ class MemorySpool:
         return kept
 
     # --- for operators -----------------------------------------------------
+
+    def state(self) -> SpoolState:
+        """How it is; it has no disk."""
+        messages = [kept.message for kept in self._kept.values()]
+        why = "broken, as the test wished" if self.broken else None
+        if self.full:
+            why = "full, as the test wished"
+        return SpoolState(
+            len(messages),
+            sum(message.held for message in messages),
+            sum(message.octets for message in messages),
+            trouble=why,
+        )
+
+    def oldest(self) -> Deferred[float | None]:
+        """When the oldest message came; L{None}: there is none."""
+        times = [kept.message.arrived for kept in self._kept.values()]
+        return succeed(min(times, default=None))
 
     def messages(self, after: str, most: int) -> Deferred[Sequence[SpooledMessage]]:
         """A page of all messages, by id, without the bodies."""

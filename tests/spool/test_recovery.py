@@ -58,7 +58,22 @@ class OrphanTests(SpoolTestCase):
                 f"{os.path.abspath(rig.path('bodies', seen.id))}"
                 " is missing or not 65537 octets long",
             )
-        self.assertEqual(rig.wait(rig.spool.count()), 3)
+        state = rig.spool.state()
+        self.assertEqual((state.messages, state.held), (3, 2))
+
+    def test_counted(self) -> None:
+        """What there is, and what is on hold, is counted when a spool is opened."""
+        rig = self.rig()
+        rig.put(b"12345", hold=True)
+        again = rig.put(b"123", hold=True)
+        tried = rig.put(LONG)
+        rig.wait(rig.spool.release([again]))
+        rig.wait(rig.spool.hold([tried], "look"))
+        rig.close()
+        state = self.rig().spool.state()
+        self.assertEqual(
+            (state.messages, state.held, state.octets), (3, 2, 8 + len(LONG))
+        )
 
     def test_foldersAreSynced(self) -> None:
         """New folders are made durable, each in the one above."""

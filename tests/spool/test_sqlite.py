@@ -212,6 +212,21 @@ class RoomTests(SpoolTestCase):
         rig.now += 1
         rig.spool.begin()
 
+    def test_stateOfTheDisk(self) -> None:
+        """The state tells of the room, and why nothing is taken where it is short."""
+        rig = self.rig(lowWaterOctets=1 << 20)
+        self.room = 1 << 20
+        state = rig.spool.state()
+        self.assertEqual(
+            (state.freeOctets, state.lowWaterOctets, state.trouble),
+            (1 << 20, 1 << 20, None),
+        )
+        self.room -= 4096
+        trouble = rig.spool.state().trouble
+        self.assertIn("only 1044480 octets of room are left", trouble or "")
+        rig.close()
+        self.assertIn("is closed", rig.spool.state().trouble or "")
+
     def test_onceASecond(self) -> None:
         """The file system is asked once a second, whatever the clock does."""
         rig = self.rig(lowWaterOctets=1 << 20)
@@ -266,7 +281,7 @@ class LifeTests(SpoolTestCase):
         self.assertEqual(len(self.successResultOf(page)), 1)
         self.assertIsNone(self.successResultOf(closed))
         self.assertIsNone(self.successResultOf(again))
-        self.assertEqual(self.rig().spool._count, 2)
+        self.assertEqual(self.rig().spool._stock.messages, 2)
 
     def test_closeWhileOpening(self) -> None:
         """A spool that is closed while it opens opens, and is closed."""

@@ -160,7 +160,7 @@ class CommitTests(StoreTestCase):
 
     def keys(self, store: Store) -> list[int]:
         """The messages there are."""
-        return [key for key, _, _, _ in store.keys()]
+        return [key for key, *_ in store.keys()]
 
     def test_many(self) -> None:
         """More rows than one statement takes are one transaction."""

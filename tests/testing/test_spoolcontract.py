@@ -119,6 +119,46 @@ class Contract:
         self.wait(self.spool.release([first, second]))
         self.case.assertEqual(set(self.ids(self.ready(NOW + 1))), {first, second})
 
+    def told(self) -> tuple[int, int, int]:
+        """What the spool says that there is: messages, held ones, octets."""
+        state = self.spool.state()
+        return state.messages, state.held, state.octets
+
+    def test_state(self) -> None:
+        """It is known at any time how much there is, and how much is on hold."""
+        self.case.assertEqual(self.told(), (0, 0, 0))
+        self.case.assertIs(self.wait(self.spool.oldest()), None)
+        self.put(hold=True, body=b"12\r\n")
+        tried = self.put(body=b"1234\r\n")
+        self.put(body=b"123456\r\n")
+        self.case.assertEqual(self.told(), (3, 1, 18))
+        oldest = self.wait(self.spool.oldest())
+        assert oldest is not None
+        self.case.assertEqual(int(oldest), int(NOW))
+        first, second = self.ready()
+        self.case.assertEqual(first.id, tried)
+        self.wait(self.spool.settle(first, [Outcome(0, WAITING)], None))
+        self.wait(self.spool.settle(second, [Outcome(0, DELIVERED)], NOW))
+        self.case.assertEqual(self.told(), (2, 2, 10))
+
+    def test_stateOfHeld(self) -> None:
+        """To hold one twice, or one that is not there, counts no more than it is."""
+        id, other = self.put(), self.put()
+        self.wait(self.spool.hold([id], "once"))
+        self.wait(self.spool.hold([id, "000000-000000-00"], "twice"))
+        self.case.assertEqual(self.told()[:2], (2, 1))
+        self.wait(self.spool.release([id, other]))
+        self.case.assertEqual(self.told()[:2], (2, 0))
+
+    def test_heldWhileItIsTried(self) -> None:
+        """A hold that comes while a message is tried is counted, and stays."""
+        id = self.put()
+        [message] = self.ready()
+        self.wait(self.spool.hold([id], "wait"))
+        self.wait(self.spool.settle(message, [Outcome(0, WAITING)], NOW))
+        self.case.assertEqual(self.told()[:2], (1, 1))
+        self.case.assertEqual(self.ready(), [])
+
     def test_woken(self) -> None:
         """Who watches is woken for what is due at once, not for the rest."""
         woken: list[str] = []
