@@ -8,12 +8,15 @@ for "could not be done" and 2 for a command line that makes no sense.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
 from twisted.python.usage import UsageError
 
+from .config import ConfigOptions
 from .console import CommandFailed, Console, ConsoleOptions, Shown, terminal
+from .features import FeaturesOptions
 from .passwd import PasswdOptions
 
 
@@ -26,6 +29,8 @@ class MainOptions(ConsoleOptions):
         " 'twistd smtpx'.  Each command has a --help of its own."
     )
     subCommands = [
+        ["config", None, ConfigOptions, "Look at a configuration."],
+        ["features", None, FeaturesOptions, "List what this installation can do."],
         ["passwd", None, PasswdOptions, "Make, change, delete or list users."],
     ]
 
@@ -47,16 +52,22 @@ def main(argv: Sequence[str] | None = None, console: Console | None = None) -> i
     options = MainOptions()  # type: ignore[no-untyped-call]  # Twisted's
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        options.parseOptions(words)  # type: ignore[no-untyped-call]  # Twisted's
-        options.subOptions.run(console)
-    except Shown as shown:
-        console.say(str(shown))
+        try:
+            options.parseOptions(words)  # type: ignore[no-untyped-call]  # Twisted's
+            options.subOptions.run(console)
+        except Shown as shown:
+            console.say(str(shown))
+        console.out.flush()
     except UsageError as error:
         print(f"smtpx: {error}", file=console.err)
         return 2
     except CommandFailed as error:
         print(f"smtpx: {error}", file=console.err)
         return 1
+    except BrokenPipeError:
+        # "smtpx config default | head": it has seen enough, and so may the
+        # interpreter's own flush at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         # Whoever asks again is not sworn at with a traceback.
         print(file=console.err)

@@ -14,9 +14,8 @@ from collections.abc import Iterable, Iterator
 
 from ..extensions.standard import STANDARD
 from .config import Configuration
-from .kinds import IKind
-from .nested import ListOf, Optional
-from .schema import Option, Table
+from .nested import Optional
+from .schema import Option, Table, flatOptions, tableOf
 
 _SENTENCE = re.compile(r"(?<=\.)\s+(?=[A-Z`])")
 _SPECIAL = re.compile(r"[*`|\\]")
@@ -73,39 +72,24 @@ such as ``192.0.2.0/24``, and ``*`` (everybody).
 def page() -> str:
     """The whole page."""
     table = Table.of(Configuration)
-    plain = [each for each in table.options if _tableOf(each.kind) is None]
+    plain = [each for each in table.options if tableOf(each.kind) is None]
     plain = [each for each in plain if each.name != "extensions"]
     parts = [INTRODUCTION, _section("At the top of the file", Configuration, plain)]
     for option in table.options:
-        inside = _tableOf(option.kind)
+        inside = tableOf(option.kind)
         if inside is None:
             continue
         plainly = option.kind is inside
         title = f"[{option.name}]" if plainly else f"[[{option.name}]]"
-        parts.append(_section(f"``{title}``", inside.cls, _flat(inside), option.help))
+        parts.append(
+            _section(f"``{title}``", inside.cls, flatOptions(inside), option.help)
+        )
     for name, make in STANDARD.items():
         settings = make().settings
         if settings is not None:
-            brought = _flat(Table.of(settings))
+            brought = flatOptions(Table.of(settings))
             parts.append(_section(f"``[extensions.{name}]``", settings, brought))
     return "\n".join(parts)
-
-
-def _tableOf(kind: IKind) -> Table | None:
-    """The table that a kind is, or is a list of."""
-    if isinstance(kind, Optional):
-        return _tableOf(kind.inside)
-    if isinstance(kind, ListOf):
-        return _tableOf(kind.item)
-    return kind if isinstance(kind, Table) else None
-
-
-def _flat(table: Table) -> Iterator[Option]:
-    for option in table.options:
-        if option.flat and isinstance(option.kind, Table):
-            yield from _flat(option.kind)
-        else:
-            yield option
 
 
 def _section(
@@ -126,7 +110,7 @@ def _entry(option: Option, indent: str) -> Iterator[str]:
         text = text.replace("``None``", f'``"{option.kind.none}"``')
     for line in _sentences(text):
         yield f"{indent}   {line}"
-    inside = _tableOf(option.kind)
+    inside = tableOf(option.kind)
     if inside is not None:
         yield f"{indent}   A list of tables; each has:"
         yield ""

@@ -336,8 +336,28 @@ class Table:
 
     def spell(self, value: object) -> str:
         """See L{IKind}."""
-        inside = ", ".join(
-            f"{option.name} = {option.kind.spell(getattr(value, option.attribute))}"
+        spelled = (
+            (option.name, option.kind.spell(getattr(value, option.attribute)))
             for option in self.options
         )
+        # What is not given has no spelling.
+        inside = ", ".join(f"{name} = {text}" for name, text in spelled if text)
         return f"{{ {inside} }}"
+
+
+def tableOf(kind: IKind) -> Table | None:
+    """The table that a kind is, or is a list of; L{None}: neither."""
+    if isinstance(kind, Optional):
+        return tableOf(kind.inside)
+    if isinstance(kind, ListOf):
+        return tableOf(kind.item)
+    return kind if isinstance(kind, Table) else None
+
+
+def flatOptions(table: Table) -> Iterator[Option]:
+    """The options of a table, with those that are flat among the others."""
+    for option in table.options:
+        if option.flat and isinstance(option.kind, Table):
+            yield from flatOptions(option.kind)
+        else:
+            yield option

@@ -10,10 +10,40 @@ from __future__ import annotations
 
 from typing import Any
 
+from attrs import frozen
 from OpenSSL import SSL
 from twisted.logger import Logger
 
 _log = Logger()
+
+
+@frozen
+class Binding:
+    """
+    One of OpenSSL's functions that was looked for.
+
+    @ivar name: its name.
+    @ivar cost: what is lost without it.
+    @ivar found: is it there?
+    """
+
+    name: str
+    cost: str
+    found: bool
+
+
+_bindings: list[Binding] = []
+
+
+def bindings() -> tuple[Binding, ...]:
+    """Those that were looked for when this module was imported."""
+    return tuple(_bindings)
+
+
+def _ours(name: str, cost: str) -> Any:
+    found = binding(_library, name, cost)
+    _bindings.append(Binding(name, cost, found is not None))
+    return found
 
 
 def binding(library: object, name: str, cost: str) -> Any:
@@ -32,14 +62,11 @@ def binding(library: object, name: str, cost: str) -> Any:
 
 _library = getattr(SSL, "_lib", None)
 _ffi = getattr(SSL, "_ffi", None)
-_sessionReused = binding(
-    _library, "SSL_session_reused", "no handshake is said to be a resumed one"
+_sessionReused = _ours("SSL_session_reused", "no handshake is said to be a resumed one")
+_extendedMaster = _ours(
+    "SSL_get_extms_support", "TLS 1.2 has no tls-exporter channel binding"
 )
-_extendedMaster = binding(
-    _library, "SSL_get_extms_support", "TLS 1.2 has no tls-exporter channel binding"
-)
-_verifyText = binding(
-    _library,
+_verifyText = _ours(
     "X509_verify_cert_error_string",
     "what is wrong with a certificate is told by a number",
 )
@@ -83,4 +110,11 @@ def verifyProblem(code: int) -> str:
     return text.decode("ascii", "replace")
 
 
-__all__ = ["binding", "extendedMasterSecret", "resumed", "verifyProblem"]
+__all__ = [
+    "Binding",
+    "binding",
+    "bindings",
+    "extendedMasterSecret",
+    "resumed",
+    "verifyProblem",
+]
