@@ -99,6 +99,10 @@ class Parameter(Generic[W]):
 
 # --- verbs ---------------------------------------------------------------
 
+#: Does a command: at once (a L{Reply}), or by a dialogue.  It is given what
+#: stands behind the verb; L{None}: the answer comes later, or has been written.
+Run = Callable[["IServerSession", bytes], "Reply | ServerDialogue | None"]
+
 
 @frozen(eq=False)
 class Verb:
@@ -125,7 +129,7 @@ class Verb:
     """
 
     name: bytes
-    run: Callable[["IServerSession", bytes], "Reply | ServerDialogue | None"]
+    run: Run
     alone: bool = False
     last: bool = False
     progress: bool = False

@@ -33,6 +33,7 @@ from .hooks import (
     Refusal,
     ReportWish,
     RoutePolicy,
+    Run,
     Schedule,
     Stage,
     SyncPoint,
@@ -217,6 +218,17 @@ class IServerBuilder(Interface):
 
     def verb(verb: Verb) -> None:
         """A command."""
+
+    def wrap(
+        verb: bytes,
+        wrapper: Callable[[IServerSession, bytes, Run], Reply | ServerDialogue | None],
+    ) -> None:
+        """
+        Called in place of a command that somebody else has, the core's own
+        among them, with what stands behind it and what does it; it may do so or
+        answer by itself.  The last wrapper to be registered is called first.
+        Where nobody has the command, nothing is done.
+        """
 
     def parameter(parameter: Parameter[W]) -> None:
         """A parameter of MAIL or RCPT."""

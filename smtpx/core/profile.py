@@ -20,7 +20,7 @@ from zope.interface import implementer
 
 from .bounds import Bounds
 from .claims import CORE, Register, owned, ownerOf
-from .dialogue import ClientDialogue
+from .dialogue import ClientDialogue, ServerDialogue
 from .envelope import Envelope
 from .errors import HookTrouble
 from .hooks import (
@@ -33,6 +33,7 @@ from .hooks import (
     Parameter,
     Phase,
     Refusal,
+    Run,
     Stage,
     SyncPoint,
     Target,
@@ -60,6 +61,7 @@ W = TypeVar("W")
 T = TypeVar("T")
 
 Transform = Callable[[IBody], IBody]
+Wrapper = Callable[[IServerSession, bytes, Run], "Reply | ServerDialogue | None"]
 
 #: The most EHLO responses that are kept rendered.
 _HELLOS = 64
@@ -74,12 +76,14 @@ class ServerProfile(Register):
     @ivar name: what the server calls itself, in greeting, EHLO and Received.
     @ivar clock: seconds since the epoch.
     @ivar tlsReady: is there a certificate?
+    @ivar greeting: what stands behind the name in the greeting.
     """
 
     name: bytes = b"localhost"
     clock: Callable[[], float] = time.time
     bounds: Bounds = field(factory=Bounds)
     tlsReady: bool = False
+    greeting: bytes = b"ESMTP"
 
     capabilities: list[tuple[Capability[Any], Callable[[IServerSession], Any]]] = field(
         factory=list, init=False
@@ -119,6 +123,7 @@ class ServerProfile(Register):
     _guards: list[tuple[bytes, Callable[[IServerSession, bytes], Reply | None]]] = (
         field(factory=list, init=False)
     )
+    _wrappers: list[tuple[bytes, Wrapper]] = field(factory=list, init=False)
     _hellos: dict[tuple[object, ...], Reply] = field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -141,6 +146,10 @@ class ServerProfile(Register):
             verb = self.table.get(name)
             if verb is not None:
                 self.table[name] = evolve(verb, gates=(*verb.gates, guard))
+        for name, wrapper in self._wrappers:
+            verb = self.table.get(name)
+            if verb is not None:
+                self.table[name] = evolve(verb, run=_wrapped(wrapper, verb.run))
         return self
 
     # --- the menu -------------------------------------------------------------
@@ -156,6 +165,10 @@ class ServerProfile(Register):
         """See L{IServerBuilder}."""
         owner = self._claim("verb", verb.name)
         self.table[verb.name] = evolve(verb, run=owned(owner, verb.run))
+
+    def wrap(self, verb: bytes, wrapper: Wrapper) -> None:
+        """See L{IServerBuilder}."""
+        self._wrappers.append((verb, owned(self._note("wrap", verb), wrapper)))
 
     def parameter(self, parameter: Parameter[W]) -> None:
         """See L{IServerBuilder}."""
@@ -248,6 +261,13 @@ class ServerProfile(Register):
             word = capability.keyword
             lines.append(word if text is None else word + b" " + text)
         return Reply(250, None, tuple(lines))
+
+
+def _wrapped(wrapper: Wrapper, run: Run) -> Run:
+    # What goes wrong inside is the fault of whoever is inside.
+    owner = ownerOf(wrapper)
+    inner = owned(ownerOf(run), run)
+    return owned(owner, lambda session, rest: wrapper(session, rest, inner))
 
 
 @implementer(IClientBuilder)

@@ -242,7 +242,8 @@ class ServerSession(ServerFacts):
         if refusal is not None:
             self.closed = True
             return refusal
-        return reply(220, None, self.profile.name + b" ESMTP")
+        profile = self.profile
+        return reply(220, None, profile.name + b" " + profile.greeting)
 
     def forget(self) -> None:
         """See L{IServerSession}."""

@@ -55,6 +55,7 @@ class DirectProtocol(Protocol):
 
     #: TCP or TLS over it; Twisted has no one interface for all that both can do.
     transport: Any = None
+    _connection: Connection | None = None
     _socket: socket.socket | None = None
     _stalled = 0
     _queued = False
@@ -68,13 +69,14 @@ class DirectProtocol(Protocol):
         if isinstance(transport, Connection):
             transport.setTcpNoDelay(True)
             transport.bufferSize = COMMAND_OCTETS
+            self._connection = transport
             self._socket = transport.getHandle()
         Protocol.makeConnection(self, transport)
 
     def expect(self, octets: int) -> None:
         """The most octets that one read is to bring from now on."""
-        if isinstance(self.transport, Connection):
-            self.transport.bufferSize = octets
+        if self._connection is not None:
+            self._connection.bufferSize = octets
 
     def pending(self) -> bool:
         """Is there input already that was not read yet?"""

@@ -16,9 +16,13 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IAddress, IReactorTime, IReadDescriptor
+from twisted.internet.interfaces import (
+    IAddress,
+    IDelayedCall,
+    IReactorTime,
+    IReadDescriptor,
+)
 from twisted.internet.protocol import Factory, Protocol
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import Interface, implementer
@@ -185,8 +189,8 @@ class SMTPServerFactory(Factory):
         self._connectionsMax = connectionsMax
         self._ports: list[IReadDescriptor] = []
         self._pauses: set[str] = set()
-        self._sweeping = LoopingCall(self._sweep)
-        self._sweeping.clock = reactor
+        # A LoopingCall would install Twisted's default reactor, whichever is given.
+        self._sweeping: IDelayedCall | None = None
         self._gone: Deferred[None] | None = None
         self._stopped = False
 
@@ -194,12 +198,13 @@ class SMTPServerFactory(Factory):
 
     def startFactory(self) -> None:
         """The first port listens."""
-        self._sweeping.start(_SWEEP_SECONDS, now=False)
+        if self._sweeping is None:
+            self._sweeping = self.reactor.callLater(_SWEEP_SECONDS, self._sweep)
 
     def stopFactory(self) -> None:
         """The last port has stopped listening."""
-        if not self.connections and self._sweeping.running:
-            self._sweeping.stop()
+        if not self.connections:
+            self._sweepNoMore()
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
         """
@@ -273,11 +278,16 @@ class SMTPServerFactory(Factory):
         self.resume(_FULL)
         if not self.connections and self._gone is not None:
             gone, self._gone = self._gone, None
-            if self._sweeping.running:
-                self._sweeping.stop()
+            self._sweepNoMore()
             gone.callback(None)
 
+    def _sweepNoMore(self) -> None:
+        sweeping, self._sweeping = self._sweeping, None
+        if sweeping is not None:
+            sweeping.cancel()
+
     def _sweep(self) -> None:
+        self._sweeping = self.reactor.callLater(_SWEEP_SECONDS, self._sweep)
         now = self.seconds()
         for protocol in tuple(self.connections):
             try:

@@ -26,6 +26,7 @@ from ..core.server import ServerConnection
 from .answers import CORE_QUESTIONS
 from .direct import BODY_OCTETS, COMMAND_OCTETS, DirectProtocol, Stall
 from .interfaces import IArrival
+from .upgrade import startTLS
 
 if TYPE_CHECKING:
     from .factory import SMTPServerFactory
@@ -155,7 +156,7 @@ class ServerProtocol(DirectProtocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone."""
-        self._socket = self.transport = None
+        self._connection = self._socket = self.transport = None
         self._closing = True
         self.core.lost()
         self.factory.left(self)
@@ -199,7 +200,7 @@ class ServerProtocol(DirectProtocol):
         self._options = None
         tls = self.factory.tls
         assert tls is not None
-        self.transport.startTLS(tls.creator(options))
+        startTLS(self, tls.creator(options), self.factory.reactor)
         self.secured()
 
     # --- the core's port --------------------------------------------------------------

@@ -19,6 +19,7 @@ from smtpx.core.hooks import (
     Capability,
     Parameter,
     Phase,
+    Run,
     Stage,
     SyncPoint,
     Verb,
@@ -183,6 +184,43 @@ class ServerProfileTests(SynchronousTestCase):
             (made.name, made.alone, made.last, made.secret, made.help),
             (b"X", True, False, True, b"X"),
         )
+
+    def test_wrap(self) -> None:
+        """
+        A command that somebody else has can be wrapped; the last wrapper is asked
+        first, and one around nothing is never asked.
+        """
+
+        def around(mark: bytes) -> Callable[[Any, bytes, Run], Any]:
+            return lambda s, rest, run: run(s, rest + mark)
+
+        seen: list[bytes] = []
+        verb = Verb(b"X", lambda s, rest: seen.append(rest), last=True)
+        profile = self.loaded(
+            lambda b: b.wrap(b"X", around(b"1")),
+            lambda b: b.verb(verb),
+            lambda b: b.wrap(b"X", around(b"2")),
+            lambda b: b.wrap(b"NONE", boom),
+        )
+        made = profile.table[b"X"]
+        session: Any = None
+        made.run(session, b"rest")
+        self.assertEqual(seen, [b"rest21"])
+        self.assertEqual((made.last, ownerOf(made.run)), (True, "E2"))
+        self.assertNotIn(b"NONE", profile.table)
+        self.assertIn(("E0", "wrap", "X"), profile.explain())
+
+    def test_wrapNamesWhoIsToBlame(self) -> None:
+        """What goes wrong inside of a wrapper is not the wrapper's fault."""
+        profile = self.loaded(
+            lambda b: b.verb(Verb(b"X", boom)),
+            lambda b: b.verb(Verb(b"Y", lambda s, r: OK)),
+            lambda b: b.wrap(b"X", lambda s, r, run: run(s, r)),
+            lambda b: b.wrap(b"Y", boom),
+        )
+        for verb, owner in ((b"X", "E0"), (b"Y", "E3")):
+            trouble = self.assertRaises(HookTrouble, profile.table[verb].run, None, b"")
+            self.assertEqual(trouble.owner, owner)
 
     def test_explain(self) -> None:
         """Owner, hook, and what of it, in the order they run."""

@@ -35,6 +35,14 @@ class CommandTests(SynchronousTestCase):
     Commands and their replies, without extensions.
     """
 
+    def test_greeting(self) -> None:
+        """
+        What stands behind the name in the greeting is whoever's who runs it.
+        """
+        profile = ServerProfile(name=b"mx.example.org", greeting=b"Hello there")
+        connection = ServerConnection(profile, ScriptedPort())
+        self.assertEqual(connection.start(), b"220 mx.example.org Hello there\r\n")
+
     def test_wholeSession(self) -> None:
         """
         A client that speaks plain SMTP gets its message through, byte for byte.
