@@ -100,8 +100,18 @@ class HostNames:
         self._lists.append(live)
         return live
 
+    @property
+    def wanted(self) -> bool:
+        """Is there a list with a name that has to be looked up?"""
+        return any(live.configured.names for live in self._lists)
+
+    @property
+    def peerNamesWanted(self) -> bool:
+        """May there be a list that wants the client's own name?"""
+        return any(live.configured.needsNames for live in self._lists)
+
     def peerNamesMatter(self) -> bool:
-        """Does a list want the client's own name?"""
+        """Does a list want the client's own name now?"""
         return any(live.current.needsNames for live in self._lists)
 
     def start(self) -> Deferred[None]:

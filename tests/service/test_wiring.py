@@ -249,6 +249,16 @@ class HouseTests(HouseTestCase):
             ["maildir", "names", "passwords"],
         )
 
+    def test_namesOfHostsOfExtensions(self) -> None:
+        """So is a name in a host list among the settings of an extension."""
+        hosts = {"pipelining_connect_advertise_hosts": ["localhost"]}
+        self.start(extensions={"PIPECONNECT": hosts})
+        offered = []
+        for host in ("127.0.0.1", "192.0.2.1"):
+            said = self.site.call(host=host).say(b"EHLO c.example\r\n")
+            offered.append(b"PIPECONNECT" in said)
+        self.assertEqual(offered, [True, False])
+
     def test_connectionsPerAddress(self) -> None:
         """An address has only so many connections."""
         self.start(limits={"connections_per_address": 1})

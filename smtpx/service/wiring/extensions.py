@@ -4,11 +4,16 @@ The extensions that run, with their ports.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
+from attrs import evolve, fields
+
+from ...core.hostlist import HostList
 from ...core.interfaces import IExtension
 from ...extensions.auth import Auth
 from ...extensions.requiretls import RequireTLS
+from ...policy.names import LiveHostList
 from ..config import Configuration
 from ..extensions import chooseExtensions
 
@@ -17,12 +22,15 @@ def chosenExtensions(
     configuration: Configuration,
     found: Mapping[str, IExtension],
     auth: Auth | None = None,
+    keep: Callable[[HostList], LiveHostList] | None = None,
 ) -> list[IExtension]:
     """
     The extensions that run, with their ports and settings.
 
     @param auth: ours, with its ports; L{None}: without, so that nobody can log in,
         which is enough to look at them.
+    @param keep: looks up the names in a host list from now on; L{None}: nobody
+        does, which is enough to look at them as well.
     @raise smtpx.service.extensions.BadChoice: they cannot be had so.
     """
     joined = dict(found)
@@ -33,9 +41,32 @@ def chosenExtensions(
         # All transports are local, so nothing leaves this host in the clear.
         joined[RequireTLS.name] = RequireTLS(honoured=True)
     wanted = configuration.extensions
+    settings = wanted.settings
+    if keep is not None:
+        settings = {name: _live(each, keep) for name, each in settings.items()}
     return chooseExtensions(
         joined,
         enable=wanted.enable,
         disable=wanted.disable,
-        settings=wanted.settings,
+        settings=settings,
+    )
+
+
+def _live(settings: Any, keep: Callable[[HostList], LiveHostList]) -> Any:
+    """
+    Settings of an extension whose host lists know the addresses of names.
+
+    @return: the same settings, where no list has names.
+    """
+    lists = {
+        each.alias or each.name: getattr(settings, each.name)
+        for each in fields(type(settings))
+    }
+    return evolve(
+        settings,
+        **{
+            name: keep(hosts)
+            for name, hosts in lists.items()
+            if isinstance(hosts, HostList) and (hosts.names or hosts.needsNames)
+        },
     )

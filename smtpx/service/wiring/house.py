@@ -18,6 +18,7 @@ from ...extensions.auth import Auth
 from ...net.factory import SMTPServerFactory
 from ...observe.deliveries import DeliveryJournal
 from ...observe.journal import Journal
+from ...policy.names import HostNames
 from ...queue.delivery import Delivery
 from ...spool.interfaces import IOperatedSpool
 from ..announcement import announce
@@ -110,9 +111,10 @@ async def enter(
         logs = openLogs(machine, configuration, stack)
         journal = Journal(logs.publisher)
 
+        names = HostNames(machine.reactor.nameResolver, machine.reactor)
         accounts = users(machine, configuration, stack)
         auth = Auth(users=accounts, told=journal.authenticated)
-        extensions = chosenExtensions(configuration, found, auth)
+        extensions = chosenExtensions(configuration, found, auth, names.keep)
         spool = makeSpool(machine, configuration, extensions)
         await spool.open()
         stack.push_async_callback(spool.close)
@@ -128,7 +130,9 @@ async def enter(
             name=name,
             extensions=extensions,
             receiver=SpoolReceiver(spool, journal, routes.holds),
-            policy=await policy(machine, configuration, local, routes, journal, stack),
+            policy=await policy(
+                machine, configuration, local, routes, journal, names, stack
+            ),
             tls=tls,
             answers=accounts.answers,
             journal=journal,

@@ -54,12 +54,14 @@ async def policy(
     local: LocalAddresses,
     routes: Routes,
     journal: Journal,
+    names: HostNames,
     stack: AsyncExitStack,
 ) -> IPolicy:
     """
     The policy: ours alone, if there is nothing to wait for.
+
+    @param names: has all other host lists already, and is started here.
     """
-    names = HostNames(machine.reactor.nameResolver, machine.reactor)
     relay, refused = configuration.relay, configuration.policy.refuseHosts
     ours = LocalPolicy(
         local,
@@ -70,11 +72,11 @@ async def policy(
         names.keep(refused).matches,
     )
     others = pythonPolicies(configuration)
-    if any(each.names for each in (relay.hosts, refused)):
+    if names.wanted:
         stack.callback(names.stop)
         await names.start()
     chain = [NamedPolicy("local", ours), *others]
-    if any(each.needsNames for each in (relay.hosts, refused)):
+    if names.peerNamesWanted:
         work = threads(machine, _NAME_THREADS, "names", stack)
         peers = PeerNames(Turnstile(machine.reactor), work, machine.reactor.seconds)
         naming = NamingPolicy(peers, names.peerNamesMatter)
