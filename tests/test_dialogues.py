@@ -25,6 +25,10 @@ expected; messages are listed at the end, each that was taken.  Settings:
     - C{extensions}: names, with spaces between; all standard ones if not given.
     - C{bounds}: C{name=value}, of L{smtpx.core.bounds.Bounds}.
     - C{tls}: C{ready} (there is a certificate) or C{implicit}.
+    - C{users}: names of those who can log in: by the password C{pencil}, a token
+      that is C{token-} and the name, or a certificate of the subject C{CN=} and the
+      name; whose passwords and tokens nobody can check now is C{later}.
+    - C{certificate}: the subject of the client's, which is good.
     - C{unknown}: recipients that the policy refuses with 550 5.1.1.
     - C{flights}: C{whole}: this one is about what arrives together.
 
@@ -38,11 +42,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from enum import Enum, auto
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from attrs import define, field, fields_dict, frozen
 from twisted.trial.unittest import FailTest, SynchronousTestCase
+from zope.interface import implementer
 
 from smtpx.core.bounds import BareLines, Bounds
 from smtpx.core.effects import (
@@ -54,16 +60,30 @@ from smtpx.core.effects import (
     TakeMessage,
 )
 from smtpx.core.hooks import TLSInfo
+from smtpx.core.interfaces import IExtension
 from smtpx.core.profile import ServerProfile
 from smtpx.core.reply import reply
 from smtpx.core.server import ServerConnection
+from smtpx.extensions.auth import Auth
 from smtpx.extensions.standard import STANDARD
+from smtpx.sasl import (
+    Authenticated,
+    Cause,
+    CheckPassword,
+    CheckToken,
+    Denied,
+    IUsers,
+    Judgement,
+    Outcome,
+)
 from smtpx.testing.server import TAKEN, ScriptedPort
 
 FOLDER = Path(__file__).parent / "dialogues"
 
 _STEP = re.compile(r"([CcSMBb]):(?: (.*))?|(PAUSE|TLS|TIMEOUT|CONNECT|CLOSED)")
-_SETTING = re.compile(r"# (extensions|bounds|tls|unknown|flights): (.*)")
+_SETTING = re.compile(
+    r"# (extensions|bounds|tls|users|certificate|unknown|flights): (.*)"
+)
 
 UNKNOWN = reply(550, "5.1.1", b"No such user")
 
@@ -179,6 +199,23 @@ def boundsOf(text: str) -> Bounds:
     return Bounds(**values)
 
 
+@implementer(IUsers)
+@frozen
+class Known:
+    """There are users, and no verifiers."""
+
+    available: bool = True
+    scram: bool = False
+
+
+#: What a validator of tokens says, by what it thinks of one.
+OUTCOMES: dict[Judgement, Callable[[bytes], Outcome]] = {
+    Judgement.GOOD: Authenticated,
+    Judgement.BAD: partial(Denied, Cause.CREDENTIALS, "bad token"),
+    Judgement.UNAVAILABLE: partial(Denied, Cause.UNAVAILABLE, "later"),
+}
+
+
 class Stage:
     """A server, and the client that the script has."""
 
@@ -193,10 +230,18 @@ class Stage:
             clock=lambda: 1000.0,
             bounds=boundsOf(settings.get("bounds", "")),
             tlsReady="tls" in settings,
-        ).load(STANDARD[name]() for name in loaded)
+        ).load(self.extension(name) for name in loaded)
         self.unknown = settings.get("unknown", "").encode().split()
         self.pending: list[object] = []
-        kinds = (MayConnect, MaySend, MayReceive, OpenBody, TakeMessage)
+        kinds = (
+            MayConnect,
+            MaySend,
+            MayReceive,
+            OpenBody,
+            TakeMessage,
+            CheckPassword,
+            CheckToken,
+        )
         self.port = ScriptedPort(dict.fromkeys(kinds, self.ask))
         self.server = ServerConnection(
             profile,
@@ -205,15 +250,43 @@ class Stage:
             4567,
             b"192.0.2.25",
             25,
-            TLSInfo() if settings.get("tls") == "implicit" else None,
+            self.handshake() if settings.get("tls") == "implicit" else None,
         )
         self.flight = b""
         self.said: list[str] = []
 
+    def extension(self, name: str) -> IExtension:
+        """An extension, with the users who can log in."""
+        names = self.script.settings.get("users", "").split()
+        if name != Auth.name or not names:
+            return STANDARD[name]()
+        certificates = {f"CN={each}": each.encode() for each in names}
+        return Auth(users=Known(), tokens=True, certificates=certificates)
+
+    def handshake(self) -> TLSInfo:
+        """What a handshake comes to."""
+        subject = self.script.settings.get("certificate")
+        return TLSInfo(verified=subject is not None, subject=subject)
+
+    def judge(self, question: CheckPassword | CheckToken) -> Judgement:
+        """Does the user have this password or token?"""
+        if question.user == b"later":
+            return Judgement.UNAVAILABLE
+        known = question.user.decode() in self.script.settings["users"].split()
+        if isinstance(question, CheckPassword):
+            good = question.password == b"pencil"
+        else:
+            good = question.token == b"token-" + question.user
+        return Judgement.GOOD if known and good else Judgement.BAD
+
     def ask(self, question: object) -> object:
         """What the world says."""
         answer: object = None
-        if isinstance(question, TakeMessage):
+        if isinstance(question, CheckPassword):
+            answer = self.judge(question)
+        elif isinstance(question, CheckToken):
+            answer = OUTCOMES[self.judge(question)](question.user)
+        elif isinstance(question, TakeMessage):
             answer = TAKEN
         elif isinstance(question, MayReceive):
             answer = UNKNOWN if question.recipient.path in self.unknown else None
@@ -238,7 +311,7 @@ class Stage:
                 self.expect(step)
             elif step.kind == "TLS":
                 self.listen(step)
-                self.hear(self.server.answer(TLSInfo()))
+                self.hear(self.server.answer(self.handshake()))
             elif step.kind == "TIMEOUT":
                 self.listen(step)
                 self.hear(self.server.expire())

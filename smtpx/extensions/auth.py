@@ -5,10 +5,12 @@ The mechanisms are those of L{smtpx.sasl}; what is SMTP's own is here: base64,
 the replies, C{*} to cancel, the limits, and when it is offered at all.
 
 Server.  The keyword stands in the EHLO response only where somebody could log
-in: there are users (L{IUsers}), and either TLS or an operator who insists on
-C{clear_text}.  What is not advertised is not accepted either.  C{-PLUS} is
-offered where TLS gives something to bind to.  Passwords and verifiers are
-questions of the mechanisms, which whoever runs the server answers.  The wire is
+in: there are users (L{IUsers}), tokens or certificates that are good for it, and
+either TLS or an operator who insists on C{clear_text}.  What is not advertised is
+not accepted either.  C{-PLUS} is offered where TLS gives something to bind to,
+C{EXTERNAL} to clients whose certificate is good and somebody's, and tokens are
+taken under TLS only.  Passwords, verifiers and tokens are questions of the
+mechanisms, which whoever runs the server answers.  The wire is
 read strictly (section 4): base64 without a foreign character, lines of at most
 L{LINE_OCTETS}.  A refusal never says what of name and password was wrong.
 
@@ -18,8 +20,9 @@ AUTH may be pipelined with what follows only if it is over in one step (section
 Client.  Where there are credentials for the host, the strongest mechanism that
 both sides have is used, and the session is given up unless it succeeds: mail
 that needs a login is not sent without.  Nothing is sent on the strength of a
-forecast.  PLAIN and LOGIN go under TLS only, and only to a host whose
-certificate is good, unless the settings say otherwise.
+forecast.  What shows a password goes under TLS only, and only to a host whose
+certificate is good, unless the settings say otherwise; what shows a token, never
+without TLS.
 
 C{AUTH=} on MAIL (section 5) says who submitted a message.  It is believed of
 users that the settings name; of anybody else it counts as C{AUTH=<>}.
@@ -28,23 +31,21 @@ users that the settings name; of anybody else it counts as C{AUTH=<>}.
 from __future__ import annotations
 
 from contextlib import closing
-from typing import Any, Callable, Generator
+from types import MappingProxyType
+from typing import Any, Callable, Generator, Mapping
 
-from attrs import field, frozen
-from attrs.validators import ge
+from attrs import frozen
 from zope.interface import implementer
 
 from .. import sasl
 from ..core.address import parseMailbox
 from ..core.dialogue import (
     ClientDialogue,
-    ClientNeed,
     ServerDialogue,
     ServerNeed,
     Step,
     ask,
     line,
-    send,
     sync,
 )
 from ..core.envelope import Bearer, Stamp, dumpOctets, loadOctets
@@ -68,12 +69,12 @@ from ..core.reply import (
     Reply,
     reply,
 )
+from .authclient import bindingsOf, prove, strongest
+from .authsettings import AuthSettings
 from .starttls import CAPABILITY as STARTTLS
 
 #: Section 4: enough for all mechanisms in use; with CRLF.
 LINE_OCTETS = 12_288
-#: RFC 5321 section 4.5.3.1.4, with CRLF: what an initial response has to fit in.
-COMMAND_OCTETS = 512
 
 CAPABILITY = Capability[tuple[bytes, ...]](
     b"AUTH",
@@ -100,6 +101,9 @@ _REPLIES = {
     sasl.Cause.CREDENTIALS: reply(535, "5.7.8", b"Authentication credentials invalid"),
     sasl.Cause.UNAVAILABLE: reply(454, "4.7.0", b"Temporary authentication failure"),
 }
+
+_DEFAULTS = AuthSettings()
+_NOBODY: Mapping[str, bytes] = MappingProxyType({})
 
 #: Section 6, of 530: what is allowed to whoever has not logged in yet.
 _FREE = frozenset((*b"AUTH EHLO HELO HELP NOOP QUIT RSET".split(), STARTTLS.keyword))
@@ -139,65 +143,6 @@ SUBMITTER_GRAMMAR = Grammar[bytes](
 )
 
 
-def _checkMechanisms(instance: object, attribute: Any, names: tuple[str, ...]) -> None:
-    known = [mechanism.name.decode("ascii") for mechanism in sasl.MECHANISMS]
-    for name in names:
-        if name.upper() not in known:
-            raise ValueError(f"no mechanism {name!r}; there are {', '.join(known)}")
-
-
-def _checkNames(instance: AuthSettings, attribute: Any, names: tuple[str, ...]) -> None:
-    for name in names:
-        sasl.prepare(name.encode("utf-8"))
-
-
-def _option(default: Any, help: str, validator: Any = None, **more: int) -> Any:
-    metadata = {"help": help, **more}
-    return field(default=default, validator=validator, metadata=metadata)
-
-
-@frozen
-class AuthSettings:
-    """What an operator may set of AUTH."""
-
-    mechanisms: tuple[str, ...] = _option(
-        tuple(mechanism.name.decode("ascii") for mechanism in sasl.MECHANISMS),
-        "What may be used to log in, here and at other hosts, the best first.",
-        _checkMechanisms,
-    )
-    clear_text: bool = _option(
-        False, "Offer and take logins without TLS, for everybody on the way to see."
-    )
-    demanded: bool = _option(
-        False,
-        "Take no mail without a login.  For submission; not for a server that"
-        " receives mail from the Internet.",
-    )
-    attempts_max: int = _option(
-        3,
-        "How many logins may fail in a session before the next one ends it.",
-        # Section 9: not before the third.
-        ge(3),
-        least=3,
-    )
-    trusted: tuple[str, ...] = _option(
-        (),
-        "The users whose word is taken on who submitted a message (AUTH=).",
-        _checkNames,
-    )
-    unverified: bool = _option(
-        False,
-        "As a client, send passwords to hosts under TLS whose certificate is not"
-        " good.  SCRAM shows the password to nobody and needs no such leave.",
-    )
-    iterations_max: int = _option(
-        sasl.ITERATIONS_MAX,
-        "As a client, how many rounds a host may have us compute for SCRAM.",
-        ge(4096),
-        least=4096,
-    )
-
-
 class IAuth(IServerExtension, IClientExtension, IQueueExtension):
     """AUTH (RFC 4954)."""
 
@@ -208,7 +153,11 @@ class Auth:
     The AUTH extension.
 
     @ivar options: the settings.
-    @ivar users: whether anybody can log in here; L{None}: nobody can.
+    @ivar users: whether anybody can log in here by a password; L{None}: nobody.
+    @ivar tokens: can anybody by a token?  Then somebody has to answer
+        L{sasl.CheckToken}.
+    @ivar certificates: who can by a certificate that TLS has found good, by its
+        subject as L{TLSInfo<smtpx.core.hooks.TLSInfo>} has it.
     @ivar logsIn: do we log in elsewhere?  Then somebody has to answer
         L{sasl.FetchCredentials}, which is asked once a session.
     @ivar told: told of each login here: session, mechanism, was it good?
@@ -220,14 +169,23 @@ class Auth:
 
     def __init__(
         self,
-        settings: AuthSettings = AuthSettings(),
+        settings: AuthSettings = _DEFAULTS,
         *,
         users: sasl.IUsers | None = None,
+        tokens: bool = False,
+        certificates: Mapping[str, bytes] = _NOBODY,
         logsIn: bool = False,
         told: Callable[[IServerSession, str, bool], None] = lambda *login: None,
     ) -> None:
+        """
+        @raise Malformed: a name in C{certificates} that nobody could have.
+        """
         self.options = settings
         self.users = users
+        self.tokens = tokens
+        self.certificates = {
+            subject: sasl.prepare(name) for subject, name in certificates.items()
+        }
         self.logsIn = logsIn
         self.told = told
         known = {mechanism.name: mechanism for mechanism in sasl.MECHANISMS}
@@ -236,14 +194,21 @@ class Auth:
         self._trusted = frozenset(
             sasl.prepare(name.encode("utf-8")) for name in settings.trusted
         )
-
+        self._hints = sasl.TokenHints(settings.token_scope, settings.token_discovery)
         self._parameter = Parameter(
             b"AUTH", Where.MAIL, SUBMITTER_GRAMMAR, self._receive, self._send
         )
 
     def configured(self, settings: AuthSettings) -> Auth:
         """See L{smtpx.core.interfaces.IExtension}."""
-        return Auth(settings, users=self.users, logsIn=self.logsIn, told=self.told)
+        return Auth(
+            settings,
+            users=self.users,
+            tokens=self.tokens,
+            certificates=self.certificates,
+            logsIn=self.logsIn,
+            told=self.told,
+        )
 
     # --- server ---------------------------------------------------------------
 
@@ -276,17 +241,42 @@ class Auth:
 
     def _offered(self, session: IServerSession) -> tuple[sasl.Mechanism, ...]:
         # With this session as it is now.
-        users = self.users
-        if session.secured is None and not self.options.clear_text:
+        secured = session.secured
+        if secured is None and not self.options.clear_text:
             return ()
-        if users is None or not users.available:
+        proofs = self._proofs()
+        if sasl.Proof.CERTIFICATE in proofs and self._certified(session) is None:
+            proofs.discard(sasl.Proof.CERTIFICATE)
+        if not proofs:
             return ()
-        bound = bool(_bindings(session))
+        bound = bool(bindingsOf(secured))
         return tuple(
             each
             for each in self._mechanisms
-            if (users.scram or not each.verifier) and (bound or not each.bound)
+            if each.proof in proofs
+            and (bound or not each.bound)
+            and (secured is not None or not each.secured)
         )
+
+    def _proofs(self) -> set[sasl.Proof]:
+        # By what anybody could log in here, whoever it is.
+        proofs = set()
+        if self.users is not None and self.users.available:
+            proofs.add(sasl.Proof.PASSWORD)
+            if self.users.scram:
+                proofs.add(sasl.Proof.VERIFIER)
+        if self.tokens:
+            proofs.add(sasl.Proof.TOKEN)
+        if self.certificates:
+            proofs.add(sasl.Proof.CERTIFICATE)
+        return proofs
+
+    def _certified(self, session: IServerSession) -> bytes | None:
+        # Whose the certificate is, if there is one and it is good.
+        secured = session.secured
+        if secured is None or not secured.verified or secured.subject is None:
+            return None
+        return self.certificates.get(secured.subject)
 
     def _demand(self, session: IServerSession, verb: bytes) -> Reply | None:
         return None if session.identity is not None or verb in _FREE else _DEMANDED
@@ -310,7 +300,7 @@ class Auth:
         begun = session.identity is not None or session.envelope is not None
         if begun or not session.extended:
             return BAD_SEQUENCE
-        if self.users is None or not self.users.available:
+        if not self._proofs():
             return NOT_IMPLEMENTED
         if session.secured is None and not self.options.clear_text:
             # Whoever it is: nothing is said of name and password (RFC 8314
@@ -342,9 +332,7 @@ class Auth:
         self, session: IServerSession, mechanism: sasl.Mechanism, initial: bytes | None
     ) -> Generator[ServerNeed, Any, sasl.Outcome | Reply]:
         # The exchange in base64; a reply is what ended it before its own end.
-        bound = any(each.bound for each in self._offered(session))
-        channel = sasl.Channel(_bindings(session), bound)
-        with closing(mechanism.serve(channel)) as exchange:
+        with closing(mechanism.serve(self._channel(session))) as exchange:
             need = yield from sasl.onward(exchange.send, None)
             while isinstance(need, sasl.Challenge):
                 got = initial
@@ -352,6 +340,8 @@ class Auth:
                     prompt = Reply(334, None, (sasl.encodeBase64(need.octets),))
                     got = yield from line(prompt, LINE_OCTETS, secret=True)
                 initial = None
+                if need.failed is not None:
+                    return need.failed
                 if got is None:
                     return _TOO_LONG
                 if got == b"*":
@@ -363,6 +353,17 @@ class Auth:
                 need = yield from sasl.onward(exchange.send, response)
         assert isinstance(need, sasl.Authenticated | sasl.Denied)
         return need
+
+    def _channel(self, session: IServerSession) -> sasl.Channel:
+        return sasl.Channel(
+            bindingsOf(session.secured),
+            any(each.bound for each in self._offered(session)),
+            secured=session.secured is not None,
+            peer=session.peer,
+            local=session.local,
+            certified=self._certified(session),
+            hints=self._hints,
+        )
 
     def _record(self, session: IServerSession) -> LogFields:
         mechanism = session.stamps.get(MECHANISM)
@@ -403,85 +404,31 @@ class Auth:
         if session.guessed:
             yield from sync()
         offered = session.offered(CAPABILITY) or ()
-        mechanism = self._strongest(session, offered)
+        mechanism = strongest(
+            session, offered, self._mechanisms, credentials, self.options
+        )
         if mechanism is None:
             return Step.GIVE_UP
+        secured, target = session.secured, session.target
         channel = sasl.Channel(
             # To say that we could bind is for those who would.
-            _bindings(session) if any(e.bound for e in self._mechanisms) else {},
+            bindingsOf(secured) if any(e.bound for e in self._mechanisms) else {},
             any(each.bound and each.name in offered for each in sasl.MECHANISMS),
             self.options.iterations_max,
+            secured=secured is not None,
+            host=target.host,
+            port=target.port,
         )
         with closing(mechanism.login(credentials, channel)) as exchange:
-            session.authenticated = yield from _prove(mechanism.name, exchange)
+            command = CAPABILITY.keyword + b" " + mechanism.name
+            session.authenticated = yield from prove(command, exchange)
         return Step.DONE if session.authenticated else Step.GIVE_UP
-
-    def _strongest(
-        self, session: IClientSession, offered: tuple[bytes, ...]
-    ) -> sasl.Mechanism | None:
-        secured = session.secured
-        if secured is None and not self.options.clear_text:
-            return None
-        private = secured is None or secured.verified or self.options.unverified
-        bound = bool(_bindings(session))
-        for each in self._mechanisms:
-            if each.name not in offered or (each.bound and not bound):
-                continue
-            if private or not each.plain:
-                return each
-        return None
 
     # --- queue ----------------------------------------------------------------
 
     def extendQueue(self, queue: IQueueBuilder) -> None:
         """See L{IQueueExtension}."""
         queue.stamp(SUBMITTER)
-
-
-def _bindings(session: IServerSession | IClientSession) -> dict[str, bytes]:
-    # What TLS gives that a mechanism knows how to bind to.
-    if session.secured is None:
-        return {}
-    found = session.secured.bindings
-    return {name: found[name] for name in sasl.BINDINGS if name in found}
-
-
-def _prove(
-    name: bytes, exchange: sasl.ClientExchange
-) -> Generator[ClientNeed, Any, bool]:
-    """Log in; returns whether each side is content with the other."""
-    waits = False
-    try:
-        need = yield from sasl.onward(exchange.send, None)
-        got = yield from _open(name, need.octets)
-        while isinstance(need, sasl.Response):
-            waits = got.code == 334
-            if not waits and got.code != 235:
-                return False
-            heard = sasl.fromServer(b"\n".join(got.lines)) if waits else None
-            need = yield from sasl.onward(exchange.send, heard)
-            if need is not None:
-                got = yield from send(sasl.encodeBase64(need.octets))
-    except sasl.BadServer:
-        if waits:
-            yield from send(b"*")
-        return False
-    return True
-
-
-def _open(name: bytes, response: bytes | None) -> Generator[ClientNeed, Any, Reply]:
-    # Section 4: with the initial response, if there is one and it fits.
-    command = b"AUTH " + name
-    if response is None:
-        return (yield from send(command))
-    initial = sasl.encodeBase64(response)
-    whole = command + b" " + (initial or b"=")
-    if len(whole) + 2 <= COMMAND_OCTETS:
-        return (yield from send(whole))
-    got = yield from send(command)
-    if got.code == 334:
-        got = yield from send(initial)
-    return got
 
 
 def _text(octets: bytes | None) -> str | None:
@@ -495,3 +442,17 @@ def _sender(session: IServerSession) -> object:
 
 def _failure(session: IServerSession) -> Failure:
     return session.stamps.get(FAILURE) or Failure()
+
+
+__all__ = [
+    "CAPABILITY",
+    "FAILURE",
+    "LINE_OCTETS",
+    "MECHANISM",
+    "SUBMITTER",
+    "SUBMITTER_GRAMMAR",
+    "Auth",
+    "AuthSettings",
+    "Failure",
+    "IAuth",
+]

@@ -2,12 +2,15 @@
 SASL (RFC 4422): proving who one is, in any protocol.
 """
 
+from .bearer import OAUTHBEARER, XOAUTH2
 from .encoding import decodeBase64, encodeBase64
+from .external import EXTERNAL
 from .interfaces import IUsers
 from .password import LOGIN, PLAIN
 from .prepare import prepare
 from .questions import (
     CheckPassword,
+    CheckToken,
     FetchCredentials,
     FetchVerifier,
     Judgement,
@@ -17,6 +20,7 @@ from .scram import BINDINGS, SCRAM_SHA_256, SCRAM_SHA_256_PLUS, scram
 from .values import (
     CREDENTIAL_OCTETS,
     ITERATIONS_MAX,
+    TOKEN_OCTETS,
     Authenticated,
     BadServer,
     Cause,
@@ -27,8 +31,10 @@ from .values import (
     Denied,
     Mechanism,
     Outcome,
+    Proof,
     Response,
     ServerExchange,
+    TokenHints,
     fromServer,
     onward,
 )
@@ -42,23 +48,36 @@ from .verifier import (
 )
 
 #: All mechanisms that there are, the strongest first.
-MECHANISMS = (SCRAM_SHA_256_PLUS, SCRAM_SHA_256, PLAIN, LOGIN)
+MECHANISMS = (
+    EXTERNAL,
+    SCRAM_SHA_256_PLUS,
+    SCRAM_SHA_256,
+    OAUTHBEARER,
+    XOAUTH2,
+    PLAIN,
+    LOGIN,
+)
 
 __all__ = [
     "BINDINGS",
     "CREDENTIAL_OCTETS",
+    "EXTERNAL",
     "ITERATIONS_MAX",
     "LOGIN",
     "MECHANISMS",
+    "OAUTHBEARER",
     "PLAIN",
     "SCRAM_SHA_256",
     "SCRAM_SHA_256_PLUS",
+    "TOKEN_OCTETS",
+    "XOAUTH2",
     "Authenticated",
     "BadServer",
     "Cause",
     "Challenge",
     "Channel",
     "CheckPassword",
+    "CheckToken",
     "ClientExchange",
     "Credentials",
     "Denied",
@@ -68,10 +87,12 @@ __all__ = [
     "Judgement",
     "Mechanism",
     "Outcome",
+    "Proof",
     "Response",
     "SCRAMVerifier",
     "SaltPassword",
     "ServerExchange",
+    "TokenHints",
     "decodeBase64",
     "decoy",
     "encodeBase64",

@@ -32,6 +32,7 @@ from .values import (
     Denied,
     Mechanism,
     Outcome,
+    Proof,
     ServerExchange,
     challenge,
     respond,
@@ -45,17 +46,17 @@ def _servePlain(channel: Channel) -> ServerExchange:
     parts = message.split(b"\0")
     if len(parts) != 3:
         return Denied(Cause.MALFORMED, "not three parts")
-    return (yield from _check(*parts))
+    return (yield from _check(channel, *parts))
 
 
 def _serveLogin(channel: Channel) -> ServerExchange:
     user = yield from challenge(b"Username:")
     password = yield from challenge(b"Password:")
-    return (yield from _check(b"", user, password))
+    return (yield from _check(channel, b"", user, password))
 
 
 def _check(
-    authorization: bytes, user: bytes, password: bytes
+    channel: Channel, authorization: bytes, user: bytes, password: bytes
 ) -> Generator[Any, Any, Outcome]:
     if max(len(authorization), len(user), len(password)) > CREDENTIAL_OCTETS:
         return _LONG
@@ -70,7 +71,9 @@ def _check(
         return Denied(Cause.CREDENTIALS, "empty name or password")
     if authorization and actingAs != identity:
         return Denied(Cause.CREDENTIALS, "wants to act as somebody else", identity)
-    judgement = yield from ask(CheckPassword(identity, secret))
+    judgement = yield from ask(CheckPassword(identity, secret, channel))
+    if isinstance(judgement, Authenticated):
+        return judgement
     if judgement is Judgement.GOOD:
         return Authenticated(identity)
     if judgement is Judgement.UNAVAILABLE:
@@ -81,6 +84,7 @@ def _check(
 def _loginPlain(credentials: Credentials, channel: Channel) -> ClientExchange:
     # The name and password go as they were typed: it is the server that
     # prepares them (RFC 4616 section 2), and some servers do not.
+    assert credentials.password is not None
     message = b"\0%b\0%b" % (credentials.user, credentials.password)
     if (yield from respond(message)) is not None:
         raise BadServer("a challenge where PLAIN has none")
@@ -91,9 +95,10 @@ def _loginLogin(credentials: Credentials, channel: Channel) -> ClientExchange:
     for part in (None, credentials.user):
         if (yield from respond(part)) is None:
             raise BadServer("success before LOGIN was done")
+    assert credentials.password is not None
     if (yield from respond(credentials.password)) is not None:
         raise BadServer("LOGIN has only two challenges")
 
 
-PLAIN = Mechanism(b"PLAIN", _servePlain, _loginPlain, plain=True)
-LOGIN = Mechanism(b"LOGIN", _serveLogin, _loginLogin, plain=True)
+PLAIN = Mechanism(b"PLAIN", _servePlain, _loginPlain, Proof.PASSWORD, plain=True)
+LOGIN = Mechanism(b"LOGIN", _serveLogin, _loginLogin, Proof.PASSWORD, plain=True)

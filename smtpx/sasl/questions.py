@@ -1,8 +1,8 @@
 """
 What mechanisms have to ask of the world.
 
-A server asks L{CheckPassword} or L{FetchVerifier}, a client L{SaltPassword}, and
-whoever runs the client L{FetchCredentials} before.
+A server asks L{CheckPassword}, L{FetchVerifier} or L{CheckToken}, a client
+L{SaltPassword}, and whoever runs the client L{FetchCredentials} before.
 Whoever answers bounds the time it takes, and takes the same time for a user
 that does not exist.
 """
@@ -14,7 +14,7 @@ from enum import Enum, auto
 from attrs import field, frozen
 
 from ..core.dialogue import Question
-from .values import Credentials
+from .values import Authenticated, Channel, Credentials, Outcome
 from .verifier import SCRAMVerifier
 
 
@@ -30,16 +30,35 @@ class Judgement(Enum):
 
 
 @frozen
-class CheckPassword(Question[Judgement]):
+class CheckPassword(Question[Judgement | Authenticated]):
     """
-    Is this the user's password?
+    Is this the user's password?  L{Authenticated} is a yes of somebody who knows
+    the user by another name, which counts from then on.
 
     @ivar user: prepared, not empty.
     @ivar password: prepared, not empty.
+    @ivar channel: where it comes from.
     """
 
     user: bytes
     password: bytes = field(repr=False)
+    channel: Channel = field(default=Channel(), eq=False, repr=False)
+
+
+@frozen
+class CheckToken(Question[Outcome]):
+    """
+    Whose token is this, if it is good (RFC 6750)?
+
+    @ivar token: as L{smtpx.sasl.values.isToken} has it.
+    @ivar user: whose it is by the client's own word, prepared; empty: it does not
+        say.  The mechanism sees to it that an answer is about nobody else.
+    @ivar channel: where it comes from.
+    """
+
+    token: bytes = field(repr=False)
+    user: bytes = b""
+    channel: Channel = field(default=Channel(), eq=False, repr=False)
 
 
 @frozen

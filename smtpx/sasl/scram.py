@@ -41,7 +41,13 @@ from attrs import frozen
 
 from ..core.dialogue import ask
 from ..core.errors import Malformed
-from .encoding import decodeBase64, encodeBase64
+from .encoding import (
+    SASLNAME,
+    decodeBase64,
+    encodeBase64,
+    fromSaslname,
+    toSaslname,
+)
 from .prepare import prepare
 from .questions import FetchVerifier, SaltPassword
 from .values import (
@@ -55,6 +61,7 @@ from .values import (
     Denied,
     Mechanism,
     Outcome,
+    Proof,
     ServerExchange,
     challenge,
     fromServer,
@@ -73,7 +80,6 @@ from .verifier import (
 #: Channel bindings in the order in which a client takes them.
 BINDINGS = ("tls-exporter", "tls-server-end-point")
 
-_SASLNAME = rb"(?>(?:[^=,\x00]|=2C|=3D)+)"
 # Optional extensions are ignored; "m", which is mandatory, is one that nobody
 # understands yet (RFC 5802 section 5.1).
 _EXTENSIONS = rb"(?>(?:,[A-Za-ln-z]=[^,\x00]+)*)"
@@ -81,7 +87,7 @@ _EXTENSIONS = rb"(?>(?:,[A-Za-ln-z]=[^,\x00]+)*)"
 
 def _grammar(pattern: bytes) -> Callable[[bytes], "re.Match[bytes] | None"]:
     # Repetitions do not go back: each costs time in proportion to its input.
-    pattern = pattern.replace(b"SASLNAME", _SASLNAME)
+    pattern = pattern.replace(b"SASLNAME", SASLNAME)
     pattern = pattern.replace(b"EXTENSIONS", _EXTENSIONS)
     return re.compile(pattern, re.VERBOSE | re.DOTALL).fullmatch
 
@@ -154,7 +160,7 @@ def parseFirst(message: bytes) -> First | Denied:
     if max(map(len, names)) > CREDENTIAL_OCTETS:
         return _MALFORMED
     try:
-        user, authorization = (prepare(_fromSaslname(name)) for name in names)
+        user, authorization = (prepare(fromSaslname(name)) for name in names)
     except Malformed as error:
         return Denied(Cause.CREDENTIALS, str(error))
     if not user:
@@ -170,14 +176,6 @@ def parseFirst(message: bytes) -> First | Denied:
         user,
         match["nonce"],
     )
-
-
-def _fromSaslname(name: bytes) -> bytes:
-    return name.replace(b"=2C", b",").replace(b"=3D", b"=")
-
-
-def _toSaslname(name: bytes) -> bytes:
-    return name.replace(b"=", b"=3D").replace(b",", b"=2C")
 
 
 @frozen
@@ -266,7 +264,7 @@ class SCRAM:
         """The client's half of an exchange."""
         header, bound = self._header(channel)
         bare = b"n=%b,r=%b" % (
-            _toSaslname(prepare(credentials.user)),
+            toSaslname(prepare(credentials.user)),
             nonce := self.nonce(),
         )
         serverFirst = yield from self._hear(header + bare)
@@ -278,9 +276,11 @@ class SCRAM:
         iterations = int(match["iterations"])
         if not ITERATIONS_MIN <= iterations <= channel.iterationsMax:
             raise BadServer(f"{iterations} iterations")
+        password = credentials.password
+        assert password is not None
         salted = yield from ask(
             SaltPassword(
-                prepare(credentials.password),
+                prepare(password),
                 fromServer(match["salt"]),
                 iterations,
                 self.hashName,
@@ -339,8 +339,10 @@ def scram(
     bound = SCRAM(hashName, True, nonce)
     unbound = SCRAM(hashName, False, nonce)
     return (
-        Mechanism(name + b"-PLUS", bound.serve, bound.login, verifier=True, bound=True),
-        Mechanism(name, unbound.serve, unbound.login, verifier=True),
+        Mechanism(
+            name + b"-PLUS", bound.serve, bound.login, Proof.VERIFIER, bound=True
+        ),
+        Mechanism(name, unbound.serve, unbound.login, Proof.VERIFIER),
     )
 
 

@@ -21,6 +21,7 @@ sent; a mechanism does not see the difference.
 
 from __future__ import annotations
 
+import re
 from enum import Enum, auto
 from typing import Any, Callable, Generator, Mapping
 
@@ -32,8 +33,15 @@ from .encoding import decodeBase64
 from .prepare import prepare
 
 #: The most octets of a name or a password.  RFC 4616 section 2 makes servers
-#: take 255; this has room for passphrases and tokens, and for no attack.
+#: take 255; this has room for passphrases, and for no attack.
 CREDENTIAL_OCTETS = 1024
+
+#: The most octets of a bearer token.  Those that are signed have four thousand
+#: and more; this is what a line of AUTH has room for (RFC 4954 section 4).
+TOKEN_OCTETS = 8192
+
+#: RFC 6750 section 2.1: C{1*( ALPHA / DIGIT / "-._~+/" ) *"="}.
+isToken = re.compile(rb"(?>[A-Za-z0-9._~+/-]+)=*").fullmatch
 
 #: What a client computes at most for one login (RFC 5802 section 9: a hostile
 #: server can ask for any number); some seconds on a slow machine.
@@ -91,9 +99,15 @@ Outcome = Authenticated | Denied
 
 @frozen
 class Challenge:
-    """The server says C{octets}, and waits for the client's response."""
+    """
+    The server says C{octets}, and waits for the client's response.
+
+    @ivar failed: the login has failed already, and whatever the client responds
+        is only the end of it; L{None}: it is open.
+    """
 
     octets: bytes
+    failed: Denied | None = None
 
 
 @frozen
@@ -116,6 +130,34 @@ ServerExchange = Generator[Challenge | Ask[Any], Any, Outcome]
 ClientExchange = Generator[Response | Ask[Any], Any, None]
 
 
+class Proof(Enum):
+    """
+    By what a client shows who it is: its password, shown to the server; its
+    password, of which the server has a verifier (RFC 5803); a token that somebody
+    else gave it (RFC 6750); the certificate of its TLS handshake.
+    """
+
+    PASSWORD = auto()
+    VERIFIER = auto()
+    TOKEN = auto()
+    CERTIFICATE = auto()
+
+
+@frozen
+class TokenHints:
+    """
+    Where a client whose token is no good gets one that is (RFC 7628 section
+    3.2.2).
+
+    @ivar scope: what the token has to be for; L{None}: nothing in particular.
+    @ivar discovery: the https URL of a document by OpenID Connect Discovery;
+        L{None}: the client knows.
+    """
+
+    scope: str | None = None
+    discovery: str | None = None
+
+
 @frozen
 class Channel:
     """
@@ -126,33 +168,75 @@ class Channel:
     @ivar boundOffered: does the server offer a mechanism with channel binding?
         Both sides know, unless somebody between them changed the list.
     @ivar iterationsMax: how many rounds a client computes at most.
+    @ivar secured: is it under TLS?
+    @ivar peer: the client's address, as text; empty: it has none.
+    @ivar local: the server's.
+    @ivar certified: on the server, whose the client's certificate is, prepared;
+        L{None}: it sent none that is good and somebody's.
+    @ivar hints: on the server, what a client with a bad token is told.
+    @ivar host: on the client, the server's name; empty: not known.
+    @ivar port: on the client, the server's port; 0: not known.
     """
 
     bindings: Mapping[str, bytes] = field(factory=dict, repr=False)
     boundOffered: bool = False
     iterationsMax: int = ITERATIONS_MAX
+    secured: bool = False
+    peer: bytes = b""
+    local: bytes = b""
+    certified: bytes | None = None
+    hints: TokenHints = TokenHints()
+    host: bytes = b""
+    port: int = 0
 
 
-def _checkCredential(instance: object, attribute: Any, octets: bytes) -> None:
-    # A name or password no server can accept is found where it is configured,
-    # not at the first delivery.
-    if not octets or len(octets) > CREDENTIAL_OCTETS or not prepare(octets):
+# A name, password or token no server can accept is found where it is configured,
+# not at the first delivery.
+
+
+def _checkUser(instance: Credentials, attribute: Any, user: bytes) -> None:
+    certified = instance.password is None and instance.token is None
+    if user or not certified:
+        _checkPassword(instance, attribute, user)
+
+
+def _checkPassword(instance: object, attribute: Any, octets: bytes | None) -> None:
+    if octets is not None and (len(octets) > CREDENTIAL_OCTETS or not prepare(octets)):
         raise Malformed(f"{attribute.name} is empty or too long")
+
+
+def _checkToken(instance: Credentials, attribute: Any, token: bytes | None) -> None:
+    if token is None:
+        return
+    if instance.password is not None:
+        raise Malformed("either a password or a token")
+    if len(token) > TOKEN_OCTETS or not isToken(token):
+        raise Malformed("the token is too long, or none of RFC 6750")
 
 
 @frozen
 class Credentials:
     """
-    With what a client logs in.
+    With what a client logs in: a name and a password, or a name and a token, or
+    the certificate that it sends to the server anyway.
 
-    @ivar user: its name, UTF-8.
-    @ivar password: its password, UTF-8.
-    @raise Malformed: one of them is empty, longer than L{CREDENTIAL_OCTETS}, or
-        cannot be prepared.
+    @ivar user: its name, UTF-8; may be empty where its certificate says it all.
+    @ivar password: its password, UTF-8; L{None}: it has another proof.
+    @ivar token: its bearer token (RFC 6750 section 2.1); L{None} likewise.
+    @raise Malformed: one of them is empty or too long, cannot be prepared, or
+        there is both a password and a token.
     """
 
-    user: bytes = field(validator=_checkCredential)
-    password: bytes = field(validator=_checkCredential, repr=False)
+    user: bytes = field(default=b"", validator=_checkUser)
+    password: bytes | None = field(default=None, validator=_checkPassword, repr=False)
+    token: bytes | None = field(default=None, validator=_checkToken, repr=False)
+
+    @property
+    def proofs(self) -> frozenset[Proof]:
+        """For which mechanisms they are."""
+        if self.password is not None:
+            return frozenset((Proof.PASSWORD, Proof.VERIFIER))
+        return frozenset((Proof.CERTIFICATE if self.token is None else Proof.TOKEN,))
 
 
 @frozen
@@ -163,19 +247,25 @@ class Mechanism:
     @ivar name: its registered name, upper case.
     @ivar serve: begins the server's half.
     @ivar login: begins the client's half.
-    @ivar plain: does it show the password to the server, and to whoever sees
-        the octets?
-    @ivar verifier: does the server need a stored verifier (RFC 5803) for it,
-        and not only a way to check passwords?
+    @ivar proof: by what the client shows who it is.
+    @ivar plain: does it show that to the server, and to whoever sees the octets?
     @ivar bound: does it need a channel binding?
     """
 
     name: bytes
     serve: Callable[[Channel], ServerExchange]
     login: Callable[[Credentials, Channel], ClientExchange]
+    proof: Proof
     plain: bool = False
-    verifier: bool = False
     bound: bool = False
+
+    @property
+    def secured(self) -> bool:
+        """
+        Is it for TLS only, whatever an operator says?  A token is good for many
+        servers (RFC 7628 section 3); a certificate there is only with TLS.
+        """
+        return self.proof in (Proof.TOKEN, Proof.CERTIFICATE)
 
 
 def challenge(octets: bytes) -> Generator[Any, Any, bytes]:

@@ -74,7 +74,8 @@ class SettingsTests(SynchronousTestCase):
         self.assertEqual(
             str(error),
             "no mechanism 'PLAN'; there are"
-            " SCRAM-SHA-256-PLUS, SCRAM-SHA-256, PLAIN, LOGIN",
+            " EXTERNAL, SCRAM-SHA-256-PLUS, SCRAM-SHA-256, OAUTHBEARER, XOAUTH2,"
+            " PLAIN, LOGIN",
         )
 
     def test_bounds(self) -> None:
@@ -82,6 +83,7 @@ class SettingsTests(SynchronousTestCase):
         self.assertRaises(ValueError, AuthSettings, attempts_max=2)
         self.assertRaises(ValueError, AuthSettings, iterations_max=4095)
         self.assertRaises(Malformed, AuthSettings, trusted=("a\0b",))
+        self.assertRaises(ValueError, AuthSettings, token_discovery="http://a.example")
 
     def test_everyOptionHasHelp(self) -> None:
         """And a default."""
