@@ -48,10 +48,13 @@ class CertificateFiles:
 
     @ivar chain: the file of the certificate and those behind it.
     @ivar key: the file of its private key; L{None}: it is in C{chain} as well.
+    @ivar staple: the file of its OCSP response (L{smtpx.tls.ocsp}); L{None}:
+        there is none.
     """
 
     chain: Path
     key: Path | None = None
+    staple: Path | None = None
 
     @property
     def keyFile(self) -> Path:
@@ -59,7 +62,10 @@ class CertificateFiles:
         return self.chain if self.key is None else self.key
 
     def mark(self) -> tuple[tuple[int, int, int] | None, ...]:
-        """What changes when a file is written or replaced, see L{fileMark}."""
+        """
+        What changes when certificate or key is written or replaced, see
+        L{fileMark}.
+        """
         return tuple(fileMark(path) for path in (self.chain, self.keyFile))
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from attrs import evolve, frozen
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID
 from OpenSSL import SSL, crypto
@@ -42,7 +42,7 @@ class Identity:
     """
 
     chain: tuple[x509.Certificate, ...]
-    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 
     @property
     def certificate(self) -> x509.Certificate:
@@ -63,6 +63,7 @@ def made(
     ends: timedelta = _DAY,
     signs: bool = False,
     use: x509.ObjectIdentifier | None = None,
+    demands: bool = False,
 ) -> Identity:
     """
     Make a certificate.
@@ -71,6 +72,7 @@ def made(
     @param begins: when, from now.
     @param signs: others.
     @param use: what it is for; L{None}: anything.
+    @param demands: is it no good without a staple (RFC 7633)?
     """
     key = key or ec.generate_private_key(ec.SECP256R1())
     subject = named(name)
@@ -86,6 +88,9 @@ def made(
     )
     if use is not None:
         builder = builder.add_extension(x509.ExtendedKeyUsage([use]), critical=False)
+    if demands:
+        feature = x509.TLSFeature([x509.TLSFeatureType.status_request])
+        builder = builder.add_extension(feature, critical=False)
     certificate = builder.sign((signer or Identity((), key)).key, SHA256())
     above = () if signer is None else signer.chain
     return Identity((certificate, *above), key)
