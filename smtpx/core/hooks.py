@@ -151,6 +151,8 @@ class TLSOptions:
     @ivar serverName: the name to send as SNI and to verify; L{None} on the
         server side.
     @ivar verified: must the peer's certificate be good?
+    @ivar asked: is a client asked for its certificate, where there is anybody
+        who could have signed it?  Of no account on the client side.
     @ivar tickets: may sessions be resumed?
     @ivar session: the session to resume, as DER, or L{None}.
     @ivar ticketKey: what C{session} was found under.
@@ -158,9 +160,24 @@ class TLSOptions:
 
     serverName: bytes | None = None
     verified: bool = False
+    asked: bool = True
     tickets: bool = False
     session: bytes | None = None
     ticketKey: tuple[bytes, ...] = ()
+
+
+class Stapled(IntEnum):
+    """
+    What a client was told of our certificate's standing (RFC 6066 section 8).
+    The numbers are those of Exim's C{$tls_in_ocsp}.
+    """
+
+    #: It did not ask, or the certificate has no staple configured.
+    NOT_ASKED = 0
+    #: It asked, and there was none that is good.
+    NONE_GOOD = 1
+    #: It was sent one.
+    SENT = 4
 
 
 @frozen
@@ -182,6 +199,7 @@ class TLSInfo:
         empty: not known.
     @ivar problem: what was wrong with the peer's certificate, for the log;
         L{None}: nothing, it sent none, or nobody looked.
+    @ivar stapled: on the server side, whether a staple was sent.
     """
 
     version: str = "TLSv1.3"
@@ -194,6 +212,7 @@ class TLSInfo:
     bindings: Mapping[str, bytes] = field(factory=dict, repr=False)
     suite: str = ""
     problem: str | None = None
+    stapled: Stapled = Stapled.NOT_ASKED
 
 
 @frozen

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from OpenSSL.SSL import Connection as TLSConnection
+from OpenSSL.SSL import Connection as TLSConnection, Error as TLSError
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IHandshakeListener, IPushProducer
 from twisted.internet.protocol import Protocol, connectionDone
@@ -156,15 +156,23 @@ class ServerProtocol(DirectProtocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone."""
+        why = self._why(reason) if self.factory.journal.enabled else ""
         self._connection = self._socket = self.transport = None
         self._closing = True
         self.core.lost()
         self.factory.left(self)
         if self.factory.journal.enabled:
-            self.factory.journal.closed(self.core, reason.getErrorMessage())
+            self.factory.journal.closed(self.core, why)
         asked, self._asked = self._asked, None
         if asked is not None and not self._commits:
             asked.cancel()
+
+    def _why(self, reason: Failure) -> str:
+        """The reason for the end, in words."""
+        error, tls = reason.value, self.factory.tls
+        if tls is None or not isinstance(error, TLSError):
+            return reason.getErrorMessage()
+        return tls.failure(cast(TLSConnection, self.transport.getHandle()), error)
 
     # --- out ------------------------------------------------------------------------
 

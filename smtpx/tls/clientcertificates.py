@@ -2,12 +2,16 @@
 Client certificates: a client shows who it is by a certificate that an authority
 of ours has signed.
 
-A certificate is asked for, not demanded.  A client that has none, or one that
-nobody here knows, goes on under TLS like any other: most mail servers have a
-certificate that somebody else signed for them, and send it to whoever asks.  All
-that such a certificate costs them is that L{smtpx.core.hooks.TLSInfo.verified} is
-false.  (Exim has this as C{tls_try_verify_hosts}, Postfix as
-C{smtpd_tls_ask_ccert}.)
+A certificate is asked for, and not demanded unless the handshake's options say so
+(L{smtpx.core.hooks.TLSOptions}).  A client that has none, or one that nobody here
+knows, goes on under TLS like any other: most mail servers have a certificate that
+somebody else signed for them, and send it to whoever asks.  All that such a
+certificate costs them is that L{smtpx.core.hooks.TLSInfo.verified} is false.
+(Exim has this as C{tls_try_verify_hosts}, Postfix as C{smtpd_tls_ask_ccert}.)
+
+Where it is demanded, the handshake fails without a good one.  Under TLS 1.3 the
+client may think that the handshake is complete by then, and have sent more: that
+is not read.  (Exim: C{tls_verify_hosts}; Postfix: C{smtpd_tls_req_ccert}.)
 
 A certificate is good if a chain of at most L{DEPTH} authorities leads from it to
 one in the file of authorities, everything in it is valid now, and, where it says
@@ -27,7 +31,7 @@ from OpenSSL import SSL
 from OpenSSL.crypto import X509, X509StoreFlags
 
 from .certificates import fileMark, readCertificates
-from .handshake import trust
+from .handshake import readable, trust
 from .openssl import verifyProblem
 
 #: How many authorities there may be between a client and one that is trusted.
@@ -105,6 +109,26 @@ class Verdicts:
         elif depth == 0:
             noted.seen = True
         return True
+
+    def demand(
+        self,
+        connection: SSL.Connection,
+        certificate: X509,
+        code: int,
+        depth: int,
+        good: int,
+    ) -> bool:
+        """
+        The same, where a certificate is demanded.
+
+        @return: does the handshake go on?
+        """
+        self.note(connection, certificate, code, depth, good)
+        noted = self.on(connection)
+        if good and depth == 0 and readable(certificate) is None:
+            # OpenSSL takes what cannot be read here, so nothing in it can count.
+            noted.problem = noted.problem or "the certificate cannot be read"
+        return noted.problem is None
 
 
 @define(eq=False)

@@ -13,14 +13,17 @@ certificate is for the handshakes that follow; the connections that are there
 keep the context they have.  A certificate that cannot be used any more, half
 written or with another's key, does not take the place of the one in use: the log
 has an error, once for each change.  The same goes for the file of those who sign
-for clients (L{smtpx.tls.clientcertificates}).
+for clients (L{smtpx.tls.clientcertificates}), and for that of the certificate's
+OCSP response (L{smtpx.tls.stapling}), which is sent to clients that ask for it
+(RFC 6066 section 8).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from attrs import define, field, frozen
 from OpenSSL import SSL
@@ -33,7 +36,7 @@ from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
 from ..core.errors import UsageError
-from ..core.hooks import TLSInfo, TLSOptions
+from ..core.hooks import Stapled, TLSInfo, TLSOptions
 from .certificates import (
     CertificateError,
     CertificateFiles,
@@ -44,6 +47,9 @@ from .certificates import (
 from .clientcertificates import ClientAuthorities, Verdicts
 from .handshake import describe, makeContext, peerCertificate
 from .interfaces import IServerTLS
+from .ocsp import Staple, moment
+from .stapling import Stapling
+from .states import CertificateState
 
 #: How often files are looked at, at most.
 LOOK_SECONDS = 1.0
@@ -52,15 +58,24 @@ LOOK_SECONDS = 1.0
 @implementer(IOpenSSLServerConnectionCreator)
 @frozen(eq=False)
 class _Acceptor:
-    """Begins handshakes under one context."""
+    """
+    Begins handshakes under one context.
+
+    @ivar verify: asks for the client's certificate otherwise than the context
+        does; L{None}: as the context does.
+    """
 
     context: SSL.Context
+    verify: Callable[[SSL.Connection], None] | None = None
 
     def serverConnectionForTLS(
         self, tlsProtocol: TLSMemoryBIOProtocol
     ) -> SSL.Connection:
         """See L{IOpenSSLServerConnectionCreator}."""
-        return SSL.Connection(self.context, None)
+        connection = SSL.Connection(self.context, None)
+        if self.verify is not None:
+            self.verify(connection)
+        return connection
 
 
 @define(eq=False)
@@ -69,14 +84,37 @@ class _Offer:
     One certificate that is offered.
 
     @ivar mark: of the files, as they were when last looked at.
+    @ivar stapling: what is stapled to it.
     @ivar plain: its context for those who are given no ticket.
     @ivar ticketing: its context for the others; made when first wanted.
+    @ivar problem: why what was to take its place did not; L{None}: nothing was.
     """
 
     certified: Certified
     mark: tuple[object, ...]
+    stapling: Stapling
     plain: SSL.Context
     ticketing: SSL.Context | None = None
+    problem: str | None = None
+
+    def state(self, now: datetime) -> CertificateState:
+        """What is known of it."""
+        certificate = self.certified.certificate
+        begins = certificate.not_valid_before_utc
+        ends = certificate.not_valid_after_utc
+        problem = self.problem
+        if problem is None and ends < now:
+            problem = f"{self.certified.files.chain}: expired at {moment(ends)}"
+        if problem is None and begins > now:
+            problem = f"{self.certified.files.chain}: not valid before {moment(begins)}"
+        return CertificateState(
+            self.certified.files.chain,
+            tuple(name.decode("utf-8") for name in self.certified.names),
+            begins,
+            ends,
+            problem,
+            self.stapling.state(now),
+        )
 
 
 @implementer(IServerTLS)
@@ -101,6 +139,9 @@ class ServerTLS:
     clientAuthorities: Path | None = field(kw_only=True, default=None)
     _authorities: ClientAuthorities | None = field(init=False, default=None)
     _verdicts: Verdicts = field(init=False, factory=Verdicts)
+    _stapled: WeakKeyDictionary[SSL.Connection, Stapled] = field(
+        init=False, factory=WeakKeyDictionary
+    )
     _offers: list[_Offer] = field(init=False, factory=list)
     _byName: dict[bytes, _Offer] = field(init=False, factory=dict)
     _looked: float = field(init=False)
@@ -124,6 +165,7 @@ class ServerTLS:
         if problems:
             raise CertificateError(*problems)
         self._index()
+        self._lookAtStaples()
 
     @property
     def ready(self) -> bool:
@@ -134,12 +176,26 @@ class ServerTLS:
         """
         See L{IServerTLS}.
 
-        @raise UsageError: there is no certificate.
+        @raise UsageError: there is no certificate, or the client's has to be good
+            and there is nobody who could have signed it.
         """
         if not self._offers:
             raise UsageError("there is no certificate")
         self._look()
-        return _Acceptor(self._context(self._offers[0], options.tickets))
+        first = self._offers[0]
+        if options.verified:
+            if self._authorities is None:
+                raise UsageError("there is nobody to sign certificates for clients")
+            # Without tickets: nobody looks at a resumed session's certificate.
+            return _Acceptor(self._context(first, False), self._demand)
+        verify = None if options.asked or self._authorities is None else _dontAsk
+        return _Acceptor(self._context(first, options.tickets), verify)
+
+    def _demand(self, connection: SSL.Connection) -> None:
+        """Have a handshake fail unless the client shows a good certificate."""
+        connection.set_verify(
+            SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, self._verdicts.demand
+        )
 
     def info(self, connection: SSL.Connection) -> TLSInfo:
         """See L{IServerTLS}."""
@@ -154,28 +210,61 @@ class ServerTLS:
             verified=look.good and certificate is not None,
             serverName=connection.get_servername(),
             problem=look.problem,
+            stapled=self._stapled.get(connection, Stapled.NOT_ASKED),
         )
 
-    def _offer(self, files: CertificateFiles, mark: tuple[object, ...]) -> _Offer:
+    def failure(self, connection: SSL.Connection, error: SSL.Error) -> str:
+        """See L{IServerTLS}."""
+        # A list of OpenSSL's errors, where it has any.
+        errors = error.args[0] if error.args else ()
+        reasons = [entry[-1] for entry in errors] if isinstance(errors, list) else []
+        text = ", ".join(reasons) or "failed"
+        problem = self._verdicts.on(connection).problem
+        return f"TLS: {text}" if problem is None else f"TLS: {text}: {problem}"
+
+    def state(self) -> tuple[CertificateState, ...]:
+        """
+        What is known of each certificate and its staple, in the order of the
+        configuration.  Changed files are looked at first.
+        """
+        self._look()
+        now = self._now()
+        return tuple(offer.state(now) for offer in self._offers)
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self.clock.seconds(), UTC)
+
+    def _offer(
+        self,
+        files: CertificateFiles,
+        mark: tuple[object, ...],
+        before: Staple | None = None,
+    ) -> _Offer:
         """
         Read a certificate.
 
+        @param before: what was stapled to the one that it replaces, if anything.
         @raise CertificateError: it cannot be used.
         """
         certified = loadCertified(files)
         expiry = certified.certificate.not_valid_after_utc
-        if expiry < datetime.fromtimestamp(self.clock.seconds(), UTC):
+        if expiry < self._now():
             self._log.warn(
                 "{file}: the certificate is not valid since {expiry}",
                 file=str(files.chain),
                 expiry=expiry.isoformat(),
             )
-        return _Offer(certified, mark, self._makeContext(certified, tickets=False))
+        stapling = Stapling(files, certified.chain, before)
+        context = self._makeContext(certified, stapling, tickets=False)
+        return _Offer(certified, mark, stapling, context)
 
-    def _makeContext(self, certified: Certified, tickets: bool) -> SSL.Context:
+    def _makeContext(
+        self, certified: Certified, stapling: Stapling, tickets: bool
+    ) -> SSL.Context:
         """
         Make a context for a certificate.
 
+        @param stapling: what is stapled to it.
         @param tickets: may its sessions be resumed?  If not, tickets are still
             sent under TLS 1.3, where pyOpenSSL has no way to send none, but are
             of no use.
@@ -188,6 +277,16 @@ class ServerTLS:
         certified.install(context)
         if self._authorities is not None:
             self._authorities.install(context, self._verdicts)
+        if stapling.wanted:
+
+            def staple(connection: SSL.Connection, data: None) -> bytes:
+                # Called only if the client asked for one.
+                found = stapling.sent(self._now())
+                sent = Stapled.NONE_GOOD if found is None else Stapled.SENT
+                self._stapled[connection] = sent
+                return b"" if found is None else found.octets
+
+            context.set_ocsp_server_callback(staple)
 
         def choose(connection: SSL.Connection) -> None:
             offer = self._named(connection.get_servername())
@@ -202,7 +301,9 @@ class ServerTLS:
         if not tickets:
             return offer.plain
         if offer.ticketing is None:
-            offer.ticketing = self._makeContext(offer.certified, tickets=True)
+            offer.ticketing = self._makeContext(
+                offer.certified, offer.stapling, tickets=True
+            )
         return offer.ticketing
 
     def _named(self, name: bytes | None) -> _Offer | None:
@@ -239,14 +340,22 @@ class ServerTLS:
                 continue
             offer.mark = mark
             try:
-                self._offers[place] = self._offer(files, mark)
+                self._offers[place] = self._offer(files, mark, offer.stapling.staple)
             except CertificateError as error:
+                offer.problem = str(error)
                 self._tellOfBad(files.chain, error)
             else:
                 self._log.info(
                     "{file}: a new certificate is in use", file=str(files.chain)
                 )
         self._index()
+        self._lookAtStaples()
+
+    def _lookAtStaples(self) -> None:
+        """Look whether staples have changed, or a time of theirs has come."""
+        now = self._now()
+        for offer in self._offers:
+            offer.stapling.look(now)
 
     def _lookAtAuthorities(self) -> None:
         """Look whether those who sign for clients have changed."""
@@ -263,7 +372,9 @@ class ServerTLS:
             self._tellOfBad(known.path, error)
             return
         for offer in self._offers:
-            offer.plain = self._makeContext(offer.certified, tickets=False)
+            offer.plain = self._makeContext(
+                offer.certified, offer.stapling, tickets=False
+            )
             offer.ticketing = None
         self._log.info(
             "{file}: those who sign for clients were read anew", file=str(known.path)
@@ -276,6 +387,11 @@ class ServerTLS:
             problem=str(error),
             file=str(path),
         )
+
+
+def _dontAsk(connection: SSL.Connection) -> None:
+    """Have a client not be asked for its certificate."""
+    connection.set_verify(SSL.VERIFY_NONE)
 
 
 __all__ = ["LOOK_SECONDS", "ServerTLS"]

@@ -17,7 +17,7 @@ from OpenSSL import SSL
 from OpenSSL.crypto import X509
 
 from ..core.errors import UsageError
-from ..core.hooks import TLSInfo
+from ..core.hooks import Stapled, TLSInfo
 from .openssl import extendedMasterSecret, resumed
 
 #: What may be asked for as the oldest version.  RFC 8996 ended those before.
@@ -93,6 +93,7 @@ def describe(
     verified: bool,
     serverName: bytes | None,
     problem: str | None = None,
+    stapled: Stapled = Stapled.NOT_ASKED,
 ) -> TLSInfo:
     """
     Say what the handshake of C{connection}, which is complete, came to.
@@ -103,6 +104,7 @@ def describe(
     @param verified: was the peer's certificate good?
     @param serverName: the SNI, or L{None} where there was none.
     @param problem: what was wrong with the peer's certificate, or L{None}.
+    @param stapled: was a staple sent?
     """
     version = connection.get_protocol_version_name()
     cipher = connection.get_cipher_name() or ""
@@ -124,6 +126,7 @@ def describe(
         bindings=bindings,
         suite=registeredName(cipher),
         problem=problem,
+        stapled=stapled,
     )
 
 

@@ -4,7 +4,7 @@ TLS, as the shell sees it.
 
 from __future__ import annotations
 
-from OpenSSL.SSL import Connection
+from OpenSSL.SSL import Connection, Error
 from twisted.internet.interfaces import (
     IOpenSSLClientConnectionCreator,
     IOpenSSLServerConnectionCreator,
@@ -28,6 +28,9 @@ class IServerTLS(Interface):
 
     def info(connection: Connection) -> TLSInfo:
         """What the handshake of C{connection}, now complete, came to."""
+
+    def failure(connection: Connection, error: Error) -> str:
+        """Why C{connection} ended, in words for the log."""
 
 
 class IClientTLS(Interface):

@@ -6,12 +6,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from OpenSSL.SSL import Error
 from twisted.internet.address import IPv4Address
+from twisted.internet.error import ConnectionLost
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from smtpx.core.bounds import Bounds
 from smtpx.core.hooks import TLSInfo, TLSOptions
+from smtpx.core.interfaces import IServerSession
+from smtpx.net.factory import Silence
 from smtpx.tls.interfaces import IServerTLS
 
 from .made import Call, Server, Wire, made
@@ -39,6 +44,25 @@ class Certificates:
     def info(self, connection: Any) -> TLSInfo:
         """What the handshake came to."""
         return INFO
+
+    def failure(self, connection: Any, error: Error) -> str:
+        """Why it ended."""
+        return f"TLS: {error}"
+
+
+class Ends(Silence):
+    """
+    Remembers why sessions ended.
+    """
+
+    enabled = True
+
+    def __init__(self) -> None:
+        self.reasons: list[str] = []
+
+    def closed(self, session: IServerSession, why: str) -> None:
+        """One has ended."""
+        self.reasons.append(why)
 
 
 class SecurableWire(Wire):
@@ -132,6 +156,22 @@ class TLSTests(SynchronousTestCase):
             for _ in range(3):
                 server.clock.advance(1)
             self.assertTrue(call.wire.aborted)
+
+    def test_failure(self) -> None:
+        """
+        The log is told why a handshake failed in the words of whoever looked at
+        it; other ends have Twisted's.
+        """
+        for tls, error, why in (
+            (Certificates(), Error("expired"), "TLS: expired"),
+            (Certificates(), ConnectionLost("gone"), "gone"),
+            (None, Error("odd"), "odd"),
+        ):
+            ends = Ends()
+            call = called(made(tls=tls, journal=ends))
+            call.protocol.connectionLost(Failure(error))
+            [reason] = ends.reasons
+            self.assertIn(why, reason)
 
     def test_noCertificates(self) -> None:
         """
