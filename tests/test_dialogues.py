@@ -23,6 +23,7 @@ the client goes on, and at the end, all that the server said must have been
 expected; messages are listed at the end, each that was taken.  Settings:
 
     - C{extensions}: names, with spaces between; all standard ones if not given.
+    - C{trusts}: names of extensions on whose host list the client is.
     - C{bounds}: C{name=value}, of L{smtpx.core.bounds.Bounds}.
     - C{tls}: C{ready} (there is a certificate) or C{implicit}.
     - C{users}: names of those who can log in: by the password C{pencil}, a token
@@ -60,6 +61,7 @@ from smtpx.core.effects import (
     TakeMessage,
 )
 from smtpx.core.hooks import TLSInfo
+from smtpx.core.hostlist import HostList
 from smtpx.core.interfaces import IExtension
 from smtpx.core.profile import ServerProfile
 from smtpx.core.reply import reply
@@ -82,9 +84,10 @@ FOLDER = Path(__file__).parent / "dialogues"
 
 _STEP = re.compile(r"([CcSMBb]):(?: (.*))?|(PAUSE|TLS|TIMEOUT|CONNECT|CLOSED)")
 _SETTING = re.compile(
-    r"# (extensions|bounds|tls|users|certificate|unknown|flights): (.*)"
+    r"# (extensions|trusts|bounds|tls|users|certificate|unknown|flights): (.*)"
 )
 
+CLIENT = b"192.0.2.7"
 UNKNOWN = reply(550, "5.1.1", b"No such user")
 
 
@@ -216,6 +219,13 @@ OUTCOMES: dict[Judgement, Callable[[bytes], Outcome]] = {
 }
 
 
+def trusted(extension: IExtension) -> IExtension:
+    """An extension with the client on its host list."""
+    assert extension.settings is not None
+    hosts = HostList.parse([CLIENT.decode()])
+    return extension.configured(extension.settings(hosts=hosts))
+
+
 class Stage:
     """A server, and the client that the script has."""
 
@@ -246,7 +256,7 @@ class Stage:
         self.server = ServerConnection(
             profile,
             self.port,
-            b"192.0.2.7",
+            CLIENT,
             4567,
             b"192.0.2.25",
             25,
@@ -256,7 +266,9 @@ class Stage:
         self.said: list[str] = []
 
     def extension(self, name: str) -> IExtension:
-        """An extension, with the users who can log in."""
+        """An extension, with those whom it knows."""
+        if name in self.script.settings.get("trusts", "").split():
+            return trusted(STANDARD[name]())
         names = self.script.settings.get("users", "").split()
         if name != Auth.name or not names:
             return STANDARD[name]()

@@ -65,6 +65,7 @@ class ServerFacts:
         "identity",
         "local",
         "localPort",
+        "mechanism",
         "obliged",
         "peer",
         "peerName",
@@ -102,6 +103,7 @@ class ServerFacts:
         self.helo: bytes | None = None
         self.extended = False
         self.identity: bytes | None = None
+        self.mechanism: str | None = None
         self.envelope: Envelope | None = None
         self.utf8Addresses = False
         self.obliged = False

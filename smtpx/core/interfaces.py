@@ -94,8 +94,10 @@ class IServerSession(Interface):
     """
     What a server-side hook sees of the connection.
 
-    A hook may set the facts C{peer}, C{helo}, C{identity}, C{utf8Addresses} and
-    C{obliged}; everything else is for reading.
+    A hook may set the facts C{utf8Addresses} and C{obliged}; one that knows better
+    who the client is, those that say so as well: C{peer} to C{localPort}, C{helo},
+    C{extended}, C{secured}, C{identity} and C{mechanism}.  Everything else is for
+    reading.
     """
 
     id: str = Attribute("The session's id, in every event of it.")
@@ -109,6 +111,7 @@ class IServerSession(Interface):
     extended: bool = Attribute("Did it say so by EHLO?")
     secured: TLSInfo | None = Attribute("The handshake, or None in the clear.")
     identity: bytes | None = Attribute("Who authenticated.")
+    mechanism: str | None = Attribute("How: the SASL mechanism, in lower case.")
     envelope: Envelope | None = Attribute("The transaction, from MAIL on.")
     messageOctets: int | None = Attribute("The most a message may have.")
     recipientsMax: int | None = Attribute("The most recipients.")

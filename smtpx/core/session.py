@@ -233,7 +233,10 @@ class ServerSession(ServerFacts):
 
     def regreet(self) -> ServerDialogue:
         """See L{IServerSession}."""
+        pipelined = self._pipelined
         self.forget()
+        # What is behind the command already was sent while that was agreed.
+        self._pipelined = pipelined
         try:
             refusal = yield from ask(MayConnect(self))
         except Exception as error:
@@ -250,7 +253,7 @@ class ServerSession(ServerFacts):
         self.reset()
         self.helo = None
         self.extended = self._pipelined = False
-        self.identity = None
+        self.identity = self.mechanism = None
 
     def reset(self) -> None:
         """See L{IServerSession}."""

@@ -72,6 +72,7 @@ from ..core.reply import (
 from .authclient import bindingsOf, prove, strongest
 from .authsettings import AuthSettings
 from .starttls import CAPABILITY as STARTTLS
+from .xclient import CAPABILITY as XCLIENT
 
 #: Section 4: enough for all mechanisms in use; with CRLF.
 LINE_OCTETS = 12_288
@@ -83,9 +84,6 @@ CAPABILITY = Capability[tuple[bytes, ...]](
 
 #: Who submitted the message; empty: not known.
 SUBMITTER = Stamp[bytes]("auth-submitter", dumpOctets, loadOctets)
-
-#: Of a session: the mechanism of the login that succeeded, in lower case.
-MECHANISM = Stamp[str]("auth-mechanism", None, str)
 
 _WELCOME = reply(235, "2.7.0", b"Authentication succeeded")
 _BAD_BASE64 = reply(501, "5.5.2", b"Cannot decode base64")
@@ -105,8 +103,15 @@ _REPLIES = {
 _DEFAULTS = AuthSettings()
 _NOBODY: Mapping[str, bytes] = MappingProxyType({})
 
-#: Section 6, of 530: what is allowed to whoever has not logged in yet.
-_FREE = frozenset((*b"AUTH EHLO HELO HELP NOOP QUIT RSET".split(), STARTTLS.keyword))
+#: Section 6, of 530: what is allowed to whoever has not logged in yet; and what a
+#: proxy, to whom its client has logged in, says of that.
+_FREE = frozenset(
+    (
+        *b"AUTH EHLO HELO HELP NOOP QUIT RSET".split(),
+        STARTTLS.keyword,
+        XCLIENT.keyword,
+    )
+)
 
 
 @frozen
@@ -319,7 +324,7 @@ class Auth:
         name = mechanism.name.decode("ascii")
         if isinstance(outcome, sasl.Authenticated):
             session.identity = outcome.identity
-            session.stamps[MECHANISM] = name.lower()
+            session.mechanism = name.lower()
             self.told(session, name, True)
             return _WELCOME
         if outcome.cause is not sasl.Cause.UNAVAILABLE:
@@ -366,10 +371,9 @@ class Auth:
         )
 
     def _record(self, session: IServerSession) -> LogFields:
-        mechanism = session.stamps.get(MECHANISM)
-        if session.identity is None or mechanism is None:
+        if session.identity is None or session.mechanism is None:
             return ()
-        return (("A", f"{mechanism}:{_text(session.identity)}"),)
+        return (("A", f"{session.mechanism}:{_text(session.identity)}"),)
 
     # --- AUTH= of MAIL ----------------------------------------------------------
 
@@ -448,7 +452,6 @@ __all__ = [
     "CAPABILITY",
     "FAILURE",
     "LINE_OCTETS",
-    "MECHANISM",
     "SUBMITTER",
     "SUBMITTER_GRAMMAR",
     "Auth",

@@ -24,6 +24,8 @@ from .requiretls import RequireTLS
 from .size import Size
 from .smtputf8 import SMTPUTF8
 from .starttls import StartTLS
+from .xclient import XClient
+from .xforward import XForward
 
 #: What makes each extension, by its name, in order.
 STANDARD: Mapping[str, Callable[[], IExtension]] = {
@@ -39,6 +41,8 @@ STANDARD: Mapping[str, Callable[[], IExtension]] = {
         Auth,
         Chunking,
         StartTLS,
+        XClient,
+        XForward,
         BinaryMIME,
         SMTPUTF8,
         RequireTLS,

@@ -74,6 +74,20 @@ SECURED = Event(
     _SESSION | _CLIENT | _TLS,
 )
 
+OVERRIDDEN = Event(
+    "session.overridden",
+    LogLevel.info,
+    "{session}: {proxy!r}:{proxyPort} speaks for {address!r}:{port}",
+    _SESSION
+    | {
+        "address": "the client's address from now on; empty: not known",
+        "port": "the client's port; 0: not known",
+        "name": "the client's host name, if that was said",
+        "proxy": "the address of who said so (XCLIENT)",
+        "proxyPort": "its port",
+    },
+)
+
 AUTHENTICATED = Event(
     "session.authenticated",
     LogLevel.info,
@@ -218,6 +232,7 @@ DELIVERY_TROUBLE = Event(
 CATALOGUE = (
     CONNECTED,
     SECURED,
+    OVERRIDDEN,
     AUTHENTICATED,
     LOGIN_FAILED,
     REFUSED,

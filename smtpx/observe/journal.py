@@ -18,12 +18,10 @@ from ..core.interfaces import IServerBuilder, IServerSession
 from ..core.reply import Reply
 from ..core.trace import protocol
 from ..extensions.auth import FAILURE, Failure
+from ..extensions.xclient import PROXY, PROXY_PORT
 from ..net.interfaces import IJournal
 from . import events
 from .publisher import Publisher, errorFields
-
-#: The mechanism of a session's login.  Not for the spool.
-MECHANISM = Stamp[str]("journal.mechanism", None, str)
 
 #: The Message-ID of a transaction, without angle brackets.  Not for the spool.
 MESSAGE_ID = Stamp[bytes]("journal.message-id", None, str.encode)
@@ -79,12 +77,24 @@ class Journal:
             fields = self._client(session) | self._tls(session.secured)
             self._publish(events.SECURED, fields)
 
+    def overridden(self, session: IServerSession) -> None:
+        """
+        A proxy has said that the client is another one.
+
+        @param session: with what it said.
+        """
+        if self.enabled:
+            fields = self._client(session)
+            # What it called itself is forgotten.
+            fields.pop("helo", None)
+            fields["proxy"] = session.stamps[PROXY]
+            fields["proxyPort"] = session.stamps[PROXY_PORT]
+            self._publish(events.OVERRIDDEN, fields)
+
     def authenticated(
         self, session: IServerSession, mechanism: str, good: bool
     ) -> None:
         """See L{IJournal}."""
-        if good:
-            session.stamps[MECHANISM] = mechanism
         if not self.enabled:
             return
         fields = self._client(session) | {"mechanism": mechanism}
@@ -141,8 +151,7 @@ class Journal:
             fields |= self._tls(session.secured)
         if session.identity is not None:
             fields["identity"] = session.identity
-            mechanism: str | None = session.stamps.get(MECHANISM)
-            fields["mechanism"] = mechanism or ""
+            fields["mechanism"] = (session.mechanism or "").upper()
         recorded = self._recorded(session)
         if recorded:
             fields["fields"] = dict(recorded)

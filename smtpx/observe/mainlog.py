@@ -90,7 +90,7 @@ _BAD_LOGIN = 535
 #: Where the fields of extensions stand in an arrival line.  All others come
 #: before the Message-ID.
 _BEHIND_PROTOCOL = ("L", "L.", "L*", "L-", "L.-", "L*-")
-_BEHIND_LOGIN = ("PRDR", "K")
+_BEHIND_LOGIN = ("PRDR", "PRX", "K")
 
 
 @implementer(ILogObserver)

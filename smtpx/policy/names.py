@@ -324,9 +324,8 @@ class NamingPolicy:
     def mayConnect(
         self, session: IServerSession
     ) -> Reply | None | Deferred[Reply | None]:
-        """Look the name up, before others are asked."""
-        session.peerName = None
-        if not self._wanted():
+        """Look the name up, before others are asked; unless it is known."""
+        if session.peerName is not None or not self._wanted():
             return None
         name = self._names.of(session.peer)
         if not isinstance(name, Deferred):

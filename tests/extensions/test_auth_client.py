@@ -13,7 +13,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from smtpx.core.envelope import Envelope, Recipient
 from smtpx.core.hooks import Forecast, Hello, TLSInfo
 from smtpx.extensions.auth import (
-    MECHANISM,
     SUBMITTER,
     Auth,
     AuthSettings,
@@ -64,7 +63,7 @@ class JoinedTests(SynchronousTestCase):
     def assertLoggedIn(self, joined: Pair, mechanism: str) -> None:
         """Both know it."""
         self.assertEqual(joined.server.identity, b"user")
-        self.assertEqual(joined.server.stamps[MECHANISM], mechanism)
+        self.assertEqual(joined.server.mechanism, mechanism)
         self.assertTrue(joined.client.authenticated)
         self.assertTrue(joined.client.ready)
 

@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from smtpx.core.effects import PENDING
 from smtpx.core.errors import Malformed
 from smtpx.core.hooks import TLSInfo
-from smtpx.extensions.auth import FAILURE, MECHANISM, Auth, AuthSettings
+from smtpx.extensions.auth import FAILURE, Auth, AuthSettings
 from smtpx.sasl import (
     Authenticated,
     Cause,
@@ -158,7 +158,7 @@ class CertificateTests(SynchronousTestCase):
             got = said(octets)
             self.assertEqual(got.last, WELCOME)
             self.assertEqual(got.connection.identity, b"joe")
-            self.assertEqual(got.connection.stamps[MECHANISM], "external")
+            self.assertEqual(got.connection.mechanism, "external")
             self.assertEqual(got.connection.logFields(), (("A", "external:joe"),))
 
     def test_asSomebodyElse(self) -> None:
@@ -324,7 +324,7 @@ class JoinedTests(SynchronousTestCase):
     def mechanism(self, joined: Pair) -> object:
         """By what they came together; L{None}: they did not."""
         self.assertEqual(joined.troubles, [])
-        return joined.server.stamps.get(MECHANISM)
+        return joined.server.mechanism
 
     def test_byWhatItHas(self) -> None:
         """The credentials decide what kind of mechanism it is."""

@@ -16,7 +16,6 @@ from smtpx.core.interfaces import IServerSession
 from smtpx.core.queueprofile import QueueProfile
 from smtpx.extensions.auth import (
     FAILURE,
-    MECHANISM,
     SUBMITTER,
     SUBMITTER_GRAMMAR,
     Auth,
@@ -142,7 +141,7 @@ class LoginTests(SynchronousTestCase):
         self.assertEqual(said.connection.logFields(), ())
         said.feed(PLAIN)
         self.assertEqual(said.connection.logFields(), (("A", "plain:user"),))
-        self.assertEqual(said.connection.stamps[MECHANISM], "plain")
+        self.assertEqual(said.connection.mechanism, "plain")
         self.assertTrue(said.connection.holds("authenticated"))
 
     def test_identityOfAnotherSource(self) -> None:

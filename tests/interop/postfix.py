@@ -64,11 +64,14 @@ class PostfixClient:
     @ivar folder: where it has its files.
     """
 
-    def __init__(self, port: int, options: Mapping[str, str]) -> None:
+    def __init__(
+        self, port: int, options: Mapping[str, str], services: str = ""
+    ) -> None:
         """
         Start it.
 
         @param options: more of its C{main.cf}.
+        @param services: more of its C{master.cf}.
         @raise SkipTest: there is no Postfix, or it cannot be started.
         """
         self._program = findPeer("postfix", "postfix")
@@ -93,7 +96,7 @@ class PostfixClient:
         )
         main += "".join(f"{name} = {value}\n" for name, value in options.items())
         (self._etc / "main.cf").write_text(main, "ascii")
-        (self._etc / "master.cf").write_text(_MASTER, "ascii")
+        (self._etc / "master.cf").write_text(_MASTER + services, "ascii")
         self._call([self._program, "-c", str(self._etc), "start"])
 
     def _setting(self, name: str) -> str:

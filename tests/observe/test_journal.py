@@ -12,6 +12,7 @@ from smtpx.core.profile import ServerProfile
 from smtpx.core.reply import OK, reply
 from smtpx.core.server import ServerConnection
 from smtpx.extensions.auth import FAILURE, Failure
+from smtpx.extensions.xclient import PROXY, PROXY_PORT
 from smtpx.net.interfaces import IJournal
 from smtpx.observe.events import CATALOGUE
 from smtpx.observe.journal import Journal, noteMessageID
@@ -92,9 +93,26 @@ class JournalTests(SynchronousTestCase):
             self.heard.last, self.client | told | {"event": "session.secured"}
         )
 
+    def test_aProxySpeaksForAnother(self) -> None:
+        """Who it is from now on, and who said so."""
+        self.session.stamps[PROXY] = b"192.0.2.99"
+        self.session.stamps[PROXY_PORT] = 4711
+        self.journal.overridden(self.session)
+        known = {k: v for k, v in self.client.items() if k != "helo"}
+        self.assertEqual(
+            self.heard.last,
+            known
+            | {
+                "event": "session.overridden",
+                "proxy": b"192.0.2.99",
+                "proxyPort": 4711,
+            },
+        )
+
     def test_aLogin(self) -> None:
         """Who logged in, and how; messages of the session say so too."""
         self.session.identity = b"ann"
+        self.session.mechanism = "plain"
         self.journal.authenticated(self.session, "PLAIN", True)
         login = {"identity": b"ann", "mechanism": "PLAIN"}
         self.assertEqual(

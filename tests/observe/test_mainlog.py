@@ -79,6 +79,7 @@ class ArrivalTests(MainLogTestCase):
             session.envelope = envelope(sender, *paths)
             if login is not None:
                 session.identity = login[0]
+                session.mechanism = login[1].lower()
                 journal.authenticated(session, login[1], True)
             if messageID is not None:
                 noteMessageID(session, messageID)

@@ -384,13 +384,14 @@ class NamingPolicyTests(PeerNamesCase):
     def test_notWanted(self) -> None:
         """Where no list wants names, nothing is looked up."""
         self.wanted = False
-        session = sessionFrom(b"192.0.2.1", name=b"old.example")
+        session = sessionFrom(b"192.0.2.1")
         self.assertIsNone(self.policy.mayConnect(session))
         self.assertIsNone(session.peerName)
         self.assertEqual(self.pending, [])
 
-    def test_anotherClientBehindTheConnection(self) -> None:
-        """Where the client's address is overridden, the old name is forgotten."""
-        session = sessionFrom(b"192.0.2.9", name=b"proxy.example")
-        self.policy.mayConnect(session)
-        self.assertIsNone(session.peerName)
+    def test_aNameThatIsKnown(self) -> None:
+        """Where a proxy has said the client's name, it is not looked up."""
+        session = sessionFrom(b"192.0.2.9", name=b"spike.example")
+        self.assertIsNone(self.policy.mayConnect(session))
+        self.assertEqual(session.peerName, b"spike.example")
+        self.assertEqual(self.pending, [])

@@ -13,6 +13,7 @@ from ...core.hostlist import HostList
 from ...core.interfaces import IExtension
 from ...extensions.auth import Auth
 from ...extensions.requiretls import RequireTLS
+from ...extensions.xclient import XClient
 from ...policy.names import LiveHostList
 from ..config import Configuration
 from ..extensions import chooseExtensions
@@ -22,6 +23,7 @@ def chosenExtensions(
     configuration: Configuration,
     found: Mapping[str, IExtension],
     auth: Auth | None = None,
+    xclient: XClient | None = None,
     keep: Callable[[HostList], LiveHostList] | None = None,
 ) -> list[IExtension]:
     """
@@ -29,6 +31,7 @@ def chosenExtensions(
 
     @param auth: ours, with its ports; L{None}: without, so that nobody can log in,
         which is enough to look at them.
+    @param xclient: ours, with its ports; L{None}: without, so that nobody is told.
     @param keep: looks up the names in a host list from now on; L{None}: nobody
         does, which is enough to look at them as well.
     @raise smtpx.service.extensions.BadChoice: they cannot be had so.
@@ -37,6 +40,8 @@ def chosenExtensions(
     # Somebody else's in the place of ours has ports of its own.
     if auth is not None and isinstance(joined.get(Auth.name), Auth):
         joined[Auth.name] = auth
+    if xclient is not None and isinstance(joined.get(XClient.name), XClient):
+        joined[XClient.name] = xclient
     if isinstance(joined.get(RequireTLS.name), RequireTLS):
         # All transports are local, so nothing leaves this host in the clear.
         joined[RequireTLS.name] = RequireTLS(honoured=True)

@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred, DeferredList
 from ...core.interfaces import IExtension
 from ...core.queueprofile import QueueProfile
 from ...extensions.auth import Auth
+from ...extensions.xclient import XClient
 from ...net.factory import SMTPServerFactory
 from ...observe.deliveries import DeliveryJournal
 from ...observe.journal import Journal
@@ -114,7 +115,8 @@ async def enter(
         names = HostNames(machine.reactor.nameResolver, machine.reactor)
         accounts = users(machine, configuration, stack)
         auth = Auth(users=accounts, told=journal.authenticated)
-        extensions = chosenExtensions(configuration, found, auth, names.keep)
+        xclient = XClient(told=journal.overridden)
+        extensions = chosenExtensions(configuration, found, auth, xclient, names.keep)
         spool = makeSpool(machine, configuration, extensions)
         await spool.open()
         stack.push_async_callback(spool.close)
