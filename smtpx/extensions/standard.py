@@ -24,6 +24,7 @@ from .requiretls import RequireTLS
 from .size import Size
 from .smtputf8 import SMTPUTF8
 from .starttls import StartTLS
+from .tlsverify import TLSVerify
 from .xclient import XClient
 from .xforward import XForward
 
@@ -41,6 +42,7 @@ STANDARD: Mapping[str, Callable[[], IExtension]] = {
         Auth,
         Chunking,
         StartTLS,
+        TLSVerify,
         XClient,
         XForward,
         BinaryMIME,
