@@ -14,6 +14,7 @@ from twisted.python.usage import UsageError
 
 from ..core.errors import SMTPXError
 from ..core.interfaces import IExtension
+from ..service.cautions import approval
 from ..service.check import check
 from ..service.config import Configuration, readConfiguration
 from ..service.extensions import findExtensions
@@ -72,10 +73,12 @@ class CheckOptions(_FileOptions):
         # It does not run, so ports are looked at and none is taken.
         from twisted.internet import reactor
 
-        problems = check(Machine(reactor), configuration, found)
+        machine = Machine(reactor)
+        problems = check(machine, configuration, found)
         if problems:
             raise CommandFailed(str(ConfigurationError(problems)))
-        console.say(f"{configuration.document.name}: nothing is wrong")
+        for line in approval(machine, configuration):
+            console.say(line)
 
 
 class ShowOptions(_FileOptions):

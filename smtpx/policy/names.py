@@ -60,6 +60,11 @@ class LiveHostList:
     def __init__(self, configured: HostList) -> None:
         self.configured = self.current = configured
 
+    @property
+    def needsNames(self) -> bool:
+        """See L{HostList}."""
+        return self.current.needsNames
+
     def matches(self, address: bytes, names: Sequence[bytes] = ()) -> bool:
         """See L{HostList.matches}."""
         return self.current.matches(address, names)

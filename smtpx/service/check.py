@@ -25,6 +25,7 @@ from ..core.queueprofile import QueueProfile
 from ..policy.users import BadUsersFile, readUsers
 from ..queue.routes import Routes
 from ..tls.certificates import CertificateError, readCertificates
+from .cautions import withoutClients
 from .config import Configuration
 from .listening import endpointFor
 from .machine import Machine, usePythonPath
@@ -123,8 +124,7 @@ def _certificates(machine: Machine, configuration: Configuration) -> Iterator[Pr
         path: KeyPath = ("tls", "client_authorities")
         yield from _tried(configuration, path, lambda: readCertificates(authorities))
         # Not once more for each certificate.
-        tls = evolve(configuration.tls, clientAuthorities=None)
-        configuration = evolve(configuration, tls=tls)
+        configuration = withoutClients(configuration)
     for index, files in enumerate(certificatesOf(configuration)):
         try:
             serverTLS(machine, configuration, [files])

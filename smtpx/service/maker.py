@@ -22,6 +22,7 @@ from twisted.python.usage import Options as TwistedOptions
 from ..core.errors import SMTPXError
 from ..core.interfaces import IExtension
 from ..net.poller import withoutLogContext
+from .cautions import approval
 from .check import check, checkExtensions, explain
 from .config import Configuration, readConfiguration
 from .extensions import findExtensions
@@ -79,7 +80,7 @@ class Options(TwistedOptions):
         machine = Machine(_reactor())
         _refuseIf(check(machine, configuration, found))
         if self["check"]:
-            _say([f"{configuration.document.name}: nothing is wrong"])
+            _say(approval(machine, configuration))
             sys.exit(0)
         self.configuration = configuration
         self.found = found

@@ -107,6 +107,9 @@ class _Offer:
             problem = f"{self.certified.files.chain}: expired at {moment(ends)}"
         if problem is None and begins > now:
             problem = f"{self.certified.files.chain}: not valid before {moment(begins)}"
+        if problem is None and not self.stapling.wanted:
+            # It may demand a staple all the same.
+            problem = self.stapling.problem(now)
         return CertificateState(
             self.certified.files.chain,
             tuple(name.decode("utf-8") for name in self.certified.names),

@@ -100,10 +100,11 @@ class Stapling:
             return self._fault
         staple = self._staple
         if staple is None:
+            if not self._demanded:
+                return None
             return (
-                f"{self.files.chain}: there is no tls_ocsp_file for it"
-                if self._demanded
-                else None
+                f"{self.files.chain}: the certificate demands a staple (RFC 7633),"
+                " and has no tls_ocsp_file"
             )
         late = staple.problem(now)
         return None if late is None else f"{self.files.staple}: {late}"
@@ -128,9 +129,8 @@ class Stapling:
             return
         if sent is not None:
             outcome = f"the staple from before is in use, until {moment(sent.ends)}"
-        elif self._demanded:
-            # RFC 7633 section 4.2.3.1.
-            outcome = "no staple is sent, and the certificate is no good without one"
+        elif self._demanded and path is not None:
+            outcome = "no staple is sent, but the certificate demands one (RFC 7633)"
         else:
             outcome = "no staple is sent"
         grave = self._withdrawn or (self._demanded and sent is None)

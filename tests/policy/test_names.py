@@ -120,6 +120,7 @@ class HostNamesTests(SynchronousTestCase):
         """A list knows the addresses of its names once it is started."""
         self.resolver.hosts["a.example"] = ["192.0.2.1", "2001:db8::1"]
         live = self.names.keep(HostList.parse(["a.example"]))
+        self.assertTrue(live.needsNames)
         self.assertTrue(self.names.peerNamesMatter())
         self.assertFalse(live.matches(b"192.0.2.1"))
         self.successResultOf(self.names.start())

@@ -31,6 +31,7 @@ from smtpx.service.tables import (
     TLSVersion,
     TransportKind,
 )
+from smtpx.service.tables.tls import TLS
 
 from .made import FOUND
 
@@ -198,6 +199,22 @@ class ConfigurationTests(ConfigurationTestCase):
         file.write_text("[[route]]\nmatch = ['*']\npath = '{user}'")
         [entry] = readConfiguration(file, FOUND).routes or ()
         self.assertEqual(entry.path, folder.parent / "{{local}}" / "{user}")
+
+    def test_certificatesOfClients(self) -> None:
+        """
+        Nobody can have to show a certificate that nobody could have signed.
+        """
+        text = "wants client_authorities, which says who signs certificates for clients"
+        for option, hosts in (
+            ("tls_verify_hosts", "['192.0.2.1']"),
+            ("tls_try_verify_hosts", "['!*']"),
+        ):
+            self.assertEqual(
+                self.faults(f"[tls]\n{option} = {hosts}\n"),
+                [f":1: tls: {option} {text}"],
+            )
+        read = self.read("[tls]\ntls_verify_hosts = []\ntls_try_verify_hosts = ['*']\n")
+        self.assertEqual(read.tls, TLS())
 
     def test_listener(self) -> None:
         """A listener has a port or an endpoint, and an address that is one."""

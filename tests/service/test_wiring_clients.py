@@ -16,11 +16,13 @@ from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 
 from smtpx.observe.events import CATALOGUE
 from smtpx.policy.users import changeUsers, makeUser
+from smtpx.service.extensions import BadChoice
+from smtpx.service.wiring.extensions import chosenExtensions
 from tests.net.made import Wire
 from tests.tls.identities import ROOT, STRANGER, SUBJECT, Identity, made, presenting
 from tests.tls.joined import Wrapped, bare, pem, shake
 
-from .made import HouseTestCase, send
+from .made import FOUND, HouseTestCase, send
 
 #: The fields of each event.
 DECLARED = {event.name: {*event.fields} for event in CATALOGUE}
@@ -99,7 +101,7 @@ class SecuredWire(Wire):
 class ClientCertificateTests(HouseTestCase):
     """Clients that show a certificate."""
 
-    def ready(self) -> None:
+    def ready(self, **tls: object) -> None:
         """
         Start a server that lets one client relay.
         """
@@ -107,7 +109,7 @@ class ClientCertificateTests(HouseTestCase):
         trusted.write_bytes(pem(ROOT.certificate))
         self.start(
             listener=[{"port": 25}],
-            tls={"client_authorities": trusted},
+            tls={"client_authorities": trusted} | tls,
             relay={"certificates": [SUBJECT]},
             route=[{"match": ["*"], "transport": "discard"}],
             log={"selectors": ["+tls_peerdn"]},
@@ -150,3 +152,36 @@ class ClientCertificateTests(HouseTestCase):
                 *3 * [("", f' CV=no DN="{SUBJECT}"')],
             ],
         )
+
+    def test_demanded(self) -> None:
+        """
+        A client in C{tls_verify_hosts} does not come in without a good
+        certificate.
+        """
+        self.ready(tls_verify_hosts=["192.0.2.0/24"])
+        self.assertEqual(self.relay(made(ROOT)), b"250")
+        for identity in (None, made(STRANGER)):
+            self.assertRaises(SSL.Error, self.relay, identity)
+        self.stop()
+
+    def test_notAsked(self) -> None:
+        """
+        Where only some are asked, another shows nothing, and may not relay.
+        """
+        self.ready(tls_try_verify_hosts=["198.51.100.1"])
+        self.assertEqual(self.relay(made(ROOT)), b"550")
+        self.stop()
+
+    def test_withoutItsExtension(self) -> None:
+        """
+        Nobody can switch off what keeps clients out while it should.
+        """
+        tls = {"client_authorities": "clients.pem", "tls_verify_hosts": ["*"]}
+        for choice in ({"disable": ["TLSVERIFY"]}, {"enable": ["SIZE"]}):
+            read = self.site.read({"tls": tls, "extensions": choice})
+            error = self.assertRaises(BadChoice, chosenExtensions, read, FOUND)
+            self.assertEqual(
+                str(error),
+                "extensions: tls.tls_verify_hosts wants TLSVERIFY of smtpx itself to"
+                " run",
+            )

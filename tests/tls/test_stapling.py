@@ -223,15 +223,18 @@ class StaplingTests(SynchronousTestCase):
         A certificate that is no good without a staple (RFC 7633), and has none, is
         an error that somebody has to act on.
         """
-        outcome = "no staple is sent, and the certificate is no good without one"
+        outcome = "no staple is sent, but the certificate demands one (RFC 7633)"
         stapling = self.begun(None, DEMANDING)
         fault = f"{self.path}: No such file or directory"
         expected = [(LogLevel.error, f"{fault}; {outcome}")]
         self.assertEqual(self.looked(stapling), (None, expected))
         chain = stapling.files.chain
         stapling = Stapling(CertificateFiles(chain), DEMANDING.chain)
-        fault = f"{chain}: there is no tls_ocsp_file for it"
-        expected = [(LogLevel.error, f"{fault}; {outcome}")]
+        fault = (
+            f"{chain}: the certificate demands a staple (RFC 7633), and has no"
+            " tls_ocsp_file"
+        )
+        expected = [(LogLevel.error, f"{fault}; no staple is sent")]
         self.assertEqual(self.looked(stapling), (None, expected))
         stapling = self.begun(answered(DEMANDING, ROOT), DEMANDING)
         self.assertEqual(self.looked(stapling)[1][0][0], LogLevel.info)
@@ -463,6 +466,15 @@ class StateTests(ServerTestCase):
             files = kept(self.folder / text[:3], identity)
             state = self.state(self.serving(files))
             self.assertEqual(state.problem, f"{files.chain}: {text}")
+
+    def test_demanded(self) -> None:
+        """
+        That a certificate wants a staple and has none is a problem of its own.
+        """
+        files = evolve(kept(self.folder, DEMANDING), staple=None)
+        problem = self.state(self.serving(files)).problem
+        assert problem is not None
+        self.assertIn("demands a staple", problem)
 
     def test_changedFiles(self) -> None:
         """

@@ -9,6 +9,11 @@ from pathlib import Path
 
 from attrs import field, frozen
 
+from ...core.hostlist import HostList
+
+#: The host list that everybody is in.
+ANYBODY = HostList.parse(["*"])
+
 
 class TLSVersion(Enum):
     """The oldest TLS that is spoken."""
@@ -25,6 +30,17 @@ class CertificatePair:
         metadata={"help": "A PEM file: the certificate, then its chain."}
     )
     key: Path = field(metadata={"help": "A PEM file with the private key."})
+    tlsOCSPFile: Path | None = field(
+        default=None,
+        metadata={
+            "option": "tls_ocsp_file",
+            "help": "A file, DER or PEM, with an OCSP response for the certificate,"
+            " which is sent to clients that ask for it (RFC 6066 section 8).  It is"
+            " read again when it changes.  A response that no client would believe,"
+            " such as an expired one, is not sent, and the log says why.  If not"
+            " given: none is sent.",
+        },
+    )
 
 
 @frozen
@@ -49,8 +65,41 @@ class TLS:
         metadata={
             "help": "A PEM file with those who sign certificates for clients.  With"
             " it, clients are asked for a certificate; those without one, or with"
-            " one that is not good, are served all the same, but not verified.  The"
-            " file is read again when it changes.  If not given: clients are asked"
-            " for none."
+            " one that is not good, are served all the same, but not verified,"
+            " unless ``tls_verify_hosts`` says otherwise.  The file is read again"
+            " when it changes.  If not given: clients are asked for none."
         },
     )
+    tlsVerifyHosts: HostList = field(
+        default=HostList(),
+        metadata={
+            "option": "tls_verify_hosts",
+            "help": "The clients that have to show a good certificate when TLS"
+            " begins; without one, the handshake fails.  It does not make a client"
+            " begin TLS.  Wants ``client_authorities``.",
+        },
+    )
+    tlsTryVerifyHosts: HostList = field(
+        default=ANYBODY,
+        metadata={
+            "option": "tls_try_verify_hosts",
+            "help": "The other clients that are asked for a certificate, where"
+            " there are ``client_authorities``.",
+        },
+    )
+
+    def __attrs_post_init__(self) -> None:
+        """
+        @raise ValueError: clients have to show certificates that nobody signs.
+        """
+        if self.clientAuthorities is not None:
+            return
+        for name, given in (
+            ("tls_verify_hosts", self.tlsVerifyHosts != HostList()),
+            ("tls_try_verify_hosts", self.tlsTryVerifyHosts != ANYBODY),
+        ):
+            if given:
+                raise ValueError(
+                    f"{name} wants client_authorities, which says who signs"
+                    " certificates for clients"
+                )

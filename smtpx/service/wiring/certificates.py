@@ -29,7 +29,7 @@ LOOPBACK = ("127.0.0.1", "::1")
 def certificatesOf(configuration: Configuration) -> list[CertificateFiles]:
     """The certificates that the configuration names."""
     return [
-        CertificateFiles(each.certificate, each.key)
+        CertificateFiles(each.certificate, each.key, each.tlsOCSPFile)
         for each in configuration.tls.certificates
     ]
 

@@ -13,10 +13,12 @@ from ...core.hostlist import HostList
 from ...core.interfaces import IExtension
 from ...extensions.auth import Auth
 from ...extensions.requiretls import RequireTLS
+from ...extensions.tlsverify import TLSVerify
 from ...extensions.xclient import XClient
 from ...policy.names import LiveHostList
 from ..config import Configuration
-from ..extensions import chooseExtensions
+from ..extensions import BadChoice, Fault, chooseExtensions
+from ..tables.tls import ANYBODY, TLS
 
 
 def chosenExtensions(
@@ -45,15 +47,41 @@ def chosenExtensions(
     if isinstance(joined.get(RequireTLS.name), RequireTLS):
         # All transports are local, so nothing leaves this host in the clear.
         joined[RequireTLS.name] = RequireTLS(honoured=True)
+    if isinstance(joined.get(TLSVerify.name), TLSVerify):
+        joined[TLSVerify.name] = _verifying(configuration.tls, keep)
     wanted = configuration.extensions
     settings = wanted.settings
     if keep is not None:
         settings = {name: _live(each, keep) for name, each in settings.items()}
-    return chooseExtensions(
+    chosen = chooseExtensions(
         joined,
         enable=wanted.enable,
         disable=wanted.disable,
         settings=settings,
+    )
+    if configuration.tls.tlsVerifyHosts.items and not any(
+        isinstance(each, TLSVerify) for each in chosen
+    ):
+        # Whoever should be kept out would come in.
+        text = f"tls.tls_verify_hosts wants {TLSVerify.name} of smtpx itself to run"
+        raise BadChoice([Fault((), text)])
+    return chosen
+
+
+def _verifying(tls: TLS, keep: Callable[[HostList], LiveHostList] | None) -> TLSVerify:
+    """
+    Which clients show certificates.
+
+    @param keep: see L{chosenExtensions}.
+    """
+
+    def port(hosts: HostList, usual: HostList) -> HostList | LiveHostList | None:
+        if hosts == usual:
+            return None
+        return hosts if keep is None else keep(hosts)
+
+    return TLSVerify(
+        port(tls.tlsVerifyHosts, HostList()), port(tls.tlsTryVerifyHosts, ANYBODY)
     )
 
 

@@ -1,0 +1,60 @@
+"""
+What a start does not stumble over, and an operator should know all the same:
+certificates and staples that can be used, or left out, but are of little use.
+
+What stops a start is L{smtpx.service.check}'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from attrs import evolve
+
+from ..core.hostlist import HostList
+from .config import Configuration
+from .machine import Machine
+from .problems import KeyPath, Problem
+from .tables.tls import ANYBODY
+from .wiring import certificatesOf, serverTLS
+
+
+def cautions(machine: Machine, configuration: Configuration) -> Iterator[Problem]:
+    """
+    What to know of a configuration in which L{smtpx.service.check.check} finds
+    nothing wrong.
+    """
+    for index, files in enumerate(certificatesOf(configuration)):
+        path: KeyPath = ("tls", "certificates", index)
+        [state] = serverTLS(machine, withoutClients(configuration), [files]).state()
+        if state.problem is not None:
+            yield configuration.problem((*path, "certificate"), state.problem)
+        if state.staple is not None and state.staple.problem is not None:
+            text = f"{state.staple.problem}; no staple would be sent"
+            yield configuration.problem((*path, "tls_ocsp_file"), text)
+
+
+def approval(machine: Machine, configuration: Configuration) -> Iterator[str]:
+    """
+    What an operator is told of a configuration in which nothing is wrong, line by
+    line.
+    """
+    name = configuration.document.name
+    found = list(cautions(machine, configuration))
+    for each in found:
+        yield f"warning: {each}"
+    yield f"{name}: it can be used" if found else f"{name}: nothing is wrong"
+
+
+def withoutClients(configuration: Configuration) -> Configuration:
+    """The same, with no client asked for a certificate."""
+    tls = evolve(
+        configuration.tls,
+        clientAuthorities=None,
+        tlsVerifyHosts=HostList(),
+        tlsTryVerifyHosts=ANYBODY,
+    )
+    return evolve(configuration, tls=tls)
+
+
+__all__ = ["approval", "cautions", "withoutClients"]

@@ -1,0 +1,111 @@
+"""
+Tests for L{smtpx.service.cautions}.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from smtpx.service.cautions import approval
+from smtpx.service.check import check
+from smtpx.service.config import readConfiguration
+from smtpx.tls.certificates import CertificateFiles
+from tests.tls.identities import ROOT, Identity, made
+from tests.tls.joined import pem
+from tests.tls.responses import DAY, SECOND, answered, at, kept
+
+from .made import FOUND, NOW, site
+
+
+class CautionsTests(SynchronousTestCase):
+    """What an operator is told of a configuration that can be used."""
+
+    def setUp(self) -> None:
+        """A machine whose clock is that of the certificates."""
+        self.site = site(self.mktemp())
+        self.site.reactor.advance(SECOND.timestamp() - NOW)
+        self.file = self.site.folder / "x.toml"
+
+    def told(self, text: str) -> list[str]:
+        """What it is told of a configuration with nothing wrong."""
+        self.file.write_text(text)
+        configuration = readConfiguration(self.file, FOUND)
+        self.assertEqual(check(self.site.machine, configuration, FOUND), [])
+        return list(approval(self.site.machine, configuration))
+
+    def kept(self, identity: Identity, response: bytes | None = None) -> str:
+        """A configuration with a certificate and a staple."""
+        self.files: CertificateFiles = kept(
+            self.site.folder / "tls", identity, response
+        )
+        return (
+            "[[tls.certificates]]\n"
+            f"certificate = '{self.files.chain}'\n"
+            f"key = '{self.files.key}'\n"
+        )
+
+    def staple(self) -> str:
+        """The line that names the staple."""
+        return f"tls_ocsp_file = '{self.files.staple}'\n"
+
+    def test_nothing(self) -> None:
+        """
+        Where there is nothing to know, that is all that is said.
+        """
+        identity = made(ROOT)
+        good = [f"{self.file}: nothing is wrong"]
+        self.assertEqual(self.told(""), good)
+        text = self.kept(identity, answered(identity, ROOT))
+        self.assertEqual(self.told(text + self.staple()), good)
+
+    def test_staples(self) -> None:
+        """
+        A staple that would not be sent is told of, with its line; a start does
+        without it.
+        """
+        identity = made(ROOT)
+        for response, problem in (
+            (None, "No such file or directory"),
+            (
+                answered(identity, ROOT, begins=-2 * DAY, ends=-DAY),
+                "the response expired at " + at(-DAY).strftime("%Y-%m-%d %H:%M:%S UTC"),
+            ),
+            (answered(made(ROOT), ROOT), "the response is for another certificate"),
+        ):
+            text = self.kept(identity, response) + self.staple()
+            self.assertEqual(
+                self.told(text),
+                [
+                    f"warning: {self.file}:4: tls.certificates[0].tls_ocsp_file:"
+                    f" {self.files.staple}: {problem}; no staple would be sent",
+                    f"{self.file}: it can be used",
+                ],
+            )
+
+    def test_certificates(self) -> None:
+        """
+        So is a certificate whose time is over, or that wants a staple and has none.
+        """
+        place = f"warning: {self.file}:2: tls.certificates[0].certificate: "
+        for identity, word in (
+            (made(ROOT, ends=timedelta(hours=-1)), "expired at"),
+            (made(ROOT, demands=True), "demands a staple"),
+        ):
+            [caution, _] = self.told(self.kept(identity))
+            self.assertTrue(caution.startswith(place), caution)
+            self.assertIn(word, caution)
+
+    def test_clients(self) -> None:
+        """
+        Certificates are looked at without those of clients.
+        """
+        trusted = self.site.folder / "clients.pem"
+        trusted.write_bytes(pem(ROOT.certificate))
+        text = self.kept(made(ROOT))
+        text = (
+            f"[tls]\nclient_authorities = '{trusted}'\ntls_verify_hosts = ['*']\n"
+            + text
+        )
+        self.assertEqual(self.told(text), [f"{self.file}: nothing is wrong"])
