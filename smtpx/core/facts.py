@@ -73,6 +73,7 @@ class ServerFacts:
         "port",
         "profile",
         "progress",
+        "proxy",
         "received",
         "secured",
         "transactions",
@@ -97,6 +98,7 @@ class ServerFacts:
         self.peer = peer
         self.peerPort = peerPort
         self.peerName: bytes | None = None
+        self.proxy: bytes | None = None
         self.local = local
         self.localPort = localPort
         self.secured = secured

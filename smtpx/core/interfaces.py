@@ -104,6 +104,12 @@ class IServerSession(Interface):
     peer: bytes = Attribute("The client's address; an extension may override it.")
     peerPort: int = Attribute("The client's port; 0: not known.")
     peerName: bytes | None = Attribute("The client's verified host name, if known.")
+    proxy: bytes | None = Attribute(
+        """
+        The address of the proxy that has brought the client, and said who it is;
+        empty: it came over a UNIX socket; L{None}: no proxy has.
+        """
+    )
     local: bytes = Attribute("Our address of this connection.")
     localPort: int = Attribute("Our port of this connection; 0: not known.")
     name: bytes = Attribute("What we call ourselves.")

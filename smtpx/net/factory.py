@@ -30,6 +30,7 @@ from zope.interface import Interface, implementer
 from ..core.bounds import Bounds
 from ..core.claims import CORE
 from ..core.envelope import Envelope, Recipient
+from ..core.hostlist import HostList
 from ..core.interfaces import IExtension, IServerSession
 from ..core.profile import ServerProfile
 from ..core.reply import Reply
@@ -37,6 +38,8 @@ from ..core.server import ServerConnection
 from ..extensions.standard import standard
 from ..tls.interfaces import IServerTLS
 from .answers import Answerers, answererFor
+from .ends import Ends, plainHost, plainPort
+from .entrance import Entrance
 from .interfaces import IJournal, IPolicy, IReceiver
 from .receiving import Taker, receiverFor
 from .server import RefusedProtocol, ServerProtocol
@@ -122,6 +125,10 @@ class Silence:
     def closed(self, session: IServerSession, why: str) -> None:
         """See L{IJournal}."""
 
+    def proxyRefused(self, ends: Ends, why: str) -> None:
+        """See L{IJournal}."""
+        self._log.warn("Proxy {peer!r} refused: {why}", peer=ends.peer, why=why)
+
 
 class SMTPServerFactory(Factory):
     """
@@ -130,6 +137,7 @@ class SMTPServerFactory(Factory):
     @ivar bounds: how much a client may send, and how long it may take.
     @ivar profile: the extensions' hooks, resolved.
     @ivar lingerSeconds: how long a closed connection may linger.
+    @ivar proxySeconds: how long a proxy may take to say whom it brings.
     """
 
     noisy = False
@@ -150,6 +158,8 @@ class SMTPServerFactory(Factory):
         admission: IAdmission | None = None,
         connectionsMax: int | None = None,
         clock: Callable[[], float] | None = None,
+        proxies: HostList | None = None,
+        proxySeconds: float = 10.0,
     ) -> None:
         """
         @param reactor: for time limits.
@@ -165,6 +175,9 @@ class SMTPServerFactory(Factory):
         @param connectionsMax: above this, ports given to L{listening} accept no
             more until some have left; L{None}: no limit.
         @param clock: seconds since the epoch; L{None}: the system's.
+        @param proxies: whose connections begin with a header of the PROXY protocol
+            (L{smtpx.net.proxy}); L{None}: nobody's.
+        @param proxySeconds: how long such a header may take to come.
         @raise smtpx.core.errors.Conflict: extensions that do not go together.
         @raise ValueError: implicit TLS without certificates.
         """
@@ -185,6 +198,9 @@ class SMTPServerFactory(Factory):
         self.answer = answererFor(Open() if policy is None else policy, answers or {})
         self.seconds = reactor.seconds
         self.connections: set[ServerProtocol] = set()
+        self.proxySeconds = proxySeconds
+        self._proxies = proxies
+        self._entrances: set[Entrance] = set()
         self._refused: set[RefusedProtocol] = set()
         self._connectionsMax = connectionsMax
         self._ports: list[IReadDescriptor] = []
@@ -212,7 +228,19 @@ class SMTPServerFactory(Factory):
 
         @return: L{None}: close it without a word.
         """
-        peer = getattr(addr, "host", "").encode("ascii", "replace")
+        peer = plainHost(addr)
+        if self._proxies is not None and self._proxies.matches(peer):
+            return Entrance(self)
+        return self._protocol(peer, plainPort(addr))
+
+    def _protocol(
+        self, peer: bytes, port: int
+    ) -> ServerProtocol | RefusedProtocol | None:
+        """
+        What a client is met by.
+
+        @return: L{None}: nothing; close it without a word.
+        """
         if self.admission is not None:
             refusal = self.admission.enter(peer)
             if refusal is not None:
@@ -224,7 +252,7 @@ class SMTPServerFactory(Factory):
             self.tls is not None and self.tls.ready and not self.implicitTLS
         )
         protocol = ServerProtocol.__new__(ServerProtocol)
-        core = ServerConnection(self.profile, protocol, peer, getattr(addr, "port", 0))
+        core = ServerConnection(self.profile, protocol, peer, port)
         ServerProtocol.__init__(protocol, self, core)
         protocol.entrant = peer
         return protocol
@@ -261,13 +289,19 @@ class SMTPServerFactory(Factory):
 
     def entered(self, protocol: ServerProtocol) -> None:
         """A connection is made."""
-        host = protocol.transport.getHost()
-        core = protocol.core
-        core.local = getattr(host, "host", "").encode("ascii", "replace")
-        core.localPort = getattr(host, "port", 0)
+        core, forwarded = protocol.core, protocol.forwarded
+        if forwarded is None:
+            host = protocol.transport.getHost()
+            core.local, core.localPort = plainHost(host), plainPort(host)
+        else:
+            core.local, core.localPort = forwarded.local, forwarded.localPort
         self.connections.add(protocol)
+        self._count()
+
+    def _count(self) -> None:
+        """One connection more: are there enough?"""
         most = self._connectionsMax
-        if most is not None and len(self.connections) >= most:
+        if most is not None and len(self.connections) + len(self._entrances) >= most:
             self.pause(_FULL)
 
     def left(self, protocol: ServerProtocol) -> None:
@@ -285,6 +319,41 @@ class SMTPServerFactory(Factory):
         sweeping, self._sweeping = self._sweeping, None
         if sweeping is not None:
             sweeping.cancel()
+
+    # --- proxies ----------------------------------------------------------------------
+
+    def waits(self, entrance: Entrance) -> None:
+        """A proxy has connected, and is to say whom it brings."""
+        self._entrances.add(entrance)
+        self._count()
+
+    def waitsNoMore(self, entrance: Entrance) -> None:
+        """It has said so, or is gone.  May be told more than once."""
+        if entrance in self._entrances:
+            self._entrances.remove(entrance)
+            self.resume(_FULL)
+
+    def brought(
+        self, ends: Ends, forwarded: Ends | None, talks: bool
+    ) -> Protocol | None:
+        """
+        What a client is met by whom a proxy brings.
+
+        @param ends: of the proxy's own connection.
+        @param forwarded: of the client's; L{None}: the proxy is the client.
+        @param talks: is there something of the client behind the header?
+        @return: L{None}: nothing; close it without a word.
+        """
+        client = ends if forwarded is None else forwarded
+        protocol = self._protocol(client.peer, client.peerPort)
+        if isinstance(protocol, ServerProtocol):
+            protocol.talks = talks
+            if forwarded is not None:
+                protocol.forwarded = forwarded
+                protocol.core.proxy = ends.peer
+        return protocol
+
+    # --- the end ----------------------------------------------------------------------
 
     def _sweep(self) -> None:
         self._sweeping = self.reactor.callLater(_SWEEP_SECONDS, self._sweep)
@@ -306,6 +375,8 @@ class SMTPServerFactory(Factory):
         """
         self._stopped = True
         self.lingerSeconds = min(self.lingerSeconds, _FAREWELL_SECONDS)
+        for entrance in tuple(self._entrances):
+            entrance.end()
         if not self.connections:
             return succeed(None)
         gone: Deferred[None] = Deferred()

@@ -14,6 +14,7 @@ from zope.interface import Attribute, Interface
 from ..core.envelope import Envelope, Recipient
 from ..core.interfaces import IServerSession
 from ..core.reply import Reply
+from .ends import Ends
 
 
 class IArrival(IConsumer):
@@ -103,3 +104,11 @@ class IJournal(Interface):
 
     def closed(session: IServerSession, why: str) -> None:
         """The connection is gone."""
+
+    def proxyRefused(ends: Ends, why: str) -> None:
+        """
+        A connection was ended because of a PROXY header: it was not whole in
+        time, it was none, or it came from somebody who is no listed proxy.
+
+        @param ends: of the real connection.
+        """

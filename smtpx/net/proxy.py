@@ -25,6 +25,7 @@ from ipaddress import IPv4Address, IPv6Address
 from attrs import frozen
 
 from ..core.errors import PeerError
+from .ends import Ends
 
 #: What a line of version 1 begins with (section 2.1).
 MARK = b"PROXY "
@@ -66,35 +67,18 @@ class BadHeader(PeerError):
 
 
 @frozen
-class Forwarded:
-    """
-    The connection that a proxy forwards.
-
-    @ivar peer: the client's address; empty: it came to the proxy over a UNIX
-        socket and has none.
-    @ivar peerPort: the client's port.
-    @ivar local: the address that the client has called; empty as above.
-    @ivar localPort: and its port.
-    """
-
-    peer: bytes = b""
-    peerPort: int = 0
-    local: bytes = b""
-    localPort: int = 0
-
-
-@frozen
 class Header:
     """
     A whole header.
 
     @ivar octets: how many it has; what follows is what the client says.
-    @ivar forwarded: the connection that it tells of; L{None}: none, for the proxy
-        speaks for itself (a health check) or does not know.
+    @ivar forwarded: the connection that it tells of, which has no addresses where
+        the client came to the proxy over a UNIX socket; L{None}: none, for the
+        proxy speaks for itself (a health check) or does not know.
     """
 
     octets: int
-    forwarded: Forwarded | None = None
+    forwarded: Ends | None = None
 
 
 def beginsHeader(octets: bytes) -> bool | None:
@@ -166,7 +150,7 @@ def _readLine(octets: bytes) -> Header | None:
         raise BadHeader("a line without exactly two addresses and two ports")
     source, destination = (_readAddress(word, parse) for word in words[:2])
     sourcePort, destinationPort = map(_readPort, words[2:])
-    forwarded = Forwarded(source, sourcePort, destination, destinationPort)
+    forwarded = Ends(source, sourcePort, destination, destinationPort)
     return Header(end + 1, forwarded)
 
 
@@ -236,7 +220,7 @@ def _readBlock(octets: bytes) -> Header | None:
     return Header(whole, _readAddresses(family, octets[_FIXED_OCTETS:begin]))
 
 
-def _readAddresses(family: int, block: bytes) -> Forwarded:
+def _readAddresses(family: int, block: bytes) -> Ends:
     """
     Read two addresses and, but for UNIX, two ports.
 
@@ -244,10 +228,10 @@ def _readAddresses(family: int, block: bytes) -> Forwarded:
     """
     if family == _UNIX:
         # Paths on the proxy's machine; they say nothing here.
-        return Forwarded()
+        return Ends()
     size = 4 if family == _IPV4 else 16
     parse = IPv4Address if family == _IPV4 else IPv6Address
-    return Forwarded(
+    return Ends(
         _spell(parse(block[:size])),
         int.from_bytes(block[-4:-2]),
         _spell(parse(block[size : 2 * size])),
@@ -304,7 +288,6 @@ __all__ = [
     "MARK",
     "SIGNATURE",
     "BadHeader",
-    "Forwarded",
     "Header",
     "beginsHeader",
     "checksum",

@@ -25,7 +25,9 @@ from ..core.reply import LOCAL_ERROR, Reply
 from ..core.server import ServerConnection
 from .answers import CORE_QUESTIONS
 from .direct import BODY_OCTETS, COMMAND_OCTETS, DirectProtocol, Stall
+from .ends import Ends
 from .interfaces import IArrival
+from .proxy import beginsHeader
 from .upgrade import startTLS
 
 if TYPE_CHECKING:
@@ -68,6 +70,12 @@ class ServerProtocol(DirectProtocol):
 
     entrant = b""
 
+    #: What a proxy says of the connection; L{None}: no proxy brought it.
+    forwarded: Ends | None = None
+    #: Has a proxy brought octets of the client, too, which come at once?
+    talks = False
+
+    _first = b""
     _arrival: IArrival | None = None
     _asked: Deferred[Any] | None = None
     _options: TLSOptions | None = None
@@ -97,7 +105,7 @@ class ServerProtocol(DirectProtocol):
             factory.journal.connected(self.core)
         if factory.implicitTLS:
             self._startTLS(self.core.tlsOptions())
-        elif not self.pending():
+        elif not (self.talks or self.pending()):
             self._greet()
 
     def _greet(self) -> None:
@@ -107,6 +115,10 @@ class ServerProtocol(DirectProtocol):
     def dataReceived(self, data: bytes) -> None:
         """Octets have come."""
         core = self.core
+        if not core.received:
+            data = self._beginning(data)
+            if not data:
+                return
         octets = core.feed(data)
         if not self._started:
             # It talks early: greeting and replies leave as one write.
@@ -120,6 +132,31 @@ class ServerProtocol(DirectProtocol):
             self._close()
         elif self._heldTooMuch():
             self.stall(Stall.WORKING)
+
+    def _beginning(self, data: bytes) -> bytes:
+        """
+        See whether the first octets are a PROXY header: who is no listed proxy,
+        and says whom it brings, is let down rather than misunderstood.
+
+        @return: all that has come; empty: it is over, or more has to come, which
+            is not waited for behind a line.
+        """
+        if self._closing:
+            return b""
+        first = self._first + data
+        begins = beginsHeader(first)
+        if begins is None and not first.endswith(b"\n"):
+            self._first = first
+            return b""
+        self._first = b""
+        if begins:
+            core = self.core
+            ends = Ends(core.peer, core.peerPort, core.local, core.localPort)
+            self.factory.journal.proxyRefused(ends, "not a listed proxy")
+            core.lost()
+            self._close()
+            return b""
+        return first
 
     def _heldTooMuch(self) -> bool:
         """

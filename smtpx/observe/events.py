@@ -28,6 +28,7 @@ _CLIENT = {
     "port": "the client's port; 0: not known",
     "name": "the client's host name, if it was verified",
     "helo": "what the client called itself",
+    "proxy": "the address of the proxy that has brought the client, if one has",
 }
 _TLS = {
     "version": "the version of TLS, as OpenSSL spells it; absent: in the clear",
@@ -171,6 +172,19 @@ CLOSED = Event(
     _SESSION | _CLIENT | {"why": "why"},
 )
 
+PROXY_REFUSED = Event(
+    "proxy.refused",
+    LogLevel.warn,
+    "A connection from {address!r}:{port} was ended: {why}",
+    {
+        "address": "the address that the connection came from, a proxy's or not",
+        "port": "and its port; 0: not known",
+        "local": "our address of the connection",
+        "localPort": "our port of it",
+        "why": "what is wrong with the PROXY header, or that none was expected",
+    },
+)
+
 _RECIPIENT = _MESSAGE | {
     "recipient": "the forward path",
     "route": "the entry of the configuration that says where it goes",
@@ -239,6 +253,7 @@ CATALOGUE = (
     ACCEPTED,
     SESSION_TROUBLE,
     CLOSED,
+    PROXY_REFUSED,
     DELIVERED,
     DEFERRED,
     FAILED,

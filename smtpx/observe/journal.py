@@ -19,6 +19,7 @@ from ..core.reply import Reply
 from ..core.trace import protocol
 from ..extensions.auth import FAILURE, Failure
 from ..extensions.xclient import PROXY, PROXY_PORT
+from ..net.ends import Ends
 from ..net.interfaces import IJournal
 from . import events
 from .publisher import Publisher, errorFields
@@ -169,6 +170,18 @@ class Journal:
         if self.enabled:
             self._publish(events.CLOSED, self._client(session) | {"why": why})
 
+    def proxyRefused(self, ends: Ends, why: str) -> None:
+        """See L{IJournal}."""
+        if self.enabled:
+            fields: dict[str, object] = {
+                "address": ends.peer,
+                "port": ends.peerPort,
+                "local": ends.local,
+                "localPort": ends.localPort,
+                "why": why,
+            }
+            self._publish(events.PROXY_REFUSED, fields)
+
     # --- how it is said -----------------------------------------------------------
 
     def _recorded(self, session: IServerSession) -> LogFields:
@@ -190,6 +203,8 @@ class Journal:
             fields["name"] = session.peerName
         if session.helo is not None:
             fields["helo"] = session.helo
+        if session.proxy is not None:
+            fields["proxy"] = session.proxy
         return fields
 
     def _tls(self, info: TLSInfo) -> dict[str, object]:

@@ -8,18 +8,19 @@ from ipaddress import ip_address
 
 from hypothesis import strategies as st
 
-from smtpx.net.proxy import MARK, SIGNATURE, Forwarded, checksum
+from smtpx.net.ends import Ends
+from smtpx.net.proxy import MARK, SIGNATURE, checksum
 
 #: A connection over IPv4, and one over IPv6.
-FOUR = Forwarded(b"192.0.2.77", 40001, b"198.51.100.25", 25)
-SIX = Forwarded(b"2001:db8::77", 65535, b"2001:db8::25", 587)
+FOUR = Ends(b"192.0.2.77", 40001, b"198.51.100.25", 25)
+SIX = Ends(b"2001:db8::77", 65535, b"2001:db8::25", 587)
 
 LINE_FOUR = b"PROXY TCP4 192.0.2.77 198.51.100.25 40001 25\r\n"
 LINE_SIX = b"PROXY TCP6 2001:db8::77 2001:db8::25 65535 587\r\n"
 UNKNOWN = b"PROXY UNKNOWN\r\n"
 
 
-def version1(forwarded: Forwarded) -> bytes:
+def version1(forwarded: Ends) -> bytes:
     """A line."""
     kind = ip_address(forwarded.peer.decode()).version
     return MARK + b"TCP%d %b %b %d %d\r\n" % (
@@ -51,7 +52,7 @@ def vector(kind: int, value: bytes) -> bytes:
     return bytes((kind,)) + len(value).to_bytes(2) + value
 
 
-def version2(forwarded: Forwarded, vectors: bytes = b"") -> bytes:
+def version2(forwarded: Ends, vectors: bytes = b"") -> bytes:
     """A header with two addresses and ports."""
     source, destination = (
         ip_address(each.decode()) for each in (forwarded.peer, forwarded.local)
@@ -62,13 +63,13 @@ def version2(forwarded: Forwarded, vectors: bytes = b"") -> bytes:
     return block(body, 0x11 if source.version == 4 else 0x21)
 
 
-def checked(forwarded: Forwarded, vectors: bytes = b"") -> bytes:
+def checked(forwarded: Ends, vectors: bytes = b"") -> bytes:
     """A header of version 2 with its checksum behind C{vectors}."""
     zeroed = version2(forwarded, vectors + vector(3, bytes(4)))
     return zeroed[:-4] + checksum(zeroed).to_bytes(4)
 
 
-def _pairs(version: int) -> st.SearchStrategy[Forwarded]:
+def _pairs(version: int) -> st.SearchStrategy[Ends]:
     # One of IPv4 in IPv6 is read as what it is, and so does not come out again.
     addresses = (
         st.ip_addresses(v=version)  # type: ignore[arg-type]  # wants 4 or 6 literally
@@ -76,7 +77,7 @@ def _pairs(version: int) -> st.SearchStrategy[Forwarded]:
         .map(lambda made: str(made).encode())
     )
     ports = st.integers(0, 65535)
-    return st.builds(Forwarded, addresses, ports, addresses, ports)
+    return st.builds(Ends, addresses, ports, addresses, ports)
 
 
 #: Any connection.

@@ -7,13 +7,13 @@ from __future__ import annotations
 from hypothesis import given, settings, strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from smtpx.net.ends import Ends
 from smtpx.net.proxy import (
     BLOCK_OCTETS,
     LINE_OCTETS,
     MARK,
     SIGNATURE,
     BadHeader,
-    Forwarded,
     Header,
     beginsHeader,
     checksum,
@@ -41,7 +41,7 @@ REST = b"EHLO client.example\r\n"
 class ProxyTestCase(SynchronousTestCase):
     """A test of headers."""
 
-    def good(self, octets: bytes, forwarded: Forwarded | None) -> None:
+    def good(self, octets: bytes, forwarded: Ends | None) -> None:
         """
         C{octets} are a whole header; wherever they are cut, more is waited for,
         and what follows is not looked at.
@@ -87,16 +87,16 @@ class LineTests(ProxyTestCase):
         """
         self.good(
             b"PROXY TCP4 192.168.0.1 192.168.0.11 56324 443\r\n",
-            Forwarded(b"192.168.0.1", 56324, b"192.168.0.11", 443),
+            Ends(b"192.168.0.1", 56324, b"192.168.0.11", 443),
         )
         most = b"255.255.255.255"
         longest = b"PROXY TCP4 %b %b 65535 65535\r\n" % (most, most)
         self.assertEqual(len(longest), 56)
-        self.good(longest, Forwarded(most, 65535, most, 65535))
+        self.good(longest, Ends(most, 65535, most, 65535))
         most = b":".join([b"ffff"] * 8)
         longest = b"PROXY TCP6 %b %b 65535 65535\r\n" % (most, most)
         self.assertEqual(len(longest), 104)
-        self.good(longest, Forwarded(most, 65535, most, 65535))
+        self.good(longest, Ends(most, 65535, most, 65535))
 
     def test_unknown(self) -> None:
         """
@@ -185,7 +185,7 @@ class BlockTests(ProxyTestCase):
         """
         self.good(version2(FOUR), FOUR)
         self.good(version2(SIX), SIX)
-        mapped = Forwarded(b"::ffff:192.0.2.77", 40001, b"::ffff:198.51.100.25", 25)
+        mapped = Ends(b"::ffff:192.0.2.77", 40001, b"::ffff:198.51.100.25", 25)
         self.good(version2(mapped), FOUR)
 
     def test_octets(self) -> None:
@@ -217,7 +217,7 @@ class BlockTests(ProxyTestCase):
         """
         A client on the proxy's own machine has no address.
         """
-        self.good(block(b"/run/x".ljust(216, b"\0"), 0x31), Forwarded())
+        self.good(block(b"/run/x".ljust(216, b"\0"), 0x31), Ends())
 
     def test_vectors(self) -> None:
         """
@@ -306,7 +306,7 @@ class AnythingTests(SynchronousTestCase):
 
     @given(connections, st.binary(max_size=40))
     @settings(max_examples=100, deadline=None)
-    def test_roundTrip(self, forwarded: Forwarded, rest: bytes) -> None:
+    def test_roundTrip(self, forwarded: Ends, rest: bytes) -> None:
         """
         What is written is read, in each version, with anything behind it.
         """

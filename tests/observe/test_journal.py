@@ -13,6 +13,7 @@ from smtpx.core.reply import OK, reply
 from smtpx.core.server import ServerConnection
 from smtpx.extensions.auth import FAILURE, Failure
 from smtpx.extensions.xclient import PROXY, PROXY_PORT
+from smtpx.net.ends import Ends
 from smtpx.net.interfaces import IJournal
 from smtpx.observe.events import CATALOGUE
 from smtpx.observe.journal import Journal, noteMessageID
@@ -73,6 +74,29 @@ class JournalTests(SynchronousTestCase):
                 "name": b"client.example.net",
                 "local": b"192.0.2.25",
                 "localPort": 25,
+            },
+        )
+
+    def test_aClientOfAProxy(self) -> None:
+        """The proxy that has brought a client is told of, too."""
+        self.session.proxy = b"203.0.113.1"
+        self.journal.closed(self.session, "done")
+        told = self.client | {"proxy": b"203.0.113.1", "why": "done"}
+        self.assertEqual(self.heard.last, told | {"event": "session.closed"})
+
+    def test_aBadProxy(self) -> None:
+        """A connection that a header has ended is no session, but is told of."""
+        ends = Ends(b"203.0.113.1", 50000, b"192.0.2.25", 25)
+        self.journal.proxyRefused(ends, "cut short")
+        self.assertEqual(
+            self.heard.last,
+            {
+                "event": "proxy.refused",
+                "address": b"203.0.113.1",
+                "port": 50000,
+                "local": b"192.0.2.25",
+                "localPort": 25,
+                "why": "cut short",
             },
         )
 
