@@ -11,8 +11,16 @@ USER, PASSWORD = "joe@example.org", "correct horse"
 
 BODY = "It works.\n.\n..dots\n"
 
+#: A listener for proxies on this host.
+PROXIED = """
+[[listener]]
+port = 0
+address = "127.0.0.1"
+proxy_hosts = ["127.0.0.0/8"]
+"""
+
 #: What swaks ends with when the server refuses a login, or has none.
-REFUSED, NOT_OFFERED = 28, 28
+REFUSED, NOT_OFFERED, ENDED = 28, 28, 6
 
 
 class SwaksTests(InteropTestCase):
@@ -136,3 +144,43 @@ class SwaksTests(InteropTestCase):
             self.assertIn(code, said)
         self.swaks(server, "--to", "postmaster@localhost")
         self.assertEqual(self.one(server, b"esmtp").recipient, b"postmaster@localhost")
+
+    def proxied(self, version: str, *options: str) -> None:
+        """
+        Send a message as a proxy does, and see whose it is.
+
+        @param version: of the PROXY protocol.
+        @param options: family, and the client's address.
+        """
+        server = self.serve(PROXIED)
+        words = ["--proxy-version", version, *options]
+        words += ["--proxy-source-port", "4711", "--proxy-dest-port", "25"]
+        self.swaks(server, "--tls", *words)
+        address = options[options.index("--proxy-source") + 1]
+        literal = f"IPv6:{address}" if ":" in address else address
+        received = self.one(server, b"esmtps tls ").received
+        self.assertIn(f"([{literal}])".encode(), received)
+        [line] = server.accepted()
+        self.assertIn(f" [{address}]", line)
+
+    def test_proxy(self) -> None:
+        """The PROXY protocol, and STARTTLS behind it."""
+        four = ("--proxy-source", "192.0.2.7", "--proxy-dest", "192.0.2.25")
+        six = ("--proxy-source", "2001:db8::7", "--proxy-dest", "2001:db8::25")
+        self.proxied("1", "--proxy-family", "TCP4", *four)
+        self.proxied("1", "--proxy-family", "TCP6", *six)
+        self.proxied("2", "--proxy-family", "AF_INET", *four)
+
+    def test_badProxy(self) -> None:
+        """A header that is none ends the connection without a word."""
+        server = self.serve(PROXIED)
+        for version, header in (
+            ("1", "TCP4 192.0.2.7 192.0.2.25 4711"),
+            ("1", "TCP4 192.0.2.7 192.0.2.25 4711 99999"),
+            ("1", "TCP4 " + 200 * "1"),
+            ("2", "!!rest of it"),
+        ):
+            words = ("--proxy-version", version, "--proxy", header)
+            said = self.swaks(server, *words, status=ENDED)
+            self.assertNotIn("220 ", said)
+        self.assertEqual(server.accepted(), [])

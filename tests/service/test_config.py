@@ -232,6 +232,21 @@ class ConfigurationTests(ConfigurationTestCase):
             ],
         )
 
+    def test_proxies(self) -> None:
+        """A proxy is known by its address: names would have to be looked up."""
+        self.assertEqual(
+            self.faults(
+                "[[listener]]\nport = 25\n"
+                "proxy_hosts = ['192.0.2.0/24', 'proxy.example']\n"
+            ),
+            [
+                ":3: listener[0].proxy_hosts: a proxy is known by its address or"
+                ' network, not as "proxy.example"'
+            ],
+        )
+        read = self.read("[[listener]]\nport = 25\nproxy_hosts = ['!192.0.2.1', '*']\n")
+        self.assertTrue(read.listeners[0].proxyHosts.matches(b""))
+
     def test_route(self) -> None:
         """A route has something to match, and a path only where one is used."""
         self.assertEqual(

@@ -6,13 +6,17 @@ from __future__ import annotations
 
 import socket
 import sys
+from typing import Any
 
+from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.envelope import Envelope
 from smtpx.core.interfaces import IServerSession
 from smtpx.core.reply import Reply, reply
+from smtpx.net.entrance import Entrance
+from smtpx.net.server import ServerProtocol
 from smtpx.policy.users import changeUsers, makeUser
 from smtpx.service.config import isHostName
 from smtpx.service.machine import connectionsMax, machineName
@@ -265,6 +269,24 @@ class HouseTests(HouseTestCase):
         self.site.call()
         self.assertRaises(AssertionError, self.site.call)
         self.assertEqual(self.site.call(host="192.0.2.2").wire.said()[:3], b"220")
+
+    def test_proxies(self) -> None:
+        """
+        On a listener with proxies they say whom they bring; on another one of the
+        same kind, nobody does.
+        """
+        proxied = {"port": 1, "proxy_hosts": ["127.0.0.1"], "proxy_seconds": 3}
+        self.start(listener=[proxied, {"port": 2}])
+        made = [
+            self.site.reactor.tcpServers[index][1].buildProtocol(
+                IPv4Address("TCP", "127.0.0.1", 1)
+            )
+            for index in (0, 1)
+        ]
+        self.assertEqual(list(map(type, made)), [Entrance, ServerProtocol])
+        rooms: Any = self.service.house
+        seconds = [each.proxySeconds for each in rooms.factories.values()]
+        self.assertEqual(seconds, [3.0, 10.0])
 
     def test_connectionsMax(self) -> None:
         """There are no more connections than descriptors, and at least one."""

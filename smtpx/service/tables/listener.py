@@ -9,6 +9,8 @@ from ipaddress import ip_address
 
 from attrs import Attribute, field, frozen
 
+from ...core.hostlist import HostList
+
 
 class ListenerTLS(Enum):
     """When TLS begins on a listener."""
@@ -32,6 +34,16 @@ def _address(instance: object, attribute: Attribute[str], value: str) -> None:
         raise ValueError(
             f'expected an address of IPv4 or IPv6, got "{value}"'
         ) from None
+
+
+def _addresses(
+    instance: object, attribute: Attribute[HostList], value: HostList
+) -> None:
+    for item in value.items:
+        if not (item.anybody or item.networks):
+            raise ValueError(
+                f'a proxy is known by its address or network, not as "{item.text}"'
+            )
 
 
 @frozen
@@ -71,6 +83,23 @@ class Listener:
         metadata={
             "help": "Whom it is for: ``mx`` for other mail servers, ``submission`` for"
             " people's mail programs (RFC 6409)."
+        },
+    )
+
+    proxyHosts: HostList = field(
+        factory=HostList,
+        validator=_addresses,
+        metadata={
+            "help": "A host list, of addresses and networks: proxies, whose"
+            " connections begin with a header of the PROXY protocol (version 1 or"
+            " 2) that says whom they bring.  Nobody else may send one."
+        },
+    )
+    proxySeconds: float = field(
+        default=10.0,
+        metadata={
+            "least": 1,
+            "help": "How long such a header may take to come.",
         },
     )
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from attrs import frozen
 
+from ...core.hostlist import HostList
 from ...core.interfaces import IExtension
 from ...net.answers import Answerers
 from ...net.factory import SMTPServerFactory
@@ -27,15 +28,21 @@ class DoorKind:
 
     @ivar tls: when TLS begins.
     @ivar role: whom it is for.
+    @ivar proxies: who says whom it brings.
+    @ivar proxySeconds: how long that may take.
     """
 
     tls: ListenerTLS
     role: Role
+    proxies: HostList
+    proxySeconds: float
 
     @classmethod
     def of(cls, listener: Listener) -> DoorKind:
         """The kind of a listener."""
-        return cls(listener.tls, listener.role)
+        return cls(
+            listener.tls, listener.role, listener.proxyHosts, listener.proxySeconds
+        )
 
 
 @frozen
@@ -79,6 +86,8 @@ class Hall:
             admission=self.admission,
             connectionsMax=connectionsMax(self.configuration),
             clock=self.machine.now,
+            proxies=kind.proxies if kind.proxies.items else None,
+            proxySeconds=kind.proxySeconds,
         )
         self.journal.watch(made.profile)
         return made
