@@ -153,9 +153,12 @@ class Journal:
         if session.identity is not None:
             fields["identity"] = session.identity
             fields["mechanism"] = (session.mechanism or "").upper()
-        recorded = self._recorded(session)
+        recorded = dict(self._recorded(session))
+        if session.proxy:
+            # Exim's name for it; XCLIENT has it first.
+            recorded.setdefault("PRX", session.proxy)
         if recorded:
-            fields["fields"] = dict(recorded)
+            fields["fields"] = recorded
         self._publish(events.ACCEPTED, fields)
 
     def trouble(

@@ -164,6 +164,7 @@ class HAProxyTests(InteropTestCase):
         self.assertIn(f"({literal})".encode(), message.received)
         [line] = server.accepted()
         self.assertIn(f" [{address}]", line)
+        self.assertIn(" PRX=127.0.0.1 ", line)
         connected = self.events(server, "session.connected")
         [client] = [each for each in connected if each["address"] == address]
         self.assertNotEqual(client["port"], 0)

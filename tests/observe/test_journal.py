@@ -83,6 +83,8 @@ class JournalTests(SynchronousTestCase):
         self.journal.closed(self.session, "done")
         told = self.client | {"proxy": b"203.0.113.1", "why": "done"}
         self.assertEqual(self.heard.last, told | {"event": "session.closed"})
+        self.journal.accepted(self.session, envelope(), MESSAGE, OK)
+        self.assertEqual(self.heard.last["fields"], {"PRX": b"203.0.113.1"})
 
     def test_aBadProxy(self) -> None:
         """A connection that a header has ended is no session, but is told of."""
