@@ -16,7 +16,7 @@ from .body import HeaderWatch, LineMeter
 from .dialogue import Answered
 from .effects import IServerPort
 from .envelope import Envelope, Stamps
-from .hooks import TLSInfo
+from .hooks import Ending, TLSInfo
 from .profile import ServerProfile
 from .reply import Reply
 
@@ -36,6 +36,7 @@ class ServerFacts:
     @ivar transactions: how many MAIL commands there were.
     @ivar closed: it is over: close it when everything is written.
     @ivar received: how many octets were fed.
+    @ivar farewell: the reply that ended it; L{None}: there was none.
     @ivar progress: how many commands and lines were taken.
     @ivar bodyBegun: has the body of the transaction begun?
     """
@@ -56,10 +57,15 @@ class ServerFacts:
         "_spoiled",
         "_stamps",
         "_then",
+        "batched",
+        "began",
         "bodyBegun",
         "closed",
+        "early",
+        "ending",
         "envelope",
         "extended",
+        "farewell",
         "gated",
         "helo",
         "identity",
@@ -112,7 +118,11 @@ class ServerFacts:
         self.gated: Reply | None = None
         self.bodyBegun = False
         self.transactions = 0
+        self.began = profile.clock()
         self.closed = False
+        self.farewell: Reply | None = None
+        self.ending: Ending | None = None
+        self.batched = self.early = False
         self.received = 0
         self.progress = 0
         self._id: str | None = None
@@ -146,6 +156,16 @@ class ServerFacts:
         if found is None:
             found = self._stamps = Stamps()
         return found
+
+    @property
+    def pipelined(self) -> bool:
+        """Does it know that it may pipeline?"""
+        return self._pipelined
+
+    @property
+    def earlyHello(self) -> bool:
+        """Need it not wait for the reply to EHLO?"""
+        return self._earlyHello
 
     @property
     def name(self) -> bytes:

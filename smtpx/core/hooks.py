@@ -55,6 +55,30 @@ class Phase(Enum):
     AUTHENTICATE = 3
 
 
+class Ending(Enum):
+    """
+    How a session of a server ended.
+
+    @cvar QUIT: the client said so.
+    @cvar LOST: it was gone between two commands.
+    @cvar LOST_IN_BODY: it was gone in the middle of a message.
+    @cvar HANDSHAKE: a TLS handshake did not succeed.
+    @cvar TIMEOUT: no command came for too long.
+    @cvar TIMEOUT_IN_BODY: no more of a message came for too long.
+    @cvar REFUSED: we would have no more of it.
+    @cvar SHUTDOWN: the server was about to stop.
+    """
+
+    QUIT = "quit"
+    LOST = "lost"
+    LOST_IN_BODY = "lost in body"
+    HANDSHAKE = "handshake"
+    TIMEOUT = "timeout"
+    TIMEOUT_IN_BODY = "timeout in body"
+    REFUSED = "refused"
+    SHUTDOWN = "shutdown"
+
+
 class SyncPoint(Flag):
     """Places where RFC 5321 makes the client wait for the reply."""
 
@@ -200,6 +224,7 @@ class TLSInfo:
     @ivar problem: what was wrong with the peer's certificate, for the log;
         L{None}: nothing, it sent none, or nobody looked.
     @ivar stapled: on the server side, whether a staple was sent.
+    @ivar onConnect: did it begin with the connection (RFC 8314)?
     """
 
     version: str = "TLSv1.3"
@@ -213,6 +238,7 @@ class TLSInfo:
     suite: str = ""
     problem: str | None = None
     stapled: Stapled = Stapled.NOT_ASKED
+    onConnect: bool = False
 
 
 @frozen

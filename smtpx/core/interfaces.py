@@ -25,6 +25,7 @@ from .hooks import (
     BatchLimits,
     Capability,
     Carrier,
+    Ending,
     Forecast,
     Hello,
     LogFields,
@@ -130,6 +131,13 @@ class IServerSession(Interface):
     utf8Addresses: bool = Attribute("May addresses be UTF-8 in this transaction?")
     obliged: bool = Attribute("Is this transaction to stay under TLS all the way?")
     tlsReady: bool = Attribute("Is there a certificate?")
+    transactions: int = Attribute("How many MAIL commands there were.")
+    pipelined: bool = Attribute("Does it know that it may pipeline?")
+    batched: bool = Attribute("Did it?")
+    earlyHello: bool = Attribute("Need it not wait for the reply to EHLO?")
+    early: bool = Attribute("Did it talk before it was greeted?")
+    began: float = Attribute("When the client connected, in seconds since the epoch.")
+    ending: Ending | None = Attribute("How it ended; None: it has not.")
     stamps: Stamps = Attribute("What extensions note for the whole session.")
 
     def now() -> float:

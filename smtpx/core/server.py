@@ -25,7 +25,7 @@ from .claims import CORE, ownerOf
 from .dialogue import ServerDialogue
 from .effects import Waiting
 from .facts import BLOCKED, COMMAND, DOTTED, HANDSHAKE, LINE, OCTETS
-from .hooks import TLSInfo, Verb
+from .hooks import Ending, TLSInfo, Verb
 from .reply import (
     BAD_SEQUENCE,
     OUT_OF_SYNC,
@@ -103,9 +103,11 @@ class ServerConnection(ServerMachine):
 
     def _greet(self, early: bool) -> ServerDialogue:
         greeting = yield from self.regreet()
-        if self._buffer and not (early or self.closed):
-            # It did not wait until we knew whether to let it in.
-            return OUT_OF_SYNC
+        if self._buffer and not self.closed:
+            if not early:
+                # It did not wait until we knew whether to let it in.
+                return OUT_OF_SYNC
+            self.early = True
         return greeting
 
     def feed(self, octets: bytes) -> bytes:
@@ -163,13 +165,32 @@ class ServerConnection(ServerMachine):
         self.lost()
         return self._flush()
 
-    def lost(self) -> None:
-        """The connection is gone; let go of everything."""
+    def lost(self, securing: bool = False) -> None:
+        """
+        The connection is gone; let go of everything.
+
+        @param securing: was that in a handshake with which it began?
+        """
+        if self.ending is None:
+            self.ending = Ending.HANDSHAKE if securing else self._howItEnds()
         self.closed = True
         self._then = None
         self._breakOff()
         self.reset()
         self._buffer.clear()
+
+    def _howItEnds(self) -> Ending:
+        said = self.farewell
+        inBody = self.bodyBegun or self._mode == DOTTED
+        if said is None:
+            if self._mode == HANDSHAKE:
+                return Ending.HANDSHAKE
+            return Ending.LOST_IN_BODY if inBody else Ending.LOST
+        if said is TIMED_OUT:
+            return Ending.TIMEOUT_IN_BODY if inBody else Ending.TIMEOUT
+        if said is SHUTTING_DOWN:
+            return Ending.SHUTDOWN
+        return Ending.REFUSED if said.refuses else Ending.QUIT
 
     # --- commands ---------------------------------------------------------------
 
@@ -189,9 +210,12 @@ class ServerConnection(ServerMachine):
             self._line = _shown(line[: len(word)])
         elif verb.secret:
             self._line = word
-        if self._buffer and not self._mayFollow(verb):
-            self._say(OUT_OF_SYNC)
-            return
+        if self._buffer:
+            if not self._mayFollow(verb):
+                self._say(OUT_OF_SYNC)
+                return
+            if verb is None or not verb.counted:
+                self.batched = True
         try:
             self.gated = self._gate(verb, word)
         except Exception as error:

@@ -299,6 +299,7 @@ class ServerMachine(ServerSession, ABC):
                 self._say(TOO_MANY_ERRORS)
         if what.closes:
             self.closed = True
+            self.farewell = what
 
     # --- the body ---------------------------------------------------------------------
 

@@ -244,6 +244,7 @@ class ServerSession(ServerFacts):
             refusal = self.trouble(error, CORE)
         if refusal is not None:
             self.closed = True
+            self.farewell = refusal
             return refusal
         profile = self.profile
         return reply(220, None, profile.name + b" " + profile.greeting)

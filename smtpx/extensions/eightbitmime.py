@@ -20,7 +20,7 @@ from zope.interface import implementer
 
 from ..core.envelope import Bearer, Envelope, Stamp, dumpFlag, loadFlag
 from ..core.grammar import KEYWORD, token
-from ..core.hooks import Capability, Parameter, Refusal, Scope, Where
+from ..core.hooks import Capability, LogFields, Parameter, Refusal, Scope, Where
 from ..core.interfaces import (
     IClientBuilder,
     IClientExtension,
@@ -97,6 +97,13 @@ class EightBitMIME:
         server.capability(CAPABILITY, lambda session: True)
         server.parameter(EIGHT)
         server.parameter(SEVEN)
+        server.record(self._record)
+
+    def _record(self, session: IServerSession) -> LogFields:
+        envelope = session.envelope
+        if envelope is not None and EIGHTBIT in envelope.stamps:
+            return (("M8S", 8),)
+        return ()
 
     # --- client ---------------------------------------------------------------
 

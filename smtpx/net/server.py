@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from attrs import evolve
 from OpenSSL.SSL import Connection as TLSConnection, Error as TLSError
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IHandshakeListener, IPushProducer
@@ -179,7 +180,7 @@ class ServerProtocol(DirectProtocol):
         connection = cast(TLSConnection, self.transport.getHandle())
         info = factory.tls.info(connection)
         if factory.implicitTLS and not self._started:
-            core.secured = info
+            core.secured = evolve(info, onConnect=True)
             self._secured()
             self._greet()
         else:
@@ -196,7 +197,7 @@ class ServerProtocol(DirectProtocol):
         why = self._why(reason) if self.factory.journal.enabled else ""
         self._connection = self._socket = self.transport = None
         self._closing = True
-        self.core.lost()
+        self.core.lost(self.factory.implicitTLS and not self._started)
         self.factory.left(self)
         if self.factory.journal.enabled:
             self.factory.journal.closed(self.core, why)

@@ -101,6 +101,8 @@ class DeliveryJournal:
             "recipient": message.envelope.recipients[index].path,
             "route": route,
             "transport": transport,
+            "sender": message.envelope.sender,
+            "octets": message.envelope.octets,
             "text": text,
             "seconds": self._since(message),
         }

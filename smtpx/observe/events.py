@@ -29,6 +29,8 @@ _CLIENT = {
     "name": "the client's host name, if it was verified",
     "helo": "what the client called itself",
     "proxy": "the address of the proxy that has brought the client, if one has",
+    "local": "our address of the connection",
+    "localPort": "our port of it",
 }
 _TLS = {
     "version": "the version of TLS, as OpenSSL spells it; absent: in the clear",
@@ -39,6 +41,7 @@ _TLS = {
     "problem": "what is wrong with the client's certificate, if anything is",
     "subject": "the subject of the client's certificate, if it sent one",
     "serverName": "the name that the client asked for (SNI), if it did",
+    "onConnect": "did TLS begin with the connection (RFC 8314)?",
 }
 
 
@@ -63,9 +66,7 @@ CONNECTED = Event(
     "session.connected",
     LogLevel.info,
     "{session}: connection from {address!r}:{port}",
-    _SESSION
-    | _CLIENT
-    | {"local": "our address of the connection", "localPort": "our port of it"},
+    _SESSION | _CLIENT,
 )
 
 SECURED = Event(
@@ -84,6 +85,8 @@ OVERRIDDEN = Event(
         "address": "the client's address from now on; empty: not known",
         "port": "the client's port; 0: not known",
         "name": "the client's host name, if that was said",
+        "local": "the address that the client connected to",
+        "localPort": "the port that it connected to",
         "proxy": "the address of who said so (XCLIENT)",
         "proxyPort": "its port",
     },
@@ -123,6 +126,8 @@ REFUSED = Event(
     | {
         "command": "the command, without what is secret in it",
         "sender": "the reverse path of the transaction, if one has begun",
+        "identity": "who sent it, where somebody logged in",
+        "mechanism": "the SASL mechanism of the login",
         "code": "the reply code",
         "status": "the enhanced status code",
         "text": "the text of the reply",
@@ -138,13 +143,16 @@ ACCEPTED = Event(
     | _MESSAGE
     | _CLIENT
     | {
-        "local": "our address of the connection",
-        "localPort": "our port of it",
         "sender": "the reverse path; empty: the null sender",
         "recipients": "the forward paths",
         "octets": "the size of the message",
         "protocol": "as in the Received field (RFC 3848), in lower case",
+        "seconds": "how long it took, from MAIL to the disk",
         "messageID": "the field Message-ID, without its angle brackets",
+        "messageIDMade": "true: the client sent none, and we made it",
+        "title": "the field Subject, if the main log is to show it",
+        "pipelining": "PIPELINING (RFC 2920): offered, or used",
+        "early": "PIPECONNECT: offered, or used",
         "identity": "who sent it, where somebody logged in",
         "mechanism": "the SASL mechanism of the login",
         "fields": "what extensions say of it, by the name it has in the main log",
@@ -169,7 +177,15 @@ CLOSED = Event(
     "session.closed",
     LogLevel.info,
     "{session}: closed: {why}",
-    _SESSION | _CLIENT | {"why": "why"},
+    _SESSION
+    | _CLIENT
+    | {
+        "ending": "quit, lost, lost in body, handshake, timeout, timeout in body,"
+        " refused or shutdown",
+        "why": "what the transport says of it",
+        "seconds": "how long the connection was there",
+        "transactions": "how many MAIL commands there were",
+    },
 )
 
 PROXY_REFUSED = Event(
@@ -189,6 +205,8 @@ _RECIPIENT = _MESSAGE | {
     "recipient": "the forward path",
     "route": "the entry of the configuration that says where it goes",
     "transport": "the name of what takes it there",
+    "sender": "the reverse path; empty: the null sender",
+    "octets": "the size of the message",
     "text": "what the transport says of it; may be empty",
     "seconds": "how long it has been since the message was accepted",
 }

@@ -13,7 +13,7 @@ from zope.interface import implementer
 
 from ..core.envelope import Envelope, Stamp
 from ..core.errors import HookTrouble
-from ..core.hooks import LogFields, TLSInfo
+from ..core.hooks import Ending, LogFields, TLSInfo
 from ..core.interfaces import IServerBuilder, IServerSession
 from ..core.reply import Reply
 from ..core.trace import protocol
@@ -26,6 +26,15 @@ from .publisher import Publisher, errorFields
 
 #: The Message-ID of a transaction, without angle brackets.  Not for the spool.
 MESSAGE_ID = Stamp[bytes]("journal.message-id", None, str.encode)
+
+#: There, if we made the Message-ID of a transaction, which had none.
+MESSAGE_ID_MADE = Stamp[bool]("journal.message-id-made", None, bool)
+
+#: The subject of a transaction's message.  Not for the spool.
+SUBJECT = Stamp[bytes]("journal.subject", None, str.encode)
+
+#: The most octets of a subject that are kept.
+_SUBJECT_OCTETS = 256
 
 #: The most octets of a Message-ID that are kept (RFC 5322 section 2.1.1 allows
 #: a line 998).
@@ -40,6 +49,15 @@ def noteMessageID(session: IServerSession, value: bytes) -> None:
         envelope.stamps[MESSAGE_ID] = found.removeprefix(b"<").removesuffix(b">")
 
 
+def noteSubject(session: IServerSession, value: bytes) -> None:
+    """Keep the subject of the message that is arriving (a header watch)."""
+    envelope = session.envelope
+    if envelope is not None:
+        # Unfolded (RFC 5322 section 2.2.3).
+        found = value.replace(b"\r\n", b"").strip()
+        envelope.stamps[SUBJECT] = found[:_SUBJECT_OCTETS]
+
+
 @implementer(IJournal)
 class Journal:
     """
@@ -48,8 +66,12 @@ class Journal:
     @ivar enabled: is anybody listening?
     """
 
-    def __init__(self, publisher: Publisher) -> None:
+    def __init__(self, publisher: Publisher, subjects: bool = False) -> None:
+        """
+        @param subjects: are the subjects of messages to be told?
+        """
         self.enabled = publisher.enabled
+        self._subjects = subjects
         self._publish = publisher.publish
 
     def watch(self, server: IServerBuilder) -> None:
@@ -60,17 +82,15 @@ class Journal:
         """
         if self.enabled:
             server.header(b"Message-ID", noteMessageID)
+            if self._subjects:
+                server.header(b"Subject", noteSubject)
 
     # --- a session -------------------------------------------------------------
 
     def connected(self, session: IServerSession) -> None:
         """See L{IJournal}."""
         if self.enabled:
-            self._publish(
-                events.CONNECTED,
-                self._client(session)
-                | {"local": session.local, "localPort": session.localPort},
-            )
+            self._publish(events.CONNECTED, self._client(session))
 
     def secured(self, session: IServerSession) -> None:
         """See L{IJournal}."""
@@ -123,6 +143,7 @@ class Journal:
             fields["status"] = ".".join(map(str, answer.status))
         if session.envelope is not None:
             fields["sender"] = session.envelope.sender
+        fields |= self._login(session)
         if session.secured is not None:
             fields |= self._tls(session.secured)
         self._publish(events.REFUSED, fields)
@@ -139,20 +160,28 @@ class Journal:
             return
         fields = self._client(session)
         fields["message"] = messageID
-        fields["local"] = session.local
-        fields["localPort"] = session.localPort
         fields["sender"] = envelope.sender
         fields["recipients"] = [each.path for each in envelope.recipients]
         fields["octets"] = envelope.octets
         fields["protocol"] = protocol(session)
+        # To the microsecond: more is noise.
+        fields["seconds"] = round(session.now() - envelope.arrived, 6)
         found = envelope.stamps.get(MESSAGE_ID)
         if found is not None:
             fields["messageID"] = found
+            if MESSAGE_ID_MADE in envelope.stamps:
+                fields["messageIDMade"] = True
+        if self._subjects and SUBJECT in envelope.stamps:
+            fields["title"] = envelope.stamps[SUBJECT]
+        if session.pipelined:
+            fields["pipelining"] = "used" if session.batched else "offered"
+            if session.early:
+                fields["early"] = "used"
+            elif session.earlyHello:
+                fields["early"] = "offered"
         if session.secured is not None:
             fields |= self._tls(session.secured)
-        if session.identity is not None:
-            fields["identity"] = session.identity
-            fields["mechanism"] = (session.mechanism or "").upper()
+        fields |= self._login(session)
         recorded = dict(self._recorded(session))
         if session.proxy:
             # Exim's name for it; XCLIENT has it first.
@@ -170,8 +199,15 @@ class Journal:
 
     def closed(self, session: IServerSession, why: str) -> None:
         """See L{IJournal}."""
-        if self.enabled:
-            self._publish(events.CLOSED, self._client(session) | {"why": why})
+        if not self.enabled:
+            return
+        ending = session.ending or Ending.LOST
+        fields = self._client(session)
+        fields["ending"] = ending.value
+        fields["why"] = why
+        fields["seconds"] = round(session.now() - session.began, 6)
+        fields["transactions"] = session.transactions
+        self._publish(events.CLOSED, fields)
 
     def proxyRefused(self, ends: Ends, why: str) -> None:
         """See L{IJournal}."""
@@ -208,7 +244,15 @@ class Journal:
             fields["helo"] = session.helo
         if session.proxy is not None:
             fields["proxy"] = session.proxy
+        fields["local"] = session.local
+        fields["localPort"] = session.localPort
         return fields
+
+    def _login(self, session: IServerSession) -> dict[str, object]:
+        if session.identity is None:
+            return {}
+        mechanism = (session.mechanism or "").upper()
+        return {"identity": session.identity, "mechanism": mechanism}
 
     def _tls(self, info: TLSInfo) -> dict[str, object]:
         fields: dict[str, object] = {
@@ -224,4 +268,6 @@ class Journal:
             fields["subject"] = info.subject
         if info.serverName is not None:
             fields["serverName"] = info.serverName
+        if info.onConnect:
+            fields["onConnect"] = True
         return fields

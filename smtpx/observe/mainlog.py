@@ -10,7 +10,7 @@ ours::
 (on one line).  C{<=} is an arrival, C{=>} a delivery, C{==} one that is put off,
 C{**} one that failed for good, C{Completed} the end; C{rejected} has what was
 refused.  The order of fields is Exim's.  What else is shown is chosen by
-selectors that have Exim's names (L{Selector}).
+selectors that have Exim's names (L{smtpx.observe.selectors}).
 
 Words of peers are made harmless (L{smtpx.observe.harmless}): no peer can begin
 a line or a field.
@@ -18,66 +18,20 @@ a line or a field.
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Iterable
-from enum import Enum
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
 
 from twisted.logger import ILogObserver, LogEvent
 from zope.interface import implementer
 
+from ..core.hooks import Ending
 from . import events
+from .clientfields import arrivalFields, clientOf, loginOf, quoted, tlsFields
 from .files import LineFile
 from .harmless import text, word
-
-
-class Selector(Enum):
-    """What the main log shows besides; the values are Exim's names."""
-
-    INCOMING_INTERFACE = "incoming_interface"
-    INCOMING_PORT = "incoming_port"
-    MILLISEC = "millisec"
-    MSG_ID = "msg_id"
-    PIPELINING = "pipelining"
-    QUEUE_TIME = "queue_time"
-    QUEUE_TIME_OVERALL = "queue_time_overall"
-    RECEIVED_RECIPIENTS = "received_recipients"
-    RECEIVED_SENDER = "received_sender"
-    SMTP_CONNECTION = "smtp_connection"
-    SMTP_PROTOCOL_ERROR = "smtp_protocol_error"
-    SMTP_SYNTAX_ERROR = "smtp_syntax_error"
-    TLS_CERTIFICATE_VERIFIED = "tls_certificate_verified"
-    TLS_CIPHER = "tls_cipher"
-    TLS_PEERDN = "tls_peerdn"
-    TLS_RESUMPTION = "tls_resumption"
-    TLS_SNI = "tls_sni"
-
-
-#: What is shown unless somebody chooses: as in Exim.
-DEFAULT_SELECTORS = frozenset(
-    {
-        Selector.MSG_ID,
-        Selector.TLS_CERTIFICATE_VERIFIED,
-        Selector.TLS_CIPHER,
-    }
-)
-
-
-def parseSelectors(items: Iterable[str]) -> frozenset[Selector]:
-    """
-    Read a choice of selectors, as Exim has it: C{+name} adds to the defaults,
-    C{-name} takes away, C{all} is all of them; a name without a sign is added.
-
-    @raise ValueError: there is no such selector; the text names it.
-    """
-    chosen = set(DEFAULT_SELECTORS)
-    for item in items:
-        name = item.lstrip("+-")
-        found = set(Selector) if name == "all" else {Selector(name)}
-        chosen = chosen - found if item.startswith("-") else chosen | found
-    return frozenset(chosen)
-
+from .selectors import DEFAULT_SELECTORS, Selector
 
 #: Replies that say "you do not speak SMTP well", and the selector that shows
 #: them: everybody sees such clients, few want to read of them.
@@ -87,10 +41,13 @@ _SEQUENCE = frozenset({502, 503, 504})
 #: RFC 4954 section 6: the reply to a login that failed.
 _BAD_LOGIN = 535
 
-#: Where the fields of extensions stand in an arrival line.  All others come
-#: before the Message-ID.
-_BEHIND_PROTOCOL = ("L", "L.", "L*", "L-", "L.-", "L*-")
-_BEHIND_LOGIN = ("PRDR", "PRX", "K")
+#: Replies of which the end of the session tells (RFC 3463 sections 3.4 and 3.5): a
+#: timeout, and our own end.
+_GOODBYE = 421
+_ENDS = frozenset({"4.4.2", "4.3.2"})
+
+#: RFC 3463 section 3.4: the message is too big.
+_TOO_BIG = "5.3.4"
 
 
 @implementer(ILogObserver)
@@ -109,19 +66,11 @@ class MainLog:
         self._file = file
         self._zone = zone
         self._selectors = selectors
-        # Looked up once: what follows is asked for each message.
+        # Looked up once: what follows is asked for each line.
         self._millisec = Selector.MILLISEC in selectors
-        self._port = Selector.INCOMING_PORT in selectors
-        self._cipher = Selector.TLS_CIPHER in selectors
-        self._resumption = Selector.TLS_RESUMPTION in selectors
-        self._verified = Selector.TLS_CERTIFICATE_VERIFIED in selectors
-        self._serverName = Selector.TLS_SNI in selectors
-        self._subject = Selector.TLS_PEERDN in selectors
-        self._interface = Selector.INCOMING_INTERFACE in selectors
-        self._pipelining = Selector.PIPELINING in selectors
-        self._messageID = Selector.MSG_ID in selectors
-        self._from = Selector.RECEIVED_SENDER in selectors
-        self._for = Selector.RECEIVED_RECIPIENTS in selectors
+        self._pid = f" [{os.getpid()}]" if Selector.PID in selectors else ""
+        self._tls = tlsFields(selectors)
+        self._arrival = arrivalFields(selectors, self._duration)
         self._second = lru_cache(maxsize=2)(self._makeSecond)
         self._writers: dict[object, Callable[[LogEvent], str | None]] = {
             events.CONNECTED.name: self._connected,
@@ -142,10 +91,12 @@ class MainLog:
         writer = self._writers.get(event.get("event"))
         if writer is None:
             return
-        line = writer(event)
-        if line is not None:
-            stamp = self._stamp(event["log_time"])
-            self._file.write(f"{stamp} {line}\n".encode("ascii"))
+        found = writer(event)
+        if found is None:
+            return
+        stamp = self._stamp(event["log_time"])
+        for line in found.splitlines():
+            self._file.write(f"{stamp}{self._pid} {line}\n".encode("ascii"))
 
     # --- the parts of a line --------------------------------------------------------
 
@@ -158,45 +109,11 @@ class MainLog:
         whole, thousandths = divmod(int(seconds * 1000), 1000)
         return f"{self._second(whole)}.{thousandths:03d}"
 
-    def _host(self, event: LogEvent) -> str:
-        """The client: C{name (helo) [address]:port}."""
-        address = f"[{word(event['address'])}]"
-        name, helo = event.get("name"), event.get("helo")
-        if self._port:
-            shown = f"{address}:{event['port']}"
-        else:
-            shown = address
-        if helo is not None:
-            said = word(helo)
-            if name is not None and said.lower() == word(name).lower():
-                helo = None
-            elif name is None and said == address:
-                helo = None
-        parts = [] if name is None else [word(name)]
-        if helo is not None:
-            parts.append(f"({word(helo)})")
-        return " ".join([*parts, shown])
+    def _duration(self, seconds: float) -> str:
+        return f"{seconds:.3f}s" if self._millisec else f"{int(seconds)}s"
 
-    def _tls(self, event: LogEvent) -> str:
-        """The handshake: C{X=TLS1.3:cipher:bits CV=no SNI=name DN="subject"}."""
-        version = event.get("version")
-        if version is None:
-            return ""
-        out = ""
-        if self._cipher:
-            star = self._resumption and event.get("resumed")
-            # OpenSSL says TLSv1.3, Exim writes TLS1.3.
-            out += (
-                f" X={version.replace('v', '', 1)}:{event['cipher']}:{event['bits']}"
-                + ("*" if star else "")
-            )
-        if self._verified:
-            out += " CV=yes" if event["verified"] else " CV=no"
-        if self._serverName and "serverName" in event:
-            out += f" SNI={word(event['serverName'])}"
-        if self._subject and "subject" in event:
-            out += f' DN="{_quoted(event["subject"])}"'
-        return out
+    def _host(self, event: LogEvent) -> str:
+        return clientOf(event, self._selectors)
 
     # --- sessions -----------------------------------------------------------------
 
@@ -206,9 +123,31 @@ class MainLog:
         return f"SMTP connection from {self._host(event)}"
 
     def _closed(self, event: LogEvent) -> str | None:
+        """Two lines, perhaps: of the end, and that it was all for nothing."""
+        lines = [] if (line := self._end(event)) is None else [line]
+        if Selector.SMTP_NO_MAIL in self._selectors and not event["transactions"]:
+            lasted = self._duration(event["seconds"])
+            lines.append(
+                f"no MAIL in SMTP connection from {self._host(event)} D={lasted}"
+            )
+        return "\n".join(lines) or None
+
+    def _end(self, event: LogEvent) -> str | None:
+        host = self._host(event)
+        ending = event["ending"]
+        if ending == Ending.HANDSHAKE.value:
+            return f"TLS error on connection from {host}: {text(event['why'])}"
+        if ending == Ending.TIMEOUT_IN_BODY.value:
+            return f"SMTP data timeout (message abandoned) on connection from {host}"
+        if ending in _LOST:
+            if Selector.LOST_INCOMING_CONNECTION not in self._selectors:
+                return None
+            lasted = self._duration(event["seconds"])
+            return f"{_LOST[ending].format(host)} D={lasted}"
         if Selector.SMTP_CONNECTION not in self._selectors:
             return None
-        return f"SMTP connection from {self._host(event)} closed: {text(event['why'])}"
+        closer = "QUIT" if ending == Ending.QUIT.value else "us"
+        return f"SMTP connection from {host} closed by {closer}"
 
     def _loginFailed(self, event: LogEvent) -> str:
         # These very words are what fail2ban's filter for Exim looks for.
@@ -225,54 +164,53 @@ class MainLog:
         if code == _BAD_LOGIN and command.upper().startswith(b"AUTH"):
             # It has a line of its own, with more in it.
             return None
-        host, why = self._host(event), text(event["text"])
         if code in _SYNTAX or code in _SEQUENCE:
-            if code in _SYNTAX:
-                selector, kind = Selector.SMTP_SYNTAX_ERROR, "syntax"
-            else:
-                selector, kind = Selector.SMTP_PROTOCOL_ERROR, "protocol"
-            if selector not in self._selectors:
-                return None
-            return f'SMTP {kind} error in "{_quoted(command)}" H={host} {why}'
+            return self._misspoken(event)
+        if not self._isShown(event):
+            return None
         sender = event.get("sender")
         return (
-            f"H={host}{self._tls(event)}"
+            f"H={self._host(event)}{self._tls(event, {})}"
             + ("" if sender is None else f" F=<{word(sender)}>")
+            + loginOf(event, {})
             + (" temporarily" if code < 500 else "")
-            + f" rejected {_what(command)}: {why}"
+            + f" rejected {_what(command)}: {text(event['text'])}"
         )
+
+    def _misspoken(self, event: LogEvent) -> str | None:
+        """The client does not speak SMTP well."""
+        if event["code"] in _SYNTAX:
+            selector, kind = Selector.SMTP_SYNTAX_ERROR, "syntax"
+        else:
+            selector, kind = Selector.SMTP_PROTOCOL_ERROR, "protocol"
+        if selector not in self._selectors:
+            return None
+        said, why = quoted(event["command"]), text(event["text"])
+        return f'SMTP {kind} error in "{said}" H={self._host(event)} {why}'
+
+    def _isShown(self, event: LogEvent) -> bool:
+        """Is this refusal to be told of?"""
+        status = event.get("status")
+        if status in _ENDS and event["code"] == _GOODBYE:
+            return False
+        if status == _TOO_BIG:
+            return Selector.SIZE_REJECT in self._selectors
+        if not event["command"] and event["code"] >= 500:
+            return Selector.CONNECTION_REJECT in self._selectors
+        return True
 
     # --- messages -------------------------------------------------------------------
 
     def _accepted(self, event: LogEvent) -> str:
-        fields: dict[str, Any] = dict(event.get("fields", {}))
+        fields: dict[str, object] = dict(event.get("fields", ()))
         out = [f"{event['message']} <= {_sender(event)} H={self._host(event)}"]
-        if self._interface:
-            out.append(f" I=[{word(event['local'])}]:{event['localPort']}")
-        out.append(f" P={event['protocol']}")
-        use = _take(fields, _BEHIND_PROTOCOL)
-        if self._pipelining:
-            out += use
-        out.append(self._tls(event))
-        login = fields.pop("A", None)
-        if login is not None:
-            out.append(_field("A", login))
-        elif "identity" in event:
-            who = word(event["identity"])
-            out.append(f" A={word(event['mechanism'].lower())}:{who}")
-        out += _take(fields, _BEHIND_LOGIN)
-        out.append(f" S={event['octets']}")
-        out += _take(fields, tuple(fields))
-        if self._messageID and "messageID" in event:
-            out.append(f" id={word(event['messageID'])}")
-        if self._from:
-            out.append(f" from <{word(event['sender'])}>")
-        if self._for:
-            out.append(" for " + " ".join(map(word, event["recipients"])))
+        out += [field(event, fields) for field in self._arrival]
         return "".join(out)
 
     def _delivered(self, event: LogEvent) -> str:
-        line = f"{event['message']} => {_recipient(event)}"
+        line = f"{event['message']} => {self._recipient(event)}"
+        if Selector.DELIVERY_SIZE in self._selectors:
+            line += f" S={event['octets']}"
         if Selector.QUEUE_TIME in self._selectors:
             line += f" QT={self._duration(event['seconds'])}"
         return line
@@ -280,10 +218,10 @@ class MainLog:
     def _deferred(self, event: LogEvent) -> str:
         # Exim has an error number in the brackets.
         why = text(event["text"])
-        return f"{event['message']} == {_recipient(event)} defer (0): {why}"
+        return f"{event['message']} == {self._recipient(event)} defer (0): {why}"
 
     def _failed(self, event: LogEvent) -> str:
-        return f"{event['message']} ** {_recipient(event)}: {text(event['text'])}"
+        return f"{event['message']} ** {self._recipient(event)}: {text(event['text'])}"
 
     def _held(self, event: LogEvent) -> str:
         return f"{event['message']} Frozen ({text(event['reason'])})"
@@ -294,30 +232,34 @@ class MainLog:
             line += f" QT={self._duration(event['seconds'])}"
         return line
 
-    def _duration(self, seconds: float) -> str:
-        return f"{seconds:.3f}s" if self._millisec else f"{int(seconds)}s"
+    def _recipient(self, event: LogEvent) -> str:
+        """A local delivery, as Exim has it: C{ann <ann@example.org> R=route T=name}."""
+        path: bytes = event["recipient"]
+        user, at, _ = path.rpartition(b"@")
+        shown = f"{word(user)} <{word(path)}>" if at else word(path)
+        if Selector.SENDER_ON_DELIVERY in self._selectors:
+            shown += f" F=<{word(event['sender'])}>"
+        if Selector.RETURN_PATH_ON_DELIVERY in self._selectors:
+            shown += f" P=<{word(event['sender'])}>"
+        if event["route"]:
+            shown += f" R={word(event['route'])}"
+        if event["transport"]:
+            shown += f" T={word(event['transport'])}"
+        return shown
 
 
-def _quoted(said: bytes | str) -> str:
-    """What stands between double quotes."""
-    return text(said).replace('"', "\\x22")
+#: How it is said that a client was gone, or silent.
+_LOST = {
+    Ending.LOST.value: "unexpected disconnection while reading SMTP command from {}",
+    Ending.LOST_IN_BODY.value: "SMTP connection from {} lost while reading message"
+    " data",
+    Ending.TIMEOUT.value: "SMTP command timeout on connection from {}",
+}
 
 
 def _sender(event: LogEvent) -> str:
     """The null sender is written as such."""
     return word(event["sender"]) or "<>"
-
-
-def _recipient(event: LogEvent) -> str:
-    """A local delivery, as Exim has it: C{ann <ann@example.org> R=route T=name}."""
-    path: bytes = event["recipient"]
-    user, at, _ = path.rpartition(b"@")
-    shown = f"{word(user)} <{word(path)}>" if at else word(path)
-    if event["route"]:
-        shown += f" R={word(event['route'])}"
-    if event["transport"]:
-        shown += f" T={word(event['transport'])}"
-    return shown
 
 
 def _what(command: bytes) -> str:
@@ -334,19 +276,3 @@ def _what(command: bytes) -> str:
     if verb.upper() in (b"EHLO", b"HELO"):
         return f"EHLO or HELO {text(rest)}"
     return f"{word(verb.upper())} {text(rest)}".rstrip()
-
-
-def _field(name: str, value: object) -> str:
-    """A field of an extension; one that is simply true is its bare name."""
-    if value is None or value is False:
-        return ""
-    shown = word(name)
-    if value is True:
-        return f" {shown}"
-    said = value if isinstance(value, bytes | str) else str(value)
-    return f" {shown}={word(said)}"
-
-
-def _take(fields: dict[str, Any], names: tuple[str, ...]) -> list[str]:
-    """Take fields out, and write them in the order of C{names}."""
-    return [_field(name, fields.pop(name)) for name in names if name in fields]

@@ -17,8 +17,9 @@ from twisted.logger import (
 
 from ..observe.files import LineFile
 from ..observe.jsonlines import JSONLines
-from ..observe.mainlog import MainLog, parseSelectors
+from ..observe.mainlog import MainLog
 from ..observe.publisher import Publisher, important
+from ..observe.selectors import Selector, parseSelectors
 from .config import Configuration
 from .kinds import StandardOutput
 
@@ -41,6 +42,7 @@ class Logs:
     The logs of a server.
 
     @ivar publisher: has them told of events.
+    @ivar subjects: are they to show the subjects of messages?
     """
 
     def __init__(
@@ -59,11 +61,11 @@ class Logs:
         log = configuration.log
         self._files: list[LineFile] = []
         level = LogLevel.lookupByName(log.level.value)
+        selectors = parseSelectors(log.selectors)
+        self.subjects = Selector.SUBJECT in selectors
         try:
             file = self._open(configuration.mainLog, clock)
-            observers: list[ILogObserver] = [
-                MainLog(file, parseSelectors(log.selectors))
-            ]
+            observers: list[ILogObserver] = [MainLog(file, selectors)]
             if log.json is not None:
                 observers.append(JSONLines(self._open(log.json, clock)))
         except OSError:

@@ -56,6 +56,17 @@ class ServerTests(SynchronousTestCase):
         )
         self.assertEqual(said.port.taken[0].dumpedStamps(), {})
 
+    def test_theLogIsToldOfIt(self) -> None:
+        """Only of a message that was declared to have eight bits."""
+        for body, told in ((b" BODY=8BITMIME", (("M8S", 8),)), (b" BODY=7BIT", ())):
+            said = talk(
+                [EightBitMIME()],
+                b"EHLO c.example\r\nMAIL FROM:<a@b.example>%b\r\n" % body,
+            )
+            self.assertEqual(said.connection.logFields(), told)
+        said.feed(b"RSET\r\n")
+        self.assertEqual(said.connection.logFields(), ())
+
     def test_otherBodiesAreRefused(self) -> None:
         """A value that nobody owns, none, and two."""
         for octets, code in (

@@ -15,7 +15,8 @@ from smtpx.core.reply import OK, reply
 from smtpx.observe.deliveries import DeliveryJournal
 from smtpx.observe.files import LineFile
 from smtpx.observe.journal import Journal, noteMessageID
-from smtpx.observe.mainlog import MainLog, parseSelectors
+from smtpx.observe.mainlog import MainLog
+from smtpx.observe.selectors import parseSelectors
 
 from ..observe.stories import MESSAGE, TLS, envelope, publishing, spooled, visit
 

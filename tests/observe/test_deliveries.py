@@ -28,6 +28,8 @@ class DeliveryJournalTests(SynchronousTestCase):
             "recipient": b"eve@example.com",
             "route": "*@example.com",
             "transport": "maildir",
+            "sender": b"ann@example.org",
+            "octets": 1204,
             "text": "said",
             "seconds": 60.5,
         }

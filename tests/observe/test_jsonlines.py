@@ -67,6 +67,7 @@ class JSONTests(SynchronousTestCase):
                 "recipients": ["bob@example.com"],
                 "octets": 1204,
                 "protocol": "esmtps",
+                "seconds": 0.0,
                 "version": "TLSv1.3",
                 "cipher": "TLS_AES_256_GCM_SHA384",
                 "bits": 256,

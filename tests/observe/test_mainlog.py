@@ -4,183 +4,18 @@ The main log, in Exim's format.
 
 from __future__ import annotations
 
-import re
-import time
-from collections.abc import Callable
-from pathlib import Path
+import os
 
-from hypothesis import given, settings, strategies
-from twisted.internet.task import Clock
-from twisted.trial.unittest import SynchronousTestCase
-
-from smtpx.core.hooks import TLSInfo
-from smtpx.core.reply import OK, Reply, reply
+from smtpx.core.hooks import Ending, TLSInfo
+from smtpx.core.reply import SHUTTING_DOWN, TIMED_OUT, Reply, reply
 from smtpx.extensions.auth import FAILURE, Failure
 from smtpx.observe.deliveries import DeliveryJournal
-from smtpx.observe.files import LineFile
-from smtpx.observe.journal import Journal, noteMessageID
-from smtpx.observe.mainlog import DEFAULT_SELECTORS, MainLog, Selector, parseSelectors
+from smtpx.observe.journal import (
+    Journal,
+)
 
-from .stories import MESSAGE, NOW, TLS, envelope, publishing, spooled, visit
-
-AT = "2026-11-22 03:19:48 "
-NO = reply(550, "5.1.1", b"No such user")
-X = "X=TLS1.3:TLS_AES_256_GCM_SHA384:256"
-
-
-class MainLogTestCase(SynchronousTestCase):
-    """Lines of a log."""
-
-    def lines(
-        self, tell: Callable[[Journal, DeliveryJournal], None], *chosen: str
-    ) -> list[str]:
-        """
-        The lines that come of what C{tell} tells the journals.
-
-        @param chosen: selectors.
-        """
-        path = self.mktemp()
-        file = LineFile(path, Clock())
-        log = MainLog(file, parseSelectors(chosen), time.gmtime)
-        publisher = publishing(log)
-        tell(Journal(publisher), DeliveryJournal(publisher))
-        file.close()
-        return Path(path).read_text("ascii").splitlines()
-
-    def line(
-        self, tell: Callable[[Journal, DeliveryJournal], None], *chosen: str
-    ) -> str:
-        """The one line, without its time."""
-        (found,) = self.lines(tell, *chosen)
-        self.assertTrue(found.startswith(AT.strip()), found)
-        return found.removeprefix(AT.strip()).removeprefix(".123").lstrip()
-
-
-class ArrivalTests(MainLogTestCase):
-    """C{<=}: a message was taken."""
-
-    def arrival(
-        self,
-        *chosen: str,
-        sender: bytes = b"ann@example.org",
-        fields: tuple[tuple[str, object], ...] = (),
-        secured: TLSInfo | None = None,
-        login: tuple[bytes, str] | None = None,
-        messageID: bytes | None = None,
-        paths: tuple[bytes, ...] = (),
-        helo: bytes | None = b"mail.example.org",
-        name: bytes | None = None,
-    ) -> str:
-        """The line of one message."""
-
-        def tell(journal: Journal, deliveries: DeliveryJournal) -> None:
-            session = visit(*fields, secured=secured)
-            session.helo, session.peerName = helo, name
-            session.envelope = envelope(sender, *paths)
-            if login is not None:
-                session.identity = login[0]
-                session.mechanism = login[1].lower()
-                journal.authenticated(session, login[1], True)
-            if messageID is not None:
-                noteMessageID(session, messageID)
-            journal.accepted(session, session.envelope, MESSAGE, OK)
-
-        return self.line(tell, *chosen)
-
-    def test_inTheClear(self) -> None:
-        """The least there is to say."""
-        self.assertEqual(
-            self.arrival(),
-            f"{MESSAGE} <= ann@example.org H=(mail.example.org) [192.0.2.7] "
-            "P=esmtp S=1204",
-        )
-
-    def test_theNullSender(self) -> None:
-        """A report comes from nobody."""
-        self.assertIn(" <= <> H=", self.arrival(sender=b""))
-
-    def test_everythingAtItsPlace(self) -> None:
-        """All fields, in Exim's order."""
-        self.assertEqual(
-            self.arrival(
-                "all",
-                fields=(("ARC", True), ("K", True), ("L*", True), ("PRDR", True)),
-                secured=TLS,
-                login=(b"ann", "PLAIN"),
-                messageID=b"<abc@example.org>",
-                paths=(b"bob@example.com", b"eve@example.com"),
-                name=b"client.example.net",
-            ),
-            f"{MESSAGE} <= ann@example.org "
-            "H=client.example.net (mail.example.org) [192.0.2.7]:4567 "
-            "I=[192.0.2.25]:25 P=esmtpsa L* "
-            f'{X}* CV=no SNI=mx.example.org DN="CN=ann \\x22the\\x22 boss" '
-            "A=plain:ann PRDR K S=1204 ARC id=abc@example.org "
-            "from <ann@example.org> for bob@example.com eve@example.com",
-        )
-
-    def test_theDefaultsAreExims(self) -> None:
-        """Cipher, verification and Message-ID are shown, ports are not."""
-        self.assertEqual(
-            self.arrival(
-                fields=(("L", True),), secured=TLS, messageID=b"<abc@example.org>"
-            ),
-            f"{MESSAGE} <= ann@example.org H=(mail.example.org) [192.0.2.7] "
-            f"P=esmtps {X} CV=no S=1204 id=abc@example.org",
-        )
-
-    def test_aVerifiedCertificate(self) -> None:
-        """C{CV=yes}, and no star where nothing was resumed."""
-        info = TLSInfo("TLSv1.2", "ECDHE-RSA-AES128-GCM-SHA256", 128, verified=True)
-        self.assertIn(
-            " X=TLS1.2:ECDHE-RSA-AES128-GCM-SHA256:128 CV=yes S=",
-            self.arrival("+tls_resumption", "+tls_peerdn", "+tls_sni", secured=info),
-        )
-
-    def test_nothingOfTLSIfNotWished(self) -> None:
-        """What is switched off is not there."""
-        line = self.arrival("-all", secured=TLS, messageID=b"<abc@example.org>")
-        self.assertTrue(line.endswith(" P=esmtps S=1204"), line)
-
-    def test_anExtensionsLogin(self) -> None:
-        """An extension may say it better."""
-        line = self.arrival(fields=(("A", "cert:ann"),), login=(b"ann", "EXTERNAL"))
-        self.assertIn(" A=cert:ann S=", line)
-
-    def test_fieldsOfExtensions(self) -> None:
-        """A name alone, a name with a value, and nothing."""
-        fields = (("X1", b"a b"), ("X2", 7), ("X3", None), ("X4", False))
-        self.assertIn(" S=1204 X1=a\\x20b X2=7", self.arrival(fields=fields))
-
-    def test_theClientsNames(self) -> None:
-        """The verified name first; what it calls itself only where it differs."""
-        for name, helo, shown in (
-            (b"mx.example", b"MX.example", "mx.example [192.0.2.7]"),
-            (b"mx.example", b"other", "mx.example (other) [192.0.2.7]"),
-            (b"mx.example", None, "mx.example [192.0.2.7]"),
-            (None, b"[192.0.2.7]", "[192.0.2.7]"),
-            (None, b"[192.0.2.8]", "([192.0.2.8]) [192.0.2.7]"),
-            (None, None, "[192.0.2.7]"),
-        ):
-            line = self.arrival(name=name, helo=helo)
-            self.assertIn(f" H={shown} P=", line)
-
-    @settings(max_examples=60)
-    @given(strategies.binary(max_size=20), strategies.binary(max_size=20))
-    def test_nobodyForgesALineOrAField(self, one: bytes, two: bytes) -> None:
-        """Whatever peers say, there is one line, and no field that is not ours."""
-        line = self.arrival(
-            "+received_recipients",
-            sender=one + b" H=forged",
-            helo=two + b"\n2026-11-22 03:19:48 P=forged",
-            messageID=one + b" S=1 " + two,
-            paths=(b"x" + two + b" P=forged",),
-            login=(one + b" K S=2", "PLAIN"),
-        )
-        words = line.split(" ")
-        self.assertNotIn("K", words)
-        for name in ("H", "P", "S", "A", "id"):
-            self.assertEqual(len(re.findall(rf"\b{name}=", line)), 1, line)
+from .mainlogs import AT, NO, MainLogTestCase, X
+from .stories import MESSAGE, NOW, TLS, envelope, spooled, visit
 
 
 class RefusalTests(MainLogTestCase):
@@ -241,6 +76,39 @@ class RefusalTests(MainLogTestCase):
             (line,) = self.refusal(command, NO)
             self.assertTrue(line.endswith(f" rejected {named}: No such user"), line)
 
+    def test_somebodyKnown(self) -> None:
+        """Who logged in stands behind the sender, as in Exim."""
+
+        def tell(journal: Journal, deliveries: DeliveryJournal) -> None:
+            session = visit()
+            session.envelope = envelope()
+            session.identity, session.mechanism = b"ann", "plain"
+            journal.authenticated(session, "PLAIN", True)
+            journal.refused(session, b"RCPT TO:<x@example.com>", NO)
+
+        self.assertEqual(
+            self.line(tell),
+            "H=(mail.example.org) [192.0.2.7] F=<ann@example.org> A=plain:ann rejected "
+            "RCPT <x@example.com>: No such user",
+        )
+
+    def test_whatCanBeLeftOut(self) -> None:
+        """Refused connections, and messages that are too big."""
+        big = reply(552, "5.3.4", b"Too big")
+        away = reply(554, "5.7.1", b"Go away")
+        for command, answer, selector in (
+            (b"MAIL FROM:<a@b.example> SIZE=9", big, "size_reject"),
+            (b"", away, "connection_reject"),
+        ):
+            self.assertEqual(len(self.refusal(command, answer)), 1)
+            self.assertEqual(self.refusal(command, answer, f"-{selector}"), [])
+
+    def test_endsAreToldOfElsewhere(self) -> None:
+        """A timeout and our own end are no refusals of anything."""
+        for answer in (TIMED_OUT, SHUTTING_DOWN):
+            self.assertEqual(self.refusal(b"", answer, "all"), [])
+            self.assertEqual(self.refusal(b"DATA", answer, "all"), [])
+
     def test_badSyntaxIsShownIfWished(self) -> None:
         """Noise of bad clients is left out unless somebody asks for it."""
         syntax = reply(501, "5.5.4", b"Bad")
@@ -274,31 +142,84 @@ class RefusalTests(MainLogTestCase):
 
 
 class SessionTests(MainLogTestCase):
-    """Connections, for those who want to see them."""
+    """Connections, from beginning to end."""
 
-    def tell(self, journal: Journal, deliveries: DeliveryJournal) -> None:
-        """A session from beginning to end."""
-        session = visit()
-        session.helo = None
-        journal.connected(session)
-        session.secured = TLS
-        journal.secured(session)
-        journal.closed(session, "Connection was closed cleanly.")
+    def end(
+        self, ending: Ending, *chosen: str, transactions: int = 0, why: str = "gone"
+    ) -> list[str]:
+        """The lines of a session that lasted 1.5 seconds."""
 
-    def test_byDefaultConnectionsAreNotShown(self) -> None:
-        """A session without a message is not a story."""
-        self.assertEqual(self.lines(self.tell), [])
+        def tell(journal: Journal, deliveries: DeliveryJournal) -> None:
+            session = visit()
+            session.began = NOW - 1.5
+            session.transactions = transactions
+            session.ending = None
+            journal.connected(session)
+            session.secured = TLS
+            journal.secured(session)
+            session.ending = ending
+            journal.closed(session, why)
 
-    def test_ifWishedTheyAre(self) -> None:
-        """Beginning and end."""
+        return [line.removeprefix(AT) for line in self.lines(tell, *chosen)]
+
+    def test_theBeginning(self) -> None:
+        """It is shown if wished, with our address, too."""
+        host = "(mail.example.org) [192.0.2.7]"
         self.assertEqual(
-            self.lines(self.tell, "+smtp_connection", "+millisec"),
+            self.end(Ending.QUIT, "+smtp_connection"),
             [
-                "2026-11-22 03:19:48.123 SMTP connection from [192.0.2.7]",
-                "2026-11-22 03:19:48.123 SMTP connection from [192.0.2.7] closed: "
-                "Connection was closed cleanly.",
+                f"SMTP connection from {host}",
+                f"SMTP connection from {host} closed by QUIT",
             ],
         )
+        first, _ = self.end(
+            Ending.QUIT, "+smtp_connection", "+incoming_interface", "+incoming_port"
+        )
+        self.assertEqual(first, f"SMTP connection from {host}:4567 I=[192.0.2.25]:25")
+
+    def test_byDefaultOnlyOddEndsAreShown(self) -> None:
+        """As in Exim: who leaves politely, or is sent away, is no story."""
+        host = "(mail.example.org) [192.0.2.7]"
+        shown = {
+            Ending.QUIT: [],
+            Ending.LOST: [
+                f"unexpected disconnection while reading SMTP command from {host} D=1s"
+            ],
+            Ending.LOST_IN_BODY: [
+                f"SMTP connection from {host} lost while reading message data D=1s"
+            ],
+            Ending.HANDSHAKE: [f"TLS error on connection from {host}: bad\\x0acipher"],
+            Ending.TIMEOUT: [f"SMTP command timeout on connection from {host} D=1s"],
+            Ending.TIMEOUT_IN_BODY: [
+                f"SMTP data timeout (message abandoned) on connection from {host}"
+            ],
+            Ending.REFUSED: [],
+            Ending.SHUTDOWN: [],
+        }
+        found = {each: self.end(each, why="bad\ncipher") for each in Ending}
+        self.assertEqual(found, shown)
+
+    def test_lostConnectionsCanBeLeftOut(self) -> None:
+        """Whoever is scanned all day may not want to read of it."""
+        for ending in (Ending.LOST, Ending.LOST_IN_BODY, Ending.TIMEOUT):
+            found = self.end(ending, "-lost_incoming_connection")
+            self.assertEqual(found, [])
+
+    def test_ourOwnEnds(self) -> None:
+        """Who was sent away is told of with the connections."""
+        for ending in (Ending.REFUSED, Ending.SHUTDOWN):
+            _, last = self.end(ending, "+smtp_connection")
+            self.assertTrue(last.endswith(" closed by us"), last)
+
+    def test_whoSendsNothing(self) -> None:
+        """A session without a MAIL is told of if wished."""
+        line = self.end(Ending.QUIT, "+smtp_no_mail", "+millisec", "+pid")[0]
+        self.assertEqual(
+            line,
+            f"2026-11-22 03:19:48.123 [{os.getpid()}] no MAIL in SMTP connection from "
+            "(mail.example.org) [192.0.2.7] D=1.500s",
+        )
+        self.assertEqual(self.end(Ending.QUIT, "+smtp_no_mail", transactions=1), [])
 
 
 class DeliveryTests(MainLogTestCase):
@@ -327,6 +248,23 @@ class DeliveryTests(MainLogTestCase):
         )
         self.assertTrue(
             self.lines(tell, "+queue_time", "+millisec")[0].endswith(" QT=60.500s")
+        )
+
+    def test_whatElseCanBeShown(self) -> None:
+        """Sender, return path and size, at Exim's places."""
+
+        def tell(journal: Journal, deliveries: DeliveryJournal) -> None:
+            deliveries.delivered(spooled(), 0, "*", "maildir", "")
+            deliveries.deferred(spooled(), 0, "*", "maildir", "full", NOW)
+
+        who = "bob <bob@example.com> F=<ann@example.org> P=<ann@example.org>"
+        lines = self.lines(tell, "all", "-millisec", "-pid")
+        self.assertEqual(
+            lines,
+            [
+                f"{AT}{MESSAGE} => {who} R=* T=maildir S=1204 QT=60s",
+                f"{AT}{MESSAGE} == {who} R=* T=maildir defer (0): full",
+            ],
         )
 
     def test_aDelay(self) -> None:
@@ -367,23 +305,3 @@ class DeliveryTests(MainLogTestCase):
             deliveries.trouble(None, "spool", OSError("gone"))
 
         self.assertEqual(self.lines(tell), [])
-
-
-class SelectorTests(SynchronousTestCase):
-    """The choice of what is shown."""
-
-    def test_choices(self) -> None:
-        """As in Exim: added, taken away, all, none."""
-        self.assertEqual(parseSelectors([]), DEFAULT_SELECTORS)
-        self.assertEqual(
-            parseSelectors(["millisec", "+tls_sni", "-msg_id"]),
-            (DEFAULT_SELECTORS | {Selector.MILLISEC, Selector.TLS_SNI})
-            - {Selector.MSG_ID},
-        )
-        self.assertEqual(parseSelectors(["all"]), frozenset(Selector))
-        self.assertEqual(parseSelectors(["-all"]), frozenset())
-
-    def test_anUnknownOneIsNamed(self) -> None:
-        """The error says which."""
-        error = self.assertRaises(ValueError, parseSelectors, ["+tls_colour"])
-        self.assertIn("tls_colour", str(error))

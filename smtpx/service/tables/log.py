@@ -10,7 +10,7 @@ from pathlib import Path
 from attrs import field, frozen
 from zope.interface import implementer
 
-from ...observe.mainlog import Selector, parseSelectors
+from ...observe.selectors import Selector, parseSelectors
 from ..kinds import IKind, IReading, Output, StandardOutput, Unwanted
 from ..nested import ListOf
 from ..problems import KeyPath, closest

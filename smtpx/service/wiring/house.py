@@ -110,7 +110,7 @@ async def enter(
     async with AsyncExitStack() as stack:
         name = configuration.name or machine.name
         logs = openLogs(machine, configuration, stack)
-        journal = Journal(logs.publisher)
+        journal = Journal(logs.publisher, logs.subjects)
 
         names = HostNames(machine.reactor.nameResolver, machine.reactor)
         accounts = users(machine, configuration, stack)

@@ -1,0 +1,244 @@
+"""
+The fields of the main log that tell of a client, its TLS and its message.
+
+Which of them are shown is settled once, by the selectors; what is left is a tuple
+of functions that are called one behind the other, in Exim's order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.logger import LogEvent
+
+from .harmless import text, word
+from .selectors import Selector
+
+#: Gives a field, with the space before it; empty: there is none.  Of the fields
+#: of extensions, the second argument, it takes out those that it shows.
+FieldOf = Callable[[LogEvent, dict[str, Any]], str]
+
+
+def quoted(said: bytes | str) -> str:
+    """What stands between double quotes."""
+    return text(said).replace('"', "\\x22")
+
+
+def clientOf(event: LogEvent, selectors: frozenset[Selector]) -> str:
+    """The client: C{name (helo) [address]:port I=[address]:port}."""
+    address = f"[{word(event['address'])}]"
+    name, helo = event.get("name"), event.get("helo")
+    shown = address
+    if Selector.INCOMING_PORT in selectors:
+        shown += f":{event['port']}"
+    if helo is not None:
+        said = word(helo)
+        if name is not None and said.lower() == word(name).lower():
+            helo = None
+        elif name is None and said == address:
+            helo = None
+    parts = [] if name is None else [word(name)]
+    if helo is not None:
+        parts.append(f"({word(helo)})")
+    if Selector.INCOMING_INTERFACE in selectors:
+        shown += f" I=[{word(event['local'])}]:{event['localPort']}"
+    return " ".join([*parts, shown])
+
+
+def extensionField(name: str, value: object) -> str:
+    """A field of an extension; one that is simply true is its bare name."""
+    if value is None or value is False:
+        return ""
+    shown = word(name)
+    if value is True:
+        return f" {shown}"
+    said = value if isinstance(value, bytes | str) else str(value)
+    return f" {shown}={word(said)}"
+
+
+def loginOf(event: LogEvent, fields: dict[str, Any]) -> str:
+    """C{A=}: who logged in, and how."""
+    said = fields.pop("A", None)
+    if said is not None:
+        return extensionField("A", said)
+    if "identity" not in event:
+        return ""
+    return f" A={word(event['mechanism'].lower())}:{word(event['identity'])}"
+
+
+# --- TLS ------------------------------------------------------------------------
+
+
+def _cipher(event: LogEvent, fields: dict[str, Any]) -> str:
+    # OpenSSL says TLSv1.3, Exim writes TLS1.3.
+    version = event["version"].replace("v", "", 1)
+    return f" X={version}:{event['cipher']}:{event['bits']}"
+
+
+def _resumption(event: LogEvent, fields: dict[str, Any]) -> str:
+    return "*" if event.get("resumed") else ""
+
+
+def _verified(event: LogEvent, fields: dict[str, Any]) -> str:
+    return " CV=yes" if event["verified"] else " CV=no"
+
+
+def _subject(event: LogEvent, fields: dict[str, Any]) -> str:
+    return f' DN="{quoted(event["subject"])}"' if "subject" in event else ""
+
+
+def _serverName(event: LogEvent, fields: dict[str, Any]) -> str:
+    return f" SNI={word(event['serverName'])}" if "serverName" in event else ""
+
+
+def tlsFields(selectors: frozenset[Selector]) -> FieldOf:
+    """The handshake: C{X=TLS1.3:cipher:bits CV=no DN="subject" SNI=name}."""
+    shown: list[FieldOf] = []
+    if Selector.TLS_CIPHER in selectors:
+        shown.append(_cipher)
+        if Selector.TLS_RESUMPTION in selectors:
+            shown.append(_resumption)
+    if Selector.TLS_CERTIFICATE_VERIFIED in selectors:
+        shown.append(_verified)
+    if Selector.TLS_PEERDN in selectors:
+        shown.append(_subject)
+    if Selector.TLS_SNI in selectors:
+        shown.append(_serverName)
+
+    def tls(event: LogEvent, fields: dict[str, Any]) -> str:
+        if "version" not in event:
+            return ""
+        return "".join([field(event, fields) for field in shown])
+
+    return tls
+
+
+# --- an arrival -----------------------------------------------------------------
+
+
+def _connection(event: LogEvent, fields: dict[str, Any]) -> str:
+    return f" Ci={word(event['session'])}"
+
+
+def _protocol(event: LogEvent, fields: dict[str, Any]) -> str:
+    protocol: str = event["protocol"]
+    if protocol == "smtp" and "version" in event:
+        # Exim has a word for it, and RFC 3848 has none.
+        protocol = "smtps"
+    return f" P={protocol}"
+
+
+def _onConnect(event: LogEvent, fields: dict[str, Any]) -> str:
+    plain = _protocol(event, fields)
+    return plain.replace("smtps", "ssmtp") if event.get("onConnect") else plain
+
+
+def _pipelining(event: LogEvent, fields: dict[str, Any]) -> str:
+    used = event.get("pipelining")
+    if used is None:
+        return ""
+    early = {"used": "*", "offered": "."}.get(event.get("early", ""), "")
+    return f" L{early}" if used == "used" else f" L{early}-"
+
+
+def _plain(name: str) -> FieldOf:
+    """The field of an extension, where it has one."""
+
+    def field(event: LogEvent, fields: dict[str, Any]) -> str:
+        return extensionField(name, fields.pop(name, None))
+
+    return field
+
+
+def _size(event: LogEvent, fields: dict[str, Any]) -> str:
+    return f" S={event['octets']}"
+
+
+def _eightBit(event: LogEvent, fields: dict[str, Any]) -> str:
+    return f" M8S={fields.pop('M8S', 0)}"
+
+
+def _without(name: str) -> FieldOf:
+    """The field of an extension is not shown."""
+
+    def field(event: LogEvent, fields: dict[str, Any]) -> str:
+        fields.pop(name, None)
+        return ""
+
+    return field
+
+
+def _others(event: LogEvent, fields: dict[str, Any]) -> str:
+    return "".join([extensionField(name, value) for name, value in fields.items()])
+
+
+def _messageID(event: LogEvent, fields: dict[str, Any]) -> str:
+    if "messageID" not in event or event.get("messageIDMade"):
+        return ""
+    return f" id={word(event['messageID'])}"
+
+
+def _madeMessageID(event: LogEvent, fields: dict[str, Any]) -> str:
+    if not event.get("messageIDMade"):
+        return ""
+    return f" id*={word(event['messageID'])}"
+
+
+def _title(event: LogEvent, fields: dict[str, Any]) -> str:
+    return f' T="{quoted(event["title"])}"' if "title" in event else ""
+
+
+def _from(event: LogEvent, fields: dict[str, Any]) -> str:
+    return f" from <{word(event['sender'])}>"
+
+
+def _for(event: LogEvent, fields: dict[str, Any]) -> str:
+    return " for " + " ".join(map(word, event["recipients"]))
+
+
+def arrivalFields(
+    selectors: frozenset[Selector], duration: Callable[[float], str]
+) -> tuple[FieldOf, ...]:
+    """
+    What stands behind C{H=} and C{I=} in an arrival line.
+
+    @param duration: seconds as they are shown.
+    """
+
+    def receiving(event: LogEvent, fields: dict[str, Any]) -> str:
+        return f" RT={duration(event['seconds'])}"
+
+    all_: tuple[tuple[Selector | None, FieldOf], ...] = (
+        (Selector.CONNECTION_ID, _connection),
+        (None, _onConnect if Selector.TLS_ON_CONNECT in selectors else _protocol),
+        (Selector.PIPELINING, _pipelining),
+        (None, tlsFields(selectors)),
+        (None, loginOf),
+        (None, _plain("PRDR")),
+        (None, _plain("PRX") if Selector.PROXY in selectors else _without("PRX")),
+        (None, _plain("K")),
+        (None, _size),
+        (None, _eightBit if Selector.EIGHTBITMIME in selectors else _without("M8S")),
+        (None, _others),
+        (Selector.RECEIVE_TIME, receiving),
+        (Selector.MSG_ID, _messageID),
+        (Selector.MSG_ID_CREATED, _madeMessageID),
+        (Selector.SUBJECT, _title),
+        (Selector.RECEIVED_SENDER, _from),
+        (Selector.RECEIVED_RECIPIENTS, _for),
+    )
+    return tuple(
+        field for selector, field in all_ if selector is None or selector in selectors
+    )
+
+
+__all__ = [
+    "FieldOf",
+    "arrivalFields",
+    "clientOf",
+    "extensionField",
+    "loginOf",
+    "quoted",
+    "tlsFields",
+]
