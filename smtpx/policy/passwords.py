@@ -33,6 +33,7 @@ from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
 from ..core.dialogue import Question
+from ..core.errors import SMTPXError
 from ..sasl import (
     CheckPassword,
     FetchVerifier,
@@ -53,6 +54,10 @@ PasswordCheck = Callable[[bytes, bytes], "bool | Deferred[bool] | Awaitable[bool
 
 #: By type of question: what answers it, at once or by a Deferred.
 Answers = Mapping[type[Question[Any]], Callable[[Any], Any]]
+
+
+class Unreachable(SMTPXError):
+    """Whoever checks passwords cannot be asked, or cannot tell now."""
 
 
 @implementer(IUsers)
@@ -218,7 +223,7 @@ def cannotTell(log: Logger, failure: Failure) -> Judgement:
     failure.trap(Exception)
     if failure.check(CancelledError):
         failure.raiseException()
-    if failure.check(Crowded, TimeoutError):
+    if failure.check(Crowded, TimeoutError, Unreachable):
         log.warn("A password was not checked: {why}", why=failure.getErrorMessage())
     else:
         log.failure("A password could not be checked", failure)

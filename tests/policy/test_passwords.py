@@ -5,26 +5,17 @@ Tests for L{smtpx.policy.passwords}.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from attrs import define, field
 from twisted.internet.defer import CancelledError, Deferred, succeed
-from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.task import Clock
 from twisted.logger import (
-    ILogObserver,
-    LogEvent,
     LogLevel,
-    formatEvent,
-    globalLogPublisher,
 )
-from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from smtpx.core.hooks import TLSInfo
@@ -47,53 +38,7 @@ from smtpx.sasl import (
 )
 from smtpx.testing.pair import pair
 
-
-@implementer(IReactorFromThreads)
-class Reactor:
-    """What comes from threads is done at once."""
-
-    def callFromThread(
-        self, callable: Callable[..., Any], *args: object, **kwargs: object
-    ) -> None:
-        """See L{IReactorFromThreads}."""
-        callable(*args, **kwargs)
-
-
-@define
-class Pool:
-    """
-    A thread pool without threads.
-
-    @ivar left: work that no thread has taken yet.
-    """
-
-    left: list[Callable[[], None]] = field(factory=list)
-
-    def callInThreadWithCallback(
-        self,
-        onResult: Callable[[bool, object], None],
-        func: Callable[..., object],
-        *args: object,
-        **kw: object,
-    ) -> None:
-        """See L{ThreadPool}."""
-
-        def work() -> None:
-            try:
-                result = func(*args, **kw)
-            except Exception:
-                onResult(False, Failure())
-            else:
-                onResult(True, result)
-
-        self.left.append(work)
-
-    def work(self) -> int:
-        """Do all that there is to do; gives how much it was."""
-        left, self.left[:] = list(self.left), []
-        for each in left:
-            each()
-        return len(left)
+from .workers import Pool, Reactor, heard
 
 
 def makeUser(name: bytes, password: bytes, rounds: int = 4096) -> User:
@@ -103,32 +48,12 @@ def makeUser(name: bytes, password: bytes, rounds: int = 4096) -> User:
     )
 
 
-@implementer(ILogObserver)
-@define
-class Listener:
-    """
-    What the room logs.
-
-    @ivar said: level and text of each event.
-    """
-
-    said: list[tuple[LogLevel, str]] = field(factory=list)
-
-    def __call__(self, event: LogEvent) -> None:
-        """See L{ILogObserver}."""
-        if event.get("log_namespace", "").startswith("smtpx.policy"):
-            self.said.append((event["log_level"], formatEvent(event)))
-
-
 class FileUsersTests(SynchronousTestCase):
     """The users of a file."""
 
     def setUp(self) -> None:
         """A file with one user, quick to hash."""
-        listener = Listener()
-        self.said = listener.said
-        globalLogPublisher.addObserver(listener)
-        self.addCleanup(globalLogPublisher.removeObserver, listener)
+        self.said = heard(self)
         self.patch(hashes, "SCRYPT_LOG_N", 4)
         self.path = Path(self.mktemp())
         self.clock = Clock()
