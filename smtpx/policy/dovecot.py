@@ -35,12 +35,10 @@ from zope.interface import implementer
 
 from ..core.errors import Malformed
 from ..sasl import (
-    CREDENTIAL_OCTETS,
     Authenticated,
     CheckPassword,
     IUsers,
     Judgement,
-    prepare,
 )
 from .dovecotwire import (
     LINE_OCTETS,
@@ -54,7 +52,7 @@ from .dovecotwire import (
     renderHello,
     renderRequest,
 )
-from .passwords import Answers, Unreachable, cannotTell
+from .passwords import Answers, Unreachable, cannotTell, knownAs
 from .turnstile import Turnstile
 
 #: How long the server may take to greet.
@@ -320,15 +318,7 @@ class DovecotUsers:
         if answer.nologin:
             self._log.info("Dovecot lets {user!r} not log in", user=answer.user)
             return Judgement.BAD
-        try:
-            name = prepare(answer.user)
-        except Malformed as error:
-            raise Unreachable(
-                f"Dovecot's name for a user cannot be: {error}"
-            ) from error
-        if not name or len(name) > CREDENTIAL_OCTETS:
-            raise Unreachable("Dovecot's name for a user is empty or too long")
-        return Authenticated(name)
+        return knownAs(answer.user)
 
     def _cannotTell(self, failure: Failure) -> Judgement:
         return cannotTell(self._log, failure)

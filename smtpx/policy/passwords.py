@@ -33,14 +33,17 @@ from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
 from ..core.dialogue import Question
-from ..core.errors import SMTPXError
+from ..core.errors import Malformed, SMTPXError
 from ..sasl import (
+    CREDENTIAL_OCTETS,
+    Authenticated,
     CheckPassword,
     FetchVerifier,
     IUsers,
     Judgement,
     SCRAMVerifier,
     decoy,
+    prepare,
 )
 from ..sasl.verifier import ITERATIONS
 from .hashes import decoyHash, verifyPassword
@@ -209,14 +212,31 @@ class CallableUsers:
         return cannotTell(self._log, failure)
 
 
+def knownAs(user: bytes) -> Authenticated:
+    """
+    A good login, of a user whose name somebody else knows.
+
+    @param user: the name as they have it.
+    @raise Unreachable: nobody can have such a name here.
+    """
+    try:
+        name = prepare(user)
+    except Malformed as error:
+        raise Unreachable(f"the user's name cannot be: {error}") from error
+    if not name or len(name) > CREDENTIAL_OCTETS:
+        raise Unreachable("the user's name is empty or too long")
+    return Authenticated(name)
+
+
 def _judgement(good: bool) -> Judgement:
     return Judgement.GOOD if good else Judgement.BAD
 
 
-def cannotTell(log: Logger, failure: Failure) -> Judgement:
+def cannotTell(log: Logger, failure: Failure, what: str = "password") -> Judgement:
     """
     The border for what goes wrong while a password is checked.
 
+    @param what: what else is checked.
     @return: that nobody can tell; the failure itself where the check was
         cancelled, since then nobody wants to know.
     """
@@ -224,7 +244,8 @@ def cannotTell(log: Logger, failure: Failure) -> Judgement:
     if failure.check(CancelledError):
         failure.raiseException()
     if failure.check(Crowded, TimeoutError, Unreachable):
-        log.warn("A password was not checked: {why}", why=failure.getErrorMessage())
+        why = failure.getErrorMessage()
+        log.warn("A {what} was not checked: {why}", what=what, why=why)
     else:
-        log.failure("A password could not be checked", failure)
+        log.failure("A {what} could not be checked", failure, what=what)
     return Judgement.UNAVAILABLE
