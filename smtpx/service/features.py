@@ -30,6 +30,7 @@ PURPOSES: Mapping[str, str] = {
     "cryptography": "certificates, password hashes",
     "dnspython": "the DNS",
     "idna": "internationalised domain names",
+    "pamela": "logins by PAM",
     "pyopenssl": "TLS",
     "service-identity": "the names in certificates",
     "twisted": "the network",
