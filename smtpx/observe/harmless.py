@@ -15,6 +15,7 @@ name of a field there, an equals sign is escaped as well.
 from __future__ import annotations
 
 import re
+from unicodedata import category
 
 #: The name of a field of Exim's main log, and its equals sign.
 _FIELD = re.compile(
@@ -25,7 +26,11 @@ _UNSAFE_TEXT = re.compile(r"[^ -\[\]-~]")
 
 
 def _escape(found: re.Match[str]) -> str:
-    code = ord(found[0])
+    return _escaped(found[0])
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
     if code == 0x5C:
         return "\\\\"
     if code < 0x100:
@@ -55,6 +60,24 @@ def word(said: bytes | str) -> str:
 def text(said: bytes | str) -> str:
     """What was said, on one line: visible ASCII and spaces; see L{word}."""
     return _shown(said, _UNSAFE_TEXT)
+
+
+def visible(said: bytes | str, most: int = 120) -> str:
+    """
+    What was said, for a page: letters of all scripts stay; what has no shape of its
+    own, ends a line, or turns the direction of what stands beside it (Unicode's
+    categories C and Z but the space) becomes an escape.
+
+    @param said: octets that are not UTF-8 stand as escapes.
+    @param most: what is longer than so many characters is cut.
+    """
+    whole = decoded(said) if isinstance(said, bytes) else said
+    cut = whole[:most]
+    plain = "".join(
+        each if each == " " or category(each)[0] not in "CZ" else _escaped(each)
+        for each in cut
+    )
+    return plain + "…" if len(whole) > most else plain
 
 
 def _shown(said: bytes | str, unsafe: re.Pattern[str]) -> str:

@@ -31,6 +31,7 @@ PURPOSES: Mapping[str, str] = {
     "dnspython": "the DNS",
     "idna": "internationalised domain names",
     "pamela": "logins by PAM",
+    "prometheus-client": "metrics",
     "pyopenssl": "TLS",
     "service-identity": "the names in certificates",
     "twisted": "the network",

@@ -7,7 +7,7 @@ from __future__ import annotations
 from hypothesis import given, settings, strategies
 from twisted.trial.unittest import SynchronousTestCase
 
-from smtpx.observe.harmless import decoded, text, word
+from smtpx.observe.harmless import decoded, text, visible, word
 
 
 class HarmlessTests(SynchronousTestCase):
@@ -48,3 +48,25 @@ class HarmlessTests(SynchronousTestCase):
         """An escape is never ambiguous: Python's own rules undo it."""
         back = word(said).encode("ascii").decode("unicode_escape").encode("latin-1")
         self.assertEqual(back, said)
+
+
+class VisibleTests(SynchronousTestCase):
+    """On a page, all scripts are shown, and nothing that hides or turns."""
+
+    def test_lettersStay(self) -> None:
+        """Letters, marks, digits and signs of all scripts are as they are."""
+        for said in ("ann@example.org", "почта.рф", "例え.テスト", "नमस्ते", "a b <&>"):
+            self.assertEqual(visible(said.encode()), said)
+
+    def test_whatHidesOrTurnsIsEscaped(self) -> None:
+        """Controls, marks of direction, spaces without width, line ends."""
+        self.assertEqual(
+            visible("\u202ea\u2066b\u200bc\u2028d\xa0\r\n\x00\U000e0041\ue000"),
+            "\\u202ea\\u2066b\\u200bc\\u2028d\\xa0\\x0d\\x0a\\x00\\U000e0041\\ue000",
+        )
+        self.assertEqual(visible(b"\xff\xc3\xa9"), "\\xff\xe9")
+
+    def test_long(self) -> None:
+        """What is long is cut, and one sees that it was."""
+        self.assertEqual(visible(b"x" * 9, most=8), "xxxxxxxx\u2026")
+        self.assertEqual(visible(b"x" * 8, most=8), "xxxxxxxx")

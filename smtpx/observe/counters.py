@@ -1,0 +1,250 @@
+"""
+Events, counted: an observer that keeps a Prometheus registry.
+
+In a program of one's own::
+
+    registry = CollectorRegistry()
+    publisher = Publisher([Counters(registry)])
+    factory = SMTPServerFactory(reactor, receiver, journal=Journal(publisher))
+
+What makes no event is counted where it happens: L{CountedAdmission} counts the
+connections that are refused, L{TimedReceiver} how long it takes until a message is
+on the disk.  Where nobody wants metrics, none of this is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from time import perf_counter
+from typing import Any, TypeVar
+
+from prometheus_client import CollectorRegistry, Histogram
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IProducer
+from twisted.logger import ILogObserver, LogEvent
+from zope.interface import implementer
+
+from ..core.envelope import Envelope
+from ..core.interfaces import IServerSession
+from ..core.reply import Reply
+from ..net.factory import IAdmission
+from ..net.interfaces import IArrival, IReceiver
+from . import events, metrics
+from .metrics import OTHER, Series, counter, histogram, series
+
+T = TypeVar("T")
+
+#: The commands that every server has (RFC 5321 section 4.1.1).
+COMMANDS = frozenset(b"EHLO HELO MAIL RCPT DATA RSET NOOP QUIT VRFY EXPN HELP".split())
+
+#: No command was the cause; there is no enhanced status code.
+_NONE = "-"
+
+
+@implementer(ILogObserver)
+class Counters:
+    """
+    Counts events.
+
+    @ivar connections: that were let in, by port.
+    @ivar handshakes: of TLS, by version and whether it was resumed.
+    @ivar logins: by mechanism and outcome.
+    @ivar refused: commands, by verb, reply code and enhanced status.
+    @ivar messages: that were accepted, by protocol.
+    @ivar deliveries: by transport and outcome.
+    @ivar refusals: connections that were refused, by L{CountedAdmission}.
+    @ivar commits: how long commits took, by L{TimedReceiver}.
+    @ivar delays: how late the reactor is.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._verbs = {verb: verb.decode("ascii") for verb in COMMANDS}
+        self._verbs[b""] = _NONE
+        #: When each session began, by its id.
+        self._began: dict[str, float] = {}
+        self.refusals = series(metrics.CONNECTIONS_REFUSED, registry)
+        self.commits = histogram(metrics.COMMIT_SECONDS, registry)
+        self.delays = histogram(metrics.REACTOR_SECONDS, registry)
+        self.connections = series(metrics.CONNECTIONS, registry)
+        self._sessionSeconds = histogram(metrics.SESSION_SECONDS, registry).observe
+        self.handshakes = series(metrics.HANDSHAKES, registry)
+        self.logins = series(metrics.LOGINS, registry)
+        self.refused = series(metrics.COMMANDS_REFUSED, registry)
+        self.messages = series(metrics.MESSAGES, registry)
+        self._recipients = counter(metrics.RECIPIENTS, registry).inc
+        self._octets = histogram(metrics.MESSAGE_BYTES, registry).observe
+        self.deliveries = series(metrics.DELIVERIES, registry)
+        self._queueSeconds = histogram(metrics.COMPLETED_SECONDS, registry).observe
+        self._held = series(metrics.MESSAGES_HELD, registry)
+        self._troubles = series(metrics.TROUBLES, registry)
+        self._on: dict[str, Callable[[LogEvent], None]] = {
+            events.CONNECTED.name: self._onConnected,
+            events.CLOSED.name: self._onClosed,
+            events.SECURED.name: self._onSecured,
+            events.AUTHENTICATED.name: self._onAuthenticated,
+            events.LOGIN_FAILED.name: self._onLoginFailed,
+            events.REFUSED.name: self._onRefused,
+            events.ACCEPTED.name: self._onAccepted,
+            events.DELIVERED.name: self._delivery("delivered"),
+            events.DEFERRED.name: self._delivery("deferred"),
+            events.FAILED.name: self._delivery("failed"),
+            events.HELD.name: lambda event: self._held.count("wished"),
+            events.STUCK.name: lambda event: self._held.count("stuck"),
+            events.COMPLETED.name: self._onCompleted,
+            events.SESSION_TROUBLE.name: self._onTrouble,
+            events.DELIVERY_TROUBLE.name: self._onTrouble,
+        }
+
+    def know(self, verbs: Iterable[bytes]) -> None:
+        """
+        Count refusals of these commands by name.  All others count as
+        L{metrics.OTHER}: their names are a client's invention.
+
+        @param verbs: those of the server's profile, C{profile.table}.
+        """
+        self._verbs |= {verb: verb.decode("ascii", "replace") for verb in verbs}
+
+    def __call__(self, event: LogEvent) -> None:
+        """See L{ILogObserver}."""
+        count = self._on.get(event.get("event", ""))
+        if count is not None:
+            count(event)
+
+    # --- each event -----------------------------------------------------------------
+
+    def _onConnected(self, event: LogEvent) -> None:
+        self._began[event["session"]] = event["log_time"]
+        self.connections.count(str(event["localPort"]))
+
+    def _onClosed(self, event: LogEvent) -> None:
+        now: float = event["log_time"]
+        began = self._began.pop(event["session"], now)
+        self._sessionSeconds(max(0.0, now - began))
+
+    def _onSecured(self, event: LogEvent) -> None:
+        self.handshakes.count(event["version"], "yes" if event["resumed"] else "no")
+
+    def _onAuthenticated(self, event: LogEvent) -> None:
+        self.logins.count(event["mechanism"], "good")
+
+    def _onLoginFailed(self, event: LogEvent) -> None:
+        self.logins.count(event["mechanism"], "bad")
+
+    def _onRefused(self, event: LogEvent) -> None:
+        word = event["command"].partition(b" ")[0].upper()
+        verb = self._verbs.get(word, OTHER)
+        self.refused.count(verb, str(event["code"]), event.get("status", _NONE))
+
+    def _onAccepted(self, event: LogEvent) -> None:
+        self.messages.count(event["protocol"])
+        self._recipients(len(event["recipients"]))
+        self._octets(event["octets"])
+
+    def _delivery(self, outcome: str) -> Callable[[LogEvent], None]:
+        def count(event: LogEvent) -> None:
+            self.deliveries.count(event["transport"], outcome)
+
+        return count
+
+    def _onCompleted(self, event: LogEvent) -> None:
+        self._queueSeconds(max(0.0, event["seconds"]))
+
+    def _onTrouble(self, event: LogEvent) -> None:
+        self._troubles.count(event["owner"])
+
+
+@implementer(IAdmission)
+class CountedAdmission:
+    """Counts the connections that another admission refuses."""
+
+    def __init__(
+        self, admission: IAdmission, refusals: Series, bounds: Mapping[Reply, str]
+    ) -> None:
+        """
+        @param bounds: what each of its refusals is called, as the label.
+        """
+        self._admission = admission
+        self._refusals = refusals
+        self._bounds = bounds
+
+    def enter(self, address: bytes) -> Reply | None:
+        """See L{IAdmission}."""
+        refusal = self._admission.enter(address)
+        if refusal is not None:
+            self._refusals.count(self._bounds.get(refusal, OTHER))
+        return refusal
+
+    def leave(self, address: bytes) -> None:
+        """See L{IAdmission}."""
+        self._admission.leave(address)
+
+
+@implementer(IReceiver)
+class TimedReceiver:
+    """Measures how long another receiver needs for the last step of a message."""
+
+    def __init__(
+        self,
+        receiver: IReceiver,
+        seconds: Histogram,
+        clock: Callable[[], float] = perf_counter,
+    ) -> None:
+        """
+        @param clock: seconds since any time.
+        """
+        self._begin = receiver.begin
+        self._observe = seconds.observe
+        self._clock = clock
+
+    def begin(self, session: IServerSession, envelope: Envelope) -> IArrival | Reply:
+        """See L{IReceiver}."""
+        arrival = self._begin(session, envelope)
+        if isinstance(arrival, Reply):
+            return arrival
+        return _TimedArrival(arrival, self._observe, self._clock)
+
+
+@implementer(IArrival)
+class _TimedArrival:
+    """An arrival whose end is measured; everything else is its own."""
+
+    __slots__ = ("_clock", "_finish", "_observe", "_own", "abort", "write")
+
+    def __init__(
+        self,
+        arrival: IArrival,
+        observe: Callable[[float], None],
+        clock: Callable[[], float],
+    ) -> None:
+        self._own = arrival
+        self.write = arrival.write
+        self.abort = arrival.abort
+        self._observe = observe
+        self._clock = clock
+
+    def registerProducer(self, producer: IProducer, streaming: bool) -> None:
+        """See L{IArrival}."""
+        self._own.registerProducer(producer, streaming)
+
+    def unregisterProducer(self) -> None:
+        """See L{IArrival}."""
+        self._own.unregisterProducer()
+
+    def finish(
+        self, session: IServerSession, envelope: Envelope
+    ) -> Reply | Deferred[Reply]:
+        """See L{IArrival}."""
+        began = self._clock()
+        answer: Any = self._own.finish(session, envelope)
+        if isinstance(answer, Deferred):
+            answer.addBoth(self._done, began)
+        else:
+            self._done(answer, began)
+        found: Reply | Deferred[Reply] = answer
+        return found
+
+    def _done(self, answer: T, began: float) -> T:
+        # What was refused took its time as well, and was not committed.
+        if isinstance(answer, Reply) and answer.code < 400:
+            self._observe(self._clock() - began)
+        return answer

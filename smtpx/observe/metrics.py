@@ -1,0 +1,313 @@
+"""
+The metrics that a server has, declared: the catalogue for Prometheus.
+
+Names, units and types follow Prometheus's own rules
+(U{https://prometheus.io/docs/practices/naming/}): base units, the unit in the name,
+C{_total} behind what only grows.  L{smtpx.observe.counters} counts events,
+L{smtpx.observe.gauges} tells how things are when it is asked.
+
+The values of labels are bounded, and none is chosen by a peer.  What has too many
+is counted under L{OTHER}.
+
+Names, labels and their meanings are stable: dashboards read them.  The manual's
+page on the metrics is checked against this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from enum import Enum
+
+from attrs import field, frozen
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily, Metric as Family
+from prometheus_client.exposition import generate_latest
+from prometheus_client.registry import Collector
+
+#: The value of a label where the true one is not worth a time series.
+OTHER = "other"
+
+#: The most time series of one metric with labels.
+SERIES_MOST = 200
+
+#: The type of what L{exposition} makes.
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Kind(Enum):
+    """What a metric is to Prometheus; the values are its own words."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+@frozen
+class Metric:
+    """
+    One metric.
+
+    @ivar name: as Prometheus is told it.
+    @ivar help: what it tells; one sentence, without a full stop.
+    @ivar labels: what each of its labels means, by name.
+    @ivar buckets: of a histogram, the upper bounds.
+    """
+
+    kind: Kind
+    name: str
+    help: str
+    labels: dict[str, str] = field(factory=dict)
+    buckets: tuple[float, ...] = ()
+
+
+def _counter(name: str, help: str, **labels: str) -> Metric:
+    return Metric(Kind.COUNTER, name, help, labels)
+
+
+def _gauge(name: str, help: str, **labels: str) -> Metric:
+    return Metric(Kind.GAUGE, name, help, labels)
+
+
+def _histogram(name: str, help: str, buckets: tuple[float, ...]) -> Metric:
+    return Metric(Kind.HISTOGRAM, name, help, buckets=buckets)
+
+
+_PORT = "our port of the connection"
+
+# --- what has happened -------------------------------------------------------------
+
+CONNECTIONS = _counter(
+    "smtpx_connections_total", "Connections that were let in", port=_PORT
+)
+CONNECTIONS_REFUSED = _counter(
+    "smtpx_connections_refused_total",
+    "Connections that were refused because there are too many",
+    bound="too many of what: ``all``, of one ``address`` or of one ``network``",
+)
+SESSION_SECONDS = _histogram(
+    "smtpx_session_duration_seconds",
+    "How long sessions lasted",
+    (0.01, 0.05, 0.25, 1, 5, 15, 60, 300, 1800),
+)
+HANDSHAKES = _counter(
+    "smtpx_tls_handshakes_total",
+    "TLS handshakes that were completed",
+    version="of TLS, as OpenSSL spells it",
+    resumed="was it a TLS session from before: ``yes`` or ``no``",
+)
+LOGINS = _counter(
+    "smtpx_logins_total",
+    "Logins that were tried",
+    mechanism="the SASL mechanism, as registered",
+    outcome="``good`` or ``bad``",
+)
+COMMANDS_REFUSED = _counter(
+    "smtpx_commands_refused_total",
+    "Commands, and messages, that were refused",
+    verb="the first word of the command, or ``other``; ``-``: no command was the cause",
+    code="the reply code",
+    status="the enhanced status code; ``-``: the reply had none",
+)
+MESSAGES = _counter(
+    "smtpx_messages_accepted_total",
+    "Messages that were accepted",
+    protocol="as in the Received field (RFC 3848), in lower case",
+)
+RECIPIENTS = _counter(
+    "smtpx_recipients_accepted_total", "Recipients of messages that were accepted"
+)
+MESSAGE_BYTES = _histogram(
+    "smtpx_message_size_bytes",
+    "The size of messages that were accepted",
+    tuple(float(1 << power) for power in (10, 12, 14, 16, 18, 20, 22, 24, 26)),
+)
+COMMIT_SECONDS = _histogram(
+    "smtpx_commit_duration_seconds",
+    "From the last octet of a message to the knowledge that it is on the disk",
+    (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5),
+)
+DELIVERIES = _counter(
+    "smtpx_deliveries_total",
+    "Deliveries, one for each recipient, that were tried",
+    transport="what takes it there",
+    outcome="``delivered``, ``deferred`` or ``failed``",
+)
+COMPLETED_SECONDS = _histogram(
+    "smtpx_message_queue_duration_seconds",
+    "From the acceptance of a message to the end of its last recipient",
+    (0.01, 0.05, 0.25, 1, 5, 30, 120, 600, 3600, 21600, 86400, 432000),
+)
+MESSAGES_HELD = _counter(
+    "smtpx_messages_held_total",
+    "Messages that were put on hold",
+    reason="``wished``, by the configuration or an operator, or ``stuck``: somebody"
+    " has to act",
+)
+TROUBLES = _counter(
+    "smtpx_errors_total",
+    "Exceptions in our own program, or in somebody's extension or policy",
+    owner="the extension, room or transport that it came out of",
+)
+REACTOR_SECONDS = _histogram(
+    "smtpx_reactor_delay_seconds",
+    "How much later than it was due a call of the reactor came, once a second",
+    (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5),
+)
+
+# --- how it is now -----------------------------------------------------------------
+
+BUILD = _gauge(
+    "smtpx_build_info",
+    "Always 1; the labels tell which program this is",
+    version="of smtpx",
+    twisted="the version of Twisted",
+    openssl="the version of OpenSSL",
+)
+READY = _gauge("smtpx_ready", "Are messages taken: 1; or not: 0")
+SESSIONS = _gauge("smtpx_sessions", "Sessions that there are now", port=_PORT)
+SPOOL_MESSAGES = _gauge("smtpx_spool_messages", "Messages in the spool")
+SPOOL_HELD = _gauge("smtpx_spool_held_messages", "Messages in the spool, on hold")
+SPOOL_BYTES = _gauge("smtpx_spool_size_bytes", "Octets of messages in the spool")
+SPOOL_FREE = _gauge("smtpx_spool_free_bytes", "Room on the disk of the spool")
+SPOOL_LOW = _gauge(
+    "smtpx_spool_low_water_bytes", "With less room than that no message is taken"
+)
+SPOOL_OLDEST = _gauge(
+    "smtpx_spool_oldest_message_timestamp_seconds",
+    "When the oldest message in the spool came, since the epoch; absent: it is empty",
+)
+CERTIFICATE_EXPIRY = _gauge(
+    "smtpx_certificate_expiry_timestamp_seconds",
+    "When a certificate ends, since the epoch",
+    certificate="its first host name",
+)
+STAPLE_EXPIRY = _gauge(
+    "smtpx_ocsp_staple_expiry_timestamp_seconds",
+    "When what is stapled to a certificate (OCSP) ends, since the epoch",
+    certificate="the first host name of the certificate",
+)
+
+#: All of them.
+CATALOGUE = (
+    CONNECTIONS,
+    CONNECTIONS_REFUSED,
+    SESSION_SECONDS,
+    HANDSHAKES,
+    LOGINS,
+    COMMANDS_REFUSED,
+    MESSAGES,
+    RECIPIENTS,
+    MESSAGE_BYTES,
+    COMMIT_SECONDS,
+    DELIVERIES,
+    COMPLETED_SECONDS,
+    MESSAGES_HELD,
+    TROUBLES,
+    REACTOR_SECONDS,
+    BUILD,
+    READY,
+    SESSIONS,
+    SPOOL_MESSAGES,
+    SPOOL_HELD,
+    SPOOL_BYTES,
+    SPOOL_FREE,
+    SPOOL_LOW,
+    SPOOL_OLDEST,
+    CERTIFICATE_EXPIRY,
+    STAPLE_EXPIRY,
+)
+
+
+# --- as prometheus_client has them -------------------------------------------------
+
+
+def counter(metric: Metric, registry: CollectorRegistry) -> Counter:
+    """Make a counter."""
+    return Counter(metric.name, metric.help, list(metric.labels), registry=registry)
+
+
+def histogram(metric: Metric, registry: CollectorRegistry) -> Histogram:
+    """Make a histogram."""
+    return Histogram(
+        metric.name, metric.help, registry=registry, buckets=metric.buckets
+    )
+
+
+def family(metric: Metric) -> GaugeMetricFamily:
+    """The values of a gauge, to be added by C{add_metric}."""
+    return GaugeMetricFamily(metric.name, metric.help, labels=list(metric.labels))
+
+
+class Series:
+    """
+    A counter with labels, whose time series are found once.
+
+    C{labels()} takes a lock and makes a tuple of text each time, which is more
+    than to count.
+    """
+
+    __slots__ = ("_counter", "_incs", "_labels")
+
+    def __init__(self, made: Counter, labels: tuple[str, ...]) -> None:
+        """
+        @param labels: their names.
+        """
+        self._counter = made
+        self._labels = labels
+        self._incs: dict[tuple[str, ...], Callable[[], None]] = {}
+
+    def count(self, *values: str) -> None:
+        """
+        Count one.
+
+        @param values: of the labels, in their order.
+        """
+        inc = self._incs.get(values)
+        if inc is None:
+            known = values
+            if len(self._incs) >= SERIES_MOST:
+                known = (OTHER,) * len(self._labels)
+            inc = self._counter.labels(*known).inc
+            if known is values:
+                self._incs[values] = inc
+        inc()
+
+    def counts(self) -> dict[tuple[str, ...], int]:
+        """What was counted, by the values of the labels."""
+        return {
+            tuple(sample.labels[name] for name in self._labels): int(sample.value)
+            for each in self._counter.collect()
+            for sample in each.samples
+            if sample.name.endswith("_total")
+        }
+
+
+def series(metric: Metric, registry: CollectorRegistry) -> Series:
+    """Make a counter with labels."""
+    return Series(counter(metric, registry), tuple(metric.labels))
+
+
+class _Told(Collector):
+    """
+    A registry without the times at which its metrics were made, of which
+    prometheus_client tells as C{_created}: as many series again, that no one asks
+    for.  It has a switch of its own against them, but that is the whole process's.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+
+    def collect(self) -> Iterator[Family]:
+        """See L{Collector}."""
+        for each in self._registry.collect():
+            each.samples = [
+                sample
+                for sample in each.samples
+                if not sample.name.endswith("_created")
+            ]
+            yield each
+
+
+def exposition(registry: CollectorRegistry) -> bytes:
+    """All metrics, in Prometheus's text format (L{CONTENT_TYPE})."""
+    return generate_latest(_Told(registry))

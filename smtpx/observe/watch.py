@@ -1,0 +1,212 @@
+"""
+Everything that watches a server, in one hand: what counts its events, and what can
+be asked of it now.
+
+In a program of one's own::
+
+    watch = Watch(time.time)
+    journal = Journal(Publisher(watch.observers))
+    factory = SMTPServerFactory(reactor, receiver, journal=journal)
+    watch.enter(House("mx.example.org", sessions=lambda: sessionsOf([factory])))
+    site = StatusSite(StatusResource(watch), reactor)
+
+L{smtpx.observe.web.site} has the last line's names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from attrs import frozen
+from prometheus_client import CollectorRegistry
+from twisted.logger import ILogObserver
+
+from ..spool.stock import SpoolState
+from ..tls.states import CertificateState
+from .activity import ROWS, Activity
+from .counters import Counters
+from .gauges import Gauges
+from .history import DAY, HOUR, Stretch
+from .status import (
+    House,
+    ListenerState,
+    SessionState,
+    sessionState,
+)
+from .talkers import Talker
+from .version import ownVersion
+
+#: The most sessions that are told of one by one.
+SESSIONS_MOST = 50
+
+#: The most peers, and reasons for refusals, that are told of.
+ROWS_MOST = 15
+
+
+@frozen
+class SessionRow:
+    """
+    A session, with what is known of its life.
+
+    @ivar since: when it began, in seconds since the epoch; L{None}: not known.
+    @ivar messages: how many were accepted in it.
+    """
+
+    state: SessionState
+    since: float | None
+    messages: int
+
+
+@frozen
+class Count:
+    """
+    How often something was.
+
+    @ivar labels: what, by the labels of its metric in their order.
+    """
+
+    labels: tuple[str, ...]
+    count: int
+
+
+@frozen
+class Status:
+    """
+    A server at one moment.
+
+    @ivar name: what it calls itself.
+    @ivar version: of smtpx.
+    @ivar now: the moment, in seconds since the epoch.
+    @ivar began: when it was begun to watch.
+    @ivar unready: why it takes no messages; empty: it does.
+    @ivar listeners: where it listens, each with its sessions.
+    @ivar sessionCount: how many sessions there are.
+    @ivar sessions: the newest of them, newest first.
+    @ivar hour: the last hour, by the names of L{ROWS}.
+    @ivar day: the last day, likewise.
+    @ivar refusals: verb, code and enhanced status; the most frequent first.
+    @ivar handshakes: version and whether resumed, since it began.
+    @ivar logins: mechanism and outcome.
+    @ivar protocols: of accepted messages.
+    @ivar deliveries: transport and outcome.
+    @ivar turnedAway: connections that were refused, by the bound.
+    """
+
+    name: str
+    version: str
+    now: float
+    began: float
+    unready: tuple[str, ...]
+    listeners: tuple[tuple[ListenerState, int], ...]
+    sessionCount: int
+    sessions: tuple[SessionRow, ...]
+    hour: Mapping[str, Stretch]
+    day: Mapping[str, Stretch]
+    refusals: tuple[Count, ...]
+    handshakes: tuple[Count, ...]
+    logins: tuple[Count, ...]
+    protocols: tuple[Count, ...]
+    deliveries: tuple[Count, ...]
+    turnedAway: tuple[Count, ...]
+    spool: SpoolState | None
+    oldest: float | None
+    senders: tuple[Talker, ...]
+    refused: tuple[Talker, ...]
+    certificates: tuple[CertificateState, ...]
+
+
+def _counts(counts: Mapping[tuple[str, ...], int], most: int) -> tuple[Count, ...]:
+    found = [Count(labels, count) for labels, count in counts.items()]
+    found.sort(key=lambda each: (-each.count, each.labels))
+    return tuple(found[:most])
+
+
+class Watch:
+    """
+    Watches a server.
+
+    @ivar clock: seconds since the epoch.
+    @ivar registry: where the metrics are.
+    @ivar counters: what counts them.
+    @ivar activity: what keeps the last day.
+    @ivar house: what can be asked.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        registry: CollectorRegistry | None = None,
+    ) -> None:
+        """
+        @param clock: seconds since the epoch.
+        @param registry: where the metrics go; L{None}: into one of their own.
+        """
+        self.clock = clock
+        self.registry = CollectorRegistry() if registry is None else registry
+        self.counters = Counters(self.registry)
+        self.activity = Activity(clock())
+        self.house = House("", unready=lambda: ("It is starting.",))
+        Gauges(lambda: self.house, self.registry)
+
+    @property
+    def observers(self) -> Sequence[ILogObserver]:
+        """Who is to be told of events."""
+        return (self.counters, self.activity)
+
+    def enter(self, house: House) -> None:
+        """From now on, this can be asked."""
+        self.house = house
+
+    def look(self) -> Status:
+        """How it is now."""
+        house, activity, counters = self.house, self.activity, self.counters
+        now = self.clock()
+        protocols = list(house.sessions())
+        ports: dict[int, int] = {}
+        for each in protocols:
+            port = each.core.localPort
+            ports[port] = ports.get(port, 0) + 1
+        history = activity.history
+        return Status(
+            name=house.name,
+            version=ownVersion(),
+            now=now,
+            began=activity.began,
+            unready=tuple(house.unready()),
+            listeners=tuple(
+                (each, ports.get(each.port, 0)) for each in house.listeners()
+            ),
+            sessionCount=len(protocols),
+            sessions=tuple(self._newest()),
+            hour={row: history.stretch(row, HOUR, now) for row in ROWS},
+            day={row: history.stretch(row, DAY, now) for row in ROWS},
+            refusals=_counts(counters.refused.counts(), ROWS_MOST),
+            handshakes=_counts(counters.handshakes.counts(), ROWS_MOST),
+            logins=_counts(counters.logins.counts(), ROWS_MOST),
+            protocols=_counts(counters.messages.counts(), ROWS_MOST),
+            deliveries=_counts(counters.deliveries.counts(), ROWS_MOST),
+            turnedAway=_counts(counters.refusals.counts(), ROWS_MOST),
+            spool=house.spool(),
+            oldest=house.oldest(),
+            senders=tuple(activity.talkers.byMessages(now, ROWS_MOST)),
+            refused=tuple(activity.talkers.byRefusals(now, ROWS_MOST)),
+            certificates=tuple(house.certificates()),
+        )
+
+    def _newest(self) -> list[SessionRow]:
+        """The newest sessions, newest first."""
+        visits = self.activity.visits
+        rows = []
+        for each in self.house.sessions():
+            visit = visits.get(each.core.id)
+            since = None if visit is None else visit.since
+            rows.append((since or 0.0, each, visit))
+        rows.sort(key=lambda row: row[0], reverse=True)
+        return [
+            SessionRow(
+                sessionState(each),
+                None if visit is None else visit.since,
+                0 if visit is None else visit.messages,
+            )
+            for _, each, visit in rows[:SESSIONS_MOST]
+        ]
