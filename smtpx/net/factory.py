@@ -277,6 +277,11 @@ class SMTPServerFactory(Factory):
                 port.stopReading()  # type: ignore[attr-defined]  # FileDescriptor's
         self._pauses.add(why)
 
+    @property
+    def pauses(self) -> frozenset[str]:
+        """Why no connections are accepted now; empty: they are."""
+        return frozenset(self._pauses)
+
     def resume(self, why: str) -> None:
         """A reason is gone; with the last one, connections are accepted again."""
         if why in self._pauses:

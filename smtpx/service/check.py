@@ -53,6 +53,7 @@ def check(
     usePythonPath(configuration)
     return [
         *_listeners(machine, configuration),
+        *_site(machine, configuration),
         *_certificates(machine, configuration),
         *_folders(configuration),
         *_addresses(machine, configuration),
@@ -116,6 +117,12 @@ def _listeners(machine: Machine, configuration: Configuration) -> Iterator[Probl
         path = ("listener", index, "endpoint")
         make = partial(endpointFor, machine.reactor, listener)
         yield from _tried(configuration, path, make)
+
+
+def _site(machine: Machine, configuration: Configuration) -> Iterator[Problem]:
+    if configuration.http.wanted:
+        make = partial(endpointFor, machine.reactor, configuration.http)
+        yield from _tried(configuration, ("http", "endpoint"), make)
 
 
 def _certificates(machine: Machine, configuration: Configuration) -> Iterator[Problem]:

@@ -18,6 +18,7 @@ from .extensiontable import Extensions, ExtensionsKind
 from .kinds import StandardOutput
 from .problems import KeyPath, Problem
 from .tables import (
+    HTTP,
     TLS,
     Limits,
     Listener,
@@ -104,6 +105,7 @@ class Configuration:
     users: Users = field(factory=Users)
     policy: Policy = field(factory=Policy)
     log: Log = field(factory=Log)
+    http: HTTP = field(factory=HTTP)
     extensions: Extensions = field(factory=Extensions)
     document: Document = field(
         factory=lambda: Document("configuration", Path.cwd(), {}),

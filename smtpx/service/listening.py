@@ -11,7 +11,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, execute, maybeDeferred
 from twisted.internet.endpoints import TCP4ServerEndpoint, serverFromString
@@ -34,7 +34,23 @@ from .tables import Listener, ListenerTLS
 BACKLOG = 1024
 
 
-def endpointFor(reactor: Any, listener: Listener) -> IStreamServerEndpoint:
+class Place(Protocol):
+    """Where something listens: an address and a port, or an endpoint."""
+
+    @property
+    def port(self) -> int | None:
+        """The TCP port; L{None}: it is an endpoint."""
+
+    @property
+    def address(self) -> str:
+        """The address of ours, beside the port."""
+
+    @property
+    def endpoint(self) -> str | None:
+        """Twisted's description of it; L{None}: it is a port."""
+
+
+def endpointFor(reactor: Any, listener: Place) -> IStreamServerEndpoint:
     """
     The endpoint of a listener.
 
@@ -176,12 +192,22 @@ class Door:
             self._vestibule.inner.doStop()
             self._vestibule.inner = None
 
+    @property
+    def isOpen(self) -> bool:
+        """Are clients let in, as far as it is for the door to say?"""
+        return self.port is not None and self._vestibule.inner is not None
+
+    @property
+    def tlsWords(self) -> str:
+        """When TLS begins, for people."""
+        return _WORDS[self.listener.tls]
+
     def __str__(self) -> str:
         """
         Where it is, for people: C{127.0.0.1:2525 (STARTTLS)}.
         """
-        where = "" if self.port is None else _spell(self.port.getHost())
-        return f"{where or self.listener.endpoint} ({_WORDS[self.listener.tls]})"
+        where = "" if self.port is None else spelled(self.port.getHost())
+        return f"{where or self.listener.endpoint} ({self.tlsWords})"
 
 
 _WORDS = {
@@ -191,7 +217,7 @@ _WORDS = {
 }
 
 
-def _spell(address: object) -> str:
+def spelled(address: object) -> str:
     """An address as people write it; empty: it is not one of TCP."""
     host, port = getattr(address, "host", None), getattr(address, "port", None)
     if not isinstance(host, str) or not isinstance(port, int):

@@ -5,7 +5,7 @@ The logs that a configuration asks for, open.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from twisted.internet.interfaces import IReactorTime
@@ -50,12 +50,14 @@ class Logs:
         configuration: Configuration,
         clock: IReactorTime,
         now: Callable[[], float],
+        others: Iterable[ILogObserver] = (),
     ) -> None:
         """
         Open them.
 
         @param clock: for what is kept back a while.
         @param now: seconds since the epoch.
+        @param others: who else is told of events.
         @raise OSError: one cannot be opened.
         """
         log = configuration.log
@@ -72,6 +74,7 @@ class Logs:
             self.close()
             raise
         observers.append(important(globalLogPublisher, level))
+        observers += others
         self.publisher = Publisher(observers, now)
 
     def _open(self, target: Path | StandardOutput, clock: IReactorTime) -> LineFile:

@@ -5,6 +5,7 @@ The reference page C{configuration.rst} is made of these classes
 (L{smtpx.service.reference}); C{help} in the metadata is its text.
 """
 
+from .http import HTTP
 from .limits import Limits
 from .listener import Listener, ListenerTLS, Role
 from .local import Local, Unknown
@@ -17,6 +18,7 @@ from .users import Users
 
 __all__ = [
     "CertificatePair",
+    "HTTP",
     "Limits",
     "Listener",
     "ListenerTLS",

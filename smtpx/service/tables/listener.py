@@ -27,7 +27,12 @@ class Role(Enum):
     SUBMISSION = "submission"
 
 
-def _address(instance: object, attribute: Attribute[str], value: str) -> None:
+def checkAddress(instance: object, attribute: Attribute[str], value: str) -> None:
+    """
+    A validator: is this an address?
+
+    @raise ValueError: it is not.
+    """
     try:
         ip_address(value)
     except ValueError:
@@ -56,7 +61,7 @@ class Listener:
     )
     address: str = field(
         default="0.0.0.0",  # noqa: S104  # a mail server is for everybody
-        validator=_address,
+        validator=checkAddress,
         metadata={
             "help": "The address of ours; ``0.0.0.0`` is every IPv4 address and"
             " ``::`` every IPv6 address.  A listener for both needs two entries."

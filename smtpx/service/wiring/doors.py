@@ -11,10 +11,9 @@ from attrs import frozen
 from ...core.hostlist import HostList
 from ...core.interfaces import IExtension
 from ...net.answers import Answerers
-from ...net.factory import SMTPServerFactory
+from ...net.factory import IAdmission, SMTPServerFactory
 from ...net.interfaces import IPolicy, IReceiver
 from ...observe.journal import Journal
-from ...policy.admission import Admission
 from ...tls.contexts import ServerTLS
 from ..config import Configuration
 from ..machine import Machine, connectionsMax
@@ -62,7 +61,7 @@ class Hall:
     tls: ServerTLS
     answers: Answerers
     journal: Journal
-    admission: Admission
+    admission: IAdmission
 
     def factories(
         self, listeners: Iterable[Listener]

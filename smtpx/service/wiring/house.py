@@ -6,7 +6,7 @@ in the opposite order.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 
 from attrs import frozen
@@ -37,6 +37,7 @@ from .extensions import chosenExtensions
 from .observing import openLogs, watchMemory
 from .policies import admission, policy
 from .routes import localRoutes
+from .site import Premises, counted, makeWatch, openSite, timed
 from .threads import threads
 from .users import users
 
@@ -58,7 +59,7 @@ def build(
     ]
     return MailService(
         doors,
-        lambda: enter(machine, configuration, found),
+        lambda: enter(machine, configuration, found, doors),
         lambda doors: announce(configuration, doors),
     )
 
@@ -96,12 +97,16 @@ class Rooms:
 
 
 async def enter(
-    machine: Machine, configuration: Configuration, found: Mapping[str, IExtension]
+    machine: Machine,
+    configuration: Configuration,
+    found: Mapping[str, IExtension],
+    doors: Sequence[Door],
 ) -> Rooms:
     """
     Build the house, from the ground up.
 
     @param found: the extensions that there are, by name.
+    @param doors: they are not open yet.
     @raise OSError: the machine does not let us.
     @raise smtpx.core.errors.SMTPXError: something that the configuration names is
         of no use, or there is a spool that cannot be opened.
@@ -109,7 +114,8 @@ async def enter(
     usePythonPath(configuration)
     async with AsyncExitStack() as stack:
         name = configuration.name or machine.name
-        logs = openLogs(machine, configuration, stack)
+        watch = makeWatch(machine, configuration)
+        logs = openLogs(machine, configuration, watch, stack)
         journal = Journal(logs.publisher, logs.subjects)
 
         names = HostNames(machine.reactor.nameResolver, machine.reactor)
@@ -131,22 +137,26 @@ async def enter(
             configuration=configuration,
             name=name,
             extensions=extensions,
-            receiver=SpoolReceiver(spool, journal, routes.holds),
+            receiver=timed(watch, SpoolReceiver(spool, journal, routes.holds)),
             policy=await policy(
                 machine, configuration, local, routes, journal, names, stack
             ),
             tls=tls,
             answers=accounts.answers,
             journal=journal,
-            admission=admission(configuration),
+            admission=counted(watch, admission(configuration)),
         )
         factories = hall.factories(configuration.listeners)
-        watchMemory(machine, configuration, factories.values(), stack)
+        inside = list(factories.values())
+        watchMemory(machine, configuration, inside, stack)
 
         told = DeliveryJournal(logs.publisher)
         delivery = Delivery(spool, routes, told, machine.reactor, machine.now)
         delivery.start()
         stack.push_async_callback(delivery.stop)
+        if watch is not None:
+            premises = Premises(name, doors, inside, spool, tls)
+            await openSite(machine, configuration, watch, premises, stack)
         rooms = Rooms(factories, logs, stack.pop_all())
     return rooms
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from contextlib import AsyncExitStack
 
 from ...net.factory import SMTPServerFactory
+from ...observe.watch import Watch
 from ..config import Configuration
 from ..logs import Logs
 from ..machine import Machine
@@ -15,11 +16,19 @@ from ..memory import MemoryWatch
 
 
 def openLogs(
-    machine: Machine, configuration: Configuration, stack: AsyncExitStack
+    machine: Machine,
+    configuration: Configuration,
+    watch: Watch | None,
+    stack: AsyncExitStack,
 ) -> Logs:
-    """The logs, and the folder for all that the server keeps."""
+    """
+    The logs, and the folder for all that the server keeps.
+
+    @param watch: told of all events as well; L{None}: nobody is.
+    """
     configuration.state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    made = Logs(configuration, machine.reactor, machine.now)
+    others = () if watch is None else watch.observers
+    made = Logs(configuration, machine.reactor, machine.now, others)
     stack.callback(made.close)
     return made
 

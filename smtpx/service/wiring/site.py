@@ -1,0 +1,188 @@
+"""
+Who watches the server, and the site where one can see it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import AsyncExitStack
+from ipaddress import ip_address
+
+from attrs import frozen
+from twisted.internet.defer import maybeDeferred
+from twisted.internet.interfaces import IListeningPort
+from twisted.logger import Logger
+
+from ...net.factory import IAdmission, SMTPServerFactory
+from ...net.interfaces import IReceiver
+from ...observe.counters import CountedAdmission, TimedReceiver
+from ...observe.gauges import ofTheProcess
+from ...observe.pulse import Pulse
+from ...observe.status import House, ListenerState, sessionsOf
+from ...observe.watch import Watch
+from ...observe.web.resources import StatusResource
+from ...observe.web.site import StatusSite
+from ...policy.admission import TOO_MANY, TOO_MANY_OF_YOUR_NETWORK, TOO_MANY_OF_YOURS
+from ...spool.interfaces import IOperatedSpool
+from ...spool.stock import SpoolState
+from ...tls.contexts import ServerTLS
+from ..config import Configuration
+from ..listening import Door, endpointFor, spelled
+from ..machine import Machine
+
+_log = Logger()
+
+#: What a refusal is called among the metrics.
+_BOUNDS = {
+    TOO_MANY: "all",
+    TOO_MANY_OF_YOURS: "address",
+    TOO_MANY_OF_YOUR_NETWORK: "network",
+}
+
+#: Why doors are closed for a while, in words.
+_PAUSES = {
+    "connections": "There are as many connections as there may be.",
+    "memory": "There is too little memory: nobody is let in for now.",
+}
+
+
+def makeWatch(machine: Machine, configuration: Configuration) -> Watch | None:
+    """
+    Who watches.
+
+    @return: L{None}: nobody asked for it, and nothing is counted.
+    """
+    if not configuration.http.wanted:
+        return None
+    watch = Watch(machine.now)
+    ofTheProcess(watch.registry)
+    return watch
+
+
+def counted(watch: Watch | None, admission: IAdmission) -> IAdmission:
+    """Have refusals of connections counted."""
+    if watch is None:
+        return admission
+    return CountedAdmission(admission, watch.counters.refusals, _BOUNDS)
+
+
+def timed(watch: Watch | None, receiver: IReceiver) -> IReceiver:
+    """Have it measured how long it takes until messages are on the disk."""
+    if watch is None:
+        return receiver
+    return TimedReceiver(receiver, watch.counters.commits)
+
+
+@frozen
+class Premises:
+    """
+    What there is to be seen of a server.
+
+    @ivar name: what it calls itself.
+    """
+
+    name: str
+    doors: Sequence[Door]
+    factories: Sequence[SMTPServerFactory]
+    spool: IOperatedSpool
+    tls: ServerTLS
+
+    def house(self, pulse: Pulse) -> House:
+        """
+        The same, to be asked.
+
+        @param pulse: knows when the oldest message came.
+        """
+        return House(
+            self.name,
+            unready=self.unready,
+            listeners=lambda: [_listener(door) for door in self.doors],
+            sessions=lambda: sessionsOf(self.factories),
+            spool=self.state,
+            oldest=lambda: pulse.oldest,
+            certificates=self.tls.state,
+        )
+
+    def state(self) -> SpoolState | None:
+        """How the spool is; L{None}: its disk does not answer."""
+        try:
+            return self.spool.state()
+        except OSError:
+            return None
+
+    def unready(self) -> list[str]:
+        """Why no messages are taken now."""
+        reasons = []
+        if not all(door.isOpen for door in self.doors):
+            reasons.append("The doors are closed: the server starts or stops.")
+        pauses = {pause for each in self.factories for pause in each.pauses}
+        reasons += [_PAUSES.get(pause, pause) for pause in sorted(pauses)]
+        try:
+            trouble = self.spool.state().trouble
+        except OSError as error:
+            trouble = str(error)
+        if trouble is not None:
+            reasons.append(f"The spool takes nothing: {trouble}")
+        return reasons
+
+
+def _listener(door: Door) -> ListenerState:
+    address = None if door.port is None else door.port.getHost()
+    port = getattr(address, "port", 0)
+    return ListenerState(
+        where=spelled(address) or door.listener.endpoint or "",
+        port=port if isinstance(port, int) else 0,
+        tls=door.tlsWords,
+        role=door.listener.role.value,
+        open=door.isOpen,
+    )
+
+
+async def openSite(
+    machine: Machine,
+    configuration: Configuration,
+    watch: Watch,
+    premises: Premises,
+    stack: AsyncExitStack,
+) -> None:
+    """
+    Let people see it.
+
+    @raise CannotListenError: somebody else has the port, or it is not allowed.
+    """
+    pulse = Pulse(machine.reactor, watch.counters.delays, premises.spool.oldest)
+    pulse.start()
+    stack.callback(pulse.stop)
+    watch.counters.know(
+        verb for each in premises.factories for verb in each.profile.table
+    )
+    watch.enter(premises.house(pulse))
+    names = _names(configuration, premises.name)
+    site = StatusSite(StatusResource(watch, names), machine.reactor)
+    endpoint = endpointFor(machine.reactor, configuration.http)
+    port: IListeningPort = await endpoint.listen(site)
+
+    async def close() -> None:
+        await maybeDeferred(port.stopListening)
+
+    stack.push_async_callback(close)
+    _tell(port)
+
+
+def _names(configuration: Configuration, name: str) -> Iterable[str]:
+    return (name, *configuration.http.names)
+
+
+def _tell(port: IListeningPort) -> None:
+    """Say where it is, and who can see it."""
+    address = port.getHost()
+    where = spelled(address)
+    _log.info(
+        "The status page is at {url}", url=f"http://{where}/" if where else address
+    )
+    host = getattr(address, "host", None)
+    if isinstance(host, str) and not ip_address(host).is_loopback:
+        _log.warn(
+            "Everybody who reaches {where} sees the status page: it has no login",
+            where=where,
+        )
