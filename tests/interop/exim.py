@@ -112,6 +112,20 @@ class EximClient:
         words = ["-odf", "-oi", "-f", "ann@client.example", recipient]
         self._call(words, message)
 
+    def show(self, octets: bytes) -> None:
+        """
+        Have it show a certificate from now on.
+
+        @param octets: the certificate and its key, as PEM.
+        """
+        path = self.folder / "client.pem"
+        path.write_bytes(octets)
+        # Its user has to read it, and nobody else has this folder.
+        path.chmod(0o644)
+        text = self._configuration.read_text("ascii")
+        options = f"  tls_certificate = {path}\n\nbegin retry"
+        self._configuration.write_text(text.replace("\nbegin retry", options), "ascii")
+
     def queued(self) -> str:
         """What it could not deliver; empty: nothing."""
         return self._call(["-bp"])

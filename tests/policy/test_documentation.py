@@ -16,14 +16,16 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 import smtpx
 from smtpx.core.envelope import Envelope
+from smtpx.core.hooks import TLSInfo
 from smtpx.core.interfaces import IServerSession
 from smtpx.core.profile import ServerProfile
 from smtpx.core.reply import Reply
 from smtpx.core.server import ServerConnection
+from smtpx.extensions.tlsverify import TLSVerify
 from smtpx.policy.chain import PolicyChain
 from smtpx.policy.python import policyFrom
 from smtpx.service.config import readConfiguration
-from smtpx.testing.server import ScriptedPort
+from smtpx.testing.server import ScriptedPort, talk
 
 from .doubles import ENVELOPE, deferred, recipientOf, sessionFrom
 
@@ -63,12 +65,36 @@ class ConfigurationTests(SynchronousTestCase):
 
     def test_everyOneIsGood(self) -> None:
         """The server takes each of them."""
-        pages = ["local-delivery.rst", "who-may-send.rst", "python-policy.rst"]
-        for page in pages:
+        for page in (
+            "certificates.rst",
+            "client-certificates.rst",
+            "local-delivery.rst",
+            "python-policy.rst",
+            "who-may-send.rst",
+        ):
             found = examples(page, "toml")
             self.assertNotEqual(found, [])
             for example in found:
                 readConfiguration(tomllib.loads(example), {})
+
+
+class ClientCertificatesPageTests(SynchronousTestCase):
+    """The page on certificates of clients."""
+
+    def test_ourOwnDomain(self) -> None:
+        """Mail of the domain comes from hosts with a good certificate only."""
+        found: dict[str, Any] = {}
+        for example in examples("client-certificates.rst", "python"):
+            exec(example, found)
+        policy = found["OurOwnDomain"]()
+        for sender, verified, refused in (
+            (b"a@example.org", True, False),
+            (b"a@example.org", False, True),
+            (b"a@other.example", False, False),
+        ):
+            said = talk([TLSVerify()], secured=TLSInfo(verified=verified))
+            answer = policy.maySend(said.connection, Envelope(sender, 0.0))
+            self.assertIs(answer, found["NOT_YOU"] if refused else None)
 
 
 class PythonPolicyPageTests(SynchronousTestCase):

@@ -4,13 +4,14 @@ Certificates that are right, wrong or odd, for those who are to look at them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from attrs import evolve, frozen
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 from OpenSSL import SSL, crypto
 
 from smtpx.tls.authority import Authority
@@ -64,6 +65,8 @@ def made(
     signs: bool = False,
     use: x509.ObjectIdentifier | None = None,
     demands: bool = False,
+    responder: str | None = None,
+    names: Sequence[str] = (),
 ) -> Identity:
     """
     Make a certificate.
@@ -73,6 +76,8 @@ def made(
     @param signs: others.
     @param use: what it is for; L{None}: anything.
     @param demands: is it no good without a staple (RFC 7633)?
+    @param responder: where to ask for its standing (RFC 6960); L{None}: nowhere.
+    @param names: the hosts it is for.
     """
     key = key or ec.generate_private_key(ec.SECP256R1())
     subject = named(name)
@@ -91,6 +96,19 @@ def made(
     if demands:
         feature = x509.TLSFeature([x509.TLSFeatureType.status_request])
         builder = builder.add_extension(feature, critical=False)
+    if responder is not None:
+        where = x509.AccessDescription(
+            AuthorityInformationAccessOID.OCSP,
+            x509.UniformResourceIdentifier(responder),
+        )
+        builder = builder.add_extension(
+            x509.AuthorityInformationAccess([where]), critical=False
+        )
+    if names:
+        hosts = [x509.DNSName(host) for host in names]
+        builder = builder.add_extension(
+            x509.SubjectAlternativeName(hosts), critical=False
+        )
     certificate = builder.sign((signer or Identity((), key)).key, SHA256())
     above = () if signer is None else signer.chain
     return Identity((certificate, *above), key)

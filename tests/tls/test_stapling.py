@@ -23,7 +23,7 @@ from smtpx.tls.stapling import Stapling
 from smtpx.tls.states import CertificateState, StapleState
 
 from .identities import ROOT, Identity, made, presenting
-from .joined import AUTHORITY, NOW, PLAIN, accepting, bare, pem, pemKey, replace, shake
+from .joined import PLAIN, accepting, bare, pem, pemKey, replace, shake
 from .responses import BEGUN, DAY, SECOND, answered, at, framed, kept
 
 SERVER = made(ROOT, "mx.example.org")
@@ -47,7 +47,7 @@ def told(event: LogEvent) -> tuple[object, str]:
 
 def named(*names: str) -> Identity:
     """A server's certificate, for these names."""
-    return Identity((AUTHORITY.issue(KEY, names, (), NOW), ROOT.certificate), KEY)
+    return made(ROOT, names=names)
 
 
 class StaplingTests(SynchronousTestCase):
