@@ -122,10 +122,10 @@ class PasswdOptions(ConsoleOptions):
             configuration = readConfiguration(self["config"], findExtensions())
         except SMTPXError as error:
             raise CommandFailed(str(error)) from error
-        if configuration.users.python is not None:
+        elsewhere = configuration.users.elsewhere
+        if elsewhere is not None:
             raise CommandFailed(
-                f"{self['config']}: users are not in a file, but known to"
-                f" {configuration.users.python}"
+                f"{self['config']}: users are not in a file, but known to {elsewhere}"
             )
         return configuration.usersFile
 

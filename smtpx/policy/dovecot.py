@@ -17,7 +17,9 @@ turnstile has to have room for many, and patience.
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol, cast
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -55,7 +57,8 @@ from .dovecotwire import (
 from .passwords import Answers, Unreachable, cannotTell, knownAs
 from .turnstile import Turnstile
 
-#: How long the server may take to greet.
+#: How long the server may take to take the connection, and then to greet.
+CONNECT_SECONDS = 5.0
 GREETING_SECONDS = 5.0
 
 #: How long nobody tries again after a failure: after the first, and at most.
@@ -70,6 +73,27 @@ def againSeconds(failures: int) -> float:
     @param failures: how many there were in a row, with it.
     """
     return min(AGAIN_SECONDS * 2.0 ** min(failures - 1, 10), AGAIN_SECONDS_MAX)
+
+
+def tryDovecot(path: Path, seconds: float = GREETING_SECONDS) -> None:
+    """
+    See whether there is a Dovecot behind a socket; waits for it.
+
+    @param seconds: how long each of its lines may take.
+    @raise OSError: it cannot be connected to, or says nothing.
+    @raise Malformed: it is of no use.
+    """
+    greeting = Greeting()
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(seconds)
+        connection.connect(str(path))
+        connection.sendall(renderHello(os.getpid()))
+        with connection.makefile("rb") as lines:
+            while not greeting.complete:
+                line = lines.readline(LINE_OCTETS)
+                if not line.endswith(b"\n"):
+                    raise Malformed("not Dovecot's authentication protocol")
+                greeting.feed(line.removesuffix(b"\n"))
 
 
 class Abortable(Protocol):

@@ -1,6 +1,7 @@
 """
 What a start does not stumble over, and an operator should know all the same:
-certificates and staples that can be used, or left out, but are of little use.
+certificates and staples that can be used, or left out, but are of little use, and
+a Dovecot that is not there.
 
 What stops a start is L{smtpx.service.check}'s.
 """
@@ -11,7 +12,9 @@ from collections.abc import Iterator
 
 from attrs import evolve
 
+from ..core.errors import Malformed
 from ..core.hostlist import HostList
+from ..policy.dovecot import tryDovecot
 from .config import Configuration
 from .machine import Machine
 from .problems import KeyPath, Problem
@@ -32,6 +35,13 @@ def cautions(machine: Machine, configuration: Configuration) -> Iterator[Problem
         if state.staple is not None and state.staple.problem is not None:
             text = f"{state.staple.problem}; no staple would be sent"
             yield configuration.problem((*path, "tls_ocsp_file"), text)
+    dovecot = configuration.users.dovecot
+    if dovecot is not None:
+        try:
+            tryDovecot(dovecot)
+        except (OSError, Malformed) as error:
+            text = f"logins would be told 454: {error}"
+            yield configuration.problem(("users", "dovecot"), text)
 
 
 def approval(machine: Machine, configuration: Configuration) -> Iterator[str]:

@@ -22,6 +22,7 @@ from ..core.errors import SMTPXError
 from ..core.interfaces import IExtension
 from ..core.profile import ClientProfile, ServerProfile
 from ..core.queueprofile import QueueProfile
+from ..policy.pam import findService, loadPAM
 from ..policy.users import BadUsersFile, readUsers
 from ..queue.routes import Routes
 from ..tls.certificates import CertificateError, readCertificates
@@ -32,6 +33,7 @@ from .machine import Machine, usePythonPath
 from .problems import KeyPath, Problem
 from .wiring import (
     certificatesOf,
+    certified,
     chosenExtensions,
     localAddresses,
     localDomains,
@@ -39,6 +41,7 @@ from .wiring import (
     passwordCheck,
     relaySubjects,
     serverTLS,
+    tokenCheck,
 )
 
 
@@ -199,11 +202,27 @@ def _unrouted(
 
 
 def _users(configuration: Configuration) -> Iterator[Problem]:
-    named = configuration.users.python
+    yield from _passwords(configuration)
+    tokens = configuration.users.tokenValidator
+    if tokens is not None:
+        path: KeyPath = ("users", "token_validator")
+        yield from _tried(configuration, path, lambda: tokenCheck(tokens))
+    path = ("users", "certificates")
+    yield from _tried(configuration, path, lambda: certified(configuration))
+
+
+def _passwords(configuration: Configuration) -> Iterator[Problem]:
+    named, service = configuration.users.python, configuration.users.pam
     if named is not None:
         yield from _tried(
             configuration, ("users", "python"), lambda: passwordCheck(named)
         )
+    if service is not None:
+        path = ("users", "pam")
+        yield from _tried(configuration, path, lambda: findService(service))
+        yield from _tried(configuration, path, loadPAM)
+    # Dovecot may be there by and by.
+    if configuration.users.elsewhere is not None:
         return
     if configuration.users.file is None and not configuration.state.is_dir():
         return

@@ -60,6 +60,17 @@ class CautionsTests(SynchronousTestCase):
         text = self.kept(identity, answered(identity, ROOT))
         self.assertEqual(self.told(text + self.staple()), good)
 
+    def test_dovecot(self) -> None:
+        """A Dovecot that is not there: logins would be put off."""
+        self.assertEqual(
+            self.told("[users]\ndovecot = 'auth-client'\n"),
+            [
+                f"warning: {self.file}:2: users.dovecot: logins would be told 454:"
+                " [Errno 2] No such file or directory",
+                f"{self.file}: it can be used",
+            ],
+        )
+
     def test_staples(self) -> None:
         """
         A staple that would not be sent is told of, with its line; a start does

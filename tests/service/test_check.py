@@ -9,7 +9,9 @@ import sys
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from smtpx.core.errors import UsageError
 from smtpx.core.interfaces import IExtension
+from smtpx.service import check as checked
 from smtpx.service.check import check, explain
 from smtpx.service.config import readConfiguration
 from smtpx.tls.authority import ensureCertificate
@@ -152,6 +154,38 @@ class CheckTests(SynchronousTestCase):
         """A users file that cannot be read is found."""
         [problem] = self.check("[users]\nfile = '.'")
         self.assertIn(":2: users.file: [Errno 21] Is a directory", problem)
+
+    def test_logins(self) -> None:
+        """What is to check passwords, tokens and certificates, and cannot."""
+        self.assertEqual(
+            self.check(
+                "[users]\npam = 'smtpx-no-such'\ntoken_validator = 'json:x'\n"
+                "[users.certificates]\n'CN=joe' = 'joe'"
+            ),
+            [
+                ":2: users.pam: PAM has no service smtpx-no-such: there is no"
+                " /etc/pam.d/smtpx-no-such",
+                ":3: users.token_validator: ImportError: json has no x",
+                ":4: users.certificates: no client is asked for a certificate;"
+                " tls.client_authorities has to name who signs them",
+            ],
+        )
+
+    def test_withoutTheLibrary(self) -> None:
+        """PAM is an extra."""
+
+        def missing() -> None:
+            raise UsageError("not installed")
+
+        self.patch(checked, "loadPAM", missing)
+        self.patch(checked, "findService", lambda service: None)
+        self.assertEqual(
+            self.check("[users]\npam = 'smtpx'"), [":2: users.pam: not installed"]
+        )
+
+    def test_dovecot(self) -> None:
+        """A Dovecot that is not there is nothing that a start stumbles over."""
+        self.assertEqual(self.check("[users]\ndovecot = '/no/such'"), [])
 
     def test_python(self) -> None:
         """Objects that cannot be had are found, whatever is wrong with them."""

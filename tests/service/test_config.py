@@ -261,11 +261,67 @@ class ConfigurationTests(ConfigurationTestCase):
         )
 
     def test_users(self) -> None:
-        """Users come from one place."""
+        """Passwords are known in one place."""
         self.assertEqual(
-            self.faults("[users]\nfile = 'x'\npython = 'a:b'"),
-            [":1: users: users come either from a file or from python"],
+            self.faults("[users]\nfile = 'x'\npython = 'a:b'\npam = 'x'"),
+            [
+                ":3: users.python: users come from one place only, and file is given",
+                ":4: users.pam: users come from one place only, and file is given",
+            ],
         )
+        self.assertEqual(
+            self.faults("[users]\npam = 'x'\ndovecot = '/y'"),
+            [":2: users.pam: users come from one place only, and dovecot is given"],
+        )
+
+    def test_whoKnowsPasswords(self) -> None:
+        """In words, for whoever looks for a file in vain."""
+        for text, words in (
+            ("", None),
+            ("python = 'a:b'", "a:b"),
+            ("dovecot = '/run/auth'", "Dovecot at /run/auth"),
+            ("pam = 'smtpx'", "PAM's service smtpx"),
+        ):
+            read = self.read("[users]\n" + text)
+            self.assertEqual(read.users.elsewhere, words)
+
+    def test_servicesOfPAM(self) -> None:
+        """What leads out of the folder, or is spelled as PAM does not."""
+        for bad in ("../passwd", "SMTP", "", ".smtpx", "a/b"):
+            [fault] = self.faults(f"[users]\npam = '{bad}'")
+            self.assertIn("a file in /etc/pam.d, in lower case, got", fault)
+        [fault] = self.faults("[users]\npam = 1")
+        self.assertIn(":2: users.pam: expected", fault)
+
+    def test_usersWithCertificates(self) -> None:
+        """Subjects as certificates have them, names as they are kept."""
+        read = self.read(
+            "[users.certificates]\n'emailAddress=a@b.c,CN=ann' = 'ann'\n"
+            "'CN=joe' = 'bjo\u0308rn'"
+        )
+        self.assertEqual(
+            read.users.certificates,
+            {
+                "1.2.840.113549.1.9.1=a@b.c,CN=ann": b"ann",
+                "CN=joe": "björn".encode(),
+            },
+        )
+        self.assertEqual(self.read("").users.certificates, {})
+        self.assertEqual(
+            self.faults(
+                "[users.certificates]\n'joe' = 'joe'\n'CN=a' = ''\n'CN=b' = 1\n"
+                "'CN=c' = 'c'\n'2.5.4.3=c' = 'd'"
+            ),
+            [
+                ":2: users.certificates.joe: expected a subject as in RFC 4514, such"
+                ' as "CN=mail.example.org", got "joe"',
+                ":3: users.certificates.CN=a: nobody can have this name: empty",
+                ":4: users.certificates.CN=b: expected the name of a user, got 1",
+                ":6: users.certificates.2.5.4.3=c: this subject is there already",
+            ],
+        )
+        [fault] = self.faults("[users]\ncertificates = 'CN=joe'")
+        self.assertIn("expected a table of users by the subjects", fault)
 
     def test_subjects(self) -> None:
         """A subject that is none would never match."""

@@ -11,11 +11,12 @@ from .extensions import chosenExtensions
 from .house import build, enter
 from .policies import relaySubjects
 from .routes import localRoutes
-from .users import passwordCheck
+from .users import certified, passwordCheck, tokenCheck
 
 __all__ = [
     "build",
     "certificatesOf",
+    "certified",
     "chosenExtensions",
     "enter",
     "localAddresses",
@@ -24,4 +25,5 @@ __all__ = [
     "passwordCheck",
     "relaySubjects",
     "serverTLS",
+    "tokenCheck",
 ]

@@ -18,6 +18,7 @@ from ...tls.contexts import ServerTLS
 from ..config import Configuration
 from ..machine import Machine, connectionsMax
 from ..tables import Listener, ListenerTLS, Role
+from .users import loginBounds
 
 
 @frozen
@@ -79,7 +80,7 @@ class Hall:
             policy=self.policy,
             tls=None if kind.tls is ListenerTLS.NONE else self.tls,
             implicitTLS=kind.tls is ListenerTLS.IMPLICIT,
-            bounds=self.configuration.limits.bounds,
+            bounds=loginBounds(self.configuration),
             answers=self.answers,
             journal=self.journal,
             admission=self.admission,

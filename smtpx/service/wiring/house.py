@@ -39,7 +39,7 @@ from .policies import admission, policy
 from .routes import localRoutes
 from .site import Premises, counted, makeWatch, openSite, timed
 from .threads import threads
-from .users import users
+from .users import accounts
 
 _MAILDIR_THREADS = 8
 
@@ -119,8 +119,13 @@ async def enter(
         journal = Journal(logs.publisher, logs.subjects)
 
         names = HostNames(machine.reactor.nameResolver, machine.reactor)
-        accounts = users(machine, configuration, stack)
-        auth = Auth(users=accounts, told=journal.authenticated)
+        logins = accounts(machine, configuration, stack)
+        auth = Auth(
+            users=logins.users,
+            tokens=logins.tokens,
+            certificates=logins.certificates,
+            told=journal.authenticated,
+        )
         xclient = XClient(told=journal.overridden)
         extensions = chosenExtensions(configuration, found, auth, xclient, names.keep)
         spool = makeSpool(machine, configuration, extensions)
@@ -142,7 +147,7 @@ async def enter(
                 machine, configuration, local, routes, journal, names, stack
             ),
             tls=tls,
-            answers=accounts.answers,
+            answers=logins.answers,
             journal=journal,
             admission=counted(watch, admission(configuration)),
         )
