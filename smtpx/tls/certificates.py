@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from OpenSSL import SSL
+from OpenSSL import SSL, crypto
 
 from ..core.errors import UsageError
 from .handshake import endPointOf
@@ -27,6 +27,10 @@ from .handshake import endPointOf
 PrivateKey = (
     EllipticCurvePrivateKey | RSAPrivateKey | Ed25519PrivateKey | Ed448PrivateKey
 )
+
+#: What C{cryptography} raises for a certificate that it cannot read, sooner or
+#: later; L{KeyError} is for a TLS feature (RFC 7633) that it does not know.
+UNREADABLE = (ValueError, KeyError, x509.InvalidVersion, UnsupportedAlgorithm)
 
 
 class CertificateError(UsageError):
@@ -118,7 +122,7 @@ class Certified:
                 context.add_extra_chain_cert(authority)
             context.use_privatekey(self.key)
             context.check_privatekey()
-        except SSL.Error as error:
+        except (SSL.Error, crypto.Error) as error:
             reasons = ", ".join(entry[-1] for entry in error.args[0]) or "no reason"
             raise CertificateError(
                 f"{self.files.chain}: refused by OpenSSL: {reasons}"
@@ -154,8 +158,8 @@ def readCertificates(path: Path) -> tuple[x509.Certificate, ...]:
         raise CertificateError(f"{path}: no certificate in it")
     try:
         return tuple(x509.load_pem_x509_certificates(octets))
-    except ValueError as error:
-        raise CertificateError(f"{path}: bad certificate: {error}") from None
+    except UNREADABLE as error:
+        raise _bad(path, error) from None
 
 
 def readPrivateKey(path: Path) -> PrivateKey:
@@ -189,11 +193,15 @@ def _read(path: Path) -> bytes:
         raise CertificateError(f"{path}: {error.strerror}") from None
 
 
+def _bad(path: Path, error: Exception) -> CertificateError:
+    return CertificateError(f"{path}: bad certificate: {error}")
+
+
 def _publicKeyOf(certificate: x509.Certificate, path: Path) -> object:
     """The public key of a certificate, from the file C{path}."""
     try:
         return certificate.public_key()
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except UNREADABLE as error:
         raise CertificateError(f"{path}: bad public key: {error}") from None
 
 
@@ -208,12 +216,13 @@ def _namesOf(certificate: x509.Certificate, path: Path) -> tuple[bytes, ...]:
         ).value.get_values_for_type(x509.DNSName)
     except x509.ExtensionNotFound:
         return ()
-    except ValueError as error:
-        raise CertificateError(f"{path}: bad certificate: {error}") from None
+    except UNREADABLE as error:
+        raise _bad(path, error) from None
     return tuple(name.lower().encode("utf-8") for name in names)
 
 
 __all__ = [
+    "UNREADABLE",
     "CertificateError",
     "CertificateFiles",
     "Certified",

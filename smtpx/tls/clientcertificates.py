@@ -28,9 +28,9 @@ from weakref import WeakKeyDictionary
 from attrs import define, field, frozen
 from cryptography.x509 import Certificate
 from OpenSSL import SSL
-from OpenSSL.crypto import X509, X509StoreFlags
+from OpenSSL.crypto import X509, Error, X509StoreFlags
 
-from .certificates import fileMark, readCertificates
+from .certificates import CertificateError, fileMark, readCertificates
 from .handshake import readable, trust
 from .openssl import verifyProblem
 
@@ -149,10 +149,17 @@ class ClientAuthorities:
         """
         Read them from a file of PEM.
 
-        @raise smtpx.tls.certificates.CertificateError: it cannot be used.
+        @raise CertificateError: it cannot be used.
         """
         mark = fileMark(path)
-        return cls(path, readCertificates(path), mark)
+        certificates = readCertificates(path)
+        try:
+            for certificate in certificates:
+                X509.from_cryptography(certificate)
+        except Error:
+            # Better now than when a context is made.
+            raise CertificateError(f"{path}: refused by OpenSSL") from None
+        return cls(path, certificates, mark)
 
     def install(self, context: SSL.Context, verdicts: Verdicts) -> None:
         """

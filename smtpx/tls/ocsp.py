@@ -47,7 +47,7 @@ from cryptography.x509.ocsp import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, SignatureAlgorithmOID
 
-from .certificates import CertificateError
+from .certificates import UNREADABLE, CertificateError
 
 #: The most octets that a file may have; real ones have 300 to 3,000.
 OCTETS_MOST = 65_536
@@ -170,7 +170,7 @@ def judge(octets: bytes, chain: Sequence[Certificate]) -> Staple:
         # Before its word counts for anything.
         responder = _responderOf(response, issuer)
         return _good(octets, single, responder)
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except UNREADABLE as error:
         raise StapleError(f"no OCSP response that can be read: {error}") from None
 
 
@@ -259,21 +259,19 @@ def _signed(response: OCSPResponse, signer: Certificate) -> bool:
         if isinstance(key, Ed25519PublicKey | Ed448PublicKey):
             key.verify(signature, signed)
             return True
-        algorithm = response.signature_hash_algorithm
-        if algorithm is None:
+        if response.signature_algorithm_oid == SignatureAlgorithmOID.RSASSA_PSS:
+            # Nobody signs responses so, and its salt cannot be read here.
             return False
-        if isinstance(key, EllipticCurvePublicKey):
+        algorithm = response.signature_hash_algorithm
+        if algorithm is not None and isinstance(key, EllipticCurvePublicKey):
             key.verify(signature, signed, ECDSA(algorithm))
             return True
-        if isinstance(key, RSAPublicKey):
-            # With PSS nobody signs responses, and its salt cannot be read here.
-            if response.signature_algorithm_oid == SignatureAlgorithmOID.RSASSA_PSS:
-                return False
-            key.verify(signature, signed, PKCS1v15(), algorithm)
-            return True
+        if algorithm is None or not isinstance(key, RSAPublicKey):
+            return False
+        key.verify(signature, signed, PKCS1v15(), algorithm)
+        return True
     except InvalidSignature:
-        pass
-    return False
+        return False
 
 
 def _good(octets: bytes, single: OCSPSingleResponse, responder: Certificate) -> Staple:
@@ -308,7 +306,7 @@ def demandsStaple(certificate: Certificate) -> bool:
     """
     try:
         features = certificate.extensions.get_extension_for_class(TLSFeature).value
-    except (ExtensionNotFound, ValueError):
+    except ExtensionNotFound:
         return False
     return TLSFeatureType.status_request in features
 

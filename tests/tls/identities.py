@@ -11,6 +11,7 @@ from attrs import evolve, frozen
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 from OpenSSL import SSL, crypto
 
@@ -28,6 +29,8 @@ ODD_VERSION = b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x3a"
 
 _DAY = timedelta(days=1)
 
+_Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
+
 
 def named(text: str) -> x509.Name:
     """A name of one part."""
@@ -43,7 +46,7 @@ class Identity:
     """
 
     chain: tuple[x509.Certificate, ...]
-    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
+    key: _Key
 
     @property
     def certificate(self) -> x509.Certificate:
@@ -59,7 +62,7 @@ def made(
     signer: Identity | None,
     name: str = "backup.example.org",
     *,
-    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | None = None,
+    key: _Key | None = None,
     begins: timedelta = -_DAY,
     ends: timedelta = _DAY,
     signs: bool = False,
@@ -138,6 +141,15 @@ def presenting(
         for above in identity.chain[1:]:
             context.add_extra_chain_cert(above)
     return context
+
+
+def garbled(identity: Identity) -> x509.Certificate:
+    """The same certificate with a name that is no UTF-8, which OpenSSL refuses."""
+    der = identity.certificate.public_bytes(Encoding.DER)
+    name = identity.certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    text = str(name[0].value).encode()
+    broken = der.replace(text, b"\xff" * len(text))
+    return x509.load_der_x509_certificate(broken)
 
 
 def length(size: int) -> bytes:

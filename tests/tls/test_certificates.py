@@ -4,6 +4,7 @@ Tests for L{smtpx.tls.certificates}.
 
 from __future__ import annotations
 
+import base64
 from datetime import timedelta
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from smtpx.tls.certificates import (
 )
 from smtpx.tls.handshake import makeContext
 
+from .identities import ODD_VERSION, ROOT, garbled, made
 from .joined import AUTHORITY, NOW, issue, pem, pemKey, store
 
 
@@ -156,6 +158,22 @@ class LoadTests(CertificatesTestCase):
             text = self.problem(pem(bad), self.key)
             self.assertIn(f"certificate.pem: {problem}: ", text)
 
+    def test_oddCertificatesAreAProblem(self) -> None:
+        """
+        A version that there is not, and a demand that nobody knows (RFC 7633), are
+        bad certificates.
+        """
+        identity = made(ROOT, demands=True)
+        der = identity.certificate.public_bytes(Encoding.DER)
+        feature = bytes.fromhex("3003020105")
+        for whole, broken in (ODD_VERSION, (feature, feature[:-1] + b"\x63")):
+            self.assertEqual(der.count(whole), 1)
+            body = base64.encodebytes(der.replace(whole, broken))
+            chain = pem(identity.certificate).splitlines(keepends=True)
+            bad = chain[0] + body + chain[-1]
+            text = self.problem(bad, pemKey(identity.key))
+            self.assertIn("certificate.pem: bad certificate: ", text)
+
     def test_errorIsTheCallers(self) -> None:
         """
         Certificates come from the configuration.
@@ -193,6 +211,18 @@ class InstallTests(CertificatesTestCase):
         self.assertEqual(
             str(error), f"{files.chain}: refused by OpenSSL: ee key too small"
         )
+
+    def test_unreadableForOpenSSL(self) -> None:
+        """
+        What only OpenSSL cannot read is told alike: a name that is no UTF-8.
+        """
+        identity = made(ROOT)
+        files = store(self.folder, pem(garbled(identity)), pemKey(identity.key))
+        context = makeContext(SSL.TLS_SERVER_METHOD, "TLSv1.2")
+        error = self.assertRaises(
+            CertificateError, loadCertified(files).install, context
+        )
+        self.assertIn(f"{files.chain}: refused by OpenSSL: ", str(error))
 
 
 class ReadTests(CertificatesTestCase):

@@ -29,6 +29,7 @@ from .identities import (
     SUBJECT,
     Identity,
     forged,
+    garbled,
     made,
     presenting,
 )
@@ -345,6 +346,17 @@ class ReloadTests(ClientCertificatesTestCase):
         [event] = logs
         self.assertEqual(event["log_level"], LogLevel.error)
         self.assertEqual(event["problem"], f"{self.trusted}: no certificate in it")
+
+    def test_unreadableReplacement(self) -> None:
+        """
+        The same goes for one that only OpenSSL cannot read.
+        """
+        replace(self.trusted, pem(garbled(made(ROOT))))
+        self.clock.advance(LOOK_SECONDS)
+        with capturedLogs() as logs:
+            self.assertTrue(self.info(presenting(GOOD)).verified)
+        [event] = logs
+        self.assertEqual(event["problem"], f"{self.trusted}: refused by OpenSSL")
 
     def test_start(self) -> None:
         """

@@ -20,12 +20,15 @@ from smtpx.tls.certificates import CertificateError, CertificateFiles
 from smtpx.tls.contexts import LOOK_SECONDS, ServerTLS
 from smtpx.tls.interfaces import IServerTLS
 
+from .identities import ROOT, garbled, made
 from .joined import (
     NOW,
     accepting,
     bare,
     connecting,
     issue,
+    pem,
+    pemKey,
     replace,
     shake,
     shown,
@@ -319,6 +322,27 @@ class ReloadTests(ContextsTestCase):
             [event["problem"] for event in logs],
             [f"{self.folder / 'key.pem'}: No such file or directory"],
         )
+
+    def test_unreadableFileIsNoEnd(self) -> None:
+        """
+        Neither is a file that cannot be read, or that only OpenSSL cannot read.
+        """
+        tls = self.serving("old.example")
+        identity = made(ROOT)
+        chain, key = self.folder / "certificate.pem", self.folder / "key.pem"
+        key.unlink()
+        key.mkdir()
+        with capturedLogs() as logs:
+            self.clock.advance(LOOK_SECONDS)
+            self.assertEqual(shown(tls), {"old.example"})
+            key.rmdir()
+            replace(key, pemKey(identity.key))
+            replace(chain, pem(garbled(identity)))
+            self.clock.advance(LOOK_SECONDS)
+            self.assertEqual(shown(tls), {"old.example"})
+        first, second = [event["problem"] for event in logs]
+        self.assertEqual(first, f"{key}: Is a directory")
+        self.assertIn(f"{chain}: refused by OpenSSL", second)
 
     def test_oneFileForBothIsWatchedToo(self) -> None:
         """

@@ -279,12 +279,26 @@ class SignatureTests(SynchronousTestCase):
         server = made(root)
         response = answered(server, root)
         broken = response[:-1] + bytes([response[-1] ^ 1])
-        pkcs = bytes.fromhex("06092a864886f70d01010b")
-        pss = bytes.fromhex("06092a864886f70d01010a")
+        pkcs = bytes.fromhex("06092a864886f70d01010b0500")
+        pss = bytes.fromhex("06092a864886f70d01010a3000")
         for octets in (broken, response.replace(pkcs, pss)):
-            error = self.assertRaises(StapleError, judge, octets, server.chain)
             self.assertNotEqual(octets, response)
+            error = self.assertRaises(StapleError, judge, octets, server.chain)
+            self.assertEqual(str(error), self.TEXT)
             self.assertFalse(error.withdrawn)
+
+    def test_keysOfTwoKinds(self) -> None:
+        """
+        An issuer may authorise a responder whose key is of another kind.
+        """
+        edwards = ed25519.Ed25519PrivateKey.generate()
+        root = made(None, key=rsa.generate_private_key(65537, 2048), signs=True)
+        use = ExtendedKeyUsageOID.OCSP_SIGNING
+        for signer in (ROOT, root):
+            server = made(signer)
+            responder = made(signer, "responder", key=edwards, use=use)
+            response = answered(server, signer, responder=responder)
+            self.assertEqual(judge(response, server.chain).ends, at(DAY))
 
 
 class TimeTests(SynchronousTestCase):
