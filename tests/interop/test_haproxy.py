@@ -33,6 +33,7 @@ tls = "implicit"
 proxy_hosts = ["127.0.0.1"]
 
 [log]
+selectors = ["+proxy"]
 json = "events.json"
 """
 
