@@ -1,14 +1,13 @@
 """
 What goes on in a server, for the people who look at it: an observer that keeps the
-last day in a bounded number of counts, the peers that talk most, and when each
-session that is there began.
+last day in a bounded number of counts, the peers that talk most, and what came in
+each session that is there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from attrs import define
 from twisted.logger import ILogObserver, LogEvent
 from zope.interface import implementer
 
@@ -30,19 +29,6 @@ ROWS = {
 }
 
 
-@define
-class Visit:
-    """
-    One session that is there.
-
-    @ivar since: when it began, in seconds since the epoch.
-    @ivar messages: how many were accepted in it.
-    """
-
-    since: float
-    messages: int = 0
-
-
 @implementer(ILogObserver)
 class Activity:
     """
@@ -51,7 +37,8 @@ class Activity:
     @ivar began: when it began to look, in seconds since the epoch.
     @ivar history: the last hour and day, by L{ROWS}.
     @ivar talkers: the peers.
-    @ivar visits: the sessions that are there, by id, the oldest first.
+    @ivar visits: how many messages were accepted in each session that is there, by
+        its id.
     """
 
     def __init__(self, now: float) -> None:
@@ -61,7 +48,7 @@ class Activity:
         self.began = now
         self.history = History(ROWS, now)
         self.talkers = Talkers()
-        self.visits: dict[str, Visit] = {}
+        self.visits: dict[str, int] = {}
         self._on: dict[str, Callable[[LogEvent, float], None]] = {
             events.CONNECTED.name: self._onConnected,
             events.CLOSED.name: self._onClosed,
@@ -77,7 +64,7 @@ class Activity:
             look(event, event["log_time"])
 
     def _onConnected(self, event: LogEvent, now: float) -> None:
-        self.visits[event["session"]] = Visit(now)
+        self.visits[event["session"]] = 0
         self.history.level(SESSIONS, now, len(self.visits))
         self.talkers.connected(event["address"], now)
 
@@ -90,9 +77,9 @@ class Activity:
         self.talkers.refused(event["address"], now)
 
     def _onAccepted(self, event: LogEvent, now: float) -> None:
-        visit = self.visits.get(event["session"])
-        if visit is not None:
-            visit.messages += 1
+        session = event["session"]
+        if session in self.visits:
+            self.visits[session] += 1
         self.history.add(ACCEPTED, now)
         self.talkers.sent(event["address"], now)
 

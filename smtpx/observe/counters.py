@@ -47,6 +47,7 @@ class Counters:
     Counts events.
 
     @ivar connections: that were let in, by port.
+    @ivar ended: sessions, by how.
     @ivar handshakes: of TLS, by version and whether it was resumed.
     @ivar logins: by mechanism and outcome.
     @ivar refused: commands, by verb, reply code and enhanced status.
@@ -60,13 +61,13 @@ class Counters:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._verbs = {verb: verb.decode("ascii") for verb in COMMANDS}
         self._verbs[b""] = _NONE
-        #: When each session began, by its id.
-        self._began: dict[str, float] = {}
         self.refusals = series(metrics.CONNECTIONS_REFUSED, registry)
         self.commits = histogram(metrics.COMMIT_SECONDS, registry)
         self.delays = histogram(metrics.REACTOR_SECONDS, registry)
         self.connections = series(metrics.CONNECTIONS, registry)
         self._sessionSeconds = histogram(metrics.SESSION_SECONDS, registry).observe
+        self.ended = series(metrics.SESSIONS_ENDED, registry)
+        self._proxies = counter(metrics.PROXIES_REFUSED, registry).inc
         self.handshakes = series(metrics.HANDSHAKES, registry)
         self.logins = series(metrics.LOGINS, registry)
         self.refused = series(metrics.COMMANDS_REFUSED, registry)
@@ -80,6 +81,7 @@ class Counters:
         self._on: dict[str, Callable[[LogEvent], None]] = {
             events.CONNECTED.name: self._onConnected,
             events.CLOSED.name: self._onClosed,
+            events.PROXY_REFUSED.name: lambda event: self._proxies(),
             events.SECURED.name: self._onSecured,
             events.AUTHENTICATED.name: self._onAuthenticated,
             events.LOGIN_FAILED.name: self._onLoginFailed,
@@ -113,13 +115,11 @@ class Counters:
     # --- each event -----------------------------------------------------------------
 
     def _onConnected(self, event: LogEvent) -> None:
-        self._began[event["session"]] = event["log_time"]
         self.connections.count(str(event["localPort"]))
 
     def _onClosed(self, event: LogEvent) -> None:
-        now: float = event["log_time"]
-        began = self._began.pop(event["session"], now)
-        self._sessionSeconds(max(0.0, now - began))
+        self.ended.count(event["ending"])
+        self._sessionSeconds(max(0.0, event["seconds"]))
 
     def _onSecured(self, event: LogEvent) -> None:
         self.handshakes.count(event["version"], "yes" if event["resumed"] else "no")

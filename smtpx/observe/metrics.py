@@ -72,7 +72,7 @@ def _histogram(name: str, help: str, buckets: tuple[float, ...]) -> Metric:
     return Metric(Kind.HISTOGRAM, name, help, buckets=buckets)
 
 
-_PORT = "our port of the connection"
+_PORT = "our port, or the one that a PROXY header names"
 
 # --- what has happened -------------------------------------------------------------
 
@@ -88,6 +88,16 @@ SESSION_SECONDS = _histogram(
     "smtpx_session_duration_seconds",
     "How long sessions lasted",
     (0.01, 0.05, 0.25, 1, 5, 15, 60, 300, 1800),
+)
+SESSIONS_ENDED = _counter(
+    "smtpx_sessions_ended_total",
+    "Sessions that have ended",
+    ending="how, as in the event ``session.closed``; ``handshake``: there was no"
+    " agreement on TLS",
+)
+PROXIES_REFUSED = _counter(
+    "smtpx_proxy_connections_refused_total",
+    "Connections that were ended because of their PROXY header, or for want of it",
 )
 HANDSHAKES = _counter(
     "smtpx_tls_handshakes_total",
@@ -192,6 +202,8 @@ CATALOGUE = (
     CONNECTIONS,
     CONNECTIONS_REFUSED,
     SESSION_SECONDS,
+    SESSIONS_ENDED,
+    PROXIES_REFUSED,
     HANDSHAKES,
     LOGINS,
     COMMANDS_REFUSED,

@@ -55,6 +55,7 @@ class SessionState:
     @ivar id: in every event of it.
     @ivar peer: the client's address.
     @ivar localPort: our port of it.
+    @ivar began: when it did, in seconds since the epoch.
     @ivar name: the client's verified host name; L{None}: not known.
     @ivar helo: what it called itself; L{None}: it has not.
     @ivar identity: who logged in; L{None}: nobody.
@@ -65,6 +66,7 @@ class SessionState:
     id: str
     peer: bytes
     localPort: int
+    began: float
     name: bytes | None = None
     helo: bytes | None = None
     identity: bytes | None = None
@@ -119,6 +121,7 @@ def sessionState(protocol: ServerProtocol) -> SessionState:
         id=core.id,
         peer=core.peer,
         localPort=core.localPort,
+        began=core.began,
         name=core.peerName,
         helo=core.helo,
         identity=core.identity,

@@ -16,6 +16,7 @@ L{smtpx.observe.web.site} has the last line's names.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from heapq import nlargest
 
 from attrs import frozen
 from prometheus_client import CollectorRegistry
@@ -46,14 +47,12 @@ ROWS_MOST = 15
 @frozen
 class SessionRow:
     """
-    A session, with what is known of its life.
+    A session.
 
-    @ivar since: when it began, in seconds since the epoch; L{None}: not known.
     @ivar messages: how many were accepted in it.
     """
 
     state: SessionState
-    since: float | None
     messages: int
 
 
@@ -195,18 +194,11 @@ class Watch:
 
     def _newest(self) -> list[SessionRow]:
         """The newest sessions, newest first."""
+        newest = nlargest(
+            SESSIONS_MOST, self.house.sessions(), key=lambda each: each.core.began
+        )
         visits = self.activity.visits
-        rows = []
-        for each in self.house.sessions():
-            visit = visits.get(each.core.id)
-            since = None if visit is None else visit.since
-            rows.append((since or 0.0, each, visit))
-        rows.sort(key=lambda row: row[0], reverse=True)
         return [
-            SessionRow(
-                sessionState(each),
-                None if visit is None else visit.since,
-                0 if visit is None else visit.messages,
-            )
-            for _, each, visit in rows[:SESSIONS_MOST]
+            SessionRow(sessionState(each), visits.get(each.core.id, 0))
+            for each in newest
         ]

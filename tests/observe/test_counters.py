@@ -13,9 +13,10 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from smtpx.core.envelope import Envelope
-from smtpx.core.hooks import TLSInfo
+from smtpx.core.hooks import Ending, TLSInfo
 from smtpx.core.interfaces import IServerSession
 from smtpx.core.reply import Reply, reply
+from smtpx.net.ends import Ends
 from smtpx.net.factory import IAdmission
 from smtpx.net.interfaces import IArrival, IReceiver
 from smtpx.observe import metrics
@@ -51,18 +52,20 @@ class CountersTests(SynchronousTestCase):
         """Connections are counted by port; how long they last is measured."""
         session = visit()
         self.journal.connected(session)
-        self.now += 2
+        session.began -= 2
+        session.ending = Ending.QUIT
         self.journal.closed(session, "done")
+        self.assertEqual(self.counters.ended.counts(), {("quit",): 1})
         self.assertEqual(self.value("smtpx_connections_total", port="25"), 1)
         self.assertEqual(self.value("smtpx_session_duration_seconds_sum"), 2)
         self.assertEqual(
             self.value("smtpx_session_duration_seconds_bucket", le="1.0"), 0
         )
 
-    def test_sessionFromBefore(self) -> None:
-        """The end of a session that nobody saw begin is no trouble."""
-        self.journal.closed(visit(), "done")
-        self.assertEqual(self.value("smtpx_session_duration_seconds_sum"), 0)
+    def test_proxies(self) -> None:
+        """Connections that a PROXY header ended are counted."""
+        self.journal.proxyRefused(Ends(b"192.0.2.1", 4567), "late")
+        self.assertEqual(self.value("smtpx_proxy_connections_refused_total"), 1)
 
     def test_handshakes(self) -> None:
         """Handshakes are counted by version, and whether resumed."""

@@ -241,10 +241,11 @@ def _both(
     def lines(stretches: dict[str, Stretch]) -> list[Line]:
         return [Line(words, colour, stretches[row]) for row, words, colour in rows]
 
+    hour, day = ("at once",) * 2 if peaks else ("a minute", "in 5 minutes")
     return tag(
         "div",
-        plot("Last hour", "a minute", lines(dict(status.hour)), peaks),
-        plot("Last day", "in 5 minutes", lines(dict(status.day)), peaks),
+        plot("Last hour", hour, lines(dict(status.hour)), peaks),
+        plot("Last day", day, lines(dict(status.day)), peaks),
         class_="pair",
     )
 
@@ -270,11 +271,14 @@ def _messages(status: Status) -> Markup:
 
 def _facts(status: Status) -> Content:
     """What became of messages since the start, as a line."""
-    words = []
-    for counts, name in ((status.protocols, "taken by"), (status.deliveries, "")):
-        for each in counts:
-            what = f"{name} {each.labels[0]}" if name else " ".join(each.labels)
-            words.append(f"{amount(each.count)} {what}")
+    words = [
+        f"{amount(each.count)} accepted by {each.labels[0]}"
+        for each in status.protocols
+    ]
+    words += [
+        f"{amount(each.count)} {each.labels[1]} by {each.labels[0]}"
+        for each in status.deliveries
+    ]
     if not words:
         return None
     return tag("p", f"Since the start: {', '.join(words)}.", class_="none")
@@ -286,7 +290,7 @@ def _refusals(status: Status) -> Markup:
     if status.refusals:
         rows = [
             (
-                join([tag("span", each.labels[0], class_="mono")]),
+                tag("span", each.labels[0].replace("-", "–"), class_="mono"),
                 tag("span", f"{each.labels[1]} {each.labels[2]}", class_="mono"),
                 amount(each.count),
                 bar(each.count, most, "bad"),
@@ -309,7 +313,7 @@ _BOUNDS = {"all": "all", "address": "an address", "network": "a network"}
 
 def _sessions(status: Status) -> Markup:
     content: list[Content] = [
-        _both(status, [(SESSIONS, "sessions at once", "one")], peaks=True)
+        _both(status, [(SESSIONS, "sessions", "one")], peaks=True)
     ]
     if status.sessions:
         rows = []
@@ -323,7 +327,7 @@ def _sessions(status: Status) -> Markup:
                         said(state.name),
                     ],
                     said(state.helo),
-                    "–" if row.since is None else lasting(status.now - row.since),
+                    lasting(status.now - state.began),
                     state.tls or "no TLS",
                     said(state.identity),
                     amount(row.messages),
@@ -398,7 +402,7 @@ def _talkers(title: str, talkers: Sequence[Talker], now: float) -> Markup:
         for each in talkers
     ]
     heads = ("Address", "#Messages", "#Refusals", "#Sessions", "#Last seen, ago")
-    caption = "Who did so most lately first; since they were first seen"
+    caption = "Whoever did so most of late is first; counts are since it was first seen"
     return section(title, table(caption, heads, rows))
 
 

@@ -83,9 +83,12 @@ th.number:last-child, td.number:last-child { padding-right: 0; }
 .problem { color: var(--bad); font-size: .9em; }
 .pair + .scroll, .pair + .none, .scroll + .none, .scroll + .scroll {
   margin-top: .9rem; }
-td.said, th.said { overflow-wrap: anywhere; min-width: 8rem; }
+td { white-space: nowrap; }
+td.said, th.said { white-space: normal; overflow-wrap: anywhere; min-width: 8rem; }
 td.bar { width: 30%; min-width: 4rem; }
 td.bar svg { display: block; width: 100%; height: .6rem; }
+td bdi { display: inline-block; min-width: 6rem; max-width: 22rem;
+  white-space: normal; overflow-wrap: anywhere; }
 code, .mono { font-family: ui-monospace, "SF Mono", Menlo, Consolas,
   "DejaVu Sans Mono", monospace; font-size: .92em; }
 dl.facts { display: grid; grid-template-columns: max-content 1fr;

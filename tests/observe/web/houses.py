@@ -68,7 +68,9 @@ class Server:
             ListenerState("0.0.0.0:25", 25, "STARTTLS", "mx"),
             ListenerState("[::1]:465", 465, "implicit TLS", "submission", False),
         )
-        self._factory = SMTPServerFactory(Clock(), lambda envelope, body: None)
+        self._factory = SMTPServerFactory(
+            Clock(), lambda envelope, body: None, clock=lambda: self.now
+        )
         self.watch.enter(
             House(
                 "mx.example.org",
@@ -96,6 +98,12 @@ class Server:
         self.protocols.append(protocol)
         self.tell(events.CONNECTED, session=core.id, address=address, localPort=port)
         return protocol
+
+    def leave(self, protocol: ServerProtocol) -> None:
+        """It is gone."""
+        self.protocols.remove(protocol)
+        session = protocol.core.id
+        self.tell(events.CLOSED, session=session, ending="quit", seconds=1.5)
 
     def accept(self, protocol: ServerProtocol, recipients: int = 1) -> None:
         """A message of its is accepted."""

@@ -116,7 +116,7 @@ class PageTests(SynchronousTestCase):
             "delivered, last hour 3",
             "refused, last hour 1",
             "sessions now 1",
-            "3 taken by esmtps, 3 maildir delivered",
+            "3 accepted by esmtps, 3 delivered by maildir",
             "RCPT 550 5.1.1 1",
             "(bound on an address)",
             "192.0.2.1 ann.example 1 min 30 s TLSv1.3 3 is to be greeted",
