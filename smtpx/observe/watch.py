@@ -35,6 +35,7 @@ from .status import (
     sessionState,
 )
 from .talkers import Talker
+from .trace import TraceStore
 from .version import ownVersion
 
 #: The most sessions that are told of one by one.
@@ -88,6 +89,7 @@ class Status:
     @ivar logins: mechanism and outcome.
     @ivar protocols: of accepted messages.
     @ivar deliveries: transport and outcome.
+    @ivar traces: how many sessions that were traced can be looked at.
     @ivar turnedAway: connections that were refused, by the bound.
     """
 
@@ -112,6 +114,7 @@ class Status:
     senders: tuple[Talker, ...]
     refused: tuple[Talker, ...]
     certificates: tuple[CertificateState, ...]
+    traces: int
 
 
 def _counts(counts: Mapping[tuple[str, ...], int], most: int) -> tuple[Count, ...]:
@@ -128,6 +131,7 @@ class Watch:
     @ivar registry: where the metrics are.
     @ivar counters: what counts them.
     @ivar activity: what keeps the last day.
+    @ivar traces: sessions that were traced.
     @ivar house: what can be asked.
     """
 
@@ -135,13 +139,16 @@ class Watch:
         self,
         clock: Callable[[], float],
         registry: CollectorRegistry | None = None,
+        traces: TraceStore | None = None,
     ) -> None:
         """
         @param clock: seconds since the epoch.
         @param registry: where the metrics go; L{None}: into one of their own.
+        @param traces: sessions that are traced; L{None}: none are.
         """
         self.clock = clock
         self.registry = CollectorRegistry() if registry is None else registry
+        self.traces = TraceStore() if traces is None else traces
         self.counters = Counters(self.registry)
         self.activity = Activity(clock())
         self.house = House("", unready=lambda: ("It is starting.",))
@@ -190,6 +197,7 @@ class Watch:
             senders=tuple(activity.talkers.byMessages(now, ROWS_MOST)),
             refused=tuple(activity.talkers.byRefusals(now, ROWS_MOST)),
             certificates=tuple(house.certificates()),
+            traces=len(self.traces.recent()),
         )
 
     def _newest(self) -> list[SessionRow]:

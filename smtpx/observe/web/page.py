@@ -7,8 +7,7 @@ few seconds, by a link on the page; otherwise it stays as it is while it is read
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from ...spool.stock import SpoolState
 from ...tls.states import CertificateState, StapleState
@@ -17,9 +16,19 @@ from ..harmless import visible
 from ..history import Stretch
 from ..talkers import Talker
 from ..watch import Count, Status
-from .markup import Content, Markup, join, tag
-from .plots import Line, amount, bar, plot
-from .style import STYLE
+from .layout import (
+    amount,
+    document,
+    lasting,
+    moment,
+    nothing,
+    octets,
+    said,
+    section,
+    table,
+)
+from .markup import Content, Markup, tag
+from .plots import Line, bar, plot
 
 #: With less than this, the end of a certificate is an alarm, in seconds.
 _SOON_SECONDS = 14 * 86_400
@@ -28,110 +37,6 @@ _SOON_SECONDS = 14 * 86_400
 _STAPLE_SOON_SECONDS = 86_400
 
 _REFRESHES = (0, 5, 15, 60)
-
-
-def document(title: str, body: Content, refresh: int = 0, root: str = "") -> Markup:
-    """
-    A whole page.
-
-    @param refresh: load it again after so many seconds; 0: never.
-    @param root: the way to the page's root: C{../}; empty: this is there.
-    """
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="color-scheme", content="light dark"),
-        tag("meta", http_equiv="refresh", content=str(refresh)) if refresh else None,
-        # Otherwise browsers ask for an icon that there is not.
-        tag("link", rel="icon", href="data:,"),
-        tag("title", title),
-        tag("style", Markup(STYLE)),
-    )
-    return join(
-        [Markup("<!DOCTYPE html>\n"), tag("html", head, tag("body", body), lang="en")]
-    )
-
-
-def said(octets: bytes | None) -> Content:
-    """What a peer said.  Letters that go from right to left stay in their place."""
-    return None if octets is None else tag("bdi", visible(octets))
-
-
-def moment(seconds: float) -> Markup:
-    """A time, in UTC."""
-    at = time.gmtime(seconds)
-    return tag(
-        "time",
-        time.strftime("%Y-%m-%d %H:%M:%S UTC", at),
-        datetime=time.strftime("%Y-%m-%dT%H:%M:%SZ", at),
-    )
-
-
-def lasting(seconds: float) -> str:
-    """A length of time: its first two units."""
-    left = max(0, int(seconds))
-    words: list[str] = []
-    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
-        count, left = divmod(left, length)
-        if count or words:
-            words.append(f"{count} {unit}")
-        if len(words) == 2:
-            break
-    return " ".join(words) or "0 s"
-
-
-def octets(count: float) -> str:
-    """A number of octets: C{12.3 MiB}."""
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
-        if count < 1024 or unit == "TiB":
-            return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1024
-    raise AssertionError("unreachable")
-
-
-def table(
-    caption: str, heads: Sequence[str], rows: Iterable[Sequence[Content]]
-) -> Markup:
-    """
-    A table whose first column names the rows.
-
-    @param heads: of columns; a C{#} before one: its column has numbers.
-    """
-    numbers = [head.startswith("#") for head in heads]
-    classes = ["number" if number else None for number in numbers]
-    head = [
-        tag("th", name.lstrip("#"), scope="col", class_=class_)
-        for name, class_ in zip(heads, classes, strict=True)
-    ]
-    body = []
-    for row in rows:
-        first, *rest = row
-        cells = [tag("th", first, scope="row", class_="said")]
-        for cell, class_ in zip(rest, classes[1:], strict=True):
-            drawn = isinstance(cell, Markup) and cell.startswith("<svg")
-            cells.append(tag("td", cell, class_="bar" if drawn else class_))
-        body.append(tag("tr", cells))
-    made = tag(
-        "table",
-        tag("caption", caption) if caption else None,
-        tag("thead", tag("tr", head)),
-        tag("tbody", body),
-    )
-    # On a narrow screen the table is pushed, not the page; by the keyboard, too.
-    return tag("div", made, class_="scroll", tabindex="0", role="group")
-
-
-def section(title: str, content: Content, wide: bool = False) -> Markup:
-    """A part of the page."""
-    return tag("section", tag("h2", title), content, class_="wide" if wide else None)
-
-
-def _none(words: str) -> Markup:
-    return tag("p", words, class_="none")
-
-
-# --- the page ---------------------------------------------------------------------
 
 
 def statusPage(status: Status, refresh: int = 0) -> Markup:
@@ -340,13 +245,13 @@ def _sessions(status: Status) -> Markup:
             caption += f", of which the newest {len(status.sessions)}"
         content.append(table(caption, heads, rows))
     else:
-        content.append(_none("Nobody is here now."))
+        content.append(nothing("Nobody is here now."))
     return section("Sessions", content, wide=True)
 
 
 def _listeners(status: Status) -> Markup:
     if not status.listeners:
-        return section("Listeners", _none("Nothing is known of them."))
+        return section("Listeners", nothing("Nothing is known of them."))
     rows = [
         (
             tag("span", each.where, class_="mono"),
@@ -368,7 +273,7 @@ def _fact(name: str, value: Content) -> list[Markup]:
 def _spool(status: Status) -> Markup:
     spool: SpoolState | None = status.spool
     if spool is None:
-        return section("Spool", _none("Nothing is known of it."))
+        return section("Spool", nothing("Nothing is known of it."))
     facts = [
         *_fact("waiting", f"{amount(spool.messages - spool.held)} messages"),
         *_fact("on hold", f"{amount(spool.held)} messages"),
@@ -390,7 +295,7 @@ def _spool(status: Status) -> Markup:
 
 def _talkers(title: str, talkers: Sequence[Talker], now: float) -> Markup:
     if not talkers:
-        return section(title, _none("None yet."))
+        return section(title, nothing("None yet."))
     rows = [
         (
             tag("span", visible(each.address) or "unknown", class_="mono"),
@@ -426,7 +331,7 @@ def _security(status: Status) -> Markup:
         heads = ("Version", "Handshake", "#Count", "")
         content.append(table("TLS", heads, rows(status.handshakes, words)))
     else:
-        content.append(_none("No TLS handshakes yet."))
+        content.append(nothing("No TLS handshakes yet."))
     if status.logins:
         heads = ("Mechanism", "Outcome", "#Count", "")
         content.append(table("Logins", heads, rows(status.logins, {})))
@@ -435,7 +340,7 @@ def _security(status: Status) -> Markup:
 
 def _certificates(status: Status) -> Markup:
     if not status.certificates:
-        return section("Certificates", _none("There are none."))
+        return section("Certificates", nothing("There are none."))
     rows = []
     for each in sorted(status.certificates, key=lambda each: each.ends):
         ends = _end(each.ends.timestamp(), status.now, _SOON_SECONDS)
@@ -479,6 +384,7 @@ def _footer(status: Status) -> Markup:
         "footer",
         tag("span", f"smtpx {status.version}".strip()),
         tag("span", "watched for ", lasting(status.now - status.began)),
+        tag("a", f"traces ({amount(status.traces)})", href="traces"),
         tag("a", "metrics", href="metrics"),
         tag("a", "status.json", href="status.json"),
         tag("a", "ready", href="ready"),

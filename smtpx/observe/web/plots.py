@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from attrs import frozen
 
 from ..history import Stretch
+from .layout import amount
 from .markup import Markup, tag
 
 _WIDTH = 600.0
@@ -46,11 +47,6 @@ def ceiling(value: float) -> float:
             if value <= top * factor:
                 return top * factor
         top *= 10
-
-
-def amount(value: float) -> str:
-    """A number for people: C{1,234}; with a thin space it would break on lines."""
-    return f"{value:,.0f}"
 
 
 def clock(seconds: float) -> str:

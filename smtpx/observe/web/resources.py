@@ -8,6 +8,7 @@ C{/status.json}    its values
 C{/metrics}        for Prometheus
 C{/health}         200: the process answers
 C{/ready}          200: messages are taken; 503: they are not, and why
+C{/traces}         sessions that were traced; C{/trace/ID} is one of them
 =================  ==================================================================
 
 L{StatusResource} can stand in a program's own site as well, at any path.
@@ -28,10 +29,13 @@ from .json import statusJSON
 from .page import statusPage
 from .site import ownHost
 from .style import STYLE_HASH
+from .traces import tracePage, tracesPage
 
 _TEXT = "text/plain; charset=utf-8"
 _HTML = "text/html; charset=utf-8"
 _JSON = "application/json"
+
+_GONE = HTTPStatus.NOT_FOUND
 
 #: For browsers, most of them.  There is no script at all, and no style but ours;
 #: nothing comes from anywhere else; nobody may frame it, read it from elsewhere, or
@@ -113,6 +117,23 @@ def _missing(request: Request) -> Answer:
     return _plain("There is no such page", HTTPStatus.NOT_FOUND)
 
 
+class _Below(_Guarded):
+    """An address with others below it, all of one kind."""
+
+    def __init__(
+        self, answer: Callable[[Request], Answer], names: frozenset[str]
+    ) -> None:
+        """
+        @param answer: for those below.
+        """
+        super().__init__(_missing, names)
+        self._each = answer
+
+    def getChild(self, path: bytes, request: Request) -> Resource:
+        """One of them."""
+        return _Guarded(self._each, self._names)
+
+
 class StatusResource(_Guarded):
     """The root of the site."""
 
@@ -129,8 +150,10 @@ class StatusResource(_Guarded):
             (b"metrics", self._metrics),
             (b"health", self._health),
             (b"ready", self._ready),
+            (b"traces", self._traces),
         ):
             self.putChild(path, _Guarded(answer, own))
+        self.putChild(b"trace", _Below(self._trace, own))
 
     def _page(self, request: Request) -> Answer:
         page = statusPage(self._watch.look(), _refresh(request))
@@ -150,6 +173,20 @@ class StatusResource(_Guarded):
         if reasons:
             return _plain("\n".join(reasons), HTTPStatus.SERVICE_UNAVAILABLE)
         return _plain("ready")
+
+    def _traces(self, request: Request) -> Answer:
+        watch = self._watch
+        page = tracesPage(watch.house.name, watch.traces.recent(), watch.clock())
+        return Answer(page.encode("utf-8"), _HTML)
+
+    def _trace(self, request: Request) -> Answer:
+        watch = self._watch
+        path: list[bytes] = request.prepath or [b""]
+        found = watch.traces.find(path[-1].decode("latin-1"))
+        if found is None:
+            return _plain("There is no such trace, or not any more", _GONE)
+        page = tracePage(watch.house.name, found)
+        return Answer(page.encode("utf-8"), _HTML)
 
 
 def _refresh(request: Request) -> int:

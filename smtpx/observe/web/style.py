@@ -83,7 +83,7 @@ th.number:last-child, td.number:last-child { padding-right: 0; }
 .problem { color: var(--bad); font-size: .9em; }
 .pair + .scroll, .pair + .none, .scroll + .none, .scroll + .scroll {
   margin-top: .9rem; }
-td { white-space: nowrap; }
+td, time { white-space: nowrap; }
 td.said, th.said { white-space: normal; overflow-wrap: anywhere; min-width: 8rem; }
 td.bar { width: 30%; min-width: 4rem; }
 td.bar svg { display: block; width: 100%; height: .6rem; }
@@ -119,6 +119,38 @@ svg .twostroke { fill: none; stroke: var(--two); }
 svg .badstroke { fill: none; stroke: var(--bad); }
 svg .rule { stroke: var(--line); } svg .soft { fill: var(--soft); }
 svg path, svg line { vector-effect: non-scaling-stroke; }
+.stack { display: grid; gap: .75rem; grid-template-columns: minmax(0, 1fr); }
+.sides { display: flex; justify-content: space-between; margin: 0 0 .3rem 6rem;
+  color: var(--faint); font-size: .85rem; }
+.ladder { list-style: none; margin: 0; padding: 0; }
+.ladder li { display: grid; grid-template-columns: 5rem minmax(0, 1fr);
+  gap: 0 1rem; }
+.ladder .at { color: var(--faint); font-size: .8rem; text-align: right;
+  padding-top: .55rem; }
+.ladder .at small { display: block; }
+.ladder .rung { border: solid var(--line); border-width: 0 2px; padding: .5rem .8rem;
+  min-width: 0; }
+.ladder .secured .rung { border-color: var(--one); background: var(--onesoft); }
+.ladder .short .rung { padding-top: 1.1rem; }
+.ladder .some .rung { padding-top: 1.9rem; }
+.ladder .long .rung { padding-top: 3rem; }
+.ladder .short .at { padding-top: 1.15rem; } .ladder .some .at { padding-top: 1.95rem; }
+.ladder .long .at { padding-top: 3.05rem; }
+.ladder p { margin: 0; font-size: .82rem; overflow-wrap: anywhere; }
+.ladder code { display: block; white-space: pre-wrap; overflow-wrap: anywhere; }
+.ladder .server .rung { text-align: right; }
+.ladder .server .lines { display: inline-block; text-align: left; max-width: 100%; }
+.ladder .handshake .rung { text-align: center; border-color: var(--one); }
+.ladder .handshake p { display: inline-block; padding: .2rem .8rem;
+  border-radius: 1rem; background: var(--goodsoft); color: var(--good); }
+.ladder .bad p, .ladder .remark p { background: var(--badsoft); color: var(--bad);
+  border-radius: .4rem; padding: .2rem .8rem; }
+.arrow { display: flex; align-items: center; color: var(--ink); height: .8rem; }
+.arrow .shaft { flex: 1; height: 10px; min-width: 0; }
+.arrow .shaft line { stroke: currentColor; }
+.arrow .head { width: 12px; height: 10px; fill: currentColor; flex: none; }
+.ladder .server .arrow { color: var(--two); }
+.ladder .client .arrow { color: var(--one); }
 footer { margin-top: 1.25rem; color: var(--faint); font-size: .88rem;
   display: flex; flex-wrap: wrap; gap: .3rem 1.2rem; }
 @media (max-width: 30rem) {
@@ -126,6 +158,9 @@ footer { margin-top: 1.25rem; color: var(--faint); font-size: .88rem;
   section { padding: .75rem .75rem .85rem; }
   .tiles { grid-template-columns: 1fr 1fr; gap: .5rem; }
   .tiles dd { font-size: 1.3rem; }
+  .ladder li { grid-template-columns: 3.2rem minmax(0, 1fr); gap: 0 .5rem; }
+  .ladder .rung { padding-left: .5rem; padding-right: .5rem; }
+  .sides { margin-left: 3.7rem; }
   nav { margin-left: 0; } nav a:first-child, nav span:first-child { margin-left: 0; }
 }
 """

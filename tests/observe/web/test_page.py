@@ -12,7 +12,8 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.observe import events
-from smtpx.observe.web.page import lasting, octets, statusPage
+from smtpx.observe.web.layout import lasting, octets
+from smtpx.observe.web.page import statusPage
 
 from .houses import Server, inDays
 

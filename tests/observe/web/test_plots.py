@@ -10,7 +10,8 @@ from xml.etree import ElementTree
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.observe.history import Stretch
-from smtpx.observe.web.plots import Line, amount, bar, ceiling, plot
+from smtpx.observe.web.layout import amount
+from smtpx.observe.web.plots import Line, bar, ceiling, plot
 
 #: 2026-11-22 03:00 UTC.
 T0 = 1_795_316_400.0
