@@ -254,13 +254,18 @@ class FetchingTests(OpenSSLTestCase):
         replace(files.chain.with_name("cert.pem"), pem(identity.certificate))
         replace(files.chain.with_name("chain.pem"), pem(ROOT.certificate))
         script = self.script(1, tls=str(files.chain.parent))
-        said = self.run_([str(script)])
-        self.assertIn("Response verify OK", said)
+        self.assertEqual(self.run_([str(script)]), "")
         server = self.serve(
             f'[[tls.certificates]]\ncertificate = "{files.chain}"\n'
             f'key = "{files.key}"\ntls_ocsp_file = "{files.staple}"\n'
         )
         self.assertIn("Cert Status: good", self.talk(server, "-status"))
+        # Another authority's word is told of, and not kept.
+        assert files.staple is not None
+        good = files.staple.read_bytes()
+        replace(files.chain.with_name("chain.pem"), pem(STRANGER.certificate))
+        self.assertIn("rror", self.run_([str(script)], status=1))
+        self.assertEqual(files.staple.read_bytes(), good)
 
     def test_hook(self) -> None:
         """
