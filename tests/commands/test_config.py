@@ -14,6 +14,8 @@ from smtpx.core.errors import Conflict
 from smtpx.service.config import readConfiguration
 from smtpx.service.extensions import findExtensions
 from tests.commands.terminals import Ran, Terminal
+from tests.tls.identities import ROOT, made
+from tests.tls.responses import kept
 
 
 class ConfigTests(SynchronousTestCase):
@@ -54,6 +56,23 @@ class ConfigTests(SynchronousTestCase):
         )
         self.assertEqual(ran.status, 1)
         self.assertIn(f"{self.file}:2: tls.certificates[0]: ", ran.err)
+
+    def test_caution(self) -> None:
+        """What a start does without is told of as well, and no fault."""
+        files = kept(self.file.parent.absolute(), made(ROOT))
+        ran = self.run_(
+            "check",
+            f'[[tls.certificates]]\ncertificate = "{files.chain}"\n'
+            f'key = "{files.key}"\ntls_ocsp_file = "{files.staple}"\n',
+        )
+        self.assertEqual((ran.status, ran.err), (0, ""))
+        warning, last = ran.out.splitlines()
+        self.assertEqual(
+            warning,
+            f"warning: {self.file}:4: tls.certificates[0].tls_ocsp_file: "
+            f"{files.staple}: No such file or directory; no staple would be sent",
+        )
+        self.assertEqual(last, f"{self.file}: it can be used")
 
     def test_noFile(self) -> None:
         """A file that is not there is said to be missing."""
