@@ -15,10 +15,10 @@ from twisted.python.usage import UsageError
 from ..core.errors import SMTPXError
 from ..core.interfaces import IExtension
 from ..service.cautions import approval
-from ..service.check import check
 from ..service.config import Configuration, readConfiguration
 from ..service.extensions import findExtensions
 from ..service.machine import Machine
+from ..service.privileges import checkAsWanted, wantedAccount
 from ..service.problems import ConfigurationError
 from ..service.spelling import shown, template
 from .console import CommandFailed, Console, ConsoleOptions
@@ -74,7 +74,8 @@ class CheckOptions(_FileOptions):
         from twisted.internet import reactor
 
         machine = Machine(reactor)
-        problems = check(machine, configuration, found)
+        account, problems = wantedAccount(configuration)
+        problems += checkAsWanted(machine, configuration, found, account, starts=False)
         if problems:
             raise CommandFailed(str(ConfigurationError(problems)))
         for line in approval(machine, configuration):

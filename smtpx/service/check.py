@@ -10,10 +10,8 @@ be at the start.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from pathlib import Path
 
 from attrs import evolve
 from twisted.internet.defer import succeed
@@ -28,8 +26,10 @@ from ..queue.routes import Routes
 from ..tls.certificates import CertificateError, readCertificates
 from .cautions import withoutClients
 from .config import Configuration
-from .listening import endpointFor
+from .inherited import PREFIX, NotHandedOver
+from .listening import Place, endpointFor
 from .machine import Machine, usePythonPath
+from .places import checkPlaces
 from .problems import KeyPath, Problem
 from .wiring import (
     certificatesOf,
@@ -46,19 +46,25 @@ from .wiring import (
 
 
 def check(
-    machine: Machine, configuration: Configuration, found: Mapping[str, IExtension]
+    machine: Machine,
+    configuration: Configuration,
+    found: Mapping[str, IExtension],
+    *,
+    starts: bool = False,
 ) -> list[Problem]:
     """
     Everything that a start would stumble over.
 
     @param found: the extensions that there are, by name.
+    @param starts: is it this process that will start?  Only then are there the
+        sockets that it is given.
     """
     usePythonPath(configuration)
     return [
-        *_listeners(machine, configuration),
-        *_site(machine, configuration),
+        *_listeners(machine, configuration, starts),
+        *_site(machine, configuration, starts),
         *_certificates(machine, configuration),
-        *_folders(configuration),
+        *checkPlaces(configuration),
         *_addresses(machine, configuration),
         *_users(configuration),
         *_relay(configuration),
@@ -115,16 +121,41 @@ def _tried(
         yield configuration.problem(path, f"{type(error).__name__}: {error}")
 
 
-def _listeners(machine: Machine, configuration: Configuration) -> Iterator[Problem]:
+def _listeners(
+    machine: Machine, configuration: Configuration, starts: bool
+) -> Iterator[Problem]:
+    taken: dict[str, int] = {}
     for index, listener in enumerate(configuration.listeners):
         path = ("listener", index, "endpoint")
-        make = partial(endpointFor, machine.reactor, listener)
-        yield from _tried(configuration, path, make)
+        yield from _tried(
+            configuration, path, partial(_endpoint, machine, listener, starts)
+        )
+        endpoint = listener.endpoint
+        if endpoint is not None and endpoint.startswith(PREFIX):
+            first = taken.setdefault(endpoint, index)
+            if first != index:
+                text = f"this is the socket of listener[{first}] already"
+                yield configuration.problem(path, text)
 
 
-def _site(machine: Machine, configuration: Configuration) -> Iterator[Problem]:
+def _endpoint(machine: Machine, listener: Place, starts: bool) -> None:
+    """
+    Make the endpoint of a listener.
+
+    @raise Exception: there is no such thing.
+    """
+    try:
+        endpointFor(machine.reactor, listener)
+    except NotHandedOver:
+        if starts:
+            raise
+
+
+def _site(
+    machine: Machine, configuration: Configuration, starts: bool
+) -> Iterator[Problem]:
     if configuration.http.wanted:
-        make = partial(endpointFor, machine.reactor, configuration.http)
+        make = partial(_endpoint, machine, configuration.http, starts)
         yield from _tried(configuration, ("http", "endpoint"), make)
 
 
@@ -142,30 +173,6 @@ def _certificates(machine: Machine, configuration: Configuration) -> Iterator[Pr
             for problem in error.problems:
                 path = ("tls", "certificates", index)
                 yield configuration.problem(path, problem)
-
-
-def _folders(configuration: Configuration) -> Iterator[Problem]:
-    for index, folder in enumerate(configuration.pythonPath):
-        if not folder.is_dir():
-            yield configuration.problem(
-                ("python_path", index), "there is no such folder"
-            )
-    state = configuration.state
-    there = next(each for each in (state, *state.parents) if each.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        yield configuration.problem(("state",), f"{there} cannot be written to")
-    for name, target in (
-        ("main", configuration.log.main),
-        ("json", configuration.log.json),
-    ):
-        if isinstance(target, Path) and not os.access(target.parent, os.W_OK | os.X_OK):
-            folder = target.parent
-            text = (
-                f"{folder} cannot be written to"
-                if folder.exists()
-                else (f"there is no folder {folder}")
-            )
-            yield configuration.problem(("log", name), text)
 
 
 def _addresses(machine: Machine, configuration: Configuration) -> Iterator[Problem]:

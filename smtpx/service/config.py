@@ -78,6 +78,21 @@ class Configuration:
             " certificates made here, logs, and the Maildir of the first start."
         },
     )
+    user: str | None = field(
+        default=None,
+        metadata={
+            "help": "Whom ``twistd`` becomes once the ports are bound, if it was"
+            " started as root: the name of a user.  ``twistd --uid`` wins."
+        },
+    )
+    group: str | None = field(
+        default=None,
+        metadata={
+            "help": "The first group of that user, by name; the others are those that"
+            " the system's list of groups has.  If not given: the user's own."
+            "  ``twistd --gid`` wins."
+        },
+    )
     pythonPath: tuple[Path, ...] = field(
         default=(),
         metadata={"help": "Folders with Python modules that are named in this file."},

@@ -25,10 +25,14 @@ from twisted.internet.interfaces import (
     IStreamServerEndpoint,
 )
 from twisted.internet.protocol import Factory
+from twisted.logger import Logger
 from zope.interface import implementer
 
 from ..net.factory import SMTPServerFactory
+from .inherited import PREFIX, inheritedEndpoint
 from .tables import Listener, ListenerTLS
+
+_log = Logger()
 
 #: How many connections the kernel keeps for us until we accept them.
 BACKLOG = 1024
@@ -55,10 +59,14 @@ def endpointFor(reactor: Any, listener: Place) -> IStreamServerEndpoint:
     The endpoint of a listener.
 
     @param reactor: provides what the endpoint wants of it.
+    @raise smtpx.service.inherited.NotHandedOver: it is a socket that this process
+        should have been given, and was not.
     @raise ValueError: there is no such endpoint; the message is not always of
         use, for it is Twisted's.
     """
     if listener.endpoint is not None:
+        if listener.endpoint.startswith(PREFIX):
+            return inheritedEndpoint(reactor, listener.endpoint)
         named: IStreamServerEndpoint = serverFromString(reactor, listener.endpoint)
         return named
     assert listener.port is not None, "a listener has a port or an endpoint"
@@ -187,7 +195,12 @@ class Door:
         """Let nobody in any more; who is in stays."""
         port, self.port = self.port, None
         if port is not None:
-            await maybeDeferred(port.stopListening)
+            try:
+                await maybeDeferred(port.stopListening)
+            except OSError as error:
+                # The file of a UNIX socket, which was made before privileges were
+                # given up.  The next start removes it.
+                _log.warn("{door} stays behind: {error}", door=str(self), error=error)
         if self._vestibule.inner is not None:
             self._vestibule.inner.doStop()
             self._vestibule.inner = None

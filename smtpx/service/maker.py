@@ -23,11 +23,12 @@ from ..core.errors import SMTPXError
 from ..core.interfaces import IExtension
 from ..net.poller import withoutLogContext
 from .cautions import approval
-from .check import check, checkExtensions, explain
+from .check import checkExtensions, explain
 from .config import Configuration, readConfiguration
 from .extensions import findExtensions
 from .machine import Machine
 from .mail import MailService
+from .privileges import Account, checkAsWanted, wantedAccount
 from .problems import ConfigurationError, Problem
 from .wiring import build
 
@@ -77,13 +78,39 @@ class Options(TwistedOptions):
             _refuseIf(checkExtensions(configuration, found))
             _say(explain(configuration, found))
             sys.exit(0)
-        machine = Machine(_reactor())
-        _refuseIf(check(machine, configuration, found))
-        if self["check"]:
-            _say(approval(machine, configuration))
-            sys.exit(0)
+        account = self._check(configuration, found)
+        if account is not None and self.parent is not None:
+            # So it does what it does anyway, between binding and starting.
+            self.parent["uid"], self.parent["gid"] = account.uid, account.gid
         self.configuration = configuration
         self.found = found
+
+    def _check(
+        self, configuration: Configuration, found: Mapping[str, IExtension]
+    ) -> Account | None:
+        """
+        See whether the server can start, and end if that is all.
+
+        @return: whom it is to become.
+        @raise SystemExit: it cannot, or was not to.
+        """
+        machine = Machine(_reactor())
+        given: Mapping[str, Any] = self.parent or {}
+        account, problems = wantedAccount(
+            configuration, given.get("uid"), given.get("gid")
+        )
+        only = bool(self["check"])
+        try:
+            problems += checkAsWanted(
+                machine, configuration, found, account, starts=not only
+            )
+        except SMTPXError as error:
+            _refuse([error])
+        _refuseIf(problems)
+        if only:
+            _say(approval(machine, configuration))
+            sys.exit(0)
+        return account
 
 
 def makeService(options: Options) -> IService:

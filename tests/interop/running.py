@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -98,6 +99,15 @@ def waitFor(
         if time.monotonic() > until:
             raise AssertionError(f"{what}: not within {seconds:g} seconds")
         time.sleep(0.02)
+
+
+def freePort(address: str = "127.0.0.1") -> int:
+    """A port that nobody has now."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family) as taken:
+        taken.bind((address, 0))
+        port: int = taken.getsockname()[1]
+    return port
 
 
 class RunningProgram:

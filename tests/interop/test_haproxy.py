@@ -14,7 +14,7 @@ from contextlib import chdir
 from pathlib import Path
 
 from .cases import CLIENT_SECONDS, InteropTestCase, findPeer
-from .running import RunningProgram, RunningServer, waitFor
+from .running import RunningProgram, RunningServer, freePort, waitFor
 
 #: Where the client connects from, which is not where HAProxy does.
 CLIENT = "127.0.0.2"
@@ -55,15 +55,6 @@ listen smtp
 """
 
 MESSAGE = b"Subject: hello\r\n\r\nIt works.\r\n"
-
-
-def freePort(address: str = "127.0.0.1") -> int:
-    """A port that nobody has now."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family) as taken:
-        taken.bind((address, 0))
-        port: int = taken.getsockname()[1]
-    return port
 
 
 class HAProxy(RunningProgram):

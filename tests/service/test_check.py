@@ -14,6 +14,7 @@ from smtpx.core.interfaces import IExtension
 from smtpx.service import check as checked
 from smtpx.service.check import check, explain
 from smtpx.service.config import readConfiguration
+from smtpx.service.places import whoIsThis
 from smtpx.tls.authority import ensureCertificate
 
 from .made import FOUND, NOW, site
@@ -101,8 +102,8 @@ class CheckTests(SynchronousTestCase):
             ),
             [
                 ":2: python_path[0]: there is no such folder",
-                f":1: state: {self.file} cannot be written to",
-                f":4: log.main: {self.file} cannot be written to",
+                f":1: state: {self.file} cannot be written to by {whoIsThis()}",
+                f":4: log.main: {self.file} cannot be written to by {whoIsThis()}",
                 f":5: log.json: there is no folder {self.site.folder}/no",
             ],
         )

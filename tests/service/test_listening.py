@@ -23,6 +23,7 @@ from twisted.internet.interfaces import (
     IStreamServerEndpoint,
 )
 from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
@@ -265,6 +266,28 @@ class DoorTests(SynchronousTestCase):
         self.assertFalse(self.port.listening)
         self.assertIsNone(self.endpoint.factory.buildProtocol(HERE))
         self.assertIsNone(self.door.port)
+
+    def test_closeInVain(self) -> None:
+        """
+        A file that may not be removed any more, because privileges were given up,
+        does not keep the door from being closed.
+        """
+        door = Door(Listener(endpoint="unix:/run/x"), self.endpoint)
+        self.successResultOf(Deferred.fromCoroutine(door.bind()))
+        door.open(self.factory)
+
+        def stopListening() -> None:
+            raise PermissionError(13, "Permission denied")
+
+        self.patch(self.port, "stopListening", stopListening)
+        with capturedLogs() as events:
+            self.successResultOf(Deferred.fromCoroutine(door.close()))
+        [text] = map(formatEvent, events)
+        self.assertEqual(
+            text,
+            "unix:/run/x (STARTTLS) stays behind: [Errno 13] Permission denied",
+        )
+        self.assertIsNone(self.endpoint.factory.buildProtocol(HERE))
 
     def test_closeUnbound(self) -> None:
         """A door that was never bound can be closed."""

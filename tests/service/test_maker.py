@@ -17,11 +17,12 @@ from typing import Any
 from twisted.application.service import IServiceMaker
 from twisted.plugin import IPlugin
 from twisted.plugins import smtpx_service
+from twisted.python.usage import Options as TwistedOptions
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from smtpx.core.errors import Conflict
+from smtpx.core.errors import Conflict, UsageError
 from smtpx.core.grammar import KEYWORD
 from smtpx.core.hooks import Capability
 from smtpx.core.interfaces import IExtension, IServerBuilder, IServerExtension
@@ -29,6 +30,8 @@ from smtpx.service import maker
 from smtpx.service.extensions import findExtensions
 from smtpx.service.mail import MailService
 from smtpx.service.maker import Options, makeService
+from smtpx.service.privileges import Account
+from smtpx.service.problems import Problem
 
 from .made import Reactor
 
@@ -133,6 +136,43 @@ class OptionsTests(MakerTestCase):
                     f"{name}:4: users.python: ImportError: json has no y",
                 ],
             ),
+        )
+
+    def test_user(self) -> None:
+        """Whom the configuration names is whom C{twistd} is to become."""
+        asked: list[object] = []
+
+        def wanted(
+            configuration: object, uid: object, gid: object
+        ) -> tuple[Account, list[Problem]]:
+            asked.append((uid, gid))
+            return Account(10, 20), []
+
+        def checked(*rest: object, starts: bool) -> list[Problem]:
+            asked.append((rest[-1], starts))
+            return []
+
+        self.patch(maker, "wantedAccount", wanted)
+        self.patch(maker, "checkAsWanted", checked)
+        options = Options()  # type: ignore[no-untyped-call]  # Twisted's
+        options.parent = TwistedOptions()
+        options.parent.update({"uid": 11, "gid": None})
+        options.parseOptions(["-c", self.file("")])  # type: ignore[no-untyped-call]  # Twisted's
+        self.assertEqual(dict(options.parent), {"uid": 10, "gid": 20})
+        self.assertEqual(asked, [(11, None), (Account(10, 20), True)])
+        self.ended("-c", self.file(""), "--check")
+        self.assertEqual(asked[2:], [(None, None), (Account(10, 20), False)])
+
+    def test_checkThatFails(self) -> None:
+        """A check that does not come to its end lets nothing start."""
+
+        def checked(*rest: object, starts: bool) -> list[Problem]:
+            raise UsageError("the check as the user x has failed")
+
+        self.patch(maker, "checkAsWanted", checked)
+        self.assertEqual(
+            self.ended("-c", self.file("")),
+            (1, ["the check as the user x has failed"]),
         )
 
     def test_startUnusable(self) -> None:

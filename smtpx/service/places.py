@@ -1,0 +1,114 @@
+"""
+What a server writes: may this process, who checks a configuration, write there?
+
+Files that are read are not looked at here: the check reads them.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+from collections.abc import Iterator
+from pathlib import Path
+
+from .config import Configuration
+from .problems import KeyPath, Problem
+
+#: The folders in the state folder that the server has, and how deep it goes in
+#: each to look for what is somebody else's: a server that ran as root once leaves
+#: a spool that nobody else can open.
+_FOLDERS = (("spool", 2), ("tls", 0), ("Maildir", 1))
+
+#: The most entries of a folder that are looked at.
+_ENTRIES_MOST = 1000
+
+
+def whoIsThis() -> str:
+    """The name of the user that this process runs as."""
+    number = os.getuid()
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"the user {number}"
+
+
+def checkPlaces(configuration: Configuration) -> Iterator[Problem]:
+    """Folders and files of the configuration that cannot be written to."""
+    for index, folder in enumerate(configuration.pythonPath):
+        if not os.path.isdir(folder):
+            text = "there is no such folder"
+            yield configuration.problem(("python_path", index), text)
+    yield from _state(configuration)
+    for name, target in (
+        ("main", configuration.log.main),
+        ("json", configuration.log.json),
+    ):
+        if isinstance(target, Path):
+            yield from _log(configuration, ("log", name), target)
+    for index, entry in enumerate(configuration.routes or ()):
+        # With fields in braces it is a folder for each recipient.
+        if entry.path is not None and "{" not in str(entry.path):
+            path: KeyPath = ("route", index, "path")
+            yield from _folder(configuration, path, entry.path)
+
+
+def _refused(configuration: Configuration, path: KeyPath, place: Path) -> Problem:
+    text = f"{place} cannot be written to by {whoIsThis()}"
+    return configuration.problem(path, text)
+
+
+def _folder(
+    configuration: Configuration, path: KeyPath, folder: Path
+) -> Iterator[Problem]:
+    """Can a folder be made, or written to if it is there?"""
+    parents = (folder, *folder.parents)
+    there = next(each for each in parents if os.path.exists(each))
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        yield _refused(configuration, path, there)
+
+
+def _log(configuration: Configuration, path: KeyPath, file: Path) -> Iterator[Problem]:
+    if not os.path.exists(file.parent):
+        text = f"there is no folder {file.parent}"
+        yield configuration.problem(path, text)
+    elif os.path.exists(file):
+        if not os.access(file, os.W_OK):
+            yield _refused(configuration, path, file)
+    elif not os.access(file.parent, os.W_OK | os.X_OK):
+        yield _refused(configuration, path, file.parent)
+
+
+def _state(configuration: Configuration) -> Iterator[Problem]:
+    state = configuration.state
+    found = list(_folder(configuration, ("state",), state))
+    if not found and state.is_dir():
+        places = [state / "main.log"] if configuration.log.main is None else []
+        for name, depth in _FOLDERS:
+            places += _within(state / name, depth)
+        there = (each for each in places if os.path.lexists(each))
+        bad = [each for each in there if not _writable(each)]
+        # One is enough to see what is wrong, and there may be thousands.
+        found = [_refused(configuration, ("state",), each) for each in bad[:1]]
+    yield from found
+
+
+def _within(folder: Path, depth: int) -> Iterator[Path]:
+    """A folder, and what is in it so many folders deep, but not all of many."""
+    yield folder
+    if depth and folder.is_dir() and os.access(folder, os.R_OK | os.X_OK):
+        with os.scandir(folder) as entries:
+            for _, entry in zip(range(_ENTRIES_MOST), entries, strict=False):
+                inner = Path(entry.path)
+                if entry.is_dir(follow_symlinks=False):
+                    yield from _within(inner, depth - 1)
+                else:
+                    yield inner
+
+
+def _writable(place: Path) -> bool:
+    # What is only read again may well be read-only, but there is nothing such.
+    mode = os.R_OK | os.W_OK
+    return os.access(place, mode | os.X_OK if place.is_dir() else mode)
+
+
+__all__ = ["checkPlaces", "whoIsThis"]
