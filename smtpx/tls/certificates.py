@@ -65,7 +65,7 @@ class CertificateFiles:
         """The file that has the private key."""
         return self.chain if self.key is None else self.key
 
-    def mark(self) -> tuple[tuple[int, int, int] | None, ...]:
+    def mark(self) -> tuple[object, ...]:
         """
         What changes when certificate or key is written or replaced, see
         L{fileMark}.
@@ -73,9 +73,9 @@ class CertificateFiles:
         return tuple(fileMark(path) for path in (self.chain, self.keyFile))
 
 
-def fileMark(path: Path) -> tuple[int, int, int] | None:
+def fileMark(path: Path) -> tuple[int, ...] | None:
     """
-    What changes when a file is written or replaced.
+    What changes when a file is written or replaced, or others may read it.
 
     @return: L{None}: it cannot be looked at.
     """
@@ -83,7 +83,8 @@ def fileMark(path: Path) -> tuple[int, int, int] | None:
         status = path.stat()
     except OSError:
         return None
-    return status.st_mtime_ns, status.st_ino, status.st_size
+    who = status.st_mode, status.st_uid, status.st_gid
+    return status.st_mtime_ns, status.st_ino, status.st_size, *who
 
 
 @frozen(eq=False)

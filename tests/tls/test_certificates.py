@@ -287,5 +287,8 @@ class ReadTests(CertificatesTestCase):
         self.assertEqual(files.mark(), before)
         store(self.folder, self.chain, self.key)
         self.assertNotEqual(files.mark(), before)
+        before = files.mark()
+        files.keyFile.chmod(0o400)
+        self.assertNotEqual(files.mark(), before)
         files.keyFile.unlink()
         self.assertEqual(files.mark()[1], None)
