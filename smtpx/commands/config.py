@@ -18,7 +18,7 @@ from ..service.cautions import approval
 from ..service.config import Configuration, readConfiguration
 from ..service.extensions import findExtensions
 from ..service.machine import Machine
-from ..service.privileges import checkAsWanted, wantedAccount
+from ..service.privileges import cautionsAsWanted, checkAsWanted, wantedAccount
 from ..service.problems import ConfigurationError
 from ..service.spelling import shown, template
 from .console import CommandFailed, Console, ConsoleOptions
@@ -78,7 +78,8 @@ class CheckOptions(_FileOptions):
         problems += checkAsWanted(machine, configuration, found, account, starts=False)
         if problems:
             raise CommandFailed(str(ConfigurationError(problems)))
-        for line in approval(machine, configuration):
+        known = cautionsAsWanted(machine, configuration, account)
+        for line in approval(configuration, known):
             console.say(line)
 
 

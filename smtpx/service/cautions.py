@@ -8,7 +8,7 @@ What stops a start is L{smtpx.service.check}'s.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from attrs import evolve
 
@@ -44,13 +44,14 @@ def cautions(machine: Machine, configuration: Configuration) -> Iterator[Problem
             yield configuration.problem(("users", "dovecot"), text)
 
 
-def approval(machine: Machine, configuration: Configuration) -> Iterator[str]:
+def approval(configuration: Configuration, found: Sequence[Problem]) -> Iterator[str]:
     """
     What an operator is told of a configuration in which nothing is wrong, line by
     line.
+
+    @param found: what L{cautions} found.
     """
     name = configuration.document.name
-    found = list(cautions(machine, configuration))
     for each in found:
         yield f"warning: {each}"
     yield f"{name}: it can be used" if found else f"{name}: nothing is wrong"

@@ -28,7 +28,12 @@ from .config import Configuration, readConfiguration
 from .extensions import findExtensions
 from .machine import Machine
 from .mail import MailService
-from .privileges import Account, checkAsWanted, wantedAccount
+from .privileges import (
+    Account,
+    cautionsAsWanted,
+    checkAsWanted,
+    wantedAccount,
+)
 from .problems import ConfigurationError, Problem
 from .wiring import build
 
@@ -104,12 +109,13 @@ class Options(TwistedOptions):
             problems += checkAsWanted(
                 machine, configuration, found, account, starts=not only
             )
+            _refuseIf(problems)
+            if only:
+                known = cautionsAsWanted(machine, configuration, account)
+                _say(approval(configuration, known))
+                sys.exit(0)
         except SMTPXError as error:
             _refuse([error])
-        _refuseIf(problems)
-        if only:
-            _say(approval(machine, configuration))
-            sys.exit(0)
         return account
 
 

@@ -31,6 +31,7 @@ from twisted.python.util import switchUID
 
 from ..core.errors import UsageError
 from ..core.interfaces import IExtension
+from .cautions import cautions
 from .check import check
 from .config import Configuration
 from .machine import Machine
@@ -140,6 +141,22 @@ def checkAsWanted(
     return work() if account is None else asAccount(account, work)
 
 
+def cautionsAsWanted(
+    machine: Machine, configuration: Configuration, account: Account | None
+) -> list[Problem]:
+    """
+    What to know of a configuration with nothing wrong, with the rights that the
+    server will have.
+
+    @param account: see L{checkAsWanted}.
+    """
+
+    def work() -> list[Problem]:
+        return list(cautions(machine, configuration))
+
+    return work() if account is None else asAccount(account, work)
+
+
 def asAccount(account: Account, work: Callable[[], list[Problem]]) -> list[Problem]:
     """
     Do some work in a child process that has become another user.
@@ -209,6 +226,7 @@ def readProblems(text: str) -> list[Problem]:
 __all__ = [
     "Account",
     "asAccount",
+    "cautionsAsWanted",
     "checkAsWanted",
     "readProblems",
     "wantedAccount",

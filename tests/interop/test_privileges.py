@@ -203,6 +203,30 @@ class PrivilegesTests(InteropTestCase):
             shutil.chown(self.folder / name, USER)
         self.assertEqual(self.checked(good=True), ["smtpx.toml: nothing is wrong"])
 
+    def test_staple(self) -> None:
+        """
+        A staple that the user will not be able to read is told by a check, and is
+        no fault.
+        """
+        files = ensureCertificate(self.folder / "tls", ["mx.example.org"], time.time())
+        (self.folder / "tls").chmod(0o755)
+        shutil.chown(files.keyFile, USER)
+        staple = self.folder / "staple.der"
+        staple.touch(0o600)
+        pair = (
+            '[[tls.certificates]]\ncertificate = "tls/certificate.pem"\n'
+            'key = "tls/key.pem"\ntls_ocsp_file = "staple.der"\n'
+        )
+        self.configure(f'user = "{USER}"\n', pair)
+        self.assertEqual(
+            self.checked(good=True),
+            [
+                f"warning: smtpx.toml:11: tls.certificates[0].tls_ocsp_file: {staple}:"
+                f" Permission denied; no staple would be sent (as the user {USER})",
+                "smtpx.toml: it can be used",
+            ],
+        )
+
     def test_rootWasHere(self) -> None:
         """
         A server that ran as root before has left files that the user cannot

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from smtpx.service.cautions import approval
+from smtpx.service.cautions import approval, cautions
 from smtpx.service.check import check
 from smtpx.service.config import readConfiguration
 from smtpx.tls.certificates import CertificateFiles
@@ -33,7 +33,8 @@ class CautionsTests(SynchronousTestCase):
         self.file.write_text(text)
         configuration = readConfiguration(self.file, FOUND)
         self.assertEqual(check(self.site.machine, configuration, FOUND), [])
-        return list(approval(self.site.machine, configuration))
+        known = list(cautions(self.site.machine, configuration))
+        return list(approval(configuration, known))
 
     def kept(self, identity: Identity, response: bytes | None = None) -> str:
         """A configuration with a certificate and a staple."""

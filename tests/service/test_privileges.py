@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from smtpx.service import privileges
 from smtpx.service.privileges import (
     Account,
+    cautionsAsWanted,
     checkAsWanted,
     readProblems,
     wantedAccount,
@@ -168,6 +169,21 @@ class CheckTests(PrivilegesTestCase):
             self.site.machine, self.site.read({}), FOUND, Account(10, 20), starts=True
         )
         self.assertEqual((found, asked), ([], [Account(10, 20)]))
+
+    def test_cautions(self) -> None:
+        """What is to be known besides is looked for alike."""
+        configuration, asked = self.site.read({}), []
+
+        def asAccount(account: Account, work: object) -> list[Problem]:
+            asked.append(account)
+            return []
+
+        self.patch(privileges, "asAccount", asAccount)
+        for account in (None, Account(10, 20)):
+            self.assertEqual(
+                cautionsAsWanted(self.site.machine, configuration, account), []
+            )
+        self.assertEqual(asked, [Account(10, 20)])
 
     def test_problems(self) -> None:
         """Problems come back as they were."""
