@@ -7,10 +7,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from urllib.parse import quote
 
 from ..harmless import visible
 from .markup import Content, Markup, join, tag
 from .style import STYLE
+
+#: An envelope, and a pulse.
+_ICON = (
+    "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'>"
+    "<rect width='32' height='32' rx='7' fill='#2c6e91'/>"
+    "<path d='M6 10h20v13H6zM6 10l10 8 10-8' fill='none' stroke='#fff'"
+    " stroke-width='2.4' stroke-linejoin='round'/></svg>"
+)
 
 
 def document(title: str, body: Content, refresh: int = 0, root: str = "") -> Markup:
@@ -27,7 +36,7 @@ def document(title: str, body: Content, refresh: int = 0, root: str = "") -> Mar
         tag("meta", name="color-scheme", content="light dark"),
         tag("meta", http_equiv="refresh", content=str(refresh)) if refresh else None,
         # Otherwise browsers ask for an icon that there is not.
-        tag("link", rel="icon", href="data:,"),
+        tag("link", rel="icon", href=f"data:image/svg+xml,{quote(_ICON)}"),
         tag("title", title),
         tag("style", Markup(STYLE)),
     )

@@ -42,7 +42,7 @@ _GONE = HTTPStatus.NOT_FOUND
 #: keep it.
 _HEADERS = {
     "Content-Security-Policy": (
-        f"default-src 'none'; style-src '{STYLE_HASH}'; base-uri 'none';"
+        f"default-src 'none'; style-src '{STYLE_HASH}'; img-src data:; base-uri 'none';"
         " form-action 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
