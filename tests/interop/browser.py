@@ -26,6 +26,8 @@ PATIENCE_SECONDS = 60.0
 _OPTIONS = (
     "--headless",
     "--remote-debugging-pipe",
+    # It cannot be had as root, nor in many containers; the page is our own.
+    "--no-sandbox",
     "--disable-gpu",
     "--disable-dev-shm-usage",
     "--disable-background-networking",
@@ -105,8 +107,6 @@ class Browser:
         # It reads from descriptor 3 and writes to 4.
         command = f'exec "$0" "$@" 3<&{theirs} 4>&{answers}'
         words = [program, *_OPTIONS, f"--user-data-dir={folder}"]
-        if os.geteuid() == 0:
-            words.append("--no-sandbox")
         self._process = subprocess.Popen(
             ["/bin/bash", "-c", command, *words],
             pass_fds=(theirs, answers),

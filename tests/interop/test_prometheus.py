@@ -60,6 +60,19 @@ class HealthTests(InteropTestCase):
         strange = ["--header", "Host: evil.example", where(server)]
         self.assertIn("421", self.run_([*words, *strange], status=22))
 
+    def test_haproxy(self) -> None:
+        """What the manual has for HAProxy is a configuration, but for the rest."""
+        haproxy = findPeer("haproxy", "haproxy")
+        [backend] = blocks("howto/monitoring.rst", "none")
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        times = "timeout connect 5s\n timeout server 5s\n timeout client 5s"
+        door = "mode tcp\n bind 127.0.0.1:2525\n default_backend smtp"
+        (folder / "haproxy.cfg").write_text(
+            f"defaults\n {times}\n\nfrontend door\n {door}\n\n{backend}\n"
+        )
+        self.run_([haproxy, "-c", "-f", str(folder / "haproxy.cfg")])
+
     def test_onlyReading(self) -> None:
         """A body of a megabyte changes nothing, and ends nothing but itself."""
         server = self.serve(HTTP)
