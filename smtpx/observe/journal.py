@@ -21,14 +21,12 @@ from ..extensions.auth import FAILURE, Failure
 from ..extensions.xclient import PROXY, PROXY_PORT
 from ..net.ends import Ends
 from ..net.interfaces import IJournal
+from ..net.submission import MADE_MESSAGE_ID
 from . import events
 from .publisher import Publisher, errorFields
 
 #: The Message-ID of a transaction, without angle brackets.  Not for the spool.
 MESSAGE_ID = Stamp[bytes]("journal.message-id", None, str.encode)
-
-#: There, if we made the Message-ID of a transaction, which had none.
-MESSAGE_ID_MADE = Stamp[bool]("journal.message-id-made", None, bool)
 
 #: The subject of a transaction's message.  Not for the spool.
 SUBJECT = Stamp[bytes]("journal.subject", None, str.encode)
@@ -167,10 +165,12 @@ class Journal:
         # To the microsecond: more is noise.
         fields["seconds"] = round(session.now() - envelope.arrived, 6)
         found = envelope.stamps.get(MESSAGE_ID)
-        if found is not None:
+        made = envelope.stamps.get(MADE_MESSAGE_ID)
+        if made is not None:
+            fields["messageID"] = made
+            fields["messageIDMade"] = True
+        elif found is not None:
             fields["messageID"] = found
-            if MESSAGE_ID_MADE in envelope.stamps:
-                fields["messageIDMade"] = True
         if self._subjects and SUBJECT in envelope.stamps:
             fields["title"] = envelope.stamps[SUBJECT]
         if session.pipelined:

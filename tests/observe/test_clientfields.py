@@ -12,9 +12,9 @@ from hypothesis import given, settings, strategies
 
 from smtpx.core.hooks import TLSInfo
 from smtpx.core.reply import OK
+from smtpx.net.submission import MADE_MESSAGE_ID
 from smtpx.observe.deliveries import DeliveryJournal
 from smtpx.observe.journal import (
-    MESSAGE_ID_MADE,
     Journal,
     noteMessageID,
     noteSubject,
@@ -66,7 +66,8 @@ class ArrivalTests(MainLogTestCase):
             if subject is not None:
                 noteSubject(session, subject)
             if made:
-                session.envelope.stamps[MESSAGE_ID_MADE] = True
+                assert messageID is not None
+                session.envelope.stamps[MADE_MESSAGE_ID] = messageID.strip(b"<>")
             journal.accepted(session, session.envelope, MESSAGE, OK)
 
         return self.line(tell, *chosen)

@@ -16,9 +16,9 @@ from smtpx.extensions.auth import FAILURE, Failure
 from smtpx.extensions.xclient import PROXY, PROXY_PORT
 from smtpx.net.ends import Ends
 from smtpx.net.interfaces import IJournal
+from smtpx.net.submission import MADE_MESSAGE_ID
 from smtpx.observe.events import CATALOGUE
 from smtpx.observe.journal import (
-    MESSAGE_ID_MADE,
     Journal,
     noteMessageID,
     noteSubject,
@@ -242,9 +242,9 @@ class JournalTests(SynchronousTestCase):
     def test_aMessageIDOfOurs(self) -> None:
         """That we made it is told with it."""
         arrived = self.session.envelope = envelope()
-        noteMessageID(self.session, b"<abc@example.org>")
-        arrived.stamps[MESSAGE_ID_MADE] = True
+        arrived.stamps[MADE_MESSAGE_ID] = b"1@mx.example.org"
         self.journal.accepted(self.session, arrived, MESSAGE, OK)
+        self.assertEqual(self.heard.last["messageID"], b"1@mx.example.org")
         self.assertIs(self.heard.last["messageIDMade"], True)
 
     def test_howTheClientTalked(self) -> None:
