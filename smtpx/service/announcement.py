@@ -10,6 +10,7 @@ from twisted.logger import Logger
 
 from .config import Configuration
 from .listening import Door
+from .openness import openness
 from .tables import ListenerTLS
 
 _log = Logger("smtpx")
@@ -45,3 +46,5 @@ def announce(configuration: Configuration, doors: Sequence[Door]) -> None:
     """Say it in the log."""
     for line in lines(configuration, doors):
         _log.info("{line}", line=line)
+    for each in openness(configuration):
+        _log.warn("{caution}", caution=str(each))

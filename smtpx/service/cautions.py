@@ -1,7 +1,8 @@
 """
 What a start does not stumble over, and an operator should know all the same:
-certificates and staples that can be used, or left out, but are of little use, and
-a Dovecot that is not there.
+certificates and staples that can be used, or left out, but are of little use, a
+Dovecot that is not there, and doors that are hardly meant to be as they are
+(L{smtpx.service.openness}).
 
 What stops a start is L{smtpx.service.check}'s.
 """
@@ -17,6 +18,7 @@ from ..core.hostlist import HostList
 from ..policy.dovecot import tryDovecot
 from .config import Configuration
 from .machine import Machine
+from .openness import openness
 from .problems import KeyPath, Problem
 from .tables.tls import ANYBODY
 from .wiring import certificatesOf, serverTLS
@@ -42,6 +44,7 @@ def cautions(machine: Machine, configuration: Configuration) -> Iterator[Problem
         except (OSError, Malformed) as error:
             text = f"logins would be told 454: {error}"
             yield configuration.problem(("users", "dovecot"), text)
+    yield from openness(configuration)
 
 
 def approval(configuration: Configuration, found: Sequence[Problem]) -> Iterator[str]:

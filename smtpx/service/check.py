@@ -31,6 +31,7 @@ from .listening import Place, endpointFor
 from .machine import Machine, usePythonPath
 from .places import checkPlaces
 from .problems import KeyPath, Problem
+from .tables import Role, SubmissionRules
 from .wiring import (
     certificatesOf,
     certified,
@@ -41,6 +42,7 @@ from .wiring import (
     passwordCheck,
     relaySubjects,
     serverTLS,
+    submission,
     tokenCheck,
 )
 
@@ -69,6 +71,7 @@ def check(
         *_users(configuration),
         *_relay(configuration),
         *_policies(configuration),
+        *_submission(machine, configuration, found),
         *checkExtensions(configuration, found),
     ]
 
@@ -250,3 +253,27 @@ def _policies(configuration: Configuration) -> Iterator[Problem]:
     # Not made: what a class or function does then is for the start.
     for index, named in enumerate(configuration.policy.python):
         yield from _tried(configuration, ("policy", "python", index), named.load)
+
+
+def _submission(
+    machine: Machine, configuration: Configuration, found: Mapping[str, IExtension]
+) -> Iterator[Problem]:
+    name = configuration.name or machine.name
+    try:
+        local = localAddresses(configuration, name)
+        extensions = chosenExtensions(configuration, found)
+    except SMTPXError:
+        # That is told where it belongs.
+        return
+    rules = configuration.submission
+    for login, senders in rules.senders.items():
+        alone = evolve(rules, senders={login: senders})
+        one = evolve(configuration, submission=alone)
+        path: KeyPath = ("submission", "senders", login)
+        yield from _tried(configuration, path, partial(submission, one, local))
+    some = submission(evolve(configuration, submission=SubmissionRules()), local)
+    for index, listener in enumerate(configuration.listeners):
+        if listener.role is Role.SUBMISSION:
+            path = ("listener", index, "role")
+            extend = partial(some.extensions, extensions)
+            yield from _tried(configuration, path, extend)

@@ -28,6 +28,7 @@ from .tables import (
     Policy,
     Relay,
     RouteEntry,
+    SubmissionRules,
     Users,
 )
 from .toml import Document, readDocument
@@ -118,6 +119,7 @@ class Configuration:
     )
     relay: Relay = field(factory=Relay)
     users: Users = field(factory=Users)
+    submission: SubmissionRules = field(factory=SubmissionRules)
     policy: Policy = field(factory=Policy)
     log: Log = field(factory=Log)
     http: HTTP = field(factory=HTTP)

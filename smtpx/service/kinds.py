@@ -266,6 +266,9 @@ class Choice:
 
     def spell(self, value: object) -> str:
         """See L{IKind}."""
+        if value is None:
+            # A default that depends on other options.
+            return ""
         return json.dumps(value.value if isinstance(value, Enum) else str(value))
 
 

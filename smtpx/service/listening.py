@@ -30,7 +30,7 @@ from zope.interface import implementer
 
 from ..net.factory import SMTPServerFactory
 from .inherited import PREFIX, inheritedEndpoint
-from .tables import Listener, ListenerTLS
+from .tables import Listener, ListenerTLS, Role
 
 _log = Logger()
 
@@ -217,10 +217,14 @@ class Door:
 
     def __str__(self) -> str:
         """
-        Where it is, for people: C{127.0.0.1:2525 (STARTTLS)}.
+        Where it is, for people: C{127.0.0.1:2525 (STARTTLS)}, C{127.0.0.1:587
+        (STARTTLS, submission)}.
         """
         where = "" if self.port is None else spelled(self.port.getHost())
-        return f"{where or self.listener.endpoint} ({self.tlsWords})"
+        words = self.tlsWords
+        if self.listener.role is Role.SUBMISSION:
+            words += ", submission"
+        return f"{where or self.listener.endpoint} ({words})"
 
 
 _WORDS = {

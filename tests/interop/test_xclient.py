@@ -17,6 +17,9 @@ hosts = ["127.0.0.1"]
 [extensions.XFORWARD]
 hosts = ["127.0.0.1"]
 
+[log]
+selectors = ["+proxy"]
+
 [policy]
 refuse_hosts = ["203.0.113.0/24"]
 """

@@ -13,6 +13,7 @@ from .log import Log, LogLevel, SelectorItem
 from .policy import Policy
 from .relay import Relay, Subject
 from .route import RouteEntry, TransportKind
+from .submission import SubmissionRules
 from .tls import TLS, CertificatePair, TLSVersion
 from .users import Users
 
@@ -30,6 +31,7 @@ __all__ = [
     "Role",
     "RouteEntry",
     "SelectorItem",
+    "SubmissionRules",
     "Subject",
     "TLS",
     "TLSVersion",

@@ -74,20 +74,20 @@ class Listener:
             " ``systemd:domain=INET:index=0``, in place of address and port."
         },
     )
-    tls: ListenerTLS = field(
-        default=ListenerTLS.STARTTLS,
-        metadata={
-            "help": "When TLS begins: ``starttls`` when the client asks for it"
-            " (RFC 3207), ``implicit`` with the connection (RFC 8314), ``none``"
-            " never."
-        },
-    )
-
     role: Role = field(
         default=Role.MX,
         metadata={
             "help": "Whom it is for: ``mx`` for other mail servers, ``submission`` for"
-            " people's mail programs (RFC 6409)."
+            " people's mail programs (RFC 6409), who have to log in; see the table"
+            " ``submission``."
+        },
+    )
+    tls: ListenerTLS = field(
+        metadata={
+            "help": "When TLS begins: ``starttls`` when the client asks for it"
+            " (RFC 3207), ``implicit`` with the connection (RFC 8314), ``none``"
+            " never.  If not given: ``implicit`` at port 465 for submission,"
+            " ``starttls`` elsewhere."
         },
     )
 
@@ -107,6 +107,13 @@ class Listener:
             "help": "How long such a header may take to come.",
         },
     )
+
+    @tls.default
+    def _usualTLS(self) -> ListenerTLS:
+        # RFC 8314 section 3.3: the port of "submissions".
+        if self.role is Role.SUBMISSION and self.port == 465:
+            return ListenerTLS.IMPLICIT
+        return ListenerTLS.STARTTLS
 
     def __attrs_post_init__(self) -> None:
         """

@@ -11,6 +11,7 @@ from .extensions import chosenExtensions
 from .house import build, enter
 from .policies import relaySubjects
 from .routes import localRoutes
+from .submission import submission
 from .users import certified, passwordCheck, tokenCheck
 
 __all__ = [
@@ -25,5 +26,6 @@ __all__ = [
     "passwordCheck",
     "relaySubjects",
     "serverTLS",
+    "submission",
     "tokenCheck",
 ]

@@ -13,7 +13,9 @@ from ...core.interfaces import IExtension
 from ...net.answers import Answerers
 from ...net.factory import IAdmission, SMTPServerFactory
 from ...net.interfaces import IPolicy, IReceiver
+from ...net.submission import SubmissionReceiver
 from ...observe.journal import Journal
+from ...policy.submission import Submission
 from ...tls.contexts import ServerTLS
 from ..config import Configuration
 from ..machine import Machine, connectionsMax
@@ -51,6 +53,8 @@ class Hall:
     What all doors lead to.
 
     @ivar name: what the server calls itself.
+    @ivar policies: who may connect, send and receive, by the role of the door.
+    @ivar submission: what doors for submission do otherwise.
     """
 
     machine: Machine
@@ -58,7 +62,8 @@ class Hall:
     name: str
     extensions: Sequence[IExtension]
     receiver: IReceiver
-    policy: IPolicy
+    policies: Mapping[Role, IPolicy]
+    submission: Submission
     tls: ServerTLS
     answers: Answerers
     journal: Journal
@@ -72,15 +77,29 @@ class Hall:
         return {kind: self._factory(kind) for kind in kinds}
 
     def _factory(self, kind: DoorKind) -> SMTPServerFactory:
+        name = self.name.encode("ascii")
+        receiver, extensions = self.receiver, self.extensions
+        bounds = loginBounds(self.configuration)
+        if kind.role is Role.SUBMISSION:
+            submission = self.submission
+            check = self.configuration.submission.checkHeader
+            receiver = SubmissionReceiver(
+                receiver,
+                name=name,
+                whole=submission.wholeDomain if check else None,
+                clock=self.machine.now,
+            )
+            extensions = submission.extensions(extensions)
+            bounds = submission.bounds(bounds)
         made = SMTPServerFactory(
             self.machine.reactor,
-            self.receiver,
-            name=self.name.encode("ascii"),
-            extensions=self.extensions,
-            policy=self.policy,
+            receiver,
+            name=name,
+            extensions=extensions,
+            policy=self.policies[kind.role],
             tls=None if kind.tls is ListenerTLS.NONE else self.tls,
             implicitTLS=kind.tls is ListenerTLS.IMPLICIT,
-            bounds=loginBounds(self.configuration),
+            bounds=bounds,
             answers=self.answers,
             journal=self.journal,
             admission=self.admission,

@@ -4,7 +4,7 @@ The extensions that run, with their ports.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from attrs import evolve, fields
@@ -15,35 +15,49 @@ from ...extensions.auth import Auth
 from ...extensions.requiretls import RequireTLS
 from ...extensions.tlsverify import TLSVerify
 from ...extensions.xclient import XClient
+from ...observe.journal import Journal
 from ...policy.names import LiveHostList
 from ..config import Configuration
 from ..extensions import BadChoice, Fault, chooseExtensions
 from ..tables.tls import ANYBODY, TLS
+from .users import Accounts
+
+
+def withPorts(logins: Accounts, journal: Journal) -> Sequence[IExtension]:
+    """
+    Those extensions of ours that have somebody to ask or to tell.
+
+    @param logins: who can log in.
+    """
+    auth = Auth(
+        users=logins.users,
+        tokens=logins.tokens,
+        certificates=logins.certificates,
+        told=journal.authenticated,
+    )
+    return auth, XClient(told=journal.overridden)
 
 
 def chosenExtensions(
     configuration: Configuration,
     found: Mapping[str, IExtension],
-    auth: Auth | None = None,
-    xclient: XClient | None = None,
+    ours: Iterable[IExtension] = (),
     keep: Callable[[HostList], LiveHostList] | None = None,
 ) -> list[IExtension]:
     """
     The extensions that run, with their ports and settings.
 
-    @param auth: ours, with its ports; L{None}: without, so that nobody can log in,
-        which is enough to look at them.
-    @param xclient: ours, with its ports; L{None}: without, so that nobody is told.
+    @param ours: those that have ports (L{withPorts}); without them nobody can log in
+        and nobody is told, which is enough to look at them.
     @param keep: looks up the names in a host list from now on; L{None}: nobody
         does, which is enough to look at them as well.
     @raise smtpx.service.extensions.BadChoice: they cannot be had so.
     """
     joined = dict(found)
-    # Somebody else's in the place of ours has ports of its own.
-    if auth is not None and isinstance(joined.get(Auth.name), Auth):
-        joined[Auth.name] = auth
-    if xclient is not None and isinstance(joined.get(XClient.name), XClient):
-        joined[XClient.name] = xclient
+    for each in ours:
+        # Somebody else's in the place of ours has ports of its own.
+        if isinstance(joined.get(each.name), type(each)):
+            joined[each.name] = each
     if isinstance(joined.get(RequireTLS.name), RequireTLS):
         # All transports are local, so nothing leaves this host in the clear.
         joined[RequireTLS.name] = RequireTLS(honoured=True)

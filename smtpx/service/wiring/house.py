@@ -14,8 +14,6 @@ from twisted.internet.defer import Deferred, DeferredList
 
 from ...core.interfaces import IExtension
 from ...core.queueprofile import QueueProfile
-from ...extensions.auth import Auth
-from ...extensions.xclient import XClient
 from ...net.factory import SMTPServerFactory
 from ...observe.deliveries import DeliveryJournal
 from ...observe.journal import Journal
@@ -33,11 +31,12 @@ from ..tables import Listener
 from .addresses import localAddresses
 from .certificates import certificates
 from .doors import DoorKind, Hall
-from .extensions import chosenExtensions
+from .extensions import chosenExtensions, withPorts
 from .observing import openLogs, watchMemory
-from .policies import admission, policy
+from .policies import admission, policies
 from .routes import localRoutes
 from .site import Premises, counted, makeWatch, openSite, timed
+from .submission import submission
 from .threads import threads
 from .users import accounts
 
@@ -120,14 +119,8 @@ async def enter(
 
         names = HostNames(machine.reactor.nameResolver, machine.reactor)
         logins = accounts(machine, configuration, stack)
-        auth = Auth(
-            users=logins.users,
-            tokens=logins.tokens,
-            certificates=logins.certificates,
-            told=journal.authenticated,
-        )
-        xclient = XClient(told=journal.overridden)
-        extensions = chosenExtensions(configuration, found, auth, xclient, names.keep)
+        ours = withPorts(logins, journal)
+        extensions = chosenExtensions(configuration, found, ours, names.keep)
         spool = makeSpool(machine, configuration, extensions)
         await spool.open()
         stack.push_async_callback(spool.close)
@@ -137,15 +130,17 @@ async def enter(
         routes = localRoutes(configuration, name, work, machine.now)
         local = localAddresses(configuration, name)
 
+        msa = submission(configuration, local)
         hall = Hall(
             machine=machine,
             configuration=configuration,
             name=name,
             extensions=extensions,
             receiver=timed(watch, SpoolReceiver(spool, journal, routes.holds)),
-            policy=await policy(
-                machine, configuration, local, routes, journal, names, stack
+            policies=await policies(
+                machine, configuration, local, routes, msa, journal, names, stack
             ),
+            submission=msa,
             tls=tls,
             answers=logins.answers,
             journal=journal,

@@ -4,6 +4,7 @@ Who may connect, send and receive.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
 from ...core.errors import UsageError
@@ -14,10 +15,12 @@ from ...policy.chain import NamedPolicy, PolicyChain
 from ...policy.local import LocalAddresses, LocalPolicy
 from ...policy.names import HostNames, NamingPolicy, PeerNames
 from ...policy.python import policyFrom
+from ...policy.submission import Submission
 from ...policy.turnstile import Turnstile
 from ...queue.routes import Routes
 from ..config import Configuration
 from ..machine import Machine, connectionsMax
+from ..tables import Role
 from .threads import threads
 
 _NAME_THREADS = 8
@@ -48,43 +51,50 @@ def pythonPolicies(configuration: Configuration) -> list[NamedPolicy]:
     ]
 
 
-async def policy(
+async def policies(
     machine: Machine,
     configuration: Configuration,
     local: LocalAddresses,
     routes: Routes,
+    submission: Submission,
     journal: Journal,
     names: HostNames,
     stack: AsyncExitStack,
-) -> IPolicy:
+) -> Mapping[Role, IPolicy]:
     """
-    The policy: ours alone, if there is nothing to wait for.
+    The policy of each role of listeners: ours alone, if there is nothing to wait for.
 
     @param names: has all other host lists already, and is started here.
     """
     relay, refused = configuration.relay, configuration.policy.refuseHosts
-    ours = LocalPolicy(
-        local,
-        routes.goes,
-        names.keep(relay.hosts).matches,
-        relay.authenticated,
-        relaySubjects(configuration),
-        names.keep(refused).matches,
-    )
+    relayHosts = names.keep(relay.hosts).matches
+    refuseHosts = names.keep(refused).matches
+    subjects = relaySubjects(configuration)
+    before: list[NamedPolicy] = []
     others = pythonPolicies(configuration)
     if names.wanted:
         stack.callback(names.stop)
         await names.start()
-    chain = [NamedPolicy("local", ours), *others]
     if names.peerNamesWanted:
         work = threads(machine, _NAME_THREADS, "names", stack)
         peers = PeerNames(Turnstile(machine.reactor), work, machine.reactor.seconds)
-        naming = NamingPolicy(peers, names.peerNamesMatter)
-        chain.insert(0, NamedPolicy("names", naming))
-    if len(chain) == 1:
-        return ours
+        before.append(NamedPolicy("names", NamingPolicy(peers, names.peerNamesMatter)))
     seconds = configuration.limits.bounds.answerSeconds
-    return PolicyChain(chain, journal.trouble, machine.reactor, seconds)
+
+    def policy(authenticated: bool) -> IPolicy:
+        ours = LocalPolicy(
+            local, routes.goes, relayHosts, authenticated, subjects, refuseHosts
+        )
+        if not (before or others):
+            return ours
+        chain = [*before, NamedPolicy("local", ours), *others]
+        return PolicyChain(chain, journal.trouble, machine.reactor, seconds)
+
+    return {
+        Role.MX: policy(relay.authenticated),
+        # Whoever submits has logged in, and is here to send elsewhere.
+        Role.SUBMISSION: submission.policy(policy(True)),
+    }
 
 
 def admission(configuration: Configuration) -> Admission:
