@@ -26,11 +26,14 @@ def quoted(said: bytes | str) -> str:
 
 
 def clientOf(event: LogEvent, selectors: frozenset[Selector]) -> str:
-    """The client: C{name (helo) [address]:port I=[address]:port}."""
-    address = f"[{word(event['address'])}]"
+    """
+    The client: C{name (helo) [address]:port I=[address]:port}.  One that came over a
+    UNIX socket has no address.
+    """
+    address = f"[{word(event['address'])}]" if event["address"] else ""
     name, helo = event.get("name"), event.get("helo")
     shown = address
-    if Selector.INCOMING_PORT in selectors:
+    if address and Selector.INCOMING_PORT in selectors:
         shown += f":{event['port']}"
     if helo is not None:
         said = word(helo)
@@ -41,9 +44,11 @@ def clientOf(event: LogEvent, selectors: frozenset[Selector]) -> str:
     parts = [] if name is None else [word(name)]
     if helo is not None:
         parts.append(f"({word(helo)})")
-    if Selector.INCOMING_INTERFACE in selectors:
+    if not (parts or shown):
+        parts.append("unknown")
+    if event.get("local") and Selector.INCOMING_INTERFACE in selectors:
         shown += f" I=[{word(event['local'])}]:{event['localPort']}"
-    return " ".join([*parts, shown])
+    return " ".join([*parts, shown]).rstrip()
 
 
 def extensionField(name: str, value: object) -> str:

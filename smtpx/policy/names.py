@@ -329,8 +329,11 @@ class NamingPolicy:
     def mayConnect(
         self, session: IServerSession
     ) -> Reply | None | Deferred[Reply | None]:
-        """Look the name up, before others are asked; unless it is known."""
-        if session.peerName is not None or not self._wanted():
+        """
+        Look the name up, before others are asked; unless it is known, or there is
+        no address to look up, as over a UNIX socket.
+        """
+        if session.peerName is not None or not (session.peer and self._wanted()):
             return None
         name = self._names.of(session.peer)
         if not isinstance(name, Deferred):

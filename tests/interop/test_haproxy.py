@@ -125,10 +125,20 @@ class HAProxyTests(InteropTestCase):
     """C{haproxy} in TCP mode."""
 
     def before(
-        self, server: str, options: str, checking: str = "", address: str = "127.0.0.1"
+        self,
+        server: str,
+        options: str,
+        checking: str = "",
+        address: str = "127.0.0.1",
+        folder: Path | None = None,
     ) -> HAProxy:
-        """HAProxy before a server."""
-        folder = Path(self.mktemp()).absolute()
+        """
+        HAProxy before a server.
+
+        @param folder: where it runs; L{None}: in one of its own.
+        """
+        folder = (folder or Path(self.mktemp()).absolute()) / "haproxy"
+        folder.parent.mkdir(exist_ok=True)
         proxy = HAProxy(folder, server, options, checking, address)
         self.running(proxy)
         return proxy
@@ -224,6 +234,27 @@ class HAProxyTests(InteropTestCase):
         self.assertRegex(said, rb"^220 [^\n]*\r\n250-mx.example.org")
         [event] = self.told(server, "session.closed")
         self.assertEqual((event["address"], event["helo"]), (CLIENT, "c.example"))
+
+    def test_UNIXSocket(self) -> None:
+        """
+        HAProxy reaches the server over a UNIX socket, where everybody is a proxy.
+        """
+        server = self.serve(
+            PROXIED.replace(
+                "[log]",
+                '[[listener]]\nendpoint = "unix:smtp.sock"\nproxy_hosts = ["*"]\n[log]',
+            )
+        )
+        # The path is relative, for a socket's may not be long.
+        proxy = self.before("unix@../smtp.sock", "send-proxy-v2", folder=server.folder)
+        with smtplib.SMTP(
+            "127.0.0.1", proxy.port, "c.example", 30, (CLIENT, 0)
+        ) as client:
+            client.sendmail("ann@c.example", "bob@localhost", MESSAGE)
+        [event] = self.told(server, "session.connected")
+        self.assertEqual((event["address"], event["proxy"]), (CLIENT, ""))
+        [message] = server.delivered(1)
+        self.assertIn(f"([{CLIENT}])".encode(), message.received)
 
     def test_healthChecks(self) -> None:
         """

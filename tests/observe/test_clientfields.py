@@ -72,6 +72,22 @@ class ArrivalTests(MainLogTestCase):
 
         return self.line(tell, *chosen)
 
+    def test_overAUNIXSocket(self) -> None:
+        """A client without an address has none in the log, and no port either."""
+        shown = []
+        for helo in (b"mail.example.org", None):
+
+            def tell(journal: Journal, deliveries: DeliveryJournal) -> None:
+                session = visit()
+                session.peer = session.local = b""
+                session.peerPort = session.localPort = 0
+                session.helo = helo  # noqa: B023  # called before the next
+                journal.accepted(session, envelope(), MESSAGE, OK)
+
+            line = self.line(tell, "+incoming_port", "+incoming_interface")
+            shown.append(line.partition(" H=")[2].partition(" P=")[0])
+        self.assertEqual(shown, ["(mail.example.org)", "unknown"])
+
     def test_howTheClientTalked(self) -> None:
         """
         C{L}: it was told that it may pipeline, C{-}: it did not; C{.}: it need not

@@ -396,3 +396,9 @@ class NamingPolicyTests(PeerNamesCase):
         self.assertIsNone(self.policy.mayConnect(session))
         self.assertEqual(session.peerName, b"spike.example")
         self.assertEqual(self.pending, [])
+
+    def test_noAddress(self) -> None:
+        """Over a UNIX socket there is nothing to look up."""
+        session = sessionFrom(b"")
+        self.assertIsNone(self.policy.mayConnect(session))
+        self.assertEqual((session.peerName, self.pending), (None, []))

@@ -227,7 +227,7 @@ def _sessions(status: Status) -> Markup:
             rows.append(
                 (
                     [
-                        tag("span", visible(state.peer), class_="mono"),
+                        tag("span", visible(state.peer or b"unknown"), class_="mono"),
                         " ",
                         said(state.name),
                     ],
