@@ -5,13 +5,16 @@ A list is a sequence of items, read from the first on; the first that matches a
 client decides::
 
     list   = *item
-    item   = [ "!" ] ( "*" / name / "*." name / address / address "/" prefix )
+    item   = [ "!" ] [ "*" / name / "*." name / address / address "/" prefix ]
 
 C{*} is anybody, C{*.example.org} any host with a name below C{example.org}, a
 network is written as C{192.0.2.0/24} or C{2001:db8::/32}.  An item with C{!}
 says no for the clients it matches.  A client that no item matches is not in the
 list; but where the last item has C{!}, it is, so that C{["!192.0.2.1"]} is
 everybody else.  The empty list is nobody.
+
+The empty item is, as in Exim, a client without an address: one of this machine,
+that came over a UNIX socket.
 
 A plain name stands for the addresses of that host, which somebody above has to
 look up (L{HostList.names}, L{HostList.resolved}), or for a client whose own,
@@ -42,6 +45,9 @@ from .errors import Malformed
 _Numbers = tuple[int, int, int]
 _MAPPED = IPv6Network("::ffff:0:0/96")
 
+#: What stands for having no address, and matches nothing else.
+_NO_ADDRESS: _Numbers = (0, 0, 0)
+
 
 @frozen
 class HostItem:
@@ -71,7 +77,7 @@ class HostItem:
     @property
     def name(self) -> bytes | None:
         """The plain name it is; L{None}: it is something else."""
-        if self.text.startswith("*") or _isNumeric(self.text):
+        if not self.text or self.text.startswith("*") or _isNumeric(self.text):
             return None
         return self.text.encode()
 
@@ -161,7 +167,7 @@ class HostList:
 
         @param address: its address.  One of IPv4 in IPv6 (C{::ffff:192.0.2.1})
             is one of IPv4.  What is no address (a UNIX socket) matches C{*}
-            only.
+            and the empty item only.
         @param names: its host names, as far as they are known and verified.
         """
         if self._certain is not None:
@@ -205,7 +211,7 @@ class HostList:
 
 def _numbersOf(address: bytes) -> tuple[int, int]:
     """
-    An address as version and number; version 0 matches nothing.
+    An address as version and number; version 0 is no address.
     """
     try:
         found: IPv4Address | IPv6Address = ip_address(address.decode("ascii"))
@@ -227,6 +233,8 @@ def _parseItem(item: str) -> HostItem:
     text = text.removeprefix("!").lstrip()
     if text == "*":
         return HostItem(text, negated)
+    if not text:
+        return HostItem(text, negated, (_NO_ADDRESS,))
     if _isNumeric(text):
         network = _parseNetwork(item, text)
         return HostItem(_networkText(network), negated, (_networkNumbers(network),))

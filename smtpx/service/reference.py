@@ -61,7 +61,8 @@ in quotes: ``"5 min"``, ``"1 h 30 min"``.
 the user.
    * - host list
      - A list of names, ``*.example.org`` (any name below it), addresses, networks \
-such as ``192.0.2.0/24``, and ``*`` (everybody).
+such as ``192.0.2.0/24``, ``*`` (everybody), and ``""`` (who comes over a UNIX \
+socket, and has no address).
        The first item that matches decides; one with ``!`` in front says no.
        The empty list is nobody.
    * - Python object

@@ -23,7 +23,7 @@ texts = st.builds(
     lambda sign, text: sign + text,
     st.sampled_from(["", "!", " ! "]),
     st.one_of(
-        st.just("*"),
+        st.sampled_from(["*", ""]),
         st.sampled_from(["mail.example.org", "*.Example.org", "host1", "a_b.example"]),
         st.ip_addresses().map(str),
         networks,
@@ -69,8 +69,7 @@ class ParseTests(SynchronousTestCase):
         What is no item is refused with the item in the message.
         """
         for item in (
-            "",
-            "!",
+            "!!",
             "!!*",
             "mail*.example.org",
             "*.*.example.org",
@@ -130,6 +129,20 @@ class MatchTests(SynchronousTestCase):
             self.assertTrue(matched(["*"], address))
             self.assertFalse(matched(["!*", "192.0.2.1"], address))
             self.assertTrue(matched(["!192.0.2.9", "*"], address))
+
+    def test_emptyItemIsWhoHasNoAddress(self) -> None:
+        """
+        The empty item matches a client that came over a UNIX socket, and nobody
+        else; it is no name to look up.
+        """
+        self.assertTrue(matched(["192.0.2.1", ""], ""))
+        for address in ("192.0.2.1", "0.0.0.0", "::", "2001:db8::1"):
+            self.assertFalse(matched([""], address, "mx.example"))
+            self.assertTrue(matched(["!"], address))
+        self.assertFalse(matched(["!", "*"], ""))
+        found = HostList.parse(["", "!"])
+        self.assertEqual((found.names, found.needsNames), ((), False))
+        self.assertTrue(found.resolved({}).matches(b""))
 
     def test_networks(self) -> None:
         """

@@ -8,7 +8,7 @@ import socket
 import sys
 from typing import Any
 
-from twisted.internet.address import IPv4Address
+from twisted.internet.address import IPv4Address, UNIXAddress
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -20,6 +20,7 @@ from smtpx.net.server import ServerProtocol
 from smtpx.policy.users import changeUsers, makeUser
 from smtpx.service.config import isHostName
 from smtpx.service.machine import connectionsMax, machineName
+from tests.net.made import Call, Wire
 
 from .made import MESSAGE, HouseTestCase, Site, send, site
 
@@ -287,6 +288,32 @@ class HouseTests(HouseTestCase):
         rooms: Any = self.service.house
         seconds = [each.proxySeconds for each in rooms.factories.values()]
         self.assertEqual(seconds, [3.0, 10.0])
+
+    def test_UNIXSocket(self) -> None:
+        """
+        A client over a UNIX socket has no address: it is in no list but by C{""},
+        counts for no limit but that of all, and the Received field says so.
+        """
+        limits = {"connections_per_address": 1}
+        listener = [{"endpoint": "unix:/run/x", "tls": "none"}]
+        replies = []
+        for hosts in ([], ["0.0.0.0/0", "::/0"], [""]):
+            self.start(listener=listener, limits=limits, relay={"hosts": hosts})
+            vestibule: Any = self.site.reactor.unixServers[-1][1]
+            for _ in range(2):
+                protocol = vestibule.buildProtocol(UNIXAddress(None))
+                wire = Wire(UNIXAddress("/run/x"), UNIXAddress(None))
+                protocol.makeConnection(wire)
+                self.site.calls.append(Call(protocol, wire))
+            replies.append(send(self.site.calls[-1], b"x@example.net")[:9])
+            self.assertEqual(send(self.site.calls[-2], b"x@localhost")[:3], b"250")
+            self.stop()
+        self.assertEqual(replies, [b"550 5.7.1", b"550 5.7.1", b"550 5.1.2"])
+        for message in self.site.inboxes():
+            self.assertIn(b"Received: from client.example (unknown)\r\n", message)
+        log = (self.site.folder / "state/main.log").read_text()
+        self.assertIn(" H=(client.example) P=esmtp ", log)
+        self.assertIn(" H=(client.example) F=<a@b.example> rejected RCPT ", log)
 
     def test_connectionsMax(self) -> None:
         """There are no more connections than descriptors, and at least one."""
