@@ -1,0 +1,352 @@
+"""
+Servers without a reactor of the program's own, as aiosmtpd's C{Controller} is one.
+
+A L{Controller} listens in a thread of its own, where hooks run as well::
+
+    from smtpx.compat.aiosmtpd import Controller
+    controller = Controller(MyHandler(), hostname="127.0.0.1", port=8025)
+    controller.start()
+    ...
+    controller.stop()
+
+Each start makes an asyncio loop with a Twisted reactor on it, which is nobody
+else's and is installed nowhere: there may be several, beside a program's own
+reactor or none.  That reactor is never C{run}; only the loop is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+from attrs import evolve
+from twisted.internet.asyncioreactor import AsyncioSelectorReactor
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IListeningPort
+from twisted.python.failure import Failure
+
+from ...core.bounds import Bounds
+from ...core.errors import UsageError
+from ...net.factory import SMTPServerFactory
+from .factory import aiosmtpdFactory
+from .journal import StandardLog
+from .loops import cancelTasks, runLoop
+from .sockets import internetSockets, localhost, unixSocket
+
+DEFAULT_READY_TIMEOUT = 5.0
+
+#: How long those who are connected may hold up the end, in seconds.
+_FAREWELL_SECONDS = 2.0
+
+
+class Listening:
+    """
+    A server that listens, as far as C{asyncio.Server} can be seen.
+
+    @ivar sockets: where it listens.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        sockets: list[socket.socket],
+        made: Callable[[AsyncioSelectorReactor], SMTPServerFactory],
+    ) -> None:
+        """
+        @param loop: where it is to run; it need not run yet.
+        @param sockets: bound; they are its own from now on.
+        @param made: makes the factory.
+        """
+        self.sockets = sockets
+        self._reactor = AsyncioSelectorReactor(loop)
+        self.factory: SMTPServerFactory | None = None
+        self._ports: list[IListeningPort] = []
+        try:
+            self.factory = made(self._reactor)
+            for each in sockets:
+                each.setblocking(False)
+                port = self._reactor.adoptStreamPort(
+                    each.fileno(), each.family, self.factory
+                )
+                self._ports.append(port)
+                self.factory.listening(port)
+        except BaseException:
+            self.free()
+            raise
+
+    def is_serving(self) -> bool:
+        """Does it listen?"""
+        return bool(self._ports)
+
+    async def close(self) -> None:
+        """Listen no more, and send everybody away; called on the loop."""
+        loop = asyncio.get_running_loop()
+        ports, self._ports = self._ports, []
+        for port in ports:
+            stopped = port.stopListening()
+            if stopped is not None:
+                await stopped.asFuture(loop)
+        if self.factory is not None:
+            await self.factory.shutDown().asFuture(loop)
+
+    def free(self) -> None:
+        """Give back what the system gave; the loop is still there."""
+        for each in self.sockets:
+            each.close()
+        self._reactor.removeAll()
+        waker = self._reactor.waker
+        self._reactor.removeReader(waker)
+        waker.connectionLost(Failure(ConnectionDone()))
+
+
+class _Controlled:
+    """
+    What all controllers have.
+
+    @ivar handler: the handler.
+    @ivar loop: where everything runs.
+    @ivar server: what listens; L{None}: nothing does.
+    @ivar smtpd: the factory; L{None}: nothing listens.
+    @ivar SMTP_kwargs: the parameters of L{aiosmtpdFactory}.
+    """
+
+    def __init__(
+        self,
+        handler: object,
+        loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        ssl_context: Any = None,
+        server_hostname: str | None = None,
+        server_kwargs: dict[str, Any] | None = None,
+        **SMTP_parameters: Any,
+    ) -> None:
+        """
+        @param loop: L{None}: one of its own, for each start.
+        @param ssl_context: certificates for TLS from the first octet; see
+            L{smtpx.compat.aiosmtpd.options.certificatesOf}.
+        @param server_hostname: what the server calls itself.
+        @param SMTP_parameters: those of aiosmtpd's C{SMTP}, and those of
+            L{aiosmtpdFactory}.
+        @raise UsageError: two kinds of TLS at once, or a subclass that has a
+            C{factory}.
+        """
+        if hasattr(self, "factory"):
+            raise UsageError(
+                "smtpx asks no factory() for a server: give what it would give to"
+                " SMTP(...) to the controller; new commands are extensions"
+            )
+        self.handler = handler
+        self.loop = asyncio.new_event_loop() if loop is None else loop
+        self._ownLoop = loop is None
+        self.server: Listening | None = None
+        parameters = {**(server_kwargs or {}), **SMTP_parameters}
+        if server_hostname:
+            parameters["hostname"] = server_hostname
+        if ssl_context is not None:
+            if parameters.get("tls_context") is not None:
+                raise UsageError("ssl_context and tls_context exclude each other")
+            parameters["tls"] = ssl_context
+            parameters["implicitTLS"] = True
+        parameters.setdefault("journal", StandardLog())
+        bounds = parameters.get("bounds") or Bounds()
+        hurried = min(bounds.closeSeconds, _FAREWELL_SECONDS)
+        parameters["bounds"] = evolve(bounds, closeSeconds=hurried)
+        self.SMTP_kwargs = parameters
+
+    @property
+    def smtpd(self) -> SMTPServerFactory | None:
+        """What makes the connections; L{None}: nothing listens."""
+        return None if self.server is None else self.server.factory
+
+    def _bind(self) -> list[socket.socket]:
+        """The sockets to listen on."""
+        raise NotImplementedError
+
+    def _listen(self) -> None:
+        if self.loop.is_closed() and self._ownLoop:
+            self.loop = asyncio.new_event_loop()
+        sockets = self._bind()
+        self.server = Listening(
+            self.loop,
+            sockets,
+            lambda reactor: aiosmtpdFactory(reactor, self.handler, **self.SMTP_kwargs),
+        )
+
+
+class _Threaded(_Controlled):
+    """A controller with a thread."""
+
+    def __init__(
+        self,
+        *arguments: Any,
+        ready_timeout: float = DEFAULT_READY_TIMEOUT,
+        **more: Any,
+    ) -> None:
+        """
+        @param ready_timeout: how long C{start} waits for the thread, in seconds.
+        """
+        super().__init__(*arguments, **more)
+        self.ready_timeout = float(ready_timeout)
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """
+        Listen, in another thread.  When this returns, clients can connect.
+
+        @raise OSError: the port is taken, or not ours to take.
+        @raise TimeoutError: the thread did not begin in time.
+        @raise UsageError: parameters that cannot go together.
+        """
+        assert self._thread is None, "the server is running already"
+        self._listen()
+        ready = threading.Event()
+        self.loop.call_soon(ready.set)
+        self._thread = threading.Thread(
+            target=runLoop, args=(self.loop,), name="smtpx server", daemon=True
+        )
+        self._thread.start()
+        if not ready.wait(self.ready_timeout):
+            raise TimeoutError("the server's thread did not begin; see ready_timeout")
+
+    def stop(self, no_assert: bool = False) -> None:
+        """
+        Listen no more, send everybody away, end the thread, and wait for that.
+
+        @param no_assert: is nothing wrong where no server runs?
+        """
+        assert no_assert or self._thread is not None, "no server is running"
+        thread, self._thread = self._thread, None
+        server, self.server = self.server, None
+        if thread is None or server is None:
+            if self._ownLoop:
+                self.loop.close()
+            return
+        closed: Future[None] = asyncio.run_coroutine_threadsafe(
+            self._close(server), self.loop
+        )
+        try:
+            closed.result(2 * _FAREWELL_SECONDS)
+        finally:
+            self.loop.call_soon_threadsafe(self.loop.stop)
+            thread.join()
+
+    async def _close(self, server: Listening) -> None:
+        try:
+            await server.close()
+        finally:
+            await cancelTasks(self.loop)
+            server.free()
+
+
+class _Unthreaded(_Controlled):
+    """
+    A controller on a loop that the program runs.
+
+    @ivar ended: set once nothing listens any more.
+    """
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self.ended = threading.Event()
+
+    def begin(self) -> None:
+        """
+        Listen; the loop is somebody else's to run.
+
+        @raise OSError: the port is taken, or not ours to take.
+        """
+        self._listen()
+
+    async def finalize(self) -> None:
+        """Listen no more, and send everybody away."""
+        self.ended.clear()
+        server, self.server = self.server, None
+        if server is not None:
+            try:
+                await server.close()
+            finally:
+                server.free()
+        self.ended.set()
+
+    def end(self) -> None:
+        """
+        Have L{finalize} done: soon, where the loop runs; else at once.
+        """
+        self.ended.clear()
+        if self.loop.is_running():
+            self._finalizing = self.loop.create_task(self.finalize())
+        else:
+            self.loop.run_until_complete(self.finalize())
+
+
+class _Internet(_Controlled):
+    """
+    A controller that listens on an address.
+
+    @ivar hostname: the address.
+    @ivar port: the port; where it was 0, the one that the system chose.
+    """
+
+    def __init__(
+        self,
+        handler: object,
+        hostname: str | None = None,
+        port: int = 8025,
+        loop: asyncio.AbstractEventLoop | None = None,
+        **more: Any,
+    ) -> None:
+        """
+        @param hostname: an address or the name of one, of which all are taken;
+            empty: every address of this machine; L{None}: the loopback's.
+        @param port: 0: the system chooses.
+        """
+        super().__init__(handler, loop, **more)
+        self.hostname = localhost() if hostname is None else hostname
+        self.port = port
+
+    def _bind(self) -> list[socket.socket]:
+        sockets = internetSockets(self.hostname, self.port)
+        self.port = sockets[0].getsockname()[1]
+        return sockets
+
+
+class _Unix(_Controlled):
+    """
+    A controller that listens on a Unix socket.
+
+    @ivar unix_socket: its path.
+    """
+
+    def __init__(
+        self,
+        handler: object,
+        unix_socket: str | Path,
+        loop: asyncio.AbstractEventLoop | None = None,
+        **more: Any,
+    ) -> None:
+        super().__init__(handler, loop, **more)
+        self.unix_socket = str(unix_socket)
+
+    def _bind(self) -> list[socket.socket]:
+        return [unixSocket(self.unix_socket)]
+
+
+class Controller(_Internet, _Threaded):
+    """A server on an address, in a thread of its own."""
+
+
+class UnixSocketController(_Unix, _Threaded):
+    """A server on a Unix socket, in a thread of its own."""
+
+
+class UnthreadedController(_Internet, _Unthreaded):
+    """A server on an address, on a loop that the program runs."""
+
+
+class UnixSocketUnthreadedController(_Unix, _Unthreaded):
+    """A server on a Unix socket, on a loop that the program runs."""
