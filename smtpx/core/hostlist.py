@@ -166,8 +166,8 @@ class HostList:
         Is a client in the list?
 
         @param address: its address.  One of IPv4 in IPv6 (C{::ffff:192.0.2.1})
-            is one of IPv4.  What is no address (a UNIX socket) matches C{*}
-            and the empty item only.
+            is one of IPv4.  None (a UNIX socket) matches C{*} and the empty item
+            only, and what is no address (it is not known) C{*} only.
         @param names: its host names, as far as they are known and verified.
         """
         if self._certain is not None:
@@ -211,12 +211,15 @@ class HostList:
 
 def _numbersOf(address: bytes) -> tuple[int, int]:
     """
-    An address as version and number; version 0 is no address.
+    An address as version and number; version 0 is none, and -1 one that is not
+    known, which is nobody's.
     """
+    if not address:
+        return 0, 0
     try:
         found: IPv4Address | IPv6Address = ip_address(address.decode("ascii"))
     except ValueError:
-        return 0, 0
+        return -1, 0
     if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
         found = found.ipv4_mapped
     return found.version, int(found)

@@ -49,6 +49,9 @@ from ..core.hostlist import HostList
 from ..core.interfaces import IServerBuilder, IServerExtension, IServerSession
 from ..core.reply import BAD_SEQUENCE, Reply, reply
 
+#: What stands for an address that the proxy does not know, in logs too.
+_UNKNOWN = b"unknown"
+
 _NOT_ALLOWED = reply(550, "5.7.0", b"Not for you")
 
 
@@ -192,7 +195,9 @@ def _override(session: IServerSession, given: Told) -> None:
     elif ADDR in given and NAMED not in stamps:
         session.peerName = None
     if ADDR in given:
-        session.peer = given[ADDR]
+        # One that is not known is not the same as none: that is a client of this
+        # machine, who may be allowed more than strangers are.
+        session.peer = given[ADDR] or _UNKNOWN
         # It is not of the other address.
         session.peerPort = 0
     if PORT_OF_CLIENT in given:

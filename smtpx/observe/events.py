@@ -82,7 +82,7 @@ OVERRIDDEN = Event(
     "{session}: {proxy!r}:{proxyPort} speaks for {address!r}:{port}",
     _SESSION
     | {
-        "address": "the client's address from now on; empty: not known",
+        "address": "the client's address from now on, or ``unknown``",
         "port": "the client's port; 0: not known",
         "name": "the client's host name, if that was said",
         "local": "the address that the client connected to",

@@ -31,8 +31,8 @@ def openness(configuration: Configuration) -> Iterator[Problem]:
             text = "without TLS nobody can log in here, and so nobody can send"
             yield configuration.problem(path, text)
     hosts = getattr(xclient, "hosts", None)
-    # A client without an address is in a list only where everybody is.
-    if hosts is not None and hosts.matches(b""):
+    # A client with an unknown address is in a list only where everybody is.
+    if hosts is not None and hosts.matches(b"unknown"):
         text = "whoever connects can say to be somebody else; list your proxies only"
         yield configuration.problem(("extensions", XClient.name, "hosts"), text)
 

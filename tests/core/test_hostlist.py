@@ -144,6 +144,12 @@ class MatchTests(SynchronousTestCase):
         self.assertEqual((found.names, found.needsNames), ((), False))
         self.assertTrue(found.resolved({}).matches(b""))
 
+    def test_anUnknownAddressIsNotNone(self) -> None:
+        """A client whose address a proxy does not know is not one of this machine."""
+        self.assertFalse(matched([""], "unknown"))
+        self.assertTrue(matched(["", "*"], "unknown"))
+        self.assertTrue(matched(["!"], "unknown"))
+
     def test_networks(self) -> None:
         """
         An address matches itself, a network what is in it, each its own family.

@@ -122,7 +122,7 @@ class OverrideTests(SynchronousTestCase):
         )
         session = said.connection
         self.assertEqual(said.last, _GREETING)
-        self.assertEqual((session.peer, session.peerPort), (b"", 0))
+        self.assertEqual((session.peer, session.peerPort), (b"unknown", 0))
         self.assertEqual((session.local, session.localPort), (b"", 0))
         self.assertIsNone(session.peerName)
         self.assertIsNone(session.helo)
