@@ -26,6 +26,7 @@ from tests.tls.responses import DAY, answered, framed, kept
 
 from .cases import InteropTestCase, findPeer
 from .exim import EximClient
+from .postfix import PostfixClient
 from .running import PATIENCE_SECONDS, RunningServer, waitFor
 
 MANUAL = Path(smtpx.__file__).parents[1] / "doc" / "howto"
@@ -47,6 +48,10 @@ class OpenSSLTestCase(InteropTestCase):
         self.folder.mkdir()
         (self.folder / "ca.pem").write_bytes(pem(ROOT.certificate))
         InteropTestCase.setUp(self)
+
+    def await_(self, said: Callable[[], str], text: str) -> None:
+        """Wait until something is said."""
+        waitFor(lambda: text in said(), text)
 
     def talk(
         self,
@@ -77,10 +82,6 @@ class StaplingTests(OpenSSLTestCase):
             f'[[tls.certificates]]\ncertificate = "{files.chain}"\n'
             f'key = "{files.key}"\ntls_ocsp_file = "{files.staple}"\n'
         )
-
-    def await_(self, said: Callable[[], str], text: str) -> None:
-        """Wait until something is said."""
-        waitFor(lambda: text in said(), text)
 
     def stapled(self, said: str) -> str:
         """The serial number in the staple that was shown."""
@@ -362,6 +363,28 @@ class ClientCertificateTests(OpenSSLTestCase):
             self.assertEqual(len(client.deliveries()), number, client.log())
         [line] = server.accepted()
         self.assertIn(' CV=yes DN="CN=backup.example.org" ', line)
+
+    def test_postfix(self) -> None:
+        """
+        So does Postfix; without its certificate it is deferred where it insists on
+        TLS, and comes in the clear where it does not.
+        """
+        server = self.serving(tls_verify_hosts='["127.0.0.1"]')
+        path = self.shown(made(ROOT))[1]
+        shown = {"smtp_tls_cert_file": path, "smtp_tls_key_file": path}
+        for level, options, word in (
+            ("encrypt", shown, "sent"),
+            ("encrypt", {}, "deferred"),
+            ("may", {}, "sent"),
+        ):
+            options = {"smtp_tls_security_level": level, **options}
+            client = PostfixClient(server.port, options)
+            self.addCleanup(client.remove)
+            client.send("ann@localhost", MESSAGE)
+            self.await_(client.log, f" status={word} ")
+        secured, clear = server.accepted()
+        self.assertIn(" CV=yes ", secured)
+        self.assertNotIn(" X=", clear)
 
     def test_manual(self) -> None:
         """
