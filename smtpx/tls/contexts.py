@@ -221,9 +221,9 @@ class ServerTLS:
         # A list of OpenSSL's errors, where it has any.
         errors = error.args[0] if error.args else ()
         reasons = [entry[-1] for entry in errors] if isinstance(errors, list) else []
-        text = ", ".join(reasons) or "failed"
+        text = ", ".join(reasons) or "no reason"
         problem = self._verdicts.on(connection).problem
-        return f"TLS: {text}" if problem is None else f"TLS: {text}: {problem}"
+        return text if problem is None else f"{text}: {problem}"
 
     def state(self) -> tuple[CertificateState, ...]:
         """

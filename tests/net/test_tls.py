@@ -47,7 +47,7 @@ class Certificates:
 
     def failure(self, connection: Any, error: Error) -> str:
         """Why it ended."""
-        return f"TLS: {error}"
+        return f"looked: {error}"
 
 
 class Ends(Silence):
@@ -163,7 +163,7 @@ class TLSTests(SynchronousTestCase):
         it; other ends have Twisted's.
         """
         for tls, error, why in (
-            (Certificates(), Error("expired"), "TLS: expired"),
+            (Certificates(), Error("expired"), "looked: expired"),
             (Certificates(), ConnectionLost("gone"), "gone"),
             (None, Error("odd"), "odd"),
         ):

@@ -36,7 +36,7 @@ class DemandTests(ClientCertificatesTestCase):
             move(client, server)
         self.assertRaises(SSL.Error, server.recv, 100)
         reason: str = error.args[0][0][-1]
-        self.assertEqual(self.tls.failure(server, error)[:5], "TLS: ")
+        self.assertTrue(self.tls.failure(server, error).startswith(reason))
         return reason
 
     def test_good(self) -> None:
@@ -95,14 +95,14 @@ class DemandTests(ClientCertificatesTestCase):
         error = self.assertRaises(SSL.Error, shake, server, bare(expired))
         self.assertEqual(
             self.tls.failure(server, error),
-            "TLS: certificate verify failed: certificate has expired",
+            "certificate verify failed: certificate has expired",
         )
         server = self.demanding()
         error = self.assertRaises(SSL.Error, shake, server, bare(presenting(None)))
         self.assertEqual(
-            self.tls.failure(server, error), "TLS: peer did not return a certificate"
+            self.tls.failure(server, error), "peer did not return a certificate"
         )
-        self.assertEqual(self.tls.failure(server, SSL.Error()), "TLS: failed")
+        self.assertEqual(self.tls.failure(server, SSL.Error()), "no reason")
 
     def test_noSessionFromBefore(self) -> None:
         """
