@@ -321,17 +321,22 @@ class Auth:
         outcome = yield from self._converse(session, mechanism, initial)
         if isinstance(outcome, Reply):
             return outcome
+        if isinstance(outcome, sasl.Denied):
+            return self._refuse(session, mechanism, outcome)
         name = mechanism.name.decode("ascii")
-        if isinstance(outcome, sasl.Authenticated):
-            session.identity = outcome.identity
-            session.mechanism = name.lower()
-            self.told(session, name, True)
-            return _WELCOME
-        if outcome.cause is not sasl.Cause.UNAVAILABLE:
+        session.identity = outcome.identity
+        session.mechanism = name.lower()
+        self.told(session, name, True)
+        return _WELCOME
+
+    def _refuse(
+        self, session: IServerSession, mechanism: sasl.Mechanism, denied: sasl.Denied
+    ) -> Reply:
+        if denied.cause is not sasl.Cause.UNAVAILABLE:
             count = _failure(session).count + 1
-            session.stamps[FAILURE] = Failure(outcome.why, outcome.identity, count)
-            self.told(session, name, False)
-        return _REPLIES[outcome.cause]
+            session.stamps[FAILURE] = Failure(denied.why, denied.identity, count)
+            self.told(session, mechanism.name.decode("ascii"), False)
+        return _REPLIES[denied.cause]
 
     def _converse(
         self, session: IServerSession, mechanism: sasl.Mechanism, initial: bytes | None
@@ -340,13 +345,15 @@ class Auth:
         with closing(mechanism.serve(self._channel(session))) as exchange:
             need = yield from sasl.onward(exchange.send, None)
             while isinstance(need, sasl.Challenge):
+                # Noted before it is said: many a client hangs up then.
+                refusal = need.failed and self._refuse(session, mechanism, need.failed)
                 got = initial
                 if got is None:
                     prompt = Reply(334, None, (sasl.encodeBase64(need.octets),))
                     got = yield from line(prompt, LINE_OCTETS, secret=True)
                 initial = None
-                if need.failed is not None:
-                    return need.failed
+                if refusal is not None:
+                    return refusal
                 if got is None:
                     return _TOO_LONG
                 if got == b"*":

@@ -23,13 +23,13 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.endpoints import connectProtocol
 from twisted.internet.interfaces import (
     IDelayedCall,
+    IProtocol,
     IReactorTime,
     IStreamClientEndpoint,
 )
-from twisted.internet.protocol import connectionDone
+from twisted.internet.protocol import Factory, connectionDone
 from twisted.logger import Logger
 from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
@@ -230,7 +230,7 @@ class DovecotLink:
         self._clock = clock
         self._connection: DovecotConnection | None = None
         self._attempt: DovecotConnection | None = None
-        self._connecting: Deferred[DovecotConnection] | None = None
+        self._connecting: Deferred[IProtocol] | None = None
         self._waiting: list[Deferred[DovecotConnection]] = []
         self._trouble: Unreachable | None = None
         self._failures = 0
@@ -265,8 +265,13 @@ class DovecotLink:
                 each.giveUp("the server stops")
 
     def _open(self) -> None:
-        self._attempt = DovecotConnection(self._clock, self._greeted, self._broken)
-        self._connecting = connectProtocol(self._endpoint, self._attempt)
+        attempt = self._attempt = DovecotConnection(
+            self._clock, self._greeted, self._broken
+        )
+        factory = Factory.forProtocol(lambda: attempt)
+        # Twisted would say of each when it starts and stops.
+        factory.noisy = False
+        self._connecting = self._endpoint.connect(factory)
         self._connecting.addErrback(self._unreachable)
 
     def _unreachable(self, failure: Failure) -> None:

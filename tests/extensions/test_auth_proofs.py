@@ -225,6 +225,24 @@ class TokenTests(SynchronousTestCase):
             self.assertEqual(got.connection.stamps[FAILURE].count, 1)
             self.assertEqual(got.connection.stamps[FAILURE].why, "expired")
 
+    def test_hangsUpAtTheError(self) -> None:
+        """
+        curl does, with XOAUTH2.  It has failed all the same, and once.
+        """
+        told: list[tuple[str, bool]] = []
+        auth = Auth(tokens=True, told=lambda *login: told.append(login[1:]))
+        got = talk(
+            [auth],
+            HELLO + b"AUTH OAUTHBEARER " + b64(EXPIRED),
+            secured=CERTIFIED,
+            answers=ANSWERS,
+        )
+        self.assertEqual(told, [("OAUTHBEARER", False)])
+        self.assertEqual(got.connection.stamps[FAILURE].count, 1)
+        got.feed(b"AQ==\r\n")
+        self.assertEqual(told, [("OAUTHBEARER", False)])
+        self.assertEqual(got.connection.stamps[FAILURE].count, 1)
+
     def test_soManyAreTried(self) -> None:
         """No more than passwords."""
         attempt = b"AUTH OAUTHBEARER " + b64(EXPIRED) + b"*\r\n"

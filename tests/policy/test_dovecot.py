@@ -42,6 +42,19 @@ REQUEST = b"AUTH\t%d\tPLAIN\tservice=smtp\tnologin\tresp=AGpvZQBwZW5jaWw=\n"
 Outcome = Judgement | Authenticated
 
 
+class Wire(StringTransport):
+    """
+    A transport that goes on with what it has read when it is aborted, as that of
+    a real socket does.
+    """
+
+    aborted = False
+
+    def abortConnection(self) -> None:
+        """See C{ITCPTransport}."""
+        self.aborted = True
+
+
 @define
 class Line:
     """
@@ -52,7 +65,7 @@ class Line:
     """
 
     protocol: IProtocol
-    transport: StringTransport = field(factory=StringTransport)
+    transport: Wire = field(factory=Wire)
 
     def said(self) -> bytes:
         """What the client said since it was asked last."""
@@ -71,7 +84,7 @@ class Line:
     @property
     def aborted(self) -> bool:
         """Has the client ended it?"""
-        return self.transport.disconnected or self.transport.disconnecting
+        return self.transport.aborted
 
 
 @implementer(IStreamClientEndpoint)
