@@ -11,6 +11,8 @@ import sys
 from contextlib import chdir
 from pathlib import Path
 
+from tests.service.test_manual import blocks
+
 from .cases import CLIENT_SECONDS, InteropTestCase, findPeer
 from .running import NAME, RunningProgram, freePort, waitFor
 
@@ -175,3 +177,17 @@ class ActivationTests(InteropTestCase):
         with smtplib.SMTP("127.0.0.1", port, "c.example", CLIENT_SECONDS) as client:
             client.sendmail("ann@c.example", "bob@localhost", MESSAGE)
         self.delivered(folder, 1)
+
+    def test_manual(self) -> None:
+        """systemd finds nothing wrong with the units of our guide."""
+        program = findPeer("systemd-analyze", "systemd")
+        service, unit, more = blocks("howto/run-as-a-service.rst", "ini")
+        folder = Path(self.mktemp()).absolute()
+        folder.mkdir()
+        service = re.sub(r"/\S+/twistd", TWISTD[0], service)
+        files = [folder / "smtpx.service", folder / "smtpx.socket"]
+        for file, text in zip(files, (service + more, unit), strict=True):
+            file.write_text(text)
+        said = self.run_([program, "verify", *map(str, files)])
+        # Of the system's own units it may say more.
+        self.assertNotIn("smtpx", said)

@@ -13,6 +13,8 @@ import ssl
 from contextlib import chdir
 from pathlib import Path
 
+from tests.service.test_manual import blocks
+
 from .cases import CLIENT_SECONDS, InteropTestCase, findPeer
 from .running import RunningProgram, RunningServer, freePort, waitFor
 
@@ -318,3 +320,11 @@ class HAProxyTests(InteropTestCase):
             self.assertIsNone(re.match(rb"(?s)220 .*\n.", said), said)
             [event] = self.told(server, "proxy.refused")
             self.assertEqual(event["why"], "not a listed proxy")
+
+    def test_manual(self) -> None:
+        """HAProxy takes the configuration of our guide."""
+        program = findPeer("haproxy", "haproxy")
+        [text, *_] = blocks("howto/behind-a-proxy.rst", "text")
+        file = Path(self.mktemp())
+        file.write_text(text)
+        self.run_([program, "-c", "-f", str(file)])

@@ -1,6 +1,6 @@
 """
 Tests for the lesson C{doc/tutorial/first-server.rst} and the configurations in
-C{doc/howto/run-as-a-service.rst}.
+C{doc/howto/run-as-a-service.rst} and other guides.
 """
 
 from __future__ import annotations
@@ -12,15 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from twisted import internet
+from twisted.internet.address import IPv4Address
 from twisted.python import log
 from twisted.trial.unittest import SynchronousTestCase
 
 import smtpx
+from smtpx.net.entrance import Entrance
 from smtpx.service import program
-from smtpx.service.config import readConfiguration
+from smtpx.service.config import Configuration, readConfiguration
 from smtpx.service.toml import parseDocument
 
-from .made import FOUND, send, site
+from .made import FOUND, Reactor, send, site
 
 DOC = Path(smtpx.__file__).parent.parent / "doc"
 
@@ -98,13 +100,41 @@ class LessonTests(SynchronousTestCase):
         self.assertEqual(len(self.programs), 3)
 
 
-class ServiceTests(SynchronousTestCase):
-    """The configurations of the guide."""
+class GuideTests(SynchronousTestCase):
+    """The configurations of guides."""
 
-    def test_configurations(self) -> None:
+    def read(self, page: str) -> list[Configuration]:
+        """What the configurations on a page mean."""
+        found = []
+        for text in blocks(page, "toml"):
+            document = parseDocument(text, page, Path("/etc/smtpx"))
+            found.append(readConfiguration(document.values, FOUND))
+        return found
+
+    def test_service(self) -> None:
         """Each of them is one."""
-        found = blocks("howto/run-as-a-service.rst", "toml")
-        self.assertEqual(len(found), 2)
-        for text in found:
-            document = parseDocument(text, "run-as-a-service.rst", Path("/etc/smtpx"))
-            readConfiguration(document.values, FOUND)
+        _, socket, user = self.read("howto/run-as-a-service.rst")
+        self.assertEqual(socket.listeners[0].endpoint, "systemd:domain=INET6:name=smtp")
+        self.assertEqual(user.user, "smtpx")
+
+    def test_listeners(self) -> None:
+        """Each of them is one."""
+        ports, six, unix = self.read("howto/listeners.rst")
+        self.assertEqual([each.port for each in ports.listeners], [25, 465])
+        self.assertEqual([each.address for each in six.listeners][1], "::")
+        self.assertTrue(unix.relay.hosts.matches(b""))
+
+    def test_proxies(self) -> None:
+        """The configuration, and the program."""
+        [configuration] = self.read("howto/behind-a-proxy.rst")
+        for listener in configuration.listeners:
+            self.assertTrue(listener.proxyHosts.matches(b"192.0.2.10"))
+        if not hasattr(internet, "reactor"):
+            vars(internet)["reactor"] = None
+            self.addCleanup(vars(internet).pop, "reactor")
+        self.patch(internet, "reactor", Reactor())
+        [text] = blocks("howto/behind-a-proxy.rst", "python")
+        names: dict[str, Any] = {}
+        exec(compile(text, "behind-a-proxy.rst", "exec"), names)
+        proxy = IPv4Address("TCP", "192.0.2.11", 1)
+        self.assertIsInstance(names["factory"].buildProtocol(proxy), Entrance)
