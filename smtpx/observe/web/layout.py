@@ -80,11 +80,12 @@ def lasting(seconds: float) -> str:
 
 def octets(count: float) -> str:
     """A number of octets: C{12.3 MiB}."""
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
-        if count < 1024 or unit == "TiB":
-            return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
+    units = ["B", "KiB", "MiB", "GiB", "TiB"]
+    place = 0
+    while count >= 1024 and place < len(units) - 1:
         count /= 1024
-    raise AssertionError("unreachable")
+        place += 1
+    return f"{count:.{1 if place else 0}f} {units[place]}"
 
 
 def table(
@@ -116,7 +117,14 @@ def table(
         tag("tbody", body),
     )
     # On a narrow screen the table is pushed, not the page; by the keyboard, too.
-    return tag("div", made, class_="scroll", tabindex="0", role="group")
+    return tag(
+        "div",
+        made,
+        class_="scroll",
+        tabindex="0",
+        role="group",
+        aria_label=caption or "table",
+    )
 
 
 def section(title: str, content: Content, wide: bool = False) -> Markup:

@@ -103,20 +103,27 @@ def _rules() -> list[Markup]:
 
 
 def _columns(line: Line, top: float) -> Markup:
-    """Columns, all in one path: a day has 288."""
-    values = line.stretch.values
-    width = _WIDTH / len(values)
-    gap = width * (0.2 if len(values) <= 60 else 0)
-    path = []
-    for place, value in enumerate(values):
+    """A column for each number; those that are pointed at say what it is."""
+    stretch = line.stretch
+    width = _WIDTH / len(stretch.values)
+    # A gap between columns that are a hair wide would be all that is seen.
+    gap = width * (0.2 if len(stretch.values) <= 60 else 0)
+    columns = []
+    for place, value in enumerate(stretch.values):
         if value > 0:
             # What there was at all is to be seen.
             height = max(_HEIGHT * value / top, 1.0)
-            path.append(
-                f"M{place * width + gap / 2:.2f} {_HEIGHT:.0f}v-{height:.2f}"
-                f"h{width - gap:.2f}v{height:.2f}z"
+            at = clock(stretch.begins + stretch.step * place)
+            column = tag(
+                "rect",
+                tag("title", f"{at}: {amount(value)} {line.what}"),
+                x=place * width + gap / 2,
+                y=_HEIGHT - height,
+                width=width - gap,
+                height=height,
             )
-    return tag("path", d="".join(path), class_=line.colour)
+            columns.append(column)
+    return tag("g", columns, class_=line.colour)
 
 
 def _line(line: Line, top: float) -> Markup:

@@ -13,7 +13,6 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import Any
 
-from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
@@ -167,4 +166,4 @@ class StatusSite(Site):
         return super().buildProtocol(addr)  # type: ignore[no-untyped-call]  # Twisted's
 
 
-__all__ = ["ConnectionDone", "StatusSite", "ownHost"]
+__all__ = ["StatusSite", "ownHost"]

@@ -118,6 +118,7 @@ svg .onestroke { fill: none; stroke: var(--one); }
 svg .twostroke { fill: none; stroke: var(--two); }
 svg .badstroke { fill: none; stroke: var(--bad); }
 svg .rule { stroke: var(--line); } svg .soft { fill: var(--soft); }
+svg g rect:hover { opacity: .7; }
 svg path, svg line { vector-effect: non-scaling-stroke; }
 .stack { display: grid; gap: .75rem; grid-template-columns: minmax(0, 1fr); }
 .sides { display: flex; justify-content: space-between; margin: 0 0 .3rem 6rem;

@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from smtpx.observe import events
 from smtpx.observe.web.layout import lasting, octets
 from smtpx.observe.web.page import statusPage
+from smtpx.spool.stock import SpoolState
 
 from .houses import Server, inDays
 
@@ -151,6 +152,15 @@ class PageTests(SynchronousTestCase):
         self.assertIn("new.pem has ended –", text)
         self.assertIn("has ended none", text)
 
+    def test_withoutADisk(self) -> None:
+        """An empty spool that has no disk has little to tell."""
+        self.server.spool = SpoolState(0, 0, 0)
+        self.server.oldest = None
+        text = words(self.page())
+        self.assertIn("in the spool 0", text)
+        self.assertIn("size 0 B oldest –", text)
+        self.assertNotIn("disk free", text)
+
     def test_notReady(self) -> None:
         """What is wrong stands above everything else."""
         self.server.unready += ["No room.", "No <b>memory</b>."]
@@ -213,6 +223,7 @@ class WordsTests(SynchronousTestCase):
             (1023, "1023 B"),
             (1024, "1.0 KiB"),
             (1536 * 1024, "1.5 MiB"),
+            (1 << 30, "1.0 GiB"),
             (1 << 60, "1048576.0 TiB"),
         ):
             self.assertEqual(octets(count), said)
