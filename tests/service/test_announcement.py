@@ -9,9 +9,10 @@ import shlex
 from twisted.internet.address import IPv4Address, UNIXAddress
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
-from smtpx.service.announcement import lines
+from smtpx.service.announcement import announce, lines
 from smtpx.service.config import FIRST_LISTENERS, readConfiguration
 from smtpx.service.listening import Door
 from smtpx.service.tables import Listener, ListenerTLS
@@ -53,6 +54,25 @@ class AnnouncementTests(SynchronousTestCase):
         self.assertEqual((python, option), ("python3", "-c"))
         compile(program, "first message", "exec")
         self.assertIn("SMTP('127.0.0.1', 2525)", program)
+
+    def test_submission(self) -> None:
+        """A port for people is called so, and who may come there is told."""
+        configuration = readConfiguration(
+            {
+                "listener": [{"port": 587, "role": "submission"}],
+                "state": self.mktemp(),
+            },
+            FOUND,
+        )
+        [listener] = configuration.listeners
+        door = self.door(listener, IPv4Address("TCP", "192.0.2.25", 587))
+        self.assertEqual(
+            next(lines(configuration, [door])),
+            "Listening on 192.0.2.25:587 (STARTTLS, submission)",
+        )
+        with capturedLogs() as logs:
+            announce(configuration, [door])
+        self.assertIn("nobody can log in yet", logs[-1]["caution"])
 
     def test_configured(self) -> None:
         """Who has configured it knows the rest."""

@@ -7,17 +7,24 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
+from twisted import internet
 from twisted.trial.unittest import SynchronousTestCase
 
+from smtpx.net.server import ServerProtocol
+from smtpx.policy.submission import Senders
 from smtpx.policy.users import changeUsers, makeUser
 from smtpx.service.cautions import cautions
 from smtpx.service.check import check
 from smtpx.service.config import readConfiguration
 from smtpx.service.tables import Listener, ListenerTLS, Role
-from tests.net.made import Call
+from smtpx.service.toml import parseDocument
+from tests.net.made import CLIENT, Call, Wire
 
-from .made import FOUND, HouseTestCase, site
+from .made import FOUND, HouseTestCase, Reactor, site
+from .test_manual import blocks
 
 _HELLO = b"EHLO pc.example\r\n"
 _JOE = b64encode(b"\0joe\0secret")
@@ -280,3 +287,54 @@ class ListenerTests(SynchronousTestCase):
             ),
         ):
             self.assertIs(listener.tls, tls)
+
+
+class ManualTests(SynchronousTestCase):
+    """The examples of the guide C{doc/howto/submission.rst}."""
+
+    page = "howto/submission.rst"
+
+    def test_configurations(self) -> None:
+        """Each of them is one; the first listens on three ports."""
+        read = []
+        for text in blocks(self.page, "toml"):
+            document = parseDocument(text, self.page, Path("/etc/smtpx"))
+            read.append(readConfiguration(document.values, FOUND))
+        self.assertEqual(
+            [(each.port, each.role, each.tls) for each in read[0].listeners],
+            [
+                (25, Role.MX, ListenerTLS.STARTTLS),
+                (465, Role.SUBMISSION, ListenerTLS.IMPLICIT),
+                (587, Role.SUBMISSION, ListenerTLS.STARTTLS),
+            ],
+        )
+        senders = Senders(read[1].submission.senders)
+        self.assertTrue(senders.permits(b"webmail", b"a@b.example"))
+        self.assertFalse(read[2].submission.checkSenders)
+        self.assertEqual(len(read), 4)
+
+    def test_theProgram(self) -> None:
+        """It listens, wants a login, and offers none in the clear."""
+        [text] = blocks(self.page, "python")
+        reactor = Reactor()
+        if not hasattr(internet, "reactor"):
+            # Nothing has installed one yet, and it is not to be us.
+            vars(internet)["reactor"] = None
+            self.addCleanup(vars(internet).pop, "reactor")
+        self.patch(internet, "reactor", reactor)
+        text = text.replace('Path("tls")', f"Path({self.mktemp()!r})")
+        exec(compile(text, self.page, "exec"), {})
+        port, listening, _, interface = reactor.tcpServers[0]
+        factory: Any = listening
+        self.assertEqual((port, interface), (2587, "127.0.0.1"))
+        wire = Wire(peerAddress=CLIENT)
+        protocol = factory.buildProtocol(CLIENT)
+        assert isinstance(protocol, ServerProtocol)
+        protocol.makeConnection(wire)
+        call = Call(protocol, wire)
+        said = call.say(_HELLO)
+        self.assertIn(b"STARTTLS", said)
+        self.assertNotIn(b"PIPECONNECT", said)
+        self.assertNotIn(b"AUTH", said)
+        self.assertEqual(call.say(b"MAIL FROM:<joe@example.org>\r\n")[:3], b"530")
+        protocol.connectionLost()
