@@ -36,6 +36,7 @@ from ...net.factory import SMTPServerFactory
 from .factory import aiosmtpdFactory
 from .journal import StandardLog
 from .loops import cancelTasks, runLoop
+from .server import SMTP
 from .sockets import internetSockets, localhost, unixSocket
 
 DEFAULT_READY_TIMEOUT = 5.0
@@ -111,7 +112,7 @@ class _Controlled:
     @ivar handler: the handler.
     @ivar loop: where everything runs.
     @ivar server: what listens; L{None}: nothing does.
-    @ivar smtpd: the factory; L{None}: nothing listens.
+    @ivar smtpd: the connection of the last client; L{None}: there was none.
     @ivar SMTP_kwargs: the parameters of L{aiosmtpdFactory}.
     """
 
@@ -144,6 +145,7 @@ class _Controlled:
         self.loop = asyncio.new_event_loop() if loop is None else loop
         self._ownLoop = loop is None
         self.server: Listening | None = None
+        self.smtpd: SMTP | None = None
         parameters = {**(server_kwargs or {}), **SMTP_parameters}
         if server_hostname:
             parameters["hostname"] = server_hostname
@@ -158,10 +160,8 @@ class _Controlled:
         parameters["bounds"] = evolve(bounds, closeSeconds=hurried)
         self.SMTP_kwargs = parameters
 
-    @property
-    def smtpd(self) -> SMTPServerFactory | None:
-        """What makes the connections; L{None}: nothing listens."""
-        return None if self.server is None else self.server.factory
+    def _note(self, server: SMTP) -> None:
+        self.smtpd = server
 
     def _bind(self) -> list[socket.socket]:
         """The sockets to listen on."""
@@ -174,7 +174,9 @@ class _Controlled:
         self.server = Listening(
             self.loop,
             sockets,
-            lambda reactor: aiosmtpdFactory(reactor, self.handler, **self.SMTP_kwargs),
+            lambda reactor: aiosmtpdFactory(
+                reactor, self.handler, met=self._note, **self.SMTP_kwargs
+            ),
         )
 
 

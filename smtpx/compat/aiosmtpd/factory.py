@@ -13,7 +13,7 @@ A program without one takes L{smtpx.compat.aiosmtpd.Controller}.
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from attrs import evolve, fields_dict
@@ -39,6 +39,7 @@ from .hooks import Hooks
 from .loops import HookLoop, loopOf
 from .options import Options, certificatesOf
 from .ports import HookPolicy, HookReceiver
+from .server import SMTP
 
 
 def aiosmtpdFactory(
@@ -50,6 +51,7 @@ def aiosmtpdFactory(
     policy: IPolicy | None = None,
     bounds: Bounds | None = None,
     home: HookLoop | None = None,
+    met: Callable[[SMTP], object] | None = None,
     **more: Any,
 ) -> SMTPServerFactory:
     """
@@ -66,6 +68,7 @@ def aiosmtpdFactory(
     @param policy: asked before the handler is.
     @param bounds: for what C{data_size_limit} and C{timeout} say nothing of.
     @param home: where hooks run instead.
+    @param met: told of each client, by what its hooks get as C{server}.
     @param more: the parameters of aiosmtpd's C{SMTP}, see L{Options}, and the
         other ones of L{SMTPServerFactory}.
     @raise UsageError: what cannot go together.
@@ -76,7 +79,8 @@ def aiosmtpdFactory(
     tls = certificatesOf(more.pop("tls", None) or options.tls_context, reactor)
     if options.require_starttls and tls is None:
         raise UsageError("require_starttls needs certificates (tls_context)")
-    hooks = Hooks(handler, evolve(options, tls_context=tls), home or loopOf(reactor))
+    secured = evolve(options, tls_context=tls)
+    hooks = Hooks(handler, secured, home or loopOf(reactor), met)
     if receiver is not None and hooks.takesMessages:
         raise UsageError("the handler takes messages itself: a receiver is of no use")
     if options.proxy_protocol_timeout is not None:

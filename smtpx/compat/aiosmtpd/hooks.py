@@ -70,15 +70,23 @@ class Hooks:
     requires: tuple[str, ...] = ()
     settings = None
 
-    def __init__(self, handler: object, options: Options, home: HookLoop) -> None:
+    def __init__(
+        self,
+        handler: object,
+        options: Options,
+        home: HookLoop,
+        met: Callable[[SMTP], object] | None = None,
+    ) -> None:
         """
         @param home: where hooks run.
+        @param met: told of each client, before its first hook.
         @raise UsageError: a C{handle_EHLO} that takes neither four nor five
             arguments.
         """
         self._handler = handler
         self._options = options
         self._home = home
+        self._met = met
         self._hooks = _hooksOf(handler)
         self._process = getattr(handler, "process_message", None)
         hello = self._hooks.get("EHLO")
@@ -130,6 +138,8 @@ class Hooks:
             name = session.name.decode("ascii", "replace")
             found = SMTP(self._handler, self._options, self._home, session, name)
             session.stamps[SERVER] = found
+            if self._met is not None:
+                self._met(found)
         return found
 
     def call(self, server: SMTP, work: Callable[[], Any]) -> HookCall:
