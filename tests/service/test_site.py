@@ -88,7 +88,14 @@ class SiteTests(SiteTestCase):
 
     def test_anEndpoint(self) -> None:
         """It can be any endpoint."""
+        said: list[object] = []
+        self.patch(
+            smtpx.service.wiring.site._log,
+            "info",
+            lambda text, **fields: said.append(fields["url"]),
+        )
         self.start(http={"endpoint": "unix:http.sock"})
+        self.assertEqual(said, ["unix:http.sock"])
         self.assertEqual(len(self.site.reactor.unixServers), 1)
 
     def test_messages(self) -> None:

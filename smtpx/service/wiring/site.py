@@ -166,20 +166,19 @@ async def openSite(
         await maybeDeferred(port.stopListening)
 
     stack.push_async_callback(close)
-    _tell(port)
+    _tell(configuration, port)
 
 
 def _names(configuration: Configuration, name: str) -> Iterable[str]:
     return (name, *configuration.http.names)
 
 
-def _tell(port: IListeningPort) -> None:
+def _tell(configuration: Configuration, port: IListeningPort) -> None:
     """Say where it is, and who can see it."""
     address = port.getHost()
     where = spelled(address)
-    _log.info(
-        "The status page is at {url}", url=f"http://{where}/" if where else address
-    )
+    url = f"http://{where}/" if where else configuration.http.endpoint
+    _log.info("The status page is at {url}", url=url)
     host = getattr(address, "host", None)
     if isinstance(host, str) and not ip_address(host).is_loopback:
         _log.warn(
