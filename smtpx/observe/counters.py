@@ -40,6 +40,9 @@ COMMANDS = frozenset(b"EHLO HELO MAIL RCPT DATA RSET NOOP QUIT VRFY EXPN HELP".s
 #: No command was the cause; there is no enhanced status code.
 _NONE = "-"
 
+#: Why a message is on hold.
+_WISHED, _STUCK = "wished", "stuck"
+
 
 @implementer(ILogObserver)
 class Counters:
@@ -77,6 +80,8 @@ class Counters:
         self.deliveries = series(metrics.DELIVERIES, registry)
         self._queueSeconds = histogram(metrics.COMPLETED_SECONDS, registry).observe
         self._held = series(metrics.MESSAGES_HELD, registry)
+        for reason in (_WISHED, _STUCK):
+            self._held.begin(reason)
         self._troubles = series(metrics.TROUBLES, registry)
         self._on: dict[str, Callable[[LogEvent], None]] = {
             events.CONNECTED.name: self._onConnected,
@@ -90,8 +95,8 @@ class Counters:
             events.DELIVERED.name: self._delivery("delivered"),
             events.DEFERRED.name: self._delivery("deferred"),
             events.FAILED.name: self._delivery("failed"),
-            events.HELD.name: lambda event: self._held.count("wished"),
-            events.STUCK.name: lambda event: self._held.count("stuck"),
+            events.HELD.name: lambda event: self._held.count(_WISHED),
+            events.STUCK.name: lambda event: self._held.count(_STUCK),
             events.COMPLETED.name: self._onCompleted,
             events.SESSION_TROUBLE.name: self._onTrouble,
             events.DELIVERY_TROUBLE.name: self._onTrouble,
@@ -166,6 +171,8 @@ class CountedAdmission:
         self._admission = admission
         self._refusals = refusals
         self._bounds = bounds
+        for bound in bounds.values():
+            refusals.begin(bound)
 
     def enter(self, address: bytes) -> Reply | None:
         """See L{IAdmission}."""

@@ -284,6 +284,15 @@ class Series:
                 self._incs[values] = inc
         inc()
 
+    def begin(self, *values: str) -> None:
+        """
+        Tell of these from the start, with 0.
+
+        Prometheus sees no increase from nothing to 1: a series that alarms are made
+        of has to be there before.
+        """
+        self._counter.labels(*values)
+
     def counts(self) -> dict[tuple[str, ...], int]:
         """What was counted, by the values of the labels."""
         return {

@@ -118,7 +118,7 @@ class Status:
 
 
 def _counts(counts: Mapping[tuple[str, ...], int], most: int) -> tuple[Count, ...]:
-    found = [Count(labels, count) for labels, count in counts.items()]
+    found = [Count(labels, count) for labels, count in counts.items() if count]
     found.sort(key=lambda each: (-each.count, each.labels))
     return tuple(found[:most])
 

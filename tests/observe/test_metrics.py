@@ -71,6 +71,14 @@ class SeriesTests(SynchronousTestCase):
         made.count("PLAIN", "good")
         self.assertEqual(made.counts(), {("PLAIN", "good"): 2, ("PLAIN", "bad"): 1})
 
+    def test_fromTheStart(self) -> None:
+        """What alarms are made of is there before it happens."""
+        made = series(metrics.MESSAGES_HELD, self.registry)
+        made.begin("stuck")
+        self.assertEqual(made.counts(), {("stuck",): 0})
+        made.count("stuck")
+        self.assertEqual(made.counts(), {("stuck",): 1})
+
     def test_tooManyAreOthers(self) -> None:
         """There are only so many series; what comes later is counted together."""
         made = series(metrics.TROUBLES, self.registry)
