@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from attrs import define, field
+from hypothesis import given, settings, strategies as st
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IProtocol
@@ -363,6 +364,57 @@ class EntranceTests(ProxyTestCase):
         self.assertTrue(line.aborted)
         self.assertEqual(self.story.refusals, [])
         self.lose(line)
+
+
+class AnythingTests(ProxyTestCase):
+    """
+    Anything, cut anywhere.
+    """
+
+    @given(
+        st.sampled_from([LINE_FOUR, UNKNOWN, checked(FOUR), LINE_SIX]),
+        st.one_of(
+            st.binary(max_size=80),
+            st.sampled_from([b"", HELLO, b"QUIT\r\n", HELLO + b"NOOP\r\nQUIT\r\n"]),
+        ),
+        st.lists(st.integers(0, 200), max_size=5),
+        st.integers(0, 90),
+        st.booleans(),
+    )
+    @settings(max_examples=100, deadline=None)
+    def test_cuts(
+        self, header: bytes, rest: bytes, cuts: list[int], flaw: int, flawed: bool
+    ) -> None:
+        """
+        The same is said, told and ended, however the header is cut, good or bad,
+        and nothing is said before it is whole.
+        """
+        if flawed:
+            header = header[:flaw] + b"?" + header[flaw + 1 :]
+        places = sorted({min(cut, len(header) - 1) for cut in cuts})
+        pieces = [
+            header[begin:end]
+            for begin, end in zip([0, *places], [*places, len(header)], strict=True)
+        ]
+        # What is in one piece with the end of the header is early talk.
+        pieces[-1] += rest
+        ends = []
+        for flights in ([header + rest], [piece for piece in pieces if piece]):
+            self.begin()
+            line = self.connect()
+            said = b"".join(map(line.come, flights))
+            self.lose(line)
+            self.assertFalse(self.factory.connections)
+            ends.append(
+                (
+                    said,
+                    line.aborted,
+                    line.disconnecting,
+                    self.story.connections,
+                    [ends for ends, _ in self.story.refusals],
+                )
+            )
+        self.assertEqual(ends[0], ends[1])
 
 
 class StrangerTests(ProxyTestCase):
