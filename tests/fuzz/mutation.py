@@ -62,6 +62,9 @@ WORDS = (
     b"AUTH LOGIN\r\n",
     b"dXNlcg==\r\ncGVuY2ls\r\n",
     b"AUTH SCRAM-SHA-256 biwsbj11c2VyLHI9ck9wck5HZndFYmVSV2diTkVrcU8=\r\n",
+    b"XCLIENT ADDR=192.0.2.9 NAME=[UNAVAILABLE] HELO=a+2Bb LOGIN=user\r\n",
+    b"XCLIENT ADDR=IPV6:2001:db8::1 PROTO=ESMTP HELO=c.example PORT=9\r\n",
+    b"XFORWARD NAME=a.example ADDR=192.0.2.9 IDENT=1 SOURCE=REMOTE\r\n",
     b"c" * 600,
     b"d" * 5000,
 )

@@ -27,12 +27,15 @@ from smtpx.core.effects import (
     TakeMessage,
 )
 from smtpx.core.hooks import TLSInfo, TLSOptions
+from smtpx.core.hostlist import HostList
 from smtpx.core.profile import ServerProfile
 from smtpx.core.reply import LOCAL_ERROR, Reply, reply
 from smtpx.core.server import ServerConnection
 from smtpx.extensions.auth import Auth
 from smtpx.extensions.requiretls import RequireTLS
 from smtpx.extensions.standard import STANDARD
+from smtpx.extensions.xclient import XClient, XClientSettings
+from smtpx.extensions.xforward import XForward, XForwardSettings
 from smtpx.sasl import CheckPassword, FetchVerifier, IUsers
 
 from ..sasl.pairs import ANSWERS
@@ -54,6 +57,9 @@ OUT_OF_SYNC = b"554 5.5.0 SMTP synchronisation error\r\n"
 INFO = TLSInfo(version="TLSv1.3", cipher="TLS_AES_256_GCM_SHA384", bits=256)
 
 _CORE = (MayConnect, MaySend, MayReceive, OpenBody, TakeMessage)
+
+#: Everybody may be somebody else.
+_ANYBODY = HostList.parse(["*"])
 
 #: Small enough that short inputs reach them.
 _NARROW = Bounds(
@@ -122,6 +128,8 @@ def _profile(narrow: bool, normalise: bool) -> ServerProfile:
     made: Mapping[str, Callable[[], Any]] = dict(STANDARD) | {
         Auth.name: lambda: Auth(users=_Users()),
         RequireTLS.name: lambda: RequireTLS(honoured=True),
+        XClient.name: lambda: XClient(XClientSettings(_ANYBODY)),
+        XForward.name: lambda: XForward(XForwardSettings(_ANYBODY)),
     }
     return profile.load(make() for make in made.values())
 
