@@ -11,6 +11,12 @@ import ssl
 from pathlib import Path
 from urllib.request import urlopen
 
+from attrs import evolve
+
+from smtpx.observe.trace import Direction, Flight
+from smtpx.observe.web.traces import tracePage
+
+from ..observe.traces import TRACE
 from .browser import Browser
 from .cases import InteropTestCase, findPeer
 from .running import RunningServer
@@ -127,6 +133,28 @@ class StatusPageTests(InteropTestCase):
             browser.open(where(server) + path, width=_PHONE)
             width = browser.evaluate("document.documentElement.scrollWidth")
             self.assertEqual(width, _PHONE, path)
+
+    def test_ladders(self) -> None:
+        """A trace fits a phone, too, and its arrows point where they should."""
+        lines = ("250-" + "x" * 300, "250 y")
+        long = Flight(0.0, 0.0, Direction.SERVER, 310, False, lines)
+        trace = evolve(TRACE, steps=(long, *TRACE.steps))
+        page = Path(self.mktemp()).absolute().with_suffix(".html")
+        page.write_text(tracePage("mx.example.org", trace), "utf-8")
+        browser = self.browser()
+        for width in (_PHONE, 1200):
+            browser.open(page.as_uri(), width=width)
+            found = browser.evaluate("document.documentElement.scrollWidth")
+            self.assertEqual(found, width)
+            # Left ends of shaft and head: of the server's arrows the head is first.
+            ends = browser.evaluate(
+                "[...document.querySelectorAll('.arrow')].map(each =>"
+                " ['.shaft', '.head'].map(part =>"
+                " each.querySelector(part).getBoundingClientRect().x))"
+            )
+            self.assertEqual(len(ends), 5)
+            server = [head < shaft for shaft, head in ends]
+            self.assertEqual(server, [True, True, False, False, True])
 
     def test_lightAndDark(self) -> None:
         """The page is drawn, and follows what its user likes."""

@@ -91,7 +91,6 @@ class BoundedChannel(HTTPChannel):
 
     totalHeadersSize = HEADER_OCTETS
     maxHeaders = HEADERS_MOST
-    abortTimeout = 1
     # Given by the factory.
     factory: StatusSite
     _end: IDelayedCall | None = None
@@ -138,7 +137,8 @@ class StatusSite(Site):
         super().__init__(  # type: ignore[no-untyped-call]  # Twisted's
             resource,
             requestFactory=BoundedRequest,
-            timeout=LIFE_SECONDS,
+            # Ours is not an idle time; see L{BoundedChannel}.
+            timeout=None,
             reactor=reactor,
             parsePOSTFormSubmission=False,
         )

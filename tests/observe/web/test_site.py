@@ -4,6 +4,7 @@ A site that is bounded in everything.
 
 from __future__ import annotations
 
+from hypothesis import given, settings, strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.observe.web.site import (
@@ -128,6 +129,50 @@ class BoundsTests(SynchronousTestCase):
         _, wire = self.visits.call()
         self.visits.site.doStop()  # type: ignore[no-untyped-call]  # Twisted's
         self.assertTrue(wire.disconnected)
+
+    @settings(max_examples=100, deadline=None)
+    @given(
+        st.lists(
+            st.one_of(
+                st.binary(max_size=40),
+                st.sampled_from(
+                    [
+                        b"GET / HTTP/1.1\r\n",
+                        b"HEAD /trace/\xff%ff%00 HTTP/1.0\r\n",
+                        b"POST /?refresh=5&refresh=%FF HTTP/1.1\r\n",
+                        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+                        b"Host: localhost\r\n",
+                        b"Host: a:b:c\r\n",
+                        b"Content-Length: 9999999999\r\n",
+                        b"Content-Length: -1\r\n",
+                        b"Transfer-Encoding: chunked\r\n",
+                        b"Expect: 100-continue\r\n",
+                        b"Cookie: \xff; a=b\r\n",
+                        b"ffffffff\r\n",
+                        b"\r\n",
+                    ]
+                ),
+            ),
+            max_size=8,
+        )
+    )
+    def test_anything(self, pieces: list[bytes]) -> None:
+        """Whatever is said, it is answered or ended, and nothing goes wrong here."""
+        visits = Visits()
+        channel, wire = visits.call()
+        for piece in pieces:
+            if not wire.disconnecting:
+                channel.dataReceived(piece)  # type: ignore[attr-defined]  # Twisted's
+        said = wire.value()
+        if said:
+            self.assertTrue(said.startswith(b"HTTP/1."), said)
+            self.assertNotIn(b" 500 ", said.partition(b"\r\n")[0])
+        visits.clock.advance(2 * LIFE_SECONDS)
+        self.assertTrue(wire.disconnected)
+        channel.connectionLost()  # type: ignore[attr-defined]  # Twisted's
+        self.assertEqual(visits.site.channels, set())
+        self.assertEqual(visits.clock.getDelayedCalls(), [])
+        self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_everyCut(self) -> None:
         """In whatever pieces a request comes, the answer is the same."""
