@@ -14,7 +14,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from smtpx.core.effects import PENDING
 from smtpx.core.errors import Malformed
 from smtpx.core.hooks import TLSInfo
+from smtpx.core.hostlist import HostList
 from smtpx.extensions.auth import FAILURE, Auth, AuthSettings
+from smtpx.extensions.xclient import XClient, XClientSettings
 from smtpx.sasl import (
     Authenticated,
     Cause,
@@ -167,6 +169,18 @@ class CertificateTests(SynchronousTestCase):
         self.assertEqual(got.last, WRONG)
         self.assertIsNone(got.connection.identity)
         self.assertEqual(got.connection.variable("authenticated_fail_id"), "joe")
+
+    def test_ofAProxy(self) -> None:
+        """
+        A proxy's certificate is the proxy's, and not of those for whom it speaks
+        (XCLIENT).
+        """
+        auth = Auth(certificates=CERTIFICATES)
+        proxy = XClient(XClientSettings(HostList.parse(("192.0.2.0/24",))))
+        said = HELLO + b"XCLIENT ADDR=198.51.100.7\r\n" + HELLO + EXTERNAL
+        got = talk([auth, proxy], said, secured=CERTIFIED)
+        self.assertEqual(sum(b"AUTH EXTERNAL" in line for line in got.replies), 1)
+        self.assertEqual(got.codes[-1], 504)
 
 
 class TokenTests(SynchronousTestCase):

@@ -36,7 +36,7 @@ from smtpx.extensions.requiretls import RequireTLS
 from smtpx.extensions.standard import STANDARD
 from smtpx.extensions.xclient import XClient, XClientSettings
 from smtpx.extensions.xforward import XForward, XForwardSettings
-from smtpx.sasl import CheckPassword, FetchVerifier, IUsers
+from smtpx.sasl import CheckPassword, CheckToken, FetchVerifier, IUsers
 
 from ..sasl.pairs import ANSWERS
 
@@ -54,7 +54,13 @@ REPLIES = re.compile(
 #: What it says where somebody did not wait.  That depends on what has come when.
 OUT_OF_SYNC = b"554 5.5.0 SMTP synchronisation error\r\n"
 
-INFO = TLSInfo(version="TLSv1.3", cipher="TLS_AES_256_GCM_SHA384", bits=256)
+INFO = TLSInfo(
+    version="TLSv1.3",
+    cipher="TLS_AES_256_GCM_SHA384",
+    bits=256,
+    verified=True,
+    subject="CN=user",
+)
 
 _CORE = (MayConnect, MaySend, MayReceive, OpenBody, TakeMessage)
 
@@ -126,7 +132,9 @@ def _profile(narrow: bool, normalise: bool) -> ServerProfile:
         name=b"mx.example.org", clock=lambda: 1000.0, bounds=bounds, tlsReady=True
     )
     made: Mapping[str, Callable[[], Any]] = dict(STANDARD) | {
-        Auth.name: lambda: Auth(users=_Users()),
+        Auth.name: lambda: Auth(
+            users=_Users(), tokens=True, certificates={"CN=user": b"user"}
+        ),
         RequireTLS.name: lambda: RequireTLS(honoured=True),
         XClient.name: lambda: XClient(XClientSettings(_ANYBODY)),
         XForward.name: lambda: XForward(XForwardSettings(_ANYBODY)),
@@ -227,7 +235,7 @@ class World:
             word = question.recipient.path
         elif isinstance(question, OpenBody | TakeMessage):
             word = question.envelope.recipients[0].path
-        elif isinstance(question, CheckPassword | FetchVerifier):
+        elif isinstance(question, CheckPassword | CheckToken | FetchVerifier):
             word = question.user
         if manner.broken and b"xerxes" in word:
             return Broken()

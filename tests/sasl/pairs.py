@@ -11,10 +11,14 @@ from attrs import define, field
 
 from smtpx.core.dialogue import Ask
 from smtpx.sasl import (
+    Authenticated,
     BadServer,
+    Cause,
     Channel,
     CheckPassword,
+    CheckToken,
     Credentials,
+    Denied,
     FetchVerifier,
     Judgement,
     Mechanism,
@@ -44,8 +48,16 @@ def check(question: CheckPassword) -> Judgement:
     return Judgement.GOOD if good else Judgement.BAD
 
 
+def checkToken(question: CheckToken) -> Outcome:
+    """Answers L{CheckToken}: the name of a user of L{USERS} is its token."""
+    if question.token in USERS:
+        return Authenticated(question.token)
+    return Denied(Cause.CREDENTIALS, "bad token", question.user or None)
+
+
 ANSWERS: Answers = {
     CheckPassword: check,
+    CheckToken: checkToken,
     FetchVerifier: lambda q: VERIFIERS.get(q.user) or decoy(SECRET, q.user, ITERATIONS),
     SaltPassword: lambda q: saltPassword(q.password, q.salt, q.iterations, q.hashName),
 }
