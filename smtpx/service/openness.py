@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..core.hostlist import HostList
 from ..extensions.auth import Auth
 from ..extensions.xclient import XClient
 from ..policy.users import BadUsersFile, readUsers
@@ -17,8 +18,21 @@ from .tables import ListenerTLS, Role
 
 def openness(configuration: Configuration) -> Iterator[Problem]:
     """What an operator should be told of who gets in."""
-    settings = configuration.extensions.settings
-    auth, xclient = settings.get(Auth.name), settings.get(XClient.name)
+    hosts = getattr(
+        configuration.extensions.settings.get(XClient.name), "hosts", HostList()
+    )
+    # A client with an unknown address is in a list only where everybody is.
+    if hosts.matches(b"unknown"):
+        text = "whoever connects can say to be somebody else; list your proxies only"
+        yield configuration.problem(("extensions", XClient.name, "hosts"), text)
+    # A proxy can say who has logged in, wherever that was.
+    if hosts == HostList():
+        yield from _closed(configuration)
+
+
+def _closed(configuration: Configuration) -> Iterator[Problem]:
+    """Listeners for submission where nobody can log in."""
+    auth = configuration.extensions.settings.get(Auth.name)
     clear = bool(getattr(auth, "clear_text", False))
     nobody = _nobody(configuration)
     for index, listener in enumerate(configuration.listeners):
@@ -30,11 +44,6 @@ def openness(configuration: Configuration) -> Iterator[Problem]:
         if listener.tls is ListenerTLS.NONE and not clear:
             text = "without TLS nobody can log in here, and so nobody can send"
             yield configuration.problem(path, text)
-    hosts = getattr(xclient, "hosts", None)
-    # A client with an unknown address is in a list only where everybody is.
-    if hosts is not None and hosts.matches(b"unknown"):
-        text = "whoever connects can say to be somebody else; list your proxies only"
-        yield configuration.problem(("extensions", XClient.name, "hosts"), text)
 
 
 def _nobody(configuration: Configuration) -> str | None:

@@ -27,6 +27,7 @@ from .made import FOUND, HouseTestCase, Reactor, site
 from .test_manual import blocks
 
 _HELLO = b"EHLO pc.example\r\n"
+_PEER = "192.0.2.1"
 _JOE = b64encode(b"\0joe\0secret")
 #: Two doors: 0 is for other servers, 1 for people.
 _DOORS: Mapping[str, object] = {
@@ -164,6 +165,20 @@ class SubmissionTests(HouseTestCase):
         self.assertEqual(self.site.inboxes(), [])
         self.assertEqual(self.send(call)[:3], b"250")
 
+    def test_loginsThatAProxyHasSeen(self) -> None:
+        """They count as any other, and no more."""
+        self.start(**(dict(_DOORS) | {"extensions": {"XCLIENT": {"hosts": [_PEER]}}}))
+        call = self.site.call(1)
+        call.say(_HELLO)
+        said = call.say(b"XCLIENT ADDR=198.51.100.7 LOGIN=joe\r\n")
+        self.assertEqual(said[:3], b"220")
+        self.assertNotIn(b"XCLIENT", call.say(_HELLO))
+        self.assertEqual(self.send(call)[:3], b"250")
+        self.assertEqual(self.send(call, sender=b"ann@example.org")[:3], b"550")
+        self.stop()
+        log = (self.site.folder / "state/main.log").read_text()
+        self.assertIn("H=(pc.example) [198.51.100.7] P=esmtpa A=xclient:joe", log)
+
     def test_otherPolicies(self) -> None:
         """Clients that are not wanted are not wanted here either."""
         self.start(**(dict(_DOORS) | {"policy": {"refuse_hosts": ["192.0.2.1"]}}))
@@ -270,6 +285,13 @@ class ToldTests(SynchronousTestCase):
             ],
         )
         self.assertEqual(self.cautions(text.format("192.0.2.1")), [])
+
+    def test_proxiesThatKnowTheLogins(self) -> None:
+        """Where there is one, users need not be known here."""
+        text = "[[listener]]\nport = 587\nrole = 'submission'\ntls = 'none'\n"
+        self.assertEqual(len(self.cautions(text)), 2)
+        text += "[extensions.XCLIENT]\nhosts = ['192.0.2.1']\n"
+        self.assertEqual(self.cautions(text), [])
 
 
 class ListenerTests(SynchronousTestCase):
