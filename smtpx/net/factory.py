@@ -40,7 +40,7 @@ from ..tls.interfaces import IServerTLS
 from .answers import Answerers, answererFor
 from .ends import Ends, plainHost, plainPort
 from .entrance import Entrance
-from .interfaces import IJournal, IPolicy, IReceiver
+from .interfaces import IJournal, IPolicy, IReceiver, ITracer
 from .receiving import Taker, receiverFor
 from .server import RefusedProtocol, ServerProtocol
 
@@ -158,6 +158,7 @@ class SMTPServerFactory(Factory):
         admission: IAdmission | None = None,
         connectionsMax: int | None = None,
         clock: Callable[[], float] | None = None,
+        tracer: ITracer | None = None,
         proxies: HostList | None = None,
         proxySeconds: float = 10.0,
     ) -> None:
@@ -175,6 +176,7 @@ class SMTPServerFactory(Factory):
         @param connectionsMax: above this, ports given to L{listening} accept no
             more until some have left; L{None}: no limit.
         @param clock: seconds since the epoch; L{None}: the system's.
+        @param tracer: records some sessions; L{None}: none.
         @param proxies: whose connections begin with a header of the PROXY protocol
             (L{smtpx.net.proxy}); L{None}: nobody's.
         @param proxySeconds: how long such a header may take to come.
@@ -191,6 +193,7 @@ class SMTPServerFactory(Factory):
         self.implicitTLS = implicitTLS
         self.journal: IJournal = Silence() if journal is None else journal
         self.admission = admission
+        self.tracer = tracer
         self.profile = ServerProfile(name=name, bounds=self.bounds)
         if clock is not None:
             self.profile.clock = clock
@@ -252,7 +255,8 @@ class SMTPServerFactory(Factory):
             self.tls is not None and self.tls.ready and not self.implicitTLS
         )
         protocol = ServerProtocol.__new__(ServerProtocol)
-        core = ServerConnection(self.profile, protocol, peer, port)
+        make = ServerConnection if self.tracer is None else self.tracer.connection
+        core = make(self.profile, protocol, peer, port)
         ServerProtocol.__init__(protocol, self, core)
         protocol.entrant = peer
         return protocol

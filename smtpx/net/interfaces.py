@@ -11,9 +11,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IConsumer
 from zope.interface import Attribute, Interface
 
+from ..core.effects import IServerPort
 from ..core.envelope import Envelope, Recipient
 from ..core.interfaces import IServerSession
+from ..core.profile import ServerProfile
 from ..core.reply import Reply
+from ..core.server import ServerConnection
 from .ends import Ends
 
 
@@ -111,4 +114,28 @@ class IJournal(Interface):
         time, it was none, or it came from somebody who is no listed proxy.
 
         @param ends: of the real connection.
+        """
+
+
+class ITracer(Interface):
+    """
+    Makes the cores of connections, some of which it records.  Methods must not
+    raise.
+    """
+
+    def connection(
+        profile: ServerProfile, port: IServerPort, peer: bytes, peerPort: int
+    ) -> ServerConnection:
+        """
+        The core of a new connection.
+
+        @param peer: the client's address, whoever brings it.
+        """
+
+    def ended(core: ServerConnection, why: str) -> None:
+        """
+        A connection is gone.
+
+        @param core: of any connection, whether it was recorded or not.
+        @param why: what the transport says of it.
         """

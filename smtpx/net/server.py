@@ -194,13 +194,17 @@ class ServerProtocol(DirectProtocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone."""
-        why = self._why(reason) if self.factory.journal.enabled else ""
+        journal, tracer = self.factory.journal, self.factory.tracer
+        told = journal.enabled or tracer is not None
+        why = self._why(reason) if told else ""
         self._connection = self._socket = self.transport = None
         self._closing = True
         self.core.lost(self.factory.implicitTLS and not self._started)
         self.factory.left(self)
-        if self.factory.journal.enabled:
-            self.factory.journal.closed(self.core, why)
+        if journal.enabled:
+            journal.closed(self.core, why)
+        if tracer is not None:
+            tracer.ended(self.core, why)
         asked, self._asked = self._asked, None
         if asked is not None and not self._commits:
             asked.cancel()

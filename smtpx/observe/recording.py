@@ -1,0 +1,263 @@
+"""
+A session as it is recorded: octets and lines become flights.
+
+The client's octets are one stream, and each of its flights is a stretch of that.  A
+command is understood later than it came, perhaps only when the answer to the one
+before was there; it is noted in the flight that its last octet came with.
+
+A recording is bounded: beyond so many octets of text and flights, what is noted is
+only counted, so that it ends with the session and not with our memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from attrs import define, field
+
+from ..core.hooks import TLSInfo
+from .harmless import text
+from .trace import Direction, Flight, HandshakeStep, Remark, Step
+
+#: The longest line that is shown, in characters.
+LINE_CHARACTERS = 1000
+
+#: What a flight or a remark costs, and a line besides its text, in octets.
+_STEP_OCTETS = 64
+_LINE_OCTETS = 16
+
+
+@define(eq=False)
+class _Count:
+    """Octets that are not shown."""
+
+    what: str
+    octets: int
+
+    def __str__(self) -> str:
+        return f"({self.octets} {self.what})"
+
+
+@define(eq=False)
+class _Stretch:
+    """
+    A flight that may become longer.
+
+    @ivar ends: where it ends in the stream of the client's octets.
+    """
+
+    seconds: float
+    untilSeconds: float
+    direction: Direction
+    octets: int
+    secured: bool
+    ends: int = 0
+    lines: list[str | _Count] = field(factory=list)
+
+    def finished(self) -> Flight:
+        """The flight as it is."""
+        return Flight(
+            self.seconds,
+            self.untilSeconds,
+            self.direction,
+            self.octets,
+            self.secured,
+            tuple(map(str, self.lines)),
+        )
+
+
+class Recording:
+    """
+    What has been said in a session so far.
+
+    @ivar heard: how many octets came from the client.
+    @ivar omitted: how many lines were left out.
+    """
+
+    __slots__ = (
+        "_began",
+        "_handshake",
+        "_left",
+        "_noted",
+        "_replies",
+        "_seconds",
+        "_steps",
+        "heard",
+        "omitted",
+    )
+
+    def __init__(self, seconds: Callable[[], float], octetsMax: int) -> None:
+        """
+        @param seconds: of a clock that never goes back.
+        @param octetsMax: about how much memory it may take.
+        """
+        self._seconds = seconds
+        self._began = seconds()
+        self._left = octetsMax
+        self._steps: list[_Stretch | HandshakeStep | Remark] = []
+        self._replies: list[str] = []
+        self._noted = 0
+        self._handshake: float | None = None
+        self.heard = 0
+        self.omitted = 0
+
+    @property
+    def now(self) -> float:
+        """Seconds since the connection was made, to the microsecond."""
+        return round(self._seconds() - self._began, 6)
+
+    def _pays(self, octets: int) -> bool:
+        """Is there room for so much more?"""
+        self._left -= octets
+        return self._left >= 0
+
+    # --- the client -----------------------------------------------------------------
+
+    def hear(self, octets: int, secured: bool) -> None:
+        """So many octets have come."""
+        self.heard += octets
+        last = self._steps[-1] if self._steps else None
+        if (
+            isinstance(last, _Stretch)
+            and last.direction is Direction.CLIENT
+            and last.secured is secured
+        ):
+            last.octets += octets
+            last.untilSeconds = self.now
+            last.ends = self.heard
+        elif self._pays(_STEP_OCTETS):
+            now = self.now
+            stretch = _Stretch(now, now, Direction.CLIENT, octets, secured, self.heard)
+            self._steps.append(stretch)
+
+    def _flight(self, taken: int) -> _Stretch | None:
+        """The client's flight in which the octet before C{taken} came."""
+        found = None
+        for step in reversed(self._steps):
+            if isinstance(step, _Stretch) and step.direction is Direction.CLIENT:
+                if found is not None and step.ends < taken:
+                    return found
+                found = step
+        return found
+
+    def note(self, line: bytes, taken: int) -> None:
+        """
+        A command or line was understood.
+
+        @param line: without what is secret in it.
+        @param taken: how many octets of the client's were by then.
+        """
+        self._noted = taken
+        shown = _cut(text(line))
+        flight = self._flight(taken)
+        if flight is None or not self._pays(len(shown) + _LINE_OCTETS):
+            self.omitted += 1
+        else:
+            flight.lines.append(shown)
+
+    def count(self, what: str, taken: int) -> None:
+        """
+        Octets were taken that are not shown.
+
+        @param what: octets of what.
+        @param taken: how many of the client's were taken by then; all that were not
+            noted are meant.
+        """
+        octets, self._noted = taken - self._noted, taken
+        flight = self._flight(taken)
+        if octets <= 0:
+            return
+        if flight is None:
+            self.omitted += 1
+            return
+        last = flight.lines[-1] if flight.lines else None
+        if isinstance(last, _Count) and last.what == what:
+            last.octets += octets
+        elif self._pays(_LINE_OCTETS):
+            flight.lines.append(_Count(what, octets))
+        else:
+            self.omitted += 1
+
+    # --- our side -------------------------------------------------------------------
+
+    def reply(self, lines: list[bytes]) -> None:
+        """
+        A reply was made, which leaves with the next flight.
+
+        @param lines: without their CRLF, and without what is secret.
+        """
+        for line in lines:
+            shown = _cut(text(line))
+            if self._pays(len(shown) + _LINE_OCTETS):
+                self._replies.append(shown)
+            else:
+                self.omitted += 1
+
+    def say(self, octets: int, secured: bool) -> None:
+        """So many octets leave, with all replies that were made."""
+        replies, self._replies = self._replies, []
+        if not self._pays(_STEP_OCTETS):
+            self.omitted += len(replies)
+            return
+        now = self.now
+        stretch = _Stretch(now, now, Direction.SERVER, octets, secured)
+        stretch.lines += replies
+        self._steps.append(stretch)
+
+    # --- TLS, and other things -------------------------------------------------------
+
+    def secure(self) -> None:
+        """A handshake begins."""
+        self._handshake = self.now
+
+    def secured(self, info: TLSInfo) -> None:
+        """It is complete; one that nobody saw begin began with the connection."""
+        began, self._handshake = self._handshake or 0.0, None
+        name = info.serverName
+        if not self._pays(_STEP_OCTETS):
+            self.omitted += 1
+            return
+        self._steps.append(
+            HandshakeStep(
+                began,
+                self.now,
+                info.version,
+                text(info.cipher),
+                info.bits,
+                info.resumed,
+                None if name is None else _cut(text(name)),
+                info.verified,
+                None if info.subject is None else _cut(text(info.subject)),
+                None if info.problem is None else _cut(text(info.problem)),
+            )
+        )
+
+    def remark(self, said: str) -> None:
+        """Something happened beside the wire."""
+        if self._pays(len(said) + _STEP_OCTETS):
+            self._steps.append(Remark(self.now, _cut(text(said))))
+        else:
+            self.omitted += 1
+
+    def steps(self, securing: bool) -> tuple[Step, ...]:
+        """
+        All of it.
+
+        @param securing: has it ended in a handshake?
+        """
+        steps: list[Step] = [
+            step.finished() if isinstance(step, _Stretch) else step
+            for step in self._steps
+        ]
+        if securing:
+            steps.append(HandshakeStep(self._handshake or 0.0, self.now))
+        return tuple(steps)
+
+
+def _cut(shown: str) -> str:
+    if len(shown) <= LINE_CHARACTERS:
+        return shown
+    return shown[:LINE_CHARACTERS] + "..."
+
+
+__all__ = ["LINE_CHARACTERS", "Recording"]

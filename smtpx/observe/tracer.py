@@ -1,0 +1,171 @@
+"""
+Which sessions are traced, and what becomes of a trace.
+
+A session is traced for its client, by a host list, or for somebody that it names in
+RCPT, whether that is accepted or not.  Of recipients one knows late, and of host
+names not at once; so with either, every session is recorded in memory from its
+start, and forgotten at its end unless it was one of those.
+
+All of this is bounded: how many sessions are recorded at a time, how much of each,
+and how many traces are kept in a minute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from attrs import field, frozen
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from ..core.addresstable import AddressTable
+from ..core.effects import IServerPort
+from ..core.hooks import Ending
+from ..core.profile import ServerProfile
+from ..core.server import ServerConnection
+from ..net.interfaces import ITracer
+from .harmless import text, word
+from .recording import Recording
+from .trace import SessionTrace, TraceStore
+from .tracedconnection import TracedConnection
+
+_MINUTE_SECONDS = 60.0
+
+#: How it is said that a session ended, where the transport has something to add.
+_MORE = frozenset({Ending.LOST, Ending.LOST_IN_BODY, Ending.HANDSHAKE})
+
+
+def _nobody(address: bytes, names: Sequence[bytes]) -> bool:
+    return False
+
+
+@frozen
+class TraceChoice:
+    """
+    Which sessions are traced, and how much of them.
+
+    @ivar hosts: is a client one of those, by its address and verified names?
+    @ivar namesMatter: can it be one by its name?
+    @ivar recipients: whoever is found there is one of those; L{None}: nobody.
+    @ivar sessionsMax: the most sessions that are recorded at a time.
+    @ivar perMinuteMax: the most traces that are kept in a minute.
+    @ivar octetsMax: about how much memory one may take.
+    """
+
+    hosts: Callable[[bytes, Sequence[bytes]], bool] = _nobody
+    namesMatter: Callable[[], bool] = lambda: False
+    recipients: AddressTable[str] | None = field(default=None)
+    sessionsMax: int = 100
+    perMinuteMax: int = 30
+    octetsMax: int = 65_536
+
+    def mayBe(self, address: bytes) -> bool:
+        """May a client that has just come be one of those?"""
+        return (
+            self.recipients is not None or self.namesMatter() or self.hosts(address, ())
+        )
+
+    def why(self, core: TracedConnection) -> str | None:
+        """
+        What a session is traced for.
+
+        @return: L{None}: nothing, so it is not.
+        """
+        if self.recipients is not None:
+            for path in core.recipients:
+                if self.recipients.find(path) is not None:
+                    return f"recipient {text(path)}"
+        names = () if core.peerName is None else (core.peerName,)
+        if self.hosts(core.peer, names):
+            return f"host {word(core.peer)}"
+        return None
+
+
+@implementer(ITracer)
+class Tracer:
+    """
+    Records sessions, and keeps those that are wanted.
+
+    @ivar recording: how many are recorded now.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        choice: TraceChoice,
+        store: TraceStore,
+        seconds: Callable[[], float],
+    ) -> None:
+        """
+        @param store: where traces go.
+        @param seconds: of a clock that never goes back.
+        """
+        self.recording = 0
+        self._choice = choice
+        self._store = store
+        self._seconds = seconds
+        self._minute = -_MINUTE_SECONDS
+        self._kept = 0
+        self._dropped = 0
+
+    def connection(
+        self, profile: ServerProfile, port: IServerPort, peer: bytes, peerPort: int
+    ) -> ServerConnection:
+        """See L{ITracer}."""
+        choice = self._choice
+        if self.recording >= choice.sessionsMax or not choice.mayBe(peer):
+            return ServerConnection(profile, port, peer, peerPort)
+        self.recording += 1
+        recording = Recording(self._seconds, choice.octetsMax)
+        return TracedConnection(profile, port, peer, peerPort, recording)
+
+    def ended(self, core: ServerConnection, why: str) -> None:
+        """See L{ITracer}."""
+        if not isinstance(core, TracedConnection):
+            return
+        self.recording -= 1
+        wanted = self._choice.why(core)
+        if wanted is not None and self._mayKeep():
+            self._store.add(_trace(core, wanted, why))
+
+    def _mayKeep(self) -> bool:
+        now = self._seconds()
+        if now - self._minute >= _MINUTE_SECONDS:
+            if self._dropped:
+                self._log.warn(
+                    "{count} session traces were too many and are not kept",
+                    count=self._dropped,
+                )
+            self._minute, self._kept, self._dropped = now, 0, 0
+        if self._kept < self._choice.perMinuteMax:
+            self._kept += 1
+            return True
+        self._dropped += 1
+        self._store.dropped += 1
+        return False
+
+
+def _trace(core: TracedConnection, wanted: str, why: str) -> SessionTrace:
+    recording = core.recording
+    ending = core.ending or Ending.LOST
+    end = ending.value
+    if ending in _MORE:
+        end += f" ({text(why)})"
+    return SessionTrace(
+        session=core.id,
+        began=core.began,
+        seconds=recording.now,
+        address=word(core.peer),
+        port=core.peerPort,
+        name=None if core.peerName is None else word(core.peerName),
+        local=word(core.local),
+        localPort=core.localPort,
+        why=wanted,
+        end=end,
+        steps=recording.steps(ending is Ending.HANDSHAKE),
+        omitted=recording.omitted,
+    )
+
+
+__all__ = ["TraceChoice", "Tracer"]
