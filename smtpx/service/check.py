@@ -44,6 +44,7 @@ from .wiring import (
     serverTLS,
     submission,
     tokenCheck,
+    tracedRecipients,
 )
 
 
@@ -72,6 +73,7 @@ def check(
         *_relay(configuration),
         *_policies(configuration),
         *_submission(machine, configuration, found),
+        *_trace(machine, configuration),
         *checkExtensions(configuration, found),
     ]
 
@@ -277,3 +279,9 @@ def _submission(
             path = ("listener", index, "role")
             extend = partial(some.extensions, extensions)
             yield from _tried(configuration, path, extend)
+
+
+def _trace(machine: Machine, configuration: Configuration) -> Iterator[Problem]:
+    name = configuration.name or machine.name
+    recipients = partial(tracedRecipients, configuration, name)
+    yield from _tried(configuration, ("trace", "recipients"), recipients)

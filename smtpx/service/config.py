@@ -29,6 +29,7 @@ from .tables import (
     Relay,
     RouteEntry,
     SubmissionRules,
+    Trace,
     Users,
 )
 from .toml import Document, readDocument
@@ -122,6 +123,7 @@ class Configuration:
     submission: SubmissionRules = field(factory=SubmissionRules)
     policy: Policy = field(factory=Policy)
     log: Log = field(factory=Log)
+    trace: Trace = field(factory=Trace)
     http: HTTP = field(factory=HTTP)
     extensions: Extensions = field(factory=Extensions)
     document: Document = field(
@@ -144,6 +146,11 @@ class Configuration:
     def mainLog(self) -> Path | StandardOutput:
         """Where the main log is."""
         return self.log.main or self.state / "main.log"
+
+    @property
+    def traceFolder(self) -> Path:
+        """Where traces are kept."""
+        return self.trace.folder or self.state / "trace"
 
     @property
     def maildir(self) -> Path:

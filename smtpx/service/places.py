@@ -17,7 +17,7 @@ from .problems import KeyPath, Problem
 #: The folders in the state folder that the server has, and how deep it goes in
 #: each to look for what is somebody else's: a server that ran as root once leaves
 #: a spool that nobody else can open.
-_FOLDERS = (("spool", 2), ("tls", 0), ("Maildir", 1))
+_FOLDERS = (("spool", 2), ("tls", 0), ("trace", 0), ("Maildir", 1))
 
 #: The most entries of a folder that are looked at.
 _ENTRIES_MOST = 1000
@@ -45,6 +45,10 @@ def checkPlaces(configuration: Configuration) -> Iterator[Problem]:
     ):
         if isinstance(target, Path):
             yield from _log(configuration, ("log", name), target)
+    if configuration.trace.wanted and configuration.trace.folder is not None:
+        yield from _folder(
+            configuration, ("trace", "folder"), configuration.trace.folder
+        )
     for index, entry in enumerate(configuration.routes or ()):
         # With fields in braces it is a folder for each recipient.
         if entry.path is not None and "{" not in str(entry.path):

@@ -17,9 +17,13 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
+from smtpx.core.effects import IServerPort
 from smtpx.core.envelope import Envelope
+from smtpx.core.profile import ServerProfile
 from smtpx.core.reply import Reply, reply
+from smtpx.core.server import ServerConnection
 from smtpx.net.factory import IAdmission, SMTPServerFactory
+from smtpx.net.interfaces import ITracer
 from smtpx.net.receiving import receiverFor
 from smtpx.net.server import RefusedProtocol
 
@@ -274,3 +278,39 @@ class TakingTests(SynchronousTestCase):
         """
         receiver = RememberingReceiver()
         self.assertIs(receiverFor(receiver), receiver)
+
+
+@implementer(ITracer)
+class Watcher:
+    """Makes the cores of some, and hears of the end of all."""
+
+    def __init__(self) -> None:
+        self.made: list[ServerConnection] = []
+        self.gone: list[tuple[ServerConnection, str]] = []
+
+    def connection(
+        self, profile: ServerProfile, port: IServerPort, peer: bytes, peerPort: int
+    ) -> ServerConnection:
+        """See L{ITracer}."""
+        self.made.append(ServerConnection(profile, port, peer, peerPort))
+        return self.made[-1]
+
+    def ended(self, core: ServerConnection, why: str) -> None:
+        """See L{ITracer}."""
+        self.gone.append((core, why))
+
+
+class TracerTests(SynchronousTestCase):
+    """Somebody records sessions."""
+
+    def test_itMakesTheCore(self) -> None:
+        """A connection runs on what the tracer gives, which hears of its end."""
+        watcher = Watcher()
+        factory = made(RememberingReceiver(), tracer=watcher)
+        call = factory.call()
+        core = call.protocol.core
+        self.assertEqual(watcher.made, [core])
+        self.assertEqual((core.peer, core.peerPort), (b"192.0.2.1", 40000))
+        call.protocol.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual(watcher.gone, [(core, "Connection was closed cleanly.")])
+        self.assertIsNotNone(core.ending)

@@ -142,6 +142,15 @@ class CheckTests(SynchronousTestCase):
             ],
         )
 
+    def test_trace(self) -> None:
+        """A recipient that is no address, and a folder that cannot be made."""
+        [problem] = self.check("[trace]\nrecipients = ['bob@', 'ann@example.org']")
+        self.assertIn("trace.recipients", problem)
+        self.assertIn('"bob@"', problem)
+        (self.site.folder / "file").write_text("")
+        [problem] = self.check("[trace]\nhosts = ['*']\nfolder = 'file/trace'")
+        self.assertIn("trace.folder", problem)
+
     def test_usersFile(self) -> None:
         """A users file that is none is named with its line."""
         users = self.site.folder / "users"

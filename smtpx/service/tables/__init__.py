@@ -15,6 +15,7 @@ from .relay import Relay, Subject
 from .route import RouteEntry, TransportKind
 from .submission import SubmissionRules
 from .tls import TLS, CertificatePair, TLSVersion
+from .trace import Trace
 from .users import Users
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Subject",
     "TLS",
     "TLSVersion",
+    "Trace",
     "TransportKind",
     "Unknown",
     "Users",

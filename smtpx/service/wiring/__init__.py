@@ -12,6 +12,7 @@ from .house import build, enter
 from .policies import relaySubjects
 from .routes import localRoutes
 from .submission import submission
+from .tracing import tracedRecipients
 from .users import certified, passwordCheck, tokenCheck
 
 __all__ = [
@@ -28,4 +29,5 @@ __all__ = [
     "serverTLS",
     "submission",
     "tokenCheck",
+    "tracedRecipients",
 ]

@@ -12,7 +12,7 @@ from ...core.hostlist import HostList
 from ...core.interfaces import IExtension
 from ...net.answers import Answerers
 from ...net.factory import IAdmission, SMTPServerFactory
-from ...net.interfaces import IPolicy, IReceiver
+from ...net.interfaces import IPolicy, IReceiver, ITracer
 from ...net.submission import SubmissionReceiver
 from ...observe.journal import Journal
 from ...policy.submission import Submission
@@ -55,6 +55,7 @@ class Hall:
     @ivar name: what the server calls itself.
     @ivar policies: who may connect, send and receive, by the role of the door.
     @ivar submission: what doors for submission do otherwise.
+    @ivar tracer: who traces; L{None}: nobody is traced.
     """
 
     machine: Machine
@@ -68,6 +69,7 @@ class Hall:
     answers: Answerers
     journal: Journal
     admission: IAdmission
+    tracer: ITracer | None
 
     def factories(
         self, listeners: Iterable[Listener]
@@ -103,6 +105,7 @@ class Hall:
             answers=self.answers,
             journal=self.journal,
             admission=self.admission,
+            tracer=self.tracer,
             connectionsMax=connectionsMax(self.configuration),
             clock=self.machine.now,
             proxies=kind.proxies if kind.proxies.items else None,

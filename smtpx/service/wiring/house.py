@@ -38,6 +38,7 @@ from .routes import localRoutes
 from .site import Premises, counted, makeWatch, openSite, timed
 from .submission import submission
 from .threads import threads
+from .tracing import tracer, traceStore
 from .users import accounts
 
 _MAILDIR_THREADS = 8
@@ -113,7 +114,8 @@ async def enter(
     usePythonPath(configuration)
     async with AsyncExitStack() as stack:
         name = configuration.name or machine.name
-        watch = makeWatch(machine, configuration)
+        traces = traceStore(configuration)
+        watch = makeWatch(machine, configuration, traces)
         logs = openLogs(machine, configuration, watch, stack)
         journal = Journal(logs.publisher, logs.subjects)
 
@@ -136,6 +138,7 @@ async def enter(
             configuration=configuration,
             name=name,
             extensions=extensions,
+            tracer=tracer(machine, configuration, name, traces, names),
             receiver=timed(watch, SpoolReceiver(spool, journal, routes.holds)),
             policies=await policies(
                 machine, configuration, local, routes, msa, journal, names, stack

@@ -19,6 +19,7 @@ from ...observe.counters import CountedAdmission, TimedReceiver
 from ...observe.gauges import ofTheProcess
 from ...observe.pulse import Pulse
 from ...observe.status import House, ListenerState, sessionsOf
+from ...observe.trace import TraceStore
 from ...observe.watch import Watch
 from ...observe.web.resources import StatusResource
 from ...observe.web.site import StatusSite
@@ -46,15 +47,18 @@ _PAUSES = {
 }
 
 
-def makeWatch(machine: Machine, configuration: Configuration) -> Watch | None:
+def makeWatch(
+    machine: Machine, configuration: Configuration, traces: TraceStore
+) -> Watch | None:
     """
     Who watches.
 
+    @param traces: the sessions that are traced.
     @return: L{None}: nobody asked for it, and nothing is counted.
     """
     if not configuration.http.wanted:
         return None
-    watch = Watch(machine.now)
+    watch = Watch(machine.now, traces=traces)
     ofTheProcess(watch.registry)
     return watch
 
