@@ -21,6 +21,7 @@ from smtpx.net.entrance import Entrance
 from smtpx.service import program
 from smtpx.service.config import Configuration, readConfiguration
 from smtpx.service.toml import parseDocument
+from tests.net.made import Wire
 
 from .made import FOUND, Reactor, send, site
 
@@ -138,3 +139,37 @@ class GuideTests(SynchronousTestCase):
         exec(compile(text, "behind-a-proxy.rst", "exec"), names)
         proxy = IPv4Address("TCP", "192.0.2.11", 1)
         self.assertIsInstance(names["factory"].buildProtocol(proxy), Entrance)
+
+
+class LogTests(SynchronousTestCase):
+    """The examples of the guides on logs and traces."""
+
+    def test_configurations(self) -> None:
+        """Each of them is one, and there are as many as we think."""
+        for page, count in (("howto/logs.rst", 3), ("howto/trace-a-session.rst", 2)):
+            found = blocks(page, "toml")
+            self.assertEqual(len(found), count, page)
+            for text in found:
+                document = parseDocument(text, page, Path("/etc/smtpx"))
+                readConfiguration(document.values, FOUND)
+
+    def test_aTracerOfOnesOwn(self) -> None:
+        """The program traces whoever comes from this machine."""
+        said: list[str] = []
+        reactor = site(self.mktemp()).reactor
+        if not hasattr(internet, "reactor"):
+            vars(internet)["reactor"] = None
+            self.addCleanup(vars(internet).pop, "reactor")
+        self.patch(internet, "reactor", reactor)
+        self.patch(sys.modules["builtins"], "print", said.append)
+        [text] = blocks("howto/trace-a-session.rst", "python")
+        names: dict[str, Any] = {}
+        exec(compile(text, "trace-a-session.rst", "exec"), names)
+        for host in ("127.0.0.1", "192.0.2.1"):
+            wire = Wire(peerAddress=IPv4Address("TCP", host, 40000))
+            protocol = names["factory"].buildProtocol(wire.getPeer())
+            protocol.makeConnection(wire)
+            protocol.dataReceived(b"QUIT\r\n")
+            protocol.connectionLost()
+        self.assertEqual(len(said), 1)
+        self.assertIn("\nwhy     host 127.0.0.1\nend     quit after ", said[0])
