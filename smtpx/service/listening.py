@@ -32,6 +32,9 @@ from ..net.factory import SMTPServerFactory
 from .inherited import PREFIX, inheritedEndpoint
 from .tables import Listener, ListenerTLS, Role
 
+#: What the endpoint of a UNIX socket begins with.
+UNIX_PREFIX = "unix:"
+
 _log = Logger()
 
 #: How many connections the kernel keeps for us until we accept them.
@@ -156,11 +159,15 @@ class Door:
 
     @ivar listener: its entry in the configuration.
     @ivar port: what listens; L{None}: not bound.
+    @ivar privileged: may it take root to bind it?  Not for a UNIX socket, whose
+        file is to be the server's own: root would change and remove files in a
+        folder that may be somebody else's.
     """
 
     def __init__(self, listener: Listener, endpoint: IStreamServerEndpoint) -> None:
         self.listener = listener
         self.port: IListeningPort | None = None
+        self.privileged = not (listener.endpoint or "").startswith(UNIX_PREFIX)
         self._endpoint = endpoint
         self._vestibule = Vestibule()
 
@@ -198,8 +205,8 @@ class Door:
             try:
                 await maybeDeferred(port.stopListening)
             except OSError as error:
-                # The file of a UNIX socket, which was made before privileges were
-                # given up.  The next start removes it.
+                # The file of a UNIX socket, in a folder that is not the server's
+                # any more.
                 _log.warn("{door} stays behind: {error}", door=str(self), error=error)
         if self._vestibule.inner is not None:
             self._vestibule.inner.doStop()

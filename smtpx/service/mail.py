@@ -1,10 +1,11 @@
 """
 The mail server as a Twisted service: what starts and stops in which order.
 
-Start: the doors are bound; then the house is entered (logs, spool, certificates,
-users, delivery, in the order of L{smtpx.service.wiring}); and then the doors are
-opened.  So nobody is greeted by a server that has no room for mail, and a port
-below 1024 can be taken before C{twistd} gives up its privileges.
+Start: the doors are bound (UNIX sockets only when C{twistd} has given up its
+privileges, for they need none); then the house is entered (logs, spool,
+certificates, users, delivery, in the order of L{smtpx.service.wiring}); and then
+the doors are opened.  So nobody is greeted by a server that has no room for mail,
+and a port below 1024 can be taken before C{twistd} gives up its privileges.
 
 Stop: the doors are closed; sessions are told 421, each when it has had the answer
 to what it said; deliveries that are under way are finished; the spool is closed,
@@ -91,9 +92,13 @@ class MailService(MultiService):
         return watcher
 
     def privilegedStartService(self) -> None:
-        """Take the ports.  Where that fails, C{startService} does."""
+        """
+        Take the ports that root may be needed for.  Where that fails,
+        C{startService} does.
+        """
         MultiService.privilegedStartService(self)
-        self._bound = Deferred.fromCoroutine(self._bind())
+        doors = [door for door in self.doors if door.privileged]
+        self._bound = Deferred.fromCoroutine(self._bind(doors))
 
     def startService(self) -> None:
         """Enter the house and open the doors; L{whenOpen} tells how it went."""
@@ -117,12 +122,14 @@ class MailService(MultiService):
 
     # --- step by step ---------------------------------------------------------------
 
-    async def _bind(self) -> None:
-        for door in self.doors:
+    async def _bind(self, doors: Sequence[Door]) -> None:
+        for door in doors:
             await door.bind()
 
     async def _start(self, bound: Deferred[None] | None) -> None:
-        await (Deferred.fromCoroutine(self._bind()) if bound is None else bound)
+        if bound is not None:
+            await bound
+        await self._bind(self.doors)
         house = self.house = await self._enter()
         for door in self.doors:
             door.open(house.factory(door.listener))

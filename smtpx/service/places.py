@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from .problems import KeyPath, Problem
 #: each to look for what is somebody else's: a server that ran as root once leaves
 #: a spool that nobody else can open.
 _FOLDERS = (("spool", 2), ("tls", 0), ("trace", 0), ("Maildir", 1))
+
+#: The file of a UNIX socket.
+_SOCKET = re.compile(r"unix:(?:address=)?([^:\\]+)")
 
 #: The most entries of a folder that are looked at.
 _ENTRIES_MOST = 1000
@@ -34,6 +38,7 @@ def whoIsThis() -> str:
 
 def checkPlaces(configuration: Configuration) -> Iterator[Problem]:
     """Folders and files of the configuration that cannot be written to."""
+    path: KeyPath
     for index, folder in enumerate(configuration.pythonPath):
         if not os.path.isdir(folder):
             text = "there is no such folder"
@@ -49,10 +54,16 @@ def checkPlaces(configuration: Configuration) -> Iterator[Problem]:
         yield from _folder(
             configuration, ("trace", "folder"), configuration.trace.folder
         )
+    for index, listener in enumerate(configuration.listeners):
+        found = _SOCKET.match(listener.endpoint or "")
+        # A relative path is relative to where twistd will be.
+        if found is not None and os.path.isabs(found[1]):
+            path = ("listener", index, "endpoint")
+            yield from _inFolder(configuration, path, Path(found[1]).parent)
     for index, entry in enumerate(configuration.routes or ()):
         # With fields in braces it is a folder for each recipient.
         if entry.path is not None and "{" not in str(entry.path):
-            path: KeyPath = ("route", index, "path")
+            path = ("route", index, "path")
             yield from _folder(configuration, path, entry.path)
 
 
@@ -71,15 +82,21 @@ def _folder(
         yield _refused(configuration, path, there)
 
 
+def _inFolder(
+    configuration: Configuration, path: KeyPath, folder: Path
+) -> Iterator[Problem]:
+    """Can a file be made in a folder?"""
+    if not os.path.exists(folder):
+        yield configuration.problem(path, f"there is no folder {folder}")
+    elif not os.access(folder, os.W_OK | os.X_OK):
+        yield _refused(configuration, path, folder)
+
+
 def _log(configuration: Configuration, path: KeyPath, file: Path) -> Iterator[Problem]:
-    if not os.path.exists(file.parent):
-        text = f"there is no folder {file.parent}"
-        yield configuration.problem(path, text)
-    elif os.path.exists(file):
-        if not os.access(file, os.W_OK):
-            yield _refused(configuration, path, file)
-    elif not os.access(file.parent, os.W_OK | os.X_OK):
-        yield _refused(configuration, path, file.parent)
+    if not os.path.exists(file):
+        yield from _inFolder(configuration, path, file.parent)
+    elif not os.access(file, os.W_OK):
+        yield _refused(configuration, path, file)
 
 
 def _state(configuration: Configuration) -> Iterator[Problem]:

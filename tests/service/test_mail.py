@@ -93,6 +93,17 @@ class MailServiceTests(SynchronousTestCase):
         self.assertTrue(self.port.reading)
         self.assertEqual(self.done, ["enter", "factory none", "opened 1"])
 
+    def test_UNIXSocket(self) -> None:
+        """The file of a UNIX socket is not made by root, but by the server's user."""
+        door = Door(Listener(endpoint="unix:/run/x"), self.endpoint)
+        self.service.doors = (door,)
+        self.service.privilegedStartService()
+        self.assertIsNone(door.port)
+        self.entering.callback(self.house)
+        self.service.startService()
+        self.assertIs(door.port, self.port)
+        self.assertTrue(self.port.reading)
+
     def test_startedByAProgram(self) -> None:
         """A program need not care for privileges."""
         self.entering.callback(self.house)

@@ -36,7 +36,8 @@ class PlacesTests(SynchronousTestCase):
         found = checkPlaces(self.site.read(values))
         folder = f"{self.site.folder}/"
         me = f" by {whoIsThis()}"
-        return [str(each).replace(folder, "").replace(me, "") for each in found]
+        texts = [str(each).replace(me, "") for each in found]
+        return [text.replace(folder, "") for text in texts]
 
     def close(self, name: str, *, folder: bool = False) -> None:
         """Something that is there and not ours."""
@@ -108,6 +109,25 @@ class PlacesTests(SynchronousTestCase):
         (self.site.folder / "closed/events.json").touch()
         both = {"json": self.site.folder / "closed/events.json", "main": "-"}
         self.assertEqual(self.check(log=both), [])
+
+    def test_sockets(self) -> None:
+        """The file of a UNIX socket can be made."""
+        self.close("run", folder=True)
+        listeners = [
+            {"endpoint": f"unix:{self.site.folder}/run/a.sock:mode=660"},
+            {"endpoint": f"unix:address={self.site.folder}/no/a.sock"},
+            {"endpoint": f"unix:{self.site.folder}/a.sock"},
+            {"endpoint": "unix:run/a.sock"},
+            {"endpoint": "tcp:25"},
+            {"port": 25},
+        ]
+        self.assertEqual(
+            self.check(listener=listeners),
+            [
+                "configuration: listener[0].endpoint: run cannot be written to",
+                "configuration: listener[1].endpoint: there is no folder no",
+            ],
+        )
 
     def test_routes(self) -> None:
         """The one Maildir of a route is looked at, those of recipients are not."""
