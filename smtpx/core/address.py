@@ -8,7 +8,7 @@ L{forwardPath} and L{heloName} read the arguments of MAIL, RCPT and EHLO, which
 is the hot path of a server: an ordinary address costs one regular expression,
 and only what that does not know goes through the whole grammar.  Both accept
 and refuse the same addresses.  L{domainOf} and L{localPartOf} take apart what
-they returned.
+they returned, L{withoutTag} the local part.
 
 The grammar::
 
@@ -276,6 +276,19 @@ def localPartOf(path: bytes) -> bytes:
     return path if quoted is None else _unquote(quoted[0])
 
 
+def withoutTag(local: bytes, separators: bytes) -> bytes:
+    """
+    The user's part of a local part (RFC 5233 section 1): C{ann} of C{ann+lists}.
+
+    @param local: as L{localPartOf} returns it.
+    @param separators: each octet of it separates; the first that is found does.
+        Empty: there are no tags.
+    @return: C{local} itself, where it has no tag, or nothing before it.
+    """
+    ends = [at for each in separators if (at := local.find(each, 1)) > 0]
+    return local[: min(ends)] if ends else local
+
+
 def _readArgument(rest: bytes, word: bytes, reverse: bool) -> tuple[bytes, bytes]:
     """
     Read the argument of MAIL or RCPT by the whole grammar.
@@ -379,4 +392,5 @@ __all__ = [
     "parseMailbox",
     "parsePath",
     "reversePath",
+    "withoutTag",
 ]

@@ -3,11 +3,14 @@ A table from addresses and domains to values: what is ours, what goes where.
 
 Patterns, the narrowest first, which is the order in which they are tried::
 
-    user@example.org    one address
+    user@example.org    one address, with any tag
     example.org         every address at a domain
     [192.0.2.1]         every address at an address literal
     *.example.org       every address at any domain below it, not at itself
     *                   everything
+
+C{user+tag@example.org} is found as such first, then without the tag, where the
+table knows what separates tags (RFC 5233).
 
 Local parts are compared without regard to case: RFC 5321 section 2.4 leaves it
 to the final host what its local parts mean, and whoever lists an address here
@@ -23,7 +26,7 @@ import re
 from collections.abc import Iterable
 from typing import Generic, TypeVar
 
-from .address import Mailbox, domainOf, localPartOf, parseMailbox
+from .address import Mailbox, domainOf, localPartOf, parseMailbox, withoutTag
 from .errors import Conflict, Malformed, UsageError
 
 T = TypeVar("T")
@@ -68,17 +71,32 @@ class AddressTable(Generic[T]):
 
     A look-up takes a dictionary or two, and one more for each label of the
     domain only where there are patterns with C{*.}.
+
+    @ivar home: the domain of C{<postmaster>}, as L{domainKey} gives it.
+    @ivar separators: what separates tags.
     """
 
-    __slots__ = ("_addresses", "_default", "_domains", "_home", "_suffixes")
+    __slots__ = (
+        "_addresses",
+        "_default",
+        "_domains",
+        "_suffixes",
+        "home",
+        "separators",
+    )
 
     def __init__(
-        self, entries: Iterable[tuple[str, T]], home: bytes = b"localhost"
+        self,
+        entries: Iterable[tuple[str, T]],
+        home: bytes = b"localhost",
+        separators: bytes = b"",
     ) -> None:
         """
         @param entries: patterns and their values, in any order.
         @param home: the domain of C{<postmaster>}, who may come without one
             (RFC 5321 section 4.5.1).
+        @param separators: what separates tags, as in
+            L{smtpx.core.address.withoutTag}.
         @raise UsageError: a pattern is in none of the forms, and the message
             says which.
         @raise Conflict: two patterns mean the same.
@@ -87,7 +105,8 @@ class AddressTable(Generic[T]):
         self._domains: dict[bytes, T] = {}
         self._suffixes: dict[bytes, T] = {}
         self._default: T | None = None
-        self._home = domainKey(_domain(home.decode(), home.decode()))
+        self.home = domainKey(_domain(home.decode(), home.decode()))
+        self.separators = separators
         for pattern, value in entries:
             self._add(pattern, value)
 
@@ -116,11 +135,33 @@ class AddressTable(Generic[T]):
             has it.
         @return: L{None}: no pattern matches.
         """
-        domain = domainKey(domainOf(path)) or self._home
+        domain = domainKey(domainOf(path)) or self.home
         if self._addresses:
-            found = self._addresses.get(localPartOf(path).lower() + b"@" + domain)
+            local = localPartOf(path).lower()
+            found = self.address(local, domain)
+            if found is None and self.separators:
+                found = self.address(withoutTag(local, self.separators), domain)
             if found is not None:
                 return found
+        return self.domain(domain)
+
+    def address(self, local: bytes, domain: bytes) -> T | None:
+        """
+        The value of the pattern that is this very address.
+
+        @param local: a local part in lower case.
+        @param domain: as L{domainKey} gives it.
+        @return: L{None}: there is none.
+        """
+        return self._addresses.get(local + b"@" + domain)
+
+    def domain(self, domain: bytes) -> T | None:
+        """
+        The value of the narrowest pattern for all addresses at a domain.
+
+        @param domain: as L{domainKey} gives it.
+        @return: L{None}: no pattern matches.
+        """
         found = self._domains.get(domain)
         if found is not None:
             return found

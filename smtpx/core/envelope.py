@@ -83,6 +83,13 @@ class Stamps:
         """The stamp's value, or L{None} where it is not there."""
         return cast("T | None", self._values.get(stamp))
 
+    def copy(self) -> Stamps:
+        """The same stamps, to be changed on their own."""
+        twin = Stamps()
+        twin._values = self._values.copy()
+        twin.unknown = self.unknown.copy()
+        return twin
+
     def dumped(self) -> dict[str, str]:
         """Every stamp that outlives the transaction, as text, for the spool."""
         out = {
@@ -155,6 +162,17 @@ class Recipient(Stamped):
 
     def __repr__(self) -> str:
         return f"<Recipient {self.path!r}>"
+
+    def redirected(self, path: bytes) -> Recipient:
+        """
+        Another recipient in the place of this one, with its stamps.
+
+        @param path: the other's.
+        """
+        other = Recipient(path)
+        if self._stamps is not None:
+            other._stamps = self._stamps.copy()
+        return other
 
 
 class Envelope(Stamped):

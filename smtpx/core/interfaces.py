@@ -363,6 +363,13 @@ class IQueueBuilder(Interface):
     def schedule(schedule: Callable[[Envelope, Schedule], Schedule]) -> None:
         """When this envelope is to go."""
 
+    def redirect(redirect: Callable[[Recipient, Recipient, bool], None]) -> None:
+        """
+        What becomes of stamps where an alias puts others in the place of a
+        recipient: called with the one that was accepted, with one of the others,
+        which has all its stamps, and with whether there are several others.
+        """
+
     def report(
         wish: Callable[[Envelope, Recipient, Action], ReportWish | None],
     ) -> None:

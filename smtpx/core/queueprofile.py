@@ -3,6 +3,9 @@ The profile of the queue: what outlives a session, resolved once.
 
 The queue, the router and the reporter ask it; see L{smtpx.core.profile} for the
 profiles of servers and clients.
+
+Two stamps are the house's own, of no extension: L{ORIGIN} and L{DISCARDED}, by
+which an alias leaves word of what it did.
 """
 
 from __future__ import annotations
@@ -14,11 +17,25 @@ from attrs import define, field
 from zope.interface import implementer
 
 from .claims import Register, owned
-from .envelope import Envelope, Recipient, Stamp
+from .envelope import (
+    Envelope,
+    Recipient,
+    Stamp,
+    dumpFlag,
+    dumpOctets,
+    loadFlag,
+    loadOctets,
+)
 from .hooks import Action, ReportWish, RoutePolicy, Schedule
 from .interfaces import IExtension, IQueueBuilder, IQueueExtension
 
 T = TypeVar("T")
+
+#: The address that the client gave, where an alias put others in its place.
+ORIGIN = Stamp[bytes]("origin", dumpOctets, loadOctets)
+
+#: An alias says that this recipient's copy is to be thrown away.
+DISCARDED = Stamp[bool]("discarded", dumpFlag, loadFlag)
 
 
 @implementer(IQueueBuilder)
@@ -30,11 +47,16 @@ class QueueProfile(Register):
     @ivar stamps: the stamps that can be read back from the spool, by name.
     """
 
-    stamps: dict[str, Stamp[Any]] = field(factory=dict, init=False)
+    stamps: dict[str, Stamp[Any]] = field(
+        factory=lambda: {each.name: each for each in (ORIGIN, DISCARDED)}, init=False
+    )
     constrainers: tuple[Callable[[Envelope, RoutePolicy], RoutePolicy], ...] = field(
         default=(), init=False
     )
     schedulers: tuple[Callable[[Envelope, Schedule], Schedule], ...] = field(
+        default=(), init=False
+    )
+    redirectors: tuple[Callable[[Recipient, Recipient, bool], None], ...] = field(
         default=(), init=False
     )
     wishes: tuple[Callable[[Envelope, Recipient, Action], ReportWish | None], ...] = (
@@ -43,6 +65,11 @@ class QueueProfile(Register):
     fieldMakers: tuple[
         Callable[[Envelope, Recipient | None], Iterable[tuple[str, str]]], ...
     ] = field(default=(), init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """The house's own stamps are nobody else's."""
+        for name in self.stamps:
+            self._claims.claim("stamp", name, self._owner)
 
     def load(self, extensions: Iterable[IExtension]) -> QueueProfile:
         """
@@ -73,6 +100,10 @@ class QueueProfile(Register):
         """See L{IQueueBuilder}."""
         self.schedulers += (owned(self._note("schedule"), schedule),)
 
+    def redirect(self, redirect: Callable[[Recipient, Recipient, bool], None]) -> None:
+        """See L{IQueueBuilder}."""
+        self.redirectors += (owned(self._note("redirect"), redirect),)
+
     def report(
         self, wish: Callable[[Envelope, Recipient, Action], ReportWish | None]
     ) -> None:
@@ -101,6 +132,20 @@ class QueueProfile(Register):
         for schedule in self.schedulers:
             plan = schedule(envelope, plan)
         return plan
+
+    def redirected(self, recipient: Recipient, path: bytes, several: bool) -> Recipient:
+        """
+        One of those whom an alias puts in the place of a recipient.
+
+        @param recipient: the one that was accepted.
+        @param path: the other's.
+        @param several: does the alias lead to more than one?
+        """
+        other = recipient.redirected(path)
+        for redirect in self.redirectors:
+            redirect(recipient, other, several)
+        other.stamps[ORIGIN] = recipient.path
+        return other
 
     def wishFor(
         self, envelope: Envelope, recipient: Recipient, action: Action

@@ -197,6 +197,32 @@ _ASKS_FOR = {
 }
 
 
+def _redirect(recipient: Recipient, other: Recipient, several: bool) -> None:
+    """
+    Pass the notes on to one of those that an alias leads to.
+
+    To a single one they are passed on as they are (section 5.2.7.2).  To several,
+    as section 5.2.7.3 (c) has it: without C{SUCCESS}, of which the sender is told
+    once, when the alias is expanded.  Without ORCPT, the one that a relay may add
+    has the address that the client gave (section 5.2.1).
+    """
+    notify = recipient.stamps.get(NOTIFY)
+    if several and notify is not None:
+        events = [word for word in notify.split(b",") if word.upper() != b"SUCCESS"]
+        other.stamps[NOTIFY] = b",".join(events) or b"NEVER"
+    if ORCPT not in recipient.stamps:
+        orcpt = _orcptOf(recipient.path)
+        if len(orcpt) <= ORCPT_MAX:
+            other.stamps[ORCPT] = orcpt
+
+
+def _orcptOf(path: bytes) -> bytes:
+    """A mailbox as the value of ORCPT; beyond ASCII as RFC 6533 section 3 has it."""
+    if path.isascii():
+        return b"rfc822;" + (XTEXT.render(path) or b"")
+    return b"utf-8;" + _embedded(path.decode("utf-8")).encode("ascii")
+
+
 class IDSN(IServerExtension, IClientExtension, IQueueExtension):
     """DSN (RFC 3461)."""
 
@@ -235,6 +261,7 @@ class DSN:
         """See L{IQueueExtension}."""
         for stamp in (RET, ENVID, NOTIFY, ORCPT):
             queue.stamp(stamp)
+        queue.redirect(_redirect)
         queue.report(self._wish)
         queue.fields(self._fields)
 

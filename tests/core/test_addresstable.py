@@ -36,6 +36,19 @@ class AddressTableTests(SynchronousTestCase):
         received, _ = forwardPath(b"TO:<" + path + b">")
         self.assertEqual(AddressTable(entries).find(received), expected)
 
+    def test_tags(self) -> None:
+        """An address is found with its tag first, then without."""
+        entries = [*ENTRIES, ("info+x@example.org", "tagged")]
+        table = AddressTable(entries, separators=b"+-")
+        for path, expected in (
+            (b"info+x@example.org", "tagged"),
+            (b"INFO+y@example.org", "address"),
+            (b"info-x+y@example.org", "address"),
+            (b"eve+x@example.org", "domain"),
+        ):
+            self.assertEqual(table.find(path), expected)
+        self.assertEqual(AddressTable(entries).find(b"info+y@example.org"), "domain")
+
     def test_narrowestPatternWins(self) -> None:
         """An address beats its domain, a domain what is above it, that the rest."""
         for path, expected in [

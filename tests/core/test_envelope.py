@@ -166,6 +166,17 @@ class BearerTests(SynchronousTestCase):
             stamps[COUNT] = 1
             self.assertEqual(bearer.dumpedStamps(), {"count": "1"})
 
+    def test_redirected(self) -> None:
+        """Whoever is put in the place of another has its stamps, to change."""
+        plain = Recipient(b"a@b.example").redirected(b"c@d.example")
+        self.assertEqual((plain.path, plain.dumpedStamps()), (b"c@d.example", {}))
+        recipient = Recipient(b"a@b.example")
+        recipient.stamps.load({}, {"oath": "never"})
+        other = recipient.redirected(b"c@d.example")
+        self.assertEqual(other.stamps, recipient.stamps)
+        other.stamps.unknown["more"] = "x"
+        self.assertEqual(recipient.dumpedStamps(), {"oath": "never"})
+
     def test_ownLists(self) -> None:
         """Two envelopes do not share their recipients."""
         one, other = Envelope(b"", 0.0), Envelope(b"", 0.0)

