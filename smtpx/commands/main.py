@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from twisted.python.usage import UsageError
 
+from .address import AddressOptions
 from .config import ConfigOptions
 from .console import CommandFailed, Console, ConsoleOptions, Shown, terminal
 from .features import FeaturesOptions
@@ -29,6 +30,7 @@ class MainOptions(ConsoleOptions):
         " 'twistd smtpx'.  Each command has a --help of its own."
     )
     subCommands = [
+        ["address", None, AddressOptions, "Tell where mail for an address goes."],
         ["config", None, ConfigOptions, "Look at a configuration."],
         ["features", None, FeaturesOptions, "List what this installation can do."],
         ["passwd", None, PasswdOptions, "Make, change, delete or list users."],

@@ -141,6 +141,10 @@ class Stamped:
             found = self._stamps = Stamps()
         return found
 
+    def stamp(self, stamp: Stamp[T]) -> T | None:
+        """A stamp's value, or L{None}; makes no stamps where there are none."""
+        return None if self._stamps is None else self._stamps.get(stamp)
+
     def dumpedStamps(self) -> dict[str, str]:
         """The stamps as text; makes none where there are none."""
         return {} if self._stamps is None else self._stamps.dumped()
@@ -200,6 +204,12 @@ class Envelope(Stamped):
         self.recipients = [] if recipients is None else recipients
         self.octets = octets
         self._stamps = None
+
+    def addressedTo(self, recipients: list[Recipient]) -> Envelope:
+        """The same to others; the stamps are the same ones."""
+        other = Envelope(self.sender, self.arrived, recipients, self.octets)
+        other._stamps = self._stamps
+        return other
 
     def __repr__(self) -> str:
         return f"<Envelope {self.sender!r} -> {self.recipients!r}>"

@@ -144,7 +144,8 @@ class QueueProfile(Register):
         other = recipient.redirected(path)
         for redirect in self.redirectors:
             redirect(recipient, other, several)
-        other.stamps[ORIGIN] = recipient.path
+        if path != recipient.path:
+            other.stamps[ORIGIN] = recipient.path
         return other
 
     def wishFor(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from zope.interface import implementer
 
+from ..core.queueprofile import ORIGIN
 from ..spool.format import SpooledMessage
 from ..spool.journal import IDeliveryJournal
 from . import events
@@ -96,9 +97,10 @@ class DeliveryJournal:
         transport: str,
         text: str,
     ) -> dict[str, object]:
-        return {
+        recipient = message.envelope.recipients[index]
+        fields: dict[str, object] = {
             "message": message.id,
-            "recipient": message.envelope.recipients[index].path,
+            "recipient": recipient.path,
             "route": route,
             "transport": transport,
             "sender": message.envelope.sender,
@@ -106,6 +108,10 @@ class DeliveryJournal:
             "text": text,
             "seconds": self._since(message),
         }
+        origin = recipient.stamp(ORIGIN)
+        if origin is not None:
+            fields["original"] = origin
+        return fields
 
     def _since(self, message: SpooledMessage) -> float:
         # To the microsecond: more is noise.

@@ -203,6 +203,7 @@ PROXY_REFUSED = Event(
 
 _RECIPIENT = _MESSAGE | {
     "recipient": "the forward path",
+    "original": "the address that the client gave, where an alias led from there",
     "route": "the entry of the configuration that says where it goes",
     "transport": "the name of what takes it there",
     "sender": "the reverse path; empty: the null sender",
@@ -260,6 +261,32 @@ DELIVERY_TROUBLE = Event(
     _MESSAGE | _ERROR,
 )
 
+ALIASES_READ = Event(
+    "aliases.read",
+    LogLevel.info,
+    "The aliases were read again; there are {aliases} now",
+    {"aliases": "how many there are"},
+)
+
+ALIASES_KEPT = Event(
+    "aliases.kept",
+    LogLevel.error,
+    "The aliases stay as they were: {why}",
+    {"why": "what is wrong with the new ones: a line a problem, with file and line"},
+)
+
+ALIAS_BROKEN = Event(
+    "alias.broken",
+    LogLevel.error,
+    "{file}: mail for {alias} cannot be taken: {why}",
+    {
+        "alias": "the alias, as it stands in the file",
+        "file": "the file that it stands in",
+        "line": "the line; absent: it is not from a file",
+        "why": "what is wrong with it",
+    },
+)
+
 #: All of them.
 CATALOGUE = (
     CONNECTED,
@@ -279,4 +306,7 @@ CATALOGUE = (
     STUCK,
     COMPLETED,
     DELIVERY_TROUBLE,
+    ALIASES_READ,
+    ALIASES_KEPT,
+    ALIAS_BROKEN,
 )

@@ -233,10 +233,16 @@ class MainLog:
         return line
 
     def _recipient(self, event: LogEvent) -> str:
-        """A local delivery, as Exim has it: C{ann <ann@example.org> R=route T=name}."""
+        """
+        A local delivery, as Exim has it: C{ann <ann@example.org> R=route T=name};
+        where an alias led there, C{ann@example.org <sales@example.org> R=...}.
+        """
         path: bytes = event["recipient"]
         user, at, _ = path.rpartition(b"@")
-        shown = f"{word(user)} <{word(path)}>" if at else word(path)
+        if "original" in event:
+            shown = f"{word(path)} <{word(event['original'])}>"
+        else:
+            shown = f"{word(user)} <{word(path)}>" if at else word(path)
         if Selector.SENDER_ON_DELIVERY in self._selectors:
             shown += f" F=<{word(event['sender'])}>"
         if Selector.RETURN_PATH_ON_DELIVERY in self._selectors:

@@ -13,9 +13,11 @@ from collections.abc import Callable
 
 from attrs import frozen
 
+from ..core.queueprofile import DISCARDED
 from ..spool.format import Fate, Outcome, SpooledMessage, critical
 from ..spool.interfaces import ISpool
 from ..spool.journal import IDeliveryJournal
+from .discard import Discard
 from .interfaces import Attempt, IRoutes, Route
 from .retry import Retries
 
@@ -97,7 +99,11 @@ class Attempts:
         ways: dict[Route, list[int]] = {}
         idle: list[Outcome] = []
         for index in message.waiting:
-            route = self.routes.find(message.envelope.recipients[index].path)
+            recipient = message.envelope.recipients[index]
+            if recipient.stamp(DISCARDED):
+                route: Route | None = _BLACKHOLE
+            else:
+                route = self.routes.find(recipient.path)
             if route is None:
                 self.journal.failed(message, index, "", "", _NO_ROUTE)
                 idle.append(Outcome(index, Fate.FAILED, _NO_ROUTE))
@@ -164,6 +170,9 @@ class Attempts:
             return Settlement(message, outcomes, held=_ON_HOLD, wished=True)
         return Settlement(message, outcomes)
 
+
+#: Where mail goes that an alias throws away.
+_BLACKHOLE = Route(":blackhole:", Discard())
 
 _NO_ROUTE = "no route"
 _ON_HOLD = "its route is to hold"

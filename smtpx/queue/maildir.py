@@ -1,12 +1,15 @@
 """
 The transport C{maildir}: a message into a Maildir for each recipient.
 
-The file is the message as it was received, with two fields above it (RFC 5321
+The file is the message as it was received, with fields above it (RFC 5321
 section 4.4 wants the first of the server that makes final delivery)::
 
     Return-Path: <sender@example.net>
     Delivered-To: user@example.org
     Received: from ...
+
+and, where an alias leads to the recipient, C{X-Original-To} with the address that
+the client gave.
 
 Below them stands the body octet for octet; with L{LineEnds.LF} each CRLF of the
 whole file is an LF.
@@ -19,10 +22,12 @@ spool, however bad it is: it is never the sender's fault.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
+from ..core.queueprofile import ORIGIN
 from ..spool.format import Fate, Outcome, SpooledMessage
 from .interfaces import Attempt, ITransport
 from .mailbox import LineEnds, Mailbox, unixLines
@@ -52,10 +57,12 @@ def fileName(message: SpooledMessage, index: int, host: str) -> str:
 
 def fields(message: SpooledMessage, index: int) -> bytes:
     """The fields that final delivery puts above a message."""
-    recipient = message.envelope.recipients[index].path
-    return b"Return-Path: <%b>\r\nDelivered-To: %b\r\n" % (
+    recipient = message.envelope.recipients[index]
+    origin = recipient.stamp(ORIGIN)
+    return b"Return-Path: <%b>\r\n%bDelivered-To: %b\r\n" % (
         message.envelope.sender,
-        recipient,
+        b"" if origin is None else b"X-Original-To: %b\r\n" % origin,
+        recipient.path,
     )
 
 
@@ -93,13 +100,21 @@ class Maildir:
         self._lineEnds = lineEnds
         self._swept: dict[Mailbox, float] = {}
 
+    def folder(self, recipient: bytes) -> Path:
+        """
+        Where a recipient's Maildir is.
+
+        @param recipient: the mailbox, as the envelope has it.
+        """
+        return self._path.path(recipient)
+
     def deliver(self, attempt: Attempt) -> Deferred[Sequence[Outcome]]:
         """Put a copy into each recipient's Maildir."""
         now = self._now()
         copies = []
         for index in attempt.indices:
             recipient = attempt.message.envelope.recipients[index]
-            mailbox = Mailbox(self._path.path(recipient.path))
+            mailbox = Mailbox(self.folder(recipient.path))
             copies.append((index, mailbox, self._isToBeSwept(mailbox, now)))
 
         def job() -> list[Outcome]:

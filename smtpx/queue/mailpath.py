@@ -19,7 +19,7 @@ from string import Formatter
 
 from attrs import field, frozen
 
-from ..core.address import domainOf, localPartOf
+from ..core.address import domainOf, localPartOf, withoutTag
 from ..core.addresstable import domainKey
 from ..core.errors import UsageError
 
@@ -43,21 +43,19 @@ def folderName(raw: bytes) -> str:
     return f"{name[: NAME_OCTETS - _DIGEST_OCTETS - 2]}%-{digest}"
 
 
-def _user(local: bytes) -> bytes:
-    # RFC 5233 section 4: user and detail, with its usual separator.
-    return local.partition(b"+")[0] or local
+#: Makes a name of a local part, the same without its tag, and a domain.
+Maker = Callable[[bytes, bytes, bytes], str]
 
-
-_FIELDS: dict[str, Callable[[bytes, bytes], str]] = {
-    "local": lambda local, domain: folderName(local),
-    "user": lambda local, domain: folderName(_user(local)),
-    "domain": lambda local, domain: folderName(domain),
-    "address": lambda local, domain: f"{folderName(local)}@{folderName(domain)}",
+_FIELDS: dict[str, Maker] = {
+    "local": lambda local, user, domain: folderName(local),
+    "user": lambda local, user, domain: folderName(user),
+    "domain": lambda local, user, domain: folderName(domain),
+    "address": lambda local, user, domain: f"{folderName(local)}@{folderName(domain)}",
 }
 
 
-def _parse(template: str) -> tuple[str | Callable[[bytes, bytes], str], ...]:
-    parts: list[str | Callable[[bytes, bytes], str]] = []
+def _parse(template: str) -> tuple[str | Maker, ...]:
+    parts: list[str | Maker] = []
     try:
         found = list(Formatter().parse(template))
     except ValueError as error:
@@ -81,20 +79,20 @@ class MailboxPath:
         /var/mail/{domain}/{user}
 
     @ivar template: text with C{{local}}, the local part; C{{user}}, the local
-        part up to a C{+} (RFC 5233 section 4); C{{domain}}; C{{address}}, both
-        with an C{@} between them.
+        part without its tag (RFC 5233); C{{domain}}; C{{address}}, local part and
+        domain with an C{@} between them.
     @ivar home: the domain of C{<postmaster>}, who may come without one.
+    @ivar separators: what separates a tag.
     @raise UsageError: there is another field in it, or an open brace.
     """
 
     template: str
     home: bytes = b"localhost"
-    _parts: tuple[str | Callable[[bytes, bytes], str], ...] = field(
-        init=False, eq=False, repr=False
-    )
+    separators: bytes = b"+"
+    _parts: tuple[str | Maker, ...] = field(init=False, eq=False, repr=False)
 
     @_parts.default
-    def _parsed(self) -> tuple[str | Callable[[bytes, bytes], str], ...]:
+    def _parsed(self) -> tuple[str | Maker, ...]:
         if not self.template or "\0" in self.template:
             raise UsageError("the path of a Maildir is not to be empty")
         return _parse(self.template)
@@ -109,9 +107,10 @@ class MailboxPath:
         if len(parts) == 1 and isinstance(parts[0], str):
             return Path(parts[0])
         local = localPartOf(recipient)
+        user = withoutTag(local, self.separators)
         domain = domainKey(domainOf(recipient)) or self.home
         return Path(
-            "".join(p if isinstance(p, str) else p(local, domain) for p in parts)
+            "".join(p if isinstance(p, str) else p(local, user, domain) for p in parts)
         )
 
 

@@ -45,9 +45,12 @@ class Routes:
         routes: Iterable[LocalRoute],
         transports: Iterable[ITransport],
         home: bytes = b"localhost",
+        separators: bytes = b"",
     ) -> None:
         """
         @param home: the domain of C{<postmaster>}, who may come without one.
+        @param separators: what separates a tag: C{user+tag} goes where C{user}
+            goes (RFC 5233).
         @raise UsageError: a route has a pattern in none of the forms, or names
             a transport that is not there.
         @raise Conflict: two routes have one pattern, or two transports one name.
@@ -58,7 +61,9 @@ class Routes:
                 raise Conflict(f'two transports are called "{transport.name}"')
             self.transports[transport.name] = transport
         self._table = AddressTable(
-            [(each.pattern, self._resolved(each)) for each in routes], home
+            [(each.pattern, self._resolved(each)) for each in routes],
+            home,
+            separators,
         )
 
     def _resolved(self, route: LocalRoute) -> Route:

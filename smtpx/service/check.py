@@ -20,6 +20,9 @@ from ..core.errors import SMTPXError
 from ..core.interfaces import IExtension
 from ..core.profile import ClientProfile, ServerProfile
 from ..core.queueprofile import QueueProfile
+from ..policy.aliasentry import BadAliases
+from ..policy.aliastable import Reach
+from ..policy.ours import LocalAddresses
 from ..policy.pam import findService, loadPAM
 from ..policy.users import BadUsersFile, readUsers
 from ..queue.routes import Routes
@@ -33,6 +36,7 @@ from .places import checkPlaces
 from .problems import KeyPath, Problem
 from .tables import Role, SubmissionRules
 from .wiring import (
+    aliases,
     certificatesOf,
     certified,
     chosenExtensions,
@@ -194,22 +198,40 @@ def _addresses(machine: Machine, configuration: Configuration) -> Iterator[Probl
     if not problems:
         problems += _tried(configuration, ("route",), partial(routes, configuration))
     if not problems:
-        problems += _unrouted(configuration, name, routes(configuration))
+        problems += _reached(configuration, name, local(), routes(configuration))
     yield from problems
 
 
-def _unrouted(
-    configuration: Configuration, name: str, routes: Routes
+def _reached(
+    configuration: Configuration, name: str, local: LocalAddresses, routes: Routes
 ) -> Iterator[Problem]:
-    """Those of ours for whom there is no way."""
-    domains = localDomains(configuration, name)
-    if not routes.goes(b"postmaster"):
+    """Aliases that lead nowhere, and those of ours for whom there is no way."""
+    try:
+        found = aliases(configuration, Reach(local, routes.goes))
+    except BadAliases as bad:
+        for each in bad.problems:
+            file, line = each.place
+            yield Problem(file, line, (), each.text, meant=each.meant)
+        return
+
+    def goes(path: bytes) -> bool:
+        expansion = None if found is None else found.expand(path)
+        led = expansion is not None and bool(expansion.paths)
+        return led or routes.goes(path)
+
+    if not goes(b"postmaster"):
         text = f"no route takes mail for the postmaster of {name}"
         yield configuration.problem(("route",), text)
-    for index, domain in enumerate(domains):
+    domains = localDomains(configuration, name)
+    paths: dict[KeyPath, str] = {
+        ("local", "domains", index): domain for index, domain in enumerate(domains)
+    }
+    for index, entry in enumerate(configuration.local.virtual):
+        for at, domain in enumerate(entry.domains):
+            paths["local", "virtual", index, "domains", at] = domain
+    for path, domain in paths.items():
         # What stands for many domains has routes for some, perhaps.
-        if "*" not in domain and not routes.goes(f"postmaster@{domain}".encode()):
-            path = ("local", "domains", index)
+        if "*" not in domain and not goes(f"postmaster@{domain}".encode()):
             yield configuration.problem(path, f"no route takes mail for {domain}")
 
 

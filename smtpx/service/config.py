@@ -20,6 +20,7 @@ from .problems import KeyPath, Problem
 from .tables import (
     HTTP,
     TLS,
+    AliasOptions,
     Limits,
     Listener,
     ListenerTLS,
@@ -110,6 +111,7 @@ class Configuration:
     tls: TLS = field(factory=TLS)
     limits: Limits = field(factory=Limits)
     local: Local = field(factory=Local)
+    aliases: AliasOptions = field(factory=AliasOptions)
     routes: tuple[RouteEntry, ...] | None = field(
         default=None,
         metadata={

@@ -19,6 +19,7 @@ from ..core.interfaces import IServerSession
 from ..core.reply import Reply, reply
 from ..core.trace import received
 from ..net.interfaces import IArrival, IJournal, IReceiver
+from ..policy.redirect import Redirection
 from ..spool.interfaces import IIncoming, ISpool, SpoolBroken, SpoolFull
 
 #: RFC 3463 section 3.4, X.3.1.
@@ -32,21 +33,26 @@ _OK = (2, 0, 0)
 class SpoolReceiver:
     """Puts messages into a spool."""
 
-    __slots__ = ("holds", "journal", "spool")
+    __slots__ = ("holds", "journal", "redirected", "spool")
 
     def __init__(
         self,
         spool: ISpool,
         journal: IJournal,
         holds: Callable[[Envelope], bool],
+        redirection: Redirection | None = None,
     ) -> None:
         """
-        @param journal: told of each message that was taken.
+        @param journal: told of each message that was taken, with the recipients
+            that the client gave.
         @param holds: is a message to be put on hold as it arrives?
+        @param redirection: puts others in the place of recipients that have an
+            alias; L{None}: there are no aliases.
         """
         self.spool = spool
         self.journal = journal
         self.holds = holds
+        self.redirected = None if redirection is None else redirection.redirected
 
     def begin(self, session: IServerSession, envelope: Envelope) -> IArrival | Reply:
         """See L{IReceiver}."""
@@ -91,12 +97,14 @@ class SpoolArrival:
         incoming = self._incoming
         try:
             prefix = received(session, envelope, incoming.id, session.clauses())
-            hold = self._receiver.holds(envelope)
+            redirected = self._receiver.redirected
+            spooled = envelope if redirected is None else redirected(envelope)
+            hold = self._receiver.holds(spooled)
         except BaseException:
             # Nobody else would: the connection has let go of it.
             incoming.abort()
             raise
-        committed = incoming.commit(envelope, prefix, hold)
+        committed = incoming.commit(spooled, prefix, hold)
         return committed.addCallbacks(
             self._taken, _refused, callbackArgs=(session, envelope)
         )

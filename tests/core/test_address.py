@@ -17,7 +17,6 @@ from smtpx.core.address import (
     parseMailbox,
     parsePath,
     reversePath,
-    withoutTag,
 )
 from smtpx.core.domain import DOMAIN_OCTETS
 from smtpx.core.errors import Malformed
@@ -436,26 +435,6 @@ class PartsTests(SynchronousTestCase):
         """
         self.assertEqual(localPartOf(mailbox.render()), mailbox.local)
         self.assertEqual(domainOf(mailbox.render()), mailbox.key[1])
-
-
-class TagTests(SynchronousTestCase):
-    """Local parts with tags (RFC 5233)."""
-
-    def test_withoutTag(self) -> None:
-        """The first separator that has something before it ends the user's part."""
-        for local, separators, user in (
-            (b"ann+lists", b"+", b"ann"),
-            (b"ann+lists+x", b"+", b"ann"),
-            (b"ann-x+y", b"+-", b"ann"),
-            (b"ann+y-x", b"+-", b"ann"),
-            (b"ann", b"+", b"ann"),
-            (b"ann+", b"+", b"ann"),
-            (b"+ann", b"+", b"+ann"),
-            (b"+ann+x", b"+", b"+ann"),
-            (b"ann+lists", b"", b"ann+lists"),
-            (b"", b"+", b""),
-        ):
-            self.assertEqual(withoutTag(local, separators), user, local)
 
 
 class HeloTests(SynchronousTestCase):

@@ -92,7 +92,7 @@ class QueueTests(SynchronousTestCase):
     def test_noteIsKept(self) -> None:
         """The spool can read the note back."""
         stamps = QueueProfile().load([EightBitMIME()]).stamps
-        self.assertEqual(stamps, {"8bitmime": EIGHTBIT})
+        self.assertIs(stamps["8bitmime"], EIGHTBIT)
         self.assertIs(EIGHTBIT.load("yes"), True)
 
 

@@ -50,6 +50,7 @@ _STARTED = re.compile(r"State is in ")
 #: What final delivery and the server put above a message.
 _ABOVE = re.compile(
     rb"Return-Path: <(?P<sender>[^\r\n]*)>\r\n"
+    rb"(?:X-Original-To: (?P<original>[^\r\n]*)\r\n)?"
     rb"Delivered-To: (?P<recipient>[^\r\n]*)\r\n"
     rb"(?P<received>Received: from [^;]*;\r\n\t[^\r\n]*\r\n)"
 )
@@ -64,12 +65,15 @@ class Delivered:
     @ivar recipient: of the envelope.
     @ivar received: our Received field, whole.
     @ivar octets: the message as it was sent to us.
+    @ivar original: the address that the client gave, where an alias led from it to
+        the recipient; L{None}: none did.
     """
 
     sender: bytes
     recipient: bytes
     received: bytes
     octets: bytes
+    original: bytes | None = None
 
     @classmethod
     def read(cls, path: Path) -> Delivered:
@@ -82,8 +86,8 @@ class Delivered:
         above = _ABOVE.match(whole)
         if above is None:
             raise ValueError(f"{path.name} begins with {whole[:200]!r}")
-        sender, recipient, received = above.groups()
-        return cls(sender, recipient, received, whole[above.end() :])
+        sender, original, recipient, received = above.groups()
+        return cls(sender, recipient, received, whole[above.end() :], original)
 
 
 def waitFor(

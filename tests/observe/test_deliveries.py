@@ -8,6 +8,7 @@ from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from smtpx.core.queueprofile import ORIGIN
 from smtpx.observe.deliveries import DeliveryJournal
 from smtpx.observe.events import CATALOGUE
 from smtpx.spool.journal import IDeliveryJournal
@@ -50,6 +51,16 @@ class DeliveryJournalTests(SynchronousTestCase):
         self.journal.delivered(self.message, 1, "*@example.com", "maildir", "said")
         self.assertEqual(
             self.heard.last, self.recipient | {"event": "message.delivered"}
+        )
+
+    def test_anAlias(self) -> None:
+        """Where an alias led there, the address that the client gave."""
+        self.message.envelope.recipients[1].stamps[ORIGIN] = b"sales@example.com"
+        self.journal.delivered(self.message, 1, "*@example.com", "maildir", "said")
+        self.assertEqual(
+            self.heard.last,
+            self.recipient
+            | {"event": "message.delivered", "original": b"sales@example.com"},
         )
 
     def test_aDelay(self) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 
 from smtpx.core.hooks import Ending, TLSInfo
+from smtpx.core.queueprofile import ORIGIN
 from smtpx.core.reply import SHUTTING_DOWN, TIMED_OUT, Reply, reply
 from smtpx.extensions.auth import FAILURE, Failure
 from smtpx.observe.deliveries import DeliveryJournal
@@ -248,6 +249,22 @@ class DeliveryTests(MainLogTestCase):
         )
         self.assertTrue(
             self.lines(tell, "+queue_time", "+millisec")[0].endswith(" QT=60.500s")
+        )
+
+    def test_anAlias(self) -> None:
+        """Where an alias led there, the whole address and the client's, as in Exim."""
+
+        def tell(journal: Journal, deliveries: DeliveryJournal) -> None:
+            message = spooled(b"bob@example.com")
+            message.envelope.recipients[0].stamps[ORIGIN] = b"sales@example.com"
+            deliveries.delivered(message, 0, "*@example.com", "maildir", "")
+
+        self.assertEqual(
+            self.lines(tell),
+            [
+                f"{AT}{MESSAGE} => bob@example.com <sales@example.com>"
+                " R=*@example.com T=maildir"
+            ],
         )
 
     def test_whatElseCanBeShown(self) -> None:

@@ -8,6 +8,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.envelope import Stamp, dumpFlag, loadFlag
+from smtpx.core.queueprofile import DISCARDED
 from smtpx.queue.attempt import Attempts, Settlement
 from smtpx.queue.hold import Hold
 from smtpx.queue.interfaces import Attempt
@@ -54,6 +55,23 @@ class AttemptsTests(SynchronousTestCase):
         """Try it."""
         made = Deferred.fromCoroutine(self.attempts.make(message, again))
         return self.successResultOf(made)
+
+    def test_thrownAway(self) -> None:
+        """What an alias throws away no route gets, not even one that holds."""
+        message = self.message(b"x@a.example", b"y@h.example", b"z@z.example")
+        for recipient in message.envelope.recipients[1:]:
+            recipient.stamps[DISCARDED] = True
+        settlement = self.make(message)
+        self.assertEqual(
+            {(each.index, each.fate) for each in settlement.outcomes},
+            {(0, DELIVERED), (1, DELIVERED), (2, DELIVERED)},
+        )
+        self.assertIsNone(settlement.held)
+        self.assertEqual([each.indices for each in self.one.attempts], [(0,)])
+        self.assertIn(
+            ("delivered", message.id, 2, ":blackhole:", "discard", "discarded"),
+            self.journal.told,
+        )
 
     def test_everybodyHasIt(self) -> None:
         """Then nobody waits any more."""

@@ -14,6 +14,7 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from smtpx.core.interfaces import IBody
+from smtpx.core.queueprofile import ORIGIN
 from smtpx.queue.interfaces import Attempt, ITransport
 from smtpx.queue.mailbox import STALE_SECONDS, LineEnds
 from smtpx.queue.maildir import SWEEP_SECONDS, Maildir, fields, fileName
@@ -110,6 +111,17 @@ class MaildirTests(SynchronousTestCase):
         self.assertEqual(
             fields(messageFor(b"Postmaster", sender=b""), 0),
             b"Return-Path: <>\r\nDelivered-To: Postmaster\r\n",
+        )
+
+    def test_aliased(self) -> None:
+        """Whose alias led here stands above the message as well."""
+        message = messageFor(b"ann@example.org")
+        message.envelope.recipients[0].stamps[ORIGIN] = b"sales@example.org"
+        self.assertEqual(
+            fields(message, 0),
+            b"Return-Path: <sender@example.net>\r\n"
+            b"X-Original-To: sales@example.org\r\n"
+            b"Delivered-To: ann@example.org\r\n",
         )
 
     def test_emptyBody(self) -> None:

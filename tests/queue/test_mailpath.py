@@ -85,6 +85,12 @@ class MailboxPathTests(SynchronousTestCase):
         """A local part that begins with the separator has no detail."""
         self.assertPath("/m/{user}", b"+ann@example.org", "/m/+ann")
 
+    def test_tags(self) -> None:
+        """What separates a tag is the server's choice."""
+        for separators, user in ((b"-", "ann"), (b"", "ann-x+y"), (b"+", "ann-x")):
+            path = MailboxPath("/mail/{user}", separators=separators)
+            self.assertEqual(path.path(b"ann-x+y@example.org"), Path(f"/mail/{user}"))
+
     def test_quotedAddress(self) -> None:
         """Quotes are not part of a name; what they make possible is escaped."""
         self.assertPath("/m/{local}", b'"ann"@example.org', "/m/ann")

@@ -11,6 +11,8 @@ from smtpx.queue.hold import Hold
 from smtpx.queue.interfaces import ITransport
 from smtpx.queue.routes import LocalRoute, Routes
 
+from .doubles import ScriptedTransport
+
 HOLD, DISCARD = Hold(), Discard()
 
 
@@ -44,6 +46,26 @@ class RoutesTests(SynchronousTestCase):
     def test_postmasterAlone(self) -> None:
         """C{<postmaster>} goes where the home domain's mail goes."""
         self.assertEqual(self.found(b"postmaster"), ("example.org", HOLD))
+
+    def test_tags(self) -> None:
+        """A tag goes where its user goes, unless it has a route of its own."""
+        routes = Routes(
+            [
+                LocalRoute("a.example", "one"),
+                LocalRoute("x@a.example", "two"),
+                LocalRoute("x+own@a.example", "one"),
+            ],
+            [ScriptedTransport("one"), ScriptedTransport("two")],
+            separators=b"+",
+        )
+        for path, name in (
+            (b"x+tag@a.example", "two"),
+            (b"x+own@a.example", "one"),
+            (b"y+tag@a.example", "one"),
+        ):
+            route = routes.find(path)
+            assert route is not None
+            self.assertEqual(route.transport.name, name)
 
     def test_goes(self) -> None:
         """A policy can ask whether there is a way at all."""

@@ -15,6 +15,7 @@ from smtpx.service import check as checked
 from smtpx.service.check import check, explain
 from smtpx.service.config import readConfiguration
 from smtpx.service.places import whoIsThis
+from smtpx.service.problems import ConfigurationError
 from smtpx.tls.authority import ensureCertificate
 
 from .made import FOUND, NOW, site
@@ -150,6 +151,84 @@ class CheckTests(SynchronousTestCase):
         (self.site.folder / "file").write_text("")
         [problem] = self.check("[trace]\nhosts = ['*']\nfolder = 'file/trace'")
         self.assertIn("trace.folder", problem)
+
+    def test_virtual(self) -> None:
+        """Virtual domains are looked at like others."""
+        self.assertEqual(
+            self.check(
+                "[[local.virtual]]\ndomains = ['a.example', 'b.example']\n"
+                "[[route]]\nmatch = ['localhost', 'mx.example.org', 'a.example']\n"
+            ),
+            [
+                ":2: local.virtual[0].domains[1]: no route takes mail for b.example",
+            ],
+        )
+        [problem] = self.check(
+            "[[local.virtual]]\ndomains = ['a.example']\naddresses = ['x@b.example']"
+        )
+        self.assertIn('local: "x@b.example" is not at any of a.example', problem)
+        for bad, why in (
+            (
+                "tag_separators = 'x'",
+                ":2: local.tag_separators: expected signs such as",
+            ),
+            (
+                "[[local.virtual]]\ndomains = []",
+                ":2: local.virtual[0]: virtual domains",
+            ),
+        ):
+            error = self.assertRaises(ConfigurationError, self.check, f"[local]\n{bad}")
+            self.assertIn(why, str(error))
+
+    def test_aliases(self) -> None:
+        """Everything that is wrong with aliases is found, each at its own place."""
+        file = self.site.folder / "aliases"
+        file.write_text("sales: bob\ninfo: |cat\n")
+        self.assertEqual(
+            self.check("[aliases]\nfiles = ['aliases', 'no']\n"),
+            [
+                f"{file}:2: info: an alias cannot run a program (|cat)",
+                f"{self.site.folder / 'no'}: cannot be read: No such file or directory",
+            ],
+        )
+        file.write_text("sales: bobb\n@old.example: ann\n")
+        problems = self.check(
+            "[local]\ndomains = ['a.example', 'old.exmaple']\nunknown = 'refuse'\n"
+            "addresses = ['bob@a.example']\n"
+            "[aliases]\nfiles = ['aliases']\n[aliases.entries]\nroot = ['roof']\n"
+        )
+        nobody = "there is no such recipient here"
+        self.assertEqual(
+            problems,
+            [
+                f":8: root: {nobody}: roof@a.example",
+                f"{file}:1: sales: {nobody}: bobb@a.example; did you mean"
+                ' "bob@a.example"?',
+                f"{file}:2: @old.example: old.example is no domain of ours; did you"
+                ' mean "old.exmaple"?',
+            ],
+        )
+        problems = self.check("[aliases.entries]\nroot = ['|cat']\nx = ['a b']\n")
+        self.assertEqual(
+            problems,
+            [
+                ":2: root: an alias cannot run a program (|cat)",
+                ':3: x: "a" wants a comma behind it',
+            ],
+        )
+
+    def test_aliasesInPlaceOfRoutes(self) -> None:
+        """A domain whose mail goes to another needs no route."""
+        text = (
+            "[local]\ndomains = ['a.example', 'old.example']\n"
+            "[[route]]\nmatch = ['a.example', 'mx.example.org']\n"
+        )
+        self.assertEqual(
+            self.check(text),
+            [":2: local.domains[1]: no route takes mail for old.example"],
+        )
+        more = "[aliases.entries]\n'@old.example' = ['@a.example']\n"
+        self.assertEqual(self.check(text + more), [])
 
     def test_usersFile(self) -> None:
         """A users file that is none is named with its line."""

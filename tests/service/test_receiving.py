@@ -21,9 +21,17 @@ from smtpx.core.interfaces import (
     IServerExtension,
     IServerSession,
 )
+from smtpx.core.queueprofile import QueueProfile
 from smtpx.core.reply import Reply
 from smtpx.net.factory import Silence
 from smtpx.net.interfaces import IArrival, IReceiver
+from smtpx.policy.aliasentry import Place
+from smtpx.policy.aliases import Aliases, AliasSources
+from smtpx.policy.aliasfile import parseEntry
+from smtpx.policy.aliastable import Reach
+from smtpx.policy.local import LocalPolicy
+from smtpx.policy.ours import LocalAddresses
+from smtpx.policy.redirect import Redirection
 from smtpx.service.receiving import SpoolReceiver
 from smtpx.spool.interfaces import IIncoming
 from smtpx.testing.server import talk
@@ -167,6 +175,28 @@ class SpoolReceiverTests(SynchronousTestCase):
         self.assertIn(b"\r\n\tid %b\r\n\tfor <c@d.example>;\r\n\t" % id.encode(), whole)
         self.assertTrue(whole.endswith(b"\r\nSubject: x\r\n\r\nbody\r\n"))
         self.assertEqual(self.journal.said, [(id, answer.octets)])
+
+    def test_redirected(self) -> None:
+        """The spool gets whom aliases lead to, the journal what the client said."""
+        local = LocalAddresses(["d.example"])
+        entry, _ = parseEntry("c", ["e@d.example", "f@d.example"], Place("x", 1))
+        assert entry is not None
+        reach = Reach(local, lambda path: True)
+        redirection = Redirection(
+            Aliases(AliasSources((), (entry,)), reach), QueueProfile()
+        )
+        policy = LocalPolicy(local, reach.goes, redirection=redirection)
+        [recipient] = self.envelope.recipients
+        self.assertIsNone(policy.admit(self.envelope, recipient, True))
+        receiver = SpoolReceiver(
+            self.spool, self.journal, lambda envelope: False, redirection
+        )
+        self.finished(self.arrival(receiver))
+        [message] = self.spool.kept.values()
+        paths = [each.path for each in message.envelope.recipients]
+        self.assertEqual(paths, [b"e@d.example", b"f@d.example"])
+        self.assertIn(b"for <c@d.example>;", message.prefix)
+        self.assertEqual(self.envelope.recipients, [recipient])
 
     def test_clauses(self) -> None:
         """What extensions have to say stands in the Received field."""

@@ -5,10 +5,11 @@ The reference page C{configuration.rst} is made of these classes
 (L{smtpx.service.reference}); C{help} in the metadata is its text.
 """
 
+from .aliases import AliasOptions
 from .http import HTTP
 from .limits import Limits
 from .listener import Listener, ListenerTLS, Role
-from .local import Local, Unknown
+from .local import Local, Unknown, VirtualEntry
 from .log import Log, LogLevel, SelectorItem
 from .policy import Policy
 from .relay import Relay, Subject
@@ -19,6 +20,7 @@ from .trace import Trace
 from .users import Users
 
 __all__ = [
+    "AliasOptions",
     "CertificatePair",
     "HTTP",
     "Limits",
@@ -40,4 +42,5 @@ __all__ = [
     "TransportKind",
     "Unknown",
     "Users",
+    "VirtualEntry",
 ]

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from attrs import field, frozen
+from attrs import Attribute, field, frozen
 
 
 class Unknown(Enum):
@@ -14,6 +14,46 @@ class Unknown(Enum):
 
     ACCEPT = "accept"
     REFUSE = "refuse"
+
+
+def _separators(instance: object, attribute: Attribute[str], value: str) -> None:
+    # What has a meaning of its own in addresses and aliases cannot be one.
+    if any(each not in "!#$%&'+-/=?^_`{|}~" for each in value):
+        raise ValueError(f'expected signs such as "+", got "{value}"')
+
+
+@frozen
+class VirtualEntry:
+    """Domains with people of their own."""
+
+    domains: tuple[str, ...] = field(
+        metadata={
+            "help": "The domains.  A name at one of them is somebody else than the"
+            " same name at a domain of ``local``, and only aliases with a domain are"
+            " for them."
+        }
+    )
+    addresses: tuple[str, ...] = field(
+        default=(),
+        metadata={
+            "help": "Who is known: ``ann`` is known at each of these domains,"
+            " ``ann@shop.example`` at one."
+        },
+    )
+    unknown: Unknown = field(
+        default=Unknown.REFUSE,
+        metadata={
+            "help": "What becomes of other addresses there: ``accept``, or ``refuse``"
+            " with 550 5.1.1."
+        },
+    )
+
+    def __attrs_post_init__(self) -> None:
+        """
+        @raise ValueError: no domain.
+        """
+        if not self.domains:
+            raise ValueError("virtual domains want a domain at least")
 
 
 @frozen
@@ -39,4 +79,17 @@ class Local:
             "help": "What becomes of other addresses at our domains: ``accept``, or"
             " ``refuse`` with 550 5.1.1."
         },
+    )
+    tagSeparators: str = field(
+        default="+",
+        validator=_separators,
+        metadata={
+            "help": "What separates a tag from a user: with ``+``,"
+            " ``ann+lists@example.org`` is ``ann@example.org`` to routes, aliases and"
+            " the lists here, unless it is listed itself (RFC 5233).  Each character"
+            " is one; none: there are no tags."
+        },
+    )
+    virtual: tuple[VirtualEntry, ...] = field(
+        default=(), metadata={"help": "Domains with people of their own."}
     )

@@ -45,7 +45,7 @@ class RouteEntry:
         metadata={
             "kind": Optional(FilePath(template=True)),
             "help": "For ``maildir``: the folder.  ``{local}``, ``{user}`` (the local"
-            " part up to a ``+``), ``{domain}`` and ``{address}`` stand for parts of"
+            " part without its tag), ``{domain}`` and ``{address}`` stand for parts of"
             " the recipient's address.  If not given: ``Maildir`` in the state folder.",
         },
     )

@@ -5,7 +5,8 @@ This is the only place that calls constructors across rooms.  L{house} is the pl
 beside it is a file for each part that takes more than a line.
 """
 
-from .addresses import localAddresses, localDomains
+from .addresses import allDomains, localAddresses, localDomains
+from .aliases import aliases
 from .certificates import certificatesOf, serverTLS
 from .extensions import chosenExtensions
 from .house import build, enter
@@ -16,6 +17,8 @@ from .tracing import tracedRecipients
 from .users import certified, passwordCheck, tokenCheck
 
 __all__ = [
+    "aliases",
+    "allDomains",
     "build",
     "certificatesOf",
     "certified",

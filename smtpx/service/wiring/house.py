@@ -17,8 +17,10 @@ from ...core.queueprofile import QueueProfile
 from ...net.factory import SMTPServerFactory
 from ...observe.deliveries import DeliveryJournal
 from ...observe.journal import Journal
+from ...policy.aliastable import Reach
 from ...policy.names import HostNames
 from ...queue.delivery import Delivery
+from ...queue.routes import Routes
 from ...spool.interfaces import IOperatedSpool
 from ..announcement import announce
 from ..config import Configuration
@@ -29,6 +31,7 @@ from ..mail import MailService
 from ..receiving import SpoolReceiver
 from ..tables import Listener
 from .addresses import localAddresses
+from .aliases import redirection
 from .certificates import certificates
 from .doors import DoorKind, Hall
 from .extensions import chosenExtensions, withPorts
@@ -130,18 +133,20 @@ async def enter(
         tls = certificates(machine, configuration, name, stack)
         work = threads(machine, _MAILDIR_THREADS, "maildir", stack)
         routes = localRoutes(configuration, name, work, machine.now)
-        local = localAddresses(configuration, name)
+        reach = Reach(localAddresses(configuration, name), routes.goes)
+        redirected = redirection(machine, configuration, reach, extensions, logs, stack)
+        receiver = SpoolReceiver(spool, journal, routes.holds, redirected)
+        msa = submission(configuration, reach.local)
 
-        msa = submission(configuration, local)
         hall = Hall(
             machine=machine,
             configuration=configuration,
             name=name,
             extensions=extensions,
             tracer=tracer(machine, configuration, name, traces, names),
-            receiver=timed(watch, SpoolReceiver(spool, journal, routes.holds)),
+            receiver=timed(watch, receiver),
             policies=await policies(
-                machine, configuration, local, routes, msa, journal, names, stack
+                machine, configuration, reach, redirected, msa, journal, names, stack
             ),
             submission=msa,
             tls=tls,
@@ -153,15 +158,26 @@ async def enter(
         inside = list(factories.values())
         watchMemory(machine, configuration, inside, stack)
 
-        told = DeliveryJournal(logs.publisher)
-        delivery = Delivery(spool, routes, told, machine.reactor, machine.now)
-        delivery.start()
-        stack.push_async_callback(delivery.stop)
+        startDelivery(machine, spool, routes, logs, stack)
         if watch is not None:
             premises = Premises(name, doors, inside, spool, tls)
             await openSite(machine, configuration, watch, premises, stack)
         rooms = Rooms(factories, logs, stack.pop_all())
     return rooms
+
+
+def startDelivery(
+    machine: Machine,
+    spool: IOperatedSpool,
+    routes: Routes,
+    logs: Logs,
+    stack: AsyncExitStack,
+) -> None:
+    """Let what is in the spool go its ways."""
+    told = DeliveryJournal(logs.publisher)
+    delivery = Delivery(spool, routes, told, machine.reactor, machine.now)
+    delivery.start()
+    stack.push_async_callback(delivery.stop)
 
 
 def makeSpool(

@@ -11,13 +11,14 @@ from ...core.errors import UsageError
 from ...net.interfaces import IPolicy
 from ...observe.journal import Journal
 from ...policy.admission import Admission, AdmissionBounds
+from ...policy.aliastable import Reach
 from ...policy.chain import NamedPolicy, PolicyChain
-from ...policy.local import LocalAddresses, LocalPolicy
+from ...policy.local import LocalPolicy
 from ...policy.names import HostNames, NamingPolicy, PeerNames
 from ...policy.python import policyFrom
+from ...policy.redirect import Redirection
 from ...policy.submission import Submission
 from ...policy.turnstile import Turnstile
-from ...queue.routes import Routes
 from ..config import Configuration
 from ..machine import Machine, connectionsMax
 from ..tables import Role
@@ -54,8 +55,8 @@ def pythonPolicies(configuration: Configuration) -> list[NamedPolicy]:
 async def policies(
     machine: Machine,
     configuration: Configuration,
-    local: LocalAddresses,
-    routes: Routes,
+    reach: Reach,
+    redirection: Redirection | None,
     submission: Submission,
     journal: Journal,
     names: HostNames,
@@ -83,7 +84,13 @@ async def policies(
 
     def policy(authenticated: bool) -> IPolicy:
         ours = LocalPolicy(
-            local, routes.goes, relayHosts, authenticated, subjects, refuseHosts
+            reach.local,
+            reach.goes,
+            relayHosts,
+            authenticated,
+            subjects,
+            refuseHosts,
+            redirection,
         )
         if not (before or others):
             return ours

@@ -15,7 +15,7 @@ from ...queue.routes import LocalRoute, Routes
 from ..config import Configuration
 from ..kinds import literal
 from ..tables import RouteEntry, TransportKind
-from .addresses import localDomains
+from .addresses import allDomains, tagSeparators
 
 
 def localRoutes(
@@ -37,7 +37,7 @@ def localRoutes(
     if entries is None:
         # Not "*": what an authenticated user sends elsewhere is not for here.
         home = f"postmaster@{name}"
-        ours = (*localDomains(configuration, name), *configuration.local.addresses)
+        ours = (*allDomains(configuration, name), *configuration.local.addresses)
         entries = (RouteEntry(tuple(dict.fromkeys((*ours, home)))),)
     for entry in entries:
         key = entry.transport, entry.path, entry.lineEnds
@@ -47,7 +47,8 @@ def localRoutes(
             transports[key] = made
         called = transports[key].name
         routes += [LocalRoute(pattern, called) for pattern in entry.match]
-    return Routes(routes, transports.values(), name.encode("ascii"))
+    separators = tagSeparators(configuration)
+    return Routes(routes, transports.values(), name.encode("ascii"), separators)
 
 
 def _transportName(entry: RouteEntry, others: Iterable[ITransport]) -> str:
@@ -70,5 +71,6 @@ def _transport(
     if entry.transport is TransportKind.HOLD:
         return Hold(called)
     template = str(entry.path or literal(configuration.maildir))
-    path = MailboxPath(template, name.encode("ascii"))
+    separators = tagSeparators(configuration)
+    path = MailboxPath(template, name.encode("ascii"), separators)
     return Maildir(called, path, name, work, now, entry.lineEnds)

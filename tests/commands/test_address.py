@@ -1,0 +1,161 @@
+"""
+Tests for L{smtpx.commands.address}.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.commands.terminals import Ran, Terminal
+
+CONFIGURATION = """
+name = "mx.example.org"
+[local]
+domains = ["example.org", "old.example"]
+addresses = ["ann@example.org", "bob@example.org"]
+unknown = "refuse"
+[aliases]
+files = ["aliases"]
+[[route]]
+match = ["example.org", "old.example", "mx.example.org"]
+path = "/mail/{domain}/{user}"
+[[route]]
+match = ["partner.example"]
+transport = "hold"
+"""
+
+ALIASES = r"""
+sales: ann, team
+team: bob, x@partner.example
+gone: :fail: 551 5.1.6 Gone
+null: :blackhole:
+x-*: $1@$1.nowhere.example
+@old.example: @example.org
+postmaster: ann
+"""
+
+
+class AddressTests(SynchronousTestCase):
+    """C{smtpx address test}."""
+
+    def setUp(self) -> None:
+        """A configuration with aliases."""
+        folder = Path(self.mktemp()).absolute()
+        folder.mkdir()
+        self.file = folder / "smtpx.toml"
+        self.file.write_text(CONFIGURATION)
+        self.aliases = folder / "aliases"
+        self.aliases.write_text(ALIASES)
+
+    def run_(self, *addresses: str) -> Ran:
+        """Ask for addresses."""
+        return Terminal().run("address", "test", "--config", str(self.file), *addresses)
+
+    def assertSaid(self, ran: Ran, *lines: str) -> None:
+        """This was printed, and nothing is wrong."""
+        self.assertEqual((ran.status, ran.err), (0, ""))
+        self.assertEqual(ran.out.splitlines(), list(lines))
+
+    def assertRefused(self, address: str, *lines: str) -> None:
+        """This was printed of an address that takes no mail."""
+        ran = self.run_(address)
+        self.assertEqual(ran.out.splitlines(), [address, *lines])
+        self.assertEqual(
+            (ran.status, ran.err), (1, f"smtpx: no mail is taken for {address}\n")
+        )
+
+    def test_steps(self) -> None:
+        """Each alias on the way with its place, then where mail goes."""
+        self.assertSaid(
+            self.run_("Sales@example.org"),
+            "Sales@example.org",
+            f"  {self.aliases}:2: sales: ann, team",
+            f"    {self.aliases}:3: team: bob, x@partner.example",
+            "  -> ann@example.org: route example.org, transport maildir,"
+            " /mail/example.org/ann",
+            "  -> bob@example.org: route example.org, transport maildir,"
+            " /mail/example.org/bob",
+            "  -> x@partner.example: route partner.example, transport hold",
+        )
+
+    def test_several(self) -> None:
+        """More than one address, in brackets or not; postmaster alone is one."""
+        self.assertSaid(
+            self.run_("<ann+x@example.org>", "null@example.org", "postmaster"),
+            "ann+x@example.org",
+            "  -> ann+x@example.org: route example.org, transport maildir,"
+            " /mail/example.org/ann",
+            "null@example.org",
+            f"  {self.aliases}:5: null: :blackhole:",
+            "  thrown away",
+            "postmaster",
+            f"  {self.aliases}:8: postmaster: ann",
+            "  -> ann@example.org: route example.org, transport maildir,"
+            " /mail/example.org/ann",
+        )
+
+    def test_refused(self) -> None:
+        """Why mail is refused, and a status that a script sees."""
+        self.assertRefused(
+            "eve@example.org", "  refused: 550 5.1.1 No such recipient here"
+        )
+        self.assertRefused(
+            "gone@old.example",
+            f"  {self.aliases}:4: gone: :fail: 551 5.1.6 Gone",
+            "  refused: 551 5.1.6 Gone",
+        )
+
+    def test_broken(self) -> None:
+        """An alias that is broken for this address only."""
+        self.assertRefused(
+            "x-y@example.org",
+            f"  {self.aliases}:6: x-*: $1@$1.nowhere.example",
+            f"  the alias is broken: {self.aliases}:6: x-*: no route goes there:"
+            " y@y.nowhere.example",
+            "  refused: 451 4.3.5 Mail for that recipient cannot be taken now",
+        )
+
+    def test_elsewhere(self) -> None:
+        """Mail for elsewhere is for those who may relay, if there is a route."""
+        self.assertSaid(
+            self.run_("a@partner.example"),
+            "a@partner.example",
+            "  not ours: taken only from those who may relay",
+            "  -> a@partner.example: route partner.example, transport hold",
+        )
+        self.assertRefused(
+            "a@example.net",
+            "  not ours: taken only from those who may relay",
+            "  refused: no route goes there",
+        )
+
+    def test_withoutConfiguration(self) -> None:
+        """The first start takes mail for everybody at localhost."""
+        ran = Terminal().run("address", "test", "anybody@localhost")
+        self.assertEqual(ran.status, 0)
+        self.assertIn("  -> anybody@localhost: route localhost, transport", ran.out)
+
+    def test_badConfiguration(self) -> None:
+        """What is wrong with the aliases is said as at a start."""
+        self.aliases.write_text("a: b\nb: a\n")
+        ran = self.run_("a@example.org")
+        self.assertEqual((ran.status, ran.out), (1, ""))
+        self.assertIn(f"{self.aliases}:1: a: it leads to itself: a@", ran.err)
+
+    def test_noAddress(self) -> None:
+        """What is none is refused before anything is read."""
+        ran = self.run_("ann")
+        self.assertEqual(
+            (ran.status, ran.err), (1, 'smtpx: "ann": address without a domain\n')
+        )
+
+    def test_commandLine(self) -> None:
+        """A command and an address are wanted."""
+        for argv, said in (
+            (["address"], "which command?  See 'smtpx address --help'"),
+            (["address", "test"], "which address?"),
+        ):
+            ran = Terminal().run(*argv)
+            self.assertEqual((ran.status, ran.err), (2, f"smtpx: {said}\n"))
