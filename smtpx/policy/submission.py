@@ -36,7 +36,7 @@ from attrs import evolve, field, frozen
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from ..core.address import domainOf, localPartOf, parseMailbox
+from ..core.address import domainOf, localPartOf, parseMailbox, withoutTag
 from ..core.addresstable import AddressTable
 from ..core.bounds import Bounds
 from ..core.envelope import Envelope, Recipient
@@ -82,7 +82,8 @@ class Senders:
     Which addresses are whose.
 
     A login that is an address is the user's own; another one is the local part of the
-    user's address at each domain of ours.  More are listed, by patterns of
+    user's address at each domain of ours where users are the same people.  With each
+    address goes the same with a tag (RFC 5233).  More are listed, by patterns of
     L{smtpx.core.addresstable}; C{*} is for whoever may send as anybody.
     """
 
@@ -90,21 +91,27 @@ class Senders:
         self,
         more: Mapping[str, Sequence[str]] | None = None,
         ours: Callable[[bytes], bool] = nowhere,
+        separators: bytes = b"",
     ) -> None:
         """
         @param more: patterns by login.
-        @param ours: is an address at a domain of ours?
+        @param ours: is an address at a domain of ours whose people are the users?
+        @param separators: what separates tags, as in
+            L{smtpx.core.address.withoutTag}.
         @raise UsageError: a login or a pattern is none, and the message has it.
         @raise Conflict: two patterns of a login mean the same.
         """
         self._ours = ours
+        self._separators = separators
         self._more: dict[bytes, AddressTable[bool]] = {}
         for login, patterns in (more or {}).items():
             key = _preparedLogin(login)
             if key in self._more:
                 raise UsageError(f'"{login}" stands there twice')
-            self._more[key] = AddressTable((pattern, True) for pattern in patterns)
-        self._own = lru_cache(_LOGINS_MOST)(_ownAddress)
+            self._more[key] = AddressTable(
+                ((pattern, True) for pattern in patterns), separators=separators
+            )
+        self._own = lru_cache(_LOGINS_MOST)(self._ownAddress)
 
     def permits(self, login: bytes, sender: bytes) -> bool:
         """
@@ -117,10 +124,23 @@ class Senders:
         if own is not None:
             if own.find(sender):
                 return True
-        elif localPartOf(sender).lower() == login.lower() and self._ours(sender):
+        elif self._isCalled(sender, login) and self._ours(sender):
             return True
         more = self._more.get(login)
         return more is not None and bool(more.find(sender))
+
+    def _isCalled(self, sender: bytes, login: bytes) -> bool:
+        local, name = localPartOf(sender).lower(), login.lower()
+        return name in (local, withoutTag(local, self._separators))
+
+    def _ownAddress(self, login: bytes) -> AddressTable[bool] | None:
+        """The address that a login is; L{None}: it is none."""
+        try:
+            parseMailbox(login, utf8=True)
+        except Malformed:
+            return None
+        entry = (login.decode("utf-8"), True)
+        return AddressTable([entry], separators=self._separators)
 
 
 def _preparedLogin(login: str) -> bytes:
@@ -136,15 +156,6 @@ def _preparedLogin(login: str) -> bytes:
     if not prepared:
         raise UsageError(f'"{login}" is no login')
     return prepared
-
-
-def _ownAddress(login: bytes) -> AddressTable[bool] | None:
-    """The address that a login is; L{None}: it is none."""
-    try:
-        parseMailbox(login, utf8=True)
-    except Malformed:
-        return None
-    return AddressTable([(login.decode("utf-8"), True)])
 
 
 @implementer(IServerExtension)

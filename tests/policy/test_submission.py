@@ -23,7 +23,8 @@ from smtpx.extensions.pipeconnect import PipeConnect
 from smtpx.extensions.pipelining import Pipelining
 from smtpx.extensions.standard import standard
 from smtpx.net.interfaces import IPolicy
-from smtpx.policy.local import LocalAddresses, LocalPolicy
+from smtpx.policy.local import LocalPolicy
+from smtpx.policy.ours import LocalAddresses
 from smtpx.policy.submission import (
     BAD_RECIPIENT,
     BAD_SENDER,
@@ -99,6 +100,33 @@ class SendersTests(SynchronousTestCase):
                 ),
                 [],
             )
+
+    def test_tags(self) -> None:
+        """They go with the address; without separators there are none."""
+        senders = Senders({"joe": ["sales@example.com"]}, ours, b"+-")
+        self.assertEqual(
+            self.permitted(
+                senders,
+                "joe",
+                "joe+shop@example.org",
+                "JOE-x+y@example.org",
+                "sales+1@example.com",
+                "+joe@example.org",
+                "joe+shop@example.com",
+                "joex@example.org",
+            ),
+            ["joe+shop@example.org", "JOE-x+y@example.org", "sales+1@example.com"],
+        )
+        self.assertEqual(
+            self.permitted(senders, "joe@a.example", "joe+1@a.example"),
+            ["joe+1@a.example"],
+        )
+        self.assertEqual(
+            self.permitted(senders, "joe+1@a.example", "joe@a.example"), []
+        )
+        self.assertEqual(
+            self.permitted(Senders(ours=ours), "joe", "joe+1@example.org"), []
+        )
 
     def test_moreSenders(self) -> None:
         """They are listed, beside the login itself."""

@@ -144,6 +144,23 @@ class SubmissionTests(HouseTestCase):
             said = self.send(call, sender=sender)
             self.assertEqual(said[: len(code)], code, sender)
 
+    def test_virtualDomains(self) -> None:
+        """Who is called so there is somebody else; a tag is not."""
+        call = self.ready(
+            local={
+                "domains": ["example.org"],
+                "tag_separators": "+",
+                "virtual": [{"domains": ["virtual.example"], "addresses": ["joe"]}],
+            },
+            route=[{"match": ["*"]}],
+        )
+        for sender, code in (
+            (b"joe+shop@example.org", b"250"),
+            (b"joe@virtual.example", b"550 5.7.1"),
+        ):
+            said = self.send(call, sender=sender)
+            self.assertEqual(said[: len(code)], code, sender)
+
     def test_withoutChecks(self) -> None:
         """Each can be switched off."""
         call = self.ready(

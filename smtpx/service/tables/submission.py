@@ -18,7 +18,8 @@ class SubmissionRules:
         metadata={
             "help": "Does the sender of a message have to belong to the login?  If so,"
             " others are refused with 550 5.7.1.  The login itself belongs to it, if it"
-            " is an address, and the login at each of our domains, if it is none."
+            " is an address, and the login at each domain in ``local.domains``, if it"
+            " is none."
         },
     )
     senders: Mapping[str, tuple[str, ...]] = field(

@@ -4,9 +4,12 @@ What listeners for submission do otherwise than those for other servers.
 
 from __future__ import annotations
 
-from ...policy.local import LocalAddresses
+from ...core.address import domainOf
+from ...core.addresstable import domainKey
+from ...policy.ours import LocalAddresses
 from ...policy.submission import Senders, Submission
 from ..config import Configuration
+from .addresses import tagSeparators
 
 
 def submission(configuration: Configuration, local: LocalAddresses) -> Submission:
@@ -20,5 +23,10 @@ def submission(configuration: Configuration, local: LocalAddresses) -> Submissio
     def ours(path: bytes) -> bool:
         return local.knows(path) is not None
 
-    senders = Senders(rules.senders, ours)
+    def usersAre(path: bytes) -> bool:
+        # A virtual domain has people of its own, who may be called as users are.
+        found = local.domain(domainKey(domainOf(path)))
+        return found is not None and found.plain
+
+    senders = Senders(rules.senders, usersAre, tagSeparators(configuration))
     return Submission(ours, senders if rules.checkSenders else None, rules.earlyTalk)
