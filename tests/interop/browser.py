@@ -160,7 +160,7 @@ class Browser:
         self._events.clear()
         answer = self.ask("Page.navigate", url=url)
         assert "errorText" not in answer, answer
-        self._await(lambda each: each.get("method") == "Page.loadEventFired")
+        self.loaded()
         # What a page does after it is there, such as asking for an icon.
         self.evaluate("new Promise(done => setTimeout(done, 200))")
         seen = Seen()
@@ -176,9 +176,28 @@ class Browser:
         elif method in ("Runtime.exceptionThrown", "Runtime.consoleAPICalled"):
             seen.complaints.append(str(told))
 
-    def reloaded(self) -> None:
-        """Wait until the page has loaded itself again."""
-        self._await(lambda each: each.get("method") == "Page.loadEventFired")
+    def follow(self, selector: str) -> None:
+        """
+        Click on a link, and wait for the page that it leads to.
+
+        @param selector: of CSS; its first element.
+        """
+        self._events.clear()
+        self.evaluate(f"document.querySelector({selector!r}).click()")
+        self.loaded()
+
+    def forget(self) -> None:
+        """What happened so far does not matter."""
+        self._events.clear()
+
+    def loaded(self) -> None:
+        """Wait until a page was loaded, unless that has happened meanwhile."""
+
+        def isLoad(each: dict[str, Any]) -> bool:
+            return each.get("method") == "Page.loadEventFired"
+
+        if not any(map(isLoad, self._events)):
+            self._await(isLoad)
 
     def evaluate(self, expression: str) -> Any:
         """What JavaScript of ours comes to on the page."""

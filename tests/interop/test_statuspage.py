@@ -8,6 +8,7 @@ import json
 import re
 import smtplib
 import ssl
+from base64 import b64encode
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -120,7 +121,8 @@ class StatusPageTests(InteropTestCase):
         browser.open(where(server) + "?refresh=5")
         time = "document.querySelector('header time').dateTime"
         before = browser.evaluate(time)
-        browser.reloaded()
+        browser.forget()
+        browser.loaded()
         self.assertGreater(browser.evaluate(time), before)
 
     def test_phones(self) -> None:
@@ -133,6 +135,36 @@ class StatusPageTests(InteropTestCase):
             browser.open(where(server) + path, width=_PHONE)
             width = browser.evaluate("document.documentElement.scrollWidth")
             self.assertEqual(width, _PHONE, path)
+
+    def test_traces(self) -> None:
+        """From the page to the list to the ladder of a session, without a secret."""
+        server = self.serve(HTTP + '[trace]\nhosts = ["127.0.0.1"]\n')
+        server.addUser("joe@example.org", "correct horse")
+        client = self.traffic(server)
+        client.login("joe@example.org", "correct horse")
+        client.quit()
+        browser = self.browser()
+        browser.open(where(server))
+        for link in ("footer a[href=traces]", "tbody a"):
+            browser.follow(link)
+        text = re.sub(r"\s+", " ", browser.evaluate("document.body.innerText"))
+        for said in (
+            "client [127.0.0.1]:",
+            "220 mx.example.org ESMTP",
+            "EHLO client.example",
+            "TLS: TLSv1.3",
+            "MAIL FROM:<ann@client.example>",
+            "octets inside TLS",
+            "503 5.5.1",
+            "QUIT",
+        ):
+            self.assertIn(said, text)
+        self.assertRegex(text, r"AUTH [\w-]+ \*")
+        for secret in ("correct horse", b64encode(b"correct horse").decode()):
+            self.assertNotIn(secret, text)
+        self.assertGreater(
+            browser.evaluate("document.querySelectorAll('.arrow').length"), 10
+        )
 
     def test_ladders(self) -> None:
         """A trace fits a phone, too, and its arrows point where they should."""
