@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from ipaddress import ip_address
 
 from attrs import frozen
 
@@ -140,12 +141,16 @@ def renderHello(processId: int) -> bytes:
 
 
 def renderRequest(number: int, question: CheckPassword) -> bytes:
-    """A request for a password, by PLAIN (RFC 4616)."""
+    """
+    A request for a password, by PLAIN (RFC 4616).  Ends that have no address, or
+    one that a proxy does not know, are left out: Dovecot ends the connection over
+    what is none.
+    """
     channel = question.channel
     words = [b"AUTH", b"%d" % number, _PLAIN, b"service=smtp", b"nologin"]
-    if channel.local:
+    if _isAddress(channel.local):
         words.append(b"lip=" + channel.local)
-    if channel.peer:
+    if _isAddress(channel.peer):
         words.append(b"rip=" + channel.peer)
     if channel.secured:
         words.append(b"secured")
@@ -182,6 +187,14 @@ def parseAnswer(line: bytes) -> Answer:
     said = {*fields, fields.get(b"code", b"")}
     reasons = [_REASONS[word] for word in sorted(said) if word in _REASONS]
     return Refused(number, bool(said & _TEMPORARY), next(iter(reasons), None))
+
+
+def _isAddress(octets: bytes) -> bool:
+    try:
+        ip_address(octets.decode("ascii"))
+    except ValueError:
+        return False
+    return True
 
 
 def _numberOf(words: list[bytes]) -> int:

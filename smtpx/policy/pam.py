@@ -167,7 +167,9 @@ def askPAM(library: PAMLibrary, service: str, question: CheckPassword) -> PAMOut
     try:
         handle.set_item(library.PAM_TTY, "smtp")
         if question.channel.peer:
-            handle.set_item(library.PAM_RHOST, question.channel.peer.decode("ascii"))
+            handle.set_item(
+                library.PAM_RHOST, question.channel.peer.decode("ascii", "replace")
+            )
         flags = _SILENT | _DISALLOW_NULL_AUTHTOK
         status = library.PAM_AUTHENTICATE(handle, flags)
         if status == _SUCCESS:

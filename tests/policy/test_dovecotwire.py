@@ -93,11 +93,16 @@ class RequestTests(SynchronousTestCase):
         )
 
     def test_ofAClientWithoutAddress(self) -> None:
-        """There are such, by a socket of the file system."""
-        self.assertEqual(
-            renderRequest(1, CheckPassword(b"joe", b"x")),
-            b"AUTH\t1\tPLAIN\tservice=smtp\tnologin\tresp=AGpvZQB4\n",
-        )
+        """
+        There are such, by a socket of the file system or a proxy that does not
+        know; and nothing else begins a word of ours.
+        """
+        for peer in (b"", b"unknown", b"192.0.2.7\tsecured", b"192.0.2.7\n", b"\xff"):
+            channel = Channel(peer=peer, local=peer)
+            self.assertEqual(
+                renderRequest(1, CheckPassword(b"joe", b"x", channel)),
+                b"AUTH\t1\tPLAIN\tservice=smtp\tnologin\tresp=AGpvZQB4\n",
+            )
 
     def test_cancel(self) -> None:
         """Nobody wants it any more."""
