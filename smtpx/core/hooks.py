@@ -61,6 +61,7 @@ class Ending(Enum):
 
     @cvar QUIT: the client said so.
     @cvar LOST: it was gone between two commands.
+    @cvar LOST_IN_TRANSACTION: the same, but MAIL had been said.
     @cvar LOST_IN_BODY: it was gone in the middle of a message.
     @cvar HANDSHAKE: a TLS handshake did not succeed.
     @cvar TIMEOUT: no command came for too long.
@@ -71,6 +72,7 @@ class Ending(Enum):
 
     QUIT = "quit"
     LOST = "lost"
+    LOST_IN_TRANSACTION = "lost in transaction"
     LOST_IN_BODY = "lost in body"
     HANDSHAKE = "handshake"
     TIMEOUT = "timeout"

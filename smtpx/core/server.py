@@ -185,7 +185,9 @@ class ServerConnection(ServerMachine):
         if said is None:
             if self._mode == HANDSHAKE:
                 return Ending.HANDSHAKE
-            return Ending.LOST_IN_BODY if inBody else Ending.LOST
+            if inBody:
+                return Ending.LOST_IN_BODY
+            return Ending.LOST if self.envelope is None else Ending.LOST_IN_TRANSACTION
         if said is TIMED_OUT:
             return Ending.TIMEOUT_IN_BODY if inBody else Ending.TIMEOUT
         if said is SHUTTING_DOWN:

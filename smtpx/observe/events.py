@@ -180,8 +180,8 @@ CLOSED = Event(
     _SESSION
     | _CLIENT
     | {
-        "ending": "quit, lost, lost in body, handshake, timeout, timeout in body,"
-        " refused or shutdown",
+        "ending": "quit, lost, lost in transaction, lost in body, handshake, timeout,"
+        " timeout in body, refused or shutdown",
         "why": "what the transport says of it",
         "seconds": "how long the connection was there",
         "transactions": "how many MAIL commands there were",

@@ -146,8 +146,11 @@ class MainLog:
             return f"{_LOST[ending].format(host)} D={lasted}"
         if Selector.SMTP_CONNECTION not in self._selectors:
             return None
-        closer = "QUIT" if ending == Ending.QUIT.value else "us"
-        return f"SMTP connection from {host} closed by {closer}"
+        if ending == Ending.LOST.value:
+            how = f"lost D={self._duration(event['seconds'])}"
+        else:
+            how = f"closed by {'QUIT' if ending == Ending.QUIT.value else 'us'}"
+        return f"SMTP connection from {host} {how}"
 
     def _loginFailed(self, event: LogEvent) -> str:
         # These very words are what fail2ban's filter for Exim looks for.
@@ -256,7 +259,8 @@ class MainLog:
 
 #: How it is said that a client was gone, or silent.
 _LOST = {
-    Ending.LOST.value: "unexpected disconnection while reading SMTP command from {}",
+    Ending.LOST_IN_TRANSACTION.value: "unexpected disconnection while reading SMTP"
+    " command from {}",
     Ending.LOST_IN_BODY.value: "SMTP connection from {} lost while reading message"
     " data",
     Ending.TIMEOUT.value: "SMTP command timeout on connection from {}",

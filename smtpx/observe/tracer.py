@@ -32,7 +32,14 @@ from .tracedconnection import TracedConnection
 _MINUTE_SECONDS = 60.0
 
 #: How it is said that a session ended, where the transport has something to add.
-_MORE = frozenset({Ending.LOST, Ending.LOST_IN_BODY, Ending.HANDSHAKE})
+_MORE = frozenset(
+    {
+        Ending.LOST,
+        Ending.LOST_IN_TRANSACTION,
+        Ending.LOST_IN_BODY,
+        Ending.HANDSHAKE,
+    }
+)
 
 
 def _nobody(address: bytes, names: Sequence[bytes]) -> bool:

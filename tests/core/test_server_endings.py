@@ -35,6 +35,8 @@ class EndingTests(SynchronousTestCase):
         """It says so, or it does not, and perhaps in the middle of a message."""
         self.assertIs(self.ending(talk([], b"QUIT\r\n")), Ending.QUIT)
         self.assertIs(self.ending(talk([], HELLO)), Ending.LOST)
+        named = talk([], BEGIN)
+        self.assertIs(self.ending(named), Ending.LOST_IN_TRANSACTION)
         body = talk([], BEGIN + b"DATA\r\nx")
         self.assertIs(self.ending(body), Ending.LOST_IN_BODY)
         chunk = talk(standard(), BEGIN + b"BDAT 5\r\nx")

@@ -73,8 +73,8 @@ class EximClient:
             L{None}: it sends in the clear.
         @raise SkipTest: there is no Exim.
         """
-        self._program = _find()
-        account = _account()
+        self._program = findExim()
+        account = findAccount()
         # Not in the folder of the tests, which Exim's user need not be able to see.
         self.folder = Path(tempfile.mkdtemp(prefix="smtpx-exim-"))
         self.folder.chmod(0o755)
@@ -161,14 +161,19 @@ class EximClient:
         return said
 
 
-def _find() -> str:
+def findExim() -> str:
+    """
+    Where Exim is, under either of its names.
+
+    @raise SkipTest: nowhere.
+    """
     try:
         return findPeer("exim", "exim")
     except SkipTest:
         return findPeer("exim4", "exim")
 
 
-def _account() -> pwd.struct_passwd:
+def findAccount() -> pwd.struct_passwd:
     """
     Whom it is to run as.
 

@@ -183,7 +183,8 @@ class SessionTests(MainLogTestCase):
         host = "(mail.example.org) [192.0.2.7]"
         shown = {
             Ending.QUIT: [],
-            Ending.LOST: [
+            Ending.LOST: [],
+            Ending.LOST_IN_TRANSACTION: [
                 f"unexpected disconnection while reading SMTP command from {host} D=1s"
             ],
             Ending.LOST_IN_BODY: [
@@ -202,9 +203,20 @@ class SessionTests(MainLogTestCase):
 
     def test_lostConnectionsCanBeLeftOut(self) -> None:
         """Whoever is scanned all day may not want to read of it."""
-        for ending in (Ending.LOST, Ending.LOST_IN_BODY, Ending.TIMEOUT):
+        for ending in (
+            Ending.LOST_IN_TRANSACTION,
+            Ending.LOST_IN_BODY,
+            Ending.TIMEOUT,
+        ):
             found = self.end(ending, "-lost_incoming_connection")
             self.assertEqual(found, [])
+
+    def test_whoJustGoes(self) -> None:
+        """Some mailers never say QUIT: that is told of with the connections."""
+        _, last = self.end(Ending.LOST, "+smtp_connection")
+        self.assertEqual(
+            last, "SMTP connection from (mail.example.org) [192.0.2.7] lost D=1s"
+        )
 
     def test_ourOwnEnds(self) -> None:
         """Who was sent away is told of with the connections."""

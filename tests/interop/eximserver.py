@@ -1,0 +1,154 @@
+"""
+Exim as a server: a private configuration on the loopback, no special rights.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from .exim import findAccount, findExim
+from .running import PATIENCE_SECONDS, waitFor
+
+_CONFIGURATION = """\
+primary_hostname = mx.example.org
+spool_directory = {folder}/spool
+log_file_path = {folder}/log/%slog
+pid_file_path = {folder}/exim.pid
+exim_path = {program}
+exim_user = {uid}
+exim_group = {gid}
+deliver_drop_privilege
+disable_ipv6
+keep_environment =
+add_environment =
+timezone = UTC
+message_size_limit = 50M
+log_selector = {selectors}
+acl_smtp_rcpt = recipient
+acl_smtp_mail = accept
+acl_smtp_data = accept
+auth_advertise_hosts = *
+pipelining_connect_advertise_hosts = *
+tls_advertise_hosts = *
+tls_certificate = {folder}/certificate.pem
+tls_privatekey = {folder}/key.pem
+tls_try_verify_hosts = *
+tls_verify_certificates = {folder}/ca.pem
+
+begin acl
+recipient:
+  deny message = No such user
+       local_parts = eve
+  accept
+
+begin authenticators
+plain:
+  driver = plaintext
+  public_name = PLAIN
+  server_prompts = :
+  server_condition = ${{if eq{{$auth2:$auth3}}{{ann:{password}}}}}
+  server_set_id = $auth2
+
+begin routers
+all:
+  driver = accept
+  transport = files
+
+begin transports
+files:
+  driver = appendfile
+  file = {folder}/box
+"""
+
+
+class EximServer:
+    """
+    An Exim that takes mail for anybody but C{eve}, and from C{ann} who logs in.
+
+    @ivar folder: where it has its files.
+    @ivar port: where it listens.
+    """
+
+    def __init__(self, tls: Path, selectors: str, password: str) -> None:
+        """
+        Start it, and wait until it listens.
+
+        @param tls: a folder with C{certificate.pem}, C{key.pem} and C{ca.pem}.
+        @param selectors: what it logs.
+        @param password: of C{ann}.
+        @raise SkipTest: there is no Exim.
+        """
+        program, user = findExim(), findAccount()
+        # Not in the folder of the tests, which Exim's user need not be able to see.
+        self.folder = Path(tempfile.mkdtemp(prefix="smtpx-exim-"))
+        self.folder.chmod(0o755)
+        places = [self.folder / "spool", self.folder / "log"]
+        for place in places:
+            place.mkdir()
+        for name in ("certificate.pem", "key.pem", "ca.pem"):
+            places.append(self.folder / name)
+            shutil.copy(tls / name, self.folder / name)
+            (self.folder / name).chmod(0o600)
+        if os.getuid() == 0:
+            for place in (self.folder, *places):
+                os.chown(place, user.pw_uid, user.pw_gid)
+        self.port = _freePort()
+        configuration = self.folder / "exim.conf"
+        text = _CONFIGURATION.format(
+            folder=self.folder,
+            program=program,
+            uid=user.pw_uid,
+            gid=user.pw_gid,
+            selectors=selectors,
+            password=password,
+        )
+        configuration.write_text(text, "ascii")
+        root = os.getuid() == 0
+        with (self.folder / "said.log").open("wb") as said:
+            self._process = subprocess.Popen(
+                [program, "-C", configuration, "-bdf", "-oX", f"127.0.0.1.{self.port}"],
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                cwd=self.folder,
+                user=user.pw_uid if root else None,
+                group=user.pw_gid if root else None,
+                extra_groups=[] if root else None,
+            )
+        waitFor(self._listens, "Exim listens")
+
+    def _listens(self) -> bool:
+        if self._process.poll() is not None:
+            raise AssertionError((self.folder / "said.log").read_text())
+        log = self.folder / "log" / "mainlog"
+        return log.exists() and "listening for SMTP" in log.read_text()
+
+    def log(self) -> str:
+        """Its main log."""
+        return (self.folder / "log" / "mainlog").read_text("utf-8", "replace")
+
+    def awaitIdle(self, count: int) -> None:
+        """Wait until so many messages are delivered."""
+        waitFor(lambda: self.log().count(" Completed") >= count, "deliveries")
+        # What it says of a connection comes when its process ends.
+        time.sleep(0.5)
+
+    def close(self) -> None:
+        """End it, and remove all its files."""
+        self._process.terminate()
+        self._process.wait(PATIENCE_SECONDS)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _freePort() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
