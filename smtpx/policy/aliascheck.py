@@ -11,9 +11,12 @@ they lead round in a circle.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
+from ipaddress import IPv6Address
 
 from attrs import frozen
 
+from ..core.address import Mailbox, domainOf
 from ..core.errors import Malformed
 from .aliasentry import AliasProblem, Entry, Refusal, Target, closest, shown
 from .aliastable import (
@@ -32,6 +35,20 @@ PROBLEMS_MAX = 100
 #: How many addresses are made up to find one that only a given pattern is for.
 _SAMPLES = 5
 _SAMPLE = b"someone"
+
+
+def _written(local: bytes, domain: bytes) -> bytes:
+    """
+    An address, as an envelope would have it.
+
+    @param local: a local part, unquoted.
+    @param domain: in the form of C{domainKey}.
+    """
+    if domain[:1] == b"[":
+        with suppress(ValueError):
+            # The form of the key is the address alone.
+            domain = b"[IPv6:%b]" % str(IPv6Address(domain[1:-1].decode())).encode()
+    return Mailbox(local, domain).render()
 
 
 class _Enough(Exception):
@@ -115,17 +132,16 @@ class _Check:
                 text = "a postmaster's mail has to go to somebody (RFC 5321 section"
                 self._tell(entry, f"{text} 4.5.1)")
                 continue
-            key = local + b"@" + domain
-            if key not in self._ways:
-                self._follow(Address(key, local, domain), Found(entry, (), True, key))
+            address = self._table.address(_written(local, domain))
+            if address.key not in self._ways:
+                self._follow(address, Found(entry, (), True, address.key))
         for pattern in self._table.patterns:
             if self._domain(pattern.entry) is not None:
                 self._try(pattern.entry, list(self._samples(pattern)))
         for domain, entry in self._table.catchAlls.items():
             if self._domain(entry) is not None:
-                self._try(
-                    entry, [_SAMPLE * n + b"@" + domain for n in range(1, _SAMPLES)]
-                )
+                locals_ = [_SAMPLE * n for n in range(1, _SAMPLES)]
+                self._try(entry, [_written(local, domain) for local in locals_])
 
     def _tell(self, entry: Entry, why: str, meant: str | None = None) -> None:
         problem = entry.problem(why, meant)
@@ -221,9 +237,9 @@ class _Check:
 
     def _target(self, target: Target, address: Address, found: Found) -> _Way | None:
         """What comes of one target of an alias."""
-        domain = address.domain
-        if (target, domain if target.domain is None else None) in self._fine:
+        if (target, address.domain if target.domain is None else None) in self._fine:
             return _MAILBOX
+        domain = domainOf(address.path)
         try:
             path = target.resolve(address.local, domain, found.captured)
         except Malformed as error:
@@ -312,7 +328,7 @@ class _Check:
         if domain is not None:
             for length in range(1, _SAMPLES):
                 local = (_SAMPLE * length).join(pattern.local)
-                yield local + b"@" + domain
+                yield _written(local, domain)
 
     def _matching(self, pattern: Pattern) -> bytes | None:
         """A domain of ours that a pattern is for."""

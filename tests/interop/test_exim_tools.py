@@ -11,6 +11,7 @@ import time
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
+from smtpx.core.queueprofile import ORIGIN
 from smtpx.core.reply import OK, reply
 from smtpx.observe.deliveries import DeliveryJournal
 from smtpx.observe.files import LineFile
@@ -89,3 +90,27 @@ class EximToolsTests(SynchronousTestCase):
             self.assertIn(["Delivered", "1204", "1", "1"], [r[:4] for r in rows], found)
             self.assertIn(["Rejects", "1"], [r[:2] for r in rows], found)
             self.assertIn(["maildir", "1204", "1"], [r[:3] for r in rows], found)
+
+    def test_aliases(self) -> None:
+        """An alias is found by both addresses, and each delivery is counted."""
+        path: str = self.mktemp()
+        file = LineFile(path, Clock())
+        publisher = publishing(MainLog(file, parseSelectors([]), time.gmtime))
+        journal, deliveries = Journal(publisher), DeliveryJournal(publisher)
+        session = visit(secured=TLS)
+        session.envelope = envelope(b"ann@example.org", b"sales@example.com")
+        journal.accepted(session, session.envelope, MESSAGE, OK)
+        message = spooled(b"bob@example.com", b"eve@example.com")
+        for index, recipient in enumerate(message.envelope.recipients):
+            recipient.stamps[ORIGIN] = b"sales@example.com"
+            deliveries.delivered(message, index, "example.com", "maildir", "")
+        deliveries.completed(message)
+        file.close()
+        for address in ("sales@example.com", "eve@example.com"):
+            lines = self.run_("exigrep", address, path).split("\n")
+            self.assertEqual(len([line for line in lines if " => " in line]), 2)
+        rows = [
+            line.split() for line in self.run_("eximstats", "-txt", path).splitlines()
+        ]
+        self.assertIn(["Delivered", "2408", "2", "2"], [row[:4] for row in rows])
+        self.assertIn(["maildir", "2408", "2"], [row[:3] for row in rows])

@@ -202,6 +202,31 @@ class CheckTests(SynchronousTestCase):
             ["f:4: d: it has more than 2 recipients"],
         )
 
+    def test_oddAddresses(self) -> None:
+        """Quoted names, and domains that are address literals."""
+        local = LocalAddresses(
+            ["[IPv6:2001:db8::1]", "[192.0.2.1]"], ['"a b"@[192.0.2.1]'], False
+        )
+        seen: list[bytes] = []
+
+        def goes(path: bytes) -> bool:
+            seen.append(path)
+            return True
+
+        entries, problems = parseAliases(
+            b'"x@y": \\"x@y", "c d"@else.example\n'
+            b"x@[IPv6:2001:DB8:0::1]: x\n"
+            b"@[ipv6:2001:db8::1]: x\n"
+            b'y@[192.0.2.1]: "a b"\n',
+            "f",
+        )
+        self.assertEqual(problems, [])
+        table = AliasTable(entries, Reach(local, goes))
+        self.assertEqual(checkAliases(table), [])
+        self.assertIn(b'"x@y"@[IPv6:2001:db8::1]', seen)
+        self.assertIn(b"x@[IPv6:2001:db8::1]", seen)
+        self.assertIn(b'"a b"@[192.0.2.1]', seen)
+
     def test_enough(self) -> None:
         """Nobody wants to read a thousand lines."""
         text = "".join(f"a{i}: x@nowhere.example\n" for i in range(1000))

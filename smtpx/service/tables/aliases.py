@@ -26,8 +26,8 @@ class AliasOptions:
         factory=dict,
         metadata={
             "help": "Aliases in this file: the name is what stands on the left in an"
-            ' aliases file, such as ``"sales@example.org"``, and the list what'
-            " stands on the right."
+            " aliases file, such as ``sales@example.org``, in quotes, and the list is"
+            " what stands on the right."
         },
     )
     depthMax: int = field(
