@@ -48,7 +48,7 @@ from ..sasl import (
 from ..sasl.verifier import ITERATIONS
 from .hashes import decoyHash, verifyPassword
 from .turnstile import Crowded, Turnstile
-from .users import BadUsersFile, readUsers
+from .users import BadUsersFile, Users, parseUsers, readUsers
 
 #: A program's own check of a name and a password, both prepared (RFC 4013) and
 #: in UTF-8.  It is called in the reactor's thread; if it takes long, it is to be
@@ -99,7 +99,7 @@ class FileUsers:
         self._turnstile = turnstile
         self._complaint: str | None = None
         self._seen = self._look()
-        self._read()
+        self._use(readUsers(path))
 
     @property
     def available(self) -> bool:
@@ -135,14 +135,14 @@ class FileUsers:
         return decoy(users.secret, question.user, self._iterations, question.hashName)
 
     def _refresh(self) -> None:
-        # A file that became unreadable locks nobody out who was in the last good
-        # one.  It is said once, and read again as soon as it changes.
+        # A file that became unreadable, or is gone, locks nobody out who was in the
+        # last good one.  It is said once, and read again as soon as it changes.
         try:
             seen = self._look()
             if seen == self._seen:
                 return
             self._seen = seen
-            self._read()
+            self._use(parseUsers(self.path.read_bytes(), self.path))
         except (BadUsersFile, OSError) as error:
             if str(error) != self._complaint:
                 self._complaint = str(error)
@@ -159,8 +159,8 @@ class FileUsers:
             return None
         return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
-    def _read(self) -> None:
-        self._users = users = readUsers(self.path)
+    def _use(self, users: Users) -> None:
+        self._users = users
         everybody = users.byName.values()
         # Decoys are as most users are, so that they do not stand out.
         self._decoyHash = decoyHash(user.passwordHash for user in everybody)

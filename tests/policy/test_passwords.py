@@ -24,7 +24,7 @@ from smtpx.policy import hashes, passwords
 from smtpx.policy.hashes import scrypt, verifyPassword
 from smtpx.policy.passwords import CallableUsers, FileUsers, PasswordCheck
 from smtpx.policy.turnstile import Turnstile
-from smtpx.policy.users import BadUsersFile, User, Users, changeUsers, readUsers
+from smtpx.policy.users import BadUsersFile, User, Users, changeUsers, parseUsers
 from smtpx.sasl import (
     CheckPassword,
     Credentials,
@@ -149,11 +149,11 @@ class FileUsersTests(SynchronousTestCase):
         """Otherwise it is only looked at."""
         read: list[Path] = []
 
-        def watch(path: Path) -> Users:
+        def watch(octets: bytes, path: Path) -> Users:
             read.append(path)
-            return readUsers(path)
+            return parseUsers(octets, path)
 
-        self.patch(passwords, "readUsers", watch)
+        self.patch(passwords, "parseUsers", watch)
         for _ in range(3):
             self.assertTrue(self.users.available)
         self.add(makeUser(b"ann", b"stift"))
@@ -170,8 +170,29 @@ class FileUsersTests(SynchronousTestCase):
         self.assertEqual(nobody.iterations, 65_536)
         self.add(makeUser(b"joe", b"pencil"))
         self.assertTrue(users.available)
+
+    def test_fileThatIsGone(self) -> None:
+        """
+        Who was in it can still log in, and the log says so once; a file that comes
+        back is read.
+        """
+        good = self.path.read_bytes()
         self.path.unlink()
-        self.assertFalse(users.available)
+        for _ in range(3):
+            self.assertTrue(self.users.available)
+            self.assertIs(self.checked(b"joe", b"pencil"), Judgement.GOOD)
+        self.assertEqual(
+            self.said,
+            [
+                (
+                    LogLevel.error,
+                    "Users stay as they were: [Errno 2] No such file or directory:"
+                    f" '{self.path}'",
+                )
+            ],
+        )
+        self.path.write_bytes(good.replace(b"joe", b"ann"))
+        self.assertIs(self.checked(b"ann", b"pencil"), Judgement.GOOD)
 
     def test_brokenAtTheStart(self) -> None:
         """The start stops, with file and line."""
