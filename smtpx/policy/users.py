@@ -224,12 +224,24 @@ def changeUsers(path: Path, change: Callable[[Users], Users]) -> None:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    lock = _openLock(path)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
     finally:
         os.close(lock)
+
+
+def _openLock(path: Path) -> int:
+    # In a folder of the server's own user, who could have put a link there for root
+    # to follow; and who is to be able to wait for the lock that root has made.
+    flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        lock = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return os.open(path, flags)
+    _give(lock, os.stat(path.parent))
+    return lock
 
 
 def _replace(path: Path, octets: bytes) -> None:
@@ -260,7 +272,11 @@ def _adopt(path: Path, descriptor: int) -> None:
     except FileNotFoundError:
         model = os.stat(path.parent)
         mode = stat.S_IRUSR | stat.S_IWUSR
+    _give(descriptor, model)
+    os.fchmod(descriptor, mode)
+
+
+def _give(descriptor: int, model: os.stat_result) -> None:
     mine = os.fstat(descriptor)
     if os.geteuid() == 0 and (mine.st_uid, mine.st_gid) != (model.st_uid, model.st_gid):
         os.fchown(descriptor, model.st_uid, model.st_gid)
-    os.fchmod(descriptor, mode)

@@ -328,6 +328,28 @@ class FileTests(SynchronousTestCase):
         self.change(b"a", b"b")
         self.assertEqual(gave, [(mine.st_uid, mine.st_gid)] * 2)
 
+    def test_lockIsNotOnlyRoots(self) -> None:
+        """
+        The lock that root makes is whose the folder is, or the server's own user
+        could never change a password again.
+        """
+        gave: list[int] = []
+        self.patch(os, "fchown", lambda d, u, g: gave.append(os.fstat(d).st_ino))
+        fstat = os.fstat
+        self.patch(os, "geteuid", lambda: 0)
+        self.patch(os, "fstat", lambda d: _owned(fstat(d), 4711))
+        self.change(b"a")
+        self.assertIn((self.folder / "users.lock").stat().st_ino, gave)
+        gave.clear()
+        self.change(b"b")
+        self.assertNotIn((self.folder / "users.lock").stat().st_ino, gave)
+
+    def test_lockIsNoLink(self) -> None:
+        """Where somebody has put a link, root makes no file for them elsewhere."""
+        (self.folder / "users.lock").symlink_to("elsewhere")
+        self.assertRaises(OSError, self.change, b"a")
+        self.assertEqual(os.listdir(self.folder), ["users.lock"])
+
 
 def _owned(found: os.stat_result, uid: int) -> os.stat_result:
     return os.stat_result((*found[:4], uid, *found[5:10]))
