@@ -90,13 +90,18 @@ class Desk:
         self.host = session.name
         self.transport = Transport(session)
         self.portal = portal
+        self._given = delivery
+        self._session = session
+        self._logout: Callable[[], object] | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        """Nobody has logged in."""
         self.delivery: Any = None
         self.deliveryFactory: Any = None
         self.authenticated = False
-        self._session = session
-        self._logout: Callable[[], object] | None = None
-        if delivery is not None:
-            self._take(delivery)
+        if self._given is not None:
+            self._take(self._given)
 
     @property
     def helo(self) -> tuple[bytes | None, bytes]:
@@ -140,6 +145,10 @@ class Desk:
 
         @return: fails with C{SMTPBadSender} where nobody does.
         """
+        if self.authenticated and self._session.identity is None:
+            # A login in the clear does not count under TLS (RFC 3207 section 4.2).
+            self.leave()
+            self._begin()
         if self.deliveryFactory is None and self.delivery is None:
             if self.portal is None:
                 raise SMTPBadSender(origin)

@@ -19,6 +19,7 @@ from twisted.python.failure import Failure
 
 from ...net.made import Call
 from .made import (
+    EHLO,
     DeliveryTestCase,
     Realm,
 )
@@ -109,6 +110,20 @@ class LoginTests(DeliveryTestCase):
         self.assertNotIn(b"AUTH", b"".join(self.hello))
         self.client(clearText=True, **how)
         self.assertIn(b"250 AUTH LOGIN PLAIN", self.hello)
+
+    def test_forgotten(self) -> None:
+        """
+        Whoever logged in before STARTTLS is a stranger under TLS (RFC 3207 section
+        4.2): the message is not that user's.
+        """
+        call = self.guest()
+        call.say(b"AUTH PLAIN " + b64encode(b"\0guest\0password") + b"\r\n")
+        self.assertEqual(call.say(b"MAIL FROM:<a@b.example>\r\n")[:3], b"250")
+        # What the core does once the handshake is complete.
+        call.protocol.core.forget()
+        call.say(EHLO)
+        self.assertEqual(call.say(b"MAIL FROM:<a@b.example>\r\n")[:3], b"550")
+        self.assertEqual(self.realm.left, [b"guest"])
 
     def test_strangers(self) -> None:
         """Nobody delivers for who has not logged in, unless anybody may."""
