@@ -67,13 +67,15 @@ def abandon(messages: list[Any]) -> None:
 class LineArrival:
     """
     A message in lines.
+
+    @ivar held: the pieces of a line whose end has not come; none is empty.
     """
 
     log = Logger()
 
     def __init__(self, messages: list[Any]) -> None:
         self._messages = messages
-        self._partial = b""
+        self.held: list[bytes] = []
         self._inHeader = False
         self._inBody = False
         self._failed: Reply | None = None
@@ -88,7 +90,14 @@ class LineArrival:
         """A piece of the body."""
         if self._failed is not None:
             return
-        *lines, self._partial = (self._partial + data).split(b"\r\n")
+        held = self.held
+        cut = bool(held) and data[:1] == b"\n" and held[-1][-1:] == b"\r"
+        if not cut and b"\r\n" not in data:
+            # By BDAT a line may be as long as a message: it is put together once.
+            held.append(data)
+            return
+        *lines, rest = b"".join([*held, data]).split(b"\r\n")
+        self.held = [rest] if rest else []
         try:
             for line in lines:
                 self._line(line)
@@ -116,7 +125,7 @@ class LineArrival:
         self, session: IServerSession, envelope: Envelope
     ) -> Reply | Deferred[Reply]:
         """The message is whole: each copy says what became of it."""
-        if self._partial:
+        if self.held:
             self.write(b"\r\n")
         if self._failed is not None:
             return self._failed

@@ -19,12 +19,14 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from smtpx.compat.twistedmail.deliveries import Transport
+from smtpx.compat.twistedmail.receiving import LineArrival
 
 from ...net.made import CLIENT
 from .made import (
     BEGIN,
     TEXT,
     ConsoleDelivery,
+    ConsoleMessage,
     DeliveryTestCase,
 )
 
@@ -113,6 +115,21 @@ class DeliveryTests(DeliveryTestCase):
         lines = delivery.messages[0].lines
         assert lines is not None
         self.assertEqual(lines[1:], [b"a: b"])
+
+    def test_lineOfManyPieces(self) -> None:
+        """
+        By BDAT a line may be as long as the message: its pieces are kept as they
+        come, for to put them together each time would take a server's whole time.
+        """
+        message = ConsoleMessage()
+        arrival = LineArrival([message])
+        pieces = [b"a: ", *[b"%07d\n" % each for each in range(50)], b"end\r"]
+        for piece in pieces:
+            arrival.write(piece)
+        self.assertEqual(arrival.held, pieces)
+        arrival.write(b"\nlast")
+        whole = b"".join(pieces).removesuffix(b"\r")
+        self.assertEqual((message.lines, arrival.held), ([whole], [b"last"]))
 
     def test_withoutHeader(self) -> None:
         """A message without a header is kept apart from the field above it."""
