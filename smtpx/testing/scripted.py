@@ -37,6 +37,7 @@ from twisted.python.failure import Failure
 from ..core.body import DotReader
 from ..core.buffer import Buffer
 from ..core.hooks import TLSOptions
+from ..net.upgrade import startTLS
 from ..tls.interfaces import IServerTLS
 from .faults import ANY, BODY, GREETING, End, Fault
 
@@ -472,7 +473,7 @@ class ScriptedProtocol(Protocol):
         if step.startsTLS:
             assert self._tls is not None, "offered where there is a certificate"
             self.session.begun()
-            self.transport.startTLS(self._tls.creator(TLSOptions()))
+            startTLS(self, self._tls.creator(TLSOptions()), self._clock)
         elif step.end is End.CLOSE:
             self.transport.loseConnection()
         elif step.end is End.RESET:

@@ -19,90 +19,23 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 from attrs import evolve
-from twisted.internet.asyncioreactor import AsyncioSelectorReactor
-from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IListeningPort
-from twisted.python.failure import Failure
 
 from ...core.bounds import Bounds
 from ...core.errors import UsageError
-from ...net.factory import SMTPServerFactory
+from ...net.apart import Listening, ServerThread
+from ...net.sockets import internetSockets, localhost, unixSocket
 from .factory import aiosmtpdFactory
 from .journal import StandardLog
-from .loops import cancelTasks, runLoop
 from .server import SMTP
-from .sockets import internetSockets, localhost, unixSocket
 
 DEFAULT_READY_TIMEOUT = 5.0
 
 #: How long those who are connected may hold up the end, in seconds.
 _FAREWELL_SECONDS = 2.0
-
-
-class Listening:
-    """
-    A server that listens, as far as C{asyncio.Server} can be seen.
-
-    @ivar sockets: where it listens.
-    """
-
-    def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        sockets: list[socket.socket],
-        made: Callable[[AsyncioSelectorReactor], SMTPServerFactory],
-    ) -> None:
-        """
-        @param loop: where it is to run; it need not run yet.
-        @param sockets: bound; they are its own from now on.
-        @param made: makes the factory.
-        """
-        self.sockets = sockets
-        self._reactor = AsyncioSelectorReactor(loop)
-        self.factory: SMTPServerFactory | None = None
-        self._ports: list[IListeningPort] = []
-        try:
-            self.factory = made(self._reactor)
-            for each in sockets:
-                each.setblocking(False)
-                port = self._reactor.adoptStreamPort(
-                    each.fileno(), each.family, self.factory
-                )
-                self._ports.append(port)
-                self.factory.listening(port)
-        except BaseException:
-            self.free()
-            raise
-
-    def is_serving(self) -> bool:
-        """Does it listen?"""
-        return bool(self._ports)
-
-    async def close(self) -> None:
-        """Listen no more, and send everybody away; called on the loop."""
-        loop = asyncio.get_running_loop()
-        ports, self._ports = self._ports, []
-        for port in ports:
-            stopped = port.stopListening()
-            if stopped is not None:
-                await stopped.asFuture(loop)
-        if self.factory is not None:
-            await self.factory.shutDown().asFuture(loop)
-
-    def free(self) -> None:
-        """Give back what the system gave; the loop is still there."""
-        for each in self.sockets:
-            each.close()
-        self._reactor.removeAll()
-        waker = self._reactor.waker
-        self._reactor.removeReader(waker)
-        waker.connectionLost(Failure(ConnectionDone()))
 
 
 class _Controlled:
@@ -167,17 +100,18 @@ class _Controlled:
         """The sockets to listen on."""
         raise NotImplementedError
 
-    def _listen(self) -> None:
+    def _listen(self) -> Listening:
         if self.loop.is_closed() and self._ownLoop:
             self.loop = asyncio.new_event_loop()
         sockets = self._bind()
-        self.server = Listening(
+        self.server = server = Listening(
             self.loop,
             sockets,
             lambda reactor: aiosmtpdFactory(
                 reactor, self.handler, met=self._note, **self.SMTP_kwargs
             ),
         )
+        return server
 
 
 class _Threaded(_Controlled):
@@ -194,7 +128,7 @@ class _Threaded(_Controlled):
         """
         super().__init__(*arguments, **more)
         self.ready_timeout = float(ready_timeout)
-        self._thread: threading.Thread | None = None
+        self._thread: ServerThread | None = None
 
     def start(self) -> None:
         """
@@ -205,15 +139,9 @@ class _Threaded(_Controlled):
         @raise UsageError: parameters that cannot go together.
         """
         assert self._thread is None, "the server is running already"
-        self._listen()
-        ready = threading.Event()
-        self.loop.call_soon(ready.set)
-        self._thread = threading.Thread(
-            target=runLoop, args=(self.loop,), name="smtpx server", daemon=True
-        )
-        self._thread.start()
-        if not ready.wait(self.ready_timeout):
-            raise TimeoutError("the server's thread did not begin; see ready_timeout")
+        server = self._listen()
+        self._thread = ServerThread(server, self.loop)
+        self._thread.start(self.ready_timeout)
 
     def stop(self, no_assert: bool = False) -> None:
         """
@@ -223,26 +151,11 @@ class _Threaded(_Controlled):
         """
         assert no_assert or self._thread is not None, "no server is running"
         thread, self._thread = self._thread, None
-        server, self.server = self.server, None
-        if thread is None or server is None:
-            if self._ownLoop:
-                self.loop.close()
-            return
-        closed: Future[None] = asyncio.run_coroutine_threadsafe(
-            self._close(server), self.loop
-        )
-        try:
-            closed.result(2 * _FAREWELL_SECONDS)
-        finally:
-            self.loop.call_soon_threadsafe(self.loop.stop)
-            thread.join()
-
-    async def _close(self, server: Listening) -> None:
-        try:
-            await server.close()
-        finally:
-            await cancelTasks(self.loop)
-            server.free()
+        self.server = None
+        if thread is not None:
+            thread.stop()
+        elif self._ownLoop:
+            self.loop.close()
 
 
 class _Unthreaded(_Controlled):

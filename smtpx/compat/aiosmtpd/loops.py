@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from typing import Any
 
 from attrs import define, field, frozen
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor
@@ -23,9 +22,10 @@ from twisted.internet.interfaces import (
 )
 
 from ...core.errors import UsageError
+from ...net.apart import runLoop
 
-#: How long tasks may take to end once they are cancelled, in seconds.
-_LAST_SECONDS = 1.0
+#: How long the end of the thread is waited for, in seconds.
+_LAST_SECONDS = 2.0
 
 
 @frozen(eq=False)
@@ -108,26 +108,4 @@ class LoopThread:
             self._thread = None
         if loop is not None and thread is not None:
             loop.call_soon_threadsafe(loop.stop)
-            thread.join(2 * _LAST_SECONDS)
-
-
-def runLoop(loop: asyncio.AbstractEventLoop) -> None:
-    """Run a loop until it is stopped, then cancel its tasks and close it."""
-    asyncio.set_event_loop(loop)
-    try:
-        loop.run_forever()
-    finally:
-        loop.run_until_complete(cancelTasks(loop))
-        asyncio.set_event_loop(None)
-        loop.close()
-
-
-async def cancelTasks(loop: asyncio.AbstractEventLoop) -> None:
-    """Cancel every task of C{loop} but this one, and give them a moment."""
-    tasks: set[asyncio.Task[Any]] = asyncio.all_tasks(loop)
-    tasks -= {asyncio.current_task(loop)}
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        await asyncio.wait(tasks, timeout=_LAST_SECONDS)
-    await loop.shutdown_asyncgens()
+            thread.join(_LAST_SECONDS)
