@@ -38,8 +38,8 @@ PURPOSES: Mapping[str, str] = {
     "zope.interface": "interfaces",
 }
 
-#: Extras that are for working on smtpx, not for running it.
-_WORKSHOP = frozenset({"dev", "test"})
+#: Extras that are for working on smtpx, or with it, and not for running it.
+_WORKSHOP = frozenset({"dev", "pytest", "test"})
 
 _MARKUP = re.compile(r"[A-Z]\{([^{}]*)\}")
 _REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)(?:\[[^\]]*\])?[^;]*(?:;(.*))?\Z")

@@ -3,8 +3,12 @@ For tests of programs that send or receive mail, and of extensions.
 
   - L{pair} joins a server and a client in memory, L{talk} plays a client against
     the server, L{ScriptedPeer} a server against the client;
+  - L{MailServer} is a server in a thread of its own that collects messages, and
+    L{collectMail} one for trial; a L{Mailbox} is where they are;
   - L{ScriptedServer} is a server, in memory or on a port, that does wrong what it
-    is told to.
+    is told to, and L{FaultyServer} the same in a thread of its own.
+
+Fixtures for pytest are in L{smtpx.testing.fixtures}.
 """
 
 from .client import ScriptedPeer, client, ehlo
@@ -23,6 +27,8 @@ from .faults import (
     reset,
     silent,
 )
+from .mailbox import CollectedMessage, Mailbox
+from .mailserver import Collecting, FaultyServer, MailServer, collectMail, mailFactory
 from .pair import Pair, pair
 from .scripted import ScriptedMessage, ScriptedServer, ScriptedSession
 from .server import Said, ScriptedPort, talk
@@ -31,8 +37,13 @@ __all__ = [
     "ANY",
     "BODY",
     "GREETING",
+    "CollectedMessage",
+    "Collecting",
     "End",
     "Fault",
+    "FaultyServer",
+    "MailServer",
+    "Mailbox",
     "Pair",
     "Said",
     "ScriptedMessage",
@@ -44,10 +55,12 @@ __all__ = [
     "brokenTLS",
     "client",
     "closed",
+    "collectMail",
     "cut",
     "delayed",
     "ehlo",
     "inPieces",
+    "mailFactory",
     "pair",
     "reset",
     "silent",

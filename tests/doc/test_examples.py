@@ -101,9 +101,10 @@ class ExtensionTests(SynchronousTestCase):
         doctest.DocTestRunner().run(test, out=out.append)
         self.assertEqual("".join(out), "")
 
-    def test_tutorialShowsWhatIsTested(self) -> None:
-        """Each file of the example is shown, and nothing that is not there."""
-        shown = re.findall(r"literalinclude:: \.\./examples/(\S+)", _PAGE)
+    def test_pagesShowWhatIsTested(self) -> None:
+        """Each file of the examples is shown, and nothing that is not there."""
+        howto = (_DOC / "howto" / "test-your-program.rst").read_text()
+        shown = re.findall(r"literalinclude:: \.\./examples/(\S+)", _PAGE + howto)
         there = {
             str(path.relative_to(_DOC / "examples"))
             for path in (_DOC / "examples").rglob("*.*")
