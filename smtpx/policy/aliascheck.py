@@ -44,6 +44,9 @@ def _written(local: bytes, domain: bytes) -> bytes:
     @param local: a local part, unquoted.
     @param domain: in the form of C{domainKey}.
     """
+    if local.isalnum() and local.isascii() and domain[:1] != b"[":
+        # Nothing to quote; most are so.
+        return local + b"@" + domain
     if domain[:1] == b"[":
         with suppress(ValueError):
             # The form of the key is the address alone.
@@ -132,7 +135,7 @@ class _Check:
                 text = "a postmaster's mail has to go to somebody (RFC 5321 section"
                 self._tell(entry, f"{text} 4.5.1)")
                 continue
-            address = self._table.address(_written(local, domain))
+            address = Address(_written(local, domain), local, domain)
             if address.key not in self._ways:
                 self._follow(address, Found(entry, (), True, address.key))
         for pattern in self._table.patterns:
