@@ -11,11 +11,12 @@ import time
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
+from smtpx.core.hooks import Ending
 from smtpx.core.queueprofile import ORIGIN
 from smtpx.core.reply import OK, reply
 from smtpx.observe.deliveries import DeliveryJournal
 from smtpx.observe.files import LineFile
-from smtpx.observe.journal import Journal, noteMessageID
+from smtpx.observe.journal import Journal, noteMessageID, noteSubject
 from smtpx.observe.mainlog import MainLog
 from smtpx.observe.selectors import parseSelectors
 
@@ -40,12 +41,14 @@ class EximToolsTests(SynchronousTestCase):
         file = LineFile(path, Clock())
         log = MainLog(file, parseSelectors(selectors), time.gmtime)
         publisher = publishing(log)
-        journal, deliveries = Journal(publisher), DeliveryJournal(publisher)
-        session = visit(("K", True), ("L*", True), secured=TLS)
+        journal, deliveries = Journal(publisher, True), DeliveryJournal(publisher)
+        session = visit(("K", True), ("M8S", 8), ("PRX", b"192.0.2.99"), secured=TLS)
         session.peerName = b"client.example.net"
         journal.connected(session)
         session.envelope = envelope(b"ann@example.org", b"bob@example.com")
         noteMessageID(session, b"<abc@example.org>")
+        # Words that mean something elsewhere in such a log.
+        noteSubject(session, b'"Completed" <= ** => S=99 R=x T=y from <> for me')
         journal.accepted(session, session.envelope, MESSAGE, OK)
         journal.refused(session, b"RCPT TO:<eve@example.com>", NO)
         deliveries.deferred(spooled(), 0, "*@example.com", "maildir", "full", 0)
@@ -54,6 +57,13 @@ class EximToolsTests(SynchronousTestCase):
         other = "1wPq1p-0003Xy-2M"
         journal.accepted(session, envelope(b""), other, OK)
         journal.closed(session, "done")
+        for ending in Ending:
+            stranger = visit()
+            stranger.ending = ending
+            journal.connected(stranger)
+            journal.refused(stranger, b"BLUB", reply(500, "5.5.1", b"What?"))
+            journal.refused(stranger, b"DATA", reply(503, "5.5.1", b"Not now"))
+            journal.closed(stranger, "gone")
         file.close()
         return path
 
