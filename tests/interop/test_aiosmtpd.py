@@ -59,35 +59,52 @@ class Remembering:
 class DocumentedExampleTests(InteropTestCase):
     """The example of aiosmtpd's own documentation."""
 
-    def example(self) -> str:
-        """The part of its manual that the example is in."""
+    def example(self, page: str, begin: str, end: str) -> str:
+        """The part of a page of its manual that the example is in."""
         found = find_spec("aiosmtpd")
         if found is None or found.origin is None:
             raise SkipTest("peer missing: aiosmtpd")
-        manual = Path(found.origin).parent / "docs" / "controller.rst"
+        manual = Path(found.origin).parent / "docs" / page
         text = manual.read_text("utf-8")
-        begin, end = text.index("TCP-based Server"), text.index("Unix Socket-based")
-        return text[begin:end]
+        return text[text.index(begin) : text.index(end)]
+
+    def run_example(self, text: str, *changes: tuple[str, str]) -> None:
+        """
+        See that all that the manual shows comes out as it is printed there.
+
+        @param changes: what is replaced, once each, and by what.
+        """
+        for old, new in changes:
+            self.assertEqual(text.count(old), 1)
+            text = text.replace(old, new)
+        flags = doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL
+        case = doctest.DocTestParser().get_doctest(text, {}, "manual", "manual", 0)
+        self.assertGreater(len(case.examples), 8)
+        report = io.StringIO()
+        done = doctest.DocTestRunner(optionflags=flags).run(case, out=report.write)
+        self.assertEqual(done.failed, 0, report.getvalue())
 
     def test_oneImportAndOneConstructor(self) -> None:
         """
         With one import and one constructor changed, all that the manual shows
         comes out as it is printed there.
         """
-        text = self.example()
-        for old, new in (
+        self.run_example(
+            self.example("controller.rst", "TCP-based Server", "Unix Socket-based"),
             ("aiosmtpd.controller import", "smtpx.compat.aiosmtpd import"),
             ("Controller(ExampleHandler())", "Controller(ExampleHandler(), port=0)"),
-        ):
-            self.assertEqual(text.count(old), 1)
-            text = text.replace(old, new)
-        flags = doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL
-        parser = doctest.DocTestParser()
-        case = parser.get_doctest(text, {}, "controller.rst", "controller.rst", 0)
-        self.assertGreater(len(case.examples), 8)
-        report = io.StringIO()
-        done = doctest.DocTestRunner(optionflags=flags).run(case, out=report.write)
-        self.assertEqual(done.failed, 0, report.getvalue())
+        )
+
+    def test_mailbox(self) -> None:
+        """The example with the C{Mailbox} handler works as well."""
+        self.run_example(
+            self.example("handlers.rst", "A convenient handler", ".. _`the PROXY"),
+            ("aiosmtpd.controller import", "smtpx.compat.aiosmtpd import"),
+            (
+                "Controller(Mailbox(maildir_path))",
+                "Controller(Mailbox(maildir_path), port=0)",
+            ),
+        )
 
     def test_withoutAReactor(self) -> None:
         """
