@@ -72,6 +72,14 @@ def loginOf(event: LogEvent, fields: dict[str, Any]) -> str:
     return f" A={word(event['mechanism'].lower())}:{word(event['identity'])}"
 
 
+def _submitted(event: LogEvent, fields: dict[str, Any]) -> str:
+    """The same, with who submitted it behind it."""
+    login = loginOf(event, fields)
+    if not login or "submitter" not in event:
+        return login
+    return f"{login}:{word(event['submitter'])}"
+
+
 # --- TLS ------------------------------------------------------------------------
 
 
@@ -219,7 +227,7 @@ def arrivalFields(
         (None, _onConnect if Selector.TLS_ON_CONNECT in selectors else _protocol),
         (Selector.PIPELINING, _pipelining),
         (None, tlsFields(selectors)),
-        (None, loginOf),
+        (None, _submitted if Selector.SMTP_MAILAUTH in selectors else loginOf),
         (None, _plain("PRDR")),
         (None, _plain("PRX") if Selector.PROXY in selectors else _without("PRX")),
         (None, _plain("K")),

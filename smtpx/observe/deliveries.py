@@ -30,10 +30,12 @@ class DeliveryJournal:
         route: str,
         transport: str,
         text: str,
+        took: float,
     ) -> None:
         """See L{IDeliveryJournal}."""
         if self._publisher.enabled:
             fields = self._recipient(message, index, route, transport, text)
+            fields["took"] = round(took, 6)
             self._publisher.publish(events.DELIVERED, fields)
 
     def deferred(

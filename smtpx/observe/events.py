@@ -155,6 +155,7 @@ ACCEPTED = Event(
         "early": "PIPECONNECT: offered, or used",
         "identity": "who sent it, where somebody logged in",
         "mechanism": "the SASL mechanism of the login",
+        "submitter": "who submitted it, as the parameter AUTH of MAIL says",
         "fields": "what extensions say of it, by the name it has in the main log",
     }
     | _TLS,
@@ -216,7 +217,7 @@ DELIVERED = Event(
     "message.delivered",
     LogLevel.info,
     "{message}: delivered to {recipient!r} by {transport}",
-    _RECIPIENT,
+    _RECIPIENT | {"took": "how long the attempt took, in seconds"},
 )
 
 DEFERRED = Event(

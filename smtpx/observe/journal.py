@@ -17,7 +17,7 @@ from ..core.hooks import Ending, LogFields, TLSInfo
 from ..core.interfaces import IServerBuilder, IServerSession
 from ..core.reply import Reply
 from ..core.trace import protocol
-from ..extensions.auth import FAILURE, Failure
+from ..extensions.auth import FAILURE, SUBMITTER, Failure
 from ..extensions.xclient import PROXY, PROXY_PORT
 from ..net.ends import Ends
 from ..net.interfaces import IJournal
@@ -182,6 +182,9 @@ class Journal:
         if session.secured is not None:
             fields |= self._tls(session.secured)
         fields |= self._login(session)
+        submitter = envelope.stamps.get(SUBMITTER)
+        if submitter:
+            fields["submitter"] = submitter
         recorded = dict(self._recorded(session))
         if session.proxy:
             # Exim's name for it; XCLIENT has it first.

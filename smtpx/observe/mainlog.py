@@ -216,6 +216,8 @@ class MainLog:
             line += f" S={event['octets']}"
         if Selector.QUEUE_TIME in self._selectors:
             line += f" QT={self._duration(event['seconds'])}"
+        if Selector.DELIVER_TIME in self._selectors:
+            line += f" DT={self._duration(event['took'])}"
         return line
 
     def _deferred(self, event: LogEvent) -> str:

@@ -19,6 +19,7 @@ class Selector(Enum):
 
     CONNECTION_ID = "connection_id"
     CONNECTION_REJECT = "connection_reject"
+    DELIVER_TIME = "deliver_time"
     DELIVERY_SIZE = "delivery_size"
     EIGHTBITMIME = "8bitmime"
     INCOMING_INTERFACE = "incoming_interface"
@@ -39,6 +40,7 @@ class Selector(Enum):
     SENDER_ON_DELIVERY = "sender_on_delivery"
     SIZE_REJECT = "size_reject"
     SMTP_CONNECTION = "smtp_connection"
+    SMTP_MAILAUTH = "smtp_mailauth"
     SMTP_NO_MAIL = "smtp_no_mail"
     SMTP_PROTOCOL_ERROR = "smtp_protocol_error"
     SMTP_SYNTAX_ERROR = "smtp_syntax_error"
@@ -73,7 +75,6 @@ NOT_HERE = {
     "all_parents": _NOT_YET,
     "arguments": _NO_SUCH_PART,
     "delay_delivery": _NO_SUCH_PART,
-    "deliver_time": _NOT_YET,
     "dkim": _NOT_YET,
     "dkim_verbose": _NOT_YET,
     "dnslist_defer": _NOT_YET,
@@ -92,7 +93,6 @@ NOT_HERE = {
     "skip_delivery": _NO_SUCH_PART,
     "smtp_confirmation": _NOT_YET,
     "smtp_incomplete_transaction": _NOT_YET,
-    "smtp_mailauth": _NOT_YET,
     "unknown_in_list": _NO_SUCH_PART,
 }
 

@@ -42,6 +42,19 @@ class Settlement:
 
 
 @frozen
+class _Tried:
+    """
+    What came of one recipient.
+
+    @ivar seconds: how long its transport took, with all that it had at once.
+    """
+
+    route: Route
+    outcome: Outcome
+    seconds: float
+
+
+@frozen
 class Attempts:
     """
     Tries messages.
@@ -115,12 +128,13 @@ class Attempts:
 
     async def _try(
         self, message: SpooledMessage, route: Route, indices: list[int], again: bool
-    ) -> list[tuple[Route, Outcome]]:
+    ) -> list[_Tried]:
         """
         Try the recipients of one route.  This is the border at which the
         exceptions of the world, and of transports, end.
         """
         transport = route.transport
+        began = self.now()
         try:
             body = self.spool.body(message)
             attempt = Attempt(message, body, tuple(indices), again)
@@ -128,13 +142,14 @@ class Attempts:
         except Exception as error:
             self.journal.trouble(message, transport.name, error)
             why = f"{type(error).__name__}: {error}"
-            return [(route, Outcome(index, Fate.WAITING, why)) for index in indices]
-        return [(route, given.get(i) or _silent(i)) for i in indices]
+            given = {index: Outcome(index, Fate.WAITING, why) for index in indices}
+        took = self.now() - began
+        return [_Tried(route, given.get(i) or _silent(i), took) for i in indices]
 
     def _conclude(
         self,
         message: SpooledMessage,
-        results: list[tuple[Route, Outcome]],
+        results: list[_Tried],
         idle: list[Outcome],
     ) -> Settlement:
         """
@@ -145,10 +160,11 @@ class Attempts:
         due = self.retries.due(self.now(), message.arrived, message.attempts)
         tried: list[Outcome] = []
         deferred = False
-        for route, outcome in results:
+        for result in results:
+            route, outcome = result.route, result.outcome
             told = message, outcome.index, route.pattern, route.transport.name
             if outcome.fate is Fate.DELIVERED:
-                self.journal.delivered(*told, outcome.text)
+                self.journal.delivered(*told, outcome.text, result.seconds)
             elif outcome.fate is Fate.FAILED:
                 self.journal.failed(*told, outcome.text)
             elif due is None:

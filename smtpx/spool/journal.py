@@ -24,9 +24,18 @@ class IDeliveryJournal(Interface):
     """
 
     def delivered(
-        message: SpooledMessage, index: int, route: str, transport: str, text: str
+        message: SpooledMessage,
+        index: int,
+        route: str,
+        transport: str,
+        text: str,
+        took: float,
     ) -> None:
-        """A recipient has the message."""
+        """
+        A recipient has the message.
+
+        @param took: how long the attempt took, in seconds.
+        """
 
     def deferred(
         message: SpooledMessage,

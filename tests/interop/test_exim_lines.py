@@ -43,7 +43,7 @@ _HEADER = (
 
 #: What Exim has and we have not; each stands in the manual.
 _NOT_OURS = re.compile(
-    r" \(TCP/IP connection count = \d+\)| C=[A-Z,]+$| DT=\S+"
+    r" \(TCP/IP connection count = \d+\)| C=[A-Z,]+$"
     # Reported beside the line of the connection's end.
     r"|: 535 Incorrect authentication data"
 )

@@ -52,7 +52,7 @@ class EximToolsTests(SynchronousTestCase):
         journal.accepted(session, session.envelope, MESSAGE, OK)
         journal.refused(session, b"RCPT TO:<eve@example.com>", NO)
         deliveries.deferred(spooled(), 0, "*@example.com", "maildir", "full", 0)
-        deliveries.delivered(spooled(), 0, "*@example.com", "maildir", "")
+        deliveries.delivered(spooled(), 0, "*@example.com", "maildir", "", 0.25)
         deliveries.completed(spooled())
         other = "1wPq1p-0003Xy-2M"
         journal.accepted(session, envelope(b""), other, OK)
@@ -113,7 +113,7 @@ class EximToolsTests(SynchronousTestCase):
         message = spooled(b"bob@example.com", b"eve@example.com")
         for index, recipient in enumerate(message.envelope.recipients):
             recipient.stamps[ORIGIN] = b"sales@example.com"
-            deliveries.delivered(message, index, "example.com", "maildir", "")
+            deliveries.delivered(message, index, "example.com", "maildir", "", 0.25)
         deliveries.completed(message)
         file.close()
         for address in ("sales@example.com", "eve@example.com"):

@@ -12,6 +12,7 @@ from hypothesis import given, settings, strategies
 
 from smtpx.core.hooks import TLSInfo
 from smtpx.core.reply import OK
+from smtpx.extensions.auth import SUBMITTER
 from smtpx.net.submission import MADE_MESSAGE_ID
 from smtpx.observe.deliveries import DeliveryJournal
 from smtpx.observe.journal import (
@@ -139,6 +140,24 @@ class ArrivalTests(MainLogTestCase):
         self.assertIn(" S=1204 M8S=8", self.arrival("+8bitmime", fields=eight))
         self.assertIn(" S=1204 M8S=0", self.arrival("+8bitmime"))
         self.assertNotIn("M8S", self.arrival(fields=eight))
+
+    def test_whoSubmittedItIsShownIfWished(self) -> None:
+        """What MAIL said by C{AUTH=}, behind who logged in, as in Exim."""
+
+        def line(*chosen: str, login: bool = True) -> str:
+            def tell(journal: Journal, deliveries: DeliveryJournal) -> None:
+                session = visit()
+                if login:
+                    session.identity, session.mechanism = b"ann", "plain"
+                held = envelope()
+                held.stamps[SUBMITTER] = b"eve@example.org"
+                journal.accepted(session, held, MESSAGE, OK)
+
+            return self.line(tell, *chosen)
+
+        self.assertIn(" A=plain:ann:eve@example.org S=", line("+smtp_mailauth"))
+        self.assertIn(" A=plain:ann S=", line())
+        self.assertNotIn("A=", line("+smtp_mailauth", login=False))
 
     def test_aProxyIsShownIfWished(self) -> None:
         """Who brought the client is of interest to some."""

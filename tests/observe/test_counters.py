@@ -121,7 +121,7 @@ class CountersTests(SynchronousTestCase):
     def test_deliveries(self) -> None:
         """Deliveries are counted by transport, and how they end."""
         message = spooled()
-        self.deliveries.delivered(message, 0, "r", "maildir", "")
+        self.deliveries.delivered(message, 0, "r", "maildir", "", 0.25)
         self.deliveries.deferred(message, 0, "r", "maildir", "full", NOW)
         self.deliveries.failed(message, 0, "r", "smtp", "no")
         self.deliveries.completed(message)

@@ -48,19 +48,27 @@ class DeliveryJournalTests(SynchronousTestCase):
 
     def test_aDelivery(self) -> None:
         """Who has it, by which way, after how long."""
-        self.journal.delivered(self.message, 1, "*@example.com", "maildir", "said")
+        told = self.message, 1, "*@example.com", "maildir", "said"
+        self.journal.delivered(*told, 0.25)
         self.assertEqual(
-            self.heard.last, self.recipient | {"event": "message.delivered"}
+            self.heard.last,
+            self.recipient | {"event": "message.delivered", "took": 0.25},
         )
 
     def test_anAlias(self) -> None:
         """Where an alias led there, the address that the client gave."""
         self.message.envelope.recipients[1].stamps[ORIGIN] = b"sales@example.com"
-        self.journal.delivered(self.message, 1, "*@example.com", "maildir", "said")
+        self.journal.delivered(
+            self.message, 1, "*@example.com", "maildir", "said", 0.25
+        )
         self.assertEqual(
             self.heard.last,
             self.recipient
-            | {"event": "message.delivered", "original": b"sales@example.com"},
+            | {
+                "event": "message.delivered",
+                "took": 0.25,
+                "original": b"sales@example.com",
+            },
         )
 
     def test_aDelay(self) -> None:
@@ -114,7 +122,7 @@ class DeliveryJournalTests(SynchronousTestCase):
         globalLogPublisher.addObserver(twisted)
         self.addCleanup(globalLogPublisher.removeObserver, twisted)
         journal = DeliveryJournal(publishing())
-        journal.delivered(self.message, 0, "", "", "")
+        journal.delivered(self.message, 0, "", "", "", 0.0)
         journal.deferred(self.message, 0, "", "", "", NOW)
         journal.failed(self.message, 0, "", "", "")
         journal.held(self.message, "as wished", True)

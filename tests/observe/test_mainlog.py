@@ -243,8 +243,8 @@ class DeliveryTests(MainLogTestCase):
 
         def tell(journal: Journal, deliveries: DeliveryJournal) -> None:
             message = spooled(b"bob@example.com", b"postmaster")
-            deliveries.delivered(message, 0, "*@example.com", "maildir", "")
-            deliveries.delivered(message, 1, "", "", "")
+            deliveries.delivered(message, 0, "*@example.com", "maildir", "", 0.25)
+            deliveries.delivered(message, 1, "", "", "", 0.25)
             deliveries.completed(message)
 
         expected = [
@@ -269,7 +269,7 @@ class DeliveryTests(MainLogTestCase):
         def tell(journal: Journal, deliveries: DeliveryJournal) -> None:
             message = spooled(b"bob@example.com")
             message.envelope.recipients[0].stamps[ORIGIN] = b"sales@example.com"
-            deliveries.delivered(message, 0, "*@example.com", "maildir", "")
+            deliveries.delivered(message, 0, "*@example.com", "maildir", "", 0.25)
 
         self.assertEqual(
             self.lines(tell),
@@ -283,7 +283,7 @@ class DeliveryTests(MainLogTestCase):
         """Sender, return path and size, at Exim's places."""
 
         def tell(journal: Journal, deliveries: DeliveryJournal) -> None:
-            deliveries.delivered(spooled(), 0, "*", "maildir", "")
+            deliveries.delivered(spooled(), 0, "*", "maildir", "", 0.25)
             deliveries.deferred(spooled(), 0, "*", "maildir", "full", NOW)
 
         who = "bob <bob@example.com> F=<ann@example.org> P=<ann@example.org>"
@@ -291,7 +291,7 @@ class DeliveryTests(MainLogTestCase):
         self.assertEqual(
             lines,
             [
-                f"{AT}{MESSAGE} => {who} R=* T=maildir S=1204 QT=60s",
+                f"{AT}{MESSAGE} => {who} R=* T=maildir S=1204 QT=60s DT=0s",
                 f"{AT}{MESSAGE} == {who} R=* T=maildir defer (0): full",
             ],
         )

@@ -84,10 +84,12 @@ class RecordedJournal:
     Notes what it is told.
 
     @ivar told: one tuple a call, the message by its id.
+    @ivar took: how long each delivery took, in seconds.
     """
 
     def __init__(self) -> None:
         self.told: list[tuple[object, ...]] = []
+        self.took: list[float] = []
 
     def delivered(
         self,
@@ -96,8 +98,10 @@ class RecordedJournal:
         route: str,
         transport: str,
         text: str,
+        took: float,
     ) -> None:
         """Note it."""
+        self.took.append(took)
         self.told.append(("delivered", message.id, index, route, transport, text))
 
     def deferred(

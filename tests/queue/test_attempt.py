@@ -100,6 +100,16 @@ class AttemptsTests(SynchronousTestCase):
             ],
         )
 
+    def test_howLongItTook(self) -> None:
+        """Each transport's time is told with its own recipients."""
+        message = self.message(b"x@a.example", b"y@b.example", b"z@a.example")
+        self.one.patient = True
+        made = Deferred.fromCoroutine(self.attempts.make(message, False))
+        self.clock.advance(2.5)
+        self.one.finish()
+        self.successResultOf(made)
+        self.assertEqual(self.journal.took, [2.5, 2.5, 0.0])
+
     def test_whatATransportIsGiven(self) -> None:
         """All its recipients at once, of those who wait, and the body."""
         message = self.message(b"x@a.example", b"y@b.example", b"z@a.example")
