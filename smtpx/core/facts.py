@@ -62,6 +62,7 @@ class ServerFacts:
         "bodyBegun",
         "closed",
         "early",
+        "ended",
         "ending",
         "envelope",
         "extended",
@@ -113,6 +114,7 @@ class ServerFacts:
         self.identity: bytes | None = None
         self.mechanism: str | None = None
         self.envelope: Envelope | None = None
+        self.ended: Envelope | None = None
         self.utf8Addresses = False
         self.obliged = False
         self.gated: Reply | None = None

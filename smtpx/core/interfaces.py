@@ -120,6 +120,12 @@ class IServerSession(Interface):
     identity: bytes | None = Attribute("Who authenticated.")
     mechanism: str | None = Attribute("How: the SASL mechanism, in lower case.")
     envelope: Envelope | None = Attribute("The transaction, from MAIL on.")
+    ended: Envelope | None = Attribute(
+        """
+        The transaction that was refused after its body, while the shell is told of
+        that; L{None}: what it is told of is another refusal.
+        """
+    )
     messageOctets: int | None = Attribute("The most a message may have.")
     recipientsMax: int | None = Attribute("The most recipients.")
     transactionsMax: int | None = Attribute("The most transactions.")

@@ -165,6 +165,7 @@ class ServerSession(ServerFacts):
         @return: were there too many by now?
         """
         self.port.refused(self._line, refusal)
+        self.ended = None
         if refusal.closes:
             return False
         bounds = self.profile.bounds
@@ -331,8 +332,7 @@ class ServerSession(ServerFacts):
         """
         refusal = self._objection()
         if refusal is not None:
-            self.reset()
-            return refusal
+            return self._turnedDown(refusal)
         if self.profile.reviews[Stage.MESSAGE]:
             return self.closeBody()
         final = self._hand()
@@ -367,8 +367,7 @@ class ServerSession(ServerFacts):
         if verdict is None:
             verdict = yield from self._judge()
         if verdict is not None and verdict.refuses:
-            self.reset()
-            return verdict
+            return self._turnedDown(verdict)
         answer: Answered
         final = self._hand()
         if final is not PENDING:
@@ -394,6 +393,14 @@ class ServerSession(ServerFacts):
             return self.trouble(error, CORE)
 
     def _handed(self, final: Answered) -> Answered:
-        self.reset()
         self._idle = 0
+        if type(final) is Reply and final.refuses:
+            return self._turnedDown(final)
+        self.reset()
         return final
+
+    def _turnedDown(self, refusal: Reply) -> Reply:
+        """The message is refused; whose it was is known until that is told."""
+        self.ended = self.envelope
+        self.reset()
+        return refusal

@@ -131,6 +131,7 @@ REFUSED = Event(
         "code": "the reply code",
         "status": "the enhanced status code",
         "text": "the text of the reply",
+        "octets": "the size of the message, where it was refused after its body",
     }
     | _TLS,
 )

@@ -139,8 +139,11 @@ class Journal:
         }
         if answer.status is not None:
             fields["status"] = ".".join(map(str, answer.status))
-        if session.envelope is not None:
-            fields["sender"] = session.envelope.sender
+        envelope = session.envelope or session.ended
+        if envelope is not None:
+            fields["sender"] = envelope.sender
+        if session.ended is not None:
+            fields["octets"] = session.ended.octets
         fields |= self._login(session)
         if session.secured is not None:
             fields |= self._tls(session.secured)

@@ -172,12 +172,14 @@ class MainLog:
         if not self._isShown(event):
             return None
         sender = event.get("sender")
+        # By BDAT as well; Exim has one word for both.
+        what = "after DATA" if "octets" in event else _what(command)
         return (
             f"H={self._host(event)}{self._tls(event, {})}"
             + ("" if sender is None else f" F=<{word(sender)}>")
             + loginOf(event, {})
             + (" temporarily" if code < 500 else "")
-            + f" rejected {_what(command)}: {text(event['text'])}"
+            + f" rejected {what}: {text(event['text'])}"
         )
 
     def _misspoken(self, event: LogEvent) -> str | None:

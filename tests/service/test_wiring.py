@@ -243,6 +243,17 @@ class HouseTests(HouseTestCase):
         self.assertEqual(self.site.call(host="192.0.2.7").wire.said()[:3], b"554")
         self.assertEqual(self.site.call().wire.said()[:3], b"220")
 
+    def test_refusedMessage(self) -> None:
+        """A message that is refused after its body has its sender in the log."""
+        self.start(limits={"message_octets": 1000})
+        call = self.site.call()
+        call.say(b"EHLO c.example\r\nMAIL FROM:<a@b.example>\r\n")
+        call.say(b"RCPT TO:<x@localhost>\r\nDATA\r\n")
+        self.assertEqual(call.say(b"x" * 1001 + b"\r\n.\r\n")[:3], b"552")
+        self.stop()
+        log = (self.site.folder / "state/main.log").read_text()
+        self.assertIn(" F=<a@b.example> rejected after DATA: Message size", log)
+
     def test_namesOfHosts(self) -> None:
         """A name in a host list is looked up before the doors open."""
         self.start(policy={"refuse_hosts": ["localhost", "!*.example"]})
