@@ -10,6 +10,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from threading import Thread
 from typing import Any
 
 from attrs import field, frozen
@@ -19,6 +20,33 @@ from ..spool.interfaces import IOperatedSpool
 from ..spool.sqlite import SQLiteSpool
 from .config import Configuration, isHostName
 from .memory import memoryLeft
+
+#: How long a server that stops waits for work in threads, in seconds.
+_LEAVE_SECONDS = 5.0
+
+
+class _Fleeting(Thread):
+    """A thread that the end of the process does not wait for."""
+
+    def __init__(self, *what: Any, **how: Any) -> None:
+        super().__init__(*what, **how, daemon=True)
+
+
+class Crew(ThreadPool):
+    """
+    Threads that a server can stop without: a module of PAM, or a look-up of a name,
+    may hang and cannot be interrupted.
+    """
+
+    threadFactory = _Fleeting
+
+    def stop(self) -> None:
+        """Take no more work, and wait for what is under way, but not for ever."""
+        working, self.threads = self.threads, []
+        super().stop()
+        until = time.monotonic() + _LEAVE_SECONDS
+        for thread in working:
+            thread.join(max(0.0, until - time.monotonic()))
 
 
 def machineName() -> str:
@@ -46,9 +74,7 @@ class Machine:
     reactor: Any
     name: str = field(factory=machineName)
     now: Callable[[], float] = time.time
-    pool: Callable[[int, str], ThreadPool] = lambda most, name: ThreadPool(
-        0, most, name
-    )
+    pool: Callable[[int, str], ThreadPool] = lambda most, name: Crew(0, most, name)
     spool: Callable[..., IOperatedSpool] = SQLiteSpool
     memory: Callable[[], int | None] = memoryLeft
 
