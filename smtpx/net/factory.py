@@ -125,6 +125,9 @@ class Silence:
     def closed(self, session: IServerSession, why: str) -> None:
         """See L{IJournal}."""
 
+    def turnedAway(self, peer: bytes, port: int, answer: Reply) -> None:
+        """See L{IJournal}."""
+
     def proxyRefused(self, ends: Ends, why: str) -> None:
         """See L{IJournal}."""
         self._log.warn("Proxy {peer!r} refused: {why}", peer=ends.peer, why=why)
@@ -247,6 +250,8 @@ class SMTPServerFactory(Factory):
         if self.admission is not None:
             refusal = self.admission.enter(peer)
             if refusal is not None:
+                if self.journal.enabled:
+                    self.journal.turnedAway(peer, port, refusal)
                 if len(self._refused) >= _REFUSED_MOST:
                     return None
                 answer = None if self.implicitTLS else refusal

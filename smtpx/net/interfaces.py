@@ -108,6 +108,16 @@ class IJournal(Interface):
     def closed(session: IServerSession, why: str) -> None:
         """The connection is gone."""
 
+    def turnedAway(peer: bytes, port: int, answer: Reply) -> None:
+        """
+        A connection was not let in, since there are too many.  It may be told of
+        any number of them.
+
+        @param peer: where it came from.
+        @param port: and its port; 0: not known.
+        @param answer: what it is told, if it is told anything.
+        """
+
     def proxyRefused(ends: Ends, why: str) -> None:
         """
         A connection was ended because of a PROXY header: it was not whole in

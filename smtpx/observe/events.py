@@ -190,6 +190,21 @@ CLOSED = Event(
     },
 )
 
+TURNED_AWAY = Event(
+    "connection.turnedAway",
+    LogLevel.info,
+    "A connection from {address!r}:{port} was not let in: {code} {text!r}",
+    {
+        "address": "where it came from",
+        "port": "and its port; 0: not known",
+        "code": "the reply code that it was to hear",
+        "status": "the enhanced status code",
+        "text": "the text of the reply",
+        "omitted": "how many before it were not told of, for they were too many;"
+        " absent: none",
+    },
+)
+
 PROXY_REFUSED = Event(
     "proxy.refused",
     LogLevel.warn,
@@ -300,6 +315,7 @@ CATALOGUE = (
     ACCEPTED,
     SESSION_TROUBLE,
     CLOSED,
+    TURNED_AWAY,
     PROXY_REFUSED,
     DELIVERED,
     DEFERRED,

@@ -34,6 +34,9 @@ SUBJECT = Stamp[bytes]("journal.subject", None, str.encode)
 #: The most octets of a subject that are kept.
 _SUBJECT_OCTETS = 256
 
+#: The most connections that were not let in, of which is told in a second.
+_TURNED_AWAY_MOST = 20
+
 #: The most octets of a Message-ID that are kept (RFC 5322 section 2.1.1 allows
 #: a line 998).
 _MESSAGE_ID_OCTETS = 998
@@ -71,6 +74,8 @@ class Journal:
         self.enabled = publisher.enabled
         self._subjects = subjects
         self._publish = publisher.publish
+        self._clock = publisher.clock
+        self._second = self._told = self._omitted = 0
 
     def watch(self, server: IServerBuilder) -> None:
         """
@@ -132,13 +137,8 @@ class Journal:
         """See L{IJournal}."""
         if not self.enabled:
             return
-        fields = self._client(session) | {
-            "command": command,
-            "code": answer.code,
-            "text": b" ".join(answer.lines),
-        }
-        if answer.status is not None:
-            fields["status"] = ".".join(map(str, answer.status))
+        fields = self._client(session) | self._answer(answer)
+        fields["command"] = command
         envelope = session.envelope or session.ended
         if envelope is not None:
             fields["sender"] = envelope.sender
@@ -215,6 +215,28 @@ class Journal:
         fields["transactions"] = session.transactions
         self._publish(events.CLOSED, fields)
 
+    def turnedAway(self, peer: bytes, port: int, answer: Reply) -> None:
+        """See L{IJournal}.  Of a flood only so many are told of."""
+        if not self.enabled or self._drowned():
+            return
+        fields = self._answer(answer)
+        fields["address"] = peer
+        fields["port"] = port
+        if self._omitted:
+            fields["omitted"], self._omitted = self._omitted, 0
+        self._publish(events.TURNED_AWAY, fields)
+
+    def _drowned(self) -> bool:
+        """Were there so many this second that one more is not worth a line?"""
+        second = int(self._clock())
+        if second != self._second:
+            self._second, self._told = second, 0
+        if self._told < _TURNED_AWAY_MOST:
+            self._told += 1
+            return False
+        self._omitted += 1
+        return True
+
     def proxyRefused(self, ends: Ends, why: str) -> None:
         """See L{IJournal}."""
         if self.enabled:
@@ -252,6 +274,15 @@ class Journal:
             fields["proxy"] = session.proxy
         fields["local"] = session.local
         fields["localPort"] = session.localPort
+        return fields
+
+    def _answer(self, answer: Reply) -> dict[str, object]:
+        fields: dict[str, object] = {
+            "code": answer.code,
+            "text": b" ".join(answer.lines),
+        }
+        if answer.status is not None:
+            fields["status"] = ".".join(map(str, answer.status))
         return fields
 
     def _login(self, session: IServerSession) -> dict[str, object]:

@@ -75,6 +75,7 @@ class MainLog:
         self._writers: dict[object, Callable[[LogEvent], str | None]] = {
             events.CONNECTED.name: self._connected,
             events.REFUSED.name: self._refused,
+            events.TURNED_AWAY.name: self._turnedAway,
             events.LOGIN_FAILED.name: self._loginFailed,
             events.ACCEPTED.name: self._accepted,
             events.CLOSED.name: self._closed,
@@ -151,6 +152,17 @@ class MainLog:
         else:
             how = f"closed by {'QUIT' if ending == Ending.QUIT.value else 'us'}"
         return f"SMTP connection from {host} {how}"
+
+    def _turnedAway(self, event: LogEvent) -> str | None:
+        if Selector.CONNECTION_REJECT not in self._selectors:
+            return None
+        address = f"[{word(event['address'])}]"
+        if Selector.INCOMING_PORT in self._selectors:
+            address += f":{event['port']}"
+        line = f"Connection from {address} refused: {text(event['text'])}"
+        if "omitted" in event:
+            line += f" (and {event['omitted']} more before)"
+        return line
 
     def _loginFailed(self, event: LogEvent) -> str:
         # These very words are what fail2ban's filter for Exim looks for.

@@ -22,9 +22,9 @@ from .trace import Direction, Flight, HandshakeStep, Remark, Step
 #: The longest line that is shown, in characters.
 LINE_CHARACTERS = 1000
 
-#: What a flight or a remark costs, and a line besides its text, in octets.
-_STEP_OCTETS = 64
-_LINE_OCTETS = 16
+#: About what a flight or a remark costs, and a line besides its text, in octets.
+_STEP_OCTETS = 512
+_LINE_OCTETS = 96
 
 
 @define(eq=False)

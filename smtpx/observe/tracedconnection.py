@@ -52,11 +52,19 @@ class TracedConnection(ServerConnection):
     """
     One connection, recorded.
 
+    @ivar entrant: the address that came in; C{peer} may be changed by an extension.
     @ivar recording: what was said so far.
     @ivar recipients: whom the client has named in RCPT.
     """
 
-    __slots__ = ("_masking", "_offered", "_secret", "recipients", "recording")
+    __slots__ = (
+        "_masking",
+        "_offered",
+        "_secret",
+        "entrant",
+        "recipients",
+        "recording",
+    )
 
     def __init__(
         self,
@@ -70,6 +78,7 @@ class TracedConnection(ServerConnection):
         @param recording: a fresh one, which becomes this connection's.
         """
         ServerConnection.__init__(self, profile, port, peer, peerPort)
+        self.entrant = peer
         self.recording = recording
         #: No more than a session may have recipients of a kind.
         self.recipients: dict[bytes, None] = {}

@@ -64,7 +64,7 @@ class TraceChoice:
     recipients: AddressTable[str] | None = field(default=None)
     sessionsMax: int = 100
     perMinuteMax: int = 30
-    octetsMax: int = 65_536
+    octetsMax: int = 262_144
 
     def mayBe(self, address: bytes) -> bool:
         """May a client that has just come be one of those?"""
@@ -83,8 +83,10 @@ class TraceChoice:
                 if self.recipients.find(path) is not None:
                     return f"recipient {text(path)}"
         names = () if core.peerName is None else (core.peerName,)
-        if self.hosts(core.peer, names):
-            return f"host {word(core.peer)}"
+        # Whoever it said to be by XCLIENT, it is still one of those.
+        for peer, known in ((core.entrant, ()), (core.peer, names)):
+            if self.hosts(peer, known):
+                return f"host {word(peer)}"
         return None
 
 

@@ -70,7 +70,7 @@ class Recorded:
         loaded: Iterable[IExtension] | None = None,
         answers: Mapping[type, Callable[[Any], object]] = ANSWERS,
         bounds: Bounds | None = None,
-        octetsMax: int = 65_536,
+        octetsMax: int = 262_144,
         start: bool = True,
     ) -> None:
         """

@@ -16,6 +16,7 @@ from smtpx.observe.events import (
     ALIASES_READ,
     CATALOGUE,
     PROXY_REFUSED,
+    TURNED_AWAY,
     Event,
 )
 
@@ -56,7 +57,7 @@ class EventTests(SynchronousTestCase):
         Each event has the id of its session or of its message, but for that of a
         connection which never became a session, and those of the server as a whole.
         """
-        others = [PROXY_REFUSED, ALIASES_READ, ALIASES_KEPT, ALIAS_BROKEN]
+        others = [TURNED_AWAY, PROXY_REFUSED, ALIASES_READ, ALIASES_KEPT, ALIAS_BROKEN]
         for event in CATALOGUE:
             if event in others:
                 continue

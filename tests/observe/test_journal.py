@@ -23,6 +23,7 @@ from smtpx.observe.journal import (
     noteMessageID,
     noteSubject,
 )
+from smtpx.observe.publisher import Publisher
 from smtpx.testing.server import talk
 
 from .stories import MESSAGE, NOW, TLS, Heard, envelope, publishing, visit
@@ -36,7 +37,8 @@ class JournalTests(SynchronousTestCase):
     def setUp(self) -> None:
         """A journal that is heard."""
         self.heard = Heard()
-        self.journal = Journal(publishing(self.heard))
+        self.now = NOW
+        self.journal = Journal(Publisher([self.heard], lambda: self.now))
         self.session = visit()
         self.client = {
             "session": self.session.id,
@@ -87,6 +89,27 @@ class JournalTests(SynchronousTestCase):
         self.assertLessEqual(told.items(), self.heard.last.items())
         self.journal.accepted(self.session, envelope(), MESSAGE, OK)
         self.assertEqual(self.heard.last["fields"], {"PRX": b"203.0.113.1"})
+
+    def test_connectionsThatAreNotLetIn(self) -> None:
+        """Each is told of; of a flood some, and how many more there were."""
+        busy = reply(421, "4.7.0", b"Too many connections")
+        for _ in range(50):
+            self.journal.turnedAway(b"192.0.2.7", 4567, busy)
+        told = {
+            "event": "connection.turnedAway",
+            "address": b"192.0.2.7",
+            "port": 4567,
+            "code": 421,
+            "status": "4.7.0",
+            "text": b"Too many connections",
+        }
+        self.assertEqual(len(self.heard.events), 20)
+        self.assertEqual(self.heard.last, told)
+        self.now += 1
+        self.journal.turnedAway(b"192.0.2.7", 4567, busy)
+        self.assertEqual(self.heard.last, told | {"omitted": 30})
+        self.journal.turnedAway(b"192.0.2.7", 4567, busy)
+        self.assertEqual(self.heard.last, told)
 
     def test_aBadProxy(self) -> None:
         """A connection that a header has ended is no session, but is told of."""
@@ -350,6 +373,7 @@ class JournalTests(SynchronousTestCase):
         journal.refused(self.session, b"NOOP", NO)
         journal.accepted(self.session, envelope(), MESSAGE, OK)
         journal.closed(self.session, "x")
+        journal.turnedAway(b"192.0.2.7", 4567, NO)
         self.journal.accepted(self.session, envelope(), MESSAGE, OK)
         self.assertEqual(len(self.heard.events), 1)
 

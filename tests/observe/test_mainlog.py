@@ -224,6 +224,26 @@ class SessionTests(MainLogTestCase):
             _, last = self.end(ending, "+smtp_connection")
             self.assertTrue(last.endswith(" closed by us"), last)
 
+    def test_whoIsNotLetIn(self) -> None:
+        """In Exim's words; with how many more there were in a flood."""
+        busy = reply(421, "4.7.0", b"Too many connections")
+
+        def tell(journal: Journal, deliveries: DeliveryJournal) -> None:
+            journal._omitted = 7
+            journal.turnedAway(b"192.0.2.7", 4567, busy)
+            journal.turnedAway(b"192.0.2.7", 4567, busy)
+
+        refused = "refused: Too many connections"
+        self.assertEqual(
+            self.lines(tell, "+incoming_port"),
+            [
+                f"{AT}Connection from [192.0.2.7]:4567 {refused} (and 7 more before)",
+                f"{AT}Connection from [192.0.2.7]:4567 {refused}",
+            ],
+        )
+        self.assertIn("from [192.0.2.7] refused", self.lines(tell)[0])
+        self.assertEqual(self.lines(tell, "-connection_reject"), [])
+
     def test_whoSendsNothing(self) -> None:
         """A session without a MAIL is told of if wished."""
         line = self.end(Ending.QUIT, "+smtp_no_mail", "+millisec", "+pid")[0]

@@ -234,7 +234,7 @@ class BoundTests(SynchronousTestCase):
 
     def test_beyondTheLimitLinesAreCounted(self) -> None:
         """The beginning is there, and how much is missing."""
-        said = Recorded(loaded=[], octetsMax=1000)
+        said = Recorded(loaded=[], octetsMax=10_000)
         said.feed(*[b"NOOP\r\n"] * 50, b"a\nb\r\nc\n", b"BLUB\r\n")
         said.core.trouble(OSError(), "core")
         said.core.recording.secured(TLSInfo())

@@ -83,6 +83,19 @@ class ChoiceTests(TracerTestCase):
         self.assertIs(type(self.connect(b"192.0.2.99")), ServerConnection)
         self.assertIsNone(self.visit(HELLO, peer=b"192.0.2.99"))
 
+    def test_aProxyIsWhoItIs(self) -> None:
+        """It may say by XCLIENT that it is somebody else; so may whoever that is."""
+        for listed in ("192.0.2.7", "198.51.100.1"):
+            self.make(
+                TraceChoice(hosts=hosts(listed).matches, namesMatter=lambda: True)
+            )
+            core = self.connect()
+            core.peer = b"198.51.100.1"
+            self.leave(core)
+            (trace,) = self.store.recent()
+            self.assertEqual(trace.why, f"host {listed}")
+            self.assertEqual(trace.address, "198.51.100.1")
+
     def test_hostsByName(self) -> None:
         """A name is known later, so everybody is recorded until it is."""
         wanted = hosts("*.example.net")

@@ -276,11 +276,14 @@ class HouseTests(HouseTestCase):
         self.assertEqual(offered, [True, False])
 
     def test_connectionsPerAddress(self) -> None:
-        """An address has only so many connections."""
+        """An address has only so many connections; the log tells of the others."""
         self.start(limits={"connections_per_address": 1})
         self.site.call()
         self.assertRaises(AssertionError, self.site.call)
         self.assertEqual(self.site.call(host="192.0.2.2").wire.said()[:3], b"220")
+        self.stop()
+        log = (self.site.folder / "state/main.log").read_text()
+        self.assertIn(" Connection from [192.0.2.1] refused: Too many", log)
 
     def test_proxies(self) -> None:
         """

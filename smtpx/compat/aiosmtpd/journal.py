@@ -70,6 +70,11 @@ class StandardLog:
         """See L{IJournal}."""
         self._log.info("%s closed: %s", _client(session), why)
 
+    def turnedAway(self, peer: bytes, port: int, answer: Reply) -> None:
+        """See L{IJournal}."""
+        said = answer.octets[:-2]
+        self._log.info("[%s]:%s not let in: %r", _text(peer), port, said)
+
     def proxyRefused(self, ends: Ends, why: str) -> None:
         """See L{IJournal}."""
         self._log.warning("[%s] refused as a proxy: %s", _text(ends.peer), why)

@@ -72,6 +72,11 @@ class FarewellJournal:
         """See L{IJournal}."""
         self._journal.trouble(session, owner, error)
 
+    def turnedAway(self, peer: bytes, port: int, answer: Reply) -> None:
+        """See L{IJournal}."""
+        if self._journal.enabled:
+            self._journal.turnedAway(peer, port, answer)
+
     def proxyRefused(self, ends: Ends, why: str) -> None:
         """See L{IJournal}."""
         self._journal.proxyRefused(ends, why)

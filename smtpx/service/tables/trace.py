@@ -44,10 +44,11 @@ class Trace:
         metadata={"least": 1, "help": "The most traces that are kept in a minute."},
     )
     octetsMax: int = field(
-        default=65_536,
+        default=262_144,
         metadata={
-            "least": 1024,
-            "help": "The most octets of a trace; what is beyond is left out.",
+            "least": 4096,
+            "help": "About how many octets of memory the trace of a session may take;"
+            " what is beyond is left out.",
         },
     )
     folder: Path | None = field(

@@ -9,7 +9,7 @@ import logging
 from smtpx.compat.aiosmtpd.journal import StandardLog
 from smtpx.core.envelope import Envelope
 from smtpx.core.interfaces import IServerSession
-from smtpx.core.reply import OK
+from smtpx.core.reply import OK, reply
 from smtpx.net.ends import Ends
 
 from .made import HandlerTestCase
@@ -55,6 +55,7 @@ class LogTests(HandlerTestCase):
             log.secured(session)
             log.authenticated(session, "PLAIN", True)
             log.authenticated(session, "PLAIN", False)
+            log.turnedAway(b"192.0.2.9", 4567, reply(421, "4.7.0", b"Too many"))
             log.proxyRefused(Ends(b"192.0.2.9"), "late")
             log.accepted(session, Envelope(b"a@b.example", 0.0), "", OK)
         said = [record.getMessage().partition(" ")[2] for record in logs.records]
@@ -64,6 +65,7 @@ class LogTests(HandlerTestCase):
                 "under TLS",
                 "login by PLAIN succeeded",
                 "login by PLAIN failed",
+                "not let in: b'421 4.7.0 Too many'",
                 "refused as a proxy: late",
                 "message from b'a@b.example'",
             ],

@@ -42,6 +42,7 @@ class FarewellTests(SynchronousTestCase):
         journal.secured(session)
         journal.authenticated(session, "PLAIN", True)
         journal.trouble(session, "core", ValueError())
+        journal.turnedAway(b"192.0.2.9", 4567, OK)
         journal.proxyRefused(Ends(), "late")
         journal.closed(session, "done")
         heard: list[str] = listener.heard
@@ -58,6 +59,7 @@ class FarewellTests(SynchronousTestCase):
                 "secured",
                 "authenticated",
                 "trouble",
+                "turnedAway",
                 "proxyRefused",
                 "closed",
                 "bye",
