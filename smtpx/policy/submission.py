@@ -36,7 +36,7 @@ from attrs import evolve, field, frozen
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from ..core.address import domainOf, localPartOf, parseMailbox, withoutTag
+from ..core.address import Mailbox, domainOf, localPartOf, parseMailbox, withoutTag
 from ..core.addresstable import AddressTable
 from ..core.bounds import Bounds
 from ..core.envelope import Envelope, Recipient
@@ -83,7 +83,8 @@ class Senders:
 
     A login that is an address is the user's own; another one is the local part of the
     user's address at each domain of ours where users are the same people.  With each
-    address goes the same with a tag (RFC 5233).  More are listed, by patterns of
+    address goes the same with a tag (RFC 5233), unless that is an address of its own.
+    More are listed, by patterns of
     L{smtpx.core.addresstable}; C{*} is for whoever may send as anybody.
     """
 
@@ -92,26 +93,28 @@ class Senders:
         more: Mapping[str, Sequence[str]] | None = None,
         ours: Callable[[bytes], bool] = nowhere,
         separators: bytes = b"",
+        listed: Callable[[bytes], bool] = nowhere,
     ) -> None:
         """
         @param more: patterns by login.
         @param ours: is an address at a domain of ours whose people are the users?
         @param separators: what separates tags, as in
             L{smtpx.core.address.withoutTag}.
+        @param listed: is this very address somebody's, tag and all?  Then it is not
+            that of whoever has it without the tag.
         @raise UsageError: a login or a pattern is none, and the message has it.
         @raise Conflict: two patterns of a login mean the same.
         """
         self._ours = ours
         self._separators = separators
+        self._listed = listed
         self._more: dict[bytes, AddressTable[bool]] = {}
         for login, patterns in (more or {}).items():
             key = _preparedLogin(login)
             if key in self._more:
                 raise UsageError(f'"{login}" stands there twice')
-            self._more[key] = AddressTable(
-                ((pattern, True) for pattern in patterns), separators=separators
-            )
-        self._own = lru_cache(_LOGINS_MOST)(self._ownAddress)
+            self._more[key] = AddressTable((pattern, True) for pattern in patterns)
+        self._own = lru_cache(_LOGINS_MOST)(_ownAddress)
 
     def permits(self, login: bytes, sender: bytes) -> bool:
         """
@@ -120,27 +123,33 @@ class Senders:
         @param login: the user's name, prepared.
         @param sender: a mailbox.
         """
+        if self._isOf(login, sender):
+            return True
+        local = localPartOf(sender)
+        user = withoutTag(local, self._separators)
+        if user == local or self._listed(sender):
+            return False
+        return self._isOf(login, Mailbox(user, domainOf(sender)).render())
+
+    def _isOf(self, login: bytes, sender: bytes) -> bool:
+        # Of an address as it is: with a tag or without.
         own = self._own(login)
         if own is not None:
             if own.find(sender):
                 return True
-        elif self._isCalled(sender, login) and self._ours(sender):
+        elif localPartOf(sender).lower() == login.lower() and self._ours(sender):
             return True
         more = self._more.get(login)
         return more is not None and bool(more.find(sender))
 
-    def _isCalled(self, sender: bytes, login: bytes) -> bool:
-        local, name = localPartOf(sender).lower(), login.lower()
-        return name in (local, withoutTag(local, self._separators))
 
-    def _ownAddress(self, login: bytes) -> AddressTable[bool] | None:
-        """The address that a login is; L{None}: it is none."""
-        try:
-            parseMailbox(login, utf8=True)
-        except Malformed:
-            return None
-        entry = (login.decode("utf-8"), True)
-        return AddressTable([entry], separators=self._separators)
+def _ownAddress(login: bytes) -> AddressTable[bool] | None:
+    """The address that a login is; L{None}: it is none."""
+    try:
+        parseMailbox(login, utf8=True)
+    except Malformed:
+        return None
+    return AddressTable([(login.decode("utf-8"), True)])
 
 
 def _preparedLogin(login: str) -> bytes:

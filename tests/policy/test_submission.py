@@ -128,6 +128,29 @@ class SendersTests(SynchronousTestCase):
             self.permitted(Senders(ours=ours), "joe", "joe+1@example.org"), []
         )
 
+    def test_tagsThatAreNone(self) -> None:
+        """An address of its own is nobody else's with a tag."""
+
+        def listed(path: bytes) -> bool:
+            return path.lower() in (b"joe-marie@example.org", b"sales-1@example.com")
+
+        more = {"joe": ["sales@example.com"], "ann": ["Joe-Marie@example.org"]}
+        senders = Senders(more, ours, b"-", listed)
+        asked = (
+            "Joe-Marie@example.org",
+            "joe-marie-x@example.org",
+            "sales-1@example.com",
+            "sales-2@example.com",
+            "joe-x@example.org",
+        )
+        for login, permitted in (
+            ("joe", ["joe-marie-x@example.org", "sales-2@example.com", asked[-1]]),
+            ("joe@example.org", ["joe-marie-x@example.org", asked[-1]]),
+            ("ann", [asked[0]]),
+            ("joe-marie", [asked[0]]),
+        ):
+            self.assertEqual(self.permitted(senders, login, *asked), permitted)
+
     def test_moreSenders(self) -> None:
         """They are listed, beside the login itself."""
         senders = Senders(

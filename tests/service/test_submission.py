@@ -149,13 +149,16 @@ class SubmissionTests(HouseTestCase):
         call = self.ready(
             local={
                 "domains": ["example.org"],
-                "tag_separators": "+",
+                "tag_separators": "+-",
+                "addresses": ["joe-marie@example.org"],
                 "virtual": [{"domains": ["virtual.example"], "addresses": ["joe"]}],
             },
             route=[{"match": ["*"]}],
         )
         for sender, code in (
             (b"joe+shop@example.org", b"250"),
+            (b"joe-shop@example.org", b"250"),
+            (b"joe-marie@example.org", b"550 5.7.1"),
             (b"joe@virtual.example", b"550 5.7.1"),
         ):
             said = self.send(call, sender=sender)

@@ -4,7 +4,7 @@ What listeners for submission do otherwise than those for other servers.
 
 from __future__ import annotations
 
-from ...core.address import domainOf
+from ...core.address import domainOf, localPartOf
 from ...core.addresstable import domainKey
 from ...policy.ours import LocalAddresses
 from ...policy.submission import Senders, Submission
@@ -28,5 +28,9 @@ def submission(configuration: Configuration, local: LocalAddresses) -> Submissio
         found = local.domain(domainKey(domainOf(path)))
         return found is not None and found.plain
 
-    senders = Senders(rules.senders, usersAre, tagSeparators(configuration))
+    def listed(path: bytes) -> bool:
+        return local.lists(localPartOf(path).lower(), domainKey(domainOf(path)))
+
+    tags = tagSeparators(configuration)
+    senders = Senders(rules.senders, usersAre, tags, listed)
     return Submission(ours, senders if rules.checkSenders else None, rules.earlyTalk)
