@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import smtplib
 import ssl
 from pathlib import Path
 
-from .cases import InteropTestCase
-from .running import RunningServer, waitFor
+from .cases import InteropTestCase, findPeer
+from .running import ROOT, RunningServer, waitFor
 
 PASSWORD = "correct horse battery"
 
@@ -100,6 +101,33 @@ class RotationTests(InteropTestCase):
             self.assertEqual((len(old), len(new)), (2, 1))
             self.assertIn("two@client.example", old[1])
             self.assertIn("three@client.example", new[0])
+
+    def test_byLogrotate(self) -> None:
+        """The guide's own example, with the signal that C{systemctl reload} sends."""
+        logrotate = findPeer("logrotate", "logrotate")
+        page = ROOT / "doc" / "howto" / "logs.rst"
+        found = re.search(
+            r"   (/var/log/smtpx/\*\.log \{\n.*?\n   \})", page.read_text(), re.S
+        )
+        assert found is not None
+        server = self.serve()
+        state = server.folder / "state"
+        self.send(server, "one@client.example")
+        text = found[1].replace("/var/log/smtpx", str(state))
+        text = text.replace("systemctl reload smtpx", f"kill -HUP {server.pid}")
+        configuration = server.folder / "logrotate.conf"
+        configuration.write_text(text)
+        configuration.chmod(0o600)
+        log = state / "main.log"
+        waitFor(lambda: "Completed" in log.read_text(), "the first message")
+        status = str(server.folder / "logrotate.status")
+        self.run_([logrotate, "-f", "-s", status, str(configuration)])
+        waitFor(log.exists, "a new file")
+        self.send(server, "two@client.example")
+        server.stop()
+        for path, sender in ((state / "main.log.1", "one"), (log, "two")):
+            (line,) = self.accepted(path)
+            self.assertIn(f" <= {sender}@client.example ", line)
 
     def test_copiedAndTruncated(self) -> None:
         """The file stays the same; the server goes on at its beginning."""

@@ -4,6 +4,7 @@ A session as it is recorded: what is seen, and when.
 
 from __future__ import annotations
 
+from hypothesis import given, settings, strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.bounds import Bounds
@@ -17,12 +18,29 @@ from smtpx.observe.trace import Direction, Flight, HandshakeStep, Remark
 from smtpx.testing.server import ScriptedPort
 
 from ..core.made import MadeServer
-from .recorded import Recorded
+from .recorded import ANSWERS, Recorded
 from .stories import TLS
 
 EHLO = b"EHLO c.example\r\n"
 BEGIN = b"MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\n"
 ALONE = BEGIN.splitlines(True)
+#: What clients say, well or badly.
+LINES = (
+    *ALONE,
+    b"DATA\r\n",
+    b"x\r\n.\r\n",
+    b"BDAT 4 LAST\r\nabcd",
+    b"BDAT 3\r\nabc",
+    b"BDAT x\r\n",
+    b"RSET\r\n",
+    b"QUIT\r\n",
+    b"AUTH LOGIN\r\n",
+    b"AUTH PLAIN AGFubgBwdw==\r\n",
+    b"YW5u\r\n",
+    b"XCLIENT ADDR=192.0.2.9\r\n",
+    b"a\nb\r\n",
+    b"STARTTLS\r\n",
+)
 GREETING = ("<", ("220 mx.example.org ESMTP",))
 OK = "250 2.0.0 OK"
 
@@ -282,3 +300,40 @@ class SamenessTests(SynchronousTestCase):
         plain = ServerConnection(profile, ScriptedPort(), b"192.0.2.7", 4567)
         said = plain.start() + b"".join(map(plain.feed, flights))
         self.assertEqual(traced.said, said)
+
+    @settings(max_examples=100, deadline=None)
+    @given(
+        st.lists(st.sampled_from(LINES) | st.binary(max_size=12), max_size=12),
+        st.lists(st.integers(1, 40), max_size=20),
+        st.integers(0, 20_000),
+    )
+    def test_whateverItSays(
+        self, lines: list[bytes], cuts: list[int], octetsMax: int
+    ) -> None:
+        """Any commands and any junk, cut anywhere, with any room for a trace."""
+        whole = EHLO + b"".join(lines)
+        flights = []
+        for cut in cuts:
+            flights.append(whole[:cut])
+            whole = whole[cut:]
+        traced = Recorded(octetsMax=octetsMax)
+        core = traced.core
+        plain = ServerConnection(
+            core.profile, ScriptedPort(ANSWERS), b"192.0.2.7", 4567
+        )
+        said = plain.start()
+        for flight in (*flights, whole):
+            traced.said += core.feed(flight)
+            said += plain.feed(flight)
+            self.assertEqual(traced.said, said)
+        core.lost()
+        plain.lost()
+        self.assertIs(core.ending, plain.ending)
+        # Each octet is told of, if there was room.
+        if not core.recording.omitted:
+            steps = core.recording.steps(False)
+            flown = [s for s in steps if isinstance(s, Flight)]
+            ours = sum(s.octets for s in flown if s.direction is Direction.SERVER)
+            self.assertEqual(ours, len(said))
+            theirs = sum(s.octets for s in flown if s.direction is Direction.CLIENT)
+            self.assertEqual(theirs, len(b"".join(flights) + whole))
