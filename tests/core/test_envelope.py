@@ -177,6 +177,31 @@ class BearerTests(SynchronousTestCase):
         other.stamps.unknown["more"] = "x"
         self.assertEqual(recipient.dumpedStamps(), {"oath": "never"})
 
+    def test_oneStamp(self) -> None:
+        """
+        To ask for one makes no stamps.
+        """
+        recipient = Recipient(b"bob@d.example")
+        missing: bool | None = recipient.stamp(OATH)
+        self.assertIsNone(missing)
+        self.assertIsNone(recipient._stamps)
+        recipient.stamps[OATH] = True
+        self.assertIs(recipient.stamp(OATH), True)
+
+    def test_addressedToOthers(self) -> None:
+        """
+        The same message for others has the same stamps.
+        """
+        envelope = Envelope(b"ann@c.example", 1000.0, [Recipient(b"a@d.example")], 7)
+        envelope.stamps[OATH] = True
+        others = [Recipient(b"b@d.example")]
+        other = envelope.addressedTo(others)
+        self.assertEqual(
+            (other.sender, other.arrived, other.recipients, other.octets),
+            (b"ann@c.example", 1000.0, others, 7),
+        )
+        self.assertIs(other.stamps, envelope.stamps)
+
     def test_ownLists(self) -> None:
         """Two envelopes do not share their recipients."""
         one, other = Envelope(b"", 0.0), Envelope(b"", 0.0)

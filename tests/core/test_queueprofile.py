@@ -103,6 +103,12 @@ class QueueProfileTests(SynchronousTestCase):
         )
         self.assertEqual(recipient.stamps[self.OATH], "never")
 
+    def test_redirectedToItself(self) -> None:
+        """Whom an alias has among others is who was asked for, not from elsewhere."""
+        recipient = Recipient(b"info@a.example")
+        other = QueueProfile().redirected(recipient, b"info@a.example", True)
+        self.assertEqual(other.dumpedStamps(), {})
+
     def test_policy(self) -> None:
         """Each adds to what those before it wanted."""
         profile = self.loaded(
