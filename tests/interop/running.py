@@ -140,6 +140,9 @@ class RunningProgram:
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=subprocess.STDOUT,
+                # What runs the tests may ignore it (nohup does), and that would be
+                # inherited: a server respects it.
+                preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
             )
         self.pid = self._process.pid
 
