@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from ipaddress import ip_address
+from itertools import combinations
 
 from attrs import evolve
 from twisted.internet.defer import succeed
@@ -32,7 +34,7 @@ from .config import Configuration
 from .inherited import PREFIX, NotHandedOver
 from .listening import Place, endpointFor
 from .machine import Machine, usePythonPath
-from .places import checkPlaces
+from .places import checkPlaces, whoIsThis
 from .problems import KeyPath, Problem
 from .tables import Role, SubmissionRules
 from .wiring import (
@@ -69,6 +71,7 @@ def check(
     usePythonPath(configuration)
     return [
         *_listeners(machine, configuration, starts),
+        *_meetings(configuration),
         *_site(machine, configuration, starts),
         *_certificates(machine, configuration),
         *checkPlaces(configuration),
@@ -147,6 +150,31 @@ def _listeners(
                 yield configuration.problem(path, text)
 
 
+def _meetings(configuration: Configuration) -> Iterator[Problem]:
+    """Ports that two have."""
+    places: list[tuple[KeyPath, Place]] = [
+        (("listener", index), each)
+        for index, each in enumerate(configuration.listeners)
+    ]
+    if configuration.http.port is not None:
+        places.append((("http",), configuration.http))
+    for (first, one), (second, other) in combinations(places, 2):
+        if _meet(one, other):
+            name = f"listener[{first[1]}]"
+            text = f"{name} listens at this port already"
+            yield configuration.problem((*second, "port"), text)
+
+
+def _meet(one: Place, other: Place) -> bool:
+    """Do two want to listen at the same place?"""
+    if one.port is None or one.port != other.port or one.port == 0:
+        return False
+    first, second = ip_address(one.address), ip_address(other.address)
+    return first.version == second.version and (
+        first == second or first.is_unspecified or second.is_unspecified
+    )
+
+
 def _endpoint(machine: Machine, listener: Place, starts: bool) -> None:
     """
     Make the endpoint of a listener.
@@ -163,9 +191,14 @@ def _endpoint(machine: Machine, listener: Place, starts: bool) -> None:
 def _site(
     machine: Machine, configuration: Configuration, starts: bool
 ) -> Iterator[Problem]:
-    if configuration.http.wanted:
-        make = partial(_endpoint, machine, configuration.http, starts)
+    http = configuration.http
+    if http.wanted:
+        make = partial(_endpoint, machine, http, starts)
         yield from _tried(configuration, ("http", "endpoint"), make)
+    if http.port is not None and not machine.mayListen(http.address, http.port):
+        # Unlike those of listeners it is taken by the user that the server becomes.
+        text = f"{whoIsThis()} may not listen at port {http.port}"
+        yield configuration.problem(("http", "port"), text)
 
 
 def _certificates(machine: Machine, configuration: Configuration) -> Iterator[Problem]:

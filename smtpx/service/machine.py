@@ -49,6 +49,28 @@ class Crew(ThreadPool):
             thread.join(max(0.0, until - time.monotonic()))
 
 
+#: Below this, ports may be for root alone.
+_PORTS_FOR_ALL = 1024
+
+
+def mayListen(address: str, port: int) -> bool:
+    """
+    Is this process allowed to listen at a port?  Whether there is such an address,
+    and nobody who listens there already, is not looked at.
+    """
+    if not 0 < port < _PORTS_FOR_ALL:
+        return True
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family) as tried:
+        try:
+            tried.bind((address, port))
+        except PermissionError:
+            return False
+        except OSError:
+            return True
+    return True
+
+
 def machineName() -> str:
     """
     What this machine calls itself, if that can be a host name; without asking the
@@ -69,6 +91,7 @@ class Machine:
     @ivar pool: makes a pool of at most so many threads, by a name.
     @ivar spool: makes the spool.
     @ivar memory: how many octets of memory are left; L{None}: it is not known.
+    @ivar mayListen: is it allowed to listen at a port of an address?
     """
 
     reactor: Any
@@ -77,6 +100,7 @@ class Machine:
     pool: Callable[[int, str], ThreadPool] = lambda most, name: Crew(0, most, name)
     spool: Callable[..., IOperatedSpool] = SQLiteSpool
     memory: Callable[[], int | None] = memoryLeft
+    mayListen: Callable[[str, int], bool] = mayListen
 
 
 def usePythonPath(configuration: Configuration) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import sys
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.errors import UsageError
@@ -48,6 +49,42 @@ class CheckTests(SynchronousTestCase):
         self.assertTrue(
             problem.startswith(":2: listener[0].endpoint: ValueError: Unknown endpoint")
         )
+
+    def test_portThatTwoHave(self) -> None:
+        """One port is for one listener, or for the site."""
+        listeners = (
+            "[[listener]]\nport = 25\n"
+            "[[listener]]\nport = 25\naddress = '127.0.0.1'\n"
+            "[[listener]]\nport = 587\naddress = '127.0.0.1'\n"
+            "[[listener]]\nport = 587\naddress = '127.0.0.2'\n"
+            "[[listener]]\nport = 25\naddress = '::'\n"
+            "[[listener]]\nport = 0\n[[listener]]\nport = 0\n"
+        )
+        self.assertEqual(
+            self.check(listeners + "[http]\nport = 587\n"),
+            [
+                ":4: listener[1].port: listener[0] listens at this port already",
+                ":20: http.port: listener[2] listens at this port already",
+            ],
+        )
+
+    def test_portOfTheSite(self) -> None:
+        """It is taken when the server is a user that may not take every port."""
+        asked: list[tuple[str, int]] = []
+
+        def refuse(address: str, port: int) -> bool:
+            asked.append((address, port))
+            return False
+
+        self.site = evolve(
+            self.site, machine=evolve(self.site.machine, mayListen=refuse)
+        )
+        self.assertEqual(
+            self.check("[http]\nport = 80\n"),
+            [f":2: http.port: {whoIsThis()} may not listen at port 80"],
+        )
+        self.assertEqual(self.check("[http]\nendpoint = 'tcp:80'\n"), [])
+        self.assertEqual(asked, [("127.0.0.1", 80)])
 
     def test_certificates(self) -> None:
         """Files without a certificate are found, and good ones are not."""

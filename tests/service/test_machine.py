@@ -4,6 +4,7 @@ Tests for L{smtpx.service.machine}.
 
 from __future__ import annotations
 
+import socket
 import time
 from threading import Thread
 from typing import Any
@@ -11,7 +12,46 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from smtpx.service.machine import Crew, Machine
+from smtpx.service.machine import Crew, Machine, mayListen
+
+
+class MayListenTests(SynchronousTestCase):
+    """Ports below 1024."""
+
+    def test_asTheSystemSays(self) -> None:
+        """Permission is all that is asked for, and not at all for other ports."""
+        tried: list[tuple[int, tuple[str, int]]] = []
+        errors: dict[int, type[OSError]] = {25: OSError, 80: PermissionError}
+
+        class Tried:
+            def __init__(self, family: int) -> None:
+                self.family = family
+
+            def __enter__(self) -> Tried:
+                return self
+
+            def __exit__(self, *what: object) -> None:
+                """It is closed."""
+
+            def bind(self, where: tuple[str, int]) -> None:
+                tried.append((self.family, where))
+                if where[1] in errors:
+                    raise errors[where[1]]
+
+        self.patch(socket, "socket", Tried)
+        ports = (0, 25, 80, 443, 1024)
+        self.assertEqual(
+            [mayListen("127.0.0.1", port) for port in ports],
+            [True, True, False, True, True],
+        )
+        self.assertFalse(mayListen("::", 80))
+        self.assertEqual(
+            tried,
+            [
+                *[(socket.AF_INET, ("127.0.0.1", port)) for port in ports[1:4]],
+                (socket.AF_INET6, ("::", 80)),
+            ],
+        )
 
 
 class CrewTests(SynchronousTestCase):
