@@ -1,11 +1,12 @@
 """
 What lets in nobody, or everybody, and is hardly meant so: listeners for submission
-where nobody can log in, and proxies that anybody can claim to be.
+where nobody can log in, proxies that anybody can claim to be, and an open relay.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import ip_address
 
 from ..core.hostlist import HostList
 from ..extensions.auth import Auth
@@ -13,7 +14,7 @@ from ..extensions.xclient import XClient
 from ..policy.users import BadUsersFile, readUsers
 from .config import Configuration
 from .problems import KeyPath, Problem
-from .tables import ListenerTLS, Role
+from .tables import Listener, ListenerTLS, Role
 
 
 def openness(configuration: Configuration) -> Iterator[Problem]:
@@ -21,13 +22,42 @@ def openness(configuration: Configuration) -> Iterator[Problem]:
     hosts = getattr(
         configuration.extensions.settings.get(XClient.name), "hosts", HostList()
     )
-    # A client with an unknown address is in a list only where everybody is.
-    if hosts.matches(b"unknown"):
-        text = "whoever connects can say to be somebody else; list your proxies only"
+    text = "whoever connects can say to be somebody else; list your proxies only"
+    if _hasStrangers(hosts):
         yield configuration.problem(("extensions", XClient.name, "hosts"), text)
+    for index, listener in enumerate(configuration.listeners):
+        if _isReached(listener) and _hasStrangers(listener.proxyHosts):
+            path: KeyPath = ("listener", index, "proxy_hosts")
+            yield configuration.problem(path, text)
+    reached = any(map(_isReached, configuration.listeners))
+    if reached and _hasStrangers(configuration.relay.hosts):
+        relay = "whoever connects can send mail to everywhere: an open relay"
+        yield configuration.problem(("relay", "hosts"), relay)
     # A proxy can say who has logged in, wherever that was.
     if hosts == HostList():
         yield from _closed(configuration)
+
+
+def _isReached(listener: Listener) -> bool:
+    """
+    Can strangers connect?  Behind an endpoint may be a UNIX socket, or what somebody
+    else guards.
+    """
+    if listener.port is None:
+        return False
+    return not ip_address(listener.address).is_loopback
+
+
+def _hasStrangers(hosts: HostList) -> bool:
+    """
+    Is everybody in a host list?  A client with an unknown address is only where
+    there is C{*}; those with addresses that nobody has (RFC 5737, RFC 3849) are
+    where a network is as wide as all that there is.
+    """
+    if hosts.matches(b"unknown"):
+        return True
+    nobodys = (b"192.0.2.255", b"198.51.100.255", b"203.0.113.255")
+    return all(map(hosts.matches, nobodys)) or hosts.matches(b"2001:db8:ffff::1")
 
 
 def _closed(configuration: Configuration) -> Iterator[Problem]:

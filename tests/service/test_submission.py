@@ -305,6 +305,42 @@ class ToldTests(SynchronousTestCase):
             ],
         )
         self.assertEqual(self.cautions(text.format("192.0.2.1")), [])
+        listener = "[[listener]]\nport = 25\naddress = '{}'\nproxy_hosts = ['{}']\n"
+        for address, hosts, known in (
+            ("0.0.0.0", "*", 1),  # noqa: S104  # nobody listens
+            ("0.0.0.0", "0.0.0.0/0", 1),  # noqa: S104  # likewise
+            ("::", "::/0", 1),
+            ("::", "!192.0.2.1", 1),
+            ("0.0.0.0", "192.0.2.0/24", 0),  # noqa: S104  # likewise
+            ("127.0.0.1", "*", 0),
+        ):
+            said = self.cautions(listener.format(address, hosts))
+            self.assertEqual(
+                said,
+                [
+                    ":4: listener[0].proxy_hosts: whoever connects can say to be"
+                    " somebody else; list your proxies only"
+                ]
+                * known,
+            )
+
+    def test_openRelay(self) -> None:
+        """Whoever wants one is told what it is, unless only this machine is there."""
+        text = "[[listener]]\nport = 25\naddress = '{}'\n[relay]\nhosts = ['{}']\n"
+        for address, hosts, known in (
+            ("::", "*", 1),
+            ("0.0.0.0", "0.0.0.0/0", 1),  # noqa: S104  # nobody listens
+            ("0.0.0.0", "10.0.0.0/8", 0),  # noqa: S104  # likewise
+            ("127.0.0.1", "*", 0),
+        ):
+            self.assertEqual(
+                self.cautions(text.format(address, hosts)),
+                [
+                    ":5: relay.hosts: whoever connects can send mail to everywhere:"
+                    " an open relay"
+                ]
+                * known,
+            )
 
     def test_proxiesThatKnowTheLogins(self) -> None:
         """Where there is one, users need not be known here."""
