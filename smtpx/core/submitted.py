@@ -72,7 +72,6 @@ def fieldsOf(header: bytes) -> tuple[list[Field], bytes]:
             continue
         if begun:
             fields.append(Field(name, b"".join(begun)))
-            begun = []
         match = _NAME.match(line)
         if match is None:
             return fields, b"".join(lines[index:])

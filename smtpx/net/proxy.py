@@ -50,8 +50,8 @@ _LOCAL, _PROXY = 0, 1
 _UNSPECIFIED, _IPV4, _IPV6, _UNIX = range(4)
 _ADDRESSES_OCTETS = {_IPV4: 12, _IPV6: 36, _UNIX: 216}
 
-#: Protocols; the last is of datagrams.
-_STREAM, _DATAGRAM = 1, 2
+#: Of the protocols the last, and the one that mail does not go by; 1 is of streams.
+_DATAGRAM = 2
 
 #: The type of the vector with a checksum, and its size (section 2.2.3).
 _CHECKSUM, _CHECKSUM_OCTETS = 3, 4

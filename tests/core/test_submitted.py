@@ -70,6 +70,7 @@ class FieldsTests(SynchronousTestCase):
         ):
             found, rest = fieldsOf(line + b"\r\nTo: x\r\n")
             self.assertEqual((found, rest), ([], line + b"\r\nTo: x\r\n"))
+        self.assertEqual(fieldsOf(b"\r\nhello"), ([], b"\r\nhello"))
         found, rest = fieldsOf(b"To : a\r\n b\r\nhello\r\nCc: c\r\n")
         self.assertEqual(found, [Field(b"to", b"To : a\r\n b\r\n")])
         self.assertEqual(rest, b"hello\r\nCc: c\r\n")
@@ -179,6 +180,7 @@ class DomainsTests(SynchronousTestCase):
                 b" A Group:Ed Jones <joe@where.test>,joe@a.test,John <jdoe@one.test>;",
                 [b"where.test", b"a.test", b"one.test"],
             ),
+            (b" A Group:joe@a.test, bob;", [b"a.test", None]),
             (b" Undisclosed recipients:;", []),
             (
                 b" Pete(A nice \\) chap) <pete(his account)@silly.test(his host)>",
@@ -186,6 +188,8 @@ class DomainsTests(SynchronousTestCase):
             ),
             (b" (Empty list)(start)Hidden recipients  :(nobody(that I know))  ;", []),
             (b" <@relay.test,@other.test:joe@where.test>", [b"where.test"]),
+            (b" <@relay.test:joe>", [None]),
+            (b" <joe@where.test> at work, <ann@a.test>;", [b"where.test", b"a.test"]),
             (b' "a@b, c"@d.test', [b"d.test"]),
             (
                 b" ann@[192.0.2.1], bob@[IPv6:2001:db8::1]",
@@ -195,6 +199,7 @@ class DomainsTests(SynchronousTestCase):
                 b" joe@exa\r\n mple.org ,,\r\n\tann @ a . test",
                 [b"example.org", b"a.test"],
             ),
+            (b" ann@[where.test, bob@a.test\\", [b"[where.test", b"a.test\\"]),
             (b"", []),
             (b" <>", []),
         ):
@@ -229,3 +234,11 @@ class DomainsTests(SynchronousTestCase):
         self.assertIsNone(unqualified(tuple(fields[:2]), lambda domain: True))
         found = unqualified(tuple(fields), lambda domain: True)
         self.assertEqual(found, fields[3])
+
+    def test_fieldsWithAddresses(self) -> None:
+        """All of RFC 5322 sections 3.6.2, 3.6.3 and 3.6.6 but blind copies."""
+        for name in (b"From", b"Sender", b"Reply-To", b"To", b"Cc"):
+            for field in (name, b"Resent-" + name):
+                fields, _ = fieldsOf(field + b": bob\r\n")
+                found = unqualified(tuple(fields), lambda domain: True)
+                self.assertEqual(found, fields[0])

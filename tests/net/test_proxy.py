@@ -204,7 +204,8 @@ class BlockTests(ProxyTestCase):
         has.
         """
         self.good(block(b"", 0x00, 0x20), None)
-        self.good(block(b"\xff" * 77, 0xFF, 0x20), None)
+        for family in (0x11, 0x12, 0xFF):
+            self.good(block(b"\xff" * 77, family, 0x20), None)
 
     def test_unspecified(self) -> None:
         """
