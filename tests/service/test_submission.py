@@ -389,7 +389,8 @@ class ManualTests(SynchronousTestCase):
         senders = Senders(read[1].submission.senders)
         self.assertTrue(senders.permits(b"webmail", b"a@b.example"))
         self.assertFalse(read[2].submission.checkSenders)
-        self.assertEqual(len(read), 4)
+        self.assertFalse(read[3].relay.authenticated)
+        self.assertEqual(len(read), 5)
 
     def test_theProgram(self) -> None:
         """It listens, wants a login, and offers none in the clear."""
