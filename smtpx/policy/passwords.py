@@ -33,7 +33,7 @@ from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
 from ..core.dialogue import Question
-from ..core.errors import Malformed, SMTPXError
+from ..core.errors import Malformed, SMTPXError, UsageError
 from ..sasl import (
     CREDENTIAL_OCTETS,
     Authenticated,
@@ -199,7 +199,8 @@ class CallableUsers:
         checked = self._turnstile.admit(
             lambda: maybeDeferred(self._check, question.user, question.password)
         )
-        return checked.addCallback(self._judge).addErrback(self._cannotTell)
+        judged: Deferred[Judgement] = checked.addCallback(self._judge)
+        return judged.addErrback(self._cannotTell, question)
 
     def _judge(self, said: object) -> Judgement:
         # What is true for Python need not be a yes: a coroutine that nobody
@@ -208,7 +209,8 @@ class CallableUsers:
             raise TypeError(f"a password check returned {type(said).__name__}")
         return _judgement(said)
 
-    def _cannotTell(self, failure: Failure) -> Judgement:
+    def _cannotTell(self, failure: Failure, question: CheckPassword) -> Judgement:
+        failure = withoutSecret(failure, question.password, "password")
         return cannotTell(self._log, failure)
 
 
@@ -230,6 +232,26 @@ def knownAs(user: bytes) -> Authenticated:
 
 def _judgement(good: bool) -> Judgement:
     return Judgement.GOOD if good else Judgement.BAD
+
+
+def withoutSecret(failure: Failure, secret: bytes, what: str) -> Failure:
+    """
+    A failure of a program's own check, for the log: whoever reads that could use
+    what the check was given.
+
+    @param secret: what it was given, UTF-8.
+    @param what: what that is, for people.
+    @return: another failure, where the secret is in the text of this one.
+    """
+    if failure.check(CancelledError, Crowded, Unreachable):
+        return failure  # ours
+    plain, told = secret.decode("utf-8"), failure.getTraceback()
+    if failure.check(TimeoutError):
+        told = failure.getErrorMessage()
+    if not any(each in told for each in (plain, repr(plain)[1:-1], repr(secret)[2:-1])):
+        return failure
+    name = getattr(failure.type, "__name__", "")
+    return Failure(UsageError(f"{name}, whose text has the {what} in it"))
 
 
 def cannotTell(log: Logger, failure: Failure, what: str = "password") -> Judgement:

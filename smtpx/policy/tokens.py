@@ -14,14 +14,13 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ..core.errors import UsageError
 from ..sasl import (
     Cause,
     CheckToken,
     Denied,
     Outcome,
 )
-from .passwords import Answers, cannotTell, knownAs
+from .passwords import Answers, cannotTell, knownAs, withoutSecret
 from .turnstile import Turnstile
 
 #: What a check of a token says: the user's name, or L{None} for a token that is no
@@ -70,10 +69,7 @@ class TokenValidator:
         return knownAs(said.encode("utf-8") if isinstance(said, str) else said)
 
     def _cannotTell(self, failure: Failure, question: CheckToken) -> Outcome:
-        if question.token.decode("ascii") in failure.getTraceback():
-            # Whoever reads the log could use it.
-            name = getattr(failure.type, "__name__", "")
-            failure = Failure(UsageError(f"{name}, whose text has the token in it"))
+        failure = withoutSecret(failure, question.token, "token")
         cannotTell(self._log, failure, "token")
         identity = question.user or None
         return Denied(Cause.UNAVAILABLE, "tokens cannot be checked", identity)

@@ -18,6 +18,7 @@ from twisted.python.threadpool import ThreadPool
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from smtpx.core.errors import UsageError
 from smtpx.core.hooks import TLSInfo
 from smtpx.extensions.auth import Auth, AuthSettings
 from smtpx.policy import hashes, passwords
@@ -358,6 +359,34 @@ class CallableUsersTests(SynchronousTestCase):
         outcome = self.judged(broken)
         self.assertIs(self.successResultOf(outcome), Judgement.UNAVAILABLE)
         self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+
+    def test_exceptionsThatTellTooMuch(self) -> None:
+        """
+        Nothing of the password comes into the log, however it is in the text.
+        """
+        for secret in ("pencil", "it's \"\\", "stift\u00fc"):
+            for text in (secret, repr(secret), repr(secret.encode())):
+
+                def broken(user: bytes, password: bytes, text: str = text) -> bool:
+                    raise OSError(f"cannot bind as {text}")
+
+                users = CallableUsers(broken, Turnstile(Clock()))
+                asked = CheckPassword(b"joe", secret.encode())
+                outcome = users.checkPassword(asked)
+                self.assertIs(self.successResultOf(outcome), Judgement.UNAVAILABLE)
+                self.assertEqual(self.flushLoggedErrors(OSError), [])
+                [said] = self.flushLoggedErrors(UsageError)
+                self.assertEqual(
+                    said.getErrorMessage(), "OSError, whose text has the password in it"
+                )
+
+    def test_cancelledAllTheSame(self) -> None:
+        """A password that is a word of every traceback is no matter."""
+        users = CallableUsers(lambda *asked: Deferred(), Turnstile(Clock()))
+        outcome = users.checkPassword(CheckPassword(b"joe", b"e"))
+        outcome.cancel()
+        self.failureResultOf(outcome, CancelledError)
+        self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_tooSlow(self) -> None:
         """It is cancelled, and nobody can tell."""
