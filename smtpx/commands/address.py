@@ -75,7 +75,7 @@ class TestOptions(ConsoleOptions):
 class AddressOptions(ConsoleOptions):
     """The command line of C{smtpx address}."""
 
-    synopsis = "test"
+    synopsis = ""
     longdesc = "Looks at addresses as the server does."
     subCommands = [
         ["test", None, TestOptions, "Tell where mail for addresses goes."],
@@ -103,7 +103,8 @@ def _path(text: str) -> bytes:
     try:
         mailbox = parsePath(b"<%b>" % inside, utf8=True)
     except Malformed as error:
-        raise CommandFailed(f'"{text}": {error}') from error
+        hint = "" if "@" in text else f'; did you mean "{text}@" and a domain?'
+        raise CommandFailed(f'"{text}": {error}{hint}') from error
     assert mailbox is not None, "that is for reverse paths"
     return mailbox.render()
 

@@ -81,6 +81,8 @@ class CheckOptions(_FileOptions):
         known = cautionsAsWanted(machine, configuration, account)
         for line in approval(configuration, known):
             console.say(line)
+        if self.file is None:
+            console.say("That is of no file, but of the first start; name a FILE.")
 
 
 class ShowOptions(_FileOptions):
@@ -132,6 +134,7 @@ class DefaultOptions(ConsoleOptions):
 class ConfigOptions(ConsoleOptions):
     """The command line of C{smtpx config}."""
 
+    synopsis = ""
     longdesc = "Looks at a configuration."
     subCommands = [
         ["check", None, CheckOptions, "Print what is wrong with a configuration."],

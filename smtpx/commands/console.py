@@ -67,6 +67,10 @@ class ConsoleOptions(Options):
     and do not end the process.
     """
 
+    def getSynopsis(self) -> str:
+        """How the command is written, after what it is a part of."""
+        return " ".join(Options.getSynopsis(self).split())
+
     def opt_help(self) -> NoReturn:
         """Show this help."""
         raise Shown(str(self).rstrip())

@@ -42,6 +42,12 @@ class MainOptions(ConsoleOptions):
             raise UsageError("which command?  See 'smtpx --help'")
 
 
+def _withWay(said: str) -> str:
+    """What is wrong with a command line; Twisted does not say where to look."""
+    unknown = said.startswith("Unknown command: ")
+    return f"{said}; see 'smtpx --help'" if unknown else said
+
+
 def main(argv: Sequence[str] | None = None, console: Console | None = None) -> int:
     """
     Run the command.
@@ -61,7 +67,7 @@ def main(argv: Sequence[str] | None = None, console: Console | None = None) -> i
             console.say(str(shown))
         console.out.flush()
     except UsageError as error:
-        print(f"smtpx: {error}", file=console.err)
+        print(f"smtpx: {_withWay(str(error))}", file=console.err)
         return 2
     except CommandFailed as error:
         print(f"smtpx: {error}", file=console.err)

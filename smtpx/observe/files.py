@@ -113,7 +113,10 @@ class LineFile:
             self._descriptor = self._opener(self.path)
         except OSError as error:
             self._log.error(
-                "cannot open {path} again: {error}", path=self.path, error=str(error)
+                "{path} cannot be opened again: {error}; the log goes on in the file"
+                " that it was in",
+                path=self.path,
+                error=error.strerror or str(error),
             )
             return
         self._torn = False

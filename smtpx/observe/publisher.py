@@ -29,6 +29,7 @@ from twisted.logger import (
 )
 
 from .events import Event
+from .harmless import decoded
 
 #: What our events are filed under in C{twisted.logger}.
 NAMESPACE = "smtpx"
@@ -41,17 +42,28 @@ def important(
     C{observer}, but told of what matters only.
 
     It is given copies: observers of Twisted's older kind change events, and even
-    drop a field called C{message}.
+    drop a field called C{message}.  In them octets are text, so that operators read
+    C{'192.0.2.7'}, and not C{b'192.0.2.7'}; what peers chose is escaped by the
+    formats of the events.
 
     @param level: the least that matters.
     """
 
     def tell(event: LogEvent) -> None:
-        observer(event.copy())
+        observer({name: _readable(value) for name, value in event.items()})
 
     return FilteringLogObserver(
         cast(ILogObserver, tell), [LogLevelFilterPredicate(defaultLogLevel=level)]
     )
+
+
+def _readable(value: object) -> object:
+    """A field for people: octets as text, alone or in a row."""
+    if isinstance(value, bytes):
+        return decoded(value)
+    if isinstance(value, list | tuple):
+        return [_readable(each) for each in value]
+    return value
 
 
 class Publisher:

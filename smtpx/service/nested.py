@@ -15,7 +15,7 @@ from attrs import frozen
 from zope.interface import implementer
 
 from .kinds import FAULT, IKind, IReading, Unwanted, Wrong, spellValue
-from .problems import KeyPath, closest
+from .problems import KeyPath, closest, spellPath
 
 
 @implementer(IKind)
@@ -54,6 +54,12 @@ class Parsed:
         return self.inside.spell(self.render(value))
 
 
+def _tables(value: object, path: KeyPath) -> str | None:
+    """How a table is begun that is one of several, where one of one stands."""
+    named = isinstance(value, Mapping) and all(isinstance(each, str) for each in path)
+    return f"[[{spellPath(path)}]]" if named else None
+
+
 @implementer(IKind)
 @frozen
 class ListOf:
@@ -75,7 +81,9 @@ class ListOf:
     def read(self, value: object, path: KeyPath, reading: IReading) -> object:
         """See L{IKind}."""
         if not isinstance(value, list | tuple | frozenset):
-            raise Wrong(f"expected a list, got {spellValue(value)}")
+            raise Wrong(
+                f"expected a list, got {spellValue(value)}", _tables(value, path)
+            )
         items = [
             reading.take(self.item, each, (*path, index))
             for index, each in enumerate(value)

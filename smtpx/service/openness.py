@@ -90,9 +90,12 @@ def _nobody(configuration: Configuration) -> str | None:
         return None
     if users.byName:
         return None
+    command = "smtpx passwd"
+    if configuration.document.lines:
+        command += f" --config {configuration.document.name}"
     return (
         f"nobody can log in yet, and so nobody can send: there are no users in {file};"
-        ' make one with "smtpx passwd"'
+        f' make one with "{command} NAME"'
     )
 
 

@@ -78,8 +78,14 @@ def _folder(
     """Can a folder be made, or written to if it is there?"""
     parents = (folder, *folder.parents)
     there = next(each for each in parents if os.path.exists(each))
-    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        yield _refused(configuration, path, there)
+    if not there.is_dir():
+        yield configuration.problem(path, f"{there} is not a folder")
+    elif not os.access(there, os.W_OK | os.X_OK):
+        if there == folder:
+            yield _refused(configuration, path, there)
+            return
+        text = f"there is no folder {folder}, and {whoIsThis()} may not make it"
+        yield configuration.problem(path, f"{text} in {there}")
 
 
 def _inFolder(

@@ -147,9 +147,18 @@ class AddressTests(SynchronousTestCase):
     def test_noAddress(self) -> None:
         """What is none is refused before anything is read."""
         ran = self.run_("ann")
-        self.assertEqual(
-            (ran.status, ran.err), (1, 'smtpx: "ann": address without a domain\n')
+        said = (
+            'smtpx: "ann": address without a domain; did you mean "ann@" and a domain?'
         )
+        self.assertEqual((ran.status, ran.err), (1, f"{said}\n"))
+        ran = self.run_("ann@a..b")
+        self.assertNotIn("did you mean", ran.err)
+
+    def test_help(self) -> None:
+        """The help shows how the command is written."""
+        ran = Terminal().run("address", "test", "--help")
+        line = "Usage: smtpx address test [options] ADDRESS ...\n"
+        self.assertTrue(ran.out.startswith(line), ran.out)
 
     def test_commandLine(self) -> None:
         """A command and an address are wanted."""

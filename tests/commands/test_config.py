@@ -82,6 +82,19 @@ class ConfigTests(SynchronousTestCase):
             (1, f"smtpx: {self.file}: cannot be read: No such file or directory\n"),
         )
 
+    def test_theFirstStart(self) -> None:
+        """Who names no file is told that none was looked at."""
+        *_, last = Terminal().run("config", "check").out.splitlines()
+        self.assertEqual(
+            last, "That is of no file, but of the first start; name a FILE."
+        )
+
+    def test_help(self) -> None:
+        """The help shows how the command is written."""
+        ran = Terminal().run("config", "check", "--help")
+        line = "Usage: smtpx config check [options] [FILE]\n"
+        self.assertTrue(ran.out.startswith(line), ran.out)
+
     def test_show(self) -> None:
         """What it would run by, as a file."""
         ran = self.run_("show", "[limits]\nconnections_max = 7\n")

@@ -54,7 +54,8 @@ class MainTests(SynchronousTestCase):
     def test_whatThereIsNot(self) -> None:
         """Unknown commands and options."""
         for words, why in (
-            (("frob",), "Unknown command: frob"),
+            (("frob",), "Unknown command: frob; see 'smtpx --help'"),
+            (("config", "frob"), "Unknown command: frob; see 'smtpx --help'"),
             (("--frob",), "option --frob not recognized"),
             (("passwd", "--frob", "joe"), "option --frob not recognized"),
         ):

@@ -91,7 +91,7 @@ class LineFileTests(SynchronousTestCase):
         self.file.write(b"still here\n")
         self.file.close()
         self.assertEqual(moved.read_bytes(), b"still here\n")
-        self.assertIn("cannot open", self.told[0]["log_format"])
+        self.assertIn("cannot be opened again", self.told[0]["log_format"])
 
     def test_aFileThatCannotBeOpenedIsAnError(self) -> None:
         """A server whose log cannot be written does not start."""

@@ -4,11 +4,17 @@ Where events go out.
 
 from __future__ import annotations
 
-from twisted.logger import ILogObserver, LogEvent, LogLevel, globalLogPublisher
+from twisted.logger import (
+    ILogObserver,
+    LogEvent,
+    LogLevel,
+    formatEvent,
+    globalLogPublisher,
+)
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from smtpx.observe.events import CLOSED, SESSION_TROUBLE
+from smtpx.observe.events import ACCEPTED, CLOSED, LOGIN_FAILED, SESSION_TROUBLE
 from smtpx.observe.publisher import Publisher, important
 
 from .stories import NOW, Heard, publishing
@@ -75,6 +81,40 @@ class PublisherTests(SynchronousTestCase):
         publisher = publishing(important(Older(), LogLevel.info), heard)
         publisher.publish(CLOSED, {"session": "s"})
         self.assertEqual(heard.last["session"], "s")
+
+    def test_whatIsPassedOnIsForPeople(self) -> None:
+        """An operator reads an address as an address, and not as Python."""
+        shown: list[str] = []
+
+        @implementer(ILogObserver)
+        class Text:
+            """Twisted's own log."""
+
+            def __call__(self, event: LogEvent) -> None:
+                shown.append(formatEvent(event))
+
+        publisher = publishing(important(Text(), LogLevel.info))
+        publisher.publish(
+            LOGIN_FAILED,
+            {"session": "s", "mechanism": "PLAIN", "address": b"192.0.2.7"},
+        )
+        publisher.publish(
+            ACCEPTED,
+            {
+                "session": "s",
+                "message": "m",
+                "sender": b"a\n@b.example",
+                "recipients": (b"c@d.example",),
+                "octets": 3,
+            },
+        )
+        self.assertEqual(
+            shown,
+            [
+                "s: a login by PLAIN from '192.0.2.7' failed",
+                "s: m from 'a\\n@b.example' for ['c@d.example'], 3 octets",
+            ],
+        )
 
     def test_aBrokenObserverIsToldOfToTheOthers(self) -> None:
         """An observer that fails harms neither the caller nor the others."""

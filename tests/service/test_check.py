@@ -140,7 +140,7 @@ class CheckTests(SynchronousTestCase):
             ),
             [
                 ":2: python_path[0]: there is no such folder",
-                f":1: state: {self.file} cannot be written to by {whoIsThis()}",
+                f":1: state: {self.file} is not a folder",
                 f":4: log.main: {self.file} cannot be written to by {whoIsThis()}",
                 f":5: log.json: there is no folder {self.site.folder}/no",
             ],

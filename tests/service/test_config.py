@@ -339,14 +339,32 @@ class ConfigurationTests(ConfigurationTestCase):
             ],
         )
 
+    def test_oneTableOfSeveral(self) -> None:
+        """Who forgets the second pair of brackets is shown it."""
+        self.assertEqual(
+            self.faults("[listener]\nport = 25\n[tls.certificates]\nkey = 'x'\n"),
+            [
+                ":1: listener: expected a list, got a table;"
+                ' did you mean "[[listener]]"?',
+                ":3: tls.certificates: expected a list, got a table;"
+                ' did you mean "[[tls.certificates]]"?',
+            ],
+        )
+        self.assertEqual(
+            self.faults("[relay]\nhosts = '*'\n"),
+            [':2: relay.hosts: expected a list, got "*"'],
+        )
+
     def test_selectors(self) -> None:
         """Log selectors are those of the main log."""
         self.assertEqual(
-            self.faults("[log]\nselectors = ['+tls_cypher', 3]"),
+            self.faults("[log]\nselectors = ['+tls_cypher', 3, '+arguments']"),
             [
                 ':2: log.selectors[0]: expected a log selector, got "+tls_cypher";'
                 ' did you mean "tls_cipher"?',
                 ":2: log.selectors[1]: expected a log selector, got 3",
+                ':2: log.selectors[2]: Exim\'s selector "arguments": what it shows does'
+                " not exist here",
             ],
         )
 

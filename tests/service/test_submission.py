@@ -259,7 +259,8 @@ class ToldTests(SynchronousTestCase):
             self.cautions(text),
             [
                 ":4: listener[0].role: nobody can log in yet, and so nobody can send:"
-                f' there are no users in {users}; make one with "smtpx passwd"'
+                f" there are no users in {users}; make one with"
+                f' "smtpx passwd --config {self.file} NAME"'
             ],
         )
         self.assertEqual(self.cautions("[[listener]]\nport = 25\n"), [])

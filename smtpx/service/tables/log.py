@@ -10,8 +10,8 @@ from pathlib import Path
 from attrs import field, frozen
 from zope.interface import implementer
 
-from ...observe.selectors import Selector, parseSelectors
-from ..kinds import IKind, IReading, Output, StandardOutput, Unwanted
+from ...observe.selectors import NOT_HERE, Selector, parseSelectors
+from ..kinds import IKind, IReading, Output, StandardOutput, Unwanted, Wrong
 from ..nested import ListOf
 from ..problems import KeyPath, closest
 
@@ -39,8 +39,11 @@ class SelectorItem:
             raise Unwanted(self, value)
         try:
             parseSelectors([value])
-        except ValueError:
-            meant = closest(value.lstrip("+-"), [each.value for each in Selector])
+        except ValueError as error:
+            name = value.lstrip("+-")
+            if name in NOT_HERE:
+                raise Wrong(str(error)) from None
+            meant = closest(name, [each.value for each in Selector])
             raise Unwanted(self, value, meant) from None
         return value
 
