@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from attrs import field, frozen
 
 from ..core.effects import Waiting
+from ..net.ends import plainPort
 from ..net.factory import SMTPServerFactory
 from ..net.server import ServerProtocol
 from ..spool.stock import SpoolState
@@ -112,6 +113,17 @@ class House:
 def sessionsOf(factories: Iterable[SMTPServerFactory]) -> list[ServerProtocol]:
     """The sessions of some factories."""
     return [protocol for factory in factories for protocol in factory.connections]
+
+
+def ownPort(protocol: ServerProtocol) -> int:
+    """
+    The port of the listener that a session came to.  C{core.localPort} is the one
+    that the client called, by the word of a proxy.
+    """
+    transport = protocol.transport
+    if transport is None:
+        return protocol.core.localPort
+    return plainPort(transport.getHost())
 
 
 def sessionState(protocol: ServerProtocol) -> SessionState:

@@ -32,6 +32,7 @@ from .status import (
     House,
     ListenerState,
     SessionState,
+    ownPort,
     sessionState,
 )
 from .talkers import Talker
@@ -170,7 +171,7 @@ class Watch:
         protocols = list(house.sessions())
         ports: dict[int, int] = {}
         for each in protocols:
-            port = each.core.localPort
+            port = ownPort(each)
             ports[port] = ports.get(port, 0) + 1
         history = activity.history
         return Status(

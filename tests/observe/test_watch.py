@@ -4,6 +4,8 @@ Everything that watches a server, in one hand.
 
 from __future__ import annotations
 
+from twisted.internet.address import IPv4Address
+from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.observe import events
@@ -62,6 +64,15 @@ class WatchTests(SynchronousTestCase):
         )
         self.assertEqual(second.state.does, "is to be greeted")
         self.assertEqual([count for _, count in status.listeners], [1, 1])
+
+    def test_sessionsBehindAProxy(self) -> None:
+        """They are at the listener that the proxy came to, whatever it says."""
+        visitor = self.server.visit(b"192.0.2.1", b"ann.example", 2525)
+        here = IPv4Address("TCP", "127.0.0.1", 465)
+        visitor.transport = StringTransport(hostAddress=here)
+        status = self.server.watch.look()
+        self.assertEqual([count for _, count in status.listeners], [0, 1])
+        self.assertEqual(status.sessions[0].state.localPort, 2525)
 
     def test_manySessions(self) -> None:
         """Only so many are told of one by one."""
