@@ -21,8 +21,8 @@ L{Submission} is what makes the difference, as parts for a server factory::
  - Messages get the C{Date} and C{Message-ID} that they lack
    (L{smtpx.net.submission}); C{Sender} (section 8.1) is left to the mail program, for
    it would tell the world the login.
- - Nobody talks before the greeting, and TLS gives no tickets: they save those a round
-   trip who send all day, and let whoever watches recognise those who travel.
+ - Nobody talks before the greeting, and no TLS session is resumed: that saves those a
+   round trip who send all day, and lets whoever watches recognise those who travel.
  - Answers come within two minutes (section 5.3).
 """
 
