@@ -80,7 +80,8 @@ def aiosmtpdFactory(
     if options.require_starttls and tls is None:
         raise UsageError("require_starttls needs certificates (tls_context)")
     secured = evolve(options, tls_context=tls)
-    hooks = Hooks(handler, secured, home or loopOf(reactor), met)
+    allByProxy = options.proxy_protocol_timeout is not None and "proxies" not in more
+    hooks = Hooks(handler, secured, home or loopOf(reactor), met, allByProxy)
     if receiver is not None and hooks.takesMessages:
         raise UsageError("the handler takes messages itself: a receiver is of no use")
     if options.proxy_protocol_timeout is not None:

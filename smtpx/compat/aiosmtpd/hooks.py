@@ -35,9 +35,9 @@ from .logins import Logins
 from .loops import HookLoop
 from .options import Options
 from .receiving import contentOf
-from .server import SMTP, peerName
+from .server import SMTP
 from .statuses import closing, helloReply, oneReply
-from .values import Envelope, isMissing
+from .values import Envelope, ProxyHeader, isMissing
 
 #: Of a session: what its hooks get as C{server}.
 SERVER = Stamp[SMTP]("aiosmtpd-server", None, lambda text: _unreadable(text))
@@ -76,10 +76,12 @@ class Hooks:
         options: Options,
         home: HookLoop,
         met: Callable[[SMTP], object] | None = None,
+        allByProxy: bool = False,
     ) -> None:
         """
         @param home: where hooks run.
         @param met: told of each client, before its first hook.
+        @param allByProxy: does every connection begin with a PROXY header?
         @raise UsageError: a C{handle_EHLO} that takes neither four nor five
             arguments.
         """
@@ -87,6 +89,7 @@ class Hooks:
         self._options = options
         self._home = home
         self._met = met
+        self._allByProxy = allByProxy
         self._hooks = _hooksOf(handler)
         self._process = getattr(handler, "process_message", None)
         hello = self._hooks.get("EHLO")
@@ -182,9 +185,12 @@ class Hooks:
 
     def connect(self, session: IServerSession) -> None | Deferred[Reply | None]:
         """Somebody has connected; one that a proxy has brought is judged."""
-        if session.proxy is None or not self.judgesProxies:
+        if not self.judgesProxies or (session.proxy is None and not self._allByProxy):
             return None
         server = self.server(session)
+        if session.proxy is None:
+            # The header names no client.  Whoever sends it is to be judged as well.
+            server.session.proxy_data = ProxyHeader(None, None, 0, 0)
         given = self.call(
             server, self.work(server, "PROXY", server.session.proxy_data)
         ).whole()
@@ -203,7 +209,7 @@ class Hooks:
         if not said.refuses:
             server = self.server(session)
             server.envelope = Envelope()
-            server.session.peer = peerName(session)
+            server.greeted(session)
             server.session.extended_smtp = extended
             server.session.host_name = None
             if session.identity is None:

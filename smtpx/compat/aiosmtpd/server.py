@@ -29,8 +29,12 @@ class Transport:
     @ivar closes: is it to be closed behind the next reply?
     """
 
-    def __init__(self, session: IServerSession) -> None:
+    def __init__(self, session: IServerSession, judges: bool = False) -> None:
+        """
+        @param judges: see L{peerName}.
+        """
         self._session = session
+        self._judges = judges
         self.closes = False
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
@@ -38,7 +42,7 @@ class Transport:
         As asyncio's; there are C{peername}, C{sockname} and, under TLS,
         C{cipher}.
         """
-        return connectionInfo(self._session).get(name, default)
+        return connectionInfo(self._session, self._judges).get(name, default)
 
     def close(self) -> None:
         """End the connection, behind the reply that is due."""
@@ -89,7 +93,8 @@ class SMTP:
         self.tls_context = options.tls_context
         self.require_starttls = options.require_starttls
         self.loop = home.loop()
-        self.transport = Transport(session)
+        self._judges = callable(getattr(handler, "handle_PROXY", None))
+        self.transport = Transport(session, self._judges)
         self.call: HookCall | None = None
         self.statuses: list[object] = []
         self.arriving: list[bytes] = []
@@ -102,12 +107,16 @@ class SMTP:
     def meet(self, session: IServerSession) -> None:
         """The client is a stranger (again)."""
         self.session = Session(self.loop)
-        self.session.peer = peerName(session)
+        self.session.peer = peerName(session, self._judges)
         if session.proxy is not None:
             self.session.proxy_data = proxyHeader(session)
         if session.secured is not None:
-            self.session.ssl = connectionInfo(session)
+            self.session.ssl = connectionInfo(session, self._judges)
         self.envelope = Envelope()
+
+    def greeted(self, session: IServerSession) -> None:
+        """It has said EHLO or HELO."""
+        self.session.peer = peerName(session, self._judges)
 
     async def push(self, status: str | bytes) -> None:
         """
@@ -154,8 +163,16 @@ class SMTP:
         return missing()
 
 
-def peerName(session: IServerSession) -> tuple[Any, ...] | str:
-    """The client's address as asyncio has it, of four parts under IPv6."""
+def peerName(session: IServerSession, judges: bool) -> tuple[Any, ...] | str:
+    """
+    The client's address as asyncio has it, of four parts under IPv6.
+
+    @param judges: does the handler say which proxies are good?  Then it is the
+        proxy's, as in aiosmtpd, with 0 for its port: by that the handler knows a
+        good one, and what a proxy says of its client is anybody's word until then.
+    """
+    if judges and session.proxy is not None:
+        return _address(session.proxy, 0)
     return _address(session.peer, session.peerPort)
 
 
@@ -176,10 +193,14 @@ def proxyHeader(session: IServerSession) -> ProxyHeader:
     )
 
 
-def connectionInfo(session: IServerSession) -> dict[str, Any]:
-    """What C{get_extra_info} knows of a connection."""
+def connectionInfo(session: IServerSession, judges: bool) -> dict[str, Any]:
+    """
+    What C{get_extra_info} knows of a connection.
+
+    @param judges: see L{peerName}.
+    """
     info: dict[str, Any] = {
-        "peername": peerName(session),
+        "peername": peerName(session, judges),
         "sockname": _address(session.local, session.localPort),
     }
     secured: TLSInfo | None = session.secured

@@ -76,7 +76,8 @@ class ProxyHeader:
     What a proxy has said of the client, by the PROXY protocol.  It is good: what is
     not, ends the connection.
 
-    @ivar src_addr: the client's address; L{None}: it came over a Unix socket.
+    @ivar src_addr: the client's address; L{None}: it came over a Unix socket, or
+        the proxy speaks for itself, or does not know.
     @ivar dst_addr: the address that it connected to; L{None}: the same.
     @ivar src_port: its port.
     @ivar dst_port: the port that it connected to.
@@ -99,8 +100,9 @@ class Session:
     @ivar host_name: what it called itself.
     @ivar extended_smtp: did it say so by EHLO?
     @ivar loop: where hooks run.
-    @ivar proxy_data: what a proxy has said of the client, which C{peer} tells as
-        well; L{None}: there is no proxy.
+    @ivar proxy_data: what a proxy has said of the client; L{None}: there is no
+        proxy.  C{peer} is the proxy where the handler has a C{handle_PROXY}, and
+        the client where proxies are listed.
     @ivar auth_data: what the authenticator gave.
     @ivar authenticated: L{None}: it never tried.
     @ivar login_data: the name it logged in by.

@@ -11,7 +11,7 @@ from twisted.internet.address import IPv4Address
 from smtpx.compat.aiosmtpd import MISSING
 from smtpx.core.hostlist import HostList
 
-from ...net.made import CLIENT, Wire
+from ...net.made import Wire
 from ...net.test_tls import Certificates
 from .made import EHLO, Client, HandlerTestCase, Recorder
 
@@ -101,15 +101,20 @@ class OtherCommandTests(HandlerTestCase):
         self.assertEqual(client.say(EHLO)[-1][:3], b"250")
         self.assertEqual(client.say(b"STARTTLS\r\n")[0][:3], b"503")
 
-    def proxied(self, handler: object, **more: Any) -> list[bytes]:
+    def proxied(
+        self,
+        handler: object,
+        header: bytes = b"PROXY TCP4 192.0.2.7 198.51.100.25 4000 25\r\n",
+        **more: Any,
+    ) -> list[bytes]:
         """What a client that a proxy brings is told first."""
         factory = self.factory(handler, **more)
         entrance = factory.buildProtocol(IPv4Address("TCP", "198.51.100.1", 40000))
         assert entrance is not None
-        wire = Wire(peerAddress=CLIENT)
+        wire = Wire(peerAddress=IPv4Address("TCP", "198.51.100.1", 40000))
         entrance.makeConnection(wire)
         self.assertEqual(wire.said(), b"")
-        entrance.dataReceived(b"PROXY TCP4 192.0.2.7 198.51.100.25 4000 25\r\n")
+        entrance.dataReceived(header)
         protocol: Any = wire.protocol  # type: ignore[attr-defined]  # handed over
         return Client(protocol, wire, self.loop).heard()
 
@@ -138,7 +143,29 @@ class OtherCommandTests(HandlerTestCase):
                 {"proxies": HostList.parse(["198.51.100.1"])},
             ):
                 self.assertEqual(self.proxied(judge, **more)[0][:3], code)
-        self.assertEqual(set(seen), {("192.0.2.7", 4000, ("192.0.2.7", 4000))})
+        self.assertEqual(set(seen), {("192.0.2.7", 4000, ("198.51.100.1", 0))})
+
+    def test_proxiesThatLie(self) -> None:
+        """
+        A handler that knows its proxies by their addresses, as in aiosmtpd, is not
+        taken in by who says to be forwarding one of them, nor by who names nobody.
+        """
+        seen: list[Any] = []
+
+        class Judge:
+            def handle_PROXY(self, server: Any, session: Any, e: Any, data: Any) -> Any:
+                name = server.transport.get_extra_info("peername")
+                seen.append((session.peer[0], name[0], data.src_addr is None))
+                return session.peer[0] == "192.0.2.7"
+
+        for header in (
+            b"PROXY TCP4 192.0.2.7 198.51.100.25 4000 25\r\n",
+            b"PROXY UNKNOWN\r\n",
+        ):
+            said = self.proxied(Judge(), header, proxy_protocol_timeout=3)
+            self.assertEqual(said[0][:3], b"554", header)
+        both = ("198.51.100.1", "198.51.100.1")
+        self.assertEqual(seen, [(*both, False), (*both, True)])
 
     def test_closing(self) -> None:
         """A hook that closes the transport ends the connection, politely."""
