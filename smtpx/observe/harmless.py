@@ -62,6 +62,14 @@ def text(said: bytes | str) -> str:
     return _shown(said, _UNSAFE_TEXT)
 
 
+def line(said: bytes | str) -> str:
+    """
+    What was said, on one line: visible ASCII and spaces, where nothing looks for
+    fields, so that equals signs stay as they are.
+    """
+    return _escapedBy(said, _UNSAFE_TEXT)
+
+
 def visible(said: bytes | str, most: int = 120) -> str:
     """
     What was said, for a page: letters of all scripts stay; what has no shape of its
@@ -80,10 +88,13 @@ def visible(said: bytes | str, most: int = 120) -> str:
     return plain + "…" if len(whole) > most else plain
 
 
-def _shown(said: bytes | str, unsafe: re.Pattern[str]) -> str:
+def _escapedBy(said: bytes | str, unsafe: re.Pattern[str]) -> str:
     plain = said.decode("latin-1") if isinstance(said, bytes) else said
-    if unsafe.search(plain) is not None:
-        plain = unsafe.sub(_escape, plain)
+    return plain if unsafe.search(plain) is None else unsafe.sub(_escape, plain)
+
+
+def _shown(said: bytes | str, unsafe: re.Pattern[str]) -> str:
+    plain = _escapedBy(said, unsafe)
     if "=" in plain:
         plain = _FIELD.sub(r"\1\\x3d", plain)
     return plain

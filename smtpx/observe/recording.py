@@ -16,7 +16,7 @@ from collections.abc import Callable
 from attrs import define, field
 
 from ..core.hooks import TLSInfo
-from .harmless import text
+from .harmless import line as plainly
 from .trace import Direction, Flight, HandshakeStep, Remark, Step
 
 #: The longest line that is shown, in characters.
@@ -148,7 +148,7 @@ class Recording:
         @param taken: how many octets of the client's were by then.
         """
         self._noted = taken
-        shown = _cut(text(line))
+        shown = _cut(plainly(line))
         flight = self._flight(taken)
         if flight is None or not self._pays(len(shown) + _LINE_OCTETS):
             self.omitted += 1
@@ -187,7 +187,7 @@ class Recording:
         @param lines: without their CRLF, and without what is secret.
         """
         for line in lines:
-            shown = _cut(text(line))
+            shown = _cut(plainly(line))
             if self._pays(len(shown) + _LINE_OCTETS):
                 self._replies.append(shown)
             else:
@@ -222,20 +222,20 @@ class Recording:
                 began,
                 self.now,
                 info.version,
-                text(info.cipher),
+                plainly(info.cipher),
                 info.bits,
                 info.resumed,
-                None if name is None else _cut(text(name)),
+                None if name is None else _cut(plainly(name)),
                 info.verified,
-                None if info.subject is None else _cut(text(info.subject)),
-                None if info.problem is None else _cut(text(info.problem)),
+                None if info.subject is None else _cut(plainly(info.subject)),
+                None if info.problem is None else _cut(plainly(info.problem)),
             )
         )
 
     def remark(self, said: str) -> None:
         """Something happened beside the wire."""
         if self._pays(len(said) + _STEP_OCTETS):
-            self._steps.append(Remark(self.now, _cut(text(said))))
+            self._steps.append(Remark(self.now, _cut(plainly(said))))
         else:
             self.omitted += 1
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from hypothesis import given, settings, strategies
 from twisted.trial.unittest import SynchronousTestCase
 
-from smtpx.observe.harmless import decoded, text, visible, word
+from smtpx.observe.harmless import decoded, line, text, visible, word
 
 
 class HarmlessTests(SynchronousTestCase):
@@ -30,6 +30,11 @@ class HarmlessTests(SynchronousTestCase):
         self.assertEqual(text(b"MAIL H=evil"), r"MAIL H\x3devil")
         verp = "list+bob=example.com@example.org"
         self.assertEqual((word(verp), text(verp)), (verp, verp))
+
+    def test_whereThereAreNoFields(self) -> None:
+        """A line of a trace keeps its equals signs, and nothing else that is not."""
+        self.assertEqual(line(b"250 OK id=1xV37L-00"), "250 OK id=1xV37L-00")
+        self.assertEqual(line(b"H=\r\n\xff\\"), r"H=\x0d\x0a\xff\\")
 
     def test_octetsThatAreNotUTF8AreShownByNumber(self) -> None:
         """For JSON, UTF-8 is text, and anything else is C{\\xNN}."""
