@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from attrs import evolve
 from OpenSSL.SSL import Connection as TLSConnection, Error as TLSError
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import IHandshakeListener, IPushProducer
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
@@ -197,9 +198,11 @@ class ServerProtocol(DirectProtocol):
         journal, tracer = self.factory.journal, self.factory.tracer
         told = journal.enabled or tracer is not None
         why = self._why(reason) if told else ""
+        securing = self.factory.implicitTLS and not self._started
+        securing = securing and not self._leftAtOnce(reason)
         self._connection = self._socket = self.transport = None
         self._closing = True
-        self.core.lost(self.factory.implicitTLS and not self._started)
+        self.core.lost(securing)
         self.factory.left(self)
         if journal.enabled:
             journal.closed(self.core, why)
@@ -208,6 +211,17 @@ class ServerProtocol(DirectProtocol):
         asked, self._asked = self._asked, None
         if asked is not None and not self._commits:
             asked.cancel()
+
+    def _leftAtOnce(self, reason: Failure) -> bool:
+        """
+        Has the client closed without a word of a handshake?  The health checks of
+        balancers do, and nothing has failed then.
+        """
+        if isinstance(reason.value, TLSError | ConnectionAborted):
+            return False
+        handle = self.transport.getHandle()
+        # There is a session from the ClientHello on, and a nonce of the client's.
+        return isinstance(handle, TLSConnection) and handle.client_random() is None
 
     def _why(self, reason: Failure) -> str:
         """The reason for the end, in words."""

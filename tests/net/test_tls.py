@@ -6,15 +6,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from OpenSSL.SSL import Error
+from OpenSSL.SSL import TLS_METHOD, Connection, Context, Error, WantReadError
 from twisted.internet.address import IPv4Address
-from twisted.internet.error import ConnectionLost
+from twisted.internet.error import ConnectionAborted, ConnectionLost
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from smtpx.core.bounds import Bounds
-from smtpx.core.hooks import TLSInfo, TLSOptions
+from smtpx.core.hooks import Ending, TLSInfo, TLSOptions
 from smtpx.core.interfaces import IServerSession
 from smtpx.net.factory import Silence
 from smtpx.tls.interfaces import IServerTLS
@@ -172,6 +172,28 @@ class TLSTests(SynchronousTestCase):
             call.protocol.connectionLost(Failure(error))
             [reason] = ends.reasons
             self.assertIn(why, reason)
+
+    def test_aHealthCheck(self) -> None:
+        """
+        Who connects and leaves has failed at nothing; a handshake that was begun,
+        or that was awaited for too long, has.
+        """
+        fresh = Connection(Context(TLS_METHOD), None)
+        fresh.set_accept_state()
+        begun = Connection(Context(TLS_METHOD), None)
+        begun.set_connect_state()
+        self.assertRaises(WantReadError, begun.do_handshake)
+        gone: tuple[tuple[Connection, Exception, Ending], ...] = (
+            (fresh, ConnectionLost(), Ending.LOST),
+            (begun, ConnectionLost(), Ending.HANDSHAKE),
+            (fresh, ConnectionAborted(), Ending.HANDSHAKE),
+            (fresh, Error("bad record"), Ending.HANDSHAKE),
+        )
+        for handle, reason, ending in gone:
+            call = called(made(tls=Certificates(), implicitTLS=True))
+            self.patch(call.wire, "getHandle", lambda handle=handle: handle)
+            call.protocol.connectionLost(Failure(reason))
+            self.assertIs(call.protocol.core.ending, ending)
 
     def test_noCertificates(self) -> None:
         """
