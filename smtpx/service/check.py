@@ -22,6 +22,7 @@ from ..core.errors import SMTPXError
 from ..core.interfaces import IExtension
 from ..core.profile import ClientProfile, ServerProfile
 from ..core.queueprofile import QueueProfile
+from ..extensions.auth import Auth
 from ..policy.aliasentry import BadAliases
 from ..policy.aliastable import Reach
 from ..policy.ours import LocalAddresses
@@ -49,6 +50,7 @@ from .wiring import (
     relaySubjects,
     serverTLS,
     submission,
+    submissionExtensions,
     tokenCheck,
     tracedRecipients,
 )
@@ -104,16 +106,21 @@ def explain(
 ) -> Iterator[str]:
     """
     The resolved hooks of server, client and queue, in their order: what each is
-    about, and who owns it.
+    about, and who owns it.  Where there are listeners for submission, theirs are
+    told of as well.
 
     @raise SMTPXError: the extensions do not go together.
     """
     extensions = chosenExtensions(configuration, found)
-    for title, hooks in (
-        ("Server", ServerProfile().load(extensions).explain()),
-        ("Client", ClientProfile().load(extensions).explain()),
-        ("Queue", QueueProfile().load(extensions).explain()),
-    ):
+    told = [("Server", ServerProfile().load(extensions).explain())]
+    roles = {each.role for each in configuration.listeners}
+    # Without AUTH they cannot be; L{check} says so with their place.
+    if Role.SUBMISSION in roles and any(each.name == Auth.name for each in extensions):
+        theirs = submissionExtensions(configuration, extensions)
+        told.append(("Submission", ServerProfile().load(theirs).explain()))
+    told.append(("Client", ClientProfile().load(extensions).explain()))
+    told.append(("Queue", QueueProfile().load(extensions).explain()))
+    for title, hooks in told:
         yield f"{title}:"
         width = max((len(owner) for owner, _, _ in hooks), default=0)
         for owner, hook, detail in hooks:

@@ -371,6 +371,21 @@ class ExplainTests(SynchronousTestCase):
         self.assertIn("Queue:", lines)
         self.assertFalse([line for line in lines if "STARTTLS" in line])
 
+    def test_submission(self) -> None:
+        """Listeners for submission have hooks of their own, and AUTH demands."""
+        configuration = readConfiguration(
+            {
+                "listener": [{"port": 587, "role": "submission"}],
+                "extensions": {"enable": ["AUTH", "SIZE"]},
+            },
+            FOUND,
+        )
+        lines = list(explain(configuration, FOUND))
+        begin, end = lines.index("Submission:"), lines.index("Client:")
+        words = [each.split() for each in lines]
+        self.assertIn(["AUTH", "gate"], words[begin:end])
+        self.assertNotIn(["AUTH", "gate"], words[:begin])
+
     def test_nothing(self) -> None:
         """Without extensions there is nothing to list."""
         configuration = readConfiguration({"extensions": {"enable": []}}, FOUND)

@@ -12,7 +12,7 @@ from .extensions import chosenExtensions
 from .house import build, enter
 from .policies import relaySubjects
 from .routes import localRoutes
-from .submission import submission
+from .submission import submission, submissionExtensions
 from .tracing import tracedRecipients
 from .users import certified, passwordCheck, tokenCheck
 
@@ -31,6 +31,7 @@ __all__ = [
     "relaySubjects",
     "serverTLS",
     "submission",
+    "submissionExtensions",
     "tokenCheck",
     "tracedRecipients",
 ]

@@ -4,8 +4,11 @@ What listeners for submission do otherwise than those for other servers.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ...core.address import domainOf, localPartOf
 from ...core.addresstable import domainKey
+from ...core.interfaces import IExtension
 from ...policy.ours import LocalAddresses
 from ...policy.submission import Senders, Submission
 from ..config import Configuration
@@ -34,3 +37,15 @@ def submission(configuration: Configuration, local: LocalAddresses) -> Submissio
     tags = tagSeparators(configuration)
     senders = Senders(rules.senders, usersAre, tags, listed)
     return Submission(ours, senders if rules.checkSenders else None, rules.earlyTalk)
+
+
+def submissionExtensions(
+    configuration: Configuration, extensions: Iterable[IExtension]
+) -> list[IExtension]:
+    """
+    The extensions of such listeners, which is enough to look at them.
+
+    @raise UsageError: AUTH is not among them, without which nobody could log in.
+    """
+    early = configuration.submission.earlyTalk
+    return Submission(earlyTalk=early).extensions(extensions)
