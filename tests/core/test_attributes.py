@@ -98,6 +98,11 @@ class AttributesTests(SynchronousTestCase):
         self.assertEqual(told, Told({_NAME: b"a.example", _PORT: 2, _HELO: b"x"}))
         self.assertEqual(first[_PORT], 1)
 
+    def test_theLongestValue(self) -> None:
+        """It is read."""
+        told = _ALL.parse(b"HELO=" + b"x" * VALUE_OCTETS)
+        self.assertEqual(told[_HELO], b"x" * 255)
+
     def test_badLines(self) -> None:
         """Each has a complaint that says what is wrong, and nothing of the peer's."""
         for text, complaint in (
@@ -108,6 +113,7 @@ class AttributesTests(SynchronousTestCase):
             (b"PORT=", "PORT: wants a value"),
             (b"HELO=" + b"x" * (VALUE_OCTETS + 1), "HELO: has more than 255 octets"),
             (b"HELO=a+2", "HELO: bad hexchar in xtext"),
+            (b"KIND=three", "KIND: wants one of ONE, TWO"),
         ):
             error = self.assertRaises(Malformed, _ALL.parse, text)
             self.assertEqual(str(error), complaint)
@@ -159,7 +165,7 @@ class ValueTests(SynchronousTestCase):
     def test_ports(self) -> None:
         """Up to 65535, in digits."""
         self.assertEqual(PORT.parse(b"65535"), 65535)
-        for raw in (b"65536", b"123456", b"-1", b"+2B1", b"x"):
+        for raw in (b"65536", b"123456", b"000025", b"-1", b"+2B1", b"x"):
             self.assertRaises(Malformed, PORT.parse, raw)
 
     def test_hostNames(self) -> None:

@@ -90,6 +90,10 @@ class GrammarTests(SynchronousTestCase):
         self.assertEqual(parseOAuthBearer(EXAMPLE), TokenMessage(TOKEN, USER))
         message = TokenMessage(TOKEN, USER, b"server.example.com", 143)
         self.assertEqual(renderOAuthBearer(message), EXAMPLE)
+        # Section 3.1: what is not known is left out.
+        self.assertEqual(
+            renderOAuthBearer(TokenMessage(b"x")), b"n,,\x01auth=Bearer x\x01\x01"
+        )
 
     def test_exampleOfGoogle(self) -> None:
         """XOAUTH2, both ways."""
@@ -294,7 +298,14 @@ class ServerTests(SynchronousTestCase):
         )
 
     def test_malformed(self) -> None:
-        """At once; a single C{%x01} among them (section 3.1)."""
+        """
+        At once; a single C{%x01} among them (section 3.1), and a name that is too
+        long, but not one of the most octets.
+        """
+        message = renderOAuthBearer(TokenMessage(TOKEN, b"a" * 1024))
+        self.assertEqual(
+            bearer(OAUTHBEARER, message, outcome=UNAVAILABLE)[1], UNAVAILABLE
+        )
         long = b"a" * 1025
         for mechanism, message in (
             (OAUTHBEARER, b"\x01"),
@@ -348,14 +359,19 @@ class ClientTests(SynchronousTestCase):
             self.assertEqual(joined.wire[-1], last)
 
     def test_serversThatGoOn(self) -> None:
-        """Neither success nor another challenge stands behind an error."""
+        """
+        Neither success nor another challenge stands behind an error, and it is told
+        which of them did.
+        """
         for mechanism in BOTH:
             exchange = mechanism.login(CREDENTIALS, Channel())
-            self.assertRaises(BadServer, login, exchange, b"{}", b"{}")
+            error = self.assertRaises(BadServer, login, exchange, b"{}", b"{}")
+            self.assertEqual(str(error), "a challenge behind an error")
             exchange = mechanism.login(CREDENTIALS, Channel())
             exchange.send(None)
             exchange.send(b"{}")
-            self.assertRaises(BadServer, exchange.send, None)
+            error = self.assertRaises(BadServer, exchange.send, None)
+            self.assertEqual(str(error), "success behind an error")
 
     def test_forWhom(self) -> None:
         """Tokens are shown, and are for TLS only."""

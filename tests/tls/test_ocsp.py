@@ -9,7 +9,7 @@ from pathlib import Path
 
 from attrs import evolve
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa, x25519
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA384, SHA512
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.ocsp import (
@@ -84,14 +84,9 @@ class JudgeTests(SynchronousTestCase):
             server = made(root)
             response = answered(server, root, hashed=SHA384())
             self.assertEqual(judge(response, server.chain).ends, at(DAY))
-        edwards = ed25519.Ed25519PrivateKey.generate()
-        authority = _edwards(edwards)
-        key = ec.generate_private_key(ec.SECP256R1())
-        certificate = _builder("server", key, "edwards").sign(edwards, None)
-        response = answered(
-            Identity((certificate,), key), Identity((authority,), edwards)
-        )
-        self.assertEqual(judge(response, (certificate, authority)).ends, at(DAY))
+        root, server = _edwards()
+        response = answered(server, root)
+        self.assertEqual(judge(response, server.chain).ends, at(DAY))
 
     def test_anotherCertificate(self) -> None:
         """
@@ -147,6 +142,19 @@ class JudgeTests(SynchronousTestCase):
         self.assertEqual(self.refused(RESPONSE, SERVER.alone()), text)
         strangers = evolve(SERVER, chain=(SERVER.certificate, STRANGER.certificate))
         self.assertEqual(self.refused(RESPONSE, strangers), text)
+        # It signed itself, but nobody can be asked about such a certificate.
+        self.assertEqual(self.refused(answered(ROOT, ROOT), ROOT), text)
+
+    def test_anotherAuthorityOfTheSameName(self) -> None:
+        """
+        Of two authorities of one name, the issuer is the one whose key signed; an
+        authority's key may be changed and its name stay.
+        """
+        namesake = made(None, "root", signs=True)
+        root = made(None, "root", signs=True)
+        server = made(root)
+        chain = (server.certificate, namesake.certificate, root.certificate)
+        self.assertEqual(judge(answered(server, root), chain).ends, at(DAY))
 
     def test_revoked(self) -> None:
         """
@@ -242,11 +250,13 @@ class SignatureTests(SynchronousTestCase):
 
     def test_strangers(self) -> None:
         """
-        Nobody else may: not the authority of others or its responder, not the
-        server itself or somebody whose certificate is for something else.
+        Nobody else may: not the authority of others or its responder, whatever its
+        key, not the server itself or somebody whose certificate is for something
+        else.
         """
         for responder in (
             STRANGER,
+            _edwards()[0],
             made(STRANGER, use=ExtendedKeyUsageOID.OCSP_SIGNING),
             SERVER,
             made(ROOT, use=ExtendedKeyUsageOID.SERVER_AUTH),
@@ -258,6 +268,42 @@ class SignatureTests(SynchronousTestCase):
         To show a responder's certificate is not to be it.
         """
         self.refused(answered(SERVER, ROOT, responder=STRANGER, shown=RESPONDER))
+
+    def test_aResponderWhoseKeyCannotSign(self) -> None:
+        """
+        Nothing can be signed by its key, and so nothing is.
+        """
+        key = x25519.X25519PrivateKey.generate()
+        certificate = (
+            _builder("responder", key, ROOT.certificate.subject)
+            .add_extension(
+                x509.ExtendedKeyUsage([ExtendedKeyUsageOID.OCSP_SIGNING]), False
+            )
+            .sign(ROOT.key, SHA256())
+        )
+        shown = Identity((certificate,), STRANGER.key)
+        self.refused(answered(SERVER, ROOT, responder=STRANGER, shown=shown))
+
+    def test_howManyRespondersAreLookedAt(self) -> None:
+        """
+        The first four, for each costs a signature or two to look at.
+        """
+        strangers = [STRANGER.certificate] * 4
+        builder = OCSPResponseBuilder().add_response(
+            SERVER.certificate,
+            ROOT.certificate,
+            SHA1(),
+            OCSPCertStatus.GOOD,
+            at(BEGUN),
+            at(DAY),
+            None,
+            None,
+        )
+        last = [*strangers[1:], RESPONDER.certificate]
+        response = signed(builder.certificates(last), RESPONDER)
+        self.assertEqual(judge(response, SERVER.chain).ends, at(DAY))
+        beyond = [*strangers, RESPONDER.certificate]
+        self.refused(signed(builder.certificates(beyond), RESPONDER))
 
     def test_changed(self) -> None:
         """
@@ -271,19 +317,24 @@ class SignatureTests(SynchronousTestCase):
 
     def test_signedInAnotherWay(self) -> None:
         """
-        A signature by RSA that is not the key's is none, and one by RSA-PSS is not
-        looked at.
+        A signature by RSA or Ed25519 that is not the key's is none, and one by
+        RSA-PSS is not looked at.
         """
         key = rsa.generate_private_key(65537, 2048)
         root = made(None, "root", key=key, signs=True)
         server = made(root)
         response = answered(server, root)
-        broken = response[:-1] + bytes([response[-1] ^ 1])
         pkcs = bytes.fromhex("06092a864886f70d01010b0500")
         pss = bytes.fromhex("06092a864886f70d01010a3000")
-        for octets in (broken, response.replace(pkcs, pss)):
-            self.assertNotEqual(octets, response)
-            error = self.assertRaises(StapleError, judge, octets, server.chain)
+        edwardsRoot, edwardsServer = _edwards()
+        edwards = answered(edwardsServer, edwardsRoot)
+        for asked, good, octets in (
+            (server, response, response[:-1] + bytes([response[-1] ^ 1])),
+            (server, response, response.replace(pkcs, pss)),
+            (edwardsServer, edwards, edwards[:-1] + bytes([edwards[-1] ^ 1])),
+        ):
+            self.assertNotEqual(octets, good)
+            error = self.assertRaises(StapleError, judge, octets, asked.chain)
             self.assertEqual(str(error), self.TEXT)
             self.assertFalse(error.withdrawn)
 
@@ -385,14 +436,21 @@ class FileTests(SynchronousTestCase):
         begin = b"-----BEGIN CERTIFICATE-----\n"
         self.assertEqual(self.refused(b""), "no OCSP response in it")
         self.assertEqual(self.refused(begin), "no OCSP response in it")
-        for octets in (b"rubbish", BEGIN + b"rubbish" + END, BEGIN + b"MAA=" + END):
+        for octets in (
+            b"rubbish",
+            BEGIN + b"rubbish" + END,
+            BEGIN + b"MAA=" + END,
+            framed(RESPONSE).replace(BEGIN, BEGIN + b"*"),
+        ):
             text = self.refused(octets)
             self.assertTrue(text.startswith("no OCSP response that can be read: "))
 
     def test_tooLong(self) -> None:
         """
-        A file that is much too long is not read to its end.
+        A file that is much too long is not read to its end; one of the most octets
+        is read.
         """
+        self.assertEqual(self.read(framed(RESPONSE).ljust(OCTETS_MOST)), GOOD)
         text = self.refused(RESPONSE + bytes(OCTETS_MOST))
         self.assertEqual(text, f"more than {OCTETS_MOST} octets")
 
@@ -437,13 +495,17 @@ class DemandTests(SynchronousTestCase):
 
 
 def _builder(
-    name: str, key: ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey, issuer: str
+    name: str,
+    key: ec.EllipticCurvePrivateKey
+    | ed25519.Ed25519PrivateKey
+    | x25519.X25519PrivateKey,
+    issuer: x509.Name,
 ) -> x509.CertificateBuilder:
     """A certificate that nobody has signed."""
     return (
         x509.CertificateBuilder()
         .subject_name(named(name))
-        .issuer_name(named(issuer))
+        .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(at(-2 * DAY))
@@ -451,6 +513,11 @@ def _builder(
     )
 
 
-def _edwards(key: ed25519.Ed25519PrivateKey) -> x509.Certificate:
-    """An authority with a key of Ed25519."""
-    return _builder("edwards", key, "edwards").sign(key, None)
+def _edwards() -> tuple[Identity, Identity]:
+    """An authority with a key of Ed25519, and a server's certificate of its."""
+    edwards = ed25519.Ed25519PrivateKey.generate()
+    name = named("edwards")
+    authority = _builder("edwards", edwards, name).sign(edwards, None)
+    key = ec.generate_private_key(ec.SECP256R1())
+    certificate = _builder("server", key, name).sign(edwards, None)
+    return Identity((authority,), edwards), Identity((certificate, authority), key)

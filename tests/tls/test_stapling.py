@@ -67,17 +67,23 @@ class StaplingTests(SynchronousTestCase):
         """Look at it; what is sent then, and what the log is told."""
         with capturedLogs() as logs:
             stapling.look(at(when))
+        for event in logs:
+            # So that an operator finds what there is of one file.
+            files = stapling.files
+            self.assertEqual(event["file"], str(files.staple or files.chain))
         sent = stapling.sent(at(when))
         return None if sent is None else sent.octets, [told(event) for event in logs]
 
     def test_taken(self) -> None:
         """
-        A good staple is sent; the log is told once.
+        A good staple is sent; the log is told once, and the file is read once.
         """
         stapling = self.begun(RESPONSE)
+        first = stapling.staple
         text = f"{self.path}: a staple is in use, until {moment(at(DAY))}"
         self.assertEqual(self.looked(stapling), (RESPONSE, [(LogLevel.info, text)]))
         self.assertEqual(self.looked(stapling), (RESPONSE, []))
+        self.assertIs(stapling.staple, first)
         self.assertEqual(
             stapling.state(at(BEGUN)), StapleState(self.path, True, at(DAY), None)
         )
@@ -237,6 +243,9 @@ class StaplingTests(SynchronousTestCase):
         self.assertEqual(self.looked(stapling), (None, expected))
         stapling = self.begun(answered(DEMANDING, ROOT), DEMANDING)
         self.assertEqual(self.looked(stapling)[1][0][0], LogLevel.info)
+        # As long as there is one, nobody has to act at once.
+        replace(self.path, OTHERS)
+        self.assertEqual(self.looked(stapling)[1][0][0], LogLevel.warn)
         sent, [(level, text)] = self.looked(stapling, DAY)
         self.assertEqual(level, LogLevel.error)
         self.assertTrue(text.endswith(outcome), text)
