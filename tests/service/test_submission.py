@@ -120,15 +120,32 @@ class SubmissionTests(HouseTestCase):
         said = self.send(self.ready(), recipient=b"ann@nowhere.example")
         self.assertEqual(said[:9], b"550 5.1.2")
 
+    def atTheOther(self) -> bytes:
+        """What a user is told who logs in at the door for other servers."""
+        call = self.site.call(0)
+        call.say(_HELLO)
+        call.say(b"AUTH PLAIN " + _JOE + b"\r\n")
+        return self.send(call)[:9]
+
     def test_whoMayRelayIsAnotherQuestion(self) -> None:
         """Users of this door may, whatever C{relay.authenticated} says."""
         self.assertEqual(
             self.send(self.ready(relay={"authenticated": False}))[:3], b"250"
         )
-        call = self.site.call(0)
-        call.say(_HELLO)
-        call.say(b"AUTH PLAIN " + _JOE + b"\r\n")
-        self.assertEqual(self.send(call)[:9], b"550 5.7.1")
+        self.assertEqual(self.atTheOther(), b"550 5.7.1")
+
+    def test_theOtherDoorIsNoWayRound(self) -> None:
+        """
+        Where there is a door for users, they relay at the other one only if that is
+        said: nobody looks there whether a sender is theirs.
+        """
+        self.ready()
+        self.assertEqual(self.atTheOther(), b"550 5.7.1")
+
+    def test_theOtherDoorCanBeOpened(self) -> None:
+        """If it is said, they do."""
+        self.ready(relay={"authenticated": True})
+        self.assertEqual(self.atTheOther()[:3], b"250")
 
     def test_senders(self) -> None:
         """One's own, and those of the list; the null sender."""
@@ -390,7 +407,7 @@ class ManualTests(SynchronousTestCase):
         senders = Senders(read[1].submission.senders)
         self.assertTrue(senders.permits(b"webmail", b"a@b.example"))
         self.assertFalse(read[2].submission.checkSenders)
-        self.assertFalse(read[3].relay.authenticated)
+        self.assertTrue(read[3].relay.authenticated)
         self.assertEqual(len(read), 5)
 
     def test_theProgram(self) -> None:

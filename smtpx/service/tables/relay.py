@@ -44,8 +44,14 @@ class Relay:
     hosts: HostList = field(
         factory=HostList, metadata={"help": "A host list: clients that may."}
     )
-    authenticated: bool = field(
-        default=True, metadata={"help": "May clients that have authenticated?"}
+    authenticated: bool | None = field(
+        default=None,
+        metadata={
+            "none": None,
+            "help": "May clients that have authenticated, at listeners of the role"
+            " ``mx``?  Nobody looks there whose sender it is.  If not given: where no"
+            " listener has the role ``submission``, which is made for them.",
+        },
     )
     certificates: tuple[str, ...] = field(
         default=(),

@@ -41,6 +41,19 @@ def relaySubjects(configuration: Configuration) -> tuple[str, ...]:
     return configuration.relay.certificates
 
 
+def relaysUsers(configuration: Configuration) -> bool:
+    """
+    May clients that have authenticated relay at listeners of the role C{mx}?
+
+    There is no look at the sender there: where an operator has made a door for users,
+    at which there is one, it should not be got round by another.
+    """
+    given = configuration.relay.authenticated
+    if given is not None:
+        return given
+    return all(each.role is not Role.SUBMISSION for each in configuration.listeners)
+
+
 def pythonPolicies(configuration: Configuration) -> list[NamedPolicy]:
     """
     The policies that are somebody's Python.
@@ -98,7 +111,7 @@ async def policies(
         return PolicyChain(chain, journal.trouble, machine.reactor, seconds)
 
     return {
-        Role.MX: policy(relay.authenticated),
+        Role.MX: policy(relaysUsers(configuration)),
         # Whoever submits has logged in, and is here to send elsewhere.
         Role.SUBMISSION: submission.policy(policy(True)),
     }
