@@ -58,7 +58,12 @@ class MailService(MultiService):
 
     @ivar doors: where it listens.
     @ivar house: what is behind the doors; L{None}: it is not running.
+    @ivar insists: does C{privilegedStartService} itself fail where a port is not to
+        be had?  C{twistd} wants it so when it goes into the background: whoever
+        started it is told, and nobody else would be there to hear it.
     """
+
+    insists = False
 
     _log = Logger()
 
@@ -95,10 +100,18 @@ class MailService(MultiService):
         """
         Take the ports that root may be needed for.  Where that fails,
         C{startService} does.
+
+        @raise CannotListenError: a port is not to be had, and it L{insists}.
         """
         MultiService.privilegedStartService(self)
         doors = [door for door in self.doors if door.privileged]
-        self._bound = Deferred.fromCoroutine(self._bind(doors))
+        self._bound = bound = Deferred.fromCoroutine(self._bind(doors))
+        result = bound.result if self.insists and bound.called else None
+        if isinstance(result, Failure) and result.value is not None:
+            bound.addErrback(lambda failure: None)
+            self._explain(result)
+            # Where in Twisted it was raised helps nobody.
+            raise result.value.with_traceback(None) from None
 
     def startService(self) -> None:
         """Enter the house and open the doors; L{whenOpen} tells how it went."""
@@ -155,13 +168,16 @@ class MailService(MultiService):
     async def _withdraw(self, failure: Failure) -> None:
         for door in self.doors:
             await door.close()
+        self._explain(failure)
+        watchers, self._watchers = self._watchers, []
+        for watcher in watchers:
+            watcher.errback(failure)
+
+    def _explain(self, failure: Failure) -> None:
         if isinstance(failure.value, EXPECTED):
             self._log.critical("Cannot start: {reason}", reason=str(failure.value))
         else:
             self._log.failure("Cannot start", failure, LogLevel.critical)
-        watchers, self._watchers = self._watchers, []
-        for watcher in watchers:
-            watcher.errback(failure)
 
     def _giveUp(self, failure: Failure) -> Deferred[None]:
         return Deferred.fromCoroutine(self._withdraw(failure))

@@ -123,6 +123,8 @@ def makeService(options: Options) -> IService:
     """Make the mail server that the command line asks for."""
     reactor = _reactor()
     service = build(Machine(reactor), options.configuration, options.found)
+    given: Mapping[str, Any] = options.parent or {}
+    service.insists = not given.get("nodaemon", True)
     service.whenOpen().addErrback(_stop, reactor)
     _allowDescriptors(options.configuration)
     # No business of a program that is more than a mail server.

@@ -157,6 +157,20 @@ class MailServiceTests(SynchronousTestCase):
         self.assertNotIn("log_failure", event)
         self.successResultOf(self.service.stopService())
 
+    def test_portThatHasToBeHad(self) -> None:
+        """Who goes into the background hears at once that the port is another's."""
+        self.service.insists = True
+        self.endpoint.port = CannotListenError("", 25, OSError(98, "in use"))
+        self.assertRaises(CannotListenError, self.service.privilegedStartService)
+        [event] = [e for e in self.events if e["log_level"].name == "critical"]
+        self.assertIn("Couldn't listen on any:25", event["reason"])
+
+    def test_portThatIsHad(self) -> None:
+        """Where nothing is wrong with the port, insisting changes nothing."""
+        self.service.insists = True
+        self.service.privilegedStartService()
+        self.assertIsNotNone(self.service.doors[0].port)
+
     def test_badHouse(self) -> None:
         """Where the house cannot be built, the port is given back."""
         opened = self.service.whenOpen()

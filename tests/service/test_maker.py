@@ -264,6 +264,18 @@ class ServiceTests(MakerTestCase):
         [door] = service.doors
         self.assertEqual(door.listener.port, 99)
 
+    def test_background(self) -> None:
+        """Only in the background has a start to fail at once."""
+        name = self.file("[[listener]]\nport = 99\n")
+        for given, insists in ((None, False), (True, False), (False, True)):
+            options = self.parse("-c", name)
+            if given is not None:
+                options.parent = TwistedOptions()
+                options.parent["nodaemon"] = given
+            service = makeService(options)
+            assert isinstance(service, MailService)
+            self.assertIs(service.insists, insists)
+
     def test_cannotStart(self) -> None:
         """A server that cannot start ends, with status 1."""
         stopped: list[str] = []
