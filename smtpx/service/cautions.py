@@ -1,14 +1,15 @@
 """
 What a start does not stumble over, and an operator should know all the same:
 certificates and staples that can be used, or left out, but are of little use, a
-Dovecot that is not there, and doors that are hardly meant to be as they are
-(L{smtpx.service.openness}).
+disk without room, a Dovecot that is not there, and doors that are hardly meant to
+be as they are (L{smtpx.service.openness}).
 
 What stops a start is L{smtpx.service.check}'s.
 """
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Sequence
 
 from attrs import evolve
@@ -37,14 +38,29 @@ def cautions(machine: Machine, configuration: Configuration) -> Iterator[Problem
         if state.staple is not None and state.staple.problem is not None:
             text = f"{state.staple.problem}; no staple would be sent"
             yield configuration.problem((*path, "tls_ocsp_file"), text)
+    yield from _room(configuration)
     dovecot = configuration.users.dovecot
     if dovecot is not None:
         try:
             tryDovecot(dovecot)
         except (OSError, Malformed) as error:
-            text = f"logins would be told 454: {error}"
+            why = getattr(error, "strerror", None) or str(error)
+            text = f"logins would be told 454: {dovecot}: {why}"
             yield configuration.problem(("users", "dovecot"), text)
     yield from openness(configuration)
+
+
+def _room(configuration: Configuration) -> Iterator[Problem]:
+    """A disk with less room than no message is taken with."""
+    state, least = configuration.state, configuration.limits.spoolFreeOctets
+    there = next(each for each in (state, *state.parents) if each.exists())
+    left = shutil.disk_usage(there).free
+    if left < least:
+        text = (
+            f"no mail would be taken: {left} octets of room are left for {state},"
+            f" which is less than {least}"
+        )
+        yield configuration.problem(("limits", "spool_free_octets"), text)
 
 
 def approval(configuration: Configuration, found: Sequence[Problem]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from ipaddress import ip_address
 from itertools import combinations
+from pathlib import Path
 
 from attrs import evolve
 from twisted.internet.defer import succeed
@@ -251,7 +252,13 @@ def _reached(
     except BadAliases as bad:
         for each in bad.problems:
             file, line = each.place
-            yield Problem(file, line, (), each.text, meant=each.meant)
+            if line is None and Path(file) in configuration.aliases.files:
+                # The whole file: what names it is at fault, perhaps.
+                index = configuration.aliases.files.index(Path(file))
+                text = f"{file}: {each.text}"
+                yield configuration.problem(("aliases", "files", index), text)
+            else:
+                yield Problem(file, line, (), each.text, meant=each.meant)
         return
 
     def goes(path: bytes) -> bool:

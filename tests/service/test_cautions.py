@@ -67,10 +67,20 @@ class CautionsTests(SynchronousTestCase):
             self.told("[users]\ndovecot = 'auth-client'\n"),
             [
                 f"warning: {self.file}:2: users.dovecot: logins would be told 454:"
-                " [Errno 2] No such file or directory",
+                f" {self.site.folder}/auth-client: No such file or directory",
                 f"{self.file}: it can be used",
             ],
         )
+
+    def test_room(self) -> None:
+        """A disk on which there is less room than has to be left: nothing is taken."""
+        lines = self.told(
+            "state = 'no/state'\n[limits]\nspool_free_octets = '1000 TB'\n"
+        )
+        self.assertEqual(lines[1:], [f"{self.file}: it can be used"])
+        start = f"warning: {self.file}:3: limits.spool_free_octets: no mail would be"
+        self.assertTrue(lines[0].startswith(start), lines[0])
+        self.assertIn(f"are left for {self.site.folder}/no/state,", lines[0])
 
     def test_staples(self) -> None:
         """

@@ -225,7 +225,8 @@ class CheckTests(SynchronousTestCase):
             self.check("[aliases]\nfiles = ['aliases', 'no']\n"),
             [
                 f"{file}:2: info: an alias cannot run a program (|cat)",
-                f"{self.site.folder / 'no'}: cannot be read: No such file or directory",
+                f":2: aliases.files[1]: {self.site.folder / 'no'}: cannot be read:"
+                " No such file or directory",
             ],
         )
         file.write_text("sales: bobb\n@old.example: ann\n")
