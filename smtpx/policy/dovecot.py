@@ -327,7 +327,8 @@ class DovecotUsers:
     ) -> Deferred[Judgement | Authenticated]:
         """Answer L{CheckPassword}."""
         asked = self._turnstile.admit(
-            lambda: Deferred.fromCoroutine(self._ask(question))
+            lambda: Deferred.fromCoroutine(self._ask(question)),
+            whose=question.channel.peer,
         )
         return asked.addErrback(self._cannotTell)
 

@@ -229,6 +229,7 @@ class PAMUsers:
                 question,
             ),
             cancels=False,
+            whose=question.channel.peer,
         )
         judged: Deferred[Judgement | Authenticated] = asked.addCallback(
             self._judge, question

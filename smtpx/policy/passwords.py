@@ -120,6 +120,7 @@ class FileUsers:
                 self._reactor, self._pool, verifyPassword, question.password, encoded
             ),
             cancels=False,
+            whose=question.channel.peer,
         )
         return checked.addCallbacks(
             lambda fits: _judgement(fits and user is not None), self._cannotTell
@@ -197,7 +198,8 @@ class CallableUsers:
     def checkPassword(self, question: CheckPassword) -> Deferred[Judgement]:
         """Answer L{CheckPassword}."""
         checked = self._turnstile.admit(
-            lambda: maybeDeferred(self._check, question.user, question.password)
+            lambda: maybeDeferred(self._check, question.user, question.password),
+            whose=question.channel.peer,
         )
         judged: Deferred[Judgement] = checked.addCallback(self._judge)
         return judged.addErrback(self._cannotTell, question)

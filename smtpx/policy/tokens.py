@@ -55,7 +55,8 @@ class TokenValidator:
     def checkToken(self, question: CheckToken) -> Deferred[Outcome]:
         """Answer L{CheckToken}."""
         checked = self._turnstile.admit(
-            lambda: maybeDeferred(self._check, question.token, question.user)
+            lambda: maybeDeferred(self._check, question.token, question.user),
+            whose=question.channel.peer,
         )
         judged: Deferred[Outcome] = checked.addCallback(self._judge, question)
         return judged.addErrback(self._cannotTell, question)

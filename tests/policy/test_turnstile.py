@@ -124,3 +124,76 @@ class TurnstileTests(SynchronousTestCase):
         self.failureResultOf(outcome, CancelledError)
         self.begun[0].errback(ValueError("nobody hears this"))
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class ShareTests(SynchronousTestCase):
+    """Nobody alone takes all the room."""
+
+    def setUp(self) -> None:
+        """Four at once, four wait."""
+        self.turnstile = Turnstile(Clock(), 4, 4, 10.0)
+        self.begun: list[tuple[bytes, Deferred[int]]] = []
+
+    def admit(self, whose: bytes) -> Deferred[int]:
+        """Somebody wants to pass, whose work the test ends."""
+
+        def begin() -> Deferred[int]:
+            work: Deferred[int] = Deferred()
+            self.begun.append((whose, work))
+            return work
+
+        return self.turnstile.admit(begin, False, whose)
+
+    def inside(self) -> list[bytes]:
+        """Whose work has begun and not ended."""
+        return [whose for whose, work in self.begun if not work.called]
+
+    def test_half(self) -> None:
+        """One has half of what is done at once, and half of what waits."""
+        outcomes = [self.admit(b"a") for _ in range(5)]
+        self.assertEqual(self.inside(), [b"a", b"a"])
+        self.failureResultOf(outcomes[4], Crowded)
+        self.assertNoResult(outcomes[3])
+
+    def test_othersPass(self) -> None:
+        """Others go past those who have had their share already."""
+        for whose in (b"a", b"a", b"a", b"b", b"c", b"c"):
+            self.admit(whose)
+        self.assertEqual(self.inside(), [b"a", b"a", b"b", b"c"])
+        self.begun[0][1].callback(1)
+        # The share is free again, and the turn is that of the first who waits.
+        self.assertEqual(self.inside(), [b"a", b"b", b"c", b"a"])
+        self.begun[2][1].callback(1)
+        self.assertEqual(self.inside(), [b"a", b"c", b"a", b"c"])
+
+    def test_whoLeavesStillHasIt(self) -> None:
+        """Work in threads that nobody wants any more counts until it ends."""
+        outcomes = [self.admit(b"a") for _ in range(2)]
+        for outcome in outcomes:
+            outcome.addErrback(lambda failure: None)
+            outcome.cancel()
+        self.admit(b"a")
+        self.assertEqual(self.inside(), [b"a", b"a"])
+        self.admit(b"b")
+        self.assertEqual(self.inside(), [b"a", b"a", b"b"])
+
+    def test_nobodyKnows(self) -> None:
+        """Where it is not known whose it is, there are no shares."""
+        for _ in range(5):
+            self.admit(b"")
+        self.assertEqual(len(self.inside()), 4)
+
+    def test_nothingIsKept(self) -> None:
+        """Of who has gone nothing is remembered."""
+        for number in range(100):
+            self.admit(b"%d" % number)
+            self.begun[-1][1].callback(1)
+        self.assertEqual(len(vars(self.turnstile)["_insideOf"]), 0)
+
+    def test_oneAtOnce(self) -> None:
+        """Half of one is one."""
+        turnstile = Turnstile(Clock(), 1, 1)
+        outcomes: list[Deferred[int]] = [
+            turnstile.admit(Deferred, True, b"a") for _ in range(3)
+        ]
+        self.failureResultOf(outcomes[2], Crowded)

@@ -173,7 +173,8 @@ class Users:
             "none": None,
             "help": "How many passwords are checked at once, and how many tokens."
             "  If not given: 4 by the file, 16 by ``pam`` (a thread each), 100 by"
-            " ``dovecot``, 20 by Python.",
+            " ``dovecot``, 20 by Python.  Clients of one address have at most half"
+            " of them, so that no stranger keeps everybody else out.",
         },
     )
     checksWaiting: int = field(
