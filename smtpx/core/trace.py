@@ -35,9 +35,10 @@ def _date(seconds: int) -> bytes:
 
 
 def _literal(address: bytes) -> bytes:
-    if not address:
-        return b"unknown"  # a UNIX socket's client has none
-    return b"[IPv6:%b]" % address if b":" in address else b"[%b]" % address
+    if b":" in address:
+        return b"[IPv6:%b]" % address
+    # A UNIX socket's client has none, and a proxy may not know.
+    return b"[%b]" % address if b"." in address else b"unknown"
 
 
 def received(
