@@ -79,6 +79,8 @@ PLACES: Sequence[Callable[[bytes], list[bytes]]] = (
     lambda s: [b"RSET %b\r\n" % s],
     lambda s: [b"DATA %b\r\n" % s],
     lambda s: [b"VRFY %b\r\n" % s],
+    lambda s: [b"EXPN %b\r\n" % s],
+    lambda s: [b"QUIT %b\r\n" % s],
     lambda s: [b"MAIL %b\r\n" % s],
     lambda s: [b"RCPT %b\r\n" % s],
     lambda s: [b"XCLIENT LOGIN=%b\r\n" % s],
@@ -176,6 +178,22 @@ class SecretTests(SynchronousTestCase):
             ],
         )
 
+    def test_whatCanBeSeenOfALoginThatIsNone(self) -> None:
+        """That something stood there, if anything did."""
+        said = Recorded().feed(
+            EHLO,
+            b"AUTH\r\n",
+            b"AUTH %b\r\n" % SECRET,
+            b"NOOP %b\r\n" % SECRET,
+            b"QUIT %b\r\n" % SECRET,
+        )
+        self.assertEqual(said.heard[1:], ["AUTH", "AUTH *", "NOOP *", "QUIT *"])
+
+    def test_aLineIsOneHoweverItComes(self) -> None:
+        """A line of a login is told of once, when it is whole."""
+        said = Recorded().feed(EHLO, b"AUTH LOGIN\r\n", b"YW", b"5u", b"\r", b"\n")
+        self.assertEqual(said.heard[1:], ["AUTH LOGIN", "*"])
+
     def test_aDialogueMaySayItLater(self) -> None:
         """A command of somebody else's that asks for a secret line is masked."""
 
@@ -225,7 +243,7 @@ class SecretTests(SynchronousTestCase):
         said = Recorded().feed(
             EHLO,
             b"mail from:<a@b.example> SIZE=5 BODY=8BITMIME\r\n",
-            b"RCPT TO:<c@d.example> NOTIFY=NEVER\r\n",
+            b"RCPT  TO:<c@d.example> NOTIFY=NEVER\r\n",
             b"XCLIENT NAME=x.example LOGIN=ann\r\n",
             b"GET / HTTP/1.1\r\n",
         )
@@ -233,7 +251,7 @@ class SecretTests(SynchronousTestCase):
             said.heard[1:],
             [
                 "MAIL from:<a@b.example> SIZE=5 BODY=8BITMIME",
-                "RCPT TO:<c@d.example> NOTIFY=NEVER",
+                "RCPT  TO:<c@d.example> NOTIFY=NEVER",
                 "XCLIENT NAME=x.example LOGIN=*",
                 "*",
             ],

@@ -171,6 +171,7 @@ class TLSTests(SynchronousTestCase):
     def test_startTLS(self) -> None:
         """What was agreed on, and how long it took; then flights are inside."""
         said = Recorded()
+        said.clock.advance(0.25)
         said.core.feed(EHLO)
         said.core.feed(b"STARTTLS\r\n")
         said.clock.advance(0.5)
@@ -180,8 +181,8 @@ class TLSTests(SynchronousTestCase):
         self.assertEqual(
             steps[5],
             HandshakeStep(
-                0.0,
-                0.5,
+                0.25,
+                0.75,
                 "TLSv1.3",
                 "TLS_AES_256_GCM_SHA384",
                 256,
@@ -237,6 +238,8 @@ class TroubleTests(SynchronousTestCase):
             if isinstance(step, Remark)
         ]
         self.assertEqual(remarks, ["ValueError in GATE"])
+        (arrow, lines) = said.ladder[-1]
+        self.assertEqual((arrow, lines[0][:3]), ("<", "451"))
         said.core.trouble(OSError("pencil"), "core")
         said.core.trouble(HookTrouble("SIZE"), "core")
         remarks = [
@@ -282,9 +285,10 @@ class BoundTests(SynchronousTestCase):
         self.assertEqual([*said.core.recipients], [b"c@d.example", b"0@d.example"])
 
     def test_whoIsNamedBadlyIsNobody(self) -> None:
-        """A RCPT that cannot be read names no one."""
+        """A RCPT that cannot be read names no one, nor does another command."""
         said = Recorded(loaded=[])
         said.feed(EHLO, *ALONE, b"RCPT TO:<@>\r\n", b"RCPT\r\n")
+        said.feed(b"NOOP TO:<e@d.example>\r\n")
         self.assertEqual([*said.core.recipients], [b"c@d.example"])
 
 

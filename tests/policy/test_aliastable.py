@@ -5,15 +5,20 @@ from __future__ import annotations
 from hypothesis import given, settings, strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from smtpx.core.reply import reply
+from smtpx.policy.aliasfile import parseAliases
 from smtpx.policy.aliastable import (
     MISCONFIGURED,
     UNKNOWN,
     AliasBounds,
+    AliasTable,
     Expansion,
+    Objection,
+    Reach,
     Step,
 )
 
-from .aliasesmade import table
+from .aliasesmade import OURS, table
 
 #: Narrowest first.
 ALL = r"""
@@ -70,7 +75,8 @@ class FindTests(SynchronousTestCase):
         self.assertLeads(b"ann+l@example.org", b"x@else.example", text=text)
 
     def test_virtualDomainsHaveTheirOwn(self) -> None:
-        """An alias without a domain is for the server's own domains."""
+        """An alias or pattern without a domain is for the server's own domains."""
+        self.assertIsNone(table("c*: ann").expand(b"carl@any.example"))
         text = "carol: bob@example.org\ncarol@store.example: ann@example.org"
         self.assertIsNone(table(text).expand(b"carol@shop.example"))
         self.assertLeads(b"carol@store.example", b"ann@example.org", text=text)
@@ -94,6 +100,13 @@ class FindTests(SynchronousTestCase):
         for path in (b"postmaster", b"Postmaster", b"postmaster@example.org"):
             self.assertLeads(path, b"ann@example.org", text=text)
         self.assertIsNone(table(text).expand(b"postmaster@shop.example"))
+
+    def test_allOfAPatternHasToMatch(self) -> None:
+        """What stands between two stars as well, and nothing counts twice."""
+        text = "a*b*c: $1+$2@else.example\nxy*yz: $1@else.example"
+        for local in (b"axc", b"ac", b"ab", b"xyz"):
+            self.assertIsNone(table(text).expand(local + b"@example.org"))
+        self.assertLeads(b"a1b2c@example.org", b"1+2@else.example", text=text)
 
     def test_quotedLocalParts(self) -> None:
         """Quotes are not part of a name, and come back where they are needed."""
@@ -132,6 +145,38 @@ class FindTests(SynchronousTestCase):
         self.assertEqual(found, expected if fnmatchcase(local, pattern) else None)
 
 
+class TableTests(SynchronousTestCase):
+    """What a table has."""
+
+    def test_size(self) -> None:
+        """Aliases of each kind count."""
+        self.assertEqual(len(table(ALL)), 11)
+
+    def test_twice(self) -> None:
+        """Of two aliases for one address the first counts, and that is told."""
+        for left, same in (
+            ("a", "A"),
+            ("a@any.example", '"a"@ANY.example'),
+            ("a-*", "A-*"),
+            ("*@*.example", "*@*.EXAMPLE"),
+            ("@any.example", "@Any.Example"),
+        ):
+            made = table(f"{left}: x@else.example\n{same}: y@else.example")
+            (problem,) = made.problems
+            self.assertEqual(
+                (problem.place.line, problem.why), (2, "it stands at f:1 already")
+            )
+        self.assertEqual(table("a: ann\na@any.example: ann\na-*: ann").problems, [])
+
+    def test_replies(self) -> None:
+        """Nobody is told of what is inside; who sends may try again or not."""
+        self.assertEqual(UNKNOWN, reply(550, "5.1.1", b"No such recipient here"))
+        self.assertEqual(
+            MISCONFIGURED,
+            reply(451, "4.3.5", b"Mail for that recipient cannot be taken now"),
+        )
+
+
 class ExpansionTests(SynchronousTestCase):
     """To the ends."""
 
@@ -159,6 +204,13 @@ class ExpansionTests(SynchronousTestCase):
             ],
         )
 
+    def test_onceInAnyCase(self) -> None:
+        """Whoever is named twice here is one recipient, as first named."""
+        self.assertEqual(
+            table("a: ANN, ann").expand(b"a@example.org"),
+            Expansion((b"ANN@example.org",)),
+        )
+
     def test_itselfIsTheMailbox(self) -> None:
         """An alias that leads to itself means the mailbox, which so exists."""
         for text in ("eve: eve, x@else.example", r"eve: \eve, x@else.example"):
@@ -180,9 +232,10 @@ class ExpansionTests(SynchronousTestCase):
         )
 
     def test_itselfByAPattern(self) -> None:
-        """A pattern that leads to itself makes nobody known."""
-        made = table("*@example.org: $1@example.org, x@else.example")
-        self.assertEqual(made.expand(b"eve@example.org"), Expansion((), UNKNOWN))
+        """A pattern or catch-all that leads to itself makes nobody known."""
+        for left in ("*@example.org", "@example.org"):
+            made = table(f"{left}: @example.org, x@else.example")
+            self.assertEqual(made.expand(b"eve@example.org"), Expansion((), UNKNOWN))
 
     def test_stops(self) -> None:
         """Behind a backslash nothing is looked up."""
@@ -250,6 +303,11 @@ class ExpansionTests(SynchronousTestCase):
             "f:1: a: it has more than 3 recipients",
             AliasBounds(recipientsMax=3),
         )
+        found = table(f"a: {text}", AliasBounds(recipientsMax=4)).expand(
+            b"a@example.org"
+        )
+        assert found is not None
+        self.assertEqual(len(found.paths), 4)
 
     def test_noRoute(self) -> None:
         """Nor where no route goes."""
@@ -263,6 +321,17 @@ class ExpansionTests(SynchronousTestCase):
             b"a@any.example",
             "f:1: a@any.example: no route goes there: b@nowhere.example",
         )
+        # It exists, for its own alias says so; that does not make a way to it.
+        made = AliasTable(
+            parseAliases(b"eve: eve", "f")[0], Reach(OURS, lambda path: False)
+        )
+        expansion = made.expand(b"eve@example.org")
+        assert expansion is not None
+        self.assertEqual(
+            str(expansion.problem),
+            "f:1: eve: no route goes there: eve@example.org",
+        )
+        self.assertIs(expansion.objection, Objection.NO_ROUTE)
 
     def test_nobody(self) -> None:
         """Who does not exist behind a pattern does not exist before it."""
