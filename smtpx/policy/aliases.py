@@ -235,7 +235,7 @@ class Aliases:
         marks = self._sources.marks()
         if marks == seen and candidate == seen:
             return None
-        if marks == seen or marks != candidate:
+        if marks != candidate:
             return Reading(marks)
         try:
             return Reading(marks, self._sources.read(self._reach, self._bounds))

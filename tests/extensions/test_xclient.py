@@ -136,6 +136,23 @@ class OverrideTests(SynchronousTestCase):
         self.assertIsNone(said.connection.peerName)
         self.assertEqual(said.connection.peerPort, 0)
 
+    def test_aNewPortChangesNothingElse(self) -> None:
+        """What is not said stays as it was."""
+        said = proxied(b"")
+        said.connection.peerName = b"proxy.example"
+        said.feed(b"XCLIENT PORT=9\r\n")
+        session = said.connection
+        self.assertEqual(
+            (session.peer, session.peerPort, session.peerName),
+            (_PROXY, 9, b"proxy.example"),
+        )
+
+    def test_aLoginOfNobody(self) -> None:
+        """Written as nothing at all it is the same as unknown."""
+        said = proxied(b"XCLIENT LOGIN=\r\n")
+        self.assertEqual(said.last, _GREETING)
+        self.assertIsNone(said.connection.identity)
+
     def test_aNameMayBeSaidFirst(self) -> None:
         """The manual has it so: the address last."""
         said = proxied(b"XCLIENT NAME=a.example\r\nXCLIENT ADDR=198.51.100.7\r\n")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from twisted.internet.defer import Deferred, execute, fail
+from twisted.internet.defer import Deferred, execute, fail, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -15,7 +15,7 @@ from smtpx.observe import events
 from smtpx.observe.events import Event
 from smtpx.policy.aliascheck import PROBLEMS_MAX
 from smtpx.policy.aliasentry import BadAliases, Place
-from smtpx.policy.aliases import Aliases, AliasSources
+from smtpx.policy.aliases import Aliases, AliasSources, Reading
 from smtpx.policy.aliasfile import parseEntry
 from smtpx.policy.aliastable import AliasBounds, Expansion
 
@@ -63,7 +63,9 @@ class AliasesTests(SynchronousTestCase):
 
     def test_files(self) -> None:
         """An alias of one file may lead to one of another."""
-        self.assertLeads(self.aliases(), b"ann@example.org")
+        aliases = self.aliases()
+        self.assertLeads(aliases, b"ann@example.org")
+        self.assertIsNone(aliases.expand(b"ann@example.org"))
 
     def test_entries(self) -> None:
         """Others are among them, and twice is twice."""
@@ -117,6 +119,10 @@ class AliasesTests(SynchronousTestCase):
         bad = self.assertRaises(BadAliases, self.aliases)
         self.assertEqual(len(bad.problems), PROBLEMS_MAX + 1)
         self.assertEqual(str(bad.problems[-1]), f"{self.one}:100: there is more wrong")
+        self.one.write_text("a b\n" * PROBLEMS_MAX)
+        bad = self.assertRaises(BadAliases, self.aliases)
+        self.assertEqual(len(bad.problems), PROBLEMS_MAX)
+        self.assertNotIn("more", str(bad))
 
     def test_changed(self) -> None:
         """A file that changed is read once it has not changed for a second."""
@@ -173,6 +179,42 @@ class AliasesTests(SynchronousTestCase):
         self.write(self.two, "info: sales\n")
         self.clock.pump([1] * 2)
         self.assertLeads(aliases, b"bob@example.org")
+
+    def test_wrongAgain(self) -> None:
+        """What was put right, and is wrong again in the same way, is told again."""
+        aliases = self.aliases()
+        for text in ("bad: nobody\n", "sales: bob\n", "bad: nobody\n"):
+            self.write(self.one, text)
+            self.write(self.two, "info: bob\n")
+            self.clock.pump([1] * 2)
+        self.assertLeads(aliases, b"bob@example.org")
+        self.assertEqual(
+            [event for event, _ in self.told],
+            [events.ALIASES_KEPT, events.ALIASES_READ, events.ALIASES_KEPT],
+        )
+
+    def test_wrongIsReadOnce(self) -> None:
+        """Nobody reads a file each second to find the same wrong with it."""
+        aliases = self.aliases(start=False)
+        found: list[Reading | None] = []
+
+        def work(job: Callable[[], Reading | None]) -> Deferred[Reading | None]:
+            found.append(job())
+            return succeed(found[-1])
+
+        aliases.start(self.clock, work)
+        self.addCleanup(aliases.stop)
+        self.write(self.one, "bad: nobody\n")
+        self.clock.pump([1] * 5)
+        self.assertEqual([each and bool(each.bad) for each in found[:2]], [False, True])
+        self.assertEqual(found[2:], [None] * 3)
+
+    def test_stop(self) -> None:
+        """Nobody looks any more."""
+        aliases = self.aliases(start=False)
+        aliases.start(self.clock, execute)
+        aliases.stop()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_gone(self) -> None:
         """A file that is gone takes no alias with it, and is read when it is back."""
@@ -271,6 +313,14 @@ class AliasesTests(SynchronousTestCase):
         self.clock.pump([1] * 2)
         aliases.expand(b"x-a@example.org")
         self.assertEqual(self.told[1:], [(events.ALIASES_READ, {"aliases": 3}), told])
+
+    def test_brokenInManyWays(self) -> None:
+        """A client can think of ever other addresses; the log has an end."""
+        self.one.write_text("sales: ann\nx-*: $1@nowhere.example\n")
+        aliases = self.aliases(start=False)
+        for number in range(1100):
+            aliases.expand(b"x-%d@example.org" % number)
+        self.assertEqual(len(self.told), 1000)
 
     def test_brokenWithoutLine(self) -> None:
         """A program's own aliases have no lines."""

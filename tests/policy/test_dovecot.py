@@ -233,7 +233,7 @@ class AnswerTests(DovecotTestCase):
 
     def test_answeredTwice(self) -> None:
         """The first counts; the second is late."""
-        outcome = self.answer(b"FAIL\t2\nOK\t2\tuser=joe\n")
+        outcome = self.answer(b"FAIL\t2\nOK\t2\tuser=joe\nFAIL\t1\n")
         self.assertIs(self.successResultOf(outcome), Judgement.BAD)
         self.assertFalse(self.line.aborted)
 
@@ -387,6 +387,28 @@ class ConnectionTests(DovecotTestCase):
             line.say(greeting)
             self.assertUnavailable(outcome, why)
             self.assertTrue(line.aborted)
+
+    def test_greetingBehindRubbish(self) -> None:
+        """A connection that was given up is not taken for one that works."""
+        outcome = self.check()
+        self.socket.lines[-1].say(b"VERSION\t1\tx\n" + GREETING)
+        self.assertUnavailable(outcome, "not of the protocol")
+        self.clock.advance(0.1)
+        outcome = self.check()
+        _, line = self.socket.lines
+        line.say(GREETING + b"FAIL\t1\n")
+        self.assertIs(self.successResultOf(outcome), Judgement.BAD)
+
+    def test_theEndOfTheLastConnection(self) -> None:
+        """It does no harm to the one that has taken its place."""
+        old = self.greeted()
+        old.say(b"rubbish\n")
+        self.assertTrue(old.aborted)
+        self.clock.advance(0.1)
+        outcome = self.check()
+        old.hangUp()
+        self.socket.lines[-1].say(GREETING + b"FAIL\t1\n")
+        self.assertIs(self.successResultOf(outcome), Judgement.BAD)
 
     def test_slowAnswer(self) -> None:
         """

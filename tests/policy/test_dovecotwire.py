@@ -148,6 +148,7 @@ class AnswerTests(SynchronousTestCase):
             (b"FAIL\t1\tuser=joe\tuser_disabled", disabled),
             (b"FAIL\t1\tcode=user_disabled\tuser=joe", disabled),
             (b"FAIL\t1\tpass_expired", Refused(1, why="the password has expired")),
+            (b"FAIL\t1\tauthz", Refused(1, why="may not act as that user")),
             (b"FAIL\t1\tcode=authz_fail", Refused(1, why="may not act as that user")),
         ):
             self.assertEqual(parseAnswer(line), answer)

@@ -191,12 +191,21 @@ class PAMTests(SynchronousTestCase):
         self.assertEqual(self.said, [])
 
     def test_accountsThatMayNot(self) -> None:
-        """The password is right, the account has expired; the log says it."""
-        self.library.account = 13
-        self.assertIs(self.checked(), Judgement.BAD)
-        self.assertEqual(
-            self.said, [(LogLevel.info, "PAM refused b'joe': the account has expired")]
-        )
+        """The password is right, the account is not; the log says why."""
+        # By their numbers, which are those of Linux-PAM.
+        for status, why in (
+            (6, "permission denied"),
+            (11, "too many attempts"),
+            (12, "the password has to be changed"),
+            (13, "the account has expired"),
+            (16, "the credentials have expired"),
+            (27, "the password has expired"),
+        ):
+            self.library.account = status
+            self.assertIs(self.checked(), Judgement.BAD)
+            self.assertEqual(
+                self.said.pop(), (LogLevel.info, f"PAM refused b'joe': {why}")
+            )
 
     def test_trouble(self) -> None:
         """Whatever else PAM says is no answer, of either step."""

@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.envelope import Envelope, Recipient
 from smtpx.core.queueprofile import DISCARDED, ORIGIN, QueueProfile
-from smtpx.core.reply import Reply
+from smtpx.core.reply import Reply, reply
 from smtpx.extensions.dsn import DSN, NOTIFY, ORCPT
 from smtpx.policy.aliases import Aliases, AliasSources
 from smtpx.policy.aliasfile import parseAliases
@@ -62,6 +62,8 @@ class RedirectionTests(SynchronousTestCase):
     def spooled(self) -> list[tuple[bytes, bytes | None]]:
         """Who is to get the message, and what the client gave in each place."""
         envelope = self.redirection.redirected(self.envelope)
+        thrown = [each.path for each in envelope.recipients if each.stamp(DISCARDED)]
+        self.assertEqual(thrown, [])
         return [(each.path, each.stamp(ORIGIN)) for each in envelope.recipients]
 
     def test_withoutAliases(self) -> None:
@@ -120,6 +122,15 @@ class RedirectionTests(SynchronousTestCase):
             ],
         )
 
+    def test_notificationsOfTwo(self) -> None:
+        """What two get is told of as what several get (section 5.2.7.3)."""
+        self.rcpt(b"ann@shop.example", notify=b"SUCCESS,DELAY")
+        made = self.redirection.redirected(self.envelope)
+        self.assertEqual(
+            [(r.path, r.stamp(NOTIFY)) for r in made.recipients],
+            [(b"ann@shop.example", b"DELAY"), (b"bob@example.org", b"DELAY")],
+        )
+
     def test_thrownAway(self) -> None:
         """Mail for nobody is in the spool, to be told of and thrown away."""
         self.rcpt(b"null@example.org")
@@ -160,6 +171,10 @@ class RedirectionTests(SynchronousTestCase):
         self.assertIsNone(self.rcpt(b"sales@example.org"))
         self.assertIsNone(self.rcpt(b"info@example.org"))
         self.assertEqual(self.rcpt(b"root@example.org"), TOO_MANY)
+        self.assertEqual(
+            TOO_MANY,
+            reply(452, "4.5.3", b"Too many recipients; send to the rest later"),
+        )
         self.assertIsNone(self.rcpt(b"bob@example.org"))
         self.envelope = Envelope(b"", 0.0)
         self.assertIsNone(self.rcpt(b"root@example.org"))

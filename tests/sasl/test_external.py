@@ -64,6 +64,9 @@ class ServerTests(SynchronousTestCase):
             outcome = external(bad)
             assert isinstance(outcome, Denied)
             self.assertIs(outcome.cause, Cause.MALFORMED)
+        longest = external(b"a" * 1024)
+        assert isinstance(longest, Denied)
+        self.assertEqual(longest.why, "wants to act as somebody else")
 
     def test_namesThatCannotBePrepared(self) -> None:
         """Not UTF-8, or prohibited."""

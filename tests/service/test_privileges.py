@@ -112,6 +112,24 @@ class WantedTests(PrivilegesTestCase):
             self.wanted({"user": "eve", "group": "male"}),
             (None, ['there is no group "male"', 'there is no user "eve"']),
         )
+        # Not with the group of the user instead of that which was wanted.
+        self.assertEqual(
+            self.wanted({"user": "ann", "group": "male"}),
+            (None, ['there is no group "male"']),
+        )
+
+    def test_whichOption(self) -> None:
+        """A problem names the option that it is of."""
+        for uid, values, key in (
+            (0, {"user": "eve"}, "user"),
+            (0, {"user": "ann", "group": "male"}, "group"),
+            (0, {"group": "mail"}, "group"),
+            (10, {"user": "bob"}, "user"),
+            (10, {"user": "ann", "group": "mail"}, "group"),
+        ):
+            self.am(uid, 20)
+            _, [problem] = wantedAccount(self.site.read(values))
+            self.assertEqual(problem.path, (key,))
 
     def test_groupAlone(self) -> None:
         """A group is that of a user."""
@@ -130,6 +148,12 @@ class WantedTests(PrivilegesTestCase):
         self.assertEqual(
             self.wanted({"user": "ann", "group": "mail"}),
             (None, ['only root can become "mail", and this is ann']),
+        )
+        # To have somebody's group is not to be that user.
+        self.am(10, 20, 21)
+        self.assertEqual(
+            self.wanted({"user": "bob"}),
+            (None, ['only root can become "bob", and this is ann']),
         )
         self.am(ME)
         self.assertEqual(
@@ -195,5 +219,13 @@ class CheckTests(PrivilegesTestCase):
 
     def test_noProblems(self) -> None:
         """What is no list of problems is refused."""
-        for text in ("", "{", "[1]", '[{"path": []}]', '[{"odd": 1, "path": []}]', "7"):
+        for text in (
+            "",
+            "{",
+            "[1]",
+            "[{}]",
+            '[{"path": []}]',
+            '[{"odd": 1, "path": []}]',
+            "7",
+        ):
             self.assertRaises(ValueError, readProblems, text)
