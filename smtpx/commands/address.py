@@ -51,7 +51,12 @@ class TestOptions(ConsoleOptions):
         @raise CommandFailed: the configuration is of no use, what was given is no
             address, or one is refused.
         """
-        paths = [_path(each) for each in self.addresses]
+        paths, wrong = [], []
+        for each in self.addresses:
+            try:
+                paths.append(_path(each))
+            except CommandFailed as error:
+                wrong.append(str(error))
         # It does not run; it only has a name.
         from twisted.internet import reactor
 
@@ -69,7 +74,9 @@ class TestOptions(ConsoleOptions):
             if verdict.reply is not None or not verdict.destinations:
                 refused.append(shown(path))
         if refused:
-            raise CommandFailed(f"no mail is taken for {', '.join(refused)}")
+            wrong.append(f"no mail is taken for {', '.join(refused)}")
+        if wrong:
+            raise CommandFailed("; ".join(wrong))
 
 
 class AddressOptions(ConsoleOptions):

@@ -11,7 +11,15 @@ from importlib.metadata import version
 from typing import NoReturn, TextIO
 
 from attrs import frozen
+from twisted.logger import (
+    ILogObserver,
+    LogEvent,
+    LogLevel,
+    formatEvent,
+    globalLogBeginner,
+)
 from twisted.python.usage import Options
+from zope.interface import implementer
 
 from ..core.errors import SMTPXError
 
@@ -58,6 +66,42 @@ def terminal() -> Console:
         sys.stdin.buffer.readline,
         getpass.getpass,
         sys.stdin.isatty(),
+    )
+
+
+@implementer(ILogObserver)
+class Warnings:
+    """
+    Tells an operator of warnings and errors while a command runs, a line each: where
+    something of ours could not be used, the command does without.
+    """
+
+    def __init__(self, err: TextIO) -> None:
+        """
+        @param err: where to.
+        """
+        self._err = err
+
+    def __call__(self, event: LogEvent) -> None:
+        """See L{ILogObserver}.  Twisted's own events have the same in other words."""
+        ours = str(event.get("log_namespace", "")).startswith("smtpx.")
+        if not ours or event.get("log_level", LogLevel.debug) < LogLevel.warn:
+            return
+        text = formatEvent(event)
+        failure = event.get("log_failure")
+        if failure is not None:
+            text += f": {failure.getErrorMessage()}"
+        print("smtpx: warning:", *text.split(), file=self._err)
+
+
+def tellWarnings() -> None:
+    """
+    Have warnings written to the error output from now on.  Without that Twisted
+    keeps them, and writes out whole tracebacks when the process ends.
+    """
+    observers = [Warnings(sys.stderr)]
+    globalLogBeginner.beginLoggingTo(
+        observers, discardBuffer=True, redirectStandardIO=False
     )
 
 

@@ -16,7 +16,14 @@ from twisted.python.usage import UsageError
 
 from .address import AddressOptions
 from .config import ConfigOptions
-from .console import CommandFailed, Console, ConsoleOptions, Shown, terminal
+from .console import (
+    CommandFailed,
+    Console,
+    ConsoleOptions,
+    Shown,
+    tellWarnings,
+    terminal,
+)
 from .features import FeaturesOptions
 from .passwd import PasswdOptions
 
@@ -56,7 +63,9 @@ def main(argv: Sequence[str] | None = None, console: Console | None = None) -> i
     @param console: where it reads and writes; L{None}: this process's terminal.
     @return: the exit status.
     """
-    console = console or terminal()
+    if console is None:
+        console = terminal()
+        tellWarnings()
     options = MainOptions()  # type: ignore[no-untyped-call]  # Twisted's
     words = list(sys.argv[1:] if argv is None else argv)
     try:

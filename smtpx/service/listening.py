@@ -30,6 +30,7 @@ from zope.interface import implementer
 
 from ..net.factory import SMTPServerFactory
 from .inherited import PREFIX, inheritedEndpoint
+from .problems import Problem
 from .tables import Listener, ListenerTLS, Role
 
 #: What the endpoint of a UNIX socket begins with.
@@ -153,6 +154,26 @@ class Vestibule(Factory):
         return None if self.inner is None else self.inner.buildProtocol(addr)
 
 
+class NoDoor(CannotListenError):
+    """
+    A listener cannot have its place.
+
+    @ivar problem: where the configuration wants it, and why it cannot.
+    """
+
+    def __init__(self, problem: Problem, cause: CannotListenError) -> None:
+        CannotListenError.__init__(self, cause.interface, cause.port, cause.socketError)
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return str(self.problem)
+
+
+def nowhere(text: str) -> Problem:
+    """What is wrong with a listener of which nobody knows where it stands."""
+    return Problem("configuration", None, ("listener",), text)
+
+
 class Door:
     """
     One listener.
@@ -164,8 +185,17 @@ class Door:
         folder that may be somebody else's.
     """
 
-    def __init__(self, listener: Listener, endpoint: IStreamServerEndpoint) -> None:
+    def __init__(
+        self,
+        listener: Listener,
+        endpoint: IStreamServerEndpoint,
+        problem: Callable[[str], Problem] = nowhere,
+    ) -> None:
+        """
+        @param problem: makes a problem of what is wrong with it.
+        """
         self.listener = listener
+        self._problem = problem
         self.port: IListeningPort | None = None
         self.privileged = not (listener.endpoint or "").startswith(UNIX_PREFIX)
         self._endpoint = endpoint
@@ -175,11 +205,15 @@ class Door:
         """
         Take the port, and let nobody in yet.  Does nothing when it is bound.
 
-        @raise CannotListenError: somebody else has it, or it is not allowed.
+        @raise NoDoor: somebody else has it, or it is not allowed.
         """
-        if self.port is None:
+        if self.port is not None:
+            return
+        try:
             self.port = await self._endpoint.listen(self._vestibule)
-            self._let(False)
+        except CannotListenError as error:
+            raise NoDoor(self._problem(str(error)), error) from error
+        self._let(False)
 
     def open(self, factory: SMTPServerFactory) -> None:
         """

@@ -145,7 +145,7 @@ class AddressTests(SynchronousTestCase):
         self.assertIn(f"{self.aliases}:1: a: it leads to itself: a@", ran.err)
 
     def test_noAddress(self) -> None:
-        """What is none is refused before anything is read."""
+        """What is none is told so, and what may have been meant."""
         ran = self.run_("ann")
         said = (
             'smtpx: "ann": address without a domain; did you mean "ann@" and a domain?'
@@ -153,6 +153,14 @@ class AddressTests(SynchronousTestCase):
         self.assertEqual((ran.status, ran.err), (1, f"{said}\n"))
         ran = self.run_("ann@a..b")
         self.assertNotIn("did you mean", ran.err)
+
+    def test_noAddressAmongOthers(self) -> None:
+        """One that is none does not keep what there is to say of the others."""
+        ran = self.run_("ann", "nobody@elsewhere.example")
+        self.assertEqual(ran.status, 1)
+        self.assertIn("nobody@elsewhere.example\n", ran.out)
+        self.assertIn('smtpx: "ann": address without a domain', ran.err)
+        self.assertIn("; no mail is taken for nobody@elsewhere.example\n", ran.err)
 
     def test_help(self) -> None:
         """The help shows how the command is written."""

@@ -8,8 +8,11 @@ import sys
 from importlib.metadata import version
 from io import StringIO
 
+from twisted.logger import Logger
 from twisted.trial.unittest import SynchronousTestCase
 
+from smtpx.commands import console, main as commands
+from smtpx.commands.console import Warnings
 from smtpx.commands.main import main
 
 from .terminals import Terminal
@@ -74,13 +77,64 @@ class MainTests(SynchronousTestCase):
         self.assertEqual((ran.status, ran.out, ran.err), (130, "", "\n"))
 
     def test_asAProcess(self) -> None:
-        """Without anything given: this process's arguments and terminal."""
+        """Without anything given: this process's arguments, terminal and log."""
         out = StringIO()
+        begun: list[str] = []
+        self.patch(commands, "tellWarnings", lambda: begun.append("log"))
         self.patch(sys, "argv", ["smtpx", "--version"])
         self.patch(sys, "stdout", out)
         self.patch(sys, "stdin", _Input())
         self.assertEqual(main(), 0)
         self.assertEqual(out.getvalue(), f"smtpx {version('smtpx')}\n")
+        self.assertEqual(begun, ["log"])
+
+
+class WarningsTests(SynchronousTestCase):
+    """What is not as it should be, while a command runs."""
+
+    def setUp(self) -> None:
+        """Somebody reads the error output."""
+        self.err = StringIO()
+        self.observer = Warnings(self.err)
+
+    def told(self) -> str:
+        """What was read."""
+        return self.err.getvalue()
+
+    def test_aLine(self) -> None:
+        """A plug-in that cannot be used is one line, and no traceback."""
+        log = Logger("smtpx.service.extensions", observer=self.observer)
+        try:
+            raise ImportError("no module\nnamed x")
+        except ImportError:
+            log.failure("Extension {plugin} cannot be used", plugin="y")
+        self.assertEqual(
+            self.told(),
+            "smtpx: warning: Extension y cannot be used: no module named x\n",
+        )
+
+    def test_onlyWarnings(self) -> None:
+        """What is of less weight, or Twisted's, is not told."""
+        Logger("smtpx.service", observer=self.observer).info("hello")
+        Logger("twisted.plugin", observer=self.observer).error("a traceback")
+        self.assertEqual(self.told(), "")
+        Logger("smtpx.service", observer=self.observer).warn("a {what}", what="word")
+        self.assertEqual(self.told(), "smtpx: warning: a word\n")
+
+    def test_begin(self) -> None:
+        """A process tells them on its error output, and forgets what was before."""
+        given: list[tuple[list[object], dict[str, object]]] = []
+
+        class Beginner:
+            def beginLoggingTo(self, observers: list[object], **more: object) -> None:
+                """See L{twisted.logger.LogBeginner}."""
+                given.append((observers, more))
+
+        self.patch(console, "globalLogBeginner", Beginner())
+        console.tellWarnings()
+        [([observer], options)] = given
+        self.assertIsInstance(observer, Warnings)
+        self.assertEqual(options, {"discardBuffer": True, "redirectStandardIO": False})
 
 
 class _Buffer:

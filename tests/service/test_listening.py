@@ -5,6 +5,8 @@ Tests for L{smtpx.service.listening}.
 from __future__ import annotations
 
 import socket
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
@@ -33,10 +35,12 @@ from smtpx.service.listening import (
     BACKLOG,
     Door,
     IPv6Endpoint,
+    NoDoor,
     endpointFor,
     listeningSocket,
 )
 from smtpx.service.tables import Listener, ListenerTLS
+from smtpx.service.toml import parseDocument
 
 HERE = IPv4Address("TCP", "127.0.0.1", 2525)
 
@@ -250,6 +254,25 @@ class DoorTests(SynchronousTestCase):
         self.bind()
         self.endpoint.port = RuntimeError("again")
         self.bind()
+
+    def test_taken(self) -> None:
+        """Somebody else has the port: it is told which entry wants it."""
+        document = parseDocument(
+            "[[listener]]\nport = 25\n[[listener]]\nport = 26\n", "x.toml", Path()
+        )
+        taken = CannotListenError("192.0.2.1", 26, OSError(98, "Address in use"))
+        door = Door(
+            Listener(26),
+            FakeEndpoint(taken),
+            partial(document.problem, ("listener", 1)),
+        )
+        bound = Deferred.fromCoroutine(door.bind())
+        error = self.failureResultOf(bound, CannotListenError).value
+        self.assertEqual(str(error), f"x.toml:3: listener[1]: {taken}")
+        nameless = Door(Listener(26), FakeEndpoint(taken))
+        bound = Deferred.fromCoroutine(nameless.bind())
+        error = self.failureResultOf(bound, NoDoor).value
+        self.assertEqual(str(error), f"configuration: listener: {taken}")
 
     def test_open(self) -> None:
         """Then everybody is let in."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 
 from attrs import frozen
 from twisted.internet.defer import Deferred, DeferredList
@@ -57,8 +58,12 @@ def build(
     @raise ValueError: a listener has an endpoint that is none.
     """
     doors = [
-        Door(listener, endpointFor(machine.reactor, listener))
-        for listener in configuration.listeners
+        Door(
+            listener,
+            endpointFor(machine.reactor, listener),
+            partial(configuration.problem, ("listener", index)),
+        )
+        for index, listener in enumerate(configuration.listeners)
     ]
     return MailService(
         doors,
