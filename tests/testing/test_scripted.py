@@ -11,6 +11,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
+from smtpx.testing import scripted
 from smtpx.testing.faults import (
     ANY,
     BODY,
@@ -26,7 +27,12 @@ from smtpx.testing.faults import (
     reset,
     silent,
 )
-from smtpx.testing.scripted import ScriptedProtocol, ScriptedServer, ScriptedSession
+from smtpx.testing.scripted import (
+    ScriptedProtocol,
+    ScriptedServer,
+    ScriptedSession,
+    Step,
+)
 
 MESSAGE = b"Subject: x\r\n\r\n..\r\nhello\r\n"
 ENVELOPE = b"MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\n"
@@ -120,6 +126,32 @@ class ScriptedServerTests(SynchronousTestCase):
         self.assertTrue(peer.wire.disconnecting)
         self.assertEqual(peer.say(b"NOOP\r\n"), b"")
 
+    def test_replies(self) -> None:
+        """What it says where nothing is wrong, in any case of the letters."""
+        peer = self.peer()
+        self.assertEqual(
+            peer.say(b"helo c.example\r\nVRFY x\r\nQUIT\r\n"),
+            b"250 scripted.example\r\n252 2.5.0 Send it, and see\r\n221 2.0.0 Bye\r\n",
+        )
+        self.assertEqual(peer.say(b"NOOP\r\n"), b"")
+        self.assertEqual(
+            self.peer().say(b"ehlo c.example\r\n"),
+            b"250-scripted.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n"
+            b"250 ENHANCEDSTATUSCODES\r\n",
+        )
+
+    def test_chunksThatCannotBe(self) -> None:
+        """Behind a size that is none nothing is read; without RCPT nothing is kept."""
+        for size in (b"", b" -1", b" x", b" " + b"9" * 13):
+            peer = self.peer()
+            self.assertEqual(peer.codes(b"BDAT%b\r\nNOOP\r\n" % size), [501], size)
+            self.assertTrue(peer.wire.disconnecting)
+        peer = self.peer()
+        self.assertEqual(
+            peer.codes(b"MAIL FROM:<>\r\nBDAT 1 LAST\r\nxNOOP\r\n"), [250, 503, 250]
+        )
+        self.assertEqual(self.server.messages, [])
+
     def test_logins(self) -> None:
         """With and without an initial response; anybody is let in."""
         peer = Peer(self.serve(keywords=[b"AUTH PLAIN"]))
@@ -134,7 +166,43 @@ class ScriptedServerTests(SynchronousTestCase):
     def test_bounds(self) -> None:
         """What no test can want is an error of the test."""
         session = ScriptedSession(1, (), (), False, [])
-        self.assertRaises(ValueError, session.feed, b"x" * 70_000)
+        session.feed(b"x" * (1 << 16))
+        self.assertRaises(ValueError, session.feed, b"x")
+        self.patch(scripted, "_MESSAGE_OCTETS", 10)
+        session = ScriptedSession(1, (), (), False, [])
+        session.feed(ENVELOPE + b"BDAT 11 LAST\r\n" + b"x" * 10)
+        self.assertRaises(ValueError, session.feed, b"x")
+
+    def test_startTLS(self) -> None:
+        """
+        Offered where there is a certificate, once; what was said before it, or came
+        in one flight with it, is forgotten (RFC 3207 section 4.2).
+        """
+        session = ScriptedSession(1, (), (), True, [])
+        [offer] = session.feed(b"EHLO c.example\r\n")
+        self.assertEqual(offer.octets, b"250-scripted.example\r\n250 STARTTLS\r\n")
+        session.feed(b"MAIL FROM:<>\r\n")
+        steps = session.feed(b"NOOP\r\nSTARTTLS\r\nRSET\r\nNO")
+        self.assertEqual(
+            steps,
+            [Step(b"250 2.0.0 OK\r\n"), Step(b"220 Go ahead\r\n", startsTLS=True)],
+        )
+        session.begun()
+        self.assertTrue(session.secured)
+        self.assertNotIn(b"RSET", session.commands)
+        [offer] = session.feed(b"EHLO c.example\r\n")
+        self.assertEqual(offer.octets, b"250 scripted.example\r\n")
+        [refused] = session.feed(b"RCPT TO:<a@b.example>\r\n")
+        self.assertEqual(refused.octets[:3], b"503")
+
+    def test_noTLS(self) -> None:
+        """Without a certificate, or where a fault refuses it, TLS does not begin."""
+        session = ScriptedSession(1, (), (), False, [])
+        self.assertEqual(session.feed(b"STARTTLS\r\n"), [Step(b"454 4.7.0 No TLS\r\n")])
+        for fault in (answered(b"STARTTLS", b"220 No"), closed(b"STARTTLS")):
+            session = ScriptedSession(1, (fault,), (), True, [])
+            [step] = session.feed(b"STARTTLS\r\n")
+            self.assertFalse(step.startsTLS)
 
     # --- faults -----------------------------------------------------------------
 

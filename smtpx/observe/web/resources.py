@@ -96,7 +96,7 @@ class _Guarded(Resource):
         request.setHeader("Content-Length", str(len(answer.body)))
         for name, value in _HEADERS.items():
             request.setHeader(name, value)
-        # Twisted leaves out the body where it was asked by HEAD.
+        # Twisted would leave out a body behind HEAD as well, and warn of it in the log.
         return answer.body if request.method != b"HEAD" else b""
 
     def _allowed(self, request: Request) -> Answer | None:

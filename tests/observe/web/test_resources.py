@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 
@@ -20,7 +21,7 @@ class ResourceTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """A site with a server that is ready."""
-        self.visits = Visits("status.example.org")
+        self.visits = Visits("Status.Example.org")
         self.reasons: list[str] = []
         self.visits.watch.enter(House("mx.example.org", unready=lambda: self.reasons))
 
@@ -67,6 +68,7 @@ class ResourceTests(SynchronousTestCase):
         """It is loaded again by the wishes that the page offers, and no others."""
         for path, wished in (
             ("/?refresh=5", b'content="5"'),
+            ("/?refresh=15", b'content="15"'),
             ("/?refresh=60", b'content="60"'),
             ("/?refresh=0.001", None),
             ("/?refresh=5%22%3E", None),
@@ -95,16 +97,26 @@ class ResourceTests(SynchronousTestCase):
             answer = self.visits.get(path, "evil.example")
             self.assertEqual(answer.status, 421, path)
             self.assertNotIn(b"evil", answer.body)
-        for host in ("Status.example.org", "192.0.2.1:8025", None):
+        for host in (
+            "status.example.org",
+            "STATUS.example.org",
+            "192.0.2.1:8025",
+            None,
+        ):
             self.assertEqual(self.visits.get("/ready", host).status, 200, host)
 
     def test_onlyReading(self) -> None:
-        """Nothing but GET and HEAD is done, and HEAD has no body."""
+        """
+        Nothing but GET and HEAD is done, and HEAD has no body; who asks so does not
+        fill the log.
+        """
         for method in ("POST", "PUT", "DELETE", "OPTIONS", "TRACE", "X"):
             answer = self.visits.get("/health", method=method)
             self.assertEqual(answer.status, 405, method)
             self.assertEqual(answer.fields["allow"], "GET, HEAD")
-        answer = self.visits.get("/health", method="HEAD")
+        with capturedLogs() as logs:
+            answer = self.visits.get("/health", method="HEAD")
+        self.assertEqual(logs, [])
         self.assertEqual((answer.status, answer.body), (200, b""))
         self.assertEqual(answer.fields["content-length"], "8")
 
