@@ -190,10 +190,14 @@ class ScriptedServerTests(SynchronousTestCase):
         session.begun()
         self.assertTrue(session.secured)
         self.assertNotIn(b"RSET", session.commands)
-        [offer] = session.feed(b"EHLO c.example\r\n")
-        self.assertEqual(offer.octets, b"250 scripted.example\r\n")
         [refused] = session.feed(b"RCPT TO:<a@b.example>\r\n")
         self.assertEqual(refused.octets[:3], b"503")
+        [offer] = session.feed(b"EHLO c.example\r\n")
+        self.assertEqual(offer.octets, b"250 scripted.example\r\n")
+        session.feed(BY_DATA)
+        [message] = session.messages
+        self.assertTrue(message.secured)
+        self.assertEqual(message.mail, b"MAIL FROM:<a@b.example>")
 
     def test_noTLS(self) -> None:
         """Without a certificate, or where a fault refuses it, TLS does not begin."""
