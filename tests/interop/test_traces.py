@@ -107,7 +107,7 @@ class RotationTests(InteropTestCase):
         logrotate = findPeer("logrotate", "logrotate")
         page = ROOT / "doc" / "howto" / "logs.rst"
         found = re.search(
-            r"   (/var/log/smtpx/\*\.log \{\n.*?\n   \})", page.read_text(), re.S
+            r"   (/var/log/smtpx/\*\.log [^\n]*\{\n.*?\n   \})", page.read_text(), re.S
         )
         assert found is not None
         server = self.serve()
