@@ -40,6 +40,7 @@ from attrs import evolve, field, frozen
 
 from .domain import checkDomain
 from .errors import Malformed
+from .interfaces import IServerSession
 
 #: A network as numbers: version, address, mask.
 _Numbers = tuple[int, int, int]
@@ -301,4 +302,12 @@ def _networkNumbers(network: IPv4Network | IPv6Network) -> _Numbers:
     return network.version, int(network.network_address), int(network.netmask)
 
 
-__all__ = ["HostItem", "HostList"]
+def clientNames(session: IServerSession) -> tuple[bytes, ...]:
+    """
+    The verified names of a client, as a list is asked with them.
+    """
+    name = session.peerName
+    return () if name is None else (name,)
+
+
+__all__ = ["HostItem", "HostList", "clientNames"]

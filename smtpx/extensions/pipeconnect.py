@@ -26,7 +26,7 @@ from zope.interface import Interface, implementer
 
 from ..core.grammar import KEYWORD
 from ..core.hooks import Capability, Forecast, Hello, SyncPoint, Target
-from ..core.hostlist import HostList
+from ..core.hostlist import HostList, clientNames
 from ..core.interfaces import (
     IClientBuilder,
     IClientExtension,
@@ -121,9 +121,8 @@ class PipeConnect:
         server.relax(self._relax)
 
     def _welcome(self, session: IServerSession) -> bool:
-        known = session.peerName
         hosts = self.options.pipeliningConnectAdvertiseHosts
-        return hosts.matches(session.peer, () if known is None else (known,))
+        return hosts.matches(session.peer, clientNames(session))
 
     def _advertise(self, session: IServerSession) -> bool | None:
         return True if self._welcome(session) else None

@@ -31,7 +31,7 @@ from ..core.hooks import (
     TLSLevel,
     Where,
 )
-from ..core.hostlist import HostList
+from ..core.hostlist import HostList, clientNames
 from ..core.interfaces import (
     IClientBuilder,
     IClientExtension,
@@ -144,9 +144,8 @@ class RequireTLS:
         return None
 
     def _welcome(self, session: IServerSession) -> bool:
-        known = session.peerName
         hosts = self.options.tlsAdvertiseRequireTLS
-        return hosts.matches(session.peer, () if known is None else (known,))
+        return hosts.matches(session.peer, clientNames(session))
 
     def _receive(
         self, session: IServerSession, bearer: Bearer, flag: bool

@@ -27,6 +27,7 @@ from attrs import evolve
 from zope.interface import implementer
 
 from ..core.hooks import TLSInfo, TLSOptions
+from ..core.hostlist import clientNames
 from ..core.interfaces import IServerBuilder, IServerExtension, IServerSession
 from ..core.reply import Reply, reply
 
@@ -108,8 +109,7 @@ class TLSVerify:
 
 
 def _isIn(hosts: Hosts, session: IServerSession) -> bool:
-    name = session.peerName
-    return hosts.matches(session.peer, () if name is None else (name,))
+    return hosts.matches(session.peer, clientNames(session))
 
 
 def _verified(session: IServerSession) -> bool:

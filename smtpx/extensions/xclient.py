@@ -45,7 +45,7 @@ from ..core.dialogue import ServerDialogue
 from ..core.envelope import Stamp
 from ..core.grammar import Grammar, Malformed
 from ..core.hooks import Capability, LogFields, Verb
-from ..core.hostlist import HostList
+from ..core.hostlist import HostList, clientNames
 from ..core.interfaces import IServerBuilder, IServerExtension, IServerSession
 from ..core.reply import BAD_SEQUENCE, Reply, reply
 
@@ -147,9 +147,7 @@ class XClient:
         server.variable("xclient_proxy", lambda session: session.stamps.get(PROXY))
 
     def _welcome(self, session: IServerSession) -> bool:
-        known = session.peerName
-        names = () if known is None else (known,)
-        return self.options.hosts.matches(session.peer, names)
+        return self.options.hosts.matches(session.peer, clientNames(session))
 
     def _advertise(self, session: IServerSession) -> tuple[bytes, ...] | None:
         return ATTRIBUTES.names if self._welcome(session) else None

@@ -40,7 +40,7 @@ from ..core.attributes import (
 from ..core.envelope import Recipient, Stamp
 from ..core.grammar import Malformed
 from ..core.hooks import Capability, LogFields, Stage, Verb
-from ..core.hostlist import HostList
+from ..core.hostlist import HostList, clientNames
 from ..core.interfaces import IServerBuilder, IServerExtension, IServerSession
 from ..core.reply import BAD_SEQUENCE, OK, Reply, reply
 
@@ -131,9 +131,7 @@ class XForward:
             server.variable(f"xforward_{word}", _Reading(each))
 
     def _welcome(self, session: IServerSession) -> bool:
-        known = session.peerName
-        names = () if known is None else (known,)
-        return self.options.hosts.matches(session.peer, names)
+        return self.options.hosts.matches(session.peer, clientNames(session))
 
     def _advertise(self, session: IServerSession) -> tuple[bytes, ...] | None:
         return ATTRIBUTES.names if self._welcome(session) else None

@@ -21,6 +21,7 @@ from zope.interface import implementer
 from ..core.addresstable import AddressTable
 from ..core.effects import IServerPort
 from ..core.hooks import Ending
+from ..core.hostlist import clientNames
 from ..core.profile import ServerProfile
 from ..core.server import ServerConnection
 from ..net.interfaces import ITracer
@@ -82,9 +83,8 @@ class TraceChoice:
             for path in core.recipients:
                 if self.recipients.find(path) is not None:
                     return f"recipient {text(path)}"
-        names = () if core.peerName is None else (core.peerName,)
         # Whoever it said to be by XCLIENT, it is still one of those.
-        for peer, known in ((core.entrant, ()), (core.peer, names)):
+        for peer, known in ((core.entrant, ()), (core.peer, clientNames(core))):
             if self.hosts(peer, known):
                 return f"host {word(peer)}"
         return None

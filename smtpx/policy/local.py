@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Sequence
 from zope.interface import implementer
 
 from ..core.envelope import Envelope, Recipient
+from ..core.hostlist import clientNames
 from ..core.interfaces import IServerSession
 from ..core.reply import Reply, reply
 from ..net.interfaces import IPolicy
@@ -86,7 +87,11 @@ class LocalPolicy:
 
     def mayConnect(self, session: IServerSession) -> Reply | None:
         """Refuse clients that are in the list of those to be refused."""
-        return NOT_WELCOME if self.refuseHosts(session.peer, _names(session)) else None
+        return (
+            NOT_WELCOME
+            if self.refuseHosts(session.peer, clientNames(session))
+            else None
+        )
 
     def maySend(self, session: IServerSession, envelope: Envelope) -> Reply | None:
         """Anybody may send; the recipients decide."""
@@ -133,13 +138,7 @@ class LocalPolicy:
             and secured.subject in self._subjects
         ):
             return True
-        return self.relayHosts(session.peer, _names(session))
-
-
-def _names(session: IServerSession) -> tuple[bytes, ...]:
-    """The client's verified names."""
-    name = session.peerName
-    return () if name is None else (name,)
+        return self.relayHosts(session.peer, clientNames(session))
 
 
 __all__ = [
