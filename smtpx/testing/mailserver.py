@@ -24,6 +24,7 @@ import socket
 import ssl
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -60,7 +61,7 @@ NAME = "localhost"
 _READY_SECONDS = 10.0
 
 
-class _Threaded:
+class _Threaded(ABC):
     """
     A server in a thread.
 
@@ -79,9 +80,9 @@ class _Threaded:
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._thread: ServerThread | None = None
 
+    @abstractmethod
     def _make(self, reactor: IReactorTime, tls: ServerTLS | None) -> Factory:
         """Make what makes connections."""
-        raise NotImplementedError
 
     def start(self) -> Self:
         """

@@ -19,6 +19,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ DEFAULT_READY_TIMEOUT = 5.0
 _FAREWELL_SECONDS = 2.0
 
 
-class _Controlled:
+class _Controlled(ABC):
     """
     What all controllers have.
 
@@ -96,9 +97,9 @@ class _Controlled:
     def _note(self, server: SMTP) -> None:
         self.smtpd = server
 
+    @abstractmethod
     def _bind(self) -> list[socket.socket]:
         """The sockets to listen on."""
-        raise NotImplementedError
 
     def _listen(self) -> Listening:
         if self.loop.is_closed() and self._ownLoop:
