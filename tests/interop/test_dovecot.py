@@ -4,15 +4,12 @@ Logins at the server whose passwords are Dovecot's.
 
 from __future__ import annotations
 
-import smtplib
 import sys
 from pathlib import Path
 
 from .dovecot import RunningDovecot
 from .running import RunningServer, waitFor
-from .test_smtplib import FROM, TEXT, SMTPLibTestCase
-
-PASSWORD = "correct horse"
+from .test_smtplib import FROM, PASSWORD, TEXT, SMTPLibTestCase
 
 
 class DovecotTests(SMTPLibTestCase):
@@ -31,16 +28,6 @@ class DovecotTests(SMTPLibTestCase):
         if folder is None:
             self.addCleanup(dovecot.remove)
         return dovecot
-
-    def code(self, server: RunningServer, user: str, password: str = PASSWORD) -> int:
-        """What becomes of a login."""
-        client = self.connectSecured(server)
-        try:
-            return client.login(user, password)[0]
-        except smtplib.SMTPAuthenticationError as error:
-            return error.smtp_code
-        finally:
-            client.close()
 
     def test_login(self) -> None:
         """A user of Dovecot's logs in, by its own name, and is not a stranger."""

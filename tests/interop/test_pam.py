@@ -7,7 +7,6 @@ The service is one of the test's, in C{/etc/pam.d}, and asks scripts.
 from __future__ import annotations
 
 import os
-import smtplib
 import time
 from pathlib import Path
 
@@ -17,9 +16,7 @@ from smtpx.core.errors import UsageError
 from smtpx.policy.pam import loadPAM
 
 from .running import RunningServer
-from .test_smtplib import FROM, TEXT, SMTPLibTestCase
-
-PASSWORD = "correct horse"
+from .test_smtplib import FROM, PASSWORD, TEXT, SMTPLibTestCase
 
 FOLDER = Path("/etc/pam.d")
 
@@ -76,16 +73,6 @@ class PAMTests(SMTPLibTestCase):
     def ready(self, more: str = "") -> RunningServer:
         """Start a server."""
         return self.serve(f'[users]\npam = "{self.service}"\n{more}')
-
-    def code(self, server: RunningServer, user: str, password: str = PASSWORD) -> int:
-        """What becomes of a login."""
-        client = self.connectSecured(server)
-        try:
-            return client.login(user, password)[0]
-        except smtplib.SMTPAuthenticationError as error:
-            return error.smtp_code
-        finally:
-            client.close()
 
     def test_login(self) -> None:
         """A user of PAM's, of whom PAM is told from where."""

@@ -45,6 +45,16 @@ class SMTPLibTestCase(InteropTestCase):
         client.starttls(context=self.context(server))
         return client
 
+    def code(self, server: RunningServer, user: str, password: str = PASSWORD) -> int:
+        """What becomes of a login."""
+        client = self.connectSecured(server)
+        try:
+            return client.login(user, password)[0]
+        except smtplib.SMTPAuthenticationError as error:
+            return error.smtp_code
+        finally:
+            client.close()
+
     def context(self, server: RunningServer) -> ssl.SSLContext:
         """Trusts nobody but the server's own CA."""
         return ssl.create_default_context(cafile=str(server.authority))
