@@ -10,7 +10,7 @@ from __future__ import annotations
 from zope.interface import implementer
 
 from ..core.queueprofile import ORIGIN
-from ..spool.format import SpooledMessage
+from ..spool.format import Outcome, SpooledMessage
 from ..spool.journal import IDeliveryJournal
 from . import events
 from .publisher import Publisher, errorFields
@@ -26,45 +26,49 @@ class DeliveryJournal:
     def delivered(
         self,
         message: SpooledMessage,
-        index: int,
+        outcome: Outcome,
         route: str,
         transport: str,
-        text: str,
         took: float,
+        first: bool,
     ) -> None:
         """See L{IDeliveryJournal}."""
         if self._publisher.enabled:
-            fields = self._recipient(message, index, route, transport, text)
+            fields = self._recipient(message, outcome, route, transport)
             fields["took"] = round(took, 6)
             self._publisher.publish(events.DELIVERED, fields)
 
     def deferred(
         self,
         message: SpooledMessage,
-        index: int,
+        outcome: Outcome,
         route: str,
         transport: str,
-        text: str,
         due: float,
     ) -> None:
         """See L{IDeliveryJournal}."""
         if self._publisher.enabled:
-            fields = self._recipient(message, index, route, transport, text)
+            fields = self._recipient(message, outcome, route, transport)
             fields["due"] = due
             self._publisher.publish(events.DEFERRED, fields)
 
     def failed(
         self,
         message: SpooledMessage,
-        index: int,
+        outcome: Outcome,
         route: str,
         transport: str,
-        text: str,
     ) -> None:
         """See L{IDeliveryJournal}."""
         if self._publisher.enabled:
-            fields = self._recipient(message, index, route, transport, text)
+            fields = self._recipient(message, outcome, route, transport)
             self._publisher.publish(events.FAILED, fields)
+
+    def reported(self, message: SpooledMessage, id: str) -> None:
+        """See L{IDeliveryJournal}."""
+        if self._publisher.enabled:
+            fields: dict[str, object] = {"message": message.id, "report": id}
+            self._publisher.publish(events.REPORTED, fields)
 
     def held(self, message: SpooledMessage, reason: str, wished: bool) -> None:
         """See L{IDeliveryJournal}."""
@@ -94,12 +98,11 @@ class DeliveryJournal:
     def _recipient(
         self,
         message: SpooledMessage,
-        index: int,
+        outcome: Outcome,
         route: str,
         transport: str,
-        text: str,
     ) -> dict[str, object]:
-        recipient = message.envelope.recipients[index]
+        recipient = message.envelope.recipients[outcome.index]
         fields: dict[str, object] = {
             "message": message.id,
             "recipient": recipient.path,
@@ -107,7 +110,7 @@ class DeliveryJournal:
             "transport": transport,
             "sender": message.envelope.sender,
             "octets": message.envelope.octets,
-            "text": text,
+            "text": outcome.text,
             "seconds": self._since(message),
         }
         origin = recipient.stamp(ORIGIN)

@@ -250,6 +250,13 @@ FAILED = Event(
     _RECIPIENT,
 )
 
+REPORTED = Event(
+    "message.reported",
+    LogLevel.info,
+    "{message}: its sender is told of what failed, by {report}",
+    _MESSAGE | {"report": "the id of the delivery report"},
+)
+
 HELD = Event(
     "message.held",
     LogLevel.info,
@@ -320,6 +327,7 @@ CATALOGUE = (
     DELIVERED,
     DEFERRED,
     FAILED,
+    REPORTED,
     HELD,
     STUCK,
     COMPLETED,

@@ -118,8 +118,9 @@ class Attempts:
             else:
                 route = self.routes.find(recipient.path)
             if route is None:
-                self.journal.failed(message, index, "", "", _NO_ROUTE)
-                idle.append(Outcome(index, Fate.FAILED, _NO_ROUTE))
+                nowhere = Outcome(index, Fate.FAILED, _NO_ROUTE)
+                self.journal.failed(message, nowhere, "", "")
+                idle.append(nowhere)
             elif route.transport.holds:
                 idle.append(Outcome(index, Fate.WAITING, _ON_HOLD))
             else:
@@ -162,17 +163,17 @@ class Attempts:
         deferred = False
         for result in results:
             route, outcome = result.route, result.outcome
-            told = message, outcome.index, route.pattern, route.transport.name
+            told = route.pattern, route.transport.name
             if outcome.fate is Fate.DELIVERED:
-                self.journal.delivered(*told, outcome.text, result.seconds)
+                self.journal.delivered(message, outcome, *told, result.seconds, True)
             elif outcome.fate is Fate.FAILED:
-                self.journal.failed(*told, outcome.text)
+                self.journal.failed(message, outcome, *told)
             elif due is None:
                 text = f"{outcome.text}; tried for too long"
-                self.journal.failed(*told, text)
                 outcome = Outcome(outcome.index, Fate.FAILED, text)
+                self.journal.failed(message, outcome, *told)
             else:
-                self.journal.deferred(*told, outcome.text, due)
+                self.journal.deferred(message, outcome, *told, due)
                 deferred = True
             tried.append(outcome)
         failures = [o.text for o in idle + tried if o.fate is Fate.FAILED]

@@ -28,7 +28,9 @@ from attrs import frozen
 
 from ..core.envelope import Envelope, Recipient, Stamp
 from ..core.errors import SMTPXError
+from ..core.reply import Reply
 from .identity import render, secondOf
+from .via import Cause, Via
 
 #: The version of the text that is written.  A change that older code would
 #: misread raises it, and L{load} goes on to read the versions before.
@@ -59,11 +61,18 @@ class Outcome:
     @ivar index: which recipient, counted from 0 in the envelope as accepted.
     @ivar fate: WAITING: it is to be tried again.
     @ivar text: why, for reports and the operator; never credentials.
+    @ivar reply: what the host that has the last word said; L{None}: nothing.  It
+        and what follows are not kept in the spool.
+    @ivar via: that host; L{None}: there was none.
+    @ivar cause: where it is not DELIVERED, at what it failed.
     """
 
     index: int
     fate: Fate
     text: str = ""
+    reply: Reply | None = None
+    via: Via | None = None
+    cause: Cause = Cause.OTHER
 
 
 @frozen(eq=False)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from zope.interface import Interface
 
-from .format import SpooledMessage
+from .format import Outcome, SpooledMessage
 
 
 class IDeliveryJournal(Interface):
@@ -17,32 +17,31 @@ class IDeliveryJournal(Interface):
     Told of each attempt to deliver.  Methods must not raise, and return fast:
     they are called for each message.
 
-    C{index} is a recipient's place in C{message.envelope.recipients}; C{route}
-    the pattern of the configuration that said where it goes, and C{transport}
-    the name of what took it there; both are empty where there was no route.
-    C{text} is for the operator, and may be empty.
+    C{route} is the pattern of the configuration that said where a recipient goes,
+    and C{transport} the name of what took it there; both are empty where there was
+    no route.  An outcome's text is for the operator, and may be empty.
     """
 
     def delivered(
         message: SpooledMessage,
-        index: int,
+        outcome: Outcome,
         route: str,
         transport: str,
-        text: str,
         took: float,
+        first: bool,
     ) -> None:
         """
         A recipient has the message.
 
         @param took: how long the attempt took, in seconds.
+        @param first: is it the first of those that had it in one transaction?
         """
 
     def deferred(
         message: SpooledMessage,
-        index: int,
+        outcome: Outcome,
         route: str,
         transport: str,
-        text: str,
         due: float,
     ) -> None:
         """
@@ -52,9 +51,16 @@ class IDeliveryJournal(Interface):
         """
 
     def failed(
-        message: SpooledMessage, index: int, route: str, transport: str, text: str
+        message: SpooledMessage, outcome: Outcome, route: str, transport: str
     ) -> None:
-        """It will not work, however often it is tried.  C{held} follows."""
+        """It will not work, however often it is tried."""
+
+    def reported(message: SpooledMessage, id: str) -> None:
+        """
+        The sender is told of what failed.
+
+        @param id: the report's, which is in the spool as a message of its own.
+        """
 
     def held(message: SpooledMessage, reason: str, wished: bool) -> None:
         """

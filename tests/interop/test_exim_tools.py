@@ -19,6 +19,7 @@ from smtpx.observe.files import LineFile
 from smtpx.observe.journal import Journal, noteMessageID, noteSubject
 from smtpx.observe.mainlog import MainLog
 from smtpx.observe.selectors import parseSelectors
+from smtpx.spool.format import Fate, Outcome
 
 from ..observe.stories import MESSAGE, TLS, envelope, publishing, spooled, visit
 
@@ -51,8 +52,17 @@ class EximToolsTests(SynchronousTestCase):
         noteSubject(session, b'"Completed" <= ** => S=99 R=x T=y from <> for me')
         journal.accepted(session, session.envelope, MESSAGE, OK)
         journal.refused(session, b"RCPT TO:<eve@example.com>", NO)
-        deliveries.deferred(spooled(), 0, "*@example.com", "maildir", "full", 0)
-        deliveries.delivered(spooled(), 0, "*@example.com", "maildir", "", 0.25)
+        deliveries.deferred(
+            spooled(), Outcome(0, Fate.WAITING, "full"), "*@example.com", "maildir", 0
+        )
+        deliveries.delivered(
+            spooled(),
+            Outcome(0, Fate.DELIVERED),
+            "*@example.com",
+            "maildir",
+            0.25,
+            True,
+        )
         deliveries.completed(spooled())
         other = "1wPq1p-0003Xy-2M"
         journal.accepted(session, envelope(b""), other, OK)
@@ -113,7 +123,14 @@ class EximToolsTests(SynchronousTestCase):
         message = spooled(b"bob@example.com", b"eve@example.com")
         for index, recipient in enumerate(message.envelope.recipients):
             recipient.stamps[ORIGIN] = b"sales@example.com"
-            deliveries.delivered(message, index, "example.com", "maildir", "", 0.25)
+            deliveries.delivered(
+                message,
+                Outcome(index, Fate.DELIVERED),
+                "example.com",
+                "maildir",
+                0.25,
+                True,
+            )
         deliveries.completed(message)
         file.close()
         for address in ("sales@example.com", "eve@example.com"):

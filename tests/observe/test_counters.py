@@ -25,6 +25,7 @@ from smtpx.observe.deliveries import DeliveryJournal
 from smtpx.observe.journal import Journal
 from smtpx.observe.metrics import histogram, series
 from smtpx.observe.publisher import Publisher
+from smtpx.spool.format import Fate, Outcome
 
 from .stories import MESSAGE, NOW, TLS, envelope, spooled, visit
 
@@ -121,9 +122,13 @@ class CountersTests(SynchronousTestCase):
     def test_deliveries(self) -> None:
         """Deliveries are counted by transport, and how they end."""
         message = spooled()
-        self.deliveries.delivered(message, 0, "r", "maildir", "", 0.25)
-        self.deliveries.deferred(message, 0, "r", "maildir", "full", NOW)
-        self.deliveries.failed(message, 0, "r", "smtp", "no")
+        self.deliveries.delivered(
+            message, Outcome(0, Fate.DELIVERED), "r", "maildir", 0.25, True
+        )
+        self.deliveries.deferred(
+            message, Outcome(0, Fate.WAITING, "full"), "r", "maildir", NOW
+        )
+        self.deliveries.failed(message, Outcome(0, Fate.FAILED, "no"), "r", "smtp")
         self.deliveries.completed(message)
         self.assertEqual(
             self.counters.deliveries.counts(),

@@ -11,9 +11,13 @@ from zope.interface.verify import verifyObject
 from smtpx.core.queueprofile import ORIGIN
 from smtpx.observe.deliveries import DeliveryJournal
 from smtpx.observe.events import CATALOGUE
+from smtpx.spool.format import Fate, Outcome
 from smtpx.spool.journal import IDeliveryJournal
 
 from .stories import MESSAGE, NOW, Heard, publishing, spooled
+
+SAID = Outcome(1, Fate.DELIVERED, "said")
+REPORT = "1vMd5o-000000001Vt-0Abc"
 
 
 class DeliveryJournalTests(SynchronousTestCase):
@@ -48,8 +52,8 @@ class DeliveryJournalTests(SynchronousTestCase):
 
     def test_aDelivery(self) -> None:
         """Who has it, by which way, after how long."""
-        told = self.message, 1, "*@example.com", "maildir", "said"
-        self.journal.delivered(*told, 0.25)
+        told = self.message, SAID, "*@example.com", "maildir"
+        self.journal.delivered(*told, 0.25, True)
         self.assertEqual(
             self.heard.last,
             self.recipient | {"event": "message.delivered", "took": 0.25},
@@ -58,9 +62,8 @@ class DeliveryJournalTests(SynchronousTestCase):
     def test_anAlias(self) -> None:
         """Where an alias led there, the address that the client gave."""
         self.message.envelope.recipients[1].stamps[ORIGIN] = b"sales@example.com"
-        self.journal.delivered(
-            self.message, 1, "*@example.com", "maildir", "said", 0.25
-        )
+        told = self.message, SAID, "*@example.com", "maildir"
+        self.journal.delivered(*told, 0.25, True)
         self.assertEqual(
             self.heard.last,
             self.recipient
@@ -73,9 +76,7 @@ class DeliveryJournalTests(SynchronousTestCase):
 
     def test_aDelay(self) -> None:
         """Why not now, and when again."""
-        self.journal.deferred(
-            self.message, 1, "*@example.com", "maildir", "said", NOW + 60
-        )
+        self.journal.deferred(self.message, SAID, "*@example.com", "maildir", NOW + 60)
         self.assertEqual(
             self.heard.last,
             self.recipient | {"event": "message.deferred", "due": NOW + 60},
@@ -83,8 +84,16 @@ class DeliveryJournalTests(SynchronousTestCase):
 
     def test_aFailure(self) -> None:
         """Why not at all."""
-        self.journal.failed(self.message, 1, "*@example.com", "maildir", "said")
+        self.journal.failed(self.message, SAID, "*@example.com", "maildir")
         self.assertEqual(self.heard.last, self.recipient | {"event": "message.failed"})
+
+    def test_aReport(self) -> None:
+        """The sender is told: by which message."""
+        self.journal.reported(self.message, REPORT)
+        self.assertEqual(
+            self.heard.last,
+            {"event": "message.reported", "message": MESSAGE, "report": REPORT},
+        )
 
     def test_aMessageOnHold(self) -> None:
         """As somebody wished, or as somebody has to see to."""
@@ -122,9 +131,10 @@ class DeliveryJournalTests(SynchronousTestCase):
         globalLogPublisher.addObserver(twisted)
         self.addCleanup(globalLogPublisher.removeObserver, twisted)
         journal = DeliveryJournal(publishing())
-        journal.delivered(self.message, 0, "", "", "", 0.0)
-        journal.deferred(self.message, 0, "", "", "", NOW)
-        journal.failed(self.message, 0, "", "", "")
+        journal.delivered(self.message, SAID, "", "", 0.0, True)
+        journal.deferred(self.message, SAID, "", "", NOW)
+        journal.failed(self.message, SAID, "", "")
+        journal.reported(self.message, REPORT)
         journal.held(self.message, "as wished", True)
         journal.held(self.message, "no route", False)
         journal.completed(self.message)

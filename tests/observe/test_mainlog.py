@@ -14,6 +14,7 @@ from smtpx.observe.deliveries import DeliveryJournal
 from smtpx.observe.journal import (
     Journal,
 )
+from smtpx.spool.format import Fate, Outcome
 
 from .mainlogs import AT, NO, MainLogTestCase, X
 from .stories import MESSAGE, NOW, TLS, envelope, spooled, visit
@@ -263,8 +264,17 @@ class DeliveryTests(MainLogTestCase):
 
         def tell(journal: Journal, deliveries: DeliveryJournal) -> None:
             message = spooled(b"bob@example.com", b"postmaster")
-            deliveries.delivered(message, 0, "*@example.com", "maildir", "", 0.25)
-            deliveries.delivered(message, 1, "", "", "", 0.25)
+            deliveries.delivered(
+                message,
+                Outcome(0, Fate.DELIVERED),
+                "*@example.com",
+                "maildir",
+                0.25,
+                True,
+            )
+            deliveries.delivered(
+                message, Outcome(1, Fate.DELIVERED), "", "", 0.25, True
+            )
             deliveries.completed(message)
 
         expected = [
@@ -289,7 +299,14 @@ class DeliveryTests(MainLogTestCase):
         def tell(journal: Journal, deliveries: DeliveryJournal) -> None:
             message = spooled(b"bob@example.com")
             message.envelope.recipients[0].stamps[ORIGIN] = b"sales@example.com"
-            deliveries.delivered(message, 0, "*@example.com", "maildir", "", 0.25)
+            deliveries.delivered(
+                message,
+                Outcome(0, Fate.DELIVERED),
+                "*@example.com",
+                "maildir",
+                0.25,
+                True,
+            )
 
         self.assertEqual(
             self.lines(tell),
@@ -303,8 +320,12 @@ class DeliveryTests(MainLogTestCase):
         """Sender, return path and size, at Exim's places."""
 
         def tell(journal: Journal, deliveries: DeliveryJournal) -> None:
-            deliveries.delivered(spooled(), 0, "*", "maildir", "", 0.25)
-            deliveries.deferred(spooled(), 0, "*", "maildir", "full", NOW)
+            deliveries.delivered(
+                spooled(), Outcome(0, Fate.DELIVERED), "*", "maildir", 0.25, True
+            )
+            deliveries.deferred(
+                spooled(), Outcome(0, Fate.WAITING, "full"), "*", "maildir", NOW
+            )
 
         who = "bob <bob@example.com> F=<ann@example.org> P=<ann@example.org>"
         lines = self.lines(tell, "all", "-millisec", "-pid")
@@ -321,7 +342,11 @@ class DeliveryTests(MainLogTestCase):
 
         def tell(journal: Journal, deliveries: DeliveryJournal) -> None:
             deliveries.deferred(
-                spooled(), 0, "*", "maildir", "No space left\non device", NOW
+                spooled(),
+                Outcome(0, Fate.WAITING, "No space left\non device"),
+                "*",
+                "maildir",
+                NOW,
             )
 
         self.assertEqual(
@@ -334,7 +359,7 @@ class DeliveryTests(MainLogTestCase):
         """C{**}: not at all; then it is frozen."""
 
         def tell(journal: Journal, deliveries: DeliveryJournal) -> None:
-            deliveries.failed(spooled(), 0, "", "", "no route")
+            deliveries.failed(spooled(), Outcome(0, Fate.FAILED, "no route"), "", "")
             deliveries.held(spooled(), "no route", False)
             deliveries.held(spooled(), "as wished", True)
 

@@ -94,38 +94,48 @@ class RecordedJournal:
     def delivered(
         self,
         message: SpooledMessage,
-        index: int,
+        outcome: Outcome,
         route: str,
         transport: str,
-        text: str,
         took: float,
+        first: bool,
     ) -> None:
         """Note it."""
         self.took.append(took)
-        self.told.append(("delivered", message.id, index, route, transport, text))
+        self._note("delivered", message, outcome, route, transport)
 
     def deferred(
         self,
         message: SpooledMessage,
-        index: int,
+        outcome: Outcome,
         route: str,
         transport: str,
-        text: str,
         due: float,
     ) -> None:
         """Note it."""
-        self.told.append(("deferred", message.id, index, route, transport, text, due))
+        self._note("deferred", message, outcome, route, transport, due)
 
     def failed(
         self,
         message: SpooledMessage,
-        index: int,
+        outcome: Outcome,
         route: str,
         transport: str,
-        text: str,
     ) -> None:
         """Note it."""
-        self.told.append(("failed", message.id, index, route, transport, text))
+        self._note("failed", message, outcome, route, transport)
+
+    def reported(self, message: SpooledMessage, id: str) -> None:
+        """Note it."""
+        self.told.append(("reported", message.id, id))
+
+    def _note(
+        self, what: str, message: SpooledMessage, outcome: Outcome, *more: object
+    ) -> None:
+        """The rest of C{more} comes behind what is told of the recipient."""
+        route, transport, *rest = more
+        told = what, message.id, outcome.index, route, transport, outcome.text
+        self.told.append((*told, *rest))
 
     def held(self, message: SpooledMessage, reason: str, wished: bool) -> None:
         """Note it."""
