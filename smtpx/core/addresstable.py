@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Generic, TypeVar
 
 from .address import Mailbox, domainOf, localPartOf, parseMailbox, withoutTag
@@ -144,6 +144,31 @@ class AddressTable(Generic[T]):
             if found is not None:
                 return found
         return self.domain(domain)
+
+    def matching(self, path: bytes) -> Iterator[T]:
+        """
+        The values of all patterns that match, the narrowest first, for whoever has
+        reasons to go on to the next.
+
+        @param path: as for L{find}.
+        """
+        domain = domainKey(domainOf(path)) or self.home
+        local = localPartOf(path).lower()
+        names = [local]
+        if self.separators:
+            names.append(withoutTag(local, self.separators))
+        for each in dict.fromkeys(names):
+            if (found := self.address(each, domain)) is not None:
+                yield found
+        if (found := self._domains.get(domain)) is not None:
+            yield found
+        rest = domain if domain[:1] != b"[" else b""
+        while rest:
+            rest = rest.partition(b".")[2]
+            if (found := self._suffixes.get(rest)) is not None:
+                yield found
+        if self._default is not None:
+            yield self._default
 
     def address(self, local: bytes, domain: bytes) -> T | None:
         """

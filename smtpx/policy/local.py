@@ -61,7 +61,7 @@ class LocalPolicy:
     def __init__(
         self,
         local: LocalAddresses,
-        goes: Callable[[bytes], bool],
+        goes: Callable[[bytes, bytes], bool],
         relayHosts: Matcher = nobody,
         relayAuthenticated: bool = True,
         relaySubjects: Collection[str] = (),
@@ -70,7 +70,7 @@ class LocalPolicy:
     ) -> None:
         """
         @param local: whom we are the final host of.
-        @param goes: is there a way for messages to a recipient?
+        @param goes: is there a way for messages to a recipient from a sender?
         @param relayAuthenticated: may clients relay that have authenticated?
         @param relaySubjects: the subjects of client certificates that may, as
             L{smtpx.core.hooks.TLSInfo} has them; they count only where the
@@ -107,7 +107,7 @@ class LocalPolicy:
             return self.admit(envelope, recipient, known)
         if not self._mayRelay(session):
             return NO_RELAYING
-        return None if self._goes(path) else NO_ROUTE
+        return None if self._goes(path, envelope.sender) else NO_ROUTE
 
     def admit(
         self, envelope: Envelope, recipient: Recipient, known: bool
@@ -125,7 +125,7 @@ class LocalPolicy:
         if not known:
             return UNKNOWN
         # Better refused now than accepted and kept without a way to go.
-        return None if self._goes(path) else MISCONFIGURED
+        return None if self._goes(path, envelope.sender) else MISCONFIGURED
 
     def _mayRelay(self, session: IServerSession) -> bool:
         if self._authenticated and session.identity is not None:

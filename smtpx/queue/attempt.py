@@ -116,7 +116,7 @@ class Attempts:
             if recipient.stamp(DISCARDED):
                 route: Route | None = _BLACKHOLE
             else:
-                route = self.routes.find(recipient.path)
+                route = self.routes.find(recipient.path, message.envelope.sender)
             if route is None:
                 nowhere = Outcome(index, Fate.FAILED, _NO_ROUTE)
                 self.journal.failed(message, nowhere, "", "")

@@ -59,9 +59,10 @@ class ITransport(Interface):
 class IRoutes(Interface):
     """Says where messages for a recipient go."""
 
-    def find(path: bytes) -> Route | None:
+    def find(path: bytes, sender: bytes) -> Route | None:
         """
         @param path: a recipient's mailbox, as the envelope has it.
+        @param sender: the sender's; empty: the null sender.
         @return: L{None}: nowhere.
         """
 

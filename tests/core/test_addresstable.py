@@ -49,6 +49,22 @@ class AddressTableTests(SynchronousTestCase):
             self.assertEqual(table.find(path), expected)
         self.assertEqual(AddressTable(entries).find(b"info+y@example.org"), "domain")
 
+    def test_matching(self) -> None:
+        """All patterns that match are to be had, the narrowest first."""
+        entries = [*ENTRIES, ("info+x@example.org", "tagged"), ("[192.0.2.1]", "host")]
+        table = AddressTable(entries, b"example.org", b"+")
+        for path, expected in (
+            (b"info+x@example.org", ["tagged", "address", "domain", "default"]),
+            (b"info@Example.org", ["address", "domain", "default"]),
+            (b"a@b.deep.example.org", ["deeper", "below", "default"]),
+            (b"postmaster", ["domain", "default"]),
+            (b"a@[192.0.2.1]", ["host", "default"]),
+            (b"a@example.net", ["default"]),
+        ):
+            self.assertEqual(list(table.matching(path)), expected)
+            self.assertEqual(table.find(path), expected[0])
+        self.assertEqual(list(AddressTable(entries[1:]).matching(b"a@b.example")), [])
+
     def test_narrowestPatternWins(self) -> None:
         """An address beats its domain, a domain what is above it, that the rest."""
         for path, expected in [

@@ -29,6 +29,11 @@ def goes(path: bytes) -> bool:
     return not path.endswith(b"@nowhere.example")
 
 
+def goesFrom(path: bytes, sender: bytes) -> bool:
+    """The same, whoever sends."""
+    return goes(path)
+
+
 REACH = Reach(OURS, goes)
 
 

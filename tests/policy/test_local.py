@@ -31,7 +31,7 @@ class LocalPolicyTests(SynchronousTestCase):
 
     def policy(self, **options: object) -> LocalPolicy:
         """A policy for C{example.org} with a route for what is C{routed}."""
-        settings: dict[str, object] = {"local": OURS, "goes": lambda path: True}
+        settings: dict[str, object] = {"local": OURS, "goes": lambda path, sender: True}
         return LocalPolicy(**(settings | options))  # type: ignore[arg-type]  # by tests
 
     def receives(
@@ -61,7 +61,7 @@ class LocalPolicyTests(SynchronousTestCase):
 
     def test_forUsWithoutARoute(self) -> None:
         """What could not be delivered is not taken; the client tries again."""
-        policy = self.policy(goes=lambda path: False)
+        policy = self.policy(goes=lambda path, sender: False)
         self.assertEqual(self.receives(policy, b"x@example.org"), MISCONFIGURED)
 
     def test_noOpenRelay(self) -> None:
@@ -105,7 +105,7 @@ class LocalPolicyTests(SynchronousTestCase):
 
     def test_relayingWithoutARoute(self) -> None:
         """Who may relay is told where there is no way."""
-        policy = self.policy(goes=lambda path: path.endswith(b".com"))
+        policy = self.policy(goes=lambda path, sender: path.endswith(b".com"))
         session = sessionFrom(identity=b"ann")
         self.assertIsNone(self.receives(policy, b"x@example.com", session))
         self.assertEqual(self.receives(policy, b"x@example.net", session), NO_ROUTE)

@@ -14,7 +14,7 @@ from smtpx.policy.aliastable import MISCONFIGURED, UNKNOWN, AliasBounds
 from smtpx.policy.local import LocalPolicy
 from smtpx.policy.redirect import TOO_MANY, Redirection
 
-from .aliasesmade import OURS, REACH, goes
+from .aliasesmade import OURS, REACH, goesFrom
 from .doubles import sessionFrom
 
 TEXT = r"""
@@ -45,7 +45,7 @@ class RedirectionTests(SynchronousTestCase):
         aliases = Aliases(AliasSources((), tuple(entries)), REACH, bounds)
         profile = QueueProfile().load([DSN()])
         self.redirection = Redirection(aliases, profile)
-        self.policy = LocalPolicy(OURS, goes, redirection=self.redirection)
+        self.policy = LocalPolicy(OURS, goesFrom, redirection=self.redirection)
         self.envelope = Envelope(b"a@b.example", 1.0, octets=7)
 
     def rcpt(self, path: bytes, **stamps: bytes) -> Reply | None:

@@ -393,7 +393,7 @@ class PartsTests(SynchronousTestCase):
     def test_withOurOwnPolicy(self) -> None:
         """Users send to whom there is a way."""
 
-        def goes(path: bytes) -> bool:
+        def goes(path: bytes, sender: bytes) -> bool:
             return path.endswith(b".example")
 
         local = LocalAddresses(["example.org"])

@@ -258,7 +258,7 @@ class AttemptsTests(SynchronousTestCase):
     def test_routesFail(self) -> None:
         """An exception where nobody expects one keeps the message too."""
 
-        def find(path: bytes) -> None:
+        def find(path: bytes, sender: bytes) -> None:
             raise LookupError("no table")
 
         self.patch(self.routes, "find", find)

@@ -9,7 +9,7 @@ from smtpx.core.errors import Conflict, UsageError
 from smtpx.queue.discard import Discard
 from smtpx.queue.hold import Hold
 from smtpx.queue.interfaces import ITransport
-from smtpx.queue.routes import LocalRoute, Routes
+from smtpx.queue.routes import NULL_SENDER, LocalRoute, Routes
 
 from .doubles import ScriptedTransport
 
@@ -33,7 +33,7 @@ class RoutesTests(SynchronousTestCase):
 
     def found(self, path: bytes) -> tuple[str, ITransport] | None:
         """What is found for a recipient."""
-        route = self.routes.find(path)
+        route = self.routes.find(path, b"a@b.example")
         return None if route is None else (route.pattern, route.transport)
 
     def test_narrowestRouteWins(self) -> None:
@@ -63,7 +63,7 @@ class RoutesTests(SynchronousTestCase):
             (b"x+own@a.example", "one"),
             (b"y+tag@a.example", "one"),
         ):
-            route = routes.find(path)
+            route = routes.find(path, b"")
             assert route is not None
             self.assertEqual(route.transport.name, name)
 
@@ -103,7 +103,97 @@ class RoutesTests(SynchronousTestCase):
 
     def test_onePatternTwice(self) -> None:
         """Two routes for one pattern are refused."""
-        with self.assertRaises(Conflict):
+        with self.assertRaises(Conflict) as caught:
             Routes(
                 [LocalRoute("*", "hold"), LocalRoute("*", "discard")], [HOLD, DISCARD]
             )
+        self.assertEqual(str(caught.exception), '"*" has two routes')
+
+
+class SenderTests(SynchronousTestCase):
+    """Routes that hold for some senders."""
+
+    def setUp(self) -> None:
+        """A smart host for two brands, one of whose people has another."""
+        names = ["mx", "brand", "joe", "bounces", "local", "none"]
+        self.transports = [ScriptedTransport(name) for name in names]
+        self.rules = [
+            LocalRoute("*", "mx"),
+            LocalRoute("*", "brand", ("brand.example", "*.brand.example")),
+            LocalRoute("*", "joe", ("joe@brand.example",)),
+            LocalRoute("*", "bounces", (NULL_SENDER,)),
+            LocalRoute("example.org", "local"),
+            LocalRoute("*.example.org", "local", ("joe@brand.example",)),
+        ]
+        self.routes = Routes(self.rules, self.transports, separators=b"+")
+
+    def found(self, path: bytes, sender: bytes, routes: Routes | None = None) -> str:
+        """Which transport has it."""
+        route = (routes or self.routes).find(path, sender)
+        return "none" if route is None else route.transport.name
+
+    def test_narrowestSenderWins(self) -> None:
+        """Among routes with one pattern, an address beats its domain, that all."""
+        for sender, expected in (
+            (b"ann@else.example", "mx"),
+            (b"ann@brand.example", "brand"),
+            (b"ann@a.brand.example", "brand"),
+            (b"Joe@Brand.example", "joe"),
+            (b"joe+tag@brand.example", "joe"),
+            (b"postmaster", "mx"),
+            (b"", "bounces"),
+        ):
+            self.assertEqual(self.found(b"x@example.net", sender), expected)
+
+    def test_recipientComesFirst(self) -> None:
+        """A domain with a route of its own is not carried to a smart host."""
+        self.assertEqual(self.found(b"x@example.org", b"ann@brand.example"), "local")
+
+    def test_widerPatternIsNext(self) -> None:
+        """Where no route of a pattern is for the sender, the next wider one is."""
+        path = b"x@sub.example.org"
+        self.assertEqual(self.found(path, b"joe@brand.example"), "local")
+        self.assertEqual(self.found(path, b"ann@brand.example"), "brand")
+        self.assertEqual(self.found(path, b"ann@else.example"), "mx")
+
+    def test_nullSender(self) -> None:
+        """The null sender is nobody of a domain; for all is for it as well."""
+        routes = Routes(self.rules[:3], self.transports, b"brand.example")
+        self.assertEqual(self.found(b"x@example.net", b"", routes), "mx")
+        self.assertEqual(self.found(b"x@example.net", b"postmaster", routes), "brand")
+
+    def test_everybodyIsNobodysRoute(self) -> None:
+        """C{*} as a sender is the same as none."""
+        routes = Routes([LocalRoute("*", "mx", ("*",))], self.transports)
+        self.assertTrue(routes.goes(b"x@example.net"))
+        self.assertEqual(self.found(b"x@example.net", b"", routes), "mx")
+
+    def test_goes(self) -> None:
+        """There is a way for all, or for one sender only."""
+        routes = Routes(self.rules[1:], self.transports)
+        self.assertFalse(routes.goes(b"x@example.net"))
+        self.assertTrue(routes.goes(b"x@example.org"))
+        self.assertTrue(routes.goesFrom(b"x@example.net", b"ann@brand.example"))
+        self.assertFalse(routes.goesFrom(b"x@example.net", b"ann@else.example"))
+
+    def test_holdsForTheSender(self) -> None:
+        """Whether a message is put on hold at once depends on the sender, too."""
+        routes = Routes(
+            [LocalRoute("*", "discard"), LocalRoute("*", "hold", ("a@b.example",))],
+            [HOLD, DISCARD],
+        )
+        people = [Recipient(b"x@example.net")]
+        self.assertTrue(routes.holds(Envelope(b"a@b.example", 0.0, people)))
+        self.assertFalse(routes.holds(Envelope(b"b@b.example", 0.0, people)))
+
+    def test_oneSenderTwice(self) -> None:
+        """Two routes for one pattern and one sender are refused."""
+        for sender, expected in (
+            ("<>", '"*" and the sender "<>" has two routes'),
+            ("*", '"*" has two routes'),
+            ("a.example", '"a.example" stands in the table twice'),
+        ):
+            rules = [LocalRoute("*", "mx", (sender,)) for _ in range(2)]
+            with self.assertRaises(Conflict) as caught:
+                Routes(rules, self.transports)
+            self.assertEqual(str(caught.exception), expected)

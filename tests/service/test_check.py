@@ -164,7 +164,7 @@ class CheckTests(SynchronousTestCase):
         """Two routes for one thing are found."""
         self.assertEqual(
             self.check("[[route]]\nmatch = ['*']\n[[route]]\nmatch = ['*']\n"),
-            [':1: route: "*" stands in the table twice'],
+            [':1: route: "*" has two routes'],
         )
 
     def test_noRoute(self) -> None:

@@ -185,7 +185,7 @@ class SpoolReceiverTests(SynchronousTestCase):
         redirection = Redirection(
             Aliases(AliasSources((), (entry,)), reach), QueueProfile()
         )
-        policy = LocalPolicy(local, reach.goes, redirection=redirection)
+        policy = LocalPolicy(local, lambda *who: True, redirection=redirection)
         [recipient] = self.envelope.recipients
         self.assertIsNone(policy.admit(self.envelope, recipient, True))
         receiver = SpoolReceiver(

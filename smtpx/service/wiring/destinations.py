@@ -77,42 +77,45 @@ class Destinations:
         if self._aliases is not None:
             self._redirection = Redirection(self._aliases, QueueProfile())
         self._policy = LocalPolicy(
-            self._local, self._routes.goes, redirection=self._redirection
+            self._local, self._routes.goesFrom, redirection=self._redirection
         )
 
-    def find(self, path: bytes) -> Verdict:
+    def find(self, path: bytes, sender: bytes = b"") -> Verdict:
         """
         What becomes of mail for an address.
 
         @param path: a mailbox, as an envelope has it.
+        @param sender: whose mail; empty: the null sender's.
         """
         known = self._local.knows(path)
         recipient = Recipient(path)
         if known is None:
-            return Verdict(False, destinations=self._whither([recipient]))
+            return Verdict(False, destinations=self._whither([recipient], sender))
         steps: list[Step] = []
         problem: str | None = None
         if self._aliases is not None:
             expansion = self._aliases.expand(path, steps)
             if expansion is not None and expansion.problem is not None:
                 problem = str(expansion.problem)
-        envelope = Envelope(b"", 0.0)
+        envelope = Envelope(sender, 0.0)
         reply = self._policy.admit(envelope, recipient, known)
         if reply is not None:
             return Verdict(True, tuple(steps), reply, problem)
         envelope.recipients.append(recipient)
         if self._redirection is not None:
             envelope = self._redirection.redirected(envelope)
-        found = self._whither(envelope.recipients)
+        found = self._whither(envelope.recipients, sender)
         return Verdict(True, tuple(steps), None, problem, found)
 
-    def _whither(self, recipients: list[Recipient]) -> tuple[Destination, ...]:
+    def _whither(
+        self, recipients: list[Recipient], sender: bytes
+    ) -> tuple[Destination, ...]:
         found: list[Destination] = []
         for each in recipients:
             if each.stamp(DISCARDED):
                 found.append(Destination(each.path, None))
                 continue
-            route = self._routes.find(each.path)
+            route = self._routes.find(each.path, sender)
             if route is not None:
                 transport = route.transport
                 folder = None

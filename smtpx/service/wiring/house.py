@@ -37,7 +37,7 @@ from .certificates import certificates
 from .doors import DoorKind, Hall
 from .extensions import chosenExtensions, withPorts
 from .observing import openLogs, watchMemory
-from .policies import admission, policies
+from .policies import Intake, admission, policies
 from .routes import localRoutes
 from .site import Premises, counted, makeWatch, openSite, timed
 from .submission import submission
@@ -140,6 +140,7 @@ async def enter(
         routes = localRoutes(configuration, name, work, machine.now)
         reach = Reach(localAddresses(configuration, name), routes.goes)
         redirected = redirection(machine, configuration, reach, extensions, logs, stack)
+        intake = Intake(reach.local, routes.goesFrom, redirected)
         receiver = SpoolReceiver(spool, journal, routes.holds, redirected)
         msa = submission(configuration, reach.local)
 
@@ -151,7 +152,7 @@ async def enter(
             tracer=tracer(machine, configuration, name, traces, names),
             receiver=timed(watch, receiver),
             policies=await policies(
-                machine, configuration, reach, redirected, msa, journal, names, stack
+                machine, configuration, intake, msa, journal, names, stack
             ),
             submission=msa,
             tls=tls,

@@ -4,17 +4,19 @@ Who may connect, send and receive.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
+
+from attrs import frozen
 
 from ...core.errors import UsageError
 from ...net.interfaces import IPolicy
 from ...observe.journal import Journal
 from ...policy.admission import Admission, AdmissionBounds
-from ...policy.aliastable import Reach
 from ...policy.chain import NamedPolicy, PolicyChain
 from ...policy.local import LocalPolicy
 from ...policy.names import HostNames, NamingPolicy, PeerNames
+from ...policy.ours import LocalAddresses
 from ...policy.python import policyFrom
 from ...policy.redirect import Redirection
 from ...policy.submission import Submission
@@ -25,6 +27,21 @@ from ..tables import Role
 from .threads import threads
 
 _NAME_THREADS = 8
+
+
+@frozen
+class Intake:
+    """
+    What decides whom mail is taken for.
+
+    @ivar local: whom we are the final host of.
+    @ivar goes: is there a way for messages to a recipient from a sender?
+    @ivar redirection: the aliases; L{None}: there are none.
+    """
+
+    local: LocalAddresses
+    goes: Callable[[bytes, bytes], bool]
+    redirection: Redirection | None
 
 
 def relaySubjects(configuration: Configuration) -> tuple[str, ...]:
@@ -68,8 +85,7 @@ def pythonPolicies(configuration: Configuration) -> list[NamedPolicy]:
 async def policies(
     machine: Machine,
     configuration: Configuration,
-    reach: Reach,
-    redirection: Redirection | None,
+    intake: Intake,
     submission: Submission,
     journal: Journal,
     names: HostNames,
@@ -97,13 +113,13 @@ async def policies(
 
     def policy(authenticated: bool) -> IPolicy:
         ours = LocalPolicy(
-            reach.local,
-            reach.goes,
+            intake.local,
+            intake.goes,
             relayHosts,
             authenticated,
             subjects,
             refuseHosts,
-            redirection,
+            intake.redirection,
         )
         if not (before or others):
             return ours
