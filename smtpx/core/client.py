@@ -39,7 +39,7 @@ from .clientsession import UNSAFE, GivingUp, parseHello
 from .clienttransaction import Transaction, completed
 from .dialogue import Ask, Flow, Secure, Step, send, settle, sync
 from .effects import ClientEffect, Close, GaveUp, Ready, Settled
-from .envelope import Envelope
+from .envelope import Envelope, Recipient
 from .errors import HookTrouble, PeerError, UsageError
 from .hooks import Forecast, Hello, RoutePolicy, Scope, Target, TLSInfo
 from .interfaces import IBody
@@ -339,19 +339,27 @@ class ClientConnection(ClientMachine):
             # Nobody waits for the reply; the next envelope can go right behind.
             self._write(b"RSET\r\n")
             self._expected.append(self._wasReset)
-        self._settle(transaction, LOCAL_ERROR, transaction.reach())
+        scope = transaction.reach()
+        rest = transaction.rest() if scope is Scope.MESSAGE else ()
+        self._settle(transaction, LOCAL_ERROR, scope, rest)
         self._state = _State.READY
 
     def _wasReset(self, got: Reply) -> None:
         if completed(got).refuses:
             self._end(got)
 
-    def _settle(self, transaction: Transaction, blame: Reply, scope: Scope) -> None:
+    def _settle(
+        self,
+        transaction: Transaction,
+        blame: Reply,
+        scope: Scope,
+        rest: tuple[Recipient, ...] = (),
+    ) -> None:
         self._transaction = None
         outcomes = transaction.outcomes(blame)
         if not any(outcome.refuses for _, outcome in outcomes):
             scope = Scope.MESSAGE
-        self._effect(Settled(transaction.envelope, outcomes, scope))
+        self._effect(Settled(transaction.envelope, outcomes, scope, rest))
 
     # --- the end ----------------------------------------------------------------
 
@@ -424,4 +432,6 @@ class ClientConnection(ClientMachine):
             scope = Scope.SESSION
         else:
             scope = Scope.HOST
+        if transaction.final is None:
+            transaction.refuse(blame)
         self._settle(transaction, blame, scope)

@@ -98,7 +98,10 @@ class ClientSession:
     @ivar forecastWrong: it answered something else, or not at all.  Then the
         same host may be tried again at once, without a forecast.
     @ivar transactions: how many MAIL commands there were.
+    @ivar spent: does the peer take no more of them in this session?
     @ivar domains: the recipients' domains that the peer has seen.
+    @ivar fits: how many recipients it turned out to take at a time; L{None}: it
+        has never had too many.
     @ivar bareLines: what becomes of a bare CR or LF in a body.
     """
 
@@ -122,7 +125,9 @@ class ClientSession:
         self.authenticated = False
         self.stamps = Stamps()
         self.transactions = 0
+        self.spent = False
         self.domains: set[bytes] = set()
+        self.fits: int | None = None
         self.bareLines = bareLines
         self._effects: list[ClientEffect] = []
         self._offers: dict[bytes, object] = {}
@@ -215,10 +220,18 @@ class ClientSession:
         found = [batch(self) for batch in self.profile.batchers]
         known = [limits for limits in found if limits is not None]
         return BatchLimits(
-            _least([limits.recipients for limits in known]),
+            _least([self.fits, *(limits.recipients for limits in known)]),
             _least([limits.transactions for limits in known]),
             _least([limits.domains for limits in known]),
         )
+
+    def full(self, transactionsMax: int | None) -> bool:
+        """
+        Were there so many transactions?
+
+        @param transactionsMax: L{None}: there cannot be.
+        """
+        return transactionsMax is not None and self.transactions >= transactionsMax
 
     def refusal(self, envelope: Envelope) -> Refusal | None:
         """Is there somebody who will not have C{envelope} go from here?"""

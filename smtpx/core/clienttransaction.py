@@ -9,6 +9,11 @@ does the beginning of a body whose carrier may start early.  Replies are counted
 never guessed at from their codes (RFC 2920 section 3.1).  Where everybody is
 refused while a carrier is on its way, it is stopped at its next wait, what it
 emitted is waited for, and the peer is reset.
+
+An envelope may have more recipients than the peer takes at a time: more than it
+said (RFC 9422), or than it turns out to take, where it refuses the last of them as
+too many (RFC 5321 section 4.5.3.1.10).  To those, the transaction's I{rest}, the
+message may go at once in another one.
 """
 
 from __future__ import annotations
@@ -65,6 +70,7 @@ class Transaction:
         "_barred",
         "_body",
         "_mail",
+        "_over",
         "_pending",
         "_session",
         "_slots",
@@ -85,9 +91,11 @@ class Transaction:
         self.scope = Scope.MESSAGE
         self._mail = Slot()
         #: The replies to RCPT, by the recipient's place in the envelope, and
-        #: our own for those to whom no RCPT goes.
+        #: our own for those to whom no RCPT goes: whose address is none, and who
+        #: are too many.
         self._slots: dict[int, Slot] = {}
         self._barred: dict[int, Reply] = {}
+        self._over: dict[int, Reply] = {}
         #: Is there, for all we know, a transaction open at the peer?
         self._pending = False
         self.carrying = False
@@ -110,9 +118,46 @@ class Transaction:
             replies = [mail for _ in self.envelope.recipients]
         else:
             replies = list(self._answers(final))
+            if not self._putOff:
+                for index, why in self._over.items():
+                    replies[index] = why
         for index, why in self._barred.items():
             replies[index] = why
         return tuple(zip(self.envelope.recipients, replies, strict=True))
+
+    def rest(self) -> tuple[Recipient, ...]:
+        """
+        Those who were too many, in order, if another transaction may follow at
+        once.  Since somebody was asked for in this one, there are ever fewer.
+        """
+        mail = self._mail.reply
+        if mail is None or mail.refuses or self._putOff:
+            return ()
+        places = sorted((*self._over, *self._excess()))
+        return tuple(self.envelope.recipients[index] for index in places)
+
+    @property
+    def _putOff(self) -> bool:
+        """
+        Is the message put off, whoever it is for?  Then those who were too many
+        had better wait with the others.
+        """
+        final = self.final
+        return final is not None and final.refuses and not final.permanent
+
+    def _excess(self) -> list[int]:
+        """
+        The places of those whom the peer refused as too many: it accepted some,
+        and nobody behind them.
+        """
+        found = []
+        for index, slot in reversed(self._slots.items()):
+            got = slot.reply
+            if got is None or not got.refuses:
+                return found
+            if _isTooMany(got):
+                found.append(index)
+        return []
 
     def _answers(self, final: Reply) -> Iterator[Reply]:
         accepted = False
@@ -146,6 +191,7 @@ class Transaction:
         """
         try:
             yield from self._attempt()
+            self._session.fits = self._fitting()
         except HookTrouble as trouble:
             self._session.report(trouble)
             self.refuse(LOCAL_ERROR)
@@ -154,6 +200,13 @@ class Transaction:
         if not self._wholeCommand:
             # Inside of a body: whatever we said next would be part of it.
             raise GivingUp(self.final, polite=False)
+
+    def _fitting(self) -> int | None:
+        """How many recipients this peer takes at a time, as far as is known."""
+        if not self._excess():
+            return self._session.fits
+        replies = [slot.reply for slot in self._slots.values()]
+        return sum(1 for got in replies if got is not None and not got.refuses)
 
     @property
     def pending(self) -> bool:
@@ -184,9 +237,8 @@ class Transaction:
         if refusal is not None:
             return self.refuse(refusal.reply, refusal.scope)
         limits = session.limits()
-        if limits.transactions is not None:
-            if session.transactions >= limits.transactions:
-                return self.refuse(_NO_MORE_HERE, Scope.SESSION)
+        if session.full(limits.transactions):
+            return self.refuse(_NO_MORE_HERE, Scope.SESSION)
         body = session.transformed(envelope, self._body)
         if session.bareLines is BareLines.REFUSE:
             if (yield from attributed(CORE, _hasBareLines(body))):
@@ -197,11 +249,15 @@ class Transaction:
         commands = [
             (index, session.rcpt(recipient))
             for index, recipient in enumerate(envelope.recipients)
-            if index not in self._barred
+            if index not in self._barred and index not in self._over
         ]
         if not commands:
+            if self._over:
+                # Their domains are too many for this session, not for the next.
+                self.scope = Scope.SESSION
             return
         yield from self._address(mail, commands, grouped)
+        session.spent = session.full(limits.transactions)
         if not grouped and not self._wanted():
             return
         if chosen is None:
@@ -218,20 +274,22 @@ class Transaction:
         domains = self._session.domains
         count = 0
         for index, recipient in enumerate(self.envelope.recipients):
-            domain = recipient.path.rpartition(b"@")[2].lower()
+            _, at, domain = recipient.path.rpartition(b"@")
+            # <postmaster> is of no domain (RFC 5321 section 4.5.1).
+            named = {domain.lower()} if at else set()
             if UNSAFE.search(recipient.path):
                 self._barred[index] = _BAD_RECIPIENT
             elif recipientsMax is not None and count >= recipientsMax:
-                self._barred[index] = _TOO_MANY
+                self._over[index] = _TOO_MANY
             elif (
                 domainsMax is not None
-                and domain not in domains
                 and len(domains) >= domainsMax
+                and not named <= domains
             ):
-                self._barred[index] = _TOO_MANY_DOMAINS
+                self._over[index] = _TOO_MANY_DOMAINS
             else:
                 count += 1
-                domains.add(domain)
+                domains |= named
 
     def _address(
         self, mail: bytes, commands: list[tuple[int, bytes]], grouped: bool
@@ -366,13 +424,24 @@ def completed(got: Reply) -> Reply:
 
 def _softened(got: Reply) -> Reply:
     """
-    A refusal of a recipient, behind others who were accepted.  A 552 then
-    stands for "too many recipients", which is to be taken for a 452 (RFC 5321
-    section 4.5.3.1.10), unless its enhanced code says that it does not.
+    A refusal of a recipient, behind others who were accepted.  "Too many
+    recipients" is never for good then: a 552 is to be taken for a 452 (RFC 5321
+    section 4.5.3.1.10).
     """
-    if got.code == 552 and (got.status is None or got.status[1:] == (5, 3)):
+    if got.permanent and _isTooMany(got):
         return Reply(452, (4, 5, 3), got.lines)
     return got
+
+
+def _isTooMany(got: Reply) -> bool:
+    """
+    Does a refusal of a recipient say "too many recipients"?  Its enhanced code
+    does; the reply code may have another meaning, but without an enhanced code
+    that is the likeliest.
+    """
+    if got.status is None:
+        return got.code in (452, 552)
+    return got.status[1:] == (5, 3)
 
 
 def _hasBareLines(body: IBody) -> Generator[ClientNeed, Any, bool]:

@@ -190,11 +190,18 @@ class Settled:
     @ivar outcomes: one reply a recipient, in order.  A 2yz is final.
     @ivar scope: how far the others reach; L{Scope.MESSAGE}: take them as they
         are.
+    @ivar rest: those of C{envelope}'s recipients, in order, who were only too
+        many for one transaction (RFC 5321 section 4.5.3.1.10, RFC 9422): the
+        message may go to them at once, over this connection, in another
+        envelope (L{Envelope.addressedTo}).  What C{outcomes} has for them, a
+        452, is for whoever does not.  Each round has fewer of them.  Nobody,
+        where C{scope} is another one.
     """
 
     envelope: Envelope
     outcomes: tuple[tuple[Recipient, Reply], ...]
     scope: Scope = Scope.MESSAGE
+    rest: tuple[Recipient, ...] = ()
 
 
 @frozen

@@ -7,15 +7,17 @@ here, where the operator wants it: how many different domains the recipients of
 one session may have (RCPTDOMAINMAX).
 
 The client hands what the peer said to the core, which then sends no more than
-that at a time.  The limits are advice and not a promise: whoever exceeds them is
-answered 4yz as before.
+that at a time.  Of a peer that says nothing it is not known how many recipients it
+takes; what is too many it refuses, and the rest follows in another transaction
+(L{smtpx.core.effects.Settled}).  The limits are advice and not a promise: whoever
+exceeds them is answered 4yz as before.
 """
 
 from __future__ import annotations
 
 import re
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from attrs.validators import and_, ge, le, optional
 from zope.interface import implementer
 
@@ -92,6 +94,16 @@ class LimitsSettings:
             "help": "How many different domains the recipients of one session may have."
         },
     )
+    recipientsUnsaid: int = field(
+        default=1000,
+        # RFC 5321 section 4.5.3.1.8: everybody takes a hundred.
+        validator=and_(ge(100), le(_MOST)),
+        metadata={
+            "help": "As a client, how many recipients a host is asked to take at a"
+            " time that does not say how many it takes.",
+            "least": 100,
+        },
+    )
 
 
 class ILimits(IServerExtension, IClientExtension):
@@ -161,4 +173,7 @@ class Limits:
         client.batch(self._batch)
 
     def _batch(self, session: IClientSession) -> BatchLimits | None:
-        return session.offered(CAPABILITY)
+        said = session.offered(CAPABILITY) or BatchLimits()
+        if said.recipients is not None:
+            return said
+        return evolve(said, recipients=self.options.recipientsUnsaid)

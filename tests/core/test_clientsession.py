@@ -284,17 +284,20 @@ class LimitTests(SynchronousTestCase):
         self.assertEqual(peer.codes, [250, 452, 452])
 
     def test_domains(self) -> None:
-        """Domains are counted for the whole session, without case."""
+        """
+        Domains are counted for the whole session, without case; C{<postmaster>}
+        has none (RFC 5321 section 4.5.1).
+        """
         peer = self.limited(BatchLimits(domains=2))
         first = envelope(b"b@one.example", b"c@two.example", b"d@three.example")
         peer.deliver(first)
         peer.say(OK + OK + OK + GO)
         peer.say(OK)
         self.assertEqual(peer.codes, [250, 250, 452])
-        peer.deliver(envelope(b"e@ONE.example", b"postmaster"))
-        peer.say(OK + OK + GO)
+        peer.deliver(envelope(b"e@ONE.example", b"postmaster", b"f@four.example"))
+        peer.say(OK + OK + OK + GO)
         peer.say(OK)
-        self.assertEqual(peer.codes, [250, 452])
+        self.assertEqual(peer.codes, [250, 250, 452])
 
     def test_transactions(self) -> None:
         """Refused ones count too; what is too many is for another session."""

@@ -1,7 +1,8 @@
 """
 Tests for L{smtpx.core.clienttransaction}: MAIL, RCPT, DATA and what becomes of
 them.  Bodies are in L{tests.core.test_clientbody}, carriers other than DATA in
-L{tests.core.test_clientcarrier}.
+L{tests.core.test_clientcarrier}, more recipients than fit in
+L{tests.core.test_clientrest}.
 """
 
 from __future__ import annotations

@@ -167,7 +167,32 @@ class ClientTests(SynchronousTestCase):
             self.assertEqual(joined.codes, [code])
         self.assertEqual(joined.said.count(b"MAIL"), 1)
 
-    def test_withoutTheKeywordThereIsNoLimit(self) -> None:
-        """What the peer does not say is not known."""
-        joined = pair([], [Limits()]).open()
-        self.assertEqual(joined.client.limits(), BatchLimits())
+    def test_theRestFollows(self) -> None:
+        """
+        A long list of recipients goes in as few transactions as the peer lets it,
+        over one connection.
+        """
+        joined = pair([Limits()], [Limits()], bounds=Bounds(recipientsMax=100)).open()
+        recipients = [Recipient(b"r%d@d.example" % number) for number in range(250)]
+        message = Envelope(b"a@c.example", 0.0, recipients)
+        codes: list[int] = []
+        while message.recipients:
+            joined.deliver(message)
+            rest = joined.settled[-1].rest
+            codes += joined.codes[: len(message.recipients) - len(rest)]
+            message = message.addressedTo(list(rest))
+        self.assertEqual(codes, [250] * 250)
+        self.assertEqual(joined.said.count(b"MAIL"), 3)
+
+    def test_peerThatDoesNotSay(self) -> None:
+        """
+        What a peer takes that does not say so is a matter of settings; nothing
+        else is limited.
+        """
+        for server, most in ([], 1000), ([Limits()], 1000), ([], 200):
+            extension = Limits(LimitsSettings(recipientsUnsaid=most))
+            bounds = Bounds(recipientsMax=1_000_000)
+            joined = pair(server, [extension], bounds=bounds).open()
+            self.assertEqual(joined.client.limits(), BatchLimits(recipients=most))
+        for value in (99, 1_000_000):
+            self.assertRaises(ValueError, LimitsSettings, recipientsUnsaid=value)
