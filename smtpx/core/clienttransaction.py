@@ -150,7 +150,7 @@ class Transaction:
         The places of those whom the peer refused as too many: it accepted some,
         and nobody behind them.
         """
-        found = []
+        found: list[int] = []
         for index, slot in reversed(self._slots.items()):
             got = slot.reply
             if got is None or not got.refuses:
