@@ -6,12 +6,14 @@ For tests of programs that send or receive mail, and of extensions.
   - L{MailServer} is a server in a thread of its own that collects messages, and
     L{collectMail} one for trial; a L{Mailbox} is where they are;
   - L{ScriptedServer} is a server, in memory or on a port, that does wrong what it
-    is told to, and L{FaultyServer} the same in a thread of its own.
+    is told to, and L{FaultyServer} the same in a thread of its own;
+  - L{StaticResolver} is a DNS that knows what the test wrote down.
 
 Fixtures for pytest are in L{smtpx.testing.fixtures}.
 """
 
 from .client import ScriptedPeer, client, ehlo
+from .dns import StaticResolver
 from .faults import (
     ANY,
     BODY,
@@ -51,6 +53,7 @@ __all__ = [
     "ScriptedPort",
     "ScriptedServer",
     "ScriptedSession",
+    "StaticResolver",
     "answered",
     "brokenTLS",
     "client",
