@@ -1,0 +1,287 @@
+"""
+The kinds of records, and what each has for a value.
+
+A L{Kind} knows how to write a value down and how to read it again; a L{Shelf} is the
+view of one kind that its user has.  Values are JSON, so that an operator can read the
+file with any tool.  Octets stand as the UTF-8 that they mostly are; what is none
+stands as the lone surrogates of PEP 383, and comes back as it was.
+
+What is read may have been damaged, or written by whoever can write to the file, so
+every value is looked at; one that is not in order is as good as none.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeVar
+
+from attrs import frozen
+
+from ..core.hooks import Hello
+from .interfaces import HostTrouble, IPeerKnowledge, Record
+
+T = TypeVar("T")
+
+#: What a value is shown as: words, and numbers, texts or lists of texts.  Names that
+#: end in C{_at} are seconds since the epoch.
+Facts = Mapping[str, object]
+
+#: The longest text of an error that is kept, in characters.
+_TEXT_MAX = 500
+
+
+@frozen
+class Kind(Generic[T]):
+    """
+    A kind of records.
+
+    @ivar name: what it is called in the file and by C{smtpx peer}.
+    @ivar version: of the form that C{dump} writes; it is raised where older code
+        would misread a new one.
+    @ivar dump: writes a value down.
+    @ivar load: reads it again, in the form of any version up to this one;
+        L{ValueError}, L{TypeError} or L{LookupError}: it is not in order.
+    @ivar facts: what of a value may be shown to an operator.
+    """
+
+    name: str
+    version: int
+    dump: Callable[[T], bytes]
+    load: Callable[[int, bytes], T]
+    facts: Callable[[T], Facts]
+
+    def read(self, record: Record) -> T | None:
+        """
+        The value of a record.
+
+        @return: L{None}: it cannot be read.
+        """
+        if record.version > self.version:
+            return None
+        try:
+            return self.load(record.version, record.value)
+        except (ValueError, TypeError, LookupError, RecursionError):
+            return None
+
+
+class Shelf(Generic[T]):
+    """What is known of one kind, as values."""
+
+    def __init__(self, knowledge: IPeerKnowledge, kind: Kind[T]) -> None:
+        self._knowledge = knowledge
+        self._kind = kind
+
+    def recall(self, name: bytes) -> T | None:
+        """
+        What is known.
+
+        @return: L{None}: nothing.
+        """
+        kind = self._kind
+        record = self._knowledge.recall(kind.name, name, kind.version)
+        return None if record is None else kind.read(record)
+
+    def written(self, name: bytes) -> float | None:
+        """
+        When it was written down, in seconds since the epoch.
+
+        @return: L{None}: nothing is known.
+        """
+        kind = self._kind
+        record = self._knowledge.recall(kind.name, name, kind.version)
+        return None if record is None else record.written
+
+    def remember(self, name: bytes, value: T, now: float, expires: float) -> None:
+        """
+        Keep a value.
+
+        @param now: seconds since the epoch.
+        @param expires: from when on it does not count, likewise.
+        """
+        kind = self._kind
+        record = Record(kind.version, kind.dump(value), now, expires)
+        self._knowledge.remember(kind.name, name, record)
+
+    def forget(self, name: bytes) -> None:
+        """Keep nothing."""
+        self._knowledge.forget(self._kind.name, name)
+
+
+# --- hosts in trouble ----------------------------------------------------------
+
+
+def _dumpTrouble(trouble: HostTrouble) -> bytes:
+    return _written(
+        {
+            "first": trouble.first,
+            "last": trouble.last,
+            "due": trouble.due,
+            "failures": trouble.failures,
+            "text": trouble.text[:_TEXT_MAX],
+        }
+    )
+
+
+def _loadTrouble(version: int, value: bytes) -> HostTrouble:
+    read = _Fields(value)
+    return HostTrouble(
+        read.seconds("first"),
+        read.seconds("last"),
+        read.seconds("due"),
+        read.number("failures"),
+        read.text("text"),
+    )
+
+
+def _troubleFacts(trouble: HostTrouble) -> Facts:
+    return {
+        "failures": trouble.failures,
+        "first_at": trouble.first,
+        "last_at": trouble.last,
+        "due_at": trouble.due,
+        "error": trouble.text,
+    }
+
+
+#: Hosts and domains that could not be reached.
+RETRY = Kind("retry", 1, _dumpTrouble, _loadTrouble, _troubleFacts)
+
+
+# --- answers to EHLO -------------------------------------------------------------
+
+
+@frozen
+class HelloHistory:
+    """
+    What a host answered to EHLO, and how far it can be relied on.
+
+    @ivar hello: its last answer; L{None}: it is not one to build on.
+    @ivar since: since when it has been the same, in seconds since the epoch.
+    @ivar changes: how often in a row it was another one.
+    @ivar failures: how often it was not as expected, and had to be given up.
+    @ivar quiet: until then nothing is forecast, likewise; 0: it may be at once.
+    """
+
+    hello: Hello | None
+    since: float
+    changes: int = 0
+    failures: int = 0
+    quiet: float = 0.0
+
+
+def _dumpHello(history: HelloHistory) -> bytes:
+    hello = history.hello
+    return _written(
+        {
+            "name": None if hello is None else _text(hello.name),
+            "keywords": [
+                _text(word) if rest is None else f"{_text(word)} {_text(rest)}"
+                for word, rest in (() if hello is None else hello.keywords)
+            ],
+            "since": history.since,
+            "changes": history.changes,
+            "failures": history.failures,
+            "quiet": history.quiet,
+        }
+    )
+
+
+def _loadHello(version: int, value: bytes) -> HelloHistory:
+    read = _Fields(value)
+    return HelloHistory(
+        None if read.isNone("name") else Hello(read.octets("name"), _keywords(read)),
+        read.seconds("since"),
+        read.number("changes"),
+        read.number("failures"),
+        read.seconds("quiet"),
+    )
+
+
+def _keywords(read: _Fields) -> tuple[tuple[bytes, bytes | None], ...]:
+    found = []
+    for line in read.lines("keywords"):
+        word, space, rest = line.partition(b" ")
+        found.append((word, rest if space else None))
+    return tuple(found)
+
+
+def _helloFacts(history: HelloHistory) -> Facts:
+    facts: dict[str, object] = {}
+    if history.hello is not None:
+        facts["name"] = _text(history.hello.name)
+        facts["keywords"] = [
+            _text(word if rest is None else word + b" " + rest)
+            for word, rest in history.hello.keywords
+        ]
+    facts["since_at"] = history.since
+    if history.failures:
+        facts["failures"] = history.failures
+    if history.quiet:
+        facts["not_used_until_at"] = history.quiet
+    return facts
+
+
+#: What hosts answered to EHLO.
+EHLO = Kind("ehlo", 1, _dumpHello, _loadHello, _helloFacts)
+
+#: The kinds that this smtpx can read, by name.
+KINDS: Mapping[str, Kind[Any]] = {kind.name: kind for kind in (EHLO, RETRY)}
+
+
+# --- forms -------------------------------------------------------------------------
+
+
+def _text(octets: bytes) -> str:
+    return octets.decode("utf-8", "surrogateescape")
+
+
+def _written(fields: Mapping[str, object]) -> bytes:
+    return json.dumps(fields, separators=(",", ":")).encode("ascii")
+
+
+class _Fields:
+    """
+    The fields of a value that was written down.  All methods raise L{ValueError},
+    L{TypeError} or L{LookupError} where it is not in order.
+    """
+
+    def __init__(self, value: bytes) -> None:
+        self._fields = json.loads(value)
+
+    def isNone(self, name: str) -> bool:
+        """Does it stand there that there is nothing?"""
+        return self._fields[name] is None
+
+    def seconds(self, name: str) -> float:
+        """A moment."""
+        found = self._fields[name]
+        # NaN compares with nothing.
+        if type(found) not in (int, float) or not 0 <= found < 1e12:
+            raise ValueError(name)
+        return float(found)
+
+    def number(self, name: str) -> int:
+        """How often something was."""
+        found = self._fields[name]
+        if type(found) is not int or found < 0:
+            raise ValueError(name)
+        return found
+
+    def text(self, name: str) -> str:
+        """Words."""
+        found = self._fields[name]
+        if type(found) is not str:
+            raise ValueError(name)
+        return found
+
+    def octets(self, name: str) -> bytes:
+        """Octets."""
+        return self.text(name).encode("utf-8", "surrogateescape")
+
+    def lines(self, name: str) -> list[bytes]:
+        """A list of octets."""
+        found = self._fields[name]
+        if type(found) is not list or any(type(each) is not str for each in found):
+            raise ValueError(name)
+        return [each.encode("utf-8", "surrogateescape") for each in found]

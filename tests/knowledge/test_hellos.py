@@ -1,0 +1,171 @@
+"""Tests for L{smtpx.knowledge.hellos}."""
+
+from __future__ import annotations
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from smtpx.core.hooks import Forecast, Hello, Target
+from smtpx.extensions.pipeconnect import IHelloMemory
+from smtpx.knowledge.hellos import HelloMemory
+from smtpx.knowledge.interfaces import Record
+from smtpx.knowledge.memory import MemoryKnowledge
+
+_TARGET = Target(b"mx.example.org", b"192.0.2.1")
+_CLEAR = Hello(b"mx.example.org", ((b"PIPECONNECT", None), (b"STARTTLS", None)))
+_SECURED = Hello(b"mx.example.org", ((b"PIPECONNECT", None), (b"SIZE", b"1000")))
+_HOUR, _DAY = 3600.0, 86400.0
+
+
+class HelloMemoryTests(SynchronousTestCase):
+    """What hosts answered to EHLO."""
+
+    def setUp(self) -> None:
+        """Nothing is known."""
+        self.clock = Clock()
+        self.clock.advance(1_000_000)
+        self.knowledge = MemoryKnowledge(self.clock.seconds)
+        self.memory = HelloMemory(self.knowledge, self.clock.seconds)
+
+    def remember(self, hello: Hello = _CLEAR, secured: bool = False) -> None:
+        """The host answers."""
+        self.memory.remember(_TARGET, secured, hello)
+
+    def test_provides(self) -> None:
+        """It is what PIPECONNECT wants."""
+        verifyObject(IHelloMemory, self.memory)
+
+    def test_unknown(self) -> None:
+        """Of a host that was never met, nothing is forecast."""
+        self.assertIsNone(self.memory.recall(_TARGET))
+        self.memory.forget(_TARGET)
+        self.assertEqual(len(self.knowledge), 0)
+
+    def test_clear(self) -> None:
+        """A host is expected to answer what it did."""
+        self.remember()
+        self.assertEqual(self.memory.recall(_TARGET), Forecast(_CLEAR, None))
+
+    def test_bothWays(self) -> None:
+        """In clear and under TLS, it answers otherwise."""
+        self.remember()
+        self.remember(_SECURED, True)
+        self.assertEqual(self.memory.recall(_TARGET), Forecast(_CLEAR, _SECURED))
+
+    def test_securedAlone(self) -> None:
+        """What it says under TLS is of no use without what it says before."""
+        self.remember(_SECURED, True)
+        self.assertIsNone(self.memory.recall(_TARGET))
+
+    def test_implicit(self) -> None:
+        """Where TLS comes first there is nothing in clear."""
+        target = Target(b"mx.example.org", b"192.0.2.1", 465, True)
+        self.assertIsNone(self.memory.recall(target))
+        self.memory.remember(target, True, _SECURED)
+        self.assertEqual(self.memory.recall(target), Forecast(None, _SECURED))
+        self.memory.forget(target)
+        self.assertIsNone(self.memory.recall(target))
+
+    def test_others(self) -> None:
+        """Another name, address or port is another host."""
+        self.remember()
+        for other in (
+            Target(b"mx2.example.org", b"192.0.2.1"),
+            Target(b"mx.example.org", b"192.0.2.2"),
+            Target(b"mx.example.org", b"192.0.2.1", 587),
+            Target(b"mx.example.org", b"192.0.2.1", 25, True),
+        ):
+            self.assertIsNone(self.memory.recall(other))
+
+    def test_ourselves(self) -> None:
+        """To whom we look otherwise, we are somebody else."""
+        self.remember()
+        other = HelloMemory(self.knowledge, self.clock.seconds, ourselves=b"192.0.2.9")
+        self.assertIsNone(other.recall(_TARGET))
+        other.remember(_TARGET, False, _SECURED)
+        self.assertEqual(other.recall(_TARGET), Forecast(_SECURED, None))
+        self.assertEqual(self.memory.recall(_TARGET), Forecast(_CLEAR, None))
+
+    def test_expires(self) -> None:
+        """An answer counts for C{retry_data_expire} from the last time."""
+        self.remember()
+        self.clock.advance(6 * _DAY)
+        self.remember()
+        self.clock.advance(6 * _DAY)
+        self.assertIsNotNone(self.memory.recall(_TARGET))
+        self.clock.advance(1 * _DAY)
+        self.assertIsNone(self.memory.recall(_TARGET))
+
+    def test_sameAnswerIsSeldomWritten(self) -> None:
+        """A host that is met all the time is written down once an hour."""
+        self.remember()
+        written: list[bytes] = []
+
+        def remember(kind: str, name: bytes, record: Record) -> None:
+            written.append(name)
+
+        self.patch(self.knowledge, "remember", remember)
+        self.clock.advance(3599)
+        self.remember()
+        self.assertEqual(written, [])
+        self.clock.advance(1)
+        self.remember()
+        self.assertEqual(written, [b"mx.example.org [192.0.2.1]:25 clear"])
+
+    def test_changedOnce(self) -> None:
+        """A host that answers something else is expected to go on with that."""
+        self.remember()
+        self.remember(_SECURED)
+        self.assertEqual(self.memory.recall(_TARGET), Forecast(_SECURED, None))
+
+    def test_changedTwice(self) -> None:
+        """Several servers behind one address are left alone for a day."""
+        for hello in (_CLEAR, _SECURED, _CLEAR):
+            self.remember(hello)
+        self.assertIsNone(self.memory.recall(_TARGET))
+        self.clock.advance(_DAY)
+        self.assertEqual(self.memory.recall(_TARGET), Forecast(_CLEAR, None))
+        self.remember(_SECURED)
+        self.assertIsNone(self.memory.recall(_TARGET))
+
+    def test_changedNotInARow(self) -> None:
+        """Changes that are not in a row do not count together."""
+        for hello in (_CLEAR, _SECURED, _SECURED, _CLEAR):
+            self.remember(hello)
+        self.assertEqual(self.memory.recall(_TARGET), Forecast(_CLEAR, None))
+
+    def test_forgotten(self) -> None:
+        """What a host no longer offers is not forecast."""
+        self.remember()
+        self.remember(_SECURED, True)
+        self.memory.forget(_TARGET)
+        self.assertIsNone(self.memory.recall(_TARGET))
+
+    def test_failuresInARow(self) -> None:
+        """The pause doubles with each failure, up to C{retry_data_expire}."""
+        pauses = []
+        self.remember()
+        for _ in range(10):
+            self.memory.forget(_TARGET)
+            self.remember()
+            began = self.clock.seconds()
+            while self.memory.recall(_TARGET) is None:
+                self.clock.advance(0.5 * _HOUR)
+                if self.clock.seconds() - began > 6.9 * _DAY:
+                    break
+            pauses.append((self.clock.seconds() - began) / _HOUR)
+        self.assertEqual(pauses[:8], [1, 2, 4, 8, 16, 32, 64, 128])
+        self.assertGreater(pauses[8], 6.9 * 24)
+
+    def test_goodAgain(self) -> None:
+        """A success after the pause makes up for the failures."""
+        self.remember()
+        self.memory.forget(_TARGET)
+        self.remember()
+        self.clock.advance(_HOUR)
+        self.remember()
+        self.memory.forget(_TARGET)
+        self.remember()
+        self.clock.advance(_HOUR)
+        self.assertIsNotNone(self.memory.recall(_TARGET))
