@@ -1,0 +1,159 @@
+"""
+What it takes to send a message to a host: how to talk, what came of it, and the
+interface of the pool of connections that does it (L{smtpx.net.pool}).
+
+The values are small and hashable: connections are kept by host and L{Way}, and a
+message goes over one that is idle only where both are the same.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from ipaddress import ip_address
+from typing import Any
+
+from attrs import field, frozen
+from twisted.internet.defer import Deferred
+from zope.interface import Interface
+
+from ..core.domain import checkDomain
+from ..core.envelope import Envelope, Recipient
+from ..core.errors import SMTPXError
+from ..core.hooks import RoutePolicy, Scope
+from ..core.interfaces import IBody
+from ..core.reply import Reply
+from ..dns.mailhosts import MailHost
+from ..sasl.values import Credentials
+from ..spool.via import Cause, Via
+
+
+class Family(Enum):
+    """A kind of IP addresses; the value is the version of IP."""
+
+    IPV4 = 4
+    IPV6 = 6
+
+
+def _ofVersion(version: int) -> Any:
+    def check(instance: object, attribute: Any, value: bytes | None) -> None:
+        if value is not None and ip_address(value.decode("ascii")).version != version:
+            raise ValueError(f"{value!r} is no IPv{version} address")
+
+    return check
+
+
+def _checkName(instance: object, attribute: Any, value: bytes | None) -> None:
+    if value is not None:
+        checkDomain(value)
+
+
+def _keywords(words: Any) -> frozenset[bytes]:
+    return frozenset(word.upper() for word in words)
+
+
+@frozen
+class Way:
+    """
+    How to talk to a host.  Connections are shared by messages that go the same way,
+    and by no others.
+
+    @ivar policy: what the route has to be at least.
+    @ivar implicitTLS: does TLS begin with the connection (RFC 8314)?
+    @ivar sourceIPv4: our address, where a host is reached by IPv4; L{None}: the
+        system chooses.
+    @ivar sourceIPv6: likewise by IPv6.
+    @ivar prefer: the kind of addresses to try first; L{None}: IPv6, as RFC 8305
+        section 4 has it.
+    @ivar only: the kind of addresses to try at all; L{None}: both.
+    @ivar name: what we call ourselves in EHLO; L{None}: as always.
+    @ivar ignored: keywords of EHLO that the host is not believed, in upper case.
+    @ivar login: with what to log in; L{None}: not at all.  A session without a
+        login, where there should be one, does not come about.
+    @raise ValueError: an address of the wrong kind.
+    @raise smtpx.core.errors.Malformed: a name that cannot be said in EHLO.
+    """
+
+    policy: RoutePolicy = RoutePolicy()
+    implicitTLS: bool = False
+    sourceIPv4: bytes | None = field(default=None, validator=_ofVersion(4))
+    sourceIPv6: bytes | None = field(default=None, validator=_ofVersion(6))
+    prefer: Family | None = None
+    only: Family | None = None
+    name: bytes | None = field(default=None, validator=_checkName)
+    ignored: frozenset[bytes] = field(default=frozenset(), converter=_keywords)
+    login: Credentials | None = None
+
+
+@frozen(eq=False)
+class Sent:
+    """
+    What came of one envelope, in a session that did come about.
+
+    @ivar outcomes: one reply a recipient, in the envelope's order: the host's, or
+        ours where the connection was lost.  A 2yz is final.
+    @ivar causes: what each outcome that is no 2yz is about, in the same order; those
+        of 2yz mean nothing.
+    @ivar scope: how far the refusals reach: C{Scope.HOST}: the next host may take
+        it, C{Scope.MESSAGE}: take them as they are.  It is never
+        C{Scope.SESSION}.
+    @ivar via: the host.
+    @ivar unsure: had all of the message been sent when the connection was lost?
+        Then the host may have taken it, and whoever sends it again may send it
+        twice; outcomes say so, and C{scope} is C{Scope.MESSAGE}.
+    """
+
+    outcomes: tuple[tuple[Recipient, Reply], ...]
+    causes: tuple[Cause, ...]
+    scope: Scope
+    via: Via
+    unsure: bool = False
+
+
+class Unreached(SMTPXError):
+    """
+    No session with the host came about, so nothing was sent.
+
+    @ivar reply: what the host said to that; L{None}: nothing.
+    @ivar cause: C{CONNECT}, C{LOST}, C{TLS}, C{LOGIN}, C{SESSION} or C{LOCAL}.
+    @ivar via: the host, at the address that was tried last.
+    @ivar text: why, for the operator.
+    """
+
+    def __init__(self, text: str, cause: Cause, via: Via, reply: Reply | None) -> None:
+        SMTPXError.__init__(self, text)
+        self.text = text
+        self.cause = cause
+        self.via = via
+        self.reply = reply
+
+
+class IClientPool(Interface):
+    """Connections to hosts, used again for other messages."""
+
+    def send(
+        host: MailHost, way: Way, envelope: Envelope, body: IBody
+    ) -> Deferred[Sent]:
+        """
+        Send one envelope to one host, over an idle connection or a new one.
+
+        @param body: read while it is sent, and never whole in memory; perhaps more
+            than once.
+        @return: fires when all is known of all recipients.  Fails with
+            L{Unreached} where no session came about.  Cancelled, it cuts the
+            connection off, and fails with C{CancelledError}; the host may have the
+            message all the same.
+        """
+
+    def cold(host: MailHost, way: Way) -> int:
+        """How many connections to a host are idle, and could be used at once."""
+
+    def close() -> Deferred[None]:
+        """
+        Say goodbye on every idle connection, and on the others as soon as their
+        message is sent; nothing can be sent any more.
+
+        @return: fires when all connections are gone.
+        """
+
+
+__all__ = ["Family", "IClientPool", "Sent", "Unreached", "Way"]
