@@ -1,0 +1,115 @@
+"""
+Where a route sends mail: by which hosts, and how to talk to each of them.
+
+The hosts are those of the recipient's domain, or those that the operator named
+(L{NextHops.find}); how to talk is the route's L{smtpx.net.sending.Way}, but for
+what host lists say of TLS (L{NextHops.wayTo}).
+"""
+
+from __future__ import annotations
+
+from attrs import evolve, field, frozen
+from twisted.internet.defer import Deferred
+
+from ..core.address import domainOf
+from ..core.hooks import TLSLevel
+from ..core.hostlist import HostList
+from ..dns.mailhosts import SMTP_PORT, IMailRouter, MailHost, MailHosts, ManualHost
+from ..net.sending import Way
+
+
+@frozen
+class TLSHosts:
+    """
+    Host lists about TLS.  A host is in one by its name, or by any of its addresses.
+
+    @ivar avoid: hosts that TLS is not begun with, where the route lets us choose.
+    @ivar require: hosts that get nothing without TLS.
+    @ivar verify: hosts that get nothing unless their certificate is good.
+    """
+
+    avoid: HostList = field(factory=HostList)
+    require: HostList = field(factory=HostList)
+    verify: HostList = field(factory=HostList)
+
+    def level(self, level: TLSLevel, host: MailHost) -> TLSLevel:
+        """
+        What TLS with a host has to be.  Who demands more wins.
+
+        @param level: what the route says.
+        """
+        if level is TLSLevel.OPPORTUNISTIC and _has(self.avoid, host):
+            level = TLSLevel.UNWANTED
+        if _has(self.require, host):
+            level = max(level, TLSLevel.ENCRYPTED)
+        if _has(self.verify, host):
+            level = TLSLevel.VERIFIED
+        return level
+
+
+def _has(hosts: HostList, host: MailHost) -> bool:
+    names = (host.name,)
+    return any(hosts.matches(address, names) for address in host.addresses)
+
+
+@frozen
+class NextHops:
+    """
+    Where a route sends mail.
+
+    @ivar hosts: the hosts that the operator named; none: those of the recipient's
+        domain.
+    @ivar shuffle: are they equal, rather than tried in their order?
+    @ivar bySRV: are a domain's hosts those of its SRV records, where it has some?
+    @ivar port: the port of a domain's hosts, where the DNS says nothing of it.
+    @ivar way: how to talk to them.
+    @ivar tls: what host lists say of TLS.
+    @ivar home: the domain of C{<postmaster>}, who may come without one.
+    """
+
+    hosts: tuple[ManualHost, ...] = ()
+    shuffle: bool = False
+    bySRV: bool = False
+    port: int = SMTP_PORT
+    way: Way = Way()
+    tls: TLSHosts = TLSHosts()
+    home: bytes = b"localhost"
+
+    @property
+    def manual(self) -> bool:
+        """
+        Are the hosts those that the operator named, so that nobody can say that they
+        are others, as RFC 8689 section 4.2.1 wants it?  Hosts of a domain are not,
+        whoever named that.
+        """
+        return bool(self.hosts) and not any(each.mx for each in self.hosts)
+
+    def find(self, router: IMailRouter, path: bytes) -> Deferred[MailHosts]:
+        """
+        Find the hosts for a recipient.
+
+        @param path: the recipient's mailbox, as the envelope has it.
+        @return: fails with L{smtpx.dns.mailhosts.Unroutable} where there is no way.
+        """
+        if self.hosts:
+            return router.byHosts(self.hosts, self.shuffle)
+        domain = domainOf(path) or self.home
+        if self.bySRV:
+            return router.bySRV(domain)
+        found = router.byMX(domain)
+        return found if self.port == SMTP_PORT else found.addCallback(self._ported)
+
+    def _ported(self, found: MailHosts) -> MailHosts:
+        hosts = tuple(evolve(each, port=self.port) for each in found.hosts)
+        return evolve(found, hosts=hosts)
+
+    def wayTo(self, host: MailHost) -> Way:
+        """How to talk to a host."""
+        policy = self.way.policy
+        level = self.tls.level(policy.tls, host)
+        if level is policy.tls:
+            return self.way
+        return evolve(self.way, policy=evolve(policy, tls=level))
+
+
+__all__ = ["NextHops", "TLSHosts"]
