@@ -35,18 +35,22 @@ from typing import Callable
 from .bounds import BareLines
 from .claims import attributed, ownerOf
 from .clientmachine import ClientMachine, Part
+from .clientreplies import completed
 from .clientsession import UNSAFE, GivingUp, parseHello
-from .clienttransaction import Transaction, completed
+from .clienttransaction import Transaction
 from .dialogue import Ask, Flow, Secure, Step, send, settle, sync
-from .effects import ClientEffect, Close, GaveUp, Ready, Settled
+from .effects import Awaited, ClientEffect, Close, GaveUp, Ready, Settled
 from .envelope import Envelope, Recipient
 from .errors import HookTrouble, PeerError, UsageError
-from .hooks import Forecast, Hello, RoutePolicy, Scope, Target, TLSInfo
+from .hooks import Forecast, Hello, RoutePolicy, Scope, Stage, Target, TLSInfo
 from .interfaces import IBody
 from .profile import ClientProfile
 from .reply import LOCAL_ERROR, Reply, reply
 
 _LOST = reply(451, "4.4.2", b"Connection lost")
+_UNSURE = reply(
+    451, "4.4.2", b"Connection lost behind the message, which the host may have taken"
+)
 _BROKEN = reply(451, "4.5.0", b"Peer broke the protocol")
 _NO_TLS = reply(451, "4.7.10", b"Peer cannot protect this as it has to be")
 _UNFIT = reply(451, "4.7.0", b"Peer did not do what was asked of it")
@@ -86,6 +90,7 @@ class ClientConnection(ClientMachine):
         secured: TLSInfo | None = None,
         forecast: Forecast | None = None,
         bareLines: BareLines = BareLines.NORMALISE,
+        ignored: frozenset[bytes] = frozenset(),
     ) -> None:
         """
         @param profile: what is the same for all connections.
@@ -97,10 +102,12 @@ class ClientConnection(ClientMachine):
         @param bareLines: what becomes of a CR or LF that stands alone in a
             body.  It is never sent as it is (RFC 5321 section 2.3.8): it becomes
             a CRLF, or the message is refused.
+        @param ignored: keywords of EHLO, in upper case, that the peer is not
+            believed; one stands for its older spellings, too.
         @raise UsageError: the profile's name cannot be said in EHLO.
         """
         ClientMachine.__init__(
-            self, profile, target, policy, secured, forecast, bareLines
+            self, profile, target, policy, secured, forecast, bareLines, ignored
         )
         if not profile.name or UNSAFE.search(profile.name) or b" " in profile.name:
             raise UsageError(f"not a name for EHLO: {profile.name!r}")
@@ -120,6 +127,29 @@ class ClientConnection(ClientMachine):
     def over(self) -> bool:
         """Is there nothing more to come?"""
         return self._state is _State.OVER
+
+    @property
+    def awaited(self) -> Awaited:
+        """
+        What is waited for now.  It goes on when this changes, or C{replies}; octets
+        that come without a reply that is whole are no progress.
+        """
+        state, waiting = self._state, self._waiting
+        if isinstance(waiting, Secure):
+            return Awaited.HANDSHAKE
+        if isinstance(waiting, Ask):
+            return Awaited.ANSWER
+        if isinstance(waiting, Flow):
+            return Awaited.BODY
+        if state is _State.OPENING:
+            if self.greeting is None:
+                return Awaited.GREETING
+            return Awaited.COMMAND if self._heard else Awaited.HELLO
+        if state is _State.LEAVING:
+            return Awaited.GOODBYE
+        if self._transaction is not None:
+            return self._transaction.awaited
+        return Awaited.COMMAND if self._expected else Awaited.NOTHING
 
     def start(self) -> list[ClientEffect]:
         """
@@ -190,9 +220,13 @@ class ClientConnection(ClientMachine):
         self._mustBe(_State.READY)
         return self._do(self._leave)
 
-    def lost(self) -> list[ClientEffect]:
-        """The connection is gone, for whatever reason."""
-        return self._do(lambda: self._end(None, close=False))
+    def lost(self, why: Reply = _LOST) -> list[ClientEffect]:
+        """
+        The connection is gone, for whatever reason.
+
+        @param why: what those get whose message is not settled.
+        """
+        return self._do(lambda: self._end(None, close=False, blame=why))
 
     def _mustBe(self, state: _State) -> None:
         if self._state is not state:
@@ -237,7 +271,7 @@ class ClientConnection(ClientMachine):
         if transaction is None or not transaction.carrying or not got.refuses:
             raise PeerError("a reply to nothing")
         # It will not have the rest of the body.
-        transaction.refuse(got)
+        transaction.end(got, stage=Stage.MESSAGE)
         self._end(got)
 
     def _secured(self, info: TLSInfo) -> None:
@@ -260,7 +294,8 @@ class ClientConnection(ClientMachine):
             raise GivingUp(_NO_TLS, polite=False)
         guess = self._guess()
         if guess is None:
-            greeting = completed((yield from settle(self._expect())))
+            self.greeting = yield from settle(self._expect())
+            greeting = completed(self.greeting)
             if greeting.refuses:
                 raise GivingUp(greeting)
         else:
@@ -290,6 +325,7 @@ class ClientConnection(ClientMachine):
 
     def _greeted(self, greeting: Reply) -> None:
         """The greeting has come, behind our EHLO."""
+        self.greeting = greeting
         if completed(greeting).refuses:
             self._end(greeting)
 
@@ -311,12 +347,14 @@ class ClientConnection(ClientMachine):
             hello = Hello(parseHello(got).name)
         else:
             hello = parseHello(got)
+        self.greeted = got
         if got.refuses:
             raise GivingUp(got)
         self._learn(hello)
 
     def _helloCame(self, got: Reply) -> None:
         """What was guessed can be compared with the truth."""
+        self.greeted = got
         if completed(got).refuses:
             self._end(got)
             return
@@ -354,12 +392,16 @@ class ClientConnection(ClientMachine):
         blame: Reply,
         scope: Scope,
         rest: tuple[Recipient, ...] = (),
+        unsure: bool = False,
     ) -> None:
         self._transaction = None
         outcomes = transaction.outcomes(blame)
         if not any(outcome.refuses for _, outcome in outcomes):
             scope = Scope.MESSAGE
-        self._effect(Settled(transaction.envelope, outcomes, scope, rest))
+        stages = transaction.stages()
+        self._effect(
+            Settled(transaction.envelope, outcomes, scope, rest, stages, unsure)
+        )
 
     # --- the end ----------------------------------------------------------------
 
@@ -380,7 +422,11 @@ class ClientConnection(ClientMachine):
         self._buffer.clear()
 
     def _end(
-        self, said: Reply | None, polite: bool = False, close: bool = True
+        self,
+        said: Reply | None,
+        polite: bool = False,
+        close: bool = True,
+        blame: Reply = _LOST,
     ) -> None:
         """
         The session cannot go on.
@@ -388,6 +434,8 @@ class ClientConnection(ClientMachine):
         @param said: why, for L{GaveUp}; L{None}: the connection is lost.
         @param polite: may the peer be told?
         @param close: is there still a connection?
+        @param blame: what those get whose message is not settled, where nothing
+            was said.
         """
         if self.over:
             return
@@ -400,7 +448,7 @@ class ClientConnection(ClientMachine):
             if not self._heard:
                 self.tell(None)
             if self._transaction is not None:
-                self._settleEnded(self._transaction, said or _LOST, early)
+                self._settleEnded(self._transaction, said or blame, early, said)
             self._effect(GaveUp(said))
             if polite:
                 self._leave()
@@ -418,20 +466,30 @@ class ClientConnection(ClientMachine):
             except HookTrouble as trouble:
                 self.report(trouble)
 
-    def _settleEnded(self, transaction: Transaction, blame: Reply, early: bool) -> None:
+    def _settleEnded(
+        self, transaction: Transaction, blame: Reply, early: bool, said: Reply | None
+    ) -> None:
         """
         The connection ends under an envelope.
 
         @param early: was the forecast not confirmed yet?  What was begun on a
             guess is to be tried again without one: nothing that ends it may
             count as the host's fault.
+        @param said: see L{_end}.
         """
+        unsure = False
         if transaction.final is not None:
             scope = transaction.reach()
-        elif early or transaction.guessed:
+        elif early:
+            scope = Scope.SESSION
+        elif transaction.whole and said in (None, _BROKEN):
+            # RFC 1047: no other host is to have it as well, if that can be helped.
+            # What it said that makes no sense may have meant anything.
+            unsure, scope, blame = True, Scope.MESSAGE, said or _UNSURE
+        elif transaction.guessed:
             scope = Scope.SESSION
         else:
             scope = Scope.HOST
         if transaction.final is None:
-            transaction.refuse(blame)
-        self._settle(transaction, blame, scope)
+            transaction.end(blame)
+        self._settle(transaction, blame, scope, unsure=unsure)

@@ -50,12 +50,15 @@ class ClientMachine(ClientSession):
         secured: TLSInfo | None,
         forecast: Forecast | None,
         bareLines: BareLines,
+        ignored: frozenset[bytes],
     ) -> None:
         ClientSession.__init__(
-            self, profile, target, policy, secured, forecast, bareLines
+            self, profile, target, policy, secured, forecast, bareLines, ignored
         )
         self._buffer = Buffer()
         self._reader = ReplyReader()
+        #: How many commands were answered, for whoever measures time.
+        self.replies = 0
         #: Who gets the replies that are still to come, in order.
         self._expected: deque[Callable[[Reply], None]] = deque()
         self._script: Part | None = None
@@ -114,6 +117,7 @@ class ClientMachine(ClientSession):
 
     def _replied(self, got: Reply) -> None:
         """The reply to the oldest command without one has come."""
+        self.replies += 1
         self._expected.popleft()(got)
         waiting = self._waiting
         if isinstance(waiting, Await):

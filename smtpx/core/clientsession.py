@@ -24,6 +24,7 @@ from .hooks import (
     Carrier,
     Forecast,
     Hello,
+    LogFields,
     Refusal,
     RoutePolicy,
     SyncPoint,
@@ -103,6 +104,9 @@ class ClientSession:
     @ivar fits: how many recipients it turned out to take at a time; L{None}: it
         has never had too many.
     @ivar bareLines: what becomes of a bare CR or LF in a body.
+    @ivar ignored: keywords of EHLO that the peer is not believed.
+    @ivar greeting: the peer's greeting; L{None}: it has not come.
+    @ivar greeted: its answer to EHLO or HELO, the last one; L{None} likewise.
     """
 
     def __init__(
@@ -113,6 +117,7 @@ class ClientSession:
         secured: TLSInfo | None,
         forecast: Forecast | None,
         bareLines: BareLines,
+        ignored: frozenset[bytes],
     ) -> None:
         self.profile = profile
         self.target = target
@@ -129,6 +134,9 @@ class ClientSession:
         self.domains: set[bytes] = set()
         self.fits: int | None = None
         self.bareLines = bareLines
+        self.ignored = ignored
+        self.greeting: Reply | None = None
+        self.greeted: Reply | None = None
         self._effects: list[ClientEffect] = []
         self._offers: dict[bytes, object] = {}
 
@@ -167,12 +175,15 @@ class ClientSession:
     # --- what the peer says of itself -------------------------------------------
 
     def assume(self, hello: Hello) -> None:
-        """The peer offers what C{hello} says, and nothing else."""
+        """
+        The peer offers what C{hello} says, and nothing else; and of that, nothing
+        that is C{ignored}.
+        """
         self.peer = hello
         self._offers = {}
         for keyword, raw in hello.keywords:
             capability = self.profile.capabilities.get(keyword)
-            if capability is None:
+            if capability is None or capability.keyword in self.ignored:
                 continue
             try:
                 self._offers[capability.keyword] = capability.grammar.parse(raw)
@@ -302,6 +313,16 @@ class ClientSession:
         for tune in self.profile.tlsTuners:
             options = tune(self, options)
         return options
+
+    def logFields(self) -> LogFields:
+        """What extensions say of this session, for the logs (C{record})."""
+        fields: LogFields = ()
+        for record in self.profile.recorders:
+            try:
+                fields += record(self)
+            except HookTrouble as trouble:
+                self.report(trouble)
+        return fields
 
     def report(self, trouble: HookTrouble) -> None:
         """An exception came out of a hook."""

@@ -23,6 +23,7 @@ from typing import Any, Generator
 
 from .bounds import BareLines
 from .claims import CORE, attributed, owned
+from .clientreplies import completed, isTooMany, softened
 from .clientsession import UNSAFE, ClientSession, GivingUp
 from .dialogue import (
     Await,
@@ -37,9 +38,10 @@ from .dialogue import (
     settle,
     sync,
 )
+from .effects import Awaited
 from .envelope import Envelope, Recipient
 from .errors import HookTrouble, PeerError, UsageError
-from .hooks import Carrier, Scope
+from .hooks import Carrier, Scope, Stage
 from .interfaces import IBody
 from .reply import LOCAL_ERROR, Reply, reply
 from .transparency import DotWriter, LineEnds
@@ -64,6 +66,7 @@ class Transaction:
     @ivar final: what became of it for those recipients who were not refused by
         themselves; L{None}: nothing yet.
     @ivar scope: how far C{final} reaches.
+    @ivar stage: at what C{final} came about; L{None}: at nothing the peer said.
     """
 
     __slots__ = (
@@ -74,12 +77,14 @@ class Transaction:
         "_pending",
         "_session",
         "_slots",
+        "_unsent",
         "_wholeCommand",
         "carrying",
         "envelope",
         "final",
         "guessed",
         "scope",
+        "stage",
     )
 
     def __init__(self, session: ClientSession, envelope: Envelope, body: IBody) -> None:
@@ -89,6 +94,7 @@ class Transaction:
         self.guessed = False
         self.final: Reply | None = None
         self.scope = Scope.MESSAGE
+        self.stage: Stage | None = None
         self._mail = Slot()
         #: The replies to RCPT, by the recipient's place in the envelope, and
         #: our own for those to whom no RCPT goes: whose address is none, and who
@@ -101,6 +107,33 @@ class Transaction:
         self.carrying = False
         #: For all we know, does the next octet that goes out begin a command?
         self._wholeCommand = True
+        #: How many octets of the body have not gone out; commands between them
+        #: count as if they were some.
+        self._unsent = 0
+
+    # --- how it stands ----------------------------------------------------------
+
+    @property
+    def awaited(self) -> Awaited:
+        """What it waits for, unless for room to send or an answer from here."""
+        if self._mail.reply is None:
+            return Awaited.MAIL
+        if any(slot.reply is None for slot in self._slots.values()):
+            return Awaited.RCPT
+        return Awaited.FINAL if self.carrying else Awaited.DATA
+
+    @property
+    def whole(self) -> bool:
+        """
+        Has all of the message been sent, to somebody who was not refused?  Then the
+        peer may have taken it, whether it says so or not.
+        """
+        return (
+            self.carrying
+            and self._wholeCommand
+            and self._unsent <= 0
+            and self._wanted()
+        )
 
     # --- how it ended -----------------------------------------------------------
 
@@ -124,6 +157,27 @@ class Transaction:
         for index, why in self._barred.items():
             replies[index] = why
         return tuple(zip(self.envelope.recipients, replies, strict=True))
+
+    def stages(self) -> tuple[Stage | None, ...]:
+        """At what each of L{outcomes} came about."""
+        mail = self._mail.reply
+        refused = mail is not None and mail.refuses
+        return tuple(
+            self._stageOf(index, refused)
+            for index in range(len(self.envelope.recipients))
+        )
+
+    def _stageOf(self, index: int, refused: bool) -> Stage | None:
+        if index in self._barred:
+            return Stage.RCPT
+        if refused:
+            return Stage.MAIL
+        slot = self._slots.get(index)
+        if slot is not None and slot.reply is not None and slot.reply.refuses:
+            return Stage.RCPT
+        if index in self._over and not self._putOff:
+            return Stage.RCPT
+        return self.stage
 
     def rest(self) -> tuple[Recipient, ...]:
         """
@@ -155,7 +209,7 @@ class Transaction:
             got = slot.reply
             if got is None or not got.refuses:
                 return found
-            if _isTooMany(got):
+            if isTooMany(got):
                 found.append(index)
         return []
 
@@ -168,7 +222,7 @@ class Transaction:
                 accepted = accepted or got is not None
                 yield final
             else:
-                yield _softened(got) if accepted else got
+                yield softened(got) if accepted else got
 
     def reach(self) -> Scope:
         """
@@ -194,7 +248,7 @@ class Transaction:
             self._session.fits = self._fitting()
         except HookTrouble as trouble:
             self._session.report(trouble)
-            self.refuse(LOCAL_ERROR)
+            self.end(LOCAL_ERROR)
             if self._wholeCommand:
                 yield from sync()
         if not self._wholeCommand:
@@ -215,10 +269,13 @@ class Transaction:
         refused = mail is not None and mail.refuses
         return self._pending and not (refused and not self.carrying)
 
-    def refuse(self, why: Reply, scope: Scope = Scope.MESSAGE) -> None:
-        """It will not go, or not any further."""
+    def end(
+        self, why: Reply, scope: Scope = Scope.MESSAGE, stage: Stage | None = None
+    ) -> None:
+        """What became of it is known, and whoever was not refused gets that."""
         self.final = why
         self.scope = scope
+        self.stage = stage
 
     def _attempt(self) -> Part:
         """Find out whether and how it can go, and let it go."""
@@ -232,17 +289,17 @@ class Transaction:
             grouped = session.grouped()
         self.guessed = session.guessed
         if UNSAFE.search(envelope.sender):
-            return self.refuse(_BAD_SENDER)
+            return self.end(_BAD_SENDER, stage=Stage.MAIL)
         refusal = session.refusal(envelope)
         if refusal is not None:
-            return self.refuse(refusal.reply, refusal.scope)
+            return self.end(refusal.reply, refusal.scope, Stage.MESSAGE)
         limits = session.limits()
         if session.full(limits.transactions):
-            return self.refuse(_NO_MORE_HERE, Scope.SESSION)
+            return self.end(_NO_MORE_HERE, Scope.SESSION)
         body = session.transformed(envelope, self._body)
         if session.bareLines is BareLines.REFUSE:
             if (yield from attributed(CORE, _hasBareLines(body))):
-                return self.refuse(_BARE_LINES)
+                return self.end(_BARE_LINES, stage=Stage.MESSAGE)
         chosen = session.carrier(envelope)
         self._choose(limits.recipients, limits.domains)
         mail = session.mail(envelope)
@@ -333,8 +390,7 @@ class Transaction:
         wanted = yield from self._addressed()
         got = yield from settle(go)
         if got.refuses:
-            self.final = got
-            return
+            return self.end(got, stage=Stage.DATA)
         if got.code != 354:
             # RFC 5321 section 3.3: nothing else lets the message go.
             raise PeerError("neither a go-ahead nor a refusal")
@@ -343,7 +399,8 @@ class Transaction:
             # RFC 2920 section 3.1: a lone dot, for it wants an end.
             yield from settle((yield from emit(b".\r\n")))
         else:
-            self.final = completed((yield from attributed(CORE, self._poured(body))))
+            final = completed((yield from attributed(CORE, self._poured(body))))
+            self.end(final, stage=Stage.MESSAGE)
         # Refused or not, the end of the data ends the transaction (RFC 5321
         # section 4.1.1.4).
         self._pending = False
@@ -370,12 +427,13 @@ class Transaction:
         if not early and not (yield from self._addressed()):
             return
         self.carrying = True
+        self._unsent = body.octets
         carriage = owned(owner, carrier.carry)(self._session, body)
         final = yield from attributed(owner, self._whileWanted(carriage))
         # Account for all that was emitted, also where nobody waited for it.
         yield from sync()
         if (yield from self._addressed()) and final is not None:
-            self.final = completed(final)
+            self.end(completed(final), stage=Stage.MESSAGE)
             self._pending = final.refuses
 
     def _whileWanted(
@@ -395,6 +453,8 @@ class Transaction:
                 waits = isinstance(need, Await | Send)
                 if waits or isinstance(need, Emit):
                     self._wholeCommand = waits
+                if isinstance(need, Emit):
+                    self._unsent -= len(need.octets)
                 try:
                     value = yield need
                 except UsageError as error:
@@ -409,39 +469,6 @@ class Transaction:
             return final
         finally:
             carriage.close()
-
-
-def completed(got: Reply) -> Reply:
-    """
-    C{got}, unless it is a 3yz, which says "go on" where nothing can go on.
-
-    @raise PeerError: it is.
-    """
-    if 300 <= got.code < 400:
-        raise PeerError("asked to go on where nothing can")
-    return got
-
-
-def _softened(got: Reply) -> Reply:
-    """
-    A refusal of a recipient, behind others who were accepted.  "Too many
-    recipients" is never for good then: a 552 is to be taken for a 452 (RFC 5321
-    section 4.5.3.1.10).
-    """
-    if got.permanent and _isTooMany(got):
-        return Reply(452, (4, 5, 3), got.lines)
-    return got
-
-
-def _isTooMany(got: Reply) -> bool:
-    """
-    Does a refusal of a recipient say "too many recipients"?  Its enhanced code
-    does; the reply code may have another meaning, but without an enhanced code
-    that is the likeliest.
-    """
-    if got.status is None:
-        return got.code in (452, 552)
-    return got.status[1:] == (5, 3)
 
 
 def _hasBareLines(body: IBody) -> Generator[ClientNeed, Any, bool]:

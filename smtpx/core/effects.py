@@ -22,7 +22,7 @@ from zope.interface import Interface
 
 from .dialogue import Question
 from .envelope import Envelope, Recipient
-from .hooks import Scope, TLSOptions
+from .hooks import Scope, Stage, TLSOptions
 from .interfaces import IServerSession
 from .reply import Reply
 
@@ -47,6 +47,39 @@ class Waiting(Enum):
     BODY = "body"
     ANSWER = "answer"
     HANDSHAKE = "handshake"
+
+
+class Awaited(Enum):
+    """
+    What a client connection waits for, and so which time limit holds (RFC 5321
+    section 4.5.3.2).
+
+    @cvar NOTHING: it is idle, or over.
+    @cvar GREETING: the peer's greeting.
+    @cvar HELLO: the reply to EHLO or HELO.
+    @cvar COMMAND: the reply to any other command that is none of those below.
+    @cvar MAIL: the reply to MAIL.
+    @cvar RCPT: the reply to a RCPT.
+    @cvar DATA: the go-ahead for the message.
+    @cvar BODY: room to send more of the message.
+    @cvar FINAL: the reply to the message, or to a part of it.
+    @cvar HANDSHAKE: the end of a TLS handshake.
+    @cvar ANSWER: the answer to a L{Pose}.
+    @cvar GOODBYE: the reply to QUIT.
+    """
+
+    NOTHING = "nothing"
+    GREETING = "greeting"
+    HELLO = "EHLO"
+    COMMAND = "command"
+    MAIL = "MAIL"
+    RCPT = "RCPT"
+    DATA = "DATA"
+    BODY = "message"
+    FINAL = "end of message"
+    HANDSHAKE = "TLS handshake"
+    ANSWER = "answer"
+    GOODBYE = "QUIT"
 
 
 class IServerPort(Interface):
@@ -196,12 +229,19 @@ class Settled:
         envelope (L{Envelope.addressedTo}).  What C{outcomes} has for them, a
         452, is for whoever does not.  Each round has fewer of them.  Nobody,
         where C{scope} is another one.
+    @ivar stages: at what each outcome came about, in the same order; L{None}: at
+        no command, for the connection was lost or we ourselves are in trouble.
+    @ivar unsure: had the whole message been sent, and the connection been lost
+        before the peer answered it?  It may have taken the message then (RFC
+        1047).
     """
 
     envelope: Envelope
     outcomes: tuple[tuple[Recipient, Reply], ...]
     scope: Scope = Scope.MESSAGE
     rest: tuple[Recipient, ...] = ()
+    stages: tuple[Stage | None, ...] = ()
+    unsure: bool = False
 
 
 @frozen

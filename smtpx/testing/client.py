@@ -86,6 +86,7 @@ def client(
     bareLines: BareLines = BareLines.NORMALISE,
     name: bytes = NAME,
     clock: Callable[[], float] = lambda: 1000.0,
+    ignored: frozenset[bytes] = frozenset(),
 ) -> ClientConnection:
     """
     A client connection that was not started.
@@ -94,7 +95,9 @@ def client(
     @param clock: seconds since the epoch.
     """
     profile = ClientProfile(name=name, clock=clock).load(extensions)
-    return ClientConnection(profile, target, policy, secured, forecast, bareLines)
+    return ClientConnection(
+        profile, target, policy, secured, forecast, bareLines, ignored
+    )
 
 
 class Outcomes:

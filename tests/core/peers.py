@@ -17,6 +17,9 @@ from smtpx.testing.client import ScriptedPeer, client
 from .made import MadeClient
 
 LOST = reply(451, "4.4.2", b"Connection lost")
+UNSURE = reply(
+    451, "4.4.2", b"Connection lost behind the message, which the host may have taken"
+)
 BROKEN = reply(451, "4.5.0", b"Peer broke the protocol")
 NO_TLS = reply(451, "4.7.10", b"Peer cannot protect this as it has to be")
 DONE = reply(250, "2.0.0", b"Taken")

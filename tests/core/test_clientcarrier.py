@@ -345,7 +345,9 @@ class TroubleTests(SynchronousTestCase):
         self.assertEqual(
             peer.events[1:],
             [
-                Settled(message, ((message.recipients[0], LOCAL_ERROR),)),
+                Settled(
+                    message, ((message.recipients[0], LOCAL_ERROR),), stages=(None,)
+                ),
                 GaveUp(LOCAL_ERROR),
                 Close(),
             ],

@@ -9,15 +9,9 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from smtpx.core.effects import (
-    Close,
-    GaveUp,
-    Settled,
-)
+from smtpx.core.effects import Close, GaveUp, Settled
 from smtpx.core.envelope import Envelope
-from smtpx.core.hooks import (
-    Scope,
-)
+from smtpx.core.hooks import Scope, Stage
 from smtpx.core.reply import Reply, reply
 from smtpx.testing.client import OctetsBody
 
@@ -29,6 +23,7 @@ from .peers import (
     MAIL,
     OK,
     RCPT,
+    UNSURE,
     envelope,
     grouping,
     opened,
@@ -51,8 +46,10 @@ class LockStepTests(SynchronousTestCase):
         self.assertEqual(peer.say(GO), b"x\r\n.\r\n")
         self.assertEqual(peer.say(b"250 2.0.0 Taken\r\n"), b"")
         first, second = message.recipients
+        stages = (Stage.MESSAGE, Stage.MESSAGE)
         self.assertEqual(
-            peer.events, [Settled(message, ((first, DONE), (second, DONE)))]
+            peer.events,
+            [Settled(message, ((first, DONE), (second, DONE)), stages=stages)],
         )
         self.assertTrue(peer.connection.ready)
 
@@ -155,7 +152,9 @@ class LockStepTests(SynchronousTestCase):
                 if index == place:
                     break
             self.assertEqual(outcomes(peer), [BROKEN])
-            self.assertIs(peer.settled[-1].scope, Scope.HOST)
+            # To the message it may have meant anything.
+            scope = Scope.MESSAGE if place == 3 else Scope.HOST
+            self.assertIs(peer.settled[-1].scope, scope)
             self.assertEqual(peer.events[1:], [GaveUp(BROKEN), Close()])
 
     def test_unknownCodes(self) -> None:
@@ -317,8 +316,12 @@ class EndInTheMiddleTests(SynchronousTestCase):
                     peer.say(answer)
                 peer.lost()
                 first = unknown if upTo >= 2 else LOST
-                self.assertEqual(outcomes(peer), [first, LOST, LOST])
-                self.assertIs(peer.settled[-1].scope, Scope.HOST)
+                whole = upTo == len(script)
+                lost = UNSURE if whole else LOST
+                self.assertEqual(outcomes(peer), [first, lost, lost])
+                scope = Scope.MESSAGE if whole else Scope.HOST
+                self.assertIs(peer.settled[-1].scope, scope)
+                self.assertIs(peer.settled[-1].unsure, whole)
                 self.assertEqual(peer.events[-1], GaveUp(None))
 
     def test_lostBeforeMAIL(self) -> None:
@@ -333,13 +336,18 @@ class EndInTheMiddleTests(SynchronousTestCase):
         self.assertIs(peer.settled[-1].scope, Scope.HOST)
 
     def test_lostInTheMiddleOfAReply(self) -> None:
-        """A reply that is not whole is none."""
+        """
+        A reply that is not whole is none; the message may have been taken, and no
+        other host is to have it at once (RFC 1047).
+        """
         peer = opened()
         peer.deliver(envelope(), b"x\r\n")
         for answer in (OK, OK, GO, b"250-2.0.0 Tak\r\n250 2."):
             peer.say(answer)
         peer.lost()
-        self.assertEqual(outcomes(peer), [LOST])
+        self.assertEqual(outcomes(peer), [UNSURE])
+        self.assertIs(peer.settled[-1].scope, Scope.MESSAGE)
+        self.assertTrue(peer.settled[-1].unsure)
 
     def test_mailRefusedAndLost(self) -> None:
         """A refused MAIL stays refused when the rest of the group is lost."""

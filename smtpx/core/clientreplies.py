@@ -1,0 +1,41 @@
+"""
+How a client takes replies that do not mean what they seem to.
+"""
+
+from __future__ import annotations
+
+from .errors import PeerError
+from .reply import Reply
+
+
+def completed(got: Reply) -> Reply:
+    """
+    C{got}, unless it is a 3yz, which says "go on" where nothing can go on.
+
+    @raise PeerError: it is.
+    """
+    if 300 <= got.code < 400:
+        raise PeerError("asked to go on where nothing can")
+    return got
+
+
+def softened(got: Reply) -> Reply:
+    """
+    A refusal of a recipient, behind others who were accepted.  "Too many
+    recipients" is never for good then: a 552 is to be taken for a 452 (RFC 5321
+    section 4.5.3.1.10).
+    """
+    if got.permanent and isTooMany(got):
+        return Reply(452, (4, 5, 3), got.lines)
+    return got
+
+
+def isTooMany(got: Reply) -> bool:
+    """
+    Does a refusal of a recipient say "too many recipients"?  Its enhanced code
+    does; the reply code may have another meaning, but without an enhanced code
+    that is the likeliest.
+    """
+    if got.status is None:
+        return got.code in (452, 552)
+    return got.status[1:] == (5, 3)
