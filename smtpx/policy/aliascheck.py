@@ -17,6 +17,7 @@ from ipaddress import IPv6Address
 from attrs import frozen
 
 from ..core.address import Mailbox, domainOf
+from ..core.addresstable import domainKey
 from ..core.errors import Malformed
 from .aliasentry import AliasProblem, Entry, Refusal, Target, closest, shown
 from .aliastable import (
@@ -139,7 +140,7 @@ class _Check:
             if address.key not in self._ways:
                 self._follow(address, Found(entry, (), True, address.key))
         for pattern in self._table.patterns:
-            if self._domain(pattern.entry) is not None:
+            if self._domain(pattern.entry) is not None and self._stays(pattern.entry):
                 self._try(pattern.entry, list(self._samples(pattern)))
         for domain, entry in self._table.catchAlls.items():
             if self._domain(entry) is not None:
@@ -319,6 +320,27 @@ class _Check:
         return None if meant is None else f"{meant}@{shown(address.domain)}"
 
     # --- many addresses ------------------------------------------------------------
+
+    def _stays(self, entry: Entry) -> bool:
+        """Is each target at a domain of ours, where whoever sends chooses it?"""
+        for target in entry.targets:
+            if target.roams and not any(map(target.mayBe, self._ourDomains())):
+                why = "it is chosen by whoever sends, and can be no domain of ours"
+                self._tell(entry, f"{shown(target.domain or b'')}: {why}")
+                return False
+        return True
+
+    def _ourDomains(self) -> Iterator[bytes]:
+        """Our domains, those with C{*} among them."""
+        for name in self._ours.domains:
+            star = name[:2] if name.startswith("*.") else ""
+            rest = name.removeprefix("*.")
+            if rest == "*":
+                yield b"*"
+            else:
+                yield star.encode() + domainKey(domainOf(b"x@" + rest.encode()))
+        for address in self._ours.addresses:
+            yield domainKey(domainOf(address.encode()))
 
     def _samples(self, pattern: Pattern) -> Iterator[bytes]:
         """Addresses that a pattern is for."""

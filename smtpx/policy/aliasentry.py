@@ -27,6 +27,7 @@ from ..core.reply import Reply
 _MEANT_MOST = 5000
 
 _capture = re.compile(rb"\$([1-9])")
+_piece = re.compile(rb"\$[1-9]")
 
 
 class Place(NamedTuple):
@@ -146,6 +147,25 @@ class Target(NamedTuple):
     domain: bytes | None
     stops: bool = False
     captures: bool = False
+
+    @property
+    def roams(self) -> bool:
+        """Does it depend on the address which domain it is at?"""
+        domain = self.domain or b""
+        return self.captures and _capture.search(domain) is not None
+
+    def mayBe(self, domain: bytes) -> bool:
+        """
+        May it be at a domain, for some address?
+
+        @param domain: in the form of L{domainKey}; with C{*.} in front, at one below
+            it; C{*}: at any.
+        """
+        pieces = _piece.split(lowerDomain(self.domain or b""))
+        if domain[:1] == b"*":
+            suffix, last = domain[1:], pieces[-1]
+            return suffix.endswith(last) or last.endswith(suffix)
+        return re.fullmatch(b".*".join(map(re.escape, pieces)), domain) is not None
 
     def __str__(self) -> str:
         return shown(self.render())

@@ -13,6 +13,9 @@ An address that is listed as ours (L{smtpx.policy.ours}) goes before the pattern
 and catch-alls, and one that is listed with its tag before an alias without.  Only
 addresses of ours have aliases: mail for elsewhere is never redirected.
 
+Where what a C{*} stood for is part of a target's domain, that has to be ours too:
+whoever sends chooses it, and would have mail relayed to wherever he likes.
+
 What an alias leads to is looked up again, to the end.  Where it leads to itself
 directly (C{ann: ann, ann@elsewhere.example}), the mailbox of that name is meant;
 where it does through others, nothing is delivered: see L{Expansion.problem}.
@@ -381,7 +384,11 @@ class _Walk:
             except Malformed:
                 # An address that nobody can have.
                 raise _Ended(UNKNOWN) from None
-            self._visit(self._table.address(path), target.stops, address, found)
+            there = self._table.address(path)
+            if target.roams and self._table.reach.local.domain(there.domain) is None:
+                # Whoever sends would say where: an open relay.
+                raise _Ended(UNKNOWN)
+            self._visit(there, target.stops, address, found)
         del self._chain[key]
 
     def _visit(

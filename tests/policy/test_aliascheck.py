@@ -119,6 +119,39 @@ class CheckTests(SynchronousTestCase):
         [problem] = checked("a: b_c@old.example\n*@old.example: x@$1.example")
         self.assertEqual(problem, "f:2: *@old.example: x@$1.example: bad domain")
 
+    def test_openRelay(self) -> None:
+        """A domain that whoever sends chooses has to be one of ours, perhaps."""
+        text = "it is chosen by whoever sends, and can be no domain of ours"
+        for target, good in (
+            ("$1@$2", True),
+            ("$1@$2.example", True),
+            ("$1@EXAMPLE.$2", True),
+            ("$1@$2.else.example", False),
+            ("$1@example.org.$2.net", False),
+            ("ann, x@$1.example.net", False),
+            ("x@else.example", True),
+        ):
+            expected = [f"f:1: *=*: {target.split(', ')[-1][3:]}: {text}"]
+            if target.startswith("ann"):
+                expected = [f"f:1: *=*: $1.example.net: {text}"]
+            self.assertEqual(checked(f"*=*: {target}"), [] if good else expected)
+
+    def test_openRelayAndManyDomains(self) -> None:
+        """It may be a domain below one of ours, or wherever somebody is ours."""
+        for domains, addresses, target, good in (
+            (["*.b.example"], [], "$1.b.example", True),
+            (["*.b.example"], [], "$1.x.b.example", True),
+            (["*.b.example"], [], "x.$1", True),
+            (["*.b.example"], [], "$1.example.net", False),
+            (["*"], [], "$1.example.net", True),
+            (["b.example"], ["x@a.example.net"], "$1.example.net", True),
+            (["b.example"], ["x@a.example.com"], "$1.example.net", False),
+        ):
+            ours = LocalAddresses([*domains, "mx.example"], addresses)
+            entries, _ = parseAliases(f"*=*: x@{target}".encode(), "f")
+            reach = Reach(ours, lambda path: True)
+            self.assertEqual(not checkAliases(AliasTable(entries, reach)), good, target)
+
     def test_noRoute(self) -> None:
         """Where nothing goes is named."""
         self.assertEqual(checked("*: $1@nowhere.example"), [])

@@ -175,7 +175,7 @@ class AliasedHouseTests(HouseTestCase):
 
     def test_broken(self) -> None:
         """An alias that turns out broken is 451, and the operator is told which."""
-        self.write("x-*@example.org: $1@$1.nowhere.example\n")
+        self.write("x-*@example.org: $1@nowhere.example\n")
         self.begin()
         self.assertEqual(
             send(self.site.call(), b"x-eve@example.org"),
