@@ -12,6 +12,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from .identity import secondOf
 
 
 class Agenda:
@@ -54,3 +57,37 @@ class Agenda:
         """Its lease is at an end."""
         self.leased.discard(key)
         self.settling.discard(key)
+
+
+class Due(NamedTuple):
+    """
+    A message that is due again.
+
+    @ivar priority: its priority.
+    @ivar since: when it became due, in seconds since the epoch.
+    """
+
+    priority: int
+    since: float
+    key: int
+
+
+def choose(fresh: Sequence[int], due: Sequence[Due], most: int) -> list[int]:
+    """
+    Which messages go next.
+
+    @param fresh: those that were never tried, in order; they have no priority.
+    @param due: those that are due again, in order.
+    @return: at most so many keys: the urgent, then a fair share of both kinds,
+        then the slow.
+    """
+    urgent = [one.key for one in due if one.priority > 0][:most]
+    again = [one for one in due if one.priority == 0]
+    slow = [one.key for one in due if one.priority < 0]
+    room = most - len(urgent)
+    drawn = fresh[: max(room - room // 2, room - len(again))]
+    plain = [(float(secondOf(key)), key) for key in drawn]
+    plain += [(one.since, one.key) for one in again[: room - len(drawn)]]
+    plain.sort()
+    keys = urgent + [key for _, key in plain] + slow
+    return list(dict.fromkeys(keys))[:most]

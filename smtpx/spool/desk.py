@@ -23,6 +23,7 @@ from zope.interface import Interface
 
 from ..core.errors import SMTPXError
 from .interfaces import ISpoolReactor, SpoolBroken, SpoolFull
+from .stock import Shift
 from .store import Store, isFull
 from .threads import IThreads
 from .writer import (
@@ -56,8 +57,12 @@ class IOwner(Interface):
     def began() -> None:
         """The file was opened for the first time."""
 
-    def wrote(jobs: Sequence[Write]) -> None:
-        """These are on the disk; their Deferreds fire next."""
+    def wrote(jobs: Sequence[Write], shift: Shift) -> None:
+        """
+        These are on the disk; their Deferreds fire next.
+
+        @param shift: what is on hold or parked because of them.
+        """
 
     def wake() -> None:
         """The file is in order again after a failure."""
@@ -266,7 +271,7 @@ class Desk:
                 self._queue.put(job)
             else:
                 self.distrust(error)
-                self._reactor.callFromThread(self._wrote, [job], error)
+                self._reactor.callFromThread(self._wrote, [job], error, Shift())
 
         prepare(then)
         return job.done
@@ -284,13 +289,15 @@ class Desk:
         self._send(Query(run, done.errback))
         return done
 
-    def _wrote(self, jobs: Sequence[Write], error: Exception | None) -> None:
+    def _wrote(
+        self, jobs: Sequence[Write], error: Exception | None, shift: Shift
+    ) -> None:
         """A transaction ended."""
         self._underway -= len(jobs)
         if error is None:
             # Not before: a file that opens and then fails again is not well.
             self._delay = _FIRST_DELAY
-            self._owner.wrote(jobs)
+            self._owner.wrote(jobs, shift)
             for job in jobs:
                 job.done.callback(None)
         else:

@@ -94,6 +94,9 @@ class SpooledMessage:
     @ivar filed: is the body in a file of its own?
     @ivar content: the body, where it is not filed and was read along; L{None}
         otherwise.
+    @ivar priority: those with a higher one go first; from -9 to 9 (RFC 6710).
+    @ivar lane: what it is parked for, as its destination is busy; L{None}: it is
+        not parked.
     """
 
     id: str
@@ -109,6 +112,24 @@ class SpooledMessage:
     octets: int = 0
     filed: bool = False
     content: bytes | None = None
+    priority: int = 0
+    lane: bytes | None = None
+
+
+@frozen(eq=False)
+class Report:
+    """
+    A message of our own, a delivery report, that is put down together with what
+    it tells of.
+
+    @ivar envelope: to whom it goes, from the null sender.
+    @ivar prefix: header fields to go before the body, each with its CRLF.
+    @ivar body: the rest, with CRLF line ends; at most 64 KiB.
+    """
+
+    envelope: Envelope
+    prefix: bytes
+    body: bytes
 
 
 class Row(NamedTuple):
@@ -134,6 +155,8 @@ class Row(NamedTuple):
     due: float | None
     outcomes: str | None
     note: str | None
+    priority: int | None
+    lane: bytes | None
 
     @property
     def onHold(self) -> bool:
@@ -288,6 +311,8 @@ def message(row: Row, known: Mapping[str, Stamp[Any]]) -> SpooledMessage:
         octets=row.octets,
         filed=bool(row.filed),
         content=row.content,
+        priority=row.priority or 0,
+        lane=row.lane,
     )
 
 
@@ -307,6 +332,8 @@ def unreadable(row: Row, error: Exception) -> SpooledMessage:
         octets=row.octets,
         filed=bool(row.filed),
         content=row.content,
+        priority=row.priority or 0,
+        lane=row.lane,
     )
 
 

@@ -15,13 +15,14 @@ from typing import Callable
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IConsumer, IProducer, IPushProducer
-from zope.interface import Interface, implementer
+from zope.interface import Attribute, Interface, implementer
 
 from ..core.envelope import Envelope
 from ..core.errors import UsageError
 from .bodies import INSIDE, Bodies
 from .format import dump
 from .interfaces import IIncoming
+from .scheduling import Scheduler
 from .threads import IThreads
 from .writer import Insert
 
@@ -32,6 +33,8 @@ STEP = 8 << 20
 
 class ISink(Interface):
     """What a message on its way wants of its spool."""
+
+    scheduler: Scheduler = Attribute("Says when a message is to go.")
 
     def take(job: Insert) -> Deferred[None]:
         """Have a message without a file written down."""
@@ -265,15 +268,16 @@ class Incoming:
         if self._error is not None:
             return self._sink.failed(self._error)
         note = "held since it arrived" if hold else None
+        plan = self._sink.scheduler.plan(envelope)
         text = dump(envelope, prefix)
         file = self._file
         if file is not None:
             self._sink.closeFile(self)
-            job = Insert((self.key, self.octets, text, None, note))
+            job = Insert((self.key, self.octets, text, None, note), plan)
             return self._sink.takeFiled(job, file)
         pieces, self._pieces = self._pieces, []
         body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        return self._sink.take(Insert((self.key, self.octets, text, body, note)))
+        return self._sink.take(Insert((self.key, self.octets, text, body, note), plan))
 
     def abort(self) -> None:
         """Forget it."""

@@ -6,6 +6,11 @@ C{commit} answers once the message is on the disk, and only then may a peer be
 told 250.  Delivering: C{ready} tells what is to go now, C{body} reads it,
 C{settle} writes down what became of each recipient; a message with nobody left
 is gone.
+
+A message whose destination is busy is parked: C{park} writes down for which lane
+it waits, a name that is the caller's own, and gives it back, so that not even a
+hundred thousand for one destination are in anybody's memory or way.  C{parked}
+fetches them as the lane has room, and C{unpark} makes them due at a time.
 """
 
 from __future__ import annotations
@@ -24,7 +29,7 @@ from zope.interface import Attribute, Interface
 from ..core.envelope import Envelope
 from ..core.errors import SMTPXError
 from ..core.interfaces import IBody
-from .format import Outcome, SpooledMessage
+from .format import Outcome, Report, SpooledMessage
 from .stock import SpoolState
 
 
@@ -92,12 +97,16 @@ class ISpool(Interface):
 
     def ready(now: float, most: int) -> Deferred[Sequence[SpooledMessage]]:
         """
-        Messages that are due and not leased, the longest due first; they are
-        leased to the caller until C{settle} or C{close}.
+        Messages that are due, not leased and not parked; they are leased to the
+        caller until C{settle}, C{park} or C{close}.
 
-        @return: may be fewer than C{most} although there are more, as the
-            bodies that are read along are bounded too; none means there are
-            none.
+        Those with a higher priority go first.  Where there are some that were
+        never tried and some that are due again, each kind gets half of what is
+        given, so that a hundred thousand of the one do not starve the other.
+
+        @return: the longest due first, within a priority.  May be fewer than
+            C{most} although there are more, as the bodies that are read along are
+            bounded too; none means there are none.
         """
 
     def watch(wake: Callable[[], object]) -> None:
@@ -114,18 +123,73 @@ class ISpool(Interface):
         """
 
     def settle(
-        message: SpooledMessage, outcomes: Sequence[Outcome], due: float | None
-    ) -> Deferred[None]:
+        message: SpooledMessage,
+        outcomes: Sequence[Outcome],
+        due: float | None,
+        reports: Sequence[Report] = (),
+    ) -> Deferred[Sequence[str]]:
         """
-        Write down what became of recipients; give back the lease.
+        Write down what became of recipients; give back the lease.  This was an
+        attempt: it is counted, and the message is parked no more.
 
         @param outcomes: one for each recipient that was tried.  DELIVERED and
             FAILED ones are finished with; when all are, the message is gone.
         @param due: when to try those that are left, in seconds since the epoch;
             L{None}: on hold.
-        @return: where it fails, the lease is kept: settle again later, or the
+        @param reports: new messages that tell of the outcomes.  They are put down
+            in the same step, so that a crash neither loses nor doubles one, and
+            are due at once.
+        @return: the ids of the reports, in their order.  Where it fails, there
+            are no reports and the lease is kept: settle again later, or the
             message is delivered twice.
-        @raise UsageError: the message is not leased, or being settled.
+        @raise UsageError: the message is not leased, or being settled; or a
+            report's body is too long.
+        """
+
+    def park(
+        message: SpooledMessage, lane: bytes, outcomes: Sequence[Outcome] = ()
+    ) -> Deferred[None]:
+        """
+        Write down that a message waits for a lane; give back the lease.  This is
+        no attempt, and C{ready} does not give the message until C{unpark},
+        C{settle} or C{release}.
+
+        @param lane: a name of the caller's own, not empty.
+        @param outcomes: of recipients that were tried, as for C{settle}; somebody
+            is left.
+        @return: where it fails, the lease is kept.
+        @raise UsageError: the message is not leased, or being settled; or nobody
+            is left.
+        """
+
+    def parked(lane: bytes, most: int) -> Deferred[Sequence[SpooledMessage]]:
+        """
+        Messages that are parked for a lane and not leased nor on hold, those with
+        the highest priority first and then the oldest; they are leased as those
+        of C{ready} are.
+
+        @return: may be fewer than C{most}, as for C{ready}; none means there are
+            none.
+        """
+
+    def lanes(after: bytes, most: int) -> Deferred[Sequence[bytes]]:
+        """
+        A page of the lanes that messages are parked for, leased ones included, in
+        the order of their octets.
+
+        @param after: begin behind this one; empty: at the beginning.
+        @return: an empty one is the end.
+        """
+
+    def unpark(lane: bytes, due: float, spreadSeconds: float = 0.0) -> Deferred[int]:
+        """
+        Make due all that is parked for a lane.  It is no attempt.  It is done a
+        few hundred at a time: what is parked meanwhile may be among them, or stay.
+
+        @param due: when, in seconds since the epoch.
+        @param spreadSeconds: spread them over so long from C{due} on, in the order
+            in which C{parked} would have given them.
+        @return: how many they were.
         """
 
     def count() -> Deferred[int]:
@@ -171,4 +235,4 @@ class IOperatedSpool(ISpool):
         """
 
     def release(ids: Sequence[str]) -> Deferred[None]:
-        """Take messages off hold: they are due at once."""
+        """Take messages off hold: they are due at once, and not parked."""

@@ -25,9 +25,11 @@ from attrs import define, field, frozen
 
 from ..core.errors import SMTPXError
 from .bodies import Bodies, syncFolder
+from .changes import held
 from .format import Row
+from .layout import ForeignFile
 from .stock import Stock
-from .store import ForeignFile, Store, held
+from .store import Store
 
 #: How many messages, and octets of bodies inside, are taken over at a time.
 _MESSAGES = 200
@@ -151,7 +153,7 @@ def recover(store: Store, folder: str, place: Place, now: int) -> Found:
     changes = []
     for key, octets, filed, onHold, fresh in list(store.keys()):
         lost = filed and bodies.octetsOf(key) != octets
-        found.stock.add(key, octets, onHold or lost)
+        found.stock.add(octets, onHold or lost)
         if lost:
             what = f"{bodies.pathOf(key)} is missing or not {octets} octets long"
             found.remarks.append(what)
@@ -159,6 +161,8 @@ def recover(store: Store, folder: str, place: Place, now: int) -> Found:
         elif fresh:
             found.fresh.append(key)
     store.commit((), (), changes)
+    # Those are counted already.
+    store.shift()
     return found
 
 

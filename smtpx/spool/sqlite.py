@@ -21,32 +21,24 @@ from typing import Any, Callable
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ..core.envelope import Stamp
+from ..core.envelope import Envelope, Stamp
 from ..core.errors import UsageError
+from ..core.hooks import Schedule
 from ..core.interfaces import IBody
-from .agenda import Agenda
 from .bodies import FiledBody, HeldBody
+from .changes import held, released
 from .desk import Desk, IOwner
-from .format import (
-    Outcome,
-    Row,
-    SpooledMessage,
-    critical,
-    dumpOutcomes,
-    merged,
-    message,
-    unreadable,
-    waiting,
-)
-from .identity import Identities, parse, render, secondOf
+from .format import Outcome, Report, Row, SpooledMessage, message, unreadable
+from .identity import Identities, parse, secondOf
 from .incoming import BodyFile, Incoming, ISink
 from .interfaces import IOperatedSpool, ISpoolReactor, SpoolFull
+from .lending import OCTETS, Lender
 from .recovery import Found, Lock, Place, prepare, recover
-from .stock import SpoolState, Stock
-from .store import Store, held, isFull, recorded, released
+from .scheduling import Scheduler
+from .stock import Shift, SpoolState, Stock
+from .store import Store, isFull
 from .threads import IThreads, Threads
 from .writer import Alter, Insert, Remove, Write
 
@@ -55,9 +47,6 @@ LOW_WATER = 128 << 20
 
 #: The process, or the system, has as many files open as it may.
 _NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE)
-
-#: The most octets of short bodies that C{ready} reads at a time.
-_OCTETS = 1 << 20
 
 
 @implementer(IOperatedSpool, IOwner, ISink)
@@ -76,6 +65,7 @@ class SQLiteSpool:
         lowWaterOctets: int = LOW_WATER,
         clock: Callable[[], float] = time.time,
         threads: IThreads | None = None,
+        scheduleFor: Callable[[Envelope], Schedule] | None = None,
     ) -> None:
         """
         @param folder: the spool's folder; made where it is not there.
@@ -85,6 +75,8 @@ class SQLiteSpool:
         @param lowWaterOctets: with less room than this no message is begun.
         @param clock: seconds since the epoch.
         @param threads: where blocking work is done; L{None}: in real threads.
+        @param scheduleFor: C{QueueProfile.scheduleFor}; L{None}: all messages go
+            at once, and none before the others.
         """
         self._announce = reactor.callFromThread
         self._folder = os.path.abspath(folder)
@@ -97,7 +89,6 @@ class SQLiteSpool:
         self._bodies = place.bodies
         self._lock: Lock | None = None
         self._found = Found()
-        self._agenda = Agenda()
         self._wakes: list[Callable[[], object]] = []
         self._stock = Stock()
         #: Messages whose bodies are being written to files.
@@ -105,6 +96,13 @@ class SQLiteSpool:
         self._lookedAt = float("-inf")
         self._low: str | None = None
         self._desk = Desk(reactor, place.file, self._bodies, self._threads, self)
+        self.scheduler = Scheduler(clock, scheduleFor)
+        self._lender = Lender(
+            self._desk,
+            queueProfileStamps,
+            self.scheduler,
+            lambda: self._identities.make(),
+        )
         self._opened = False
 
     # --- opening and closing -------------------------------------------------
@@ -148,7 +146,7 @@ class SQLiteSpool:
             self._number, found.generation, self._clock, found.second
         )
         self._stock = found.stock
-        self._agenda.add(found.fresh)
+        self._lender.agenda.add(found.fresh)
 
     def close(self) -> Deferred[None]:
         """
@@ -238,40 +236,50 @@ class SQLiteSpool:
             self._desk.distrust(error)
         return fail(self._desk.failure(error))
 
-    def wrote(self, jobs: Sequence[Write]) -> None:
+    def wrote(self, jobs: Sequence[Write], shift: Shift) -> None:
         """These are on the disk."""
-        stock = self._stock
+        self._stock.shift(shift)
+        agenda = self._lender.agenda
         fresh: list[int] = []
         gone: list[int] = []
+        due = False
         for job in jobs:
             if type(job) is Insert:
-                key, octets, _, _, hold = job.row
-                stock.add(key, octets, hold is not None)
-                if hold is None:
-                    fresh.append(key)
-            elif isinstance(job, Remove):
-                stock.remove(job.key, job.octets)
-                self._agenda.settled(job.key)
+                due |= self._arrived(job, fresh)
+                continue
+            if isinstance(job, Remove):
+                self._stock.remove(job.octets)
+                agenda.settled(job.key)
                 if job.filed:
                     gone.append(job.key)
-            else:
+            elif isinstance(job, Alter):
                 if job.leased is not None:
-                    self._agenda.settled(job.leased)
-                if job.holds:
-                    self._heldOrNot(job)
+                    agenda.settled(job.leased)
+                due |= job.due is not None and job.due <= self._clock()
+            for report in job.reports:
+                due |= self._arrived(report, fresh)
         if gone:
             # The row is gone for good, so nobody will ask for the file.
             self._threads.submit(lambda: self._bodies.delete(gone))
-        if fresh:
-            self._agenda.add(fresh)
+        agenda.add(fresh)
+        if fresh or due:
             self.wake()
 
-    def _heldOrNot(self, job: Alter) -> None:
-        """Count what has been put on hold, or taken off it."""
-        for (key, onHold), found in zip(job.holds, job.found, strict=True):
-            if found:
-                count = self._stock.hold if onHold else self._stock.release
-                count([key])
+    def _arrived(self, job: Insert, fresh: list[int]) -> bool:
+        """
+        A message was put down.
+
+        @param fresh: gets its key, if it is to go at once.
+        @return: is it due at once, though not fresh?
+        """
+        key, octets, _, _, hold = job.row
+        self._stock.add(octets, hold is not None)
+        if hold is not None:
+            return False
+        if job.plan is None:
+            fresh.append(key)
+            return False
+        return job.plan.due <= self._clock()
 
     # --- delivering --------------------------------------------------------------
 
@@ -288,71 +296,12 @@ class SQLiteSpool:
                 self._log.failure("A watcher of the spool failed")
 
     def ready(self, now: float, most: int) -> Deferred[Sequence[SpooledMessage]]:
-        """Messages that are due and not leased, the longest due first."""
-        fresh = self._agenda.draw(most)
-        leased = self._agenda.leased
+        """Messages that are due, not leased and not parked."""
+        return self._lender.ready(now, most)
 
-        def read(store: Store) -> tuple[list[Row], list[int], bool]:
-            times = [(float(secondOf(key)), key) for key in fresh]
-            times += store.due(now, most, leased)
-            times.sort()
-            keys = list(dict.fromkeys([key for _, key in times]))[:most]
-            rows, seen = store.whole(keys, _OCTETS)
-            unseen = set(fresh).difference(keys[:seen])
-            return rows, [key for key in fresh if key in unseen], not keys
-
-        def build(
-            found: tuple[list[Row], list[int], bool],
-        ) -> Deferred[Sequence[SpooledMessage]]:
-            rows, unseen, nothing = found
-            self._agenda.putBack(unseen)
-            self._agenda.leased.difference_update(fresh)
-            messages = self._lease(rows, now)
-            # All of them were held or are being delivered: there may be others.
-            return succeed(messages) if messages or nothing else self.ready(now, most)
-
-        def failed(failure: Failure) -> Deferred[Sequence[SpooledMessage]]:
-            self._agenda.putBack(fresh)
-            return fail(failure)
-
-        return self._desk.query(read).addCallbacks(build, failed)
-
-    def _lease(self, rows: Sequence[Row], now: float) -> list[SpooledMessage]:
-        """Make messages of those rows that can be delivered now."""
-        messages = []
-        leased = self._agenda.leased
-        for row in rows:
-            if row.onHold or row.key in leased or (row.due or 0.0) > now:
-                continue
-            try:
-                found = message(row, self._stamps)
-                unknown = critical(found)
-            except Exception as error:  # the one border: an extension's load
-                self._unfit(row.key, f"cannot be read: {error!r}")
-                continue
-            if unknown:
-                # A stamp that says "rather keep it" and nobody understands.
-                self._unfit(row.key, f"no extension is loaded for {unknown}")
-                continue
-            leased.add(row.key)
-            messages.append(found)
-        return messages
-
-    def _unfit(self, key: int, note: str) -> None:
-        """Put a message on hold that cannot be delivered; it is kept as it is."""
-        self._log.error(
-            "Message {id} is put on hold: {note}", id=render(key), note=note
-        )
-
-        def failed(failure: Failure) -> None:
-            self._log.warn(
-                "Message {id} could not be put on hold: {error}",
-                id=render(key),
-                error=failure.value,
-            )
-
-        job = Alter([held(key, note)], holds=[(key, True)])
-        self._desk.write(job).addErrback(failed)
+    def parked(self, lane: bytes, most: int) -> Deferred[Sequence[SpooledMessage]]:
+        """Messages that are parked for a lane and not leased."""
+        return self._lender.parked(lane, most)
 
     def body(self, message: SpooledMessage) -> IBody:
         """
@@ -367,38 +316,40 @@ class SQLiteSpool:
         return HeldBody(message.content)
 
     def settle(
-        self, message: SpooledMessage, outcomes: Sequence[Outcome], due: float | None
-    ) -> Deferred[None]:
+        self,
+        message: SpooledMessage,
+        outcomes: Sequence[Outcome],
+        due: float | None,
+        reports: Sequence[Report] = (),
+    ) -> Deferred[Sequence[str]]:
         """
         Write down what became of recipients; give back the lease.
 
-        @raise UsageError: the message is not leased, or being settled.
+        @raise UsageError: the message is not leased, or being settled; or a
+            report's body is too long.
         """
-        key = parse(message.id)
-        settling = self._agenda.settling
-        if key not in self._agenda.leased or key in settling:
-            raise UsageError(f"{message.id} is not leased")
-        settling.add(key)
+        return self._lender.settle(message, outcomes, due, reports)
 
-        def failed(failure: Failure) -> Failure:
-            settling.discard(key)
-            return failure
+    def park(
+        self, message: SpooledMessage, lane: bytes, outcomes: Sequence[Outcome] = ()
+    ) -> Deferred[None]:
+        """
+        Write down that a message waits for a lane; give back the lease.
 
-        known = merged(message.outcomes, outcomes)
-        if not waiting(len(message.envelope.recipients), known):
-            gone = self._desk.write(Remove(key, message.filed, message.octets))
-            return gone.addErrback(failed)
-        change = recorded(
-            key,
-            message.attempts + 1,
-            due is None,
-            due,
-            dumpOutcomes(known),
-            "held after an attempt" if due is None else "",
-        )
-        # Otherwise a hold that came meanwhile stays.
-        holds = [(key, True)] if due is None else []
-        return self._desk.write(Alter([change], key, holds)).addErrback(failed)
+        @raise UsageError: the message is not leased, or being settled; or nobody
+            is left, or the lane has no name.
+        """
+        return self._lender.park(message, lane, outcomes)
+
+    def lanes(self, after: bytes, most: int) -> Deferred[Sequence[bytes]]:
+        """A page of the lanes that messages are parked for."""
+        return self._lender.lanes(after, most)
+
+    def unpark(
+        self, lane: bytes, due: float, spreadSeconds: float = 0.0
+    ) -> Deferred[int]:
+        """Make due all that is parked for a lane; how many they were."""
+        return Deferred.fromCoroutine(self._lender.unpark(lane, due, spreadSeconds))
 
     def count(self) -> Deferred[int]:
         """How many messages there are."""
@@ -412,7 +363,13 @@ class SQLiteSpool:
         room = self._room()
         why = self._short(room) if trouble is None else str(trouble)
         return SpoolState(
-            stock.messages, stock.held, stock.octets, room, self._lowWater, why
+            stock.messages,
+            stock.held,
+            stock.octets,
+            room,
+            self._lowWater,
+            why,
+            stock.parked,
         )
 
     def oldest(self) -> Deferred[float | None]:
@@ -439,7 +396,7 @@ class SQLiteSpool:
         @raise ValueError: not an id.
         """
         key = parse(id)
-        rows = self._desk.query(lambda store: store.whole([key], _OCTETS)[0])
+        rows = self._desk.query(lambda store: store.whole([key], OCTETS)[0])
         return rows.addCallback(lambda found: self._seen(found[0]) if found else None)
 
     def _seen(self, row: Row) -> SpooledMessage:
@@ -457,7 +414,7 @@ class SQLiteSpool:
         """
         keys = [parse(id) for id in ids]
         changes = [held(key, note) for key in keys]
-        return self._desk.write(Alter(changes, holds=[(key, True) for key in keys]))
+        return self._desk.write(Alter(changes))
 
     def release(self, ids: Sequence[str]) -> Deferred[None]:
         """
@@ -468,5 +425,4 @@ class SQLiteSpool:
         now = self._clock()
         keys = [parse(id) for id in ids]
         changes = [released(key, now) for key in keys]
-        job = Alter(changes, holds=[(key, False) for key in keys])
-        return self._desk.write(job).addCallback(lambda _: self.wake())
+        return self._desk.write(Alter(changes, due=now))

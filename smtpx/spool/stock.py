@@ -5,9 +5,9 @@ without a look into the file, which may hold millions of messages.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import NamedTuple
 
-from attrs import define, field, frozen
+from attrs import define, frozen
 
 
 @frozen
@@ -22,6 +22,7 @@ class SpoolState:
     @ivar lowWaterOctets: with less room than that no message is begun.
     @ivar trouble: why it takes no messages now, for the operator; L{None}: it
         does.
+    @ivar parked: how many of them are parked and not on hold.
     """
 
     messages: int
@@ -30,6 +31,20 @@ class SpoolState:
     freeOctets: int | None = None
     lowWaterOctets: int = 0
     trouble: str | None = None
+    parked: int = 0
+
+
+class Shift(NamedTuple):
+    """
+    By how many more or fewer there are because of a transaction, beside what it
+    put down and removed.
+
+    @ivar held: on hold.
+    @ivar parked: parked and not on hold.
+    """
+
+    held: int = 0
+    parked: int = 0
 
 
 @define
@@ -39,36 +54,27 @@ class Stock:
 
     @ivar messages: how many there are.
     @ivar octets: the length of all their bodies.
+    @ivar held: how many of them are on hold.
+    @ivar parked: how many of them are parked and not on hold.
     """
 
     messages: int = 0
     octets: int = 0
-    # Of those on hold the keys are kept, not the number: to hold one twice is
-    # nothing new.
-    _held: set[int] = field(factory=set)
+    held: int = 0
+    parked: int = 0
 
-    @property
-    def held(self) -> int:
-        """How many of them are on hold."""
-        return len(self._held)
-
-    def add(self, key: int, octets: int, held: bool) -> None:
+    def add(self, octets: int, held: bool) -> None:
         """A message is there."""
         self.messages += 1
         self.octets += octets
-        if held:
-            self._held.add(key)
+        self.held += held
 
-    def remove(self, key: int, octets: int) -> None:
+    def remove(self, octets: int) -> None:
         """A message is gone."""
         self.messages -= 1
         self.octets -= octets
-        self._held.discard(key)
 
-    def hold(self, keys: Iterable[int]) -> None:
-        """These are on hold."""
-        self._held.update(keys)
-
-    def release(self, keys: Iterable[int]) -> None:
-        """These are not."""
-        self._held.difference_update(keys)
+    def shift(self, by: Shift) -> None:
+        """Some were put on hold, or parked, or the opposite."""
+        self.held += by.held
+        self.parked += by.parked

@@ -5,11 +5,6 @@ A L{Store} is one connection to one SQLite file in WAL mode with
 C{synchronous=FULL}, so that each transaction ends with an C{fdatasync} of the
 log.  It belongs to one thread and knows nothing of threads.
 
-Two tables.  C{message} is written once and never changed, with the id as its
-primary key and so without any index beside it.  C{progress} has a row for a
-message that was tried, or held after it had arrived: what is fresh costs nothing
-there, and a retry does not write the body again.
-
 What arrives is one statement, also where it is to be held from the start.  Each
 statement lets go of the interpreter lock several times, and under load the
 reactor's thread takes it every time: a transaction of four statements costs twice
@@ -23,14 +18,13 @@ import os
 import sqlite3
 from collections.abc import Iterator, Sequence, Set
 
+from .agenda import Due
+from .changes import Change
 from .format import Row
 from .identity import secondOf
-
-#: The version of the file's layout, in C{PRAGMA user_version}.
-LAYOUT = 1
-
-#: What C{PRAGMA application_id} says: "smtx".
-_APPLICATION = 0x736D7478
+from .layout import bring, recognise
+from .scheduling import HIGHEST
+from .stock import Shift
 
 #: C{PRAGMA synchronous}: with anything less than FULL, SQLite does not sync the
 #: log at a commit, and 250 would be a lie.  A name only so that a test can show
@@ -46,30 +40,6 @@ _PAGE = 4096
 #: Rows of one INSERT.
 _TOGETHER = 64
 
-_TABLES = """
-CREATE TABLE opening(
-    one INTEGER PRIMARY KEY CHECK(one = 1),
-    generation INTEGER NOT NULL,
-    second INTEGER NOT NULL
-);
-CREATE TABLE message(
-    id INTEGER PRIMARY KEY,
-    octets INTEGER NOT NULL,
-    envelope TEXT NOT NULL,
-    body BLOB,
-    hold TEXT
-);
-CREATE TABLE progress(
-    id INTEGER PRIMARY KEY,
-    attempts INTEGER NOT NULL,
-    held INTEGER NOT NULL,
-    due REAL,
-    outcomes TEXT NOT NULL,
-    note TEXT NOT NULL
-);
-CREATE INDEX due ON progress(due) WHERE held = 0;
-"""
-
 _INSERT = "INSERT INTO message(id, octets, envelope, body, hold) VALUES"
 #: The statement for each number of rows.
 _INSERTS = tuple(
@@ -77,45 +47,51 @@ _INSERTS = tuple(
 )
 _COLUMNS = (
     "SELECT m.id, m.octets, m.envelope, typeof(m.body) = 'null', {body}, m.hold,"
-    " p.attempts, p.held, p.due, p.outcomes, p.note"
+    " p.attempts, p.held, p.due, p.outcomes, p.note, p.priority, p.lane"
     " FROM message m LEFT JOIN progress p ON p.id = m.id "
 )
 _WHOLE = _COLUMNS.format(body="m.body")
 _WITHOUT = _COLUMNS.format(body="NULL")
 
-_PROGRESS = "INSERT INTO progress(id, attempts, held, due, outcomes, note) "
-_RECORD = (
-    _PROGRESS + "SELECT id, ?, ?, ?, ?, ? FROM message WHERE id = ?"
-    " ON CONFLICT(id) DO UPDATE SET attempts = excluded.attempts,"
-    " held = max(held, excluded.held), due = excluded.due,"
-    " outcomes = excluded.outcomes,"
-    " note = CASE WHEN excluded.held THEN excluded.note ELSE note END"
+_PRIORITY = (
+    "SELECT max(priority) FROM progress"
+    " WHERE held = 0 AND lane IS NULL AND priority < ?"
 )
-_HOLD = (
-    _PROGRESS + "SELECT id, 0, 1, NULL, '[]', ? FROM message WHERE id = ?"
-    " ON CONFLICT(id) DO UPDATE SET held = 1, note = excluded.note"
+_DUE = (
+    "SELECT due, id FROM progress"
+    " WHERE held = 0 AND lane IS NULL AND priority = ? AND due <= ? ORDER BY due, id"
 )
-_RELEASE = (
-    _PROGRESS + "SELECT m.id, 0, 0, ?, '[]', ''"
-    " FROM message m LEFT JOIN progress p ON p.id = m.id"
-    " WHERE m.id = ? AND coalesce(p.held, m.hold IS NOT NULL)"
-    " ON CONFLICT(id) DO UPDATE SET held = 0, due = excluded.due, note = ''"
-)
+
+# What is on hold and what is parked is counted by the file itself, whatever the
+# statement that changes it; nothing of it is written to the disk.
+_TALLY = """
+CREATE TEMP TABLE tally AS SELECT 0 AS held, 0 AS parked;
+CREATE TEMP TRIGGER added AFTER INSERT ON main.progress
+BEGIN UPDATE tally SET
+    held = held + new.held - coalesce(
+        (SELECT hold IS NOT NULL FROM message WHERE id = new.id), 0),
+    parked = parked + (new.held = 0 AND new.lane IS NOT NULL);
+END;
+CREATE TEMP TRIGGER changed AFTER UPDATE OF held, lane ON main.progress
+WHEN old.held <> new.held OR (old.lane IS NULL) <> (new.lane IS NULL)
+BEGIN UPDATE tally SET
+    held = held + new.held - old.held,
+    parked = parked + (new.held = 0 AND new.lane IS NOT NULL)
+        - (old.held = 0 AND old.lane IS NOT NULL);
+END;
+CREATE TEMP TRIGGER removed AFTER DELETE ON main.progress
+WHEN old.held OR old.lane IS NOT NULL
+BEGIN UPDATE tally SET
+    held = held - old.held,
+    parked = parked - (old.held = 0 AND old.lane IS NOT NULL);
+END;
+"""
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 #: Key, length of the body, envelope as text, body or L{None}: in a file, and why it
 #: is on hold from the start or L{None}: it is not.
 Insertion = tuple[int, int, str, "bytes | None", "str | None"]
-
-#: A statement and its values.
-Change = tuple[str, tuple[object, ...]]
-
-
-class ForeignFile(Exception):
-    """
-    The file is not a spool, or one that a newer smtpx made; it was not touched.
-    """
 
 
 class Unsound(Exception):
@@ -129,31 +105,6 @@ def isFull(error: BaseException) -> bool:
     # The low octet is the primary code of an extended one.
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     return isinstance(error, sqlite3.Error) and code == sqlite3.SQLITE_FULL
-
-
-def recorded(
-    key: int,
-    attempts: int,
-    held: bool,
-    due: float | None,
-    outcomes: str,
-    note: str,
-) -> Change:
-    """
-    Write down how far a message is.  A hold that came while it was being tried
-    stays.
-    """
-    return _RECORD, (attempts, int(held), due, outcomes, note, key)
-
-
-def held(key: int, note: str) -> Change:
-    """Put a message on hold."""
-    return _HOLD, (note, key)
-
-
-def released(key: int, due: float) -> Change:
-    """Take a message off hold."""
-    return _RELEASE, (due, key)
 
 
 class Store:
@@ -174,6 +125,7 @@ class Store:
         @raise OSError: it cannot be made.
         """
         self.path = path
+        self._tally = Shift()
         # SQLite would make it readable for all; log and index inherit its mode.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         self._connection = connection = sqlite3.connect(
@@ -188,7 +140,7 @@ class Store:
 
     def _prepare(self, connection: sqlite3.Connection, logOctets: int) -> None:
         """Look at whose file it is, then make it ours."""
-        fresh = self._recognise(connection)
+        layout = recognise(connection, self.path)
         execute = connection.execute
         execute(f"PRAGMA page_size = {_PAGE}")
         execute("PRAGMA journal_mode = WAL")
@@ -196,44 +148,12 @@ class Store:
         # Some builds overwrite what is deleted, at the price of writing it again.
         execute("PRAGMA secure_delete = OFF")
         execute("PRAGMA wal_autocheckpoint = 0")
-        if fresh:
-            execute("BEGIN IMMEDIATE")
-            for statement in _TABLES.split(";"):
-                execute(statement)
-            execute("INSERT INTO opening VALUES(1, 0, 0)")
-            execute(f"PRAGMA application_id = {_APPLICATION}")
-            execute(f"PRAGMA user_version = {LAYOUT}")
-            execute("COMMIT")
+        bring(connection, layout)
+        # In memory: it ends with the connection, and so may its place.
+        execute("PRAGMA temp_store = MEMORY")
+        connection.executescript(_TALLY)
         self._grow(logOctets)
         execute(f"PRAGMA wal_autocheckpoint = {max(1, logOctets // 2 // _PAGE)}")
-
-    def _recognise(self, connection: sqlite3.Connection) -> bool:
-        """
-        Is the file ours?
-
-        @return: is it a new one?
-        @raise ForeignFile: it is another's, or of a newer layout.
-        """
-        try:
-            (application,) = connection.execute("PRAGMA application_id").fetchone()
-            (layout,) = connection.execute("PRAGMA user_version").fetchone()
-            tables = connection.execute(
-                "SELECT name FROM sqlite_master LIMIT 1"
-            ).fetchall()
-        except sqlite3.DatabaseError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_NOTADB:
-                raise
-            raise ForeignFile(f"{self.path}: no SQLite file") from error
-        if not tables and not application and not layout:
-            return True
-        if application != _APPLICATION:
-            raise ForeignFile(f"{self.path}: an SQLite file, but no spool of smtpx")
-        if layout > LAYOUT:
-            raise ForeignFile(
-                f"{self.path}: a spool of layout version {layout}; "
-                f"this smtpx reads up to version {LAYOUT}"
-            )
-        return False
 
     def _grow(self, logOctets: int) -> None:
         """
@@ -300,15 +220,15 @@ class Store:
         insertions: Sequence[Insertion],
         removals: Sequence[int] = (),
         changes: Sequence[Change] = (),
-    ) -> list[bool]:
+    ) -> list[int]:
         """
         Write all of it in one transaction.  When this returns, it is on the
         disk; when it raises, none of it counts, but some may be there after the
         file was opened again.
 
-        @return: for each of C{changes}, did it find its message?
+        @return: for each of C{changes}, how many messages it found.
         """
-        done: list[bool] = []
+        done: list[int] = []
         if not removals and not changes and len(insertions) <= _TOGETHER:
             if insertions:
                 self._insert(insertions)
@@ -321,7 +241,7 @@ class Store:
             for start in range(0, len(removals), _TOGETHER):
                 self._remove(removals[start : start + _TOGETHER])
             for statement, values in changes:
-                done.append(execute(statement, values).rowcount > 0)
+                done.append(execute(statement, values).rowcount)
             execute("COMMIT")
         except BaseException:
             # SQLite has rolled back by itself after the worse failures.
@@ -340,6 +260,13 @@ class Store:
         among = f" WHERE id IN ({','.join('?' * len(keys))})"
         self._connection.execute("DELETE FROM message" + among, keys)
         self._connection.execute("DELETE FROM progress" + among, keys)
+
+    def shift(self) -> Shift:
+        """By how much what is on hold or parked has shifted since the last look."""
+        (found,) = self._connection.execute("SELECT held, parked FROM tally").fetchall()
+        held, parked = found
+        before, self._tally = self._tally, Shift(held, parked)
+        return Shift(held - before.held, parked - before.parked)
 
     # --- reading ---------------------------------------------------------
 
@@ -362,19 +289,72 @@ class Store:
         found: int | None = key
         return found
 
-    def due(self, now: float, most: int, without: Set[int]) -> list[tuple[float, int]]:
+    def due(self, now: float, most: int, without: Set[int]) -> list[Due]:
         """
-        Messages that were tried and are due again, the longest first: since
-        when, and the key.
+        Messages that are due again, or for the first time as was planned: those
+        with the highest priority and then the longest due first.
 
         @param without: keys that are not wanted.
         """
-        found = self._connection.execute(
-            "SELECT due, id FROM progress WHERE held = 0 AND due <= ?"
-            " ORDER BY due, id LIMIT ?",
-            (now, most + len(without)),
-        )
-        return [pair for pair in found.fetchall() if pair[1] not in without][:most]
+        execute = self._connection.execute
+        found: list[Due] = []
+        priority = HIGHEST + 1
+        while len(found) < most:
+            # One leap a priority, however many messages have it.
+            ((priority,),) = execute(_PRIORITY, (priority,)).fetchall()
+            if priority is None:
+                break
+            for since, key in execute(_DUE, (priority, now)):
+                if key not in without:
+                    found.append(Due(priority, since, key))
+                    if len(found) == most:
+                        break
+        return found
+
+    def parked(self, lane: bytes, most: int, without: Set[int]) -> list[int]:
+        """
+        Messages that are parked for a lane, the most urgent and then the oldest
+        first.
+
+        @param without: keys that are not wanted.
+        """
+        found: list[int] = []
+        for (key,) in self._connection.execute(
+            "SELECT id FROM progress WHERE lane = ? AND held = 0"
+            " ORDER BY priority DESC, id",
+            (lane,),
+        ):
+            if len(found) == most:
+                break
+            if key not in without:
+                found.append(key)
+        return found
+
+    def parkedCount(self, lane: bytes) -> int:
+        """How many messages are parked for a lane."""
+        ((count,),) = self._connection.execute(
+            "SELECT count(*) FROM progress WHERE lane = ? AND held = 0", (lane,)
+        ).fetchall()
+        found: int = count
+        return found
+
+    def lanes(self, after: bytes, most: int) -> list[bytes]:
+        """
+        Lanes that messages are parked for, in order.
+
+        @param after: begin behind this one.
+        """
+        lanes: list[bytes] = []
+        while len(lanes) < most:
+            # One leap a lane, however many messages wait for it.
+            ((lane,),) = self._connection.execute(
+                "SELECT min(lane) FROM progress WHERE held = 0 AND lane > ?", (after,)
+            ).fetchall()
+            if lane is None:
+                break
+            lanes.append(lane)
+            after = lane
+        return lanes
 
     def whole(self, keys: Sequence[int], octets: int) -> tuple[list[Row], int]:
         """
@@ -436,10 +416,10 @@ class Store:
                 )
                 if row.attempts is not None:
                     execute(
-                        "INSERT INTO progress VALUES(?, ?, ?, ?, ?, ?)"
+                        "INSERT INTO progress VALUES(?, ?, ?, ?, ?, ?, ?, ?)"
                         " ON CONFLICT(id) DO NOTHING",
                         (row.key, row.attempts, row.held, row.due)
-                        + (row.outcomes, row.note),
+                        + (row.outcomes, row.note, row.priority, row.lane),
                     )
             execute("COMMIT")
         except BaseException:

@@ -23,13 +23,20 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 from zope.interface import Interface
 
-from .store import Change, Insertion, Store
+from .changes import Change, planned
+from .scheduling import Plan
+from .stock import Shift
+from .store import Insertion, Store
 
 #: The most jobs of one transaction.
 _JOBS = 1000
 
 #: The most octets of bodies of one transaction, so that the log keeps its size.
 _OCTETS = 4 << 20
+
+
+#: Nothing has shifted, as in most transactions.
+_UNMOVED = Shift()
 
 
 class NotOpen(Exception):
@@ -42,13 +49,15 @@ class Insert:
     Put down a message.
 
     @ivar row: what goes into the table.
+    @ivar plan: when it is to go; L{None}: at once.
     @ivar done: fires when it is on the disk.
     """
 
-    __slots__ = ("done", "row")
+    __slots__ = ("done", "plan", "row")
 
-    def __init__(self, row: Insertion) -> None:
+    def __init__(self, row: Insertion, plan: Plan | None = None) -> None:
         self.row = row
+        self.plan = plan
         self.done: Deferred[None] = Deferred()
 
 
@@ -58,14 +67,18 @@ class Remove:
 
     @ivar filed: has it a file?
     @ivar octets: the length of its body.
+    @ivar reports: what is put down in the same step; their C{done} does not fire.
     """
 
-    __slots__ = ("done", "filed", "key", "octets")
+    __slots__ = ("done", "filed", "key", "octets", "reports")
 
-    def __init__(self, key: int, filed: bool, octets: int) -> None:
+    def __init__(
+        self, key: int, filed: bool, octets: int, reports: Sequence[Insert] = ()
+    ) -> None:
         self.key = key
         self.filed = filed
         self.octets = octets
+        self.reports = reports
         self.done: Deferred[None] = Deferred()
 
 
@@ -74,23 +87,26 @@ class Alter:
     Change how far messages are.
 
     @ivar leased: the message whose lease ends with it; L{None}: none's.
-    @ivar holds: for each change, the message that is on hold (L{True}) or not
-        (L{False}) because of it; empty: it is as it was.
-    @ivar found: for each change, was the message there?  Known once it is done.
+    @ivar reports: what is put down in the same step; their C{done} does not fire.
+    @ivar due: since when something is due because of it; L{None}: nothing is.
+    @ivar found: for each change, how many messages it found.  Known once it is
+        done.
     """
 
-    __slots__ = ("changes", "done", "found", "holds", "leased")
+    __slots__ = ("changes", "done", "due", "found", "leased", "reports")
 
     def __init__(
         self,
         changes: Sequence[Change],
         leased: int | None = None,
-        holds: Sequence[tuple[int, bool]] = (),
+        reports: Sequence[Insert] = (),
+        due: float | None = None,
     ) -> None:
         self.changes = changes
         self.leased = leased
-        self.holds = holds
-        self.found: Sequence[bool] = ()
+        self.reports = reports
+        self.due = due
+        self.found: Sequence[int] = ()
         self.done: Deferred[None] = Deferred()
 
 
@@ -148,14 +164,15 @@ class Witness:
     Who is told, in the reactor's thread and in this order, what the writer did.
 
     @ivar wrote: a transaction ended; an error says why nothing of it counts,
-        L{None} that it is on the disk.
+        L{None} that it is on the disk.  What is on hold or parked has shifted by
+        so many.
     @ivar read: queries have their answers.
     @ivar broke: the file was closed after a failure, and waits for a
         L{Reopening}.
     @ivar opened: a L{Reopening} ended; L{None}: well.
     """
 
-    wrote: Callable[[Sequence[Write], Exception | None], None]
+    wrote: Callable[[Sequence[Write], Exception | None, Shift], None]
     read: Callable[[Sequence[Query]], None]
     broke: Callable[[Exception], None]
     opened: Callable[[Exception | None], None]
@@ -254,18 +271,26 @@ class Writer:
         removals: list[int] = []
         changes: list[Change] = []
         alterations: list[Alter] = []
+        plans: list[Change] = []
         filed = False
         for job in jobs:
             if type(job) is Insert:
                 insertions.append(job.row)
                 if job.row[3] is None:
                     filed = True
-            elif isinstance(job, Remove):
+                if job.plan is not None:
+                    plans.append(_planned(job, job.plan))
+                continue
+            if isinstance(job, Remove):
                 removals.append(job.key)
-            else:
+            elif isinstance(job, Alter):
                 changes.extend(job.changes)
                 alterations.append(job)
-        found, error = self._commit(insertions, removals, changes, filed)
+            for report in job.reports:
+                insertions.append(report.row)
+                if report.plan is not None:
+                    plans.append(_planned(report, report.plan))
+        found, shift, error = self._commit(insertions, removals, changes + plans, filed)
         for altered in alterations:
             altered.found, found = (
                 found[: len(altered.changes)],
@@ -274,7 +299,7 @@ class Writer:
         if error is not None:
             # Their rows may be there, and their files are.
             self._doubtful.extend([row[0] for row in insertions])
-        self._announce(self._witness.wrote, jobs, error)
+        self._announce(self._witness.wrote, jobs, error, shift)
 
     def _commit(
         self,
@@ -282,28 +307,30 @@ class Writer:
         removals: Sequence[int],
         changes: Sequence[Change],
         filed: bool,
-    ) -> tuple[list[bool], Exception | None]:
+    ) -> tuple[list[int], Shift, Exception | None]:
         """
         Write it to the disk.
 
         @param filed: is there a message with a file?
-        @return: for each change, whether it found its message; and why nothing of
-            it counts, or L{None}: it is on the disk.
+        @return: for each change, how many messages it found; what has shifted; and
+            why nothing of it counts, or L{None}: it is on the disk.
         """
         store = self._store
         if store is None:
-            return [], self._why
+            return [], _UNMOVED, self._why
         try:
             if filed:
                 # The files were synced, each by itself; now their names, before
                 # there is a row that speaks of them.
                 self._shelf.sync()
-            return store.commit(insertions, removals, changes), None
+            found = store.commit(insertions, removals, changes)
+            shift = store.shift() if removals or changes else _UNMOVED
+            return found, shift, None
         except Exception as error:  # the one border: whatever it is, no 250
             # Told before those jobs are: who is refused and tries again at once is
             # refused for the same reason.
             self._break(error)
-            return [], error
+            return [], _UNMOVED, error
 
     def _read(self, jobs: Sequence[Query]) -> None:
         """Answer queries."""
@@ -333,6 +360,8 @@ class Writer:
             try:
                 doubtful = self._doubtful
                 store.commit((), doubtful)
+                # They were not counted.
+                store.shift()
                 self._shelf.delete(doubtful)
             except BaseException:
                 store.close()
@@ -352,3 +381,8 @@ class Writer:
         store, self._store = self._store, None
         if store is not None:
             store.close()
+
+
+def _planned(job: Insert, plan: Plan) -> Change:
+    """What is to be written down of a message that does not go at once."""
+    return planned(job.row[0], plan.due, plan.priority, job.row[4])

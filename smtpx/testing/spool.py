@@ -12,47 +12,25 @@ Trouble is had by setting L{MemorySpool.full} or L{MemorySpool.broken}.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from attrs import define, evolve, frozen
+from attrs import define, evolve
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.interfaces import IProducer
 from zope.interface import implementer
 
 from ..core.envelope import Envelope, Recipient, Stamp, Stamps
 from ..core.errors import UsageError
+from ..core.hooks import Schedule
 from ..core.interfaces import IBody
-from ..spool.format import Outcome, SpooledMessage, merged, waiting
+from ..spool.bodies import INSIDE
+from ..spool.format import Outcome, Report, SpooledMessage, merged, waiting
 from ..spool.interfaces import IIncoming, IOperatedSpool, SpoolBroken, SpoolFull
+from ..spool.scheduling import Scheduler
 from ..spool.stock import SpoolState
-
-#: The longest piece of a body, as L{IBody} promises.
-PIECE_OCTETS = 65_536
+from .incoming import PIECE_OCTETS, MemoryBody, MemoryIncoming
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-
-
-@implementer(IBody)
-@frozen
-class MemoryBody:
-    """
-    A body that is all in memory.
-
-    @ivar whole: the body.
-    """
-
-    whole: bytes
-
-    @property
-    def octets(self) -> int:
-        """Its length, in octets."""
-        return len(self.whole)
-
-    def pieces(self) -> Iterator[bytes]:
-        """The body from its start, in pieces of at most 64 KiB."""
-        for start in range(0, len(self.whole), PIECE_OCTETS):
-            yield self.whole[start : start + PIECE_OCTETS]
 
 
 @define(eq=False)
@@ -65,8 +43,14 @@ class _Kept:
 
     def isDue(self, now: float) -> bool:
         """Is it to be delivered now?"""
-        due = self.message.due
-        return not self.message.held and (due is None or due <= now)
+        due, waits = self.message.due, self.message.held or self.message.lane
+        return not waits and (due is None or due <= now)
+
+
+def _sinceWhen(kept: _Kept) -> float:
+    """Those that were never tried are due since they came."""
+    message = kept.message
+    return message.arrived if message.due is None else message.due
 
 
 def memoryID(number: int) -> str:
@@ -88,8 +72,8 @@ class MemorySpool:
     A spool that lasts as long as the object.
 
     @ivar full: set it, and C{begin} and C{commit} fail with L{SpoolFull}.
-    @ivar broken: set it, and C{begin}, C{commit}, C{ready}, C{settle} and
-        C{hold} fail with L{SpoolBroken}.
+    @ivar broken: set it, and C{begin}, C{commit}, C{ready}, C{parked}, C{settle},
+        C{park}, C{unpark} and C{hold} fail with L{SpoolBroken}.
     @ivar settled: every C{settle} that was done, in order: id, outcomes, due.
     """
 
@@ -97,16 +81,20 @@ class MemorySpool:
         self,
         now: Callable[[], float] = time.time,
         known: Mapping[str, Stamp[Any]] | None = None,
+        scheduleFor: Callable[[Envelope], Schedule] | None = None,
     ) -> None:
         """
         @param now: seconds since the epoch.
         @param known: stamps by name, of the extensions that are loaded; L{None}:
             of none.
+        @param scheduleFor: C{QueueProfile.scheduleFor}; L{None}: all messages go
+            at once, and none before the others.
         """
         self.full = False
         self.broken = False
         self.settled: list[tuple[str, tuple[Outcome, ...], float | None]] = []
         self._now = now
+        self._scheduler = Scheduler(now, scheduleFor)
         self._known = {} if known is None else known
         self._kept: dict[str, _Kept] = {}
         self._wakes: list[Callable[[], object]] = []
@@ -133,7 +121,7 @@ class MemorySpool:
         """
         self._check()
         self._begun += 1
-        return _MemoryIncoming(self, memoryID(self._begun))
+        return MemoryIncoming(memoryID(self._begun), self._check, self._take)
 
     def _check(self) -> None:
         if self.broken:
@@ -144,6 +132,7 @@ class MemorySpool:
     def _take(
         self, id: str, body: bytes, envelope: Envelope, prefix: bytes, hold: bool
     ) -> None:
+        plan = self._scheduler.plan(envelope)
         message = SpooledMessage(
             id=id,
             arrived=envelope.arrived,
@@ -153,9 +142,11 @@ class MemorySpool:
             held=hold,
             octets=len(body),
             content=body,
+            due=None if plan is None else plan.due,
+            priority=0 if plan is None else plan.priority,
         )
         self._kept[id] = _Kept(message, body)
-        if not hold:
+        if not hold and (plan is None or plan.due <= self._now()):
             self._wake()
 
     def _wake(self) -> None:
@@ -179,16 +170,65 @@ class MemorySpool:
     # --- delivering --------------------------------------------------------
 
     def ready(self, now: float, most: int) -> Deferred[Sequence[SpooledMessage]]:
-        """Messages that are due and not leased, oldest first, and lease them."""
+        """Messages that are due, not leased and not parked; and lease them."""
         if self.broken:
             return fail(SpoolBroken("broken, as the test wished"))
-        found = [k for k in self._kept.values() if k.isDue(now) and not k.leased]
-        # Those that were never tried are due since they came.
-        found.sort(key=lambda kept: kept.message.due or kept.message.arrived)
-        del found[most:]
-        for kept in found:
-            kept.leased = True
-        return succeed([kept.message for kept in found])
+        due = [k for k in self._kept.values() if k.isDue(now) and not k.leased]
+        due.sort(key=_sinceWhen)
+        chosen: list[_Kept] = []
+        for priority in sorted({k.message.priority for k in due}, reverse=True):
+            alike = [k for k in due if k.message.priority == priority]
+            fresh = [k for k in alike if k.message.due is None]
+            again = [k for k in alike if k.message.due is not None]
+            room = most - len(chosen)
+            half = max(room - room // 2, room - len(again))
+            taken = fresh[:half] + again[: room - len(fresh[:half])]
+            chosen += sorted(taken, key=_sinceWhen)
+        return succeed(self._lease(chosen))
+
+    def parked(self, lane: bytes, most: int) -> Deferred[Sequence[SpooledMessage]]:
+        """Messages that are parked for a lane; and lease them."""
+        if self.broken:
+            return fail(SpoolBroken("broken, as the test wished"))
+        found = [k for k in self._waitingFor(lane) if not k.leased]
+        return succeed(self._lease(found[:most]))
+
+    def _lease(self, kept: Sequence[_Kept]) -> list[SpooledMessage]:
+        for one in kept:
+            one.leased = True
+        return [one.message for one in kept]
+
+    def _waitingFor(self, lane: bytes) -> list[_Kept]:
+        """Those that are parked for a lane, in the order in which they go."""
+        found = [
+            k
+            for k in self._kept.values()
+            if k.message.lane == lane and not k.message.held
+        ]
+        return sorted(found, key=lambda k: (-k.message.priority, k.message.id))
+
+    def lanes(self, after: bytes, most: int) -> Deferred[Sequence[bytes]]:
+        """A page of the lanes that messages are parked for."""
+        found = {
+            k.message.lane
+            for k in self._kept.values()
+            if k.message.lane is not None and not k.message.held
+        }
+        return succeed(sorted(lane for lane in found if lane > after)[:most])
+
+    def unpark(
+        self, lane: bytes, due: float, spreadSeconds: float = 0.0
+    ) -> Deferred[int]:
+        """Make due all that is parked for a lane; how many they were."""
+        if self.broken:
+            return fail(SpoolBroken("broken, as the test wished"))
+        found = self._waitingFor(lane)
+        for number, kept in enumerate(found):
+            when = due + spreadSeconds * number / len(found)
+            kept.message = evolve(kept.message, lane=None, due=when)
+        if found:
+            self._wake()
+        return succeed(len(found))
 
     def watch(self, wake: Callable[[], object]) -> None:
         """Have C{wake} called for each message that is due at once."""
@@ -207,35 +247,77 @@ class MemorySpool:
         message: SpooledMessage,
         outcomes: Sequence[Outcome],
         due: float | None,
-    ) -> Deferred[None]:
+        reports: Sequence[Report] = (),
+    ) -> Deferred[Sequence[str]]:
         """
         Write down what became of recipients; give back the lease.
 
-        @raise UsageError: there is no such message, or it is not leased.
+        @raise UsageError: there is no such message, or it is not leased; or a
+            report's body is too long.
         """
-        kept = self._find(message)
-        if not kept.leased:
-            raise UsageError(f"{message.id} is not leased")
+        kept = self._leased(message)
+        for report in reports:
+            if len(report.body) > INSIDE:
+                raise UsageError(f"a report of more than {INSIDE} octets")
         if self.broken:
             return fail(SpoolBroken("broken, as the test wished"))
         self.settled.append((message.id, tuple(outcomes), due))
         now = kept.message
         known = merged(now.outcomes, outcomes)
         left = waiting(len(now.envelope.recipients), known)
-        if not left:
+        if left:
+            kept.leased = False
+            kept.message = evolve(
+                now,
+                waiting=left,
+                attempts=now.attempts + 1,
+                # A hold that came meanwhile stays.
+                held=now.held or due is None,
+                due=due,
+                outcomes=known,
+                lane=None,
+            )
+        else:
             del self._kept[message.id]
-            return succeed(None)
+        return succeed([self._report(report) for report in reports])
+
+    def _report(self, report: Report) -> str:
+        """Put a report in; its id."""
+        self._begun += 1
+        id = memoryID(self._begun)
+        self._take(id, report.body, report.envelope, report.prefix, False)
+        return id
+
+    def park(
+        self, message: SpooledMessage, lane: bytes, outcomes: Sequence[Outcome] = ()
+    ) -> Deferred[None]:
+        """
+        Write down that a message waits for a lane; give back the lease.
+
+        @raise UsageError: there is no such message, or it is not leased; or
+            nobody is left, or the lane has no name.
+        """
+        kept = self._leased(message)
+        known = merged(kept.message.outcomes, outcomes)
+        left = waiting(len(kept.message.envelope.recipients), known)
+        if not lane or not left:
+            raise UsageError(f"{message.id} has nothing to be parked for")
+        if self.broken:
+            return fail(SpoolBroken("broken, as the test wished"))
         kept.leased = False
-        kept.message = evolve(
-            now,
-            waiting=left,
-            attempts=now.attempts + 1,
-            # A hold that came meanwhile stays.
-            held=now.held or due is None,
-            due=due,
-            outcomes=known,
-        )
+        kept.message = evolve(kept.message, waiting=left, outcomes=known, lane=lane)
         return succeed(None)
+
+    def _leased(self, message: SpooledMessage) -> _Kept:
+        """
+        A message that is leased.
+
+        @raise UsageError: it is not.
+        """
+        kept = self._find(message)
+        if not kept.leased:
+            raise UsageError(f"{message.id} is not leased")
+        return kept
 
     def count(self) -> Deferred[int]:
         """How many messages there are."""
@@ -260,6 +342,7 @@ class MemorySpool:
             sum(message.held for message in messages),
             sum(message.octets for message in messages),
             trouble=why,
+            parked=sum(bool(one.lane) and not one.held for one in messages),
         )
 
     def oldest(self) -> Deferred[float | None]:
@@ -289,7 +372,7 @@ class MemorySpool:
         """Take messages off hold: they are due at once."""
         for kept in self._named(ids):
             now = self._now()
-            kept.message = evolve(kept.message, held=False, note="", due=now)
+            kept.message = evolve(kept.message, held=False, note="", due=now, lane=None)
         self._wake()
         return succeed(None)
 
@@ -330,66 +413,6 @@ class MemorySpool:
         """
         kept = self._kept[id]
         return kept.message.prefix + kept.body
-
-
-@implementer(IIncoming)
-class _MemoryIncoming:
-    """A message on its way into a L{MemorySpool}."""
-
-    def __init__(self, spool: MemorySpool, id: str) -> None:
-        self.id = id
-        self.octets = 0
-        self.producer: IProducer | None = None
-        self._spool = spool
-        self._pieces: list[bytes] = []
-        self._over = False
-
-    def registerProducer(self, producer: IProducer, streaming: bool) -> None:
-        """
-        Note who sends.  Memory always keeps up, so nobody is ever paused.
-
-        @raise UsageError: somebody is registered already.
-        """
-        if self.producer is not None:
-            raise UsageError("a producer is registered already")
-        self.producer = producer
-
-    def unregisterProducer(self) -> None:
-        """Forget who sends."""
-        self.producer = None
-
-    def write(self, data: bytes) -> None:
-        """
-        Take a piece of the body.
-
-        @raise UsageError: it was committed or aborted.
-        """
-        if self._over:
-            raise UsageError(f"{self.id} is over")
-        self._pieces.append(bytes(data))
-        self.octets += len(data)
-
-    def commit(self, envelope: Envelope, prefix: bytes, hold: bool) -> Deferred[None]:
-        """
-        The body is whole: it is in the spool from now on.
-
-        @raise UsageError: it was committed or aborted.
-        """
-        if self._over:
-            raise UsageError(f"{self.id} is over")
-        self._over = True
-        try:
-            self._spool._check()
-        except (SpoolFull, SpoolBroken) as error:
-            return fail(error)
-        body = b"".join(self._pieces)
-        self._spool._take(self.id, body, envelope, prefix, hold)
-        return succeed(None)
-
-    def abort(self) -> None:
-        """Forget it.  Does nothing after C{commit}."""
-        self._over = True
-        self._pieces.clear()
 
 
 __all__ = ["PIECE_OCTETS", "MemoryBody", "MemorySpool", "memoryID"]

@@ -16,6 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from smtpx.core.envelope import Envelope, Recipient, Stamp
+from smtpx.core.hooks import Schedule
 from smtpx.spool import store as storeModule
 from smtpx.spool.bodies import INSIDE
 from smtpx.spool.format import Fate, Outcome, SpooledMessage
@@ -111,6 +112,7 @@ class Rig:
         number: int = 1,
         stamps: Mapping[str, Stamp[Any]] | None = None,
         lowWaterOctets: int = 0,
+        scheduleFor: Callable[[Envelope], Schedule] | None = None,
     ) -> None:
         self.now = NOW
         self.reactor = Reactor()
@@ -124,6 +126,7 @@ class Rig:
             lowWaterOctets=lowWaterOctets,
             clock=lambda: self.now,
             threads=self.threads,
+            scheduleFor=scheduleFor,
         )
 
     def run(self) -> None:

@@ -231,7 +231,9 @@ class MessageTests(SynchronousTestCase):
     def row(self, text: str, outcomes: str | None = None) -> Row:
         """A row of the spool file."""
         attempts = 1 if outcomes else None
-        return Row(KEY, 3, text, 0, b"abc", None, attempts, 0, 9.0, outcomes, "")
+        return Row(
+            KEY, 3, text, 0, b"abc", None, attempts, 0, 9.0, outcomes, "", 0, None
+        )
 
     def test_fresh(self) -> None:
         """A message that was never tried waits for all its recipients."""

@@ -9,16 +9,10 @@ import sqlite3
 from typing import Any
 from unittest import mock
 
+from smtpx.spool.changes import held, recorded, released
 from smtpx.spool.format import Row
-from smtpx.spool.store import (
-    LAYOUT,
-    ForeignFile,
-    Store,
-    Unsound,
-    held,
-    recorded,
-    released,
-)
+from smtpx.spool.layout import LAYOUT, ForeignFile
+from smtpx.spool.store import Store, Unsound
 
 from .rig import SpoolTestCase
 
@@ -63,8 +57,8 @@ class OpeningTests(StoreTestCase):
         error = self.assertRaises(ForeignFile, Store, self.path)
         self.assertEqual(
             str(error),
-            f"{self.path}: a spool of layout version 2; "
-            "this smtpx reads up to version 1",
+            f"{self.path}: a spool of layout version 3; "
+            "this smtpx reads up to version 2",
         )
         with open(self.path, "rb") as file:
             self.assertEqual(file.read(), before)
@@ -193,7 +187,7 @@ class CommitTests(StoreTestCase):
         store.commit([], [], [released(1, 7.0)])
         (row,) = store.page(0, 5)
         self.assertEqual((row.held, row.note, row.due), (0, "", 7.0))
-        self.assertEqual(store.due(7.0, 5, set()), [(7.0, 1)])
+        self.assertEqual(store.due(7.0, 5, set()), [(0, 7.0, 1)])
         self.assertEqual(store.due(7.0, 5, {1}), [])
         self.assertEqual(store.due(6.9, 5, set()), [])
 
@@ -209,7 +203,7 @@ class CommitTests(StoreTestCase):
         one, other = store.page(0, 5)
         self.assertEqual((one.onHold, one.why, one.due), (False, "", 7.0))
         self.assertEqual((other.onHold, other.attempts), (False, None))
-        self.assertEqual(store.due(7.0, 5, set()), [(7.0, 1)])
+        self.assertEqual(store.due(7.0, 5, set()), [(0, 7.0, 1)])
         store.commit([], [], [held(1, "again")])
         (one, _) = store.page(0, 5)
         self.assertEqual((one.onHold, one.why), (True, "again"))
@@ -217,7 +211,7 @@ class CommitTests(StoreTestCase):
     def test_takeAllOrNothing(self) -> None:
         """Rows that another file had are taken all, or none."""
         store = self.store()
-        row = Row(1, 3, "{}", 0, b"abc", "since then", 2, 1, 5.0, "[]", "why")
+        row = Row(1, 3, "{}", 0, b"abc", "since then", 2, 1, 5.0, "[]", "why", 0, None)
         bad: Any = row._replace(key=2)
         bad = bad._replace(text=None)
         self.assertRaises(sqlite3.IntegrityError, store.take, [row, bad])

@@ -19,7 +19,8 @@ from smtpx.spool import bodies
 from smtpx.spool.bodies import INSIDE
 from smtpx.spool.format import Fate, Outcome
 from smtpx.spool.interfaces import SpoolBroken, SpoolFull
-from smtpx.spool.store import ForeignFile, Store, isFull
+from smtpx.spool.layout import ForeignFile
+from smtpx.spool.store import Store, isFull
 
 from .rig import NOW, PREFIX, Rig, SpoolTestCase, envelope
 

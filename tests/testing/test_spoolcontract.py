@@ -5,55 +5,23 @@ one on the disk.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from smtpx.core.envelope import Envelope, Recipient
 from smtpx.core.errors import UsageError
-from smtpx.spool.format import Fate, Outcome, SpooledMessage
-from smtpx.spool.interfaces import IOperatedSpool
+from smtpx.spool.format import Outcome
 from smtpx.testing.spool import MemorySpool
 
 from ..spool.rig import NOW, SpoolTestCase
+from .contracts import DELIVERED, FAILED, WAITING, Sending, scheduleFor
 
 T = TypeVar("T")
 
-DELIVERED, WAITING, FAILED = Fate.DELIVERED, Fate.WAITING, Fate.FAILED
 
-
-class Contract:
-    """
-    What every spool does.  A class that mixes it in says how a spool is had, and
-    how its answers are waited for.
-    """
-
-    spool: IOperatedSpool
-    case: SynchronousTestCase
-
-    def wait(self, answer: Deferred[T]) -> T:
-        """What C{answer} comes to."""
-        raise NotImplementedError
-
-    def put(self, *paths: bytes, body: bytes = b"Hi\r\n", hold: bool = False) -> str:
-        """Put a message in; its id."""
-        incoming = self.spool.begin()
-        incoming.write(body)
-        recipients = [Recipient(path) for path in paths or (b"a@x.example",)]
-        envelope = Envelope(b"s@x.example", NOW, recipients, len(body))
-        self.wait(incoming.commit(envelope, b"Received: x\r\n", hold))
-        return incoming.id
-
-    def ready(self, now: float = NOW, most: int = 10) -> list[SpooledMessage]:
-        """What is due."""
-        found = self.wait(self.spool.ready(now, most))
-        return [*found]
-
-    def ids(self, messages: Sequence[SpooledMessage]) -> list[str]:
-        """Their ids."""
-        return [message.id for message in messages]
+class Contract(Sending):
+    """What every spool does."""
 
     def test_inAndOut(self) -> None:
         """A message comes out as it went in."""
@@ -118,11 +86,6 @@ class Contract:
         self.case.assertEqual(fetched.note, "look at it")
         self.wait(self.spool.release([first, second]))
         self.case.assertEqual(set(self.ids(self.ready(NOW + 1))), {first, second})
-
-    def told(self) -> tuple[int, int, int]:
-        """What the spool says that there is: messages, held ones, octets."""
-        state = self.spool.state()
-        return state.messages, state.held, state.octets
 
     def test_state(self) -> None:
         """It is known at any time how much there is, and how much is on hold."""
@@ -200,7 +163,7 @@ class MemoryContractTests(Contract, SynchronousTestCase):
     def setUp(self) -> None:
         """A spool."""
         self.case = self
-        self.spool = MemorySpool(lambda: NOW)
+        self.spool = MemorySpool(lambda: NOW, scheduleFor=scheduleFor)
 
     def wait(self, answer: Deferred[T]) -> T:
         """Memory answers at once."""
@@ -214,7 +177,7 @@ class SQLiteContractTests(Contract, SpoolTestCase):
         """A spool without threads."""
         super().setUp()
         self.case = self
-        self._rig = self.rig()
+        self._rig = self.rig(scheduleFor=scheduleFor)
         self.spool = self._rig.spool
 
     def wait(self, answer: Deferred[T]) -> T:

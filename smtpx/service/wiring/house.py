@@ -190,10 +190,13 @@ def makeSpool(
     machine: Machine, configuration: Configuration, extensions: list[IExtension]
 ) -> IOperatedSpool:
     """The spool, which is not open yet."""
+    profile = QueueProfile().load(extensions)
     return machine.spool(
         machine.reactor,
         str(configuration.state / "spool"),
-        queueProfileStamps=QueueProfile().load(extensions).stamps,
+        queueProfileStamps=profile.stamps,
+        # Without an opinion on it, no time is spent on asking.
+        scheduleFor=profile.scheduleFor if profile.schedulers else None,
         lowWaterOctets=configuration.limits.spoolFreeOctets,
         clock=machine.now,
     )

@@ -1,0 +1,88 @@
+"""
+What can be written down of messages that are in the spool file already: each
+change as a statement with its values.
+
+All of them find a message that is there and pass over one that is not, so that a
+change that was told too late does no harm.
+"""
+
+from __future__ import annotations
+
+#: A statement and its values.
+Change = tuple[str, tuple[object, ...]]
+
+_PROGRESS = (
+    "INSERT INTO progress(id, attempts, held, due, outcomes, note, priority, lane) "
+)
+_RECORD = (
+    _PROGRESS + "SELECT id, ?, ?, ?, ?, ?, 0, NULL FROM message WHERE id = ?"
+    " ON CONFLICT(id) DO UPDATE SET attempts = excluded.attempts,"
+    " held = max(held, excluded.held), due = excluded.due,"
+    " outcomes = excluded.outcomes, lane = NULL,"
+    " note = CASE WHEN excluded.held THEN excluded.note ELSE note END"
+)
+_PARK = (
+    _PROGRESS + "SELECT id, 0, 0, NULL, ?, '', 0, ? FROM message WHERE id = ?"
+    " ON CONFLICT(id) DO UPDATE SET outcomes = excluded.outcomes,"
+    " lane = excluded.lane"
+)
+_UNPARK = (
+    "UPDATE progress SET lane = NULL, due = ? WHERE id IN (SELECT id FROM progress"
+    " WHERE lane = ? AND held = 0 ORDER BY priority DESC, id LIMIT ?)"
+)
+_PLAN = _PROGRESS + "VALUES(?, 0, ?, ?, '[]', ?, ?, NULL)"
+_HOLD = (
+    _PROGRESS + "SELECT id, 0, 1, NULL, '[]', ?, 0, NULL FROM message WHERE id = ?"
+    " ON CONFLICT(id) DO UPDATE SET held = 1, note = excluded.note"
+)
+_RELEASE = (
+    _PROGRESS + "SELECT m.id, 0, 0, ?, '[]', '', 0, NULL"
+    " FROM message m LEFT JOIN progress p ON p.id = m.id"
+    " WHERE m.id = ? AND coalesce(p.held, m.hold IS NOT NULL)"
+    " ON CONFLICT(id) DO UPDATE SET held = 0, due = excluded.due, note = '',"
+    " lane = NULL"
+)
+
+
+def recorded(
+    key: int,
+    attempts: int,
+    held: bool,
+    due: float | None,
+    outcomes: str,
+    note: str,
+) -> Change:
+    """
+    Write down how far a message is after an attempt.  A hold that came while it
+    was being tried stays.
+    """
+    return _RECORD, (attempts, int(held), due, outcomes, note, key)
+
+
+def parked(key: int, lane: bytes, outcomes: str) -> Change:
+    """Write down for which lane a message waits."""
+    return _PARK, (outcomes, lane, key)
+
+
+def unparked(lane: bytes, due: float, most: int) -> Change:
+    """Have the first few that wait for a lane wait for a time."""
+    return _UNPARK, (due, lane, most)
+
+
+def planned(key: int, due: float, priority: int, hold: str | None) -> Change:
+    """
+    Write down the schedule of a message that is put down in the same transaction.
+
+    @param hold: why it is on hold from the start; L{None}: it is not.
+    """
+    return _PLAN, (key, int(hold is not None), due, hold or "", priority)
+
+
+def held(key: int, note: str) -> Change:
+    """Put a message on hold."""
+    return _HOLD, (note, key)
+
+
+def released(key: int, due: float) -> Change:
+    """Take a message off hold."""
+    return _RELEASE, (due, key)

@@ -1,0 +1,262 @@
+"""
+Lending: messages are leased to who delivers them, and come back settled or parked.
+
+A L{Lender} runs in the reactor's thread.  It knows from its agenda what is leased,
+reads what is due through the desk, and hands in what is to be written down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Callable
+
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ..core.envelope import Stamp
+from ..core.errors import UsageError
+from .agenda import Agenda, choose
+from .bodies import INSIDE
+from .changes import held, parked, recorded, unparked
+from .desk import Desk
+from .format import (
+    Outcome,
+    Report,
+    Row,
+    SpooledMessage,
+    critical,
+    dump,
+    dumpOutcomes,
+    merged,
+    message,
+    waiting,
+)
+from .identity import parse, render
+from .scheduling import Scheduler
+from .store import Store
+from .writer import Alter, Insert, Remove
+
+#: The most octets of short bodies that are read at a time.
+OCTETS = 1 << 20
+
+#: How many messages of a lane become due in one step.
+_STEP = 500
+
+
+class Lender:
+    """
+    Leases messages of one spool.
+
+    @ivar agenda: what is fresh, what is leased.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        desk: Desk,
+        stamps: Mapping[str, Stamp[Any]],
+        scheduler: Scheduler,
+        newID: Callable[[], tuple[int, str]],
+    ) -> None:
+        """
+        @param stamps: those that can be read back, by name.
+        @param scheduler: says when a report is to go.
+        @param newID: makes an id for a report, as key and as text.
+        """
+        self.agenda = Agenda()
+        self._desk = desk
+        self._stamps = stamps
+        self._scheduler = scheduler
+        self._newID = newID
+
+    # --- leasing -------------------------------------------------------------
+
+    def ready(self, now: float, most: int) -> Deferred[Sequence[SpooledMessage]]:
+        """Messages that are due and not leased."""
+        fresh = self.agenda.draw(most)
+        leased = self.agenda.leased
+
+        def read(store: Store) -> tuple[list[Row], list[int], bool]:
+            keys = choose(fresh, store.due(now, most, leased), most)
+            rows, seen = store.whole(keys, OCTETS)
+            unseen = set(fresh).difference(keys[:seen])
+            return rows, [key for key in fresh if key in unseen], not keys
+
+        def build(
+            found: tuple[list[Row], list[int], bool],
+        ) -> Deferred[Sequence[SpooledMessage]]:
+            rows, unseen, nothing = found
+            self.agenda.putBack(unseen)
+            self.agenda.leased.difference_update(fresh)
+            messages = self._lease(
+                [row for row in rows if (row.due or 0.0) <= now and row.lane is None]
+            )
+            # All of them were held or are being delivered: there may be others.
+            return succeed(messages) if messages or nothing else self.ready(now, most)
+
+        def failed(failure: Failure) -> Deferred[Sequence[SpooledMessage]]:
+            self.agenda.putBack(fresh)
+            return fail(failure)
+
+        return self._desk.query(read).addCallbacks(build, failed)
+
+    def parked(self, lane: bytes, most: int) -> Deferred[Sequence[SpooledMessage]]:
+        """Messages that are parked for a lane and not leased."""
+        leased = self.agenda.leased
+
+        def read(store: Store) -> list[Row]:
+            keys = store.parked(lane, most, leased)
+            return store.whole(keys, OCTETS)[0]
+
+        def build(rows: list[Row]) -> Deferred[Sequence[SpooledMessage]]:
+            messages = self._lease([row for row in rows if row.lane == lane])
+            again = rows and not messages
+            return self.parked(lane, most) if again else succeed(messages)
+
+        return self._desk.query(read).addCallback(build)
+
+    def _lease(self, rows: Sequence[Row]) -> list[SpooledMessage]:
+        """Make messages of those rows that can be delivered."""
+        messages = []
+        leased = self.agenda.leased
+        for row in rows:
+            if row.onHold or row.key in leased:
+                continue
+            try:
+                found = message(row, self._stamps)
+                unknown = critical(found)
+            except Exception as error:  # the one border: an extension's load
+                self._unfit(row.key, f"cannot be read: {error!r}")
+                continue
+            if unknown:
+                # A stamp that says "rather keep it" and nobody understands.
+                self._unfit(row.key, f"no extension is loaded for {unknown}")
+                continue
+            leased.add(row.key)
+            messages.append(found)
+        return messages
+
+    def _unfit(self, key: int, note: str) -> None:
+        """Put a message on hold that cannot be delivered; it is kept as it is."""
+        self._log.error(
+            "Message {id} is put on hold: {note}", id=render(key), note=note
+        )
+
+        def failed(failure: Failure) -> None:
+            self._log.warn(
+                "Message {id} could not be put on hold: {error}",
+                id=render(key),
+                error=failure.value,
+            )
+
+        job = Alter([held(key, note)])
+        self._desk.write(job).addErrback(failed)
+
+    # --- giving back -----------------------------------------------------------
+
+    def settle(
+        self,
+        message: SpooledMessage,
+        outcomes: Sequence[Outcome],
+        due: float | None,
+        reports: Sequence[Report],
+    ) -> Deferred[Sequence[str]]:
+        """
+        Write down what became of recipients; give back the lease.
+
+        @raise UsageError: the message is not leased, or being settled; or a
+            report's body is too long.
+        """
+        key = self._ours(message)
+        ids: list[str] = []
+        inserts = [self._report(report, ids) for report in reports]
+        known = merged(message.outcomes, outcomes)
+        job: Remove | Alter
+        if not waiting(len(message.envelope.recipients), known):
+            job = Remove(key, message.filed, message.octets, inserts)
+        else:
+            change = recorded(
+                key,
+                message.attempts + 1,
+                due is None,
+                due,
+                dumpOutcomes(known),
+                "held after an attempt" if due is None else "",
+            )
+            job = Alter([change], key, inserts, due)
+        return self._giveBack(key, job).addCallback(lambda _: ids)
+
+    def park(
+        self, message: SpooledMessage, lane: bytes, outcomes: Sequence[Outcome]
+    ) -> Deferred[None]:
+        """
+        Write down that a message waits for a lane; give back the lease.
+
+        @raise UsageError: the message is not leased, or being settled; or nobody
+            is left, or the lane has no name.
+        """
+        key = self._ours(message)
+        known = merged(message.outcomes, outcomes)
+        if not lane or not waiting(len(message.envelope.recipients), known):
+            raise UsageError(f"{message.id} has nothing to be parked for")
+        return self._giveBack(key, Alter([parked(key, lane, dumpOutcomes(known))], key))
+
+    def _ours(self, message: SpooledMessage) -> int:
+        """
+        The key of a leased message.
+
+        @raise UsageError: it is not leased, or being settled.
+        """
+        key = parse(message.id)
+        agenda = self.agenda
+        if key not in agenda.leased or key in agenda.settling:
+            raise UsageError(f"{message.id} is not leased")
+        return key
+
+    def _report(self, report: Report, ids: list[str]) -> Insert:
+        """
+        A report as a job.
+
+        @param ids: gets its id.
+        @raise UsageError: its body is too long.
+        """
+        octets = len(report.body)
+        if octets > INSIDE:
+            raise UsageError(f"a report of {octets} octets: at most {INSIDE}")
+        plan = self._scheduler.plan(report.envelope)
+        text = dump(report.envelope, report.prefix)
+        key, id = self._newID()
+        ids.append(id)
+        return Insert((key, octets, text, report.body, None), plan)
+
+    def _giveBack(self, key: int, job: Remove | Alter) -> Deferred[None]:
+        """Have it written down; where that fails, the lease is kept."""
+        settling = self.agenda.settling
+        settling.add(key)
+
+        def failed(failure: Failure) -> Failure:
+            settling.discard(key)
+            return failure
+
+        return self._desk.write(job).addErrback(failed)
+
+    # --- lanes -----------------------------------------------------------------
+
+    def lanes(self, after: bytes, most: int) -> Deferred[Sequence[bytes]]:
+        """A page of the lanes that messages are parked for."""
+        return self._desk.query(lambda store: store.lanes(after, most))
+
+    async def unpark(self, lane: bytes, due: float, spreadSeconds: float) -> int:
+        """Make due all that is parked for a lane; how many they were."""
+        count = await self._desk.query(lambda store: store.parkedCount(lane))
+        done = 0
+        while done < count:
+            when = due + spreadSeconds * done / count
+            job = Alter([unparked(lane, when, _STEP)], due=when)
+            await self._desk.write(job)
+            if not job.found[0]:
+                break
+            done += job.found[0]
+        return done
