@@ -299,6 +299,7 @@ class ClientConnection(ClientMachine):
             if greeting.refuses:
                 raise GivingUp(greeting)
         else:
+            self.early = True
             self._expected.append(self._greeted)
         yield from self._hello(guess)
         for _, step in self.profile.steps:

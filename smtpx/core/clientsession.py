@@ -128,6 +128,7 @@ class ClientSession:
         self.peer: Hello | None = None
         self.guessed = False
         self.authenticated = False
+        self.early = False
         self.stamps = Stamps()
         self.transactions = 0
         self.spent = False

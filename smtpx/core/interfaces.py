@@ -222,6 +222,7 @@ class IClientSession(Interface):
     guessed: bool = Attribute("Is C{peer} a forecast, not yet confirmed?")
     policy: RoutePolicy = Attribute("What the route has to be.")
     authenticated: bool = Attribute("Does the peer know who we are?")
+    early: bool = Attribute("Did we talk before we were greeted?")
     stamps: Stamps = Attribute("What extensions note for the whole session.")
 
     def offered(capability: Capability[W]) -> W | None:

@@ -132,6 +132,9 @@ class Failure:
 #: Of a session: the last login that failed.
 FAILURE = Stamp[Failure]("auth-failure", None, Failure)
 
+#: On a client's session: by what mechanism it logged in, and as whom.
+_LOGIN = Stamp[str]("auth-login", None, str)
+
 
 def _parseSubmitter(value: bytes | None) -> bytes:
     # Section 5: xtext, of a mailbox or of "<>".
@@ -407,6 +410,7 @@ class Auth:
         client.parameter(self._parameter, under=CAPABILITY)
         if self.logsIn:
             client.step(Phase.AUTHENTICATE, self._introduce)
+            client.record(_recordLogin)
 
     def _introduce(self, session: IClientSession) -> ClientDialogue:
         credentials = yield from ask(sasl.FetchCredentials(session.target.host))
@@ -433,6 +437,8 @@ class Auth:
         with closing(mechanism.login(credentials, channel)) as exchange:
             command = CAPABILITY.keyword + b" " + mechanism.name
             session.authenticated = yield from prove(command, exchange)
+        login = f"{mechanism.name.decode('ascii').lower()}:{_text(credentials.user)}"
+        session.stamps[_LOGIN] = login
         return Step.DONE if session.authenticated else Step.GIVE_UP
 
     # --- queue ----------------------------------------------------------------
@@ -440,6 +446,10 @@ class Auth:
     def extendQueue(self, queue: IQueueBuilder) -> None:
         """See L{IQueueExtension}."""
         queue.stamp(SUBMITTER)
+
+
+def _recordLogin(session: IClientSession) -> LogFields:
+    return (("A", session.stamps[_LOGIN]),) if session.authenticated else ()
 
 
 def _text(octets: bytes | None) -> str | None:

@@ -61,6 +61,9 @@ CAPABILITY = Capability[bool](b"CHUNKING", KEYWORD)
 #: How many chunks of the message there were.
 _CHUNKS = Stamp[int]("chunking-chunks", None, int)
 
+#: On a client's session: did the last message go in chunks?
+_CHUNKED = Stamp[bool]("chunking-chunked", None, bool)
+
 #: How the size and the end-marker stand behind the verb.
 _ARGUMENT = re.compile(rb"([0-9]{1,18})( LAST)?\Z", re.IGNORECASE)
 
@@ -181,13 +184,20 @@ class Chunking:
         """See L{IClientExtension}."""
         client.capability(CAPABILITY)
         client.carrier(self._carrier)
+        client.record(self._noteChunks)
 
     def _carrier(self, session: IClientSession, envelope: Envelope) -> Carrier | None:
+        # Asked for each message; whether it is taken is known when it carries.
+        session.stamps[_CHUNKED] = False
         if not session.offered(CAPABILITY):
             return None
         return Carrier(10, self._carry, early=0 < envelope.octets <= EARLY_OCTETS)
 
+    def _noteChunks(self, session: IClientSession) -> LogFields:
+        return (("K", True),) if session.stamps.get(_CHUNKED) else ()
+
     def _carry(self, session: IClientSession, body: IBody) -> BodyDialogue:
+        session.stamps[_CHUNKED] = True
         outbound = _Outbound(body)
         unanswered: deque[Slot] = deque()
         refusal: Reply | None = None

@@ -25,7 +25,14 @@ from attrs import field, frozen
 from zope.interface import Interface, implementer
 
 from ..core.grammar import KEYWORD
-from ..core.hooks import Capability, Forecast, Hello, SyncPoint, Target
+from ..core.hooks import (
+    Capability,
+    Forecast,
+    Hello,
+    LogFields,
+    SyncPoint,
+    Target,
+)
 from ..core.hostlist import HostList, clientNames
 from ..core.interfaces import (
     IClientBuilder,
@@ -140,6 +147,7 @@ class PipeConnect:
         if self.memory is not None:
             client.forecast(self._forecast)
             client.learn(self._learn)
+            client.record(self._record)
 
     def _tried(self, target: Target) -> bool:
         return self.options.hostsPipeConnect.matches(target.address, (target.host,))
@@ -157,3 +165,7 @@ class PipeConnect:
             self.memory.remember(session.target, secured, hello)
         else:
             self.memory.forget(session.target)
+
+    def _record(self, session: IClientSession) -> LogFields:
+        # Exim writes it as part of PIPELINING's letter.
+        return (("L*", True),) if session.early else ()

@@ -13,7 +13,7 @@ from __future__ import annotations
 from zope.interface import implementer
 
 from ..core.grammar import KEYWORD
-from ..core.hooks import Capability, SyncPoint
+from ..core.hooks import Capability, LogFields, SyncPoint
 from ..core.interfaces import (
     IClientBuilder,
     IClientExtension,
@@ -54,7 +54,12 @@ class Pipelining:
         """See L{IClientExtension}."""
         client.capability(CAPABILITY)
         client.relax(self._relax)
+        client.record(self._record)
 
     def _relax(self, session: IClientSession) -> SyncPoint:
         offered = session.offered(CAPABILITY)
         return SyncPoint.TRANSACTION if offered else SyncPoint.NONE
+
+    def _record(self, session: IClientSession) -> LogFields:
+        # Whoever is offered it here makes use of it.
+        return (("L", True),) if session.offered(CAPABILITY) else ()

@@ -33,7 +33,7 @@ from ..core.effects import (
     Write,
 )
 from ..core.envelope import Envelope
-from ..core.hooks import Forecast, RoutePolicy, Target, TLSInfo, TLSOptions
+from ..core.hooks import Forecast, LogFields, RoutePolicy, Target, TLSInfo, TLSOptions
 from ..core.interfaces import IBody, IExtension
 from ..core.profile import ServerProfile
 from ..core.server import ServerConnection
@@ -177,6 +177,12 @@ class Pair(Outcomes):
         """Each exception out of an extension, with its owner, of both sides."""
         mine = [event for event in self.events if isinstance(event, Trouble)]
         return self.port.troubles + [(event.owner, event.error) for event in mine]
+
+    @property
+    def recorded(self) -> LogFields:
+        """What the client's extensions have for the log of the last delivery."""
+        client = self.client
+        return tuple(f for record in client.profile.recorders for f in record(client))
 
     def _all(self, side: Side) -> bytes:
         return b"".join(f.octets for f in self.flights if f.side is side)

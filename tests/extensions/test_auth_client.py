@@ -81,6 +81,7 @@ class JoinedTests(SynchronousTestCase):
                 serverSettings=AuthSettings(mechanisms=(name,)), secured=BOUND
             )
             self.assertLoggedIn(joined, name.lower())
+            self.assertEqual(joined.recorded, (("A", f"{name.lower()}:user"),))
 
     def test_theStrongestFirst(self) -> None:
         """Of those that both have."""

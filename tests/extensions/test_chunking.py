@@ -364,6 +364,22 @@ class ClientTests(SynchronousTestCase):
         joined.deliver(_envelope(3), b"x\r\n")
         self.assertNotIn(b"BDAT", joined.said)
         self.assertEqual(joined.codes, [250])
+        self.assertEqual(joined.recorded, (("L", True),))
+
+    def test_theClientsLogKnows(self) -> None:
+        """
+        A message that went by BDAT has a K in the main log; one that got no further
+        than RCPT has none, whatever went before it.
+        """
+        extensions = [Pipelining(), Chunking()]
+        joined = pair(extensions, extensions).open()
+        self.assertEqual(joined.recorded, (("L", True),))
+        joined.deliver(_envelope(3), b"x\r\n")
+        self.assertEqual(joined.recorded, (("L", True), ("K", True)))
+        far = Envelope(b"a@c.example", 0.0, [Recipient(b"no mailbox")], 99_999)
+        joined.deliver(far, b"x" * 99_999)
+        self.assertEqual(joined.codes, [501])
+        self.assertEqual(joined.recorded, (("L", True),))
 
     def test_largeBodyWaitsForTheRecipients(self) -> None:
         """Nothing of it is sent for nothing."""

@@ -181,6 +181,8 @@ class ClientTests(SynchronousTestCase):
         )
         self.assertEqual(second.codes, [250])
         self.assertEqual(second.roundTrips, 2)
+        self.assertEqual(first.recorded, (("L", True),))
+        self.assertEqual(second.recorded, (("L", True), ("L*", True)))
 
     def test_aSmallMessageIsOneFlight(self) -> None:
         """With CHUNKING, all of it goes before the greeting."""

@@ -86,8 +86,12 @@ class ClientTests(SynchronousTestCase):
 
     def test_commandsGoInOneFlight(self) -> None:
         """EHLO, the group, the body: three round trips, as long as it is offered."""
-        self.assertEqual(self.delivered(Pipelining()).roundTrips, 3)
+        joined = self.delivered(Pipelining())
+        self.assertEqual(joined.roundTrips, 3)
+        self.assertEqual(joined.recorded, (("L", True),))
 
     def test_withoutItCommandsGoOneByOne(self) -> None:
         """EHLO, MAIL, RCPT, RCPT, DATA, the body."""
-        self.assertEqual(self.delivered().roundTrips, 6)
+        joined = self.delivered()
+        self.assertEqual(joined.roundTrips, 6)
+        self.assertEqual(joined.recorded, ())
