@@ -2,17 +2,21 @@
 What we know of the hosts that we talk to.
 """
 
+from .file import DamagedFile, ForeignFile, KnowledgeFile
 from .hellos import HelloMemory
 from .hints import HostHints, exponential
 from .interfaces import HostTrouble, IHostHints, IPeerKnowledge, Record
 from .kinds import EHLO, KINDS, RETRY, HelloHistory, Kind, Shelf
 from .memory import MemoryKnowledge, Room
 from .names import PeerName, domainName, hostName, parseName
+from .shared import KnowledgeState, SharedKnowledge
 
 __all__ = [
     "EHLO",
     "KINDS",
     "RETRY",
+    "DamagedFile",
+    "ForeignFile",
     "HelloHistory",
     "HelloMemory",
     "HostHints",
@@ -20,10 +24,13 @@ __all__ = [
     "IHostHints",
     "IPeerKnowledge",
     "Kind",
+    "KnowledgeFile",
+    "KnowledgeState",
     "MemoryKnowledge",
     "PeerName",
     "Record",
     "Room",
+    "SharedKnowledge",
     "Shelf",
     "domainName",
     "exponential",

@@ -36,6 +36,10 @@ class Room:
         return len(name) <= NAME_OCTETS and len(record.value) <= self.recordOctets
 
 
+#: How much is kept where nobody says anything else.
+ROOM = Room()
+
+
 class Name(NamedTuple):
     """A kind, and a name in it."""
 
@@ -69,7 +73,7 @@ class MemoryKnowledge:
     @ivar octets: how long they are together, with their names.
     """
 
-    def __init__(self, now: Callable[[], float], room: Room = Room()) -> None:
+    def __init__(self, now: Callable[[], float], room: Room = ROOM) -> None:
         """
         @param now: seconds since the epoch.
         @param room: how much is kept.
