@@ -1,9 +1,12 @@
 """
-The loop that empties the spool: takes what is due, has it tried, and keeps a
-bound on how much is under way.
+The loop that empties the spool: takes what is due, has it tried, and keeps a bound
+on how much is under way.
 
-It looks into the spool when the spool says that something came, when there is
-room again after there was none, and every C{pollSeconds} for what is due again.
+It looks into the spool when the spool says that something came, when there is room
+again after there was none, and every C{pollSeconds} for what is due again.  Where
+messages do not move for C{pressSeconds}, because of a destination that is slow or
+away, what is above its share is parked in the spool (L{smtpx.queue.lanes}), so that
+the others have room; it is fetched from there as its lane empties.
 
 What was done is written down at once.  Where the spool does not take that, the
 message stays leased, so that nobody delivers it again, and each time the timer
@@ -15,18 +18,54 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
+from attrs import frozen
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from ..core.errors import UsageError
+from ..core.queueprofile import QueueProfile
 from ..spool.format import SpooledMessage
 from ..spool.interfaces import IOperatedSpool
 from ..spool.journal import IDeliveryJournal
-from .attempt import Attempts, Settlement
-from .interfaces import IRoutes
-from .retry import Retries
+from .dispatch import Dispatch
+from .interfaces import IReporter, IRetries, IRoutes
+from .lanes import Destination, Lane, Lanes
+from .retry import RetryRules
+from .settlement import Settlement, Settlements
 
 T = TypeVar("T")
+
+#: One look for many messages: for so large a part of all that there is room for.
+_LOOKS = 8
+
+#: How many lanes of the spool are looked after at once.
+_LANES = 1000
+
+#: Messages that waited for a host that is away come back over so long, in seconds.
+_SPREAD_SECONDS = 60.0
+
+
+@frozen
+class Bounds:
+    """
+    How much is under way at once.
+
+    @ivar messages: the most messages in memory.
+    @ivar octets: no more are taken when their bodies in memory are longer than that
+        together.
+    @ivar attempts: the most attempts to deliver.
+    @ivar pollSeconds: how often to look for what is due again.
+    @ivar pressSeconds: how long nothing may move before slow destinations have to
+        give way.
+    @ivar graceSeconds: how long attempts may still take when the end has come.
+    """
+
+    messages: int = 1000
+    octets: int = 32 << 20
+    attempts: int = 200
+    pollSeconds: float = 15.0
+    pressSeconds: float = 0.5
+    graceSeconds: float = 10.0
 
 
 class Delivery:
@@ -39,41 +78,62 @@ class Delivery:
         journal: IDeliveryJournal,
         clock: IReactorTime,
         now: Callable[[], float],
-        retries: Retries | None = None,
-        concurrent: int = 64,
-        pollSeconds: float = 15.0,
+        retries: IRetries | None = None,
+        reporter: IReporter | None = None,
+        profile: QueueProfile | None = None,
+        bounds: Bounds | None = None,
     ) -> None:
         """
         @param spool: open before C{start} is called.
-        @param clock: for the timer.
+        @param clock: for the timers.
         @param now: seconds since the epoch; the clock that messages' times of
             arrival are from.
         @param retries: when to try again; L{None}: as usual.
-        @param concurrent: the most messages under way at once.
-        @param pollSeconds: how often to look for what is due again.
+        @param reporter: who writes reports; L{None}: nobody, and what will never
+            work is put on hold.
+        @param profile: what extensions say of when messages go; L{None}: nothing.
+        @param bounds: L{None}: as usual.
         """
         self._spool = spool
         self._journal = journal
         self._clock = clock
         self._now = now
-        self._concurrent = concurrent
-        # One look for many messages, once half of those before are through.
-        self._enough = (concurrent + 1) // 2
-        self._pollSeconds = pollSeconds
-        self._attempts = Attempts(spool, routes, journal, retries or Retries(), now)
+        self._bounds = bounds = bounds or Bounds()
+        self._enough = max(1, bounds.messages // _LOOKS)
+        self._dispatch = Dispatch(
+            spool,
+            routes,
+            journal,
+            Settlements(
+                spool, journal, retries or RetryRules(), now, reporter, profile
+            ),
+            now,
+            self._share,
+            self._unpark,
+        )
+        self._lanes = Lanes(self._dispatch.begin, self._refill, bounds.attempts)
+        self._dispatch.lanes = self._lanes
         self._underWay: set[Deferred[None]] = set()
+        self._octets = 0
         self._unsettled: list[Settlement] = []
         self._running = False
         self._started = 0.0
         self._wanted = False
+        #: The last of the spool's lanes that is looked after; L{None}: all are.
+        self._resumed: bytes | None = b""
         self._asleep: Deferred[None] | None = None
         self._loop: Deferred[None] | None = None
         self._timer: IDelayedCall | None = None
+        self._pressing: IDelayedCall | None = None
 
     @property
     def underWay(self) -> int:
         """How many messages are leased: being tried, or not written down yet."""
         return len(self._underWay) + len(self._unsettled)
+
+    def destinations(self) -> list[Destination]:
+        """Where messages under way go, for operators; the fullest first."""
+        return self._lanes.destinations()
 
     def start(self) -> None:
         """
@@ -90,16 +150,26 @@ class Delivery:
         self._loop = Deferred.fromCoroutine(self._run())
 
     async def stop(self) -> None:
-        """Take nothing more, and wait for what is under way."""
+        """
+        Take nothing more, and wait for what is under way, but not for ever.
+        """
         self._running = False
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._dispatch.stopping = True
+        for timer in (self._timer, self._pressing):
+            if timer is not None and timer.active():
+                timer.cancel()
+        for task in self._lanes.drop():
+            task.ended.callback(None)
         self._stir()
-        if self._loop is not None:
-            await self._loop
-        self._settleAgain()
-        await DeferredList(list(self._underWay))
+        grace = self._clock.callLater(self._bounds.graceSeconds, self._dispatch.cancel)
+        try:
+            if self._loop is not None:
+                await self._loop
+            self._settleAgain()
+            await DeferredList(list(self._underWay))
+        finally:
+            if grace.active():
+                grace.cancel()
 
     def wake(self) -> None:
         """There may be something to do; called often, and mostly for nothing."""
@@ -109,14 +179,18 @@ class Delivery:
     # --- looking for messages ----------------------------------------------
 
     def _poll(self) -> None:
-        self._timer = self._clock.callLater(self._pollSeconds, self._poll)
+        self._timer = self._clock.callLater(self._bounds.pollSeconds, self._poll)
         self._settleAgain()
+        if self._resumed is not None:
+            self._track(self._resume())
         self.wake()
 
     def _room(self) -> int:
         """How many messages to look for; 0: it is not worth a look."""
-        room = self._concurrent - self.underWay
-        return room if self._wanted and room >= self._enough else 0
+        room = self._bounds.messages - self.underWay
+        if not self._wanted or self._octets > self._bounds.octets:
+            return 0
+        return room if room >= self._enough else 0
 
     def _stir(self) -> None:
         asleep = self._asleep
@@ -128,14 +202,13 @@ class Delivery:
         while self._running:
             room = self._room()
             if not room:
+                self._watchPressure()
                 self._asleep = Deferred()
                 await self._asleep
                 continue
             self._wanted = False
             for message in await self._look(room):
-                # What a crash left unsettled may have been delivered.
-                again = message.attempts > 0 or message.arrived <= self._started
-                self._track(self._deliver(message, again))
+                self._take(message, drawn=False)
 
     async def _look(self, room: int) -> Sequence[SpooledMessage]:
         """
@@ -156,7 +229,88 @@ class Delivery:
         self._wanted = self._wanted or bool(found)
         return found
 
+    # --- lanes that are too full ------------------------------------------------
+
+    def _share(self) -> int:
+        return self._lanes.share(self._bounds.messages)
+
+    def _watchPressure(self) -> None:
+        """There is more in the spool, and no room for it: for how long?"""
+        if self._wanted and self._pressing is None:
+            self._pressing = self._clock.callLater(
+                self._bounds.pressSeconds, self._press
+            )
+
+    def _press(self) -> None:
+        self._pressing = None
+        if self._room() or not self._wanted:
+            return
+        for task in self._lanes.press(self._share()):
+            task.ended.callback(None)
+        self._watchPressure()
+
+    def _refill(self, lane: Lane) -> None:
+        """A lane could do with more of what the spool has for it."""
+        room = self._share() - len(lane.waiting)
+        if self._running and 2 * len(lane.waiting) <= room:
+            lane.drawing = True
+            self._track(self._draw(lane, room))
+
+    async def _draw(self, lane: Lane, room: int) -> None:
+        try:
+            found = await self._spool.parked(lane.key, room)
+        except Exception as error:
+            self._journal.trouble(None, "spool", error)
+            # The timer comes again, and looks for lanes anew.
+            found = ()
+            self._resumed = b""
+        if not self._running:
+            return
+        lane.parked = bool(found)
+        for message in found:
+            self._take(message, drawn=True)
+        lane.drawing = False
+        self._lanes.settle(lane)
+
+    async def _resume(self) -> None:
+        """Look after lanes of the spool, so many at a time."""
+        after = self._resumed
+        room = _LANES - len(self._lanes)
+        if after is None or room <= 0:
+            return
+        try:
+            keys = await self._spool.lanes(after, room)
+        except Exception as error:
+            self._journal.trouble(None, "spool", error)
+            return
+        self._resumed = keys[-1] if keys else None
+        for key in keys:
+            self._parked(key)
+
+    def _parked(self, key: bytes) -> None:
+        """The spool has something for a lane."""
+        lane = self._lanes.lane(key)
+        lane.parked = True
+        self._lanes.settle(lane)
+
+    def _unpark(self, lane: Lane, due: float) -> None:
+        """There is no use in a lane before a time."""
+        lane.parked = False
+        self._track(self._postpone(lane.key, due))
+
+    async def _postpone(self, key: bytes, due: float) -> None:
+        try:
+            await self._spool.unpark(key, due, _SPREAD_SECONDS)
+        except Exception as error:
+            self._journal.trouble(None, "spool", error)
+            self._resumed = b""
+
     # --- delivering them -----------------------------------------------------
+
+    def _take(self, message: SpooledMessage, drawn: bool) -> None:
+        # What a crash left unsettled may have been delivered.
+        again = message.attempts > 0 or message.arrived <= self._started
+        self._track(self._deliver(message, again, drawn))
 
     def _track(self, work: Coroutine[Deferred[Any], Any, None]) -> None:
         done = Deferred.fromCoroutine(work)
@@ -169,8 +323,16 @@ class Delivery:
         self._stir()
         return result
 
-    async def _deliver(self, message: SpooledMessage, again: bool) -> None:
-        await self._settle(await self._attempts.make(message, again))
+    async def _deliver(self, message: SpooledMessage, again: bool, drawn: bool) -> None:
+        octets = len(message.content or b"")
+        self._octets += octets
+        try:
+            settlement = await self._dispatch.round(message, again, drawn)
+        finally:
+            self._octets -= octets
+        # Where nothing was tried, closing the spool gives the lease back.
+        if settlement is not None:
+            await self._settle(settlement)
 
     def _settleAgain(self) -> None:
         unsettled, self._unsettled = self._unsettled, []
@@ -178,9 +340,15 @@ class Delivery:
             self._track(self._settle(settlement))
 
     async def _settle(self, settlement: Settlement) -> None:
-        message = settlement.message
+        message, reports = settlement.message, settlement.reports
+        ids: Sequence[str] = ()
         try:
-            await self._spool.settle(message, settlement.outcomes, settlement.due)
+            if settlement.lane is not None:
+                await self._spool.park(message, settlement.lane, settlement.outcomes)
+            else:
+                ids = await self._spool.settle(
+                    message, settlement.outcomes, settlement.due, reports
+                )
         except UsageError as error:
             # It is not ours any more, and trying again would not change that.
             self._journal.trouble(message, "spool", error)
@@ -188,12 +356,16 @@ class Delivery:
             self._journal.trouble(message, "spool", error)
             self._unsettled.append(settlement)
         else:
-            await self._tell(settlement)
+            await self._tell(settlement, ids)
 
-    async def _tell(self, settlement: Settlement) -> None:
+    async def _tell(self, settlement: Settlement, ids: Sequence[str]) -> None:
         """It is written down; tell of the message as a whole."""
         message = settlement.message
-        if settlement.held is not None:
+        for id in ids:
+            self._journal.reported(message, id)
+        if settlement.lane is not None:
+            self._parked(settlement.lane)
+        elif settlement.held is not None:
             self._journal.held(message, settlement.held, settlement.wished)
             if not settlement.wished:
                 await self._note(message, settlement.held)
@@ -208,4 +380,4 @@ class Delivery:
             self._journal.trouble(message, "spool", error)
 
 
-__all__ = ["Delivery"]
+__all__ = ["Bounds", "Delivery"]

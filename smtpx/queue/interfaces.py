@@ -1,18 +1,52 @@
 """
-The doors of the queue: what a transport is, and what says which one a recipient
-gets.  Who is told what becomes of messages is L{smtpx.spool.journal}.
+The doors of the queue: what a transport is, what says which one a recipient gets,
+when it is tried again, and who writes the report where it never will work.  Who is
+told what becomes of messages is L{smtpx.spool.journal}.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 from attrs import frozen
-from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
+from ..core.hooks import Schedule
 from ..core.interfaces import IBody
-from ..spool.format import Outcome, SpooledMessage
+from ..spool.format import Outcome, Report, SpooledMessage
+
+
+@frozen
+class Leg:
+    """
+    Recipients of one message that go one way together, in one transaction where
+    that is possible.
+
+    @ivar lane: what else goes there: legs of one lane share its connections and
+        wait for each other, and lanes do not wait for other lanes.  The spool
+        keeps messages by it, so it is the same in another process: at most 255
+        octets.
+    @ivar indices: the recipients, by their place in
+        C{message.envelope.recipients}.
+    @ivar where: whatever its transport wants to know again.
+    """
+
+    lane: bytes
+    indices: tuple[int, ...]
+    where: object = None
+
+
+@frozen
+class Located:
+    """
+    Which ways recipients go.
+
+    @ivar legs: the ways.
+    @ivar outcomes: of the recipients for whom there is none, for now or at all.
+    """
+
+    legs: tuple[Leg, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
 
 
 @frozen
@@ -26,12 +60,14 @@ class Attempt:
         C{message.envelope.recipients}.
     @ivar again: may an earlier attempt have succeeded without the spool's
         knowledge?  After a crash nobody knows, so it is set then too.
+    @ivar where: what the leg has for its transport.
     """
 
     message: SpooledMessage
     body: IBody
     indices: tuple[int, ...]
     again: bool = False
+    where: object = None
 
 
 class ITransport(Interface):
@@ -45,14 +81,32 @@ class ITransport(Interface):
         """
     )
 
-    def deliver(attempt: Attempt) -> Deferred[Sequence[Outcome]]:
+    def deliver(attempt: Attempt) -> Awaitable[Sequence[Outcome]]:
         """
         Deliver to the recipients of C{attempt}.
 
         @return: what became of them, one outcome a recipient: DELIVERED means
             that the responsibility for the message is somebody else's, or that
             it is on the disk; WAITING that it is to be tried later; FAILED that
-            this is of no use.  Where it fails, all are tried later.
+            this is of no use.  Where it fails, all are tried later.  When it is
+            cancelled, it is to come to an end soon, with outcomes or not.
+        """
+
+
+class IRelay(ITransport):
+    """
+    A transport for which it has to be found out where a message goes.  The legs of
+    others are one lane, their own.
+    """
+
+    width: int = Attribute("The most attempts at once in each of its lanes.")
+
+    def locate(message: SpooledMessage, indices: Sequence[int]) -> Awaitable[Located]:
+        """
+        Find out which ways recipients go.
+
+        @return: each of C{indices} is in one leg, or has an outcome, which is not
+            DELIVERED.  Where it fails, all are tried later.
         """
 
 
@@ -62,8 +116,39 @@ class IRoutes(Interface):
     def find(path: bytes, sender: bytes) -> Route | None:
         """
         @param path: a recipient's mailbox, as the envelope has it.
-        @param sender: the sender's; empty: the null sender.
+        @param sender: the reverse path's mailbox; empty: the null sender.
         @return: L{None}: nowhere.
+        """
+
+
+class IRetries(Interface):
+    """Says when what did not work is tried again."""
+
+    def due(
+        message: SpooledMessage,
+        outcome: Outcome,
+        now: float,
+        schedule: Schedule | None = None,
+    ) -> float | None:
+        """
+        @param outcome: of a recipient of C{message}; it is WAITING.
+        @param now: in seconds since the epoch, as what is returned.
+        @param schedule: what extensions say of when the message goes; L{None}:
+            nothing.
+        @return: L{None}: never, it has waited for too long.
+        """
+
+
+class IReporter(Interface):
+    """Writes delivery reports."""
+
+    def report(
+        message: SpooledMessage, failures: Sequence[Outcome], body: IBody
+    ) -> Report | None:
+        """
+        @param failures: the outcomes of those that failed, all of them FAILED.
+        @param body: the message's body, without its prefix.
+        @return: what its sender is told; L{None}: nothing is to be told.
         """
 
 
@@ -80,4 +165,14 @@ class Route:
     transport: ITransport
 
 
-__all__ = ["Attempt", "IRoutes", "ITransport", "Route"]
+__all__ = [
+    "Attempt",
+    "IRelay",
+    "IReporter",
+    "IRetries",
+    "IRoutes",
+    "ITransport",
+    "Leg",
+    "Located",
+    "Route",
+]

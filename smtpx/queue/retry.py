@@ -22,12 +22,14 @@ from collections.abc import Iterable
 from zlib import crc32
 
 from attrs import frozen
+from zope.interface import implementer
 
 from ..core.addresstable import AddressTable
 from ..core.errors import Conflict, UsageError
 from ..core.hooks import Schedule
 from ..spool.format import Outcome, SpooledMessage
 from .errorkind import ErrorKind, kindOf
+from .interfaces import IRetries
 from .pauses import Pauses, Stretch
 
 _MINUTE = 60.0
@@ -94,6 +96,7 @@ class Lifetimes:
         return self.usualSeconds if sender else self.bounceSeconds
 
 
+@implementer(IRetries)
 class RetryRules:
     """
     All rules of a server.
@@ -183,42 +186,11 @@ class RetryRules:
         return min(now + pause, end)
 
 
-@frozen
-class Retries:
-    """
-    Pauses that double.
-
-    @ivar firstSeconds: the first pause.
-    @ivar longestSeconds: the longest pause.
-    @ivar giveUpSeconds: the age at which a message is no longer tried.
-    """
-
-    firstSeconds: float = 60.0
-    longestSeconds: float = 3600.0
-    giveUpSeconds: float = 4 * 24 * 3600.0
-
-    def due(self, now: float, arrived: float, attempts: int) -> float | None:
-        """
-        When to try again what has just not worked.
-
-        @param now: in seconds since the epoch, as all times here.
-        @param arrived: when the message arrived.
-        @param attempts: how many attempts there were before this one.
-        @return: L{None}: never.
-        """
-        if now - arrived >= self.giveUpSeconds:
-            return None
-        # Beyond 2**64 pauses of any length are the longest.
-        pause = self.firstSeconds * 2.0 ** min(attempts, 64)
-        return now + min(pause, self.longestSeconds)
-
-
 __all__ = [
     "DEFAULTS",
     "SPREAD",
     "USUAL",
     "Lifetimes",
-    "Retries",
     "RetryRule",
     "RetryRules",
 ]

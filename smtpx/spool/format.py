@@ -65,6 +65,8 @@ class Outcome:
         and what follows are not kept in the spool.
     @ivar via: that host; L{None}: there was none.
     @ivar cause: where it is not DELIVERED, at what it failed.
+    @ivar notBefore: where it is WAITING, until when there is no use in another
+        attempt, in seconds since the epoch; 0: nobody knows.
     """
 
     index: int
@@ -73,6 +75,7 @@ class Outcome:
     reply: Reply | None = None
     via: Via | None = None
     cause: Cause = Cause.OTHER
+    notBefore: float = 0.0
 
 
 @frozen(eq=False)

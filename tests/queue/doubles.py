@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attrs import Factory, define
+from attrs import Factory, define, evolve
 from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
 
 from smtpx.core.envelope import Envelope, Recipient
-from smtpx.queue.interfaces import Attempt, ITransport
-from smtpx.spool.format import Fate, Outcome, SpooledMessage
+from smtpx.core.hooks import Schedule
+from smtpx.core.interfaces import IBody
+from smtpx.queue.interfaces import (
+    Attempt,
+    IRelay,
+    IReporter,
+    IRetries,
+    ITransport,
+    Leg,
+    Located,
+)
+from smtpx.spool.format import Fate, Outcome, Report, SpooledMessage
 from smtpx.spool.journal import IDeliveryJournal
+from smtpx.spool.via import Cause, Via
 from smtpx.testing.spool import memoryID
 
 
@@ -78,6 +89,103 @@ class ScriptedTransport:
         self._answer(attempt).chainDeferred(self.waiting.pop(0))
 
 
+@implementer(IRelay)
+@define
+class ScriptedRelay(ScriptedTransport):
+    """
+    One whose destinations are domains.
+
+    @ivar unroutable: outcomes of recipients for whom there is no way.
+    @ivar lost: C{locate} fails with it; L{None}: does not fail.
+    @ivar via: what outcomes have.
+    @ivar cause: likewise.
+    @ivar notBefore: likewise.
+    """
+
+    width: int = 9
+    unroutable: dict[bytes, Outcome] = Factory(dict)
+    lost: Exception | None = None
+    via: Via | None = None
+    cause: Cause = Cause.OTHER
+    notBefore: float = 0.0
+
+    def locate(
+        self, message: SpooledMessage, indices: Sequence[int]
+    ) -> Deferred[Located]:
+        """By domain."""
+        if self.lost is not None:
+            return fail(self.lost)
+        legs: dict[bytes, list[int]] = {}
+        outcomes = []
+        for index in indices:
+            path = message.envelope.recipients[index].path
+            if path in self.unroutable:
+                outcomes.append(self.unroutable[path])
+            else:
+                legs.setdefault(path.rpartition(b"@")[2], []).append(index)
+        return succeed(
+            Located(
+                tuple(Leg(lane, tuple(some), lane) for lane, some in legs.items()),
+                tuple(outcomes),
+            )
+        )
+
+    def _answer(self, attempt: Attempt) -> Deferred[Sequence[Outcome]]:
+        def complete(outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+            return [
+                evolve(each, via=self.via, cause=self.cause, notBefore=self.notBefore)
+                if each.fate is Fate.WAITING or self.via
+                else each
+                for each in outcomes
+            ]
+
+        return super()._answer(attempt).addCallback(complete)
+
+
+@implementer(IRetries)
+class Doubling:
+    """A minute, then twice as long each time; given up after four days."""
+
+    def due(
+        self,
+        message: SpooledMessage,
+        outcome: Outcome,
+        now: float,
+        schedule: Schedule | None = None,
+    ) -> float | None:
+        """When to try again."""
+        deadline = None if schedule is None else schedule.deadline
+        if now - message.arrived >= 4 * 24 * 3600 or deadline and now >= deadline:
+            return None
+        return now + 60.0 * 2.0**message.attempts
+
+
+@implementer(IReporter)
+@define
+class ScriptedReporter:
+    """
+    Reports every failure to senders that are somebody.
+
+    @ivar error: fails with it; L{None}: does not fail.
+    """
+
+    error: Exception | None = None
+
+    def report(
+        self, message: SpooledMessage, failures: Sequence[Outcome], body: IBody
+    ) -> Report | None:
+        """What failed, a line each, above the body."""
+        if self.error is not None:
+            raise self.error
+        sender = message.envelope.sender
+        if not sender:
+            return None
+        lines = "".join(f"{each.index} {each.text}\r\n" for each in failures)
+        text = lines.encode() + b"".join(body.pieces())
+        envelope = Envelope(b"", message.arrived, [Recipient(sender)], len(text))
+        return Report(envelope, b"", text)
+
+
 @implementer(IDeliveryJournal)
 class RecordedJournal:
     """
@@ -85,11 +193,13 @@ class RecordedJournal:
 
     @ivar told: one tuple a call, the message by its id.
     @ivar took: how long each delivery took, in seconds.
+    @ivar firsts: whether each was the first of its transaction.
     """
 
     def __init__(self) -> None:
         self.told: list[tuple[object, ...]] = []
         self.took: list[float] = []
+        self.firsts: list[bool] = []
 
     def delivered(
         self,
@@ -102,6 +212,7 @@ class RecordedJournal:
     ) -> None:
         """Note it."""
         self.took.append(took)
+        self.firsts.append(first)
         self._note("delivered", message, outcome, route, transport)
 
     def deferred(

@@ -15,7 +15,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.queue import mailbox
-from smtpx.queue.delivery import Delivery
+from smtpx.queue.delivery import Bounds, Delivery
 from smtpx.queue.maildir import Maildir
 from smtpx.queue.mailpath import MailboxPath
 from smtpx.queue.routes import LocalRoute, Routes
@@ -54,7 +54,12 @@ class Process:
         routes = Routes([LocalRoute("*", "maildir")], [maildir])
         self.journal = RecordedJournal()
         self.delivery = Delivery(
-            spool, routes, self.journal, clock, clock.seconds, pollSeconds=5
+            spool,
+            routes,
+            self.journal,
+            clock,
+            clock.seconds,
+            bounds=Bounds(pollSeconds=5),
         )
 
 

@@ -1,0 +1,288 @@
+"""
+One round of attempts for a message: who goes where, in which lane, and what came of
+it.
+
+This is the border at which the exceptions of the world, of routes and of transports
+end.  Whatever happens, the message stays in the spool until a transport said
+DELIVERED or its sender is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from attrs import define, field
+from twisted.internet.defer import CancelledError, Deferred
+
+from ..core.queueprofile import DISCARDED
+from ..spool.format import Fate, Outcome, SpooledMessage, critical
+from ..spool.interfaces import ISpool
+from ..spool.journal import IDeliveryJournal
+from ..spool.via import Cause
+from .discard import Discard
+from .interfaces import Attempt, IRelay, IRoutes, ITransport, Leg, Located, Route
+from .lanes import Lane, Lanes, Task
+from .settlement import ON_HOLD, Settlement, Settlements, Tried
+
+#: The most attempts at once in the lane of a transport that is no relay.
+LOCAL_WIDTH = 64
+
+#: How long ago, in seconds, a success may be for a host that turns an attempt away
+#: to be thought well, but busy.
+_LATELY = 30.0
+
+#: How often an attempt that a busy host turned away is made again at once.
+_TRIES = 3
+
+_NO_ROUTE = "no route"
+
+#: What says something of a host, not of the message.
+_HOSTS = frozenset({Cause.CONNECT, Cause.SESSION})
+
+
+@define(eq=False)
+class Dispatch:
+    """
+    Makes rounds.
+
+    @ivar spool: where messages come from.
+    @ivar routes: where they go.
+    @ivar journal: who is told.
+    @ivar settlements: says what is to be written down.
+    @ivar now: seconds since the epoch.
+    @ivar lanes: who is next; set by whoever made both.
+    @ivar share: how many messages a lane may have that others had to wait for.
+    @ivar unpark: called with a lane of which the spool has more, and the time
+        before which there is no use in it.
+    @ivar stopping: is nothing more to be begun?
+    """
+
+    spool: ISpool
+    routes: IRoutes
+    journal: IDeliveryJournal
+    settlements: Settlements
+    now: Callable[[], float]
+    share: Callable[[], int]
+    unpark: Callable[[Lane, float], None]
+    lanes: Lanes = field(init=False)
+    stopping: bool = field(default=False, init=False)
+    _running: set[Deferred[None]] = field(factory=set, init=False)
+
+    # --- a message ---------------------------------------------------------------
+
+    async def round(
+        self, message: SpooledMessage, again: bool, drawn: bool
+    ) -> Settlement | None:
+        """
+        Try a message.
+
+        @param again: may an earlier attempt have succeeded unknown to the spool?
+        @param drawn: did it wait in the spool for a lane, and is this its turn?
+        @return: L{None}: nothing was tried, and nothing is to be written down.
+        """
+        tried: list[Tried] = []
+        try:
+            return await self._round(message, again, drawn, tried)
+        except Exception as error:
+            # Routes may be anybody's.  Never let go of a message unsettled.
+            return self.settlements.broken(message, error, tried)
+
+    async def _round(
+        self, message: SpooledMessage, again: bool, drawn: bool, tried: list[Tried]
+    ) -> Settlement | None:
+        unknown = critical(message)
+        if unknown:
+            # Sending it on would break what somebody was promised.
+            return Settlement(message, held=f"no extension is loaded for {unknown}")
+        ways = self._sort(message, tried)
+        tasks: list[Task] = []
+        lane: bytes | None = None
+        for route, indices in ways.items():
+            located = await self._locate(message, route, indices)
+            tried += [Tried(route, outcome) for outcome in located.outcomes]
+            for leg in located.legs:
+                task = self._enter(message, route, leg, again, drawn)
+                if task is None:
+                    lane = leg.lane
+                else:
+                    tasks.append(task)
+        for task in tasks:
+            results = await task.ended
+            if results is None:
+                lane = task.leg.lane
+            else:
+                tried += results
+        if self.stopping:
+            if not tried:
+                return None
+            lane = None
+        return self.settlements.conclude(message, tried, lane)
+
+    def _sort(
+        self, message: SpooledMessage, tried: list[Tried]
+    ) -> dict[Route, list[int]]:
+        """
+        Sort the recipients that wait by where they go.
+
+        @param tried: gets those for whom nothing is to be tried.
+        @return: the routes to be tried, with their recipients.
+        """
+        ways: dict[Route, list[int]] = {}
+        envelope = message.envelope
+        for index in message.waiting:
+            recipient = envelope.recipients[index]
+            if recipient.stamp(DISCARDED):
+                route: Route | None = _BLACKHOLE
+            else:
+                route = self.routes.find(recipient.path, envelope.sender)
+            if route is None:
+                tried.append(Tried(None, Outcome(index, Fate.FAILED, _NO_ROUTE)))
+            elif route.transport.holds:
+                tried.append(Tried(route, Outcome(index, Fate.WAITING, ON_HOLD)))
+            else:
+                ways.setdefault(route, []).append(index)
+        return ways
+
+    async def _locate(
+        self, message: SpooledMessage, route: Route, indices: list[int]
+    ) -> Located:
+        transport = route.transport
+        if not IRelay.providedBy(transport):
+            lane = transport.name.encode("utf-8")
+            return Located((Leg(lane, tuple(indices)),))
+        relay: IRelay = transport
+        try:
+            return await relay.locate(message, indices)
+        except Exception as error:
+            return Located(outcomes=self._trouble(message, transport, indices, error))
+
+    def _enter(
+        self,
+        message: SpooledMessage,
+        route: Route,
+        leg: Leg,
+        again: bool,
+        drawn: bool,
+    ) -> Task | None:
+        """
+        Let a leg wait its turn.
+
+        @return: L{None}: it is to wait in the spool.
+        """
+        transport = route.transport
+        gathers = IRelay.providedBy(transport)
+        width: int = transport.width if gathers else LOCAL_WIDTH  # type: ignore[attr-defined]
+        lane = self.lanes.lane(leg.lane, width, gathers)
+        behind = lane.parked and not drawn
+        if self.stopping or behind or lane.capped and len(lane.waiting) >= self.share():
+            lane.parked = not self.stopping
+            return None
+        task = Task(message, route, leg, again, message.priority)
+        self.lanes.add(lane, task)
+        return task
+
+    # --- an attempt ----------------------------------------------------------------
+
+    def begin(self, lane: Lane, task: Task) -> None:
+        """Start an attempt."""
+        done = Deferred.fromCoroutine(self._attempt(lane, task))
+        if not done.called:
+            self._running.add(done)
+            done.addBoth(lambda result: self._running.discard(done))
+
+    def cancel(self) -> None:
+        """Bring all attempts to an end."""
+        for each in list(self._running):
+            each.cancel()
+
+    async def _attempt(self, lane: Lane, task: Task) -> None:
+        message, indices = task.message, task.leg.indices
+        transport = task.route.transport
+        began = self.now()
+        outcomes: Sequence[Outcome]
+        try:
+            body = self.spool.body(message)
+            attempt = Attempt(message, body, indices, task.again, task.leg.where)
+            given = {each.index: each for each in await transport.deliver(attempt)}
+            outcomes = [given.get(index) or _silent(index) for index in indices]
+        except CancelledError:
+            outcomes = [_cut(index) for index in indices]
+        except Exception as error:
+            outcomes = self._trouble(message, transport, indices, error)
+        now = self.now()
+        if self._isBusy(lane, task, outcomes, now):
+            self.lanes.again(lane, task)
+            return
+        self._tell(lane, outcomes, now)
+        task.ended.callback(_tried(task.route, outcomes, now - began))
+
+    def _isBusy(
+        self, lane: Lane, task: Task, outcomes: Sequence[Outcome], now: float
+    ) -> bool:
+        """Is the host well, but would have no more of us at the moment?"""
+        if self.stopping or task.tries >= _TRIES or now - lane.succeeded > _LATELY:
+            return False
+        return lane.active > 1 and all(_ofHost(each) for each in outcomes)
+
+    def _tell(self, lane: Lane, outcomes: Sequence[Outcome], now: float) -> None:
+        """Tell the lane how it went."""
+        good: bool | None = None
+        for each in outcomes:
+            if each.fate is Fate.DELIVERED:
+                good = True
+            elif good is None and _ofHost(each):
+                good = False
+        self.lanes.ended(lane, good, now)
+        if not good and lane.parked:
+            early = [each.notBefore for each in outcomes]
+            if min(early) > now:
+                self.unpark(lane, min(early))
+
+    def _trouble(
+        self,
+        message: SpooledMessage,
+        transport: ITransport,
+        indices: Sequence[int],
+        error: Exception,
+    ) -> tuple[Outcome, ...]:
+        """Something of ours is broken."""
+        self.journal.trouble(message, transport.name, error)
+        why = f"{type(error).__name__}: {error}"
+        return tuple(
+            [Outcome(each, Fate.WAITING, why, cause=Cause.LOCAL) for each in indices]
+        )
+
+
+def _tried(route: Route, outcomes: Sequence[Outcome], seconds: float) -> list[Tried]:
+    """Of those that had it in one transaction, the first is marked."""
+    tried: list[Tried] = []
+    last: object = None
+    for each in outcomes:
+        had = each.fate is Fate.DELIVERED
+        first = each.via is None or each.via is not last
+        if had:
+            last = each.via
+        tried.append(Tried(route, each, seconds, not had or first))
+    return tried
+
+
+def _ofHost(outcome: Outcome) -> bool:
+    return outcome.fate is Fate.WAITING and outcome.cause in _HOSTS
+
+
+def _silent(index: int) -> Outcome:
+    """What a transport said nothing of."""
+    why = "the transport did not say what became of it"
+    return Outcome(index, Fate.WAITING, why, cause=Cause.LOCAL)
+
+
+def _cut(index: int) -> Outcome:
+    """There was no time to wait for its end."""
+    return Outcome(index, Fate.WAITING, "cut off, as we stop", cause=Cause.LOST)
+
+
+#: Where mail goes that an alias throws away.
+_BLACKHOLE = Route(":blackhole:", Discard())
+
+
+__all__ = ["LOCAL_WIDTH", "Dispatch"]

@@ -1,0 +1,295 @@
+"""
+Who is next: legs of messages under way, each in the lane of its destination.
+
+A lane has so many attempts at once, its I{window}, which begins small, grows with
+each success and is halved when a host will not have so many; and it uses only as
+many as it has something for, so that a burst to one host goes over few connections
+and fills them.  Lanes do not wait for each other, but for the bound on all
+attempts, for which they take turns.
+
+Memory is shared too.  While messages move, any lane may have as many as there are.
+When they do not, L{Lanes.press} takes from the fullest what is above its share:
+the spool keeps that for the lane, by its key, and gives it back when there is room
+again (C{parked}).
+
+Nothing here knows what a delivery is: C{begin} starts one, L{Lanes.ended} is told
+when it has come to an end.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from attrs import define, field, frozen
+from twisted.internet.defer import Deferred
+
+from ..spool.format import SpooledMessage
+from .interfaces import Leg, Route
+from .settlement import Tried
+
+#: Another attempt at once for so many legs that wait.
+_FILL = 8
+
+#: A window at its beginning.
+_FIRST = 2
+
+
+@define(eq=False)
+class Task:
+    """
+    A leg of a message, from its lane to its end.
+
+    @ivar message: the message.
+    @ivar route: which way.
+    @ivar leg: whither.
+    @ivar again: see L{smtpx.queue.interfaces.Attempt}.
+    @ivar priority: higher ones are first.
+    @ivar tries: how often it was begun.
+    @ivar ended: fires with what came of it; L{None}: it was not tried, as there is no
+        room for it, or the end has come.
+    """
+
+    message: SpooledMessage
+    route: Route
+    leg: Leg
+    again: bool = False
+    priority: int = 0
+    tries: int = 0
+    ended: Deferred[Sequence[Tried] | None] = field(factory=Deferred)
+
+
+@define(eq=False)
+class Lane:
+    """
+    What goes to one destination.
+
+    @ivar key: see L{Leg}.
+    @ivar width: the most attempts at once.
+    @ivar gathers: is an attempt the cheaper, the more there are one behind the
+        other?
+    @ivar window: how many attempts at once it may have now.
+    @ivar waiting: what is not begun yet.
+    @ivar active: how many attempts there are.
+    @ivar parked: does the spool have more for it?
+    @ivar drawing: is the spool asked for that just now?
+    @ivar capped: does it have no more than its share, as others had to wait for it?
+    @ivar succeeded: when an attempt last did, in seconds of the clock.
+    """
+
+    key: bytes
+    width: int
+    gathers: bool
+    window: int
+    waiting: deque[Task] = field(factory=deque)
+    active: int = 0
+    parked: bool = False
+    drawing: bool = False
+    capped: bool = False
+    succeeded: float = float("-inf")
+    queued: bool = field(default=False, init=False)
+
+    @property
+    def room(self) -> bool:
+        """May another one begin?"""
+        waiting = len(self.waiting)
+        if not waiting or self.active >= self.window:
+            return False
+        return not self.gathers or self.active <= waiting // _FILL
+
+    @property
+    def idle(self) -> bool:
+        """Is there nothing to remember of it?"""
+        return not (self.waiting or self.active or self.parked or self.drawing)
+
+
+@frozen
+class Destination:
+    """
+    A lane, as operators see it.
+
+    @ivar key: its key.
+    @ivar active: how many attempts there are.
+    @ivar waiting: how many messages wait for it in memory.
+    @ivar parked: are there more in the spool?
+    """
+
+    key: bytes
+    active: int
+    waiting: int
+    parked: bool
+
+
+class Lanes:
+    """
+    All lanes.
+
+    @ivar active: how many attempts there are.
+    @ivar waiting: how many legs are not begun yet.
+    """
+
+    def __init__(
+        self,
+        begin: Callable[[Lane, Task], None],
+        refill: Callable[[Lane], None],
+        attempts: int,
+    ) -> None:
+        """
+        @param begin: starts an attempt.
+        @param refill: called where a lane, of which the spool has more, could do
+            with it.
+        @param attempts: the most attempts at once.
+        """
+        self._begin = begin
+        self._refill = refill
+        self._attempts = attempts
+        self._lanes: dict[bytes, Lane] = {}
+        #: Lanes that can begin something, in the order of their turns.
+        self._queue: deque[Lane] = deque()
+        self._turning = False
+        self.active = 0
+        self.waiting = 0
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._lanes)
+
+    def lane(self, key: bytes, width: int = _FIRST, gathers: bool = True) -> Lane:
+        """
+        A lane, made when first asked for.
+
+        @param width: see L{Lane}; the widest that was asked for holds.
+        @param gathers: see L{Lane}.
+        """
+        found = self._lanes.get(key)
+        if found is None:
+            window = min(width, _FIRST) if gathers else width
+            found = self._lanes[key] = Lane(key, width, gathers, window)
+        elif found.width < width:
+            found.width = width
+        return found
+
+    def share(self, most: int) -> int:
+        """
+        A lane's share of the memory.
+
+        @param most: how many messages it has room for.
+        """
+        busy = sum(1 for lane in self._lanes.values() if lane.waiting or lane.parked)
+        return max(1, most // (2 * max(1, busy) + 2))
+
+    def add(self, lane: Lane, task: Task) -> None:
+        """Let C{task} wait its turn in C{lane}."""
+        waiting = lane.waiting
+        place = len(waiting)
+        while place and waiting[place - 1].priority < task.priority:
+            place -= 1
+        if place == len(waiting):
+            waiting.append(task)
+        else:
+            waiting.insert(place, task)
+        self.waiting += 1
+        self._wants(lane)
+
+    def again(self, lane: Lane, task: Task) -> None:
+        """
+        An attempt has come to an end without result, since the host would not
+        have so many at once: it is the next one, of fewer.
+        """
+        self.active -= 1
+        lane.active -= 1
+        lane.window = max(1, min(lane.window, lane.active))
+        lane.waiting.appendleft(task)
+        self.waiting += 1
+        self._wants(lane)
+
+    def ended(self, lane: Lane, good: bool | None, now: float) -> None:
+        """
+        An attempt has come to an end.
+
+        @param good: did the destination take something?  L{None}: it did not, but
+            it is none the worse for that.
+        @param now: seconds of the clock.
+        """
+        self.active -= 1
+        lane.active -= 1
+        if good:
+            lane.succeeded = now
+            lane.window = min(lane.width, lane.window + 1)
+        elif good is not None and lane.gathers:
+            lane.window = max(1, lane.window // 2)
+        self._wants(lane)
+        self.settle(lane)
+
+    def settle(self, lane: Lane) -> None:
+        """See whether a lane wants more of the spool, or is to be forgotten."""
+        if lane.parked and not lane.drawing:
+            self._refill(lane)
+        if lane.idle and self._lanes.get(lane.key) is lane:
+            del self._lanes[lane.key]
+
+    def press(self, share: int) -> list[Task]:
+        """
+        Nothing moves: take from lanes what is above their share, the last first.
+        """
+        taken: list[Task] = []
+        for lane in self._lanes.values():
+            if len(lane.waiting) > share:
+                lane.capped = True
+                while len(lane.waiting) > share:
+                    taken.append(lane.waiting.pop())
+        self.waiting -= len(taken)
+        taken.reverse()
+        return taken
+
+    def drop(self) -> list[Task]:
+        """The end: take whatever is not begun."""
+        taken: list[Task] = []
+        for lane in self._lanes.values():
+            taken += lane.waiting
+            lane.waiting.clear()
+        self.waiting = 0
+        return taken
+
+    def destinations(self) -> list[Destination]:
+        """What there is, for operators; the fullest first."""
+        found = [
+            Destination(lane.key, lane.active, len(lane.waiting), lane.parked)
+            for lane in self._lanes.values()
+        ]
+        found.sort(key=lambda each: (-each.waiting - each.active, each.key))
+        return found
+
+    def _wants(self, lane: Lane) -> None:
+        """A lane may be able to begin something: it is its turn, after the others."""
+        if lane.room and not lane.queued:
+            lane.queued = True
+            self._queue.append(lane)
+        if self._turning:
+            # An attempt that is through at once: the loop below goes on.
+            return
+        self._turning = True
+        try:
+            while self._queue and self.active < self._attempts:
+                self._turn()
+        finally:
+            self._turning = False
+
+    def _turn(self) -> None:
+        """Let the first lane begin one attempt."""
+        lane = self._queue.popleft()
+        if not lane.room:
+            lane.queued = False
+            return
+        task = lane.waiting.popleft()
+        self.waiting -= 1
+        self.active += 1
+        lane.active += 1
+        task.tries += 1
+        self._begin(lane, task)
+        lane.queued = lane.room
+        if lane.queued:
+            self._queue.append(lane)
+
+
+__all__ = ["Destination", "Lane", "Lanes", "Task"]

@@ -1,0 +1,356 @@
+"""
+The transport C{smtp}: messages to other hosts, over the connections of a pool.
+
+Where a domain's mail goes is found out first (C{locate}); recipients whose hosts are
+the same, and who want the same of the connection, go in one transaction.  Then the
+hosts are tried in their order: one that cannot be reached, or that turns the message
+away for a reason of its own, makes room for the next; one that is known to be in
+trouble is left out until its time comes (L{smtpx.knowledge.interfaces.IHostHints}).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+from ipaddress import ip_address
+from random import Random
+from typing import Protocol
+
+from attrs import evolve, frozen
+from twisted.internet.defer import Deferred
+from zope.interface import implementer
+
+from ..core.domain import lowerDomain
+from ..core.envelope import Recipient
+from ..core.hooks import LookupLevel, RoutePolicy, Scope, TLSLevel
+from ..core.queueprofile import QueueProfile
+from ..core.reply import Reply, reply
+from ..dns.mailhosts import MailHost, MailHosts, Unroutable
+from ..knowledge.interfaces import IHostHints
+from ..knowledge.names import hostName
+from ..net.sending import IClientPool, Sent, Unreached, Way
+from ..spool.format import Fate, Outcome, SpooledMessage
+from ..spool.via import Cause, Via
+from .interfaces import Attempt, IRelay, Leg, Located
+from .prefixed import PrefixedBody
+
+#: The most hosts that are tried in one attempt, and that are talked to: RFC 5321
+#: section 5.1 wants two at least, and no more than is reasonable.
+HOSTS_TRIED = 5
+HOSTS_HEARD = 2
+
+#: How long hosts of a domain are remembered here, in seconds: many messages for one
+#: domain ask for them at once.  The DNS room keeps them as long as they are good.
+_REMEMBERED_SECONDS = 10.0
+_REMEMBERED_MOST = 5000
+
+#: A lane's name has at most 255 octets.
+_LANE_OCTETS = 255
+
+_UNPROVEN = reply(550, "5.7.10", b"It is not known surely enough where this is to go")
+_EARLY = "retry time not reached for any host"
+
+
+class Finder(Protocol):
+    """Finds the hosts that take mail for a domain."""
+
+    def __call__(self, domain: bytes) -> Deferred[MailHosts]:
+        """
+        @param domain: what stands behind the C{@}, in lower case.
+        @return: fails with L{Unroutable} where there is no way.
+        """
+
+
+@frozen
+class _Where:
+    """What a leg of this transport says."""
+
+    hosts: MailHosts
+    way: Way
+
+
+@implementer(IRelay)
+class SMTPTransport:
+    """
+    Sends to other hosts.
+
+    @ivar name: its name.
+    @ivar width: the most connections to the hosts of one destination.
+    """
+
+    holds = False
+
+    def __init__(
+        self,
+        name: str,
+        find: Finder,
+        pool: IClientPool,
+        way: Way,
+        hints: IHostHints,
+        now: Callable[[], float],
+        profile: QueueProfile | None = None,
+        width: int = 20,
+        manual: bool = False,
+        random: Random | None = None,
+        lively: float = 30.0,
+    ) -> None:
+        """
+        @param find: finds hosts.
+        @param way: how to talk to them.
+        @param hints: which of them are in trouble.
+        @param now: seconds since the epoch.
+        @param profile: what extensions want of the route of a message; L{None}:
+            nothing.
+        @param manual: did the operator name the hosts?  Then nobody else did.
+        @param random: shuffles hosts of equal preference; L{None}: by the system's
+            chance.
+        @param lively: a host that took something so many seconds ago is not in
+            trouble because it turns down a further connection.
+        """
+        self.name = name
+        self.width = width
+        self._find = find
+        self._pool = pool
+        self._way = way
+        self._hints = hints
+        self._now = now
+        self._profile = profile
+        self._manual = manual
+        self._random = random or Random()
+        self._lively = lively
+        self._known: dict[bytes, tuple[float, MailHosts]] = {}
+        #: When hosts last took something, by their names and ports.
+        self._took: dict[bytes, float] = {}
+
+    # --- where it goes ------------------------------------------------------------
+
+    async def locate(self, message: SpooledMessage, indices: Sequence[int]) -> Located:
+        """See L{IRelay}."""
+        way = self._wayOf(message)
+        recipients = message.envelope.recipients
+        domains: dict[bytes, list[int]] = {}
+        for index in indices:
+            domain = recipients[index].path.rpartition(b"@")[2]
+            domains.setdefault(lowerDomain(domain), []).append(index)
+        legs: dict[bytes, tuple[MailHosts, list[int]]] = {}
+        outcomes: list[Outcome] = []
+        for domain, some in domains.items():
+            try:
+                hosts = await self._hosts(domain)
+                self._check(hosts, way)
+            except Unroutable as error:
+                outcomes += [_unroutable(index, error) for index in some]
+                continue
+            legs.setdefault(hosts.key, (hosts, []))[1].extend(some)
+        return Located(
+            tuple(
+                Leg(self._lane(hosts, way), tuple(sorted(some)), _Where(hosts, way))
+                for hosts, some in legs.values()
+            ),
+            tuple(outcomes),
+        )
+
+    def _wayOf(self, message: SpooledMessage) -> Way:
+        """How this message wants to be sent."""
+        way, profile = self._way, self._profile
+        if profile is None or not profile.constrainers:
+            return way
+        policy = _both(way.policy, profile.policyFor(message.envelope))
+        return way if policy == way.policy else evolve(way, policy=policy)
+
+    async def _hosts(self, domain: bytes) -> MailHosts:
+        now = self._now()
+        found = self._known.get(domain)
+        if found is not None and 0.0 <= now - found[0] < _REMEMBERED_SECONDS:
+            return found[1]
+        hosts = await self._find(domain)
+        if len(self._known) >= _REMEMBERED_MOST:
+            self._known.clear()
+        self._known[domain] = now, hosts
+        return hosts
+
+    def _check(self, hosts: MailHosts, way: Way) -> None:
+        """
+        Is it well enough known that these hosts are the domain's?
+
+        @raise Unroutable: it is not.
+        """
+        if way.policy.lookup is LookupLevel.PLAIN or way.policy.lenient:
+            return
+        if not (self._manual or hosts.namesAuthentic):
+            raise Unroutable(_UNPROVEN, "the names of its hosts are not proven")
+
+    def _lane(self, hosts: MailHosts, way: Way) -> bytes:
+        """
+        A name for what goes to these hosts this way.  It stands in the spool, so
+        it is the same in another process, and tells an operator what it is.
+        """
+        words = [self.name.encode("utf-8")]
+        if way.policy != self._way.policy:
+            policy = way.policy
+            words.append(
+                b"tls%d,%d%b" % (policy.tls, policy.lookup, b"-" * policy.lenient)
+            )
+        text = b" ".join([*words, hosts.key])
+        if len(text) <= _LANE_OCTETS:
+            return text
+        digest = b"#" + sha256(text).hexdigest().encode("ascii")
+        return text[: _LANE_OCTETS - len(digest)] + digest
+
+    # --- an attempt ---------------------------------------------------------------
+
+    async def deliver(self, attempt: Attempt) -> Sequence[Outcome]:
+        """See L{smtpx.queue.interfaces.ITransport}."""
+        where = attempt.where
+        assert isinstance(where, _Where), "it is from locate"
+        message = attempt.message
+        left = {i: message.envelope.recipients[i] for i in attempt.indices}
+        body = PrefixedBody.over(message.prefix, attempt.body)
+        known: dict[int, Outcome] = {}
+        early = [0.0]
+        tried = heard = 0
+        for host in where.hosts.shuffled(self._random).hosts:
+            due = self._dueAt(host)
+            if due > self._now():
+                early.append(due)
+                continue
+            if tried >= HOSTS_TRIED or heard >= HOSTS_HEARD:
+                break
+            tried += 1
+            envelope = message.envelope.addressedTo(list(left.values()))
+            envelope.octets = body.octets
+            try:
+                sent = await self._pool.send(host, where.way, envelope, body)
+            except Unreached as error:
+                notBefore = self._fault(host, error)
+                known |= {i: _unreached(i, error, notBefore) for i in left}
+                heard += error.reply is not None
+                continue
+            heard += 1
+            self._praise(host, sent.via)
+            results = _results(left, sent)
+            known |= results
+            left = {
+                i: left[i]
+                for i, outcome in results.items()
+                if _maybeElsewhere(outcome, sent)
+            }
+            if not left:
+                break
+        for index in left:
+            if index not in known:
+                known[index] = Outcome(
+                    index,
+                    Fate.WAITING,
+                    _EARLY,
+                    cause=Cause.EARLY,
+                    notBefore=min(early[1:], default=0.0),
+                )
+        return list(known.values())
+
+    # --- what is known of hosts ----------------------------------------------------
+
+    def _dueAt(self, host: MailHost) -> float:
+        """When it may be tried; in the past, where nothing is known against it."""
+        due = 0.0
+        for place, address in enumerate(host.addresses):
+            at = self._hints.retryAt(hostName(host.name, address, host.port)) or 0.0
+            due = at if place == 0 else min(due, at)
+        return due
+
+    def _fault(self, host: MailHost, error: Unreached) -> float:
+        """
+        It could not be reached, or would not talk.
+
+        @return: when it may be tried again; 0: at any time.
+        """
+        now = self._now()
+        if error.cause in (Cause.LOCAL, Cause.LOGIN):
+            return 0.0
+        if now - self._took.get(host.spelled, float("-inf")) < self._lively:
+            return 0.0
+        addresses = host.addresses
+        if error.cause is not Cause.CONNECT and error.via.address in addresses:
+            addresses = (error.via.address,)
+        names = [hostName(host.name, each, host.port) for each in addresses]
+        return min([self._hints.failed(name, error.text, now) for name in names])
+
+    def _praise(self, host: MailHost, via: Via) -> None:
+        """It talked to us."""
+        if len(self._took) >= _REMEMBERED_MOST:
+            self._took.clear()
+        self._took[host.spelled] = self._now()
+        self._hints.succeeded(hostName(host.name, via.address, host.port))
+
+
+def _both(route: RoutePolicy, wanted: RoutePolicy) -> RoutePolicy:
+    """
+    What the operator and a message want of a route.  A message cannot give away
+    what the operator wants.
+    """
+    return RoutePolicy(
+        max(route.tls, wanted.tls),
+        max(route.lookup, wanted.lookup),
+        wanted.lenient and route.tls < TLSLevel.ENCRYPTED,
+    )
+
+
+def _unroutable(index: int, error: Unroutable) -> Outcome:
+    fate = Fate.FAILED if error.reply.permanent else Fate.WAITING
+    return Outcome(index, fate, str(error), error.reply, cause=Cause.DNS)
+
+
+def _unreached(index: int, error: Unreached, notBefore: float) -> Outcome:
+    said, via = error.reply, error.via
+    # What is wrong with a login or with TLS is for operators to mend; but a host
+    # that wants no mail at all (RFC 5321 section 3.1, RFC 7504) says so.
+    fate = Fate.WAITING
+    if error.cause is Cause.SESSION and said is not None and said.permanent:
+        fate = Fate.FAILED
+    return Outcome(index, fate, error.text, said, via, error.cause, notBefore)
+
+
+def _results(left: dict[int, Recipient], sent: Sent) -> dict[int, Outcome]:
+    """What a host said, by recipient."""
+    results: dict[int, Outcome] = {}
+    said = zip(left, sent.outcomes, sent.causes, strict=True)
+    for index, (_, got), cause in said:
+        if not got.refuses:
+            fate, text = Fate.DELIVERED, _spelled(got)
+        else:
+            fate = Fate.FAILED if got.permanent else Fate.WAITING
+            text = f"{_named(sent.via)}: {_spelled(got)}"
+        results[index] = Outcome(index, fate, text, got, sent.via, cause)
+    return results
+
+
+def _maybeElsewhere(outcome: Outcome, sent: Sent) -> bool:
+    """May another host take it, where this one did not?"""
+    if outcome.fate is Fate.DELIVERED or sent.unsure:
+        return False
+    if sent.scope is Scope.HOST:
+        return True
+    # RFC 5321 section 5.1: the next one, until one takes it.  A message that was
+    # sent whole is not sent to one after the other.
+    return outcome.fate is Fate.WAITING and outcome.cause is not Cause.CONTENT
+
+
+def _spelled(got: Reply) -> str:
+    """A reply on one line, for the operator."""
+    text = " ".join([line.decode("utf-8", "backslashreplace") for line in got.lines])
+    if got.status is not None:
+        text = ".".join(map(str, got.status)) + " " + text
+    return f"{got.code} {text}"
+
+
+def _named(via: Via) -> str:
+    """A host, as Exim writes it: C{mx.example.org [192.0.2.1]}."""
+    host, address = via.host.decode("utf-8", "backslashreplace"), via.address.decode()
+    try:
+        ip_address(host.strip("[]").removeprefix("IPv6:"))
+    except ValueError:
+        return f"{host} [{address}]"
+    return f"[{address}]"
+
+
+__all__ = ["Finder", "HOSTS_HEARD", "HOSTS_TRIED", "SMTPTransport"]

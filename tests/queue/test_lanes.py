@@ -1,0 +1,238 @@
+"""Tests for L{smtpx.queue.lanes}."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from smtpx.queue.interfaces import Leg, Route
+from smtpx.queue.lanes import Destination, Lane, Lanes, Task
+
+from .doubles import ScriptedTransport, messageFor
+
+ROUTE = Route("*", ScriptedTransport())
+
+
+class LanesTests(SynchronousTestCase):
+    """Who is next."""
+
+    def setUp(self) -> None:
+        """Nothing is under way."""
+        self.begun: list[tuple[Lane, Task]] = []
+        self.refilled: list[bytes] = []
+        self.attempts = 100
+        self.atOnce = False
+
+    def lanes(self) -> Lanes:
+        """As many attempts at once as the test wishes."""
+        self.made = Lanes(self.begin, self.refill, self.attempts)
+        return self.made
+
+    def begin(self, lane: Lane, task: Task) -> None:
+        """An attempt has begun, and is at its end if the test wishes."""
+        self.begun.append((lane, task))
+        if self.atOnce:
+            self.made.ended(lane, True, 0.0)
+
+    def refill(self, lane: Lane) -> None:
+        """A lane wants more."""
+        self.refilled.append(lane.key)
+
+    def task(self, key: bytes = b"a", priority: int = 0) -> Task:
+        """A message for a lane."""
+        return Task(messageFor(b"x@y"), ROUTE, Leg(key, (0,)), priority=priority)
+
+    def fill(self, lanes: Lanes, lane: Lane, count: int) -> list[Task]:
+        """So many messages come for a lane."""
+        tasks = [self.task(lane.key) for _ in range(count)]
+        for task in tasks:
+            lanes.add(lane, task)
+        return tasks
+
+    def end(self, lanes: Lanes, good: bool | None = True, now: float = 0.0) -> Task:
+        """The oldest attempt comes to its end."""
+        lane, task = self.begun.pop(0)
+        lanes.ended(lane, good, now)
+        return task
+
+    def test_fewConnections(self) -> None:
+        """
+        A burst to one destination begins with one attempt, and another for each
+        eight that wait, as far as the window lets it.
+        """
+        lanes = self.lanes()
+        lane = lanes.lane(b"a", 20)
+        seen = []
+        for _ in range(25):
+            self.fill(lanes, lane, 1)
+            seen.append(lane.active)
+        # The eighth that waits has the second begin; then the window is full.
+        self.assertEqual(seen, [1] * 8 + [2] * 17)
+        self.assertEqual(len(lane.waiting), 23)
+
+    def test_grows(self) -> None:
+        """With each success there may be one more, up to the width."""
+        lanes = self.lanes()
+        lane = lanes.lane(b"a", 4)
+        self.fill(lanes, lane, 100)
+        active = []
+        for _ in range(4):
+            self.end(lanes)
+            active.append((lane.window, lane.active))
+        self.assertEqual(active, [(3, 3), (4, 4), (4, 4), (4, 4)])
+
+    def test_shrinks(self) -> None:
+        """A destination in trouble gets half as many, but one."""
+        lanes = self.lanes()
+        lane = lanes.lane(b"a", 8)
+        self.fill(lanes, lane, 200)
+        for _ in range(6):
+            self.end(lanes)
+        self.assertEqual(lane.window, 8)
+        windows = []
+        for _ in range(4):
+            self.end(lanes, good=False)
+            windows.append(lane.window)
+        self.assertEqual(windows, [4, 2, 1, 1])
+        self.end(lanes, good=None)
+        self.assertEqual(lane.window, 1)
+
+    def test_withoutConnections(self) -> None:
+        """Where nothing is gained by one behind the other, all begin at once."""
+        lanes = self.lanes()
+        lane = lanes.lane(b"maildir", 64, gathers=False)
+        self.fill(lanes, lane, 70)
+        self.assertEqual((lane.active, len(lane.waiting)), (64, 6))
+        self.end(lanes, good=False)
+        self.assertEqual((lane.window, lane.active), (64, 64))
+
+    def test_lanesDoNotWait(self) -> None:
+        """One that is full keeps nobody else from beginning."""
+        lanes = self.lanes()
+        slow, fast = lanes.lane(b"slow", 1), lanes.lane(b"fast", 1)
+        self.fill(lanes, slow, 50)
+        self.fill(lanes, fast, 1)
+        self.assertEqual([lane.key for lane, _ in self.begun], [b"slow", b"fast"])
+
+    def test_turns(self) -> None:
+        """For the bound on all attempts, lanes take turns."""
+        self.attempts = 2
+        lanes = self.lanes()
+        one, two = lanes.lane(b"one", 9, False), lanes.lane(b"two", 9, False)
+        self.fill(lanes, one, 5)
+        self.fill(lanes, two, 3)
+        order = [lane.key for lane, _ in self.begun]
+        for _ in range(6):
+            self.end(lanes)
+            order.append(self.begun[-1][0].key)
+        self.assertEqual(
+            order,
+            [b"one", b"one", b"one", b"two", b"one", b"two", b"one", b"two"],
+        )
+        self.assertEqual((lanes.active, lanes.waiting), (2, 0))
+
+    def test_throughAtOnce(self) -> None:
+        """However many are through at once, the stack does not grow."""
+        self.attempts = 1
+        lanes = self.lanes()
+        lane = lanes.lane(b"a", 1, gathers=False)
+        self.fill(lanes, lane, 5000)
+        self.atOnce = True
+        self.end(lanes)
+        self.assertEqual((lanes.active, lanes.waiting, len(lanes)), (0, 0, 0))
+
+    def test_priorities(self) -> None:
+        """Higher ones go first, those of one priority in their order."""
+        lanes = self.lanes()
+        lane = lanes.lane(b"a", 1)
+        tasks = [self.task(priority=p) for p in (0, 0, -3, 5, 0, 5, 9, -9)]
+        for task in tasks:
+            lanes.add(lane, task)
+        order = []
+        while self.begun:
+            order.append(tasks.index(self.end(lanes)))
+        self.assertEqual(order, [0, 6, 3, 5, 1, 4, 2, 7])
+
+    def test_tooManyForTheHost(self) -> None:
+        """One that was turned away is the next, and there are fewer at once."""
+        lanes = self.lanes()
+        lane = lanes.lane(b"a", 8)
+        self.fill(lanes, lane, 100)
+        for _ in range(3):
+            self.end(lanes)
+        self.assertEqual(lane.active, 5)
+        _, turned = self.begun.pop()
+        lanes.again(lane, turned)
+        self.assertEqual((lane.active, lane.window), (4, 4))
+        self.assertIs(lane.waiting[0], turned)
+        self.end(lanes, good=None)
+        self.assertIs(self.begun[-1][1], turned)
+        self.assertEqual(turned.tries, 2)
+
+    def test_press(self) -> None:
+        """What is above its share is taken, the last first; others keep theirs."""
+        lanes = self.lanes()
+        slow, other = lanes.lane(b"slow", 1), lanes.lane(b"other", 1)
+        tasks = self.fill(lanes, slow, 11)
+        self.fill(lanes, other, 3)
+        self.assertEqual(lanes.press(4), tasks[5:])
+        self.assertEqual((len(slow.waiting), len(other.waiting)), (4, 2))
+        self.assertEqual((slow.capped, other.capped, lanes.waiting), (True, False, 6))
+
+    def test_share(self) -> None:
+        """It is less, the more lanes there are, and leaves half for what is new."""
+        lanes = self.lanes()
+        self.assertEqual(lanes.share(1000), 250)
+        for number in range(9):
+            self.fill(lanes, lanes.lane(b"%d" % number, 1), 2)
+        self.assertEqual(lanes.share(1000), 50)
+        self.assertEqual(lanes.share(1), 1)
+
+    def test_refilled(self) -> None:
+        """A lane of which the spool has more asks for it as it empties, once."""
+        lanes = self.lanes()
+        lane = lanes.lane(b"a", 1)
+        self.fill(lanes, lane, 2)
+        lane.parked = True
+        self.end(lanes)
+        self.assertEqual(self.refilled, [b"a"])
+        lane.drawing = True
+        self.end(lanes)
+        self.assertEqual(self.refilled, [b"a"])
+        self.assertEqual(len(lanes), 1)
+        lane.drawing = lane.parked = False
+        lanes.settle(lane)
+        self.assertEqual(len(lanes), 0)
+        lanes.settle(lane)
+
+    def test_anotherOfTheName(self) -> None:
+        """An old lane's end takes no new one away."""
+        lanes = self.lanes()
+        old = lanes.lane(b"a", 1)
+        lanes.settle(old)
+        new = lanes.lane(b"a", 5)
+        self.fill(lanes, new, 1)
+        lanes.settle(old)
+        self.assertIs(lanes.lane(b"a", 3), new)
+        self.assertEqual((new.width, lanes.lane(b"a", 7).width), (5, 7))
+
+    def test_drop(self) -> None:
+        """At the end, what is not begun is given back."""
+        lanes = self.lanes()
+        tasks = self.fill(lanes, lanes.lane(b"a", 1), 3)
+        self.assertEqual(lanes.drop(), tasks[1:])
+        self.assertEqual((lanes.waiting, lanes.active), (0, 1))
+
+    def test_destinations(self) -> None:
+        """What there is for an operator, the fullest first."""
+        lanes = self.lanes()
+        self.fill(lanes, lanes.lane(b"a", 1), 1)
+        self.fill(lanes, lanes.lane(b"b", 1), 4)
+        lanes.lane(b"c", 1).parked = True
+        self.assertEqual(
+            lanes.destinations(),
+            [
+                Destination(b"b", 1, 3, False),
+                Destination(b"a", 1, 0, False),
+                Destination(b"c", 0, 0, True),
+            ],
+        )
