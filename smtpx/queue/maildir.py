@@ -29,6 +29,7 @@ from zope.interface import implementer
 
 from ..core.queueprofile import ORIGIN
 from ..spool.format import Fate, Outcome, SpooledMessage
+from ..spool.via import Cause
 from .interfaces import Attempt, ITransport
 from .mailbox import LineEnds, Mailbox, unixLines
 from .mailpath import MailboxPath
@@ -141,7 +142,7 @@ class Maildir:
         try:
             written = mailbox.deliver(name, self._pieces(attempt, index), attempt.again)
         except OSError as error:
-            return Outcome(index, Fate.WAITING, str(error))
+            return Outcome(index, Fate.WAITING, str(error), cause=Cause.LOCAL)
         text = "" if written else "was there already"
         return Outcome(index, Fate.DELIVERED, text)
 

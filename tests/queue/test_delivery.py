@@ -14,9 +14,16 @@ from smtpx.queue.hold import Hold
 from smtpx.queue.routes import LocalRoute, Routes
 from smtpx.spool.format import Fate, SpooledMessage
 from smtpx.spool.interfaces import SpoolBroken
+from smtpx.spool.via import Cause
 from smtpx.testing.spool import MemorySpool
 
-from .doubles import Doubling, RecordedJournal, ScriptedTransport
+from .doubles import (
+    Doubling,
+    RecordedJournal,
+    ScriptedRelay,
+    ScriptedReporter,
+    ScriptedTransport,
+)
 
 ANN = [b"ann@example.org"]
 
@@ -323,3 +330,158 @@ class StopTests(DeliveryCase):
         self.transport.finish()
         self.successResultOf(first)
         self.successResultOf(second)
+
+
+class LaneTests(SynchronousTestCase):
+    """Destinations that are slow, or away, and others."""
+
+    def setUp(self) -> None:
+        """Room for sixteen messages; C{slow} and C{away} are what they are called."""
+        self.clock = Clock()
+        self.clock.advance(1_000_000)
+        self.spool = MemorySpool(self.clock.seconds)
+        self.slow = ScriptedRelay("slow", patient=True, width=1)
+        self.relay = ScriptedRelay("relay")
+        self.journal = RecordedJournal()
+        self.bounds = Bounds(messages=16, pollSeconds=15, graceSeconds=5)
+        self.start()
+
+    def start(self) -> None:
+        """Start a delivery."""
+        routes = Routes(
+            [LocalRoute("*", "relay"), LocalRoute("slow", "slow")],
+            [self.slow, self.relay],
+        )
+        self.delivery = Delivery(
+            self.spool,
+            routes,
+            self.journal,
+            self.clock,
+            self.clock.seconds,
+            Doubling(),
+            ScriptedReporter(),
+            bounds=self.bounds,
+        )
+        self.delivery.start()
+
+    def add(self, count: int, *recipients: bytes) -> list[str]:
+        """So many messages."""
+        return [self.spool.add(b"s@x", recipients) for _ in range(count)]
+
+    def pass_(self, seconds: float) -> None:
+        """Let time pass."""
+        self.clock.pump([0.25] * int(seconds * 4))
+
+    def tried(self, relay: ScriptedRelay) -> list[str]:
+        """What a transport was given."""
+        return [attempt.message.id for attempt in relay.attempts]
+
+    def test_othersGoOn(self) -> None:
+        """A slow destination with a hundred messages delays nobody for long."""
+        slow = self.add(100, b"x@slow")
+        other = self.add(5, b"y@other")
+        self.assertEqual(self.tried(self.relay), [])
+        self.pass_(1.5)
+        self.assertEqual(self.tried(self.relay), other)
+        self.assertLess(self.delivery.underWay, 10)
+        self.assertEqual(
+            [d.key for d in self.delivery.destinations() if d.parked], [b"slow"]
+        )
+        later = self.add(3, b"y@other")
+        self.assertEqual(self.tried(self.relay)[5:], later)
+        # And each of the slow ones has its turn, in order.
+        for _ in range(100):
+            self.slow.finish()
+        self.assertEqual(self.tried(self.slow), slow)
+        self.assertEqual(self.spool.kept, {})
+        self.assertEqual(self.delivery.destinations(), [])
+
+    def test_fastDestination(self) -> None:
+        """Where all moves, nothing is parked, however much there is."""
+        self.slow.patient = False
+        self.add(500, b"x@slow")
+        self.assertEqual(len(self.slow.attempts), 500)
+        self.assertEqual(self.spool.kept, {})
+
+    def test_restart(self) -> None:
+        """What was parked is looked for after a start, and delivered."""
+        slow = self.add(40, b"x@slow")
+        self.pass_(1)
+        self.successResultOf(self.stop())
+        self.spool.close()
+        self.slow.attempts.clear()
+        self.slow.waiting.clear()
+        self.slow.patient = False
+        self.start()
+        self.assertEqual(sorted(self.tried(self.slow)), slow[1:])
+        self.assertEqual(self.spool.kept, {})
+
+    def stop(self) -> Deferred[None]:
+        """Stop, and let what is being tried come to its end."""
+        stopped = Deferred.fromCoroutine(self.delivery.stop())
+        if self.slow.waiting:
+            self.slow.finish()
+        return stopped
+
+    def test_away(self) -> None:
+        """
+        Where a host is found to be away, what is parked for it is due when it may
+        be tried again, and is not tried one by one before that.
+        """
+        self.slow.fates[b"x@slow"] = Fate.WAITING
+        self.slow.cause = Cause.CONNECT
+        self.slow.notBefore = self.clock.seconds() + 600
+        self.add(100, b"x@slow")
+        self.pass_(1)
+        self.slow.finish()
+        self.assertEqual({kept.lane for kept in self.spool.kept.values()}, {None})
+        dues = [k.due for k in self.spool.kept.values() if k.due is not None]
+        self.assertGreater(len(dues), 90)
+        self.assertGreaterEqual(sum(due >= self.slow.notBefore for due in dues), 90)
+
+    def test_bodiesAreBounded(self) -> None:
+        """No more are taken when their bodies are long."""
+        self.successResultOf(self.stop())
+        self.bounds = Bounds(messages=16, octets=3000, pollSeconds=15)
+        self.start()
+        for _ in range(8):
+            self.spool.add(b"s@x", [b"x@slow"], b"A: b\r\n\r\n" + b"x" * 1000)
+        self.assertLess(self.delivery.underWay, 8)
+
+    def test_reported(self) -> None:
+        """A failure ends in a report, which goes its own way."""
+        self.relay.fates[b"y@other"] = Fate.FAILED
+        [id] = self.add(1, b"y@other")
+        told = [each[:2] for each in self.journal.take()]
+        self.assertEqual(told[0], ("failed", id))
+        self.assertEqual(told[1], ("reported", id))
+        self.assertIn(("completed", id), told)
+        [_, report] = self.relay.attempts
+        self.assertEqual(report.message.envelope.sender, b"")
+        self.assertEqual(report.message.envelope.recipients[0].path, b"s@x")
+        self.assertEqual(self.spool.kept, {})
+
+    def test_stopsInTime(self) -> None:
+        """An attempt that does not come to its end is cut off."""
+        [id] = self.add(1, b"x@slow")
+        stopped = Deferred.fromCoroutine(self.delivery.stop())
+        self.pass_(4)
+        self.assertNoResult(stopped)
+        self.pass_(2)
+        self.successResultOf(stopped)
+        self.assertEqual(self.spool.kept[id].attempts, 1)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_spoolBreaks(self) -> None:
+        """Where the spool cannot be asked for what is parked, it is asked again."""
+        self.add(40, b"x@slow")
+        self.pass_(1)
+        self.spool.broken = True
+        while self.slow.waiting:
+            self.slow.finish()
+        self.pass_(1)
+        self.assertIn("trouble", [each[0] for each in self.journal.take()])
+        self.spool.broken = False
+        self.slow.patient = False
+        self.pass_(40)
+        self.assertEqual(self.spool.kept, {})

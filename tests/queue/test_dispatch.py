@@ -1,104 +1,26 @@
-"""Tests for L{smtpx.queue.dispatch} and L{smtpx.queue.settlement}."""
+"""Tests for L{smtpx.queue.dispatch}."""
 
 from __future__ import annotations
 
 from attrs import evolve
 from twisted.internet.defer import Deferred
-from twisted.internet.task import Clock
-from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.envelope import Stamp, dumpFlag, loadFlag
 from smtpx.core.queueprofile import DISCARDED, QueueProfile
-from smtpx.queue.dispatch import Dispatch
-from smtpx.queue.hold import Hold
 from smtpx.queue.interfaces import Attempt
-from smtpx.queue.lanes import Lane, Lanes
 from smtpx.queue.routes import LocalRoute, Routes
-from smtpx.queue.settlement import Settlement, Settlements
-from smtpx.spool.format import Fate, Outcome, SpooledMessage
+from smtpx.queue.settlement import Settlement
+from smtpx.spool.format import Fate, Outcome
 from smtpx.spool.via import Cause, Via
-from smtpx.testing.spool import MemorySpool
 
+from .cases import DispatchCase
 from .doubles import (
-    Doubling,
-    RecordedJournal,
     ScriptedRelay,
     ScriptedReporter,
-    ScriptedTransport,
 )
 
 DELIVERED, WAITING, FAILED = Fate.DELIVERED, Fate.WAITING, Fate.FAILED
 CRITICAL = Stamp("precious", dumpFlag, loadFlag, critical=True)
-
-
-class DispatchCase(SynchronousTestCase):
-    """One message, tried once."""
-
-    def setUp(self) -> None:
-        """Two transports and one that holds; C{z.example} has no route."""
-        self.clock = Clock()
-        self.clock.advance(1000)
-        self.spool = MemorySpool(self.clock.seconds)
-        self.journal = RecordedJournal()
-        self.one = ScriptedTransport("one")
-        self.two = ScriptedTransport("two")
-        self.routes = Routes(
-            [
-                LocalRoute("a.example", "one"),
-                LocalRoute("b.example", "two"),
-                LocalRoute("h.example", "hold"),
-            ],
-            [self.one, self.two, Hold()],
-        )
-        self.reporter: ScriptedReporter | None = None
-        self.profile: QueueProfile | None = None
-        self.refilled: list[bytes] = []
-        self.unparked: list[tuple[bytes, float]] = []
-
-    def dispatch(self) -> Dispatch:
-        """What is tested."""
-        now = self.clock.seconds
-        settlements = Settlements(
-            self.spool, self.journal, Doubling(), now, self.reporter, self.profile
-        )
-        dispatch = Dispatch(
-            self.spool,
-            self.routes,
-            self.journal,
-            settlements,
-            now,
-            lambda: 2,
-            self.unpark,
-        )
-        dispatch.lanes = Lanes(dispatch.begin, self.refill, 100)
-        self.lanes = dispatch.lanes
-        return dispatch
-
-    def refill(self, lane: Lane) -> None:
-        """A lane asks for more."""
-        self.refilled.append(lane.key)
-
-    def unpark(self, lane: Lane, due: float) -> None:
-        """There is no use in a lane for now."""
-        self.unparked.append((lane.key, due))
-
-    def message(self, *recipients: bytes) -> SpooledMessage:
-        """A message in the spool."""
-        id = self.spool.add(b"s@x", recipients)
-        return self.spool.kept[id]
-
-    def make(self, message: SpooledMessage, again: bool = False) -> Settlement:
-        """Try it."""
-        made = self.begin(message, again)
-        settlement = self.successResultOf(made)
-        assert settlement is not None
-        return settlement
-
-    def begin(
-        self, message: SpooledMessage, again: bool = False, drawn: bool = False
-    ) -> Deferred[Settlement | None]:
-        """Begin to try it."""
-        return Deferred.fromCoroutine(self.dispatch().round(message, again, drawn))
 
 
 class DispatchTests(DispatchCase):
@@ -343,89 +265,6 @@ class DispatchTests(DispatchCase):
         message = self.message(b"x@a.example")
         message.envelope.stamps[CRITICAL] = True
         self.assertIsNone(self.make(message).held)
-
-
-class ReportTests(DispatchCase):
-    """What will never work is told to the sender."""
-
-    def setUp(self) -> None:
-        """There is somebody who writes reports."""
-        super().setUp()
-        self.reporter = ScriptedReporter()
-
-    def test_failed(self) -> None:
-        """In the same step as what became of the recipients."""
-        self.one.fates[b"x@a.example"] = FAILED
-        message = self.message(b"x@a.example", b"y@b.example")
-        settlement = self.make(message)
-        [report] = settlement.reports
-        self.assertTrue(report.body.startswith(b"0 x@a.example failed\r\n"))
-        self.assertEqual(
-            settlement.outcomes[0], Outcome(0, FAILED, "x@a.example failed")
-        )
-        self.assertEqual((settlement.held, settlement.due), (None, None))
-
-    def test_othersWait(self) -> None:
-        """Those who wait go on waiting."""
-        self.one.fates[b"x@a.example"] = FAILED
-        self.two.fates[b"y@b.example"] = WAITING
-        settlement = self.make(self.message(b"x@a.example", b"y@b.example"))
-        self.assertEqual(settlement.due, 1060.0)
-        self.assertEqual(len(settlement.reports), 1)
-
-    def test_othersAreHeld(self) -> None:
-        """Those who are to be held are held."""
-        self.one.fates[b"x@a.example"] = FAILED
-        settlement = self.make(self.message(b"x@a.example", b"y@h.example"))
-        self.assertEqual(
-            (settlement.held, settlement.wished, len(settlement.reports)),
-            ("its route is to hold", True, 1),
-        )
-
-    def test_tooLong(self) -> None:
-        """What waited for days is reported, with its last error."""
-        self.one.fates[b"x@a.example"] = WAITING
-        message = self.message(b"x@a.example")
-        self.clock.advance(4 * 24 * 3600)
-        settlement = self.make(message)
-        why = "x@a.example waiting; tried for too long"
-        self.assertEqual(
-            settlement.outcomes, (Outcome(0, FAILED, why, cause=Cause.EXPIRED),)
-        )
-        [report] = settlement.reports
-        self.assertTrue(report.body.startswith(f"0 {why}\r\n".encode()))
-
-    def test_nobodyToTell(self) -> None:
-        """Nobody is told of a report that could not be delivered."""
-        self.one.fates[b"x@a.example"] = FAILED
-        id = self.spool.add(b"", [b"x@a.example"])
-        message = self.spool.kept[id]
-        self.assertEqual(
-            self.make(message),
-            Settlement(message, (Outcome(0, FAILED, "x@a.example failed"),)),
-        )
-
-    def test_cannotBeWritten(self) -> None:
-        """A report that cannot be written: then an operator is to know."""
-        assert self.reporter is not None
-        self.reporter.error = ValueError("broken")
-        self.one.fates[b"x@a.example"] = FAILED
-        message = self.message(b"x@a.example")
-        self.assertEqual(
-            self.make(message),
-            Settlement(
-                message,
-                (Outcome(0, WAITING, "x@a.example failed"),),
-                held="x@a.example failed",
-            ),
-        )
-        self.assertEqual(
-            self.journal.take()[1], ("trouble", message.id, "report", "broken")
-        )
-        self.two.fates[b"y@b.example"] = WAITING
-        settlement = self.make(self.message(b"x@a.example", b"y@b.example"))
-        self.assertEqual((settlement.held, settlement.due), (None, 1060.0))
-        self.assertEqual(settlement.outcomes[0].fate, WAITING)
 
 
 class RelayTests(DispatchCase):

@@ -1,0 +1,97 @@
+"""Tests for L{smtpx.queue.settlement}."""
+
+from __future__ import annotations
+
+from smtpx.queue.settlement import Settlement
+from smtpx.spool.format import Fate, Outcome
+from smtpx.spool.via import Cause
+
+from .cases import DispatchCase
+from .doubles import (
+    ScriptedReporter,
+)
+
+DELIVERED, WAITING, FAILED = Fate.DELIVERED, Fate.WAITING, Fate.FAILED
+
+
+class ReportTests(DispatchCase):
+    """What will never work is told to the sender."""
+
+    def setUp(self) -> None:
+        """There is somebody who writes reports."""
+        super().setUp()
+        self.reporter = ScriptedReporter()
+
+    def test_failed(self) -> None:
+        """In the same step as what became of the recipients."""
+        self.one.fates[b"x@a.example"] = FAILED
+        message = self.message(b"x@a.example", b"y@b.example")
+        settlement = self.make(message)
+        [report] = settlement.reports
+        self.assertTrue(report.body.startswith(b"0 x@a.example failed\r\n"))
+        self.assertEqual(
+            settlement.outcomes[0], Outcome(0, FAILED, "x@a.example failed")
+        )
+        self.assertEqual((settlement.held, settlement.due), (None, None))
+
+    def test_othersWait(self) -> None:
+        """Those who wait go on waiting."""
+        self.one.fates[b"x@a.example"] = FAILED
+        self.two.fates[b"y@b.example"] = WAITING
+        settlement = self.make(self.message(b"x@a.example", b"y@b.example"))
+        self.assertEqual(settlement.due, 1060.0)
+        self.assertEqual(len(settlement.reports), 1)
+
+    def test_othersAreHeld(self) -> None:
+        """Those who are to be held are held."""
+        self.one.fates[b"x@a.example"] = FAILED
+        settlement = self.make(self.message(b"x@a.example", b"y@h.example"))
+        self.assertEqual(
+            (settlement.held, settlement.wished, len(settlement.reports)),
+            ("its route is to hold", True, 1),
+        )
+
+    def test_tooLong(self) -> None:
+        """What waited for days is reported, with its last error."""
+        self.one.fates[b"x@a.example"] = WAITING
+        message = self.message(b"x@a.example")
+        self.clock.advance(4 * 24 * 3600)
+        settlement = self.make(message)
+        why = "x@a.example waiting; tried for too long"
+        self.assertEqual(
+            settlement.outcomes, (Outcome(0, FAILED, why, cause=Cause.EXPIRED),)
+        )
+        [report] = settlement.reports
+        self.assertTrue(report.body.startswith(f"0 {why}\r\n".encode()))
+
+    def test_nobodyToTell(self) -> None:
+        """Nobody is told of a report that could not be delivered."""
+        self.one.fates[b"x@a.example"] = FAILED
+        id = self.spool.add(b"", [b"x@a.example"])
+        message = self.spool.kept[id]
+        self.assertEqual(
+            self.make(message),
+            Settlement(message, (Outcome(0, FAILED, "x@a.example failed"),)),
+        )
+
+    def test_cannotBeWritten(self) -> None:
+        """A report that cannot be written: then an operator is to know."""
+        assert self.reporter is not None
+        self.reporter.error = ValueError("broken")
+        self.one.fates[b"x@a.example"] = FAILED
+        message = self.message(b"x@a.example")
+        self.assertEqual(
+            self.make(message),
+            Settlement(
+                message,
+                (Outcome(0, WAITING, "x@a.example failed"),),
+                held="x@a.example failed",
+            ),
+        )
+        self.assertEqual(
+            self.journal.take()[1], ("trouble", message.id, "report", "broken")
+        )
+        self.two.fates[b"y@b.example"] = WAITING
+        settlement = self.make(self.message(b"x@a.example", b"y@b.example"))
+        self.assertEqual((settlement.held, settlement.due), (None, 1060.0))
+        self.assertEqual(settlement.outcomes[0].fate, WAITING)

@@ -1,0 +1,462 @@
+"""Tests for L{smtpx.queue.smtp}."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from random import Random
+
+from attrs import evolve
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+from zope.interface.verify import verifyObject
+
+from smtpx.core.envelope import Envelope, Recipient
+from smtpx.core.hooks import LookupLevel, RoutePolicy, Scope, TLSLevel
+from smtpx.core.interfaces import IBody
+from smtpx.core.queueprofile import QueueProfile
+from smtpx.core.reply import Reply, reply
+from smtpx.dns.mailhosts import MailHost, MailHosts, Unroutable
+from smtpx.knowledge.hints import HostHints
+from smtpx.knowledge.memory import MemoryKnowledge
+from smtpx.net.sending import IClientPool, Sent, Unreached, Way
+from smtpx.queue.interfaces import Attempt, IRelay, Located
+from smtpx.queue.smtp import SMTPTransport
+from smtpx.spool.bodies import HeldBody
+from smtpx.spool.format import Fate, Outcome, SpooledMessage
+from smtpx.spool.via import Cause, Via
+
+from .doubles import messageFor
+
+OK = reply(250, "2.0.0", b"Taken")
+GREY = reply(450, "4.7.1", b"Come again")
+NO = reply(550, "5.1.1", b"Not here")
+FULL = reply(552, "5.3.4", b"Too big")
+
+ONE = MailHost(b"mx1.example", (b"192.0.2.1", b"2001:db8::1"), preference=10)
+TWO = MailHost(b"mx2.example", (b"192.0.2.2",), preference=20)
+THREE = MailHost(b"mx3.example", (b"192.0.2.3",), preference=30)
+
+Answer = Callable[[MailHost, Envelope], Sent]
+
+
+def via(host: MailHost) -> Via:
+    """A session with a host, at its first address."""
+    return Via(host.name, host.addresses[0], host.port)
+
+
+def sent(
+    host: MailHost,
+    envelope: Envelope,
+    got: Reply = OK,
+    cause: Cause = Cause.RECIPIENT,
+    scope: Scope = Scope.MESSAGE,
+    unsure: bool = False,
+) -> Sent:
+    """The same for everybody."""
+    recipients = envelope.recipients
+    return Sent(
+        tuple((each, got) for each in recipients),
+        (cause,) * len(recipients),
+        scope,
+        via(host),
+        unsure,
+    )
+
+
+@implementer(IClientPool)
+class ScriptedPool:
+    """
+    Hosts that answer as a test says.
+
+    @ivar said: by name of the host: a reply for everybody, what makes the answer, or
+        why the host cannot be reached; hosts that are not in it take everything.
+    @ivar tried: which hosts were sent which recipients.
+    """
+
+    def __init__(self) -> None:
+        self.said: dict[bytes, Reply | Unreached | Answer] = {}
+        self.tried: list[tuple[bytes, list[bytes]]] = []
+        self.bodies: list[tuple[bytes, int]] = []
+        self.ways: list[Way] = []
+
+    def send(
+        self, host: MailHost, way: Way, envelope: Envelope, body: IBody
+    ) -> Deferred[Sent]:
+        """Answer at once."""
+        self.tried.append((host.name, [each.path for each in envelope.recipients]))
+        self.bodies.append((b"".join(body.pieces()), envelope.octets))
+        self.ways.append(way)
+        said = self.said.get(host.name, OK)
+        if isinstance(said, Unreached):
+            return fail(said)
+        if isinstance(said, Reply):
+            return succeed(sent(host, envelope, said))
+        return succeed(said(host, envelope))
+
+    def cold(self, host: MailHost, way: Way) -> int:
+        """None."""
+        return 0
+
+    def close(self) -> Deferred[None]:
+        """There is nothing to close."""
+        return succeed(None)
+
+
+class SMTPTransportTests(SynchronousTestCase):
+    """From recipients to what became of them."""
+
+    def setUp(self) -> None:
+        """C{example.org} and C{example.net} have the same hosts."""
+        self.clock = Clock()
+        self.clock.advance(10_000)
+        self.pool = ScriptedPool()
+        hosts = MailHosts((ONE, TWO))
+        self.domains: dict[bytes, MailHosts] = {
+            b"example.org": hosts,
+            b"example.net": hosts,
+            b"example.com": MailHosts((THREE,)),
+        }
+        self.asked: list[bytes] = []
+        self.hints = HostHints(MemoryKnowledge(self.clock.seconds), self.clock.seconds)
+        self.transport = self.made()
+
+    def made(self, way: Way | None = None, **options: object) -> SMTPTransport:
+        """A transport, made otherwise."""
+        return SMTPTransport(
+            "remote",
+            self.find,
+            self.pool,
+            way or Way(),
+            self.hints,
+            self.clock.seconds,
+            random=Random(1),
+            **options,  # type: ignore[arg-type]  # as the test has them
+        )
+
+    def find(self, domain: bytes) -> Deferred[MailHosts]:
+        """As the DNS of the test has it."""
+        self.asked.append(domain)
+        found = self.domains.get(domain)
+        if found is None:
+            refusal = reply(550, "5.1.2", b"There is no such domain")
+            return fail(Unroutable(refusal, f"{domain.decode()} does not exist"))
+        return succeed(found)
+
+    def locate(self, message: SpooledMessage) -> Located:
+        """Where all of them go."""
+        located = self.transport.locate(message, message.waiting)
+        return self.successResultOf(Deferred.fromCoroutine(located))
+
+    def deliver(self, message: SpooledMessage) -> list[Outcome]:
+        """Deliver all of it."""
+        outcomes: list[Outcome] = []
+        located = self.locate(message)
+        outcomes += located.outcomes
+        for leg in located.legs:
+            body = HeldBody(b"X: y\r\n\r\nHello\r\n")
+            attempt = Attempt(message, body, leg.indices, where=leg.where)
+            done = Deferred.fromCoroutine(self.transport.deliver(attempt))
+            found: Sequence[Outcome] = self.successResultOf(done)
+            outcomes += found
+        return outcomes
+
+    def unreached(
+        self, host: MailHost, cause: Cause = Cause.CONNECT, said: Reply | None = None
+    ) -> Unreached:
+        """A host that cannot be reached."""
+        return Unreached(f"{host.name.decode()}: no", cause, via(host), said)
+
+    # --- where it goes -----------------------------------------------------------
+
+    def test_isARelay(self) -> None:
+        """It is what the queue wants."""
+        verifyObject(IRelay, self.transport)
+        verifyObject(IClientPool, self.pool)
+
+    def test_sameHosts(self) -> None:
+        """Recipients whose hosts are the same go together, whatever their domain."""
+        message = messageFor(b"a@example.org", b"b@Example.NET", b"c@example.com")
+        located = self.locate(message)
+        self.assertEqual(
+            [(leg.lane, leg.indices) for leg in located.legs],
+            [
+                (b"remote mx1.example;mx2.example", (0, 1)),
+                (b"remote mx3.example", (2,)),
+            ],
+        )
+        self.assertEqual(self.asked, [b"example.org", b"example.net", b"example.com"])
+
+    def test_askedOnce(self) -> None:
+        """Many messages for a domain ask for it once in a while."""
+        for _ in range(3):
+            self.locate(messageFor(b"a@example.com"))
+        self.assertEqual(len(self.asked), 1)
+        self.clock.advance(10)
+        self.locate(messageFor(b"a@example.com"))
+        self.assertEqual(len(self.asked), 2)
+
+    def test_manyDomains(self) -> None:
+        """What is remembered is bounded."""
+        for number in range(5001):
+            domain = b"%d.example" % number
+            self.domains[domain] = self.domains[b"example.com"]
+            self.locate(messageFor(b"a@" + domain))
+        self.locate(messageFor(b"a@5000.example", b"a@0.example"))
+        self.assertEqual(self.asked[-1], b"0.example")
+        self.assertEqual(len(self.asked), 5002)
+
+    def test_nowhere(self) -> None:
+        """Where there is no way: for good, or for now."""
+        [outcome] = self.deliver(messageFor(b"a@nowhere.example"))
+        self.assertEqual(
+            (outcome.fate, outcome.cause, outcome.text),
+            (Fate.FAILED, Cause.DNS, "nowhere.example does not exist"),
+        )
+        assert outcome.reply is not None
+        self.assertEqual(outcome.reply.code, 550)
+        later = Unroutable(reply(451, "4.4.3", b"Not now"), "timed out")
+        self.patch(self, "find", lambda domain: fail(later))
+        self.transport = self.made()
+        [outcome] = self.deliver(messageFor(b"a@slow.example"))
+        self.assertEqual((outcome.fate, outcome.text), (Fate.WAITING, "timed out"))
+
+    def test_longLane(self) -> None:
+        """The name of a lane is never longer than it may be."""
+        names = [b"mx%d.%b.example" % (n, b"x" * 50) for n in range(10)]
+        hosts = tuple(MailHost(name, (b"192.0.2.1",)) for name in names)
+        self.domains[b"example.org"] = MailHosts(hosts)
+        [leg] = self.locate(messageFor(b"a@example.org")).legs
+        self.assertEqual(len(leg.lane), 255)
+        self.assertTrue(leg.lane.startswith(b"remote mx0."))
+
+    # --- what a message wants of the route -----------------------------------------
+
+    def test_policy(self) -> None:
+        """What the message wants is added to what the operator wants."""
+        profile = QueueProfile()
+        wanted = RoutePolicy(TLSLevel.VERIFIED, LookupLevel.PLAIN)
+        profile.constrainers = (lambda envelope, policy: wanted,)
+        self.transport = self.made(profile=profile)
+        message = messageFor(b"a@example.com")
+        [leg] = self.locate(message).legs
+        self.assertEqual(leg.lane, b"remote tls3,0 mx3.example")
+        self.deliver(message)
+        self.assertEqual(self.pool.ways[0].policy, wanted)
+
+    def test_policyIsEnough(self) -> None:
+        """A way that is good enough stays as it is."""
+        profile = QueueProfile()
+        profile.constrainers = (lambda envelope, policy: policy,)
+        way = Way(RoutePolicy(TLSLevel.ENCRYPTED))
+        self.transport = self.made(way, profile=profile)
+        self.deliver(messageFor(b"a@example.com"))
+        self.assertIs(self.pool.ways[0], way)
+
+    def test_lenient(self) -> None:
+        """A sender cannot give away what the operator wants."""
+        profile = QueueProfile()
+        profile.constrainers = (lambda envelope, policy: evolve(policy, lenient=True),)
+        for level, lenient in (
+            (TLSLevel.OPPORTUNISTIC, True),
+            (TLSLevel.ENCRYPTED, False),
+        ):
+            self.transport = self.made(Way(RoutePolicy(level)), profile=profile)
+            self.deliver(messageFor(b"a@example.com"))
+            self.assertEqual(self.pool.ways[-1].policy.lenient, lenient)
+
+    def test_lookup(self) -> None:
+        """
+        A message that wants to know where it goes goes nowhere that is not proven,
+        but to hosts that the operator named.
+        """
+        profile = QueueProfile()
+        wanted = RoutePolicy(TLSLevel.VERIFIED, LookupLevel.DNSSEC)
+        profile.constrainers = (lambda envelope, policy: wanted,)
+        self.transport = self.made(profile=profile)
+        [outcome] = self.deliver(messageFor(b"a@example.com"))
+        self.assertEqual((outcome.fate, self.pool.tried), (Fate.FAILED, []))
+        self.domains[b"example.org"] = MailHosts((ONE,), namesAuthentic=True)
+        [outcome] = self.deliver(messageFor(b"a@example.org"))
+        self.assertEqual(outcome.fate, Fate.DELIVERED)
+        self.transport = self.made(profile=profile, manual=True)
+        [outcome] = self.deliver(messageFor(b"a@example.com"))
+        self.assertEqual(outcome.fate, Fate.DELIVERED)
+
+    # --- an attempt ------------------------------------------------------------------
+
+    def test_taken(self) -> None:
+        """The first host takes it: all of it, with what was put above."""
+        message = messageFor(b"a@example.org", b"b@example.net", prefix=b"R: z\r\n")
+        outcomes = self.deliver(message)
+        self.assertEqual(
+            outcomes,
+            [
+                Outcome(i, Fate.DELIVERED, "250 2.0.0 Taken", OK, via(ONE), cause)
+                for i, cause in ((0, Cause.RECIPIENT), (1, Cause.RECIPIENT))
+            ],
+        )
+        self.assertEqual(
+            self.pool.tried, [(b"mx1.example", [b"a@example.org", b"b@example.net"])]
+        )
+        self.assertEqual(self.pool.bodies, [(b"R: z\r\nX: y\r\n\r\nHello\r\n", 21)])
+
+    def test_cannotBeReached(self) -> None:
+        """Then the next is tried; and the first is left alone for a while."""
+        self.pool.said[ONE.name] = self.unreached(ONE)
+        for _ in range(2):
+            [outcome] = self.deliver(messageFor(b"a@example.org"))
+            self.assertEqual(outcome.fate, Fate.DELIVERED)
+        self.assertEqual(
+            [name for name, _ in self.pool.tried],
+            [b"mx1.example", b"mx2.example", b"mx2.example"],
+        )
+
+    def test_noneCanBeReached(self) -> None:
+        """It is tried later, and what comes before that is not tried at all."""
+        for host in (ONE, TWO):
+            self.pool.said[host.name] = self.unreached(host)
+        [outcome] = self.deliver(messageFor(b"a@example.org"))
+        self.assertEqual(
+            (outcome.fate, outcome.cause, outcome.text, outcome.via),
+            (Fate.WAITING, Cause.CONNECT, "mx2.example: no", via(TWO)),
+        )
+        self.assertGreater(outcome.notBefore, self.clock.seconds())
+        self.pool.tried.clear()
+        [early] = self.deliver(messageFor(b"a@example.org"))
+        self.assertEqual(
+            (early.fate, early.cause, early.text),
+            (Fate.WAITING, Cause.EARLY, "retry time not reached for any host"),
+        )
+        self.assertEqual(self.pool.tried, [])
+        self.clock.advance(early.notBefore - self.clock.seconds())
+        self.pool.said.clear()
+        [outcome] = self.deliver(messageFor(b"a@example.org"))
+        self.assertEqual(outcome.fate, Fate.DELIVERED)
+
+    def test_turnedAway(self) -> None:
+        """
+        A host that wants no mail at all is the next one's turn; if there is none,
+        it is for good.  A login that does not work is for now.
+        """
+        never = reply(554, "5.3.2", b"No mail here")
+        self.pool.said[THREE.name] = self.unreached(THREE, Cause.SESSION, never)
+        [outcome] = self.deliver(messageFor(b"a@example.com"))
+        self.assertEqual((outcome.fate, outcome.reply), (Fate.FAILED, never))
+        self.pool.said[ONE.name] = self.unreached(ONE, Cause.SESSION, never)
+        [outcome] = self.deliver(messageFor(b"a@example.org"))
+        self.assertEqual(outcome.fate, Fate.DELIVERED)
+        wrong = reply(535, "5.7.8", b"Wrong")
+        four = MailHost(b"mx4.example", (b"192.0.2.4",))
+        self.domains[b"example.edu"] = MailHosts((four,))
+        self.pool.said[four.name] = self.unreached(four, Cause.LOGIN, wrong)
+        for _ in range(2):
+            [outcome] = self.deliver(messageFor(b"a@example.edu"))
+            self.assertEqual((outcome.fate, outcome.reply), (Fate.WAITING, wrong))
+            self.assertEqual(outcome.notBefore, 0.0)
+
+    def test_oneAddressIsInTrouble(self) -> None:
+        """The host is tried at its others."""
+        self.pool.said[ONE.name] = self.unreached(ONE, Cause.LOST)
+        self.deliver(messageFor(b"a@example.org"))
+        self.pool.tried.clear()
+        self.deliver(messageFor(b"a@example.org"))
+        self.assertEqual(self.pool.tried[0][0], b"mx1.example")
+
+    def test_livelyHost(self) -> None:
+        """One that took something just now is not in trouble."""
+        self.deliver(messageFor(b"a@example.com"))
+        self.pool.said[THREE.name] = self.unreached(THREE)
+        [outcome] = self.deliver(messageFor(b"a@example.com"))
+        self.assertEqual((outcome.fate, outcome.notBefore), (Fate.WAITING, 0.0))
+        self.pool.said.clear()
+        [outcome] = self.deliver(messageFor(b"a@example.com"))
+        self.assertEqual(outcome.fate, Fate.DELIVERED)
+
+    def test_refused(self) -> None:
+        """Who is refused for good is; who is refused for now may try the next."""
+
+        def some(host: MailHost, envelope: Envelope) -> Sent:
+            said = {b"a@example.org": OK, b"b@example.org": NO, b"c@example.org": GREY}
+            outcomes = tuple((r, said[r.path]) for r in envelope.recipients)
+            causes = (Cause.RECIPIENT,) * len(outcomes)
+            return Sent(outcomes, causes, Scope.MESSAGE, via(host))
+
+        self.pool.said = {ONE.name: some, TWO.name: some}
+        message = messageFor(b"a@example.org", b"b@example.org", b"c@example.org")
+        self.assertEqual(
+            [(o.index, o.fate, o.text) for o in self.deliver(message)],
+            [
+                (0, Fate.DELIVERED, "250 2.0.0 Taken"),
+                (1, Fate.FAILED, "mx1.example [192.0.2.1]: 550 5.1.1 Not here"),
+                (2, Fate.WAITING, "mx2.example [192.0.2.2]: 450 4.7.1 Come again"),
+            ],
+        )
+        self.assertEqual(self.pool.tried[1], (b"mx2.example", [b"c@example.org"]))
+
+    def test_refusedWithItsBody(self) -> None:
+        """What was sent whole is not sent whole to one after the other."""
+        self.pool.said[ONE.name] = lambda host, envelope: sent(
+            host, envelope, GREY, Cause.CONTENT
+        )
+        [outcome] = self.deliver(messageFor(b"a@example.org"))
+        self.assertEqual((outcome.fate, len(self.pool.tried)), (Fate.WAITING, 1))
+
+    def test_unsure(self) -> None:
+        """What a host may have taken is given to no other at once."""
+        lost = reply(451, "4.4.2", b"Connection lost")
+        self.pool.said[ONE.name] = lambda host, envelope: sent(
+            host, envelope, lost, Cause.LOST, unsure=True
+        )
+        [outcome] = self.deliver(messageFor(b"a@example.org"))
+        self.assertEqual((outcome.fate, len(self.pool.tried)), (Fate.WAITING, 1))
+
+    def test_anotherHostMayTakeIt(self) -> None:
+        """A refusal for a reason of the host's own is not the last word."""
+        self.pool.said[ONE.name] = lambda host, envelope: sent(
+            host, envelope, FULL, Cause.SENDER, Scope.HOST
+        )
+        [outcome] = self.deliver(messageFor(b"a@example.org"))
+        self.assertEqual(outcome.fate, Fate.DELIVERED)
+        self.pool.said[TWO.name] = self.pool.said[ONE.name]
+        [outcome] = self.deliver(messageFor(b"a@example.org"))
+        self.assertEqual((outcome.fate, outcome.reply), (Fate.FAILED, FULL))
+
+    def test_bounded(self) -> None:
+        """Two are talked to, and five tried, in one attempt."""
+        hosts = tuple(
+            MailHost(b"mx%d.example" % n, (b"192.0.2.%d" % n,), preference=n)
+            for n in range(9)
+        )
+        self.domains[b"example.org"] = MailHosts(hosts)
+        self.pool.said = {host.name: GREY for host in hosts}
+        [outcome] = self.deliver(messageFor(b"a@example.org"))
+        self.assertEqual((outcome.fate, len(self.pool.tried)), (Fate.WAITING, 2))
+        self.clock.advance(100)
+        self.pool.tried.clear()
+        self.pool.said = {host.name: self.unreached(host) for host in hosts}
+        self.deliver(messageFor(b"a@example.org"))
+        self.assertEqual(len(self.pool.tried), 5)
+
+    def test_anAddress(self) -> None:
+        """A host without a name is told of by its address."""
+        host = MailHost(b"[IPv6:2001:db8::9]", (b"2001:db8::9",))
+        self.domains[b"example.org"] = MailHosts((host,))
+        self.pool.said[host.name] = Reply(550, None, (b"No", b"and \xff no"))
+        [outcome] = self.deliver(messageFor(b"a@example.org"))
+        self.assertEqual(outcome.text, "[2001:db8::9]: 550 No and \\xff no")
+        self.assertEqual(messageFor(b"a@b").envelope.recipients[0].path, b"a@b")
+
+    def test_recipientsKeepTheirStamps(self) -> None:
+        """The envelope that is sent has the recipients themselves."""
+        message = messageFor(b"a@example.com")
+        seen: list[Recipient] = []
+
+        def see(host: MailHost, envelope: Envelope) -> Sent:
+            seen.extend(envelope.recipients)
+            return sent(host, envelope)
+
+        self.pool.said[THREE.name] = see
+        self.deliver(message)
+        self.assertIs(seen[0], message.envelope.recipients[0])
