@@ -311,6 +311,30 @@ ALIAS_BROKEN = Event(
     },
 )
 
+RECIPIENTS_READ = Event(
+    "recipients.read",
+    LogLevel.info,
+    "{file}: the recipients of relayed domains are as they are there now",
+    {"file": "the list"},
+)
+
+RECIPIENTS_KEPT = Event(
+    "recipients.kept",
+    LogLevel.error,
+    "The recipients of relayed domains stay as they were: {why}",
+    {"why": "what is wrong with the list: a line a problem, with file and line"},
+)
+
+RECIPIENT_UNSURE = Event(
+    "recipient.unsure",
+    LogLevel.warn,
+    "Nobody can tell whether there is a recipient {recipient!r}: {why}",
+    {
+        "recipient": "an address at a domain that is relayed",
+        "why": "what is wrong with what knows the recipients",
+    },
+)
+
 #: All of them.
 CATALOGUE = (
     CONNECTED,
@@ -335,4 +359,7 @@ CATALOGUE = (
     ALIASES_READ,
     ALIASES_KEPT,
     ALIAS_BROKEN,
+    RECIPIENTS_READ,
+    RECIPIENTS_KEPT,
+    RECIPIENT_UNSURE,
 )

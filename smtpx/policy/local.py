@@ -39,6 +39,11 @@ def nobody(address: bytes, names: Sequence[bytes]) -> bool:
     return False
 
 
+def nowhere(path: bytes) -> bool:
+    """No domain is relayed."""
+    return False
+
+
 @implementer(IPolicy)
 class LocalPolicy:
     """
@@ -53,6 +58,7 @@ class LocalPolicy:
         "_goes",
         "_local",
         "_redirection",
+        "_relayed",
         "_subjects",
         "refuseHosts",
         "relayHosts",
@@ -67,6 +73,7 @@ class LocalPolicy:
         relaySubjects: Collection[str] = (),
         refuseHosts: Matcher = nobody,
         redirection: Redirection | None = None,
+        relayed: Callable[[bytes], bool] = nowhere,
     ) -> None:
         """
         @param local: whom we are the final host of.
@@ -76,10 +83,13 @@ class LocalPolicy:
             L{smtpx.core.hooks.TLSInfo} has them; they count only where the
             certificate was verified.
         @param redirection: the aliases; L{None}: there are none.
+        @param relayed: is a recipient at a domain that everybody may send to, since
+            we pass its mail on?
         """
         self._local = local
         self._goes = goes
         self._redirection = redirection
+        self._relayed = relayed
         self._authenticated = relayAuthenticated
         self._subjects = frozenset(relaySubjects)
         self.relayHosts = relayHosts
@@ -105,6 +115,9 @@ class LocalPolicy:
         known = self._local.knows(path)
         if known is not None:
             return self.admit(envelope, recipient, known)
+        if self._relayed(path):
+            # Better refused now than accepted and kept without a way to go.
+            return None if self._goes(path, envelope.sender) else MISCONFIGURED
         if not self._mayRelay(session):
             return NO_RELAYING
         return None if self._goes(path, envelope.sender) else NO_ROUTE
@@ -151,4 +164,5 @@ __all__ = [
     "LocalPolicy",
     "Matcher",
     "nobody",
+    "nowhere",
 ]

@@ -16,6 +16,9 @@ from smtpx.observe.events import (
     ALIASES_READ,
     CATALOGUE,
     PROXY_REFUSED,
+    RECIPIENT_UNSURE,
+    RECIPIENTS_KEPT,
+    RECIPIENTS_READ,
     TURNED_AWAY,
     Event,
 )
@@ -58,6 +61,7 @@ class EventTests(SynchronousTestCase):
         connection which never became a session, and those of the server as a whole.
         """
         others = [TURNED_AWAY, PROXY_REFUSED, ALIASES_READ, ALIASES_KEPT, ALIAS_BROKEN]
+        others += [RECIPIENTS_READ, RECIPIENTS_KEPT, RECIPIENT_UNSURE]
         for event in CATALOGUE:
             if event in others:
                 continue

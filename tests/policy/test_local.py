@@ -110,6 +110,18 @@ class LocalPolicyTests(SynchronousTestCase):
         self.assertIsNone(self.receives(policy, b"x@example.com", session))
         self.assertEqual(self.receives(policy, b"x@example.net", session), NO_ROUTE)
 
+    def test_relayedDomains(self) -> None:
+        """To domains that are relayed everybody may send, if there is a way."""
+
+        def relayed(path: bytes) -> bool:
+            return path.endswith(b".branch.example")
+
+        policy = self.policy(relayed=relayed)
+        self.assertIsNone(self.receives(policy, b"x@a.branch.example"))
+        self.assertEqual(self.receives(policy, b"x@example.net"), NO_RELAYING)
+        policy = self.policy(relayed=relayed, goes=lambda path, sender: sender == b"x")
+        self.assertEqual(self.receives(policy, b"x@a.branch.example"), MISCONFIGURED)
+
     def test_refusedHosts(self) -> None:
         """Some may not even connect."""
         hosts = HostList.parse(["192.0.2.0/24", "*.evil.example"])
