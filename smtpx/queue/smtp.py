@@ -119,6 +119,8 @@ class SMTPTransport:
         self._random = random or Random()
         self._lively = lively
         self._known: dict[bytes, tuple[float, MailHosts]] = {}
+        #: Names of lanes, by their hosts and what messages want.
+        self._lanes: dict[tuple[bytes, RoutePolicy], bytes] = {}
         #: When hosts last took something, by their names and ports.
         self._took: dict[bytes, float] = {}
 
@@ -185,6 +187,15 @@ class SMTPTransport:
         A name for what goes to these hosts this way.  It stands in the spool, so
         it is the same in another process, and tells an operator what it is.
         """
+        wanted = hosts.key, way.policy
+        found = self._lanes.get(wanted)
+        if found is None:
+            if len(self._lanes) >= _REMEMBERED_MOST:
+                self._lanes.clear()
+            found = self._lanes[wanted] = self._laneName(hosts, way)
+        return found
+
+    def _laneName(self, hosts: MailHosts, way: Way) -> bytes:
         words = [self.name.encode("utf-8")]
         if way.policy != self._way.policy:
             policy = way.policy
@@ -209,7 +220,7 @@ class SMTPTransport:
         known: dict[int, Outcome] = {}
         early = [0.0]
         tried = heard = 0
-        for host in where.hosts.shuffled(self._random).hosts:
+        for host in self._order(where.hosts):
             due = self._dueAt(host)
             if due > self._now():
                 early.append(due)
@@ -247,6 +258,12 @@ class SMTPTransport:
                     notBefore=min(early[1:], default=0.0),
                 )
         return list(known.values())
+
+    def _order(self, hosts: MailHosts) -> tuple[MailHost, ...]:
+        """In which order to try them."""
+        if len(hosts.hosts) == 1:
+            return hosts.hosts
+        return hosts.shuffled(self._random).hosts
 
     # --- what is known of hosts ----------------------------------------------------
 
