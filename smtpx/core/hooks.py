@@ -363,6 +363,7 @@ class Action(Enum):
     DELAYED = "delayed"
     RELAYED = "relayed"
     DELIVERED = "delivered"
+    EXPANDED = "expanded"
 
 
 @frozen

@@ -148,6 +148,18 @@ class QueueProfile(Register):
             other.stamps[ORIGIN] = recipient.path
         return other
 
+    def fieldsFor(
+        self, envelope: Envelope, recipient: Recipient | None
+    ) -> tuple[tuple[str, str], ...]:
+        """
+        Fields of a delivery report, of the message or of a recipient.
+
+        @param recipient: L{None}: of the message.
+        """
+        return tuple(
+            field for make in self.fieldMakers for field in make(envelope, recipient)
+        )
+
     def wishFor(
         self, envelope: Envelope, recipient: Recipient, action: Action
     ) -> ReportWish:

@@ -62,6 +62,7 @@ _EVENTS = frozenset({b"SUCCESS", b"FAILURE", b"DELAY"})
 _ADDRESS_TYPE = re.compile(rb"[A-Za-z0-9!#$%&'*+/?^_`{|}~-]+\Z")
 _PRINTABLE = re.compile(rb"[\t -~]*\Z")
 _UTF8_ADDRESS = re.compile(r"[!-<>-~\u00a0-\U0010ffff]+\Z")
+_EMBEDDED = re.compile(r"\\x\{([0-9A-F]{2,6})\}")
 # What of a utf-8 address is not QCHAR, or is an EmbeddedUnicodeChar already.
 _EMBED = re.compile(r"\\x\{[0-9A-F]{2,6}\}|[^!-*,-<>-\[\]-~]")
 
@@ -132,7 +133,7 @@ def _readOrcpt(value: bytes) -> tuple[str, str]:
     return "utf-8", text
 
 
-def _embedded(text: str) -> str:
+def embedded(text: str) -> str:
     """
     A C{utf-8} address in ASCII: RFC 6533's utf-8-addr-xtext.
     """
@@ -142,6 +143,20 @@ def _embedded(text: str) -> str:
         return found if len(found) > 1 else f"\\x{{{ord(found):02X}}}"
 
     return _EMBED.sub(embed, text)
+
+
+def unembedded(text: str) -> str:
+    """
+    The inverse of L{embedded}, for reports that may have UTF-8 (RFC 6533 section
+    4.1).  What stands for no character that can be in an address stays as it is.
+    """
+
+    def character(match: re.Match[str]) -> str:
+        code = int(match[1], 16)
+        good = code > 0x9F and not 0xD800 <= code < 0xE000 and code < 0x110000
+        return chr(code) if good or 0x20 < code < 0x7F else match[0]
+
+    return _EMBEDDED.sub(character, text)
 
 
 def _receiver(
@@ -164,7 +179,7 @@ def _sender(
         if value is None or value.isascii() or session.offered(SMTPUTF8):
             return value
         kind, text = _readOrcpt(value)
-        return f"{kind};{_embedded(text)}".encode("ascii")
+        return f"{kind};{embedded(text)}".encode("ascii")
 
     return send
 
@@ -194,6 +209,7 @@ _ASKS_FOR = {
     Action.DELAYED: b"DELAY",
     Action.RELAYED: b"SUCCESS",
     Action.DELIVERED: b"SUCCESS",
+    Action.EXPANDED: b"SUCCESS",
 }
 
 
@@ -220,7 +236,7 @@ def _orcptOf(path: bytes) -> bytes:
     """A mailbox as the value of ORCPT; beyond ASCII as RFC 6533 section 3 has it."""
     if path.isascii():
         return b"rfc822;" + (XTEXT.render(path) or b"")
-    return b"utf-8;" + _embedded(path.decode("utf-8")).encode("ascii")
+    return b"utf-8;" + embedded(path.decode("utf-8")).encode("ascii")
 
 
 class IDSN(IServerExtension, IClientExtension, IQueueExtension):
@@ -293,5 +309,5 @@ class DSN:
         if orcpt is not None:
             kind, text = _readOrcpt(orcpt)
             if kind == "utf-8":
-                text = _embedded(text)
+                text = embedded(text)
             yield "Original-Recipient", f"{kind};{text}"

@@ -167,6 +167,7 @@ class QueueProfileTests(SynchronousTestCase):
             [list(make(envelope, None)) for make in profile.fieldMakers],
             [[("A", "1")], [("B", "2")]],
         )
+        self.assertEqual(profile.fieldsFor(envelope, None), (("A", "1"), ("B", "2")))
 
     def test_hooksNameTheirOwner(self) -> None:
         """Whichever hook makes trouble, the extension is named."""

@@ -11,7 +11,16 @@ from smtpx.core.envelope import Envelope, Recipient
 from smtpx.core.grammar import XTEXT, Malformed
 from smtpx.core.hooks import Action, ReportWish
 from smtpx.core.queueprofile import QueueProfile
-from smtpx.extensions.dsn import DSN, ENVID, NOTIFY, ORCPT, PARAMETERS, RET
+from smtpx.extensions.dsn import (
+    DSN,
+    ENVID,
+    NOTIFY,
+    ORCPT,
+    PARAMETERS,
+    RET,
+    embedded,
+    unembedded,
+)
 from smtpx.extensions.eightbitmime import EightBitMIME
 from smtpx.extensions.smtputf8 import SMTPUTF8, UTF8
 from smtpx.testing.pair import pair
@@ -301,7 +310,7 @@ class QueueTests(SynchronousTestCase):
 
     def wishes(self, ret: bytes | None, notify: bytes | None) -> list[ReportWish]:
         """
-        The wishes on a failure, a delay, a relaying and a delivery.
+        The wishes on a failure, a delay, a relaying, a delivery and an expansion.
         """
         recipient = Recipient(b"b@d.example")
         envelope = Envelope(b"a@c.example", 0.0, [recipient])
@@ -316,21 +325,22 @@ class QueueTests(SynchronousTestCase):
                 Action.DELAYED,
                 Action.RELAYED,
                 Action.DELIVERED,
+                Action.EXPANDED,
             )
         ]
 
     def test_withoutParametersThereIsNoWish(self) -> None:
         """What is usual stays usual."""
-        self.assertEqual(self.wishes(None, None), [ReportWish()] * 4)
+        self.assertEqual(self.wishes(None, None), [ReportWish()] * 5)
 
     def test_NOTIFYSaysWhich(self) -> None:
         """Each word is for its kind of report, NEVER for none (section 4.1)."""
         for notify, sends in (
-            (b"NEVER", [False, False, False, False]),
-            (b"failure", [True, False, False, False]),
-            (b"DELAY", [False, True, False, False]),
-            (b"SUCCESS", [False, False, True, True]),
-            (b"SUCCESS,FAILURE,DELAY", [True, True, True, True]),
+            (b"NEVER", [False, False, False, False, False]),
+            (b"failure", [True, False, False, False, False]),
+            (b"DELAY", [False, True, False, False, False]),
+            (b"SUCCESS", [False, False, True, True, True]),
+            (b"SUCCESS,FAILURE,DELAY", [True, True, True, True, True]),
         ):
             found = [wish.send for wish in self.wishes(None, notify)]
             self.assertEqual(found, sends, notify)
@@ -340,8 +350,8 @@ class QueueTests(SynchronousTestCase):
         HDRS holds for all, FULL for reports of failure only (section 4.3).
         """
         for ret, full in (
-            (b"Full", [True, None, None, None]),
-            (b"hdrs", [False, False, False, False]),
+            (b"Full", [True, None, None, None, None]),
+            (b"hdrs", [False, False, False, False, False]),
         ):
             found = [wish.full for wish in self.wishes(ret, b"FAILURE")]
             self.assertEqual(found, full, ret)
@@ -380,6 +390,18 @@ class QueueTests(SynchronousTestCase):
             self.fields(_envelope("Utf-8;é@d.example"))[1],
             ("Original-Recipient", r"utf-8;\x{E9}@d.example"),
         )
+
+    @settings(max_examples=50)
+    @given(st.text(alphabet="aZ09.@é中\U0001f600+=\\", min_size=1))
+    def test_anASCIISpellingCanBeReadBack(self, text: str) -> None:
+        """Where a report may have UTF-8, the address stands in it as it is."""
+        self.assertTrue(embedded(text).isascii())
+        self.assertEqual(unembedded(embedded(text)), text)
+
+    def test_whatIsNoAddressStaysSpelled(self) -> None:
+        """Controls, spaces, surrogates, and what is no character at all."""
+        for text in (r"\x{0A}", r"\x{20}", r"\x{85}", r"\x{D800}", r"\x{110000}"):
+            self.assertEqual(unembedded(text), text)
 
     def test_fieldsAreThereOnlyIfTheyWereGiven(self) -> None:
         """Nothing is made up."""
