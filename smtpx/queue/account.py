@@ -1,0 +1,234 @@
+"""
+What a delivery report says of one recipient, as values: the fields of RFC 3464 and
+the text for people are both made of them.
+
+Of what the other host said everything is bounded, and nothing that has no shape of
+its own, ends a line or turns its direction stays as it is.
+
+Where an alias put another address in the place of the one that the client gave, the
+sender reads the one that he knows: RFC 3464 section 2.3.2 wants the address "as it
+was when the Reporting MTA accepted the message".  The other is taken out of what
+the host said as well.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from itertools import islice
+
+from attrs import frozen
+
+from ..core.envelope import Recipient
+from ..core.hooks import Action
+from ..core.queueprofile import ORIGIN, QueueProfile
+from ..core.reply import Reply
+from ..observe.harmless import visible
+from ..spool.format import Outcome, SpooledMessage
+from ..spool.via import Cause, Via
+
+#: What is told of a reply: lines, and characters of each.
+REPLY_LINES = 10
+LINE_CHARACTERS = 200
+
+#: The longest address that is shown, in characters; SMTP's end before (RFC 5321
+#: section 4.5.3.1).
+ADDRESS_CHARACTERS = 320
+
+#: The longest value of a field of an extension: ORCPT may have 500 characters.
+_FIELD_CHARACTERS = 600
+_FIELDS_MOST = 10
+
+#: More than anything has that gets here; what is shown is cut afterwards, for an
+#: escape is longer than what it stands for.
+_MOST = 100_000
+
+Status = tuple[int, int, int]
+
+_FIELD_NAME = re.compile(r"[!-9;-~]{1,70}\Z")
+
+#: What went wrong where no host says so: subject and detail of the status code.
+_BY_CAUSE = {
+    Cause.LOCAL: (3, 0),
+    Cause.DNS: (4, 3),
+    Cause.CONNECT: (4, 1),
+    Cause.EARLY: (4, 1),
+    Cause.LOST: (4, 2),
+    Cause.TLS: (7, 5),
+    Cause.LOGIN: (7, 8),
+    Cause.EXPIRED: (4, 7),
+}
+
+_CLASS = {Action.FAILED: 5, Action.DELAYED: 4}
+
+
+@frozen
+class Told:
+    """
+    What the sender is to be told of a recipient.
+
+    @ivar outcome: what became of the last attempt.
+    @ivar action: FAILED: nothing more is tried; DELAYED: it is; DELIVERED,
+        RELAYED and EXPANDED as RFC 3464 section 2.3.3 has them.
+    @ivar until: for DELAYED, when it would be given up, in seconds since the epoch;
+        L{None}: not said.
+    """
+
+    outcome: Outcome
+    action: Action = Action.FAILED
+    until: float | None = None
+
+
+@frozen
+class Account:
+    """
+    What a report says of a recipient.
+
+    @ivar index: which.
+    @ivar address: the one that the client gave.
+    @ivar target: where an alias leads from there; L{None}: nowhere else, or the
+        sender is not to know.
+    @ivar action: see L{Told}.
+    @ivar until: see L{Told}.
+    @ivar status: RFC 3463.
+    @ivar cause: at what it failed.
+    @ivar said: the reply's lines, with their codes, to be shown; empty: nobody said
+        anything.
+    @ivar via: the host that was talked to; L{None}: there was none.
+    @ivar why: where nobody said anything, what is to be shown of why; empty:
+        nothing is.
+    @ivar fields: of extensions, by name, for the report.
+    """
+
+    index: int
+    address: str
+    target: str | None
+    action: Action
+    until: float | None
+    status: Status
+    cause: Cause
+    said: tuple[str, ...]
+    via: Via | None
+    why: str
+    fields: tuple[tuple[str, str], ...]
+
+    @property
+    def host(self) -> str:
+        """The host that was talked to, for people; empty: there was none."""
+        if self.via is None:
+            return ""
+        name = _cut(visible(self.via.host, _MOST), LINE_CHARACTERS)
+        address = f"[{_cut(visible(self.via.address, _MOST), LINE_CHARACTERS)}]"
+        return f"{name} {address}" if name and name != address else address
+
+
+def accountOf(
+    message: SpooledMessage,
+    told: Told,
+    profile: QueueProfile,
+    aliases: bool,
+    late: bool,
+) -> Account:
+    """
+    What a report says of a recipient.
+
+    @param aliases: is the sender to know where aliases lead?
+    @param late: has the sender's own deadline passed?
+    """
+    outcome = told.outcome
+    recipient = message.envelope.recipients[outcome.index]
+    given = recipient.stamp(ORIGIN) or recipient.path
+    hidden = None if aliases or given == recipient.path else recipient.path
+    said = () if outcome.reply is None else _lines(outcome.reply, hidden, given)
+    return Account(
+        index=outcome.index,
+        address=_cut(visible(given, _MOST), ADDRESS_CHARACTERS),
+        target=_target(recipient, given) if aliases else None,
+        action=told.action,
+        until=told.until,
+        status=_status(told, late),
+        cause=outcome.cause,
+        said=said,
+        via=outcome.via,
+        why="" if said else _why(outcome, hidden, given),
+        fields=_harmless(profile.fieldsFor(message.envelope, recipient)),
+    )
+
+
+def messageFields(
+    message: SpooledMessage, profile: QueueProfile
+) -> tuple[tuple[str, str], ...]:
+    """What extensions have for the report of the message as a whole."""
+    return _harmless(profile.fieldsFor(message.envelope, None))
+
+
+def _harmless(fields: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """
+    Fields that can do nothing to those beside them, whatever an extension gave.
+    """
+    return tuple(
+        (name, _cut(visible(value, _MOST), _FIELD_CHARACTERS))
+        for name, value in islice(fields, _FIELDS_MOST)
+        if _FIELD_NAME.match(name)
+    )
+
+
+def _target(recipient: Recipient, given: bytes) -> str | None:
+    if recipient.path == given:
+        return None
+    return _cut(visible(recipient.path, _MOST), ADDRESS_CHARACTERS)
+
+
+def _lines(said: Reply, hidden: bytes | None, given: bytes) -> tuple[str, ...]:
+    """A reply's lines, to be shown."""
+    lines = said.octets.split(b"\r\n")[:-1]
+    shown = [_shown(line, hidden, given) for line in lines[:REPLY_LINES]]
+    if len(lines) > REPLY_LINES:
+        shown[-1] = f"{said.code} ..."
+    return tuple(shown)
+
+
+def _shown(octets: bytes, hidden: bytes | None, given: bytes) -> str:
+    if hidden is not None:
+        pattern = re.compile(re.escape(hidden), re.IGNORECASE)
+        octets = pattern.sub(lambda found: given, octets)
+    return _cut(" ".join(visible(octets, _MOST).split()), LINE_CHARACTERS)
+
+
+def _cut(words: str, most: int) -> str:
+    return words if len(words) <= most else words[: most - 3] + "..."
+
+
+def _why(outcome: Outcome, hidden: bytes | None, given: bytes) -> str:
+    """
+    What may be shown of why, where no host said anything.
+
+    Only what is about a connection: all else tells of our inside.
+    """
+    about = (Cause.CONNECT, Cause.LOST, Cause.TLS, Cause.EARLY, Cause.EXPIRED)
+    if outcome.via is None or outcome.cause not in about:
+        return ""
+    return _shown(outcome.text.encode("utf-8", "replace"), hidden, given)
+
+
+def _status(told: Told, late: bool) -> Status:
+    """
+    The status of RFC 3463; C{X.0.0} where there is nothing better (RFC 3461 section
+    6.3 (g)).
+    """
+    outcome, action = told.outcome, told.action
+    expected = _CLASS.get(action, 2)
+    if action is Action.FAILED and outcome.cause is Cause.EXPIRED:
+        # RFC 2852 section 4.1.4 for the sender's own deadline.
+        return (5, 4, 7) if late else (4, 4, 7)
+    said = outcome.reply
+    if said is not None and said.status is not None:
+        # What has failed may do so for a reason of the moment (RFC 3464, 2.3.3).
+        if said.status[0] == expected or action is Action.FAILED and said.refuses:
+            return said.status
+    if expected == 2 or said is not None:
+        return (expected, 0, 0)
+    return (expected, *_BY_CAUSE.get(outcome.cause, (0, 0)))
+
+
+__all__ = ["Account", "Status", "Told", "accountOf", "messageFields"]
