@@ -110,8 +110,9 @@ class Delivery:
             now,
             self._share,
             self._unpark,
+            clock,
         )
-        self._lanes = Lanes(self._dispatch.begin, self._refill, bounds.attempts)
+        self._lanes = Lanes(self._dispatch.begin, self._refill, bounds.attempts, clock)
         self._dispatch.lanes = self._lanes
         self._underWay: set[Deferred[None]] = set()
         self._octets = 0

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 
 from attrs import define, field
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
 
 from ..core.queueprofile import DISCARDED
 from ..spool.format import Fate, Outcome, SpooledMessage, critical
@@ -54,6 +55,7 @@ class Dispatch:
     @ivar share: how many messages a lane may have that others had to wait for.
     @ivar unpark: called with a lane of which the spool has more, and the time
         before which there is no use in it.
+    @ivar clock: how long something takes.
     @ivar stopping: is nothing more to be begun?
     """
 
@@ -64,6 +66,7 @@ class Dispatch:
     now: Callable[[], float]
     share: Callable[[], int]
     unpark: Callable[[Lane, float], None]
+    clock: IReactorTime
     lanes: Lanes = field(init=False)
     stopping: bool = field(default=False, init=False)
     _running: set[Deferred[None]] = field(factory=set, init=False)
@@ -170,9 +173,11 @@ class Dispatch:
         @return: L{None}: it is to wait in the spool.
         """
         transport = route.transport
-        gathers = IRelay.providedBy(transport)
-        width: int = transport.width if gathers else LOCAL_WIDTH  # type: ignore[attr-defined]
-        lane = self.lanes.lane(leg.lane, width, gathers)
+        if IRelay.providedBy(transport):
+            relay: IRelay = transport
+            lane = self.lanes.lane(leg.lane, relay.width, True, relay.pauseSeconds)
+        else:
+            lane = self.lanes.lane(leg.lane, LOCAL_WIDTH, gathers=False)
         behind = lane.parked and not drawn
         if self.stopping or behind or lane.capped and len(lane.waiting) >= self.share():
             lane.parked = not self.stopping
@@ -210,17 +215,16 @@ class Dispatch:
         except Exception as error:
             outcomes = self._trouble(message, transport, indices, error)
         now = self.now()
-        if self._isBusy(lane, task, outcomes, now):
+        if self._isBusy(lane, task, outcomes):
             self.lanes.again(lane, task)
             return
         self._tell(lane, outcomes, now)
         task.ended.callback(_tried(task.route, outcomes, now - began))
 
-    def _isBusy(
-        self, lane: Lane, task: Task, outcomes: Sequence[Outcome], now: float
-    ) -> bool:
+    def _isBusy(self, lane: Lane, task: Task, outcomes: Sequence[Outcome]) -> bool:
         """Is the host well, but would have no more of us at the moment?"""
-        if self.stopping or task.tries >= _TRIES or now - lane.succeeded > _LATELY:
+        lately = self.clock.seconds() - lane.succeeded
+        if self.stopping or task.tries >= _TRIES or lately > _LATELY:
             return False
         return lane.active > 1 and all(_ofHost(each) for each in outcomes)
 
@@ -232,7 +236,7 @@ class Dispatch:
                 good = True
             elif good is None and _ofHost(each):
                 good = False
-        self.lanes.ended(lane, good, now)
+        self.lanes.ended(lane, good)
         if not good and lane.parked:
             early = [each.notBefore for each in outcomes]
             if min(early) > now:

@@ -100,6 +100,9 @@ class IRelay(ITransport):
     """
 
     width: int = Attribute("The most attempts at once in each of its lanes.")
+    pauseSeconds: float = Attribute(
+        "The least time between the beginnings of two attempts in a lane; mostly 0."
+    )
 
     def locate(message: SpooledMessage, indices: Sequence[int]) -> Awaitable[Located]:
         """

@@ -12,6 +12,8 @@ When they do not, L{Lanes.press} takes from the fullest what is above its share:
 the spool keeps that for the lane, by its key, and gives it back when there is room
 again (C{parked}).
 
+A lane may have a pace, too: the least time between the beginnings of two attempts.
+
 Nothing here knows what a delivery is: C{begin} starts one, L{Lanes.ended} is told
 when it has come to an end.
 """
@@ -23,6 +25,7 @@ from collections.abc import Callable, Sequence
 
 from attrs import define, field, frozen
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from ..spool.format import SpooledMessage
 from .interfaces import Leg, Route
@@ -68,6 +71,7 @@ class Lane:
     @ivar width: the most attempts at once.
     @ivar gathers: is an attempt the cheaper, the more there are one behind the
         other?
+    @ivar pauseSeconds: the least time between the beginnings of two attempts.
     @ivar window: how many attempts at once it may have now.
     @ivar waiting: what is not begun yet.
     @ivar active: how many attempts there are.
@@ -81,6 +85,7 @@ class Lane:
     width: int
     gathers: bool
     window: int
+    pauseSeconds: float = 0.0
     waiting: deque[Task] = field(factory=deque)
     active: int = 0
     parked: bool = False
@@ -88,6 +93,8 @@ class Lane:
     capped: bool = False
     succeeded: float = float("-inf")
     queued: bool = field(default=False, init=False)
+    #: Fires when the next attempt may begin; L{None}: it may.
+    timer: IDelayedCall | None = field(default=None, init=False)
 
     @property
     def room(self) -> bool:
@@ -100,7 +107,9 @@ class Lane:
     @property
     def idle(self) -> bool:
         """Is there nothing to remember of it?"""
-        return not (self.waiting or self.active or self.parked or self.drawing)
+        if self.waiting or self.active or self.parked or self.drawing:
+            return False
+        return self.timer is None
 
 
 @frozen
@@ -133,16 +142,19 @@ class Lanes:
         begin: Callable[[Lane, Task], None],
         refill: Callable[[Lane], None],
         attempts: int,
+        clock: IReactorTime,
     ) -> None:
         """
         @param begin: starts an attempt.
         @param refill: called where a lane, of which the spool has more, could do
             with it.
         @param attempts: the most attempts at once.
+        @param clock: for lanes that have a pace.
         """
         self._begin = begin
         self._refill = refill
         self._attempts = attempts
+        self._clock = clock
         self._lanes: dict[bytes, Lane] = {}
         #: Lanes that can begin something, in the order of their turns.
         self._queue: deque[Lane] = deque()
@@ -154,12 +166,19 @@ class Lanes:
         """How many there are."""
         return len(self._lanes)
 
-    def lane(self, key: bytes, width: int = _FIRST, gathers: bool = True) -> Lane:
+    def lane(
+        self,
+        key: bytes,
+        width: int = _FIRST,
+        gathers: bool = True,
+        pauseSeconds: float = 0.0,
+    ) -> Lane:
         """
         A lane, made when first asked for.
 
         @param width: see L{Lane}; the widest that was asked for holds.
         @param gathers: see L{Lane}.
+        @param pauseSeconds: see L{Lane}; what was asked for last holds.
         """
         found = self._lanes.get(key)
         if found is None:
@@ -167,6 +186,7 @@ class Lanes:
             found = self._lanes[key] = Lane(key, width, gathers, window)
         elif found.width < width:
             found.width = width
+        found.pauseSeconds = pauseSeconds
         return found
 
     def share(self, most: int) -> int:
@@ -203,18 +223,17 @@ class Lanes:
         self.waiting += 1
         self._wants(lane)
 
-    def ended(self, lane: Lane, good: bool | None, now: float) -> None:
+    def ended(self, lane: Lane, good: bool | None) -> None:
         """
         An attempt has come to an end.
 
         @param good: did the destination take something?  L{None}: it did not, but
             it is none the worse for that.
-        @param now: seconds of the clock.
         """
         self.active -= 1
         lane.active -= 1
         if good:
-            lane.succeeded = now
+            lane.succeeded = self._clock.seconds()
             lane.window = min(lane.width, lane.window + 1)
         elif good is not None and lane.gathers:
             lane.window = max(1, lane.window // 2)
@@ -248,6 +267,9 @@ class Lanes:
         for lane in self._lanes.values():
             taken += lane.waiting
             lane.waiting.clear()
+            if lane.timer is not None:
+                lane.timer.cancel()
+                lane.timer = None
         self.waiting = 0
         return taken
 
@@ -262,7 +284,7 @@ class Lanes:
 
     def _wants(self, lane: Lane) -> None:
         """A lane may be able to begin something: it is its turn, after the others."""
-        if lane.room and not lane.queued:
+        if not lane.queued and self._may(lane):
             lane.queued = True
             self._queue.append(lane)
         if self._turning:
@@ -278,7 +300,7 @@ class Lanes:
     def _turn(self) -> None:
         """Let the first lane begin one attempt."""
         lane = self._queue.popleft()
-        if not lane.room:
+        if not self._may(lane):
             lane.queued = False
             return
         task = lane.waiting.popleft()
@@ -286,10 +308,24 @@ class Lanes:
         self.active += 1
         lane.active += 1
         task.tries += 1
+        if lane.pauseSeconds:
+            lane.timer = self._clock.callLater(lane.pauseSeconds, self._woken, lane)
         self._begin(lane, task)
-        lane.queued = lane.room
+        lane.queued = self._may(lane)
         if lane.queued:
             self._queue.append(lane)
+
+    def _may(self, lane: Lane) -> bool:
+        """May a lane begin an attempt now?"""
+        if not lane.room:
+            return False
+        return not lane.pauseSeconds or lane.timer is None
+
+    def _woken(self, lane: Lane) -> None:
+        """The pause is over: a lane goes on, or is forgotten."""
+        lane.timer = None
+        self._wants(lane)
+        self.settle(lane)
 
 
 __all__ = ["Destination", "Lane", "Lanes", "Task"]

@@ -76,6 +76,7 @@ class SMTPTransport:
 
     @ivar name: its name.
     @ivar width: the most connections to the hosts of one destination.
+    @ivar pauseSeconds: the least time between two messages for one destination.
     """
 
     holds = False
@@ -90,6 +91,7 @@ class SMTPTransport:
         now: Callable[[], float],
         profile: QueueProfile | None = None,
         width: int = 20,
+        pauseSeconds: float = 0.0,
         manual: bool = False,
         random: Random | None = None,
         lively: float = 30.0,
@@ -109,6 +111,7 @@ class SMTPTransport:
         """
         self.name = name
         self.width = width
+        self.pauseSeconds = pauseSeconds
         self._find = find
         self._pool = pool
         self._way = way

@@ -61,8 +61,9 @@ class DispatchCase(SynchronousTestCase):
             now,
             lambda: 2,
             self.unpark,
+            self.clock,
         )
-        dispatch.lanes = Lanes(dispatch.begin, self.refill, 100)
+        dispatch.lanes = Lanes(dispatch.begin, self.refill, 100, self.clock)
         self.lanes = dispatch.lanes
         return dispatch
 

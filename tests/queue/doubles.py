@@ -103,6 +103,7 @@ class ScriptedRelay(ScriptedTransport):
     """
 
     width: int = 9
+    pauseSeconds: float = 0.0
     unroutable: dict[bytes, Outcome] = Factory(dict)
     lost: Exception | None = None
     via: Via | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.queue.interfaces import Leg, Route
@@ -21,17 +22,18 @@ class LanesTests(SynchronousTestCase):
         self.refilled: list[bytes] = []
         self.attempts = 100
         self.atOnce = False
+        self.clock = Clock()
 
     def lanes(self) -> Lanes:
         """As many attempts at once as the test wishes."""
-        self.made = Lanes(self.begin, self.refill, self.attempts)
+        self.made = Lanes(self.begin, self.refill, self.attempts, self.clock)
         return self.made
 
     def begin(self, lane: Lane, task: Task) -> None:
         """An attempt has begun, and is at its end if the test wishes."""
         self.begun.append((lane, task))
         if self.atOnce:
-            self.made.ended(lane, True, 0.0)
+            self.made.ended(lane, True)
 
     def refill(self, lane: Lane) -> None:
         """A lane wants more."""
@@ -48,10 +50,10 @@ class LanesTests(SynchronousTestCase):
             lanes.add(lane, task)
         return tasks
 
-    def end(self, lanes: Lanes, good: bool | None = True, now: float = 0.0) -> Task:
+    def end(self, lanes: Lanes, good: bool | None = True) -> Task:
         """The oldest attempt comes to its end."""
         lane, task = self.begun.pop(0)
-        lanes.ended(lane, good, now)
+        lanes.ended(lane, good)
         return task
 
     def test_fewConnections(self) -> None:
@@ -167,6 +169,29 @@ class LanesTests(SynchronousTestCase):
         self.end(lanes, good=None)
         self.assertIs(self.begun[-1][1], turned)
         self.assertEqual(turned.tries, 2)
+
+    def test_pace(self) -> None:
+        """A destination that wants so many in a minute gets no more."""
+        lanes = self.lanes()
+        lane = lanes.lane(b"a", 5, False, 6.0)
+        self.fill(lanes, lane, 3)
+        begun = []
+        for second in range(20):
+            if self.begun:
+                self.end(lanes)
+                begun.append(second)
+            self.clock.advance(1)
+        self.assertEqual(begun, [0, 6, 12])
+        # It is remembered until the next one may begin.
+        self.assertEqual(len(lanes), 0)
+        lane = lanes.lane(b"a", 5, False, 6.0)
+        self.fill(lanes, lane, 1)
+        self.end(lanes)
+        self.assertEqual(len(lanes), 1)
+        self.fill(lanes, lanes.lane(b"a", 5, False, 6.0), 1)
+        self.assertEqual(self.begun, [])
+        lanes.drop()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_press(self) -> None:
         """What is above its share is taken, the last first; others keep theirs."""
