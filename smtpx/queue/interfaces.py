@@ -145,13 +145,13 @@ class IRetries(Interface):
 class IReporter(Interface):
     """Writes delivery reports."""
 
-    def report(
-        message: SpooledMessage, failures: Sequence[Outcome], body: IBody
-    ) -> Report | None:
+    def failures(
+        message: SpooledMessage, failed: Sequence[Outcome], body: IBody
+    ) -> Sequence[Report]:
         """
-        @param failures: the outcomes of those that failed, all of them FAILED.
+        @param failed: the outcomes of those that failed, all of them FAILED.
         @param body: the message's body, without its prefix.
-        @return: what its sender is told; L{None}: nothing is to be told.
+        @return: what its sender is told; empty: nothing is to be told.
         """
 
 

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 
 from attrs import frozen
+from zope.interface import implementer
 
 from ..core.envelope import Envelope, Recipient
 from ..core.hooks import Action, ReportWish
@@ -30,6 +31,7 @@ from ..spool.format import Outcome, Report, SpooledMessage
 from .account import Account, Told, accountOf, messageFields
 from .deliverystatus import Heading, date, deliveryStatus
 from .explanation import Original, explanation
+from .interfaces import IReporter
 from .multipart import Part, joined
 from .returned import MESSAGE, Message, readMessage, returned
 
@@ -81,6 +83,7 @@ _MIXED = "What became of your mail"
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 
 
+@implementer(IReporter)
 class Reporter:
     """
     Writes reports.  It touches nothing, and may be called in a thread, which is

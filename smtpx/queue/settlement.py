@@ -193,12 +193,11 @@ class Settlements:
         if self.reporter is not None:
             try:
                 body = self.spool.body(message)
-                report = self.reporter.report(message, failures, body)
+                reports = tuple(self.reporter.failures(message, failures, body))
             except Exception as error:
                 # The border: what a sender is told may depend on anything.
                 self.journal.trouble(message, "report", error)
             else:
-                reports = () if report is None else (report,)
                 wished = onHold and due is None
                 held = ON_HOLD if wished else None
                 return Settlement(message, outcomes, due, held, wished, reports)

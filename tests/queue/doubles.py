@@ -172,19 +172,19 @@ class ScriptedReporter:
 
     error: Exception | None = None
 
-    def report(
-        self, message: SpooledMessage, failures: Sequence[Outcome], body: IBody
-    ) -> Report | None:
+    def failures(
+        self, message: SpooledMessage, failed: Sequence[Outcome], body: IBody
+    ) -> Sequence[Report]:
         """What failed, a line each, above the body."""
         if self.error is not None:
             raise self.error
         sender = message.envelope.sender
         if not sender:
-            return None
-        lines = "".join(f"{each.index} {each.text}\r\n" for each in failures)
+            return ()
+        lines = "".join(f"{each.index} {each.text}\r\n" for each in failed)
         text = lines.encode() + b"".join(body.pieces())
         envelope = Envelope(b"", message.arrived, [Recipient(sender)], len(text))
-        return Report(envelope, b"", text)
+        return (Report(envelope, b"", text),)
 
 
 @implementer(IDeliveryJournal)
