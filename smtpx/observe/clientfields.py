@@ -155,7 +155,7 @@ def _pipelining(event: LogEvent, fields: dict[str, Any]) -> str:
     return f" L{early}" if used == "used" else f" L{early}-"
 
 
-def _plain(name: str) -> FieldOf:
+def plainField(name: str) -> FieldOf:
     """The field of an extension, where it has one."""
 
     def field(event: LogEvent, fields: dict[str, Any]) -> str:
@@ -182,7 +182,8 @@ def _without(name: str) -> FieldOf:
     return field
 
 
-def _others(event: LogEvent, fields: dict[str, Any]) -> str:
+def otherFields(event: LogEvent, fields: dict[str, Any]) -> str:
+    """The fields of extensions that no other took out."""
     return "".join([extensionField(name, value) for name, value in fields.items()])
 
 
@@ -228,12 +229,12 @@ def arrivalFields(
         (Selector.PIPELINING, _pipelining),
         (None, tlsFields(selectors)),
         (None, _submitted if Selector.SMTP_MAILAUTH in selectors else loginOf),
-        (None, _plain("PRDR")),
-        (None, _plain("PRX") if Selector.PROXY in selectors else _without("PRX")),
-        (None, _plain("K")),
+        (None, plainField("PRDR")),
+        (None, plainField("PRX") if Selector.PROXY in selectors else _without("PRX")),
+        (None, plainField("K")),
         (None, _size),
         (None, _eightBit if Selector.EIGHTBITMIME in selectors else _without("M8S")),
-        (None, _others),
+        (None, otherFields),
         (Selector.RECEIVE_TIME, receiving),
         (Selector.MSG_ID, _messageID),
         (Selector.MSG_ID_CREATED, _madeMessageID),
@@ -252,6 +253,8 @@ __all__ = [
     "clientOf",
     "extensionField",
     "loginOf",
+    "otherFields",
+    "plainField",
     "quoted",
     "tlsFields",
 ]

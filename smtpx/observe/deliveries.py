@@ -7,13 +7,20 @@ L{smtpx.observe.journal}, which tells how messages come in, it tells how they go
 
 from __future__ import annotations
 
+import re
+
 from zope.interface import implementer
 
 from ..core.queueprofile import ORIGIN
-from ..spool.format import Outcome, SpooledMessage
+from ..spool.format import Outcome, Report, SpooledMessage
 from ..spool.journal import IDeliveryJournal
+from ..spool.via import Via
 from . import events
+from .facts import codeFields, handshakeFields
 from .publisher import Publisher, errorFields
+
+#: What is told of the header of a report, which is our own: no field is folded.
+_HEADER = re.compile(rb"^(Message-ID|Subject): *([^\r\n]*)", re.MULTILINE)
 
 
 @implementer(IDeliveryJournal)
@@ -34,8 +41,9 @@ class DeliveryJournal:
     ) -> None:
         """See L{IDeliveryJournal}."""
         if self._publisher.enabled:
-            fields = self._recipient(message, outcome, route, transport)
-            fields["took"] = round(took, 6)
+            fields = self._recipient(message, outcome, route, transport, took)
+            if not first:
+                fields["further"] = True
             self._publisher.publish(events.DELIVERED, fields)
 
     def deferred(
@@ -45,10 +53,12 @@ class DeliveryJournal:
         route: str,
         transport: str,
         due: float,
+        took: float = 0.0,
     ) -> None:
         """See L{IDeliveryJournal}."""
         if self._publisher.enabled:
-            fields = self._recipient(message, outcome, route, transport)
+            fields = self._recipient(message, outcome, route, transport, took)
+            fields["cause"] = outcome.cause.value
             fields["due"] = due
             self._publisher.publish(events.DEFERRED, fields)
 
@@ -58,17 +68,34 @@ class DeliveryJournal:
         outcome: Outcome,
         route: str,
         transport: str,
+        took: float = 0.0,
     ) -> None:
         """See L{IDeliveryJournal}."""
         if self._publisher.enabled:
-            fields = self._recipient(message, outcome, route, transport)
+            fields = self._recipient(message, outcome, route, transport, took)
+            fields["cause"] = outcome.cause.value
             self._publisher.publish(events.FAILED, fields)
 
-    def reported(self, message: SpooledMessage, id: str) -> None:
+    def reported(
+        self, message: SpooledMessage, id: str, report: Report | None = None
+    ) -> None:
         """See L{IDeliveryJournal}."""
-        if self._publisher.enabled:
-            fields: dict[str, object] = {"message": message.id, "report": id}
-            self._publisher.publish(events.REPORTED, fields)
+        if not self._publisher.enabled:
+            return
+        fields: dict[str, object] = {
+            "message": message.id,
+            "report": id,
+            "recipient": message.envelope.sender,
+        }
+        if report is not None:
+            fields["octets"] = len(report.prefix) + len(report.body)
+            header = (report.prefix + report.body).partition(b"\r\n\r\n")[0]
+            found = dict(_HEADER.findall(header))
+            if b"Message-ID" in found:
+                fields["messageID"] = found[b"Message-ID"].strip(b"<> ")
+            if b"Subject" in found:
+                fields["title"] = found[b"Subject"]
+        self._publisher.publish(events.REPORTED, fields)
 
     def held(self, message: SpooledMessage, reason: str, wished: bool) -> None:
         """See L{IDeliveryJournal}."""
@@ -101,23 +128,49 @@ class DeliveryJournal:
         outcome: Outcome,
         route: str,
         transport: str,
+        took: float,
     ) -> dict[str, object]:
-        recipient = message.envelope.recipients[outcome.index]
+        envelope = message.envelope
+        recipient = envelope.recipients[outcome.index]
         fields: dict[str, object] = {
             "message": message.id,
             "recipient": recipient.path,
             "route": route,
             "transport": transport,
-            "sender": message.envelope.sender,
-            "octets": message.envelope.octets,
+            "sender": envelope.sender,
+            "octets": envelope.octets,
             "text": outcome.text,
             "seconds": self._since(message),
+            "took": round(took, 6),
         }
         origin = recipient.stamp(ORIGIN)
         if origin is not None:
             fields["original"] = origin
+        if outcome.via is not None:
+            fields |= _host(outcome.via)
+        if outcome.reply is not None:
+            fields |= codeFields(outcome.reply)
+            fields["reply"] = outcome.reply.octets[:-2]
         return fields
 
     def _since(self, message: SpooledMessage) -> float:
         # To the microsecond: more is noise.
         return round(self._publisher.clock() - message.arrived, 6)
+
+
+def _host(via: Via) -> dict[str, object]:
+    """By which host it went, or was to go."""
+    fields: dict[str, object] = {
+        "host": via.host,
+        "address": via.address,
+        "port": via.port,
+    }
+    if via.source is not None:
+        fields["source"], fields["sourcePort"] = via.source
+    if via.again:
+        fields["reused"] = True
+    if via.tls is not None:
+        fields |= handshakeFields(via.tls)
+    if via.fields:
+        fields["fields"] = dict(via.fields)
+    return fields

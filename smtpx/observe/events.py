@@ -229,32 +229,76 @@ _RECIPIENT = _MESSAGE | {
     "seconds": "how long it has been since the message was accepted",
 }
 
+_HOST = {
+    "host": "the name of the host that was talked to, or tried; absent, with all that"
+    " is the host's: there was none",
+    "address": "its address",
+    "port": "its port",
+    "source": "our address of the connection, if it came about",
+    "sourcePort": "our port of it",
+    "reused": "true: the connection had been used for another message",
+    "code": "the code of the reply that settled it, if there was one",
+    "status": "its enhanced status code",
+    "reply": "the whole reply, as over the wire; lines end with CRLF but the last",
+    "version": _TLS["version"],
+    "cipher": _TLS["cipher"],
+    "bits": _TLS["bits"],
+    "resumed": _TLS["resumed"],
+    "verified": "was the host's certificate good?",
+    "problem": "what is wrong with the host's certificate, if anything is",
+    "subject": "the subject of the host's certificate",
+    "serverName": "the name that we asked for (SNI), if we did",
+    "onConnect": _TLS["onConnect"],
+    "fields": "what extensions say of it, by the name it has in the main log",
+}
+_TOOK = {"took": "how long the attempt took, in seconds"}
+_CAUSE = {
+    "cause": "at what it failed: ``other``, ``local``, ``dns``, ``connect``, ``lost``,"
+    " ``tls``, ``login``, ``session``, ``sender``, ``recipient``, ``content``,"
+    " ``early`` (the host is known to be in trouble, and was not tried) or"
+    " ``expired``",
+}
+
 DELIVERED = Event(
     "message.delivered",
     LogLevel.info,
     "{message}: delivered to {recipient!r} by {transport}",
-    _RECIPIENT | {"took": "how long the attempt took, in seconds"},
+    _RECIPIENT
+    | _TOOK
+    | {"further": "true: another recipient had it in the same transaction, before"}
+    | _HOST,
 )
 
 DEFERRED = Event(
     "message.deferred",
     LogLevel.info,
     "{message}: not yet delivered to {recipient!r}: {text!r}",
-    _RECIPIENT | {"due": "when it is tried again, in seconds since the epoch"},
+    _RECIPIENT
+    | _CAUSE
+    | {"due": "when it is tried again, in seconds since the epoch"}
+    | _TOOK
+    | _HOST,
 )
 
 FAILED = Event(
     "message.failed",
     LogLevel.info,
     "{message}: cannot be delivered to {recipient!r}: {text!r}",
-    _RECIPIENT,
+    _RECIPIENT | _CAUSE | _TOOK | _HOST,
 )
 
 REPORTED = Event(
     "message.reported",
     LogLevel.info,
     "{message}: its sender is told of what failed, by {report}",
-    _MESSAGE | {"report": "the id of the delivery report"},
+    _MESSAGE
+    | {
+        "report": "the id of the delivery report, which is a message of its own",
+        "recipient": "to whom it goes",
+        "octets": "the size of the report",
+        "messageID": "its field Message-ID, without the angle brackets",
+        "title": "its field Subject",
+    },
 )
 
 HELD = Event(

@@ -13,7 +13,7 @@ from zope.interface import implementer
 
 from ..core.envelope import Envelope, Stamp
 from ..core.errors import HookTrouble
-from ..core.hooks import Ending, LogFields, TLSInfo
+from ..core.hooks import Ending, LogFields
 from ..core.interfaces import IServerBuilder, IServerSession
 from ..core.reply import Reply
 from ..core.trace import protocol
@@ -23,6 +23,7 @@ from ..net.ends import Ends
 from ..net.interfaces import IJournal
 from ..net.submission import MADE_MESSAGE_ID
 from . import events
+from .facts import codeFields, handshakeFields
 from .publisher import Publisher, errorFields
 
 #: The Message-ID of a transaction, without angle brackets.  Not for the spool.
@@ -98,7 +99,7 @@ class Journal:
     def secured(self, session: IServerSession) -> None:
         """See L{IJournal}."""
         if self.enabled and session.secured is not None:
-            fields = self._client(session) | self._tls(session.secured)
+            fields = self._client(session) | handshakeFields(session.secured)
             self._publish(events.SECURED, fields)
 
     def overridden(self, session: IServerSession) -> None:
@@ -146,7 +147,7 @@ class Journal:
             fields["octets"] = session.ended.octets
         fields |= self._login(session)
         if session.secured is not None:
-            fields |= self._tls(session.secured)
+            fields |= handshakeFields(session.secured)
         self._publish(events.REFUSED, fields)
 
     def accepted(
@@ -183,7 +184,7 @@ class Journal:
             elif session.earlyHello:
                 fields["early"] = "offered"
         if session.secured is not None:
-            fields |= self._tls(session.secured)
+            fields |= handshakeFields(session.secured)
         fields |= self._login(session)
         submitter = envelope.stamps.get(SUBMITTER)
         if submitter:
@@ -277,12 +278,8 @@ class Journal:
         return fields
 
     def _answer(self, answer: Reply) -> dict[str, object]:
-        fields: dict[str, object] = {
-            "code": answer.code,
-            "text": b" ".join(answer.lines),
-        }
-        if answer.status is not None:
-            fields["status"] = ".".join(map(str, answer.status))
+        fields = codeFields(answer)
+        fields["text"] = b" ".join(answer.lines)
         return fields
 
     def _login(self, session: IServerSession) -> dict[str, object]:
@@ -290,21 +287,3 @@ class Journal:
             return {}
         mechanism = (session.mechanism or "").upper()
         return {"identity": session.identity, "mechanism": mechanism}
-
-    def _tls(self, info: TLSInfo) -> dict[str, object]:
-        fields: dict[str, object] = {
-            "version": info.version,
-            "cipher": info.cipher,
-            "bits": info.bits,
-            "resumed": info.resumed,
-            "verified": info.verified,
-        }
-        if info.problem is not None:
-            fields["problem"] = info.problem
-        if info.subject is not None:
-            fields["subject"] = info.subject
-        if info.serverName is not None:
-            fields["serverName"] = info.serverName
-        if info.onConnect:
-            fields["onConnect"] = True
-        return fields

@@ -8,9 +8,9 @@ ours::
         id=abc@example.org
 
 (on one line).  C{<=} is an arrival, C{=>} a delivery, C{==} one that is put off,
-C{**} one that failed for good, C{Completed} the end; C{rejected} has what was
-refused.  The order of fields is Exim's.  What else is shown is chosen by
-selectors that have Exim's names (L{smtpx.observe.selectors}).
+C{**} one that failed for good, C{Completed} the end (L{smtpx.observe.deliverylines});
+C{rejected} has what was refused.  The order of fields is Exim's.  What else is shown
+is chosen by selectors that have Exim's names (L{smtpx.observe.selectors}).
 
 Words of peers are made harmless (L{smtpx.observe.harmless}): no peer can begin
 a line or a field.
@@ -29,6 +29,7 @@ from zope.interface import implementer
 from ..core.hooks import Ending
 from . import events
 from .clientfields import arrivalFields, clientOf, loginOf, quoted, tlsFields
+from .deliverylines import DeliveryLines
 from .files import LineFile
 from .harmless import text, word
 from .selectors import DEFAULT_SELECTORS, Selector
@@ -79,12 +80,7 @@ class MainLog:
             events.LOGIN_FAILED.name: self._loginFailed,
             events.ACCEPTED.name: self._accepted,
             events.CLOSED.name: self._closed,
-            events.DELIVERED.name: self._delivered,
-            events.DEFERRED.name: self._deferred,
-            events.FAILED.name: self._failed,
-            events.HELD.name: self._held,
-            events.STUCK.name: self._held,
-            events.COMPLETED.name: self._completed,
+            **DeliveryLines(selectors, self._duration).writers,
         }
 
     def __call__(self, event: LogEvent) -> None:
@@ -223,54 +219,6 @@ class MainLog:
         out = [f"{event['message']} <= {_sender(event)} H={self._host(event)}"]
         out += [field(event, fields) for field in self._arrival]
         return "".join(out)
-
-    def _delivered(self, event: LogEvent) -> str:
-        line = f"{event['message']} => {self._recipient(event)}"
-        if Selector.DELIVERY_SIZE in self._selectors:
-            line += f" S={event['octets']}"
-        if Selector.QUEUE_TIME in self._selectors:
-            line += f" QT={self._duration(event['seconds'])}"
-        if Selector.DELIVER_TIME in self._selectors:
-            line += f" DT={self._duration(event['took'])}"
-        return line
-
-    def _deferred(self, event: LogEvent) -> str:
-        # Exim has an error number in the brackets.
-        why = text(event["text"])
-        return f"{event['message']} == {self._recipient(event)} defer (0): {why}"
-
-    def _failed(self, event: LogEvent) -> str:
-        return f"{event['message']} ** {self._recipient(event)}: {text(event['text'])}"
-
-    def _held(self, event: LogEvent) -> str:
-        return f"{event['message']} Frozen ({text(event['reason'])})"
-
-    def _completed(self, event: LogEvent) -> str:
-        line = f"{event['message']} Completed"
-        if Selector.QUEUE_TIME_OVERALL in self._selectors:
-            line += f" QT={self._duration(event['seconds'])}"
-        return line
-
-    def _recipient(self, event: LogEvent) -> str:
-        """
-        A local delivery, as Exim has it: C{ann <ann@example.org> R=route T=name};
-        where an alias led there, C{ann@example.org <sales@example.org> R=...}.
-        """
-        path: bytes = event["recipient"]
-        user, at, _ = path.rpartition(b"@")
-        if "original" in event:
-            shown = f"{word(path)} <{word(event['original'])}>"
-        else:
-            shown = f"{word(user)} <{word(path)}>" if at else word(path)
-        if Selector.SENDER_ON_DELIVERY in self._selectors:
-            shown += f" F=<{word(event['sender'])}>"
-        if Selector.RETURN_PATH_ON_DELIVERY in self._selectors:
-            shown += f" P=<{word(event['sender'])}>"
-        if event["route"]:
-            shown += f" R={word(event['route'])}"
-        if event["transport"]:
-            shown += f" T={word(event['transport'])}"
-        return shown
 
 
 #: How it is said that a client was gone, or silent.

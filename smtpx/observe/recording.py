@@ -106,6 +106,11 @@ class Recording:
         """Seconds since the connection was made, to the microsecond."""
         return round(self._seconds() - self._began, 6)
 
+    @property
+    def full(self) -> bool:
+        """Was there something for which there was no room?"""
+        return self._left < 0
+
     def _pays(self, octets: int) -> bool:
         """Is there room for so much more?"""
         self._left -= octets

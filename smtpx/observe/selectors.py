@@ -28,6 +28,8 @@ class Selector(Enum):
     MILLISEC = "millisec"
     MSG_ID = "msg_id"
     MSG_ID_CREATED = "msg_id_created"
+    OUTGOING_INTERFACE = "outgoing_interface"
+    OUTGOING_PORT = "outgoing_port"
     PID = "pid"
     PIPELINING = "pipelining"
     PROXY = "proxy"
@@ -36,9 +38,11 @@ class Selector(Enum):
     RECEIVE_TIME = "receive_time"
     RECEIVED_RECIPIENTS = "received_recipients"
     RECEIVED_SENDER = "received_sender"
+    RETRY_DEFER = "retry_defer"
     RETURN_PATH_ON_DELIVERY = "return_path_on_delivery"
     SENDER_ON_DELIVERY = "sender_on_delivery"
     SIZE_REJECT = "size_reject"
+    SMTP_CONFIRMATION = "smtp_confirmation"
     SMTP_CONNECTION = "smtp_connection"
     SMTP_MAILAUTH = "smtp_mailauth"
     SMTP_NO_MAIL = "smtp_no_mail"
@@ -59,7 +63,10 @@ DEFAULT_SELECTORS = frozenset(
         Selector.CONNECTION_REJECT,
         Selector.LOST_INCOMING_CONNECTION,
         Selector.MSG_ID,
+        Selector.OUTGOING_INTERFACE,
+        Selector.RETRY_DEFER,
         Selector.SIZE_REJECT,
+        Selector.SMTP_CONFIRMATION,
         Selector.TLS_CERTIFICATE_VERIFIED,
         Selector.TLS_CIPHER,
     }
@@ -82,16 +89,12 @@ NOT_HERE = {
     "etrn": _NO_SUCH_PART,
     "host_lookup_failed": _NOT_YET,
     "ident_timeout": _NO_SUCH_PART,
-    "outgoing_interface": _NOT_YET,
-    "outgoing_port": _NOT_YET,
     "protocol_detail": _NOT_YET,
     "queue_run": _NO_SUCH_PART,
     "queue_time_exclusive": _NOT_YET,
     "rejected_header": "there is no log of refused messages' headers",
-    "retry_defer": _NO_SUCH_PART,
     "sender_verify_fail": _NOT_YET,
     "skip_delivery": _NO_SUCH_PART,
-    "smtp_confirmation": _NOT_YET,
     "smtp_incomplete_transaction": _NOT_YET,
     "unknown_in_list": _NO_SUCH_PART,
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from zope.interface import Interface
 
-from .format import Outcome, SpooledMessage
+from .format import Outcome, Report, SpooledMessage
 
 
 class IDeliveryJournal(Interface):
@@ -43,23 +43,36 @@ class IDeliveryJournal(Interface):
         route: str,
         transport: str,
         due: float,
+        took: float = 0.0,
     ) -> None:
         """
         It did not work now.
 
         @param due: when it is tried again, in seconds since the epoch.
+        @param took: how long the attempt took, in seconds.
         """
 
     def failed(
-        message: SpooledMessage, outcome: Outcome, route: str, transport: str
+        message: SpooledMessage,
+        outcome: Outcome,
+        route: str,
+        transport: str,
+        took: float = 0.0,
     ) -> None:
-        """It will not work, however often it is tried."""
+        """
+        It will not work, however often it is tried.
 
-    def reported(message: SpooledMessage, id: str) -> None:
+        @param took: how long the attempt took, in seconds.
+        """
+
+    def reported(
+        message: SpooledMessage, id: str, report: Report | None = None
+    ) -> None:
         """
         The sender is told of what failed.
 
         @param id: the report's, which is in the spool as a message of its own.
+        @param report: the report.
         """
 
     def held(message: SpooledMessage, reason: str, wished: bool) -> None:

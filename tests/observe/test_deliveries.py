@@ -4,17 +4,21 @@ What becomes of messages, as events.
 
 from __future__ import annotations
 
+from attrs import evolve
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from smtpx.core.envelope import Envelope
 from smtpx.core.queueprofile import ORIGIN
+from smtpx.core.reply import Reply
 from smtpx.observe.deliveries import DeliveryJournal
 from smtpx.observe.events import CATALOGUE
-from smtpx.spool.format import Fate, Outcome
+from smtpx.spool.format import Fate, Outcome, Report
 from smtpx.spool.journal import IDeliveryJournal
+from smtpx.spool.via import Cause, Via
 
-from .stories import MESSAGE, NOW, Heard, publishing, spooled
+from .stories import MESSAGE, NOW, TLS, Heard, publishing, spooled
 
 SAID = Outcome(1, Fate.DELIVERED, "said")
 REPORT = "1vMd5o-000000001Vt-0Abc"
@@ -37,6 +41,7 @@ class DeliveryJournalTests(SynchronousTestCase):
             "octets": 1204,
             "text": "said",
             "seconds": 60.5,
+            "took": 0.25,
         }
 
     def tearDown(self) -> None:
@@ -56,7 +61,7 @@ class DeliveryJournalTests(SynchronousTestCase):
         self.journal.delivered(*told, 0.25, True)
         self.assertEqual(
             self.heard.last,
-            self.recipient | {"event": "message.delivered", "took": 0.25},
+            self.recipient | {"event": "message.delivered"},
         )
 
     def test_anAlias(self) -> None:
@@ -67,32 +72,105 @@ class DeliveryJournalTests(SynchronousTestCase):
         self.assertEqual(
             self.heard.last,
             self.recipient
-            | {
-                "event": "message.delivered",
-                "took": 0.25,
-                "original": b"sales@example.com",
-            },
+            | {"event": "message.delivered", "original": b"sales@example.com"},
+        )
+
+    def test_aHost(self) -> None:
+        """By which host, how, and what it said; and to whom at the same time."""
+        said = Reply(250, (2, 0, 0), (b"two", b"lines"))
+        via = Via(
+            b"mx.example.com",
+            b"192.0.2.1",
+            2525,
+            TLS,
+            (("K", True),),
+            again=True,
+            source=(b"192.0.2.25", 4711),
+        )
+        outcome = evolve(SAID, reply=said, via=via)
+        self.journal.delivered(self.message, outcome, "*", "smtp", 0.25, False)
+        host = {
+            "route": "*",
+            "transport": "smtp",
+            "host": b"mx.example.com",
+            "address": b"192.0.2.1",
+            "port": 2525,
+            "source": b"192.0.2.25",
+            "sourcePort": 4711,
+            "reused": True,
+            "code": 250,
+            "status": "2.0.0",
+            "reply": b"250-2.0.0 two\r\n250 2.0.0 lines",
+            "version": "TLSv1.3",
+            "cipher": "TLS_AES_256_GCM_SHA384",
+            "bits": 256,
+            "resumed": True,
+            "verified": False,
+            "subject": 'CN=ann "the" boss',
+            "serverName": b"mx.example.org",
+            "fields": {"K": True},
+        }
+        self.assertEqual(
+            self.heard.last,
+            self.recipient | host | {"event": "message.delivered", "further": True},
+        )
+
+    def test_aHostWithoutMuchToTell(self) -> None:
+        """In the clear, over a new connection; it said nothing."""
+        via = Via(b"mx.example.com", b"192.0.2.1")
+        outcome = evolve(SAID, fate=Fate.WAITING, via=via, cause=Cause.CONNECT)
+        self.journal.deferred(self.message, outcome, "*", "smtp", NOW + 60, 0.25)
+        host = {
+            "route": "*",
+            "transport": "smtp",
+            "host": b"mx.example.com",
+            "address": b"192.0.2.1",
+            "port": 25,
+            "cause": "connect",
+            "due": NOW + 60,
+        }
+        self.assertEqual(
+            self.heard.last, self.recipient | host | {"event": "message.deferred"}
         )
 
     def test_aDelay(self) -> None:
         """Why not now, and when again."""
-        self.journal.deferred(self.message, SAID, "*@example.com", "maildir", NOW + 60)
+        told = self.message, SAID, "*@example.com", "maildir", NOW + 60, 0.25
+        self.journal.deferred(*told)
         self.assertEqual(
             self.heard.last,
-            self.recipient | {"event": "message.deferred", "due": NOW + 60},
+            self.recipient
+            | {"event": "message.deferred", "cause": "other", "due": NOW + 60},
         )
 
     def test_aFailure(self) -> None:
         """Why not at all."""
-        self.journal.failed(self.message, SAID, "*@example.com", "maildir")
-        self.assertEqual(self.heard.last, self.recipient | {"event": "message.failed"})
+        outcome = evolve(SAID, cause=Cause.CONTENT)
+        self.journal.failed(self.message, outcome, "*@example.com", "maildir", 0.25)
+        self.assertEqual(
+            self.heard.last,
+            self.recipient | {"event": "message.failed", "cause": "content"},
+        )
 
     def test_aReport(self) -> None:
         """The sender is told: by which message."""
+        told = {
+            "event": "message.reported",
+            "message": MESSAGE,
+            "report": REPORT,
+            "recipient": b"ann@example.org",
+        }
         self.journal.reported(self.message, REPORT)
+        self.assertEqual(self.heard.last, told)
+        made = Report(
+            Envelope(b"", NOW),
+            b"Received: x\r\n",
+            b"Subject: No\r\nMessage-ID: <r@x>\r\n\r\n",
+        )
+        self.journal.reported(self.message, REPORT, made)
         self.assertEqual(
             self.heard.last,
-            {"event": "message.reported", "message": MESSAGE, "report": REPORT},
+            told | {"octets": 47, "messageID": b"r@x", "title": b"No"},
         )
 
     def test_aMessageOnHold(self) -> None:

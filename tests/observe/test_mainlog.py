@@ -7,17 +7,15 @@ from __future__ import annotations
 import os
 
 from smtpx.core.hooks import Ending, TLSInfo
-from smtpx.core.queueprofile import ORIGIN
 from smtpx.core.reply import SHUTTING_DOWN, TIMED_OUT, Reply, reply
 from smtpx.extensions.auth import FAILURE, Failure
 from smtpx.observe.deliveries import DeliveryJournal
 from smtpx.observe.journal import (
     Journal,
 )
-from smtpx.spool.format import Fate, Outcome
 
 from .mainlogs import AT, NO, MainLogTestCase, X
-from .stories import MESSAGE, NOW, TLS, envelope, spooled, visit
+from .stories import NOW, TLS, envelope, visit
 
 
 class RefusalTests(MainLogTestCase):
@@ -254,128 +252,3 @@ class SessionTests(MainLogTestCase):
             "(mail.example.org) [192.0.2.7] D=1.500s",
         )
         self.assertEqual(self.end(Ending.QUIT, "+smtp_no_mail", transactions=1), [])
-
-
-class DeliveryTests(MainLogTestCase):
-    """What became of a message."""
-
-    def test_aDelivery(self) -> None:
-        """C{=>}: who has it, and by which way."""
-
-        def tell(journal: Journal, deliveries: DeliveryJournal) -> None:
-            message = spooled(b"bob@example.com", b"postmaster")
-            deliveries.delivered(
-                message,
-                Outcome(0, Fate.DELIVERED),
-                "*@example.com",
-                "maildir",
-                0.25,
-                True,
-            )
-            deliveries.delivered(
-                message, Outcome(1, Fate.DELIVERED), "", "", 0.25, True
-            )
-            deliveries.completed(message)
-
-        expected = [
-            "=> bob <bob@example.com> R=*@example.com T=maildir",
-            "=> postmaster",
-            "Completed",
-        ]
-        self.assertEqual(
-            self.lines(tell), [f"{AT}{MESSAGE} {each}" for each in expected]
-        )
-        self.assertEqual(
-            self.lines(tell, "+queue_time", "+queue_time_overall"),
-            [f"{AT}{MESSAGE} {each} QT=60s" for each in expected],
-        )
-        self.assertTrue(
-            self.lines(tell, "+queue_time", "+millisec")[0].endswith(" QT=60.500s")
-        )
-
-    def test_anAlias(self) -> None:
-        """Where an alias led there, the whole address and the client's, as in Exim."""
-
-        def tell(journal: Journal, deliveries: DeliveryJournal) -> None:
-            message = spooled(b"bob@example.com")
-            message.envelope.recipients[0].stamps[ORIGIN] = b"sales@example.com"
-            deliveries.delivered(
-                message,
-                Outcome(0, Fate.DELIVERED),
-                "*@example.com",
-                "maildir",
-                0.25,
-                True,
-            )
-
-        self.assertEqual(
-            self.lines(tell),
-            [
-                f"{AT}{MESSAGE} => bob@example.com <sales@example.com>"
-                " R=*@example.com T=maildir"
-            ],
-        )
-
-    def test_whatElseCanBeShown(self) -> None:
-        """Sender, return path and size, at Exim's places."""
-
-        def tell(journal: Journal, deliveries: DeliveryJournal) -> None:
-            deliveries.delivered(
-                spooled(), Outcome(0, Fate.DELIVERED), "*", "maildir", 0.25, True
-            )
-            deliveries.deferred(
-                spooled(), Outcome(0, Fate.WAITING, "full"), "*", "maildir", NOW
-            )
-
-        who = "bob <bob@example.com> F=<ann@example.org> P=<ann@example.org>"
-        lines = self.lines(tell, "all", "-millisec", "-pid")
-        self.assertEqual(
-            lines,
-            [
-                f"{AT}{MESSAGE} => {who} R=* T=maildir S=1204 QT=60s DT=0s",
-                f"{AT}{MESSAGE} == {who} R=* T=maildir defer (0): full",
-            ],
-        )
-
-    def test_aDelay(self) -> None:
-        """C{==}: not now."""
-
-        def tell(journal: Journal, deliveries: DeliveryJournal) -> None:
-            deliveries.deferred(
-                spooled(),
-                Outcome(0, Fate.WAITING, "No space left\non device"),
-                "*",
-                "maildir",
-                NOW,
-            )
-
-        self.assertEqual(
-            self.line(tell),
-            f"{MESSAGE} == bob <bob@example.com> R=* T=maildir defer (0): "
-            "No space left\\x0aon device",
-        )
-
-    def test_aFailure(self) -> None:
-        """C{**}: not at all; then it is frozen."""
-
-        def tell(journal: Journal, deliveries: DeliveryJournal) -> None:
-            deliveries.failed(spooled(), Outcome(0, Fate.FAILED, "no route"), "", "")
-            deliveries.held(spooled(), "no route", False)
-            deliveries.held(spooled(), "as wished", True)
-
-        self.assertEqual(
-            self.lines(tell),
-            [
-                f"{AT}{MESSAGE} ** bob <bob@example.com>: no route",
-                f"{AT}{MESSAGE} Frozen (no route)",
-                f"{AT}{MESSAGE} Frozen (as wished)",
-            ],
-        )
-
-    def test_troubleIsNotForThisLog(self) -> None:
-        """Tracebacks are in the event log."""
-
-        def tell(journal: Journal, deliveries: DeliveryJournal) -> None:
-            deliveries.trouble(None, "spool", OSError("gone"))
-
-        self.assertEqual(self.lines(tell), [])

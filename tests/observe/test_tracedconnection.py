@@ -334,7 +334,7 @@ class SamenessTests(SynchronousTestCase):
         plain.lost()
         self.assertIs(core.ending, plain.ending)
         # Each octet is told of, if there was room.
-        if not core.recording.omitted:
+        if not core.recording.full:
             steps = core.recording.steps(False)
             flown = [s for s in steps if isinstance(s, Flight)]
             ours = sum(s.octets for s in flown if s.direction is Direction.SERVER)

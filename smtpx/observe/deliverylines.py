@@ -1,0 +1,320 @@
+"""
+The lines of the main log that tell where a message went, each as Exim 4.96 has it::
+
+    => bob@example.org R=* T=smtp H=mx.example.org [192.0.2.1]
+        X=TLS1.3:TLS_AES_256_GCM_SHA384:256 CV=yes L K C="250 2.0.0 Ok"
+
+(on one line, behind time and id).  C{=>} has the first recipient of a transaction,
+C{->} each further one, C{==} one who is tried again later, C{**} one who will not
+have it.  A delivery report is a C{<=} line, with C{R=} and the id of the message that
+it is about.
+
+The number in C{defer (-44)} is Exim's for what went wrong: of the system where it is
+positive, its own where it is negative.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import pwd
+from collections.abc import Callable
+from typing import Any
+
+from twisted.logger import LogEvent
+
+from ..spool.via import Cause
+from . import events
+from .clientfields import (
+    FieldOf,
+    extensionField,
+    otherFields,
+    plainField,
+    quoted,
+    tlsFields,
+)
+from .harmless import text, word
+from .selectors import Selector
+
+#: The most of a host's reply that is shown, in octets.
+_REPLY_OCTETS = 1024
+
+#: What the host said its error after.
+_AFTER: dict[str, Callable[[LogEvent], str]] = {
+    Cause.SESSION.value: lambda event: "initial connection",
+    Cause.SENDER.value: lambda event: f"MAIL FROM:<{word(event['sender'])}>",
+    Cause.RECIPIENT.value: lambda event: f"RCPT TO:<{word(event['recipient'])}>",
+    Cause.CONTENT.value: lambda event: "end of data",
+}
+
+#: Exim's numbers for what went wrong (C{ERRNO_...} of its C{macros.h}).
+_NUMBERS = {
+    Cause.DNS.value: -1,
+    Cause.LOST.value: -18,
+    Cause.TLS.value: -37,
+    Cause.LOGIN.value: -42,
+    Cause.RECIPIENT.value: -44,
+    Cause.SENDER.value: -45,
+    Cause.CONTENT.value: -46,
+    Cause.EARLY.value: -54,
+}
+
+#: The system's numbers for what a connection comes to, by its words for them.
+_SYSTEMS = {
+    os.strerror(number).lower(): number
+    for number in (
+        errno.ECONNREFUSED,
+        errno.ECONNRESET,
+        errno.EHOSTUNREACH,
+        errno.ENETUNREACH,
+        errno.ETIMEDOUT,
+    )
+}
+
+
+class DeliveryLines:
+    """
+    Makes the lines, without time and process.
+
+    @ivar writers: what makes the line of an event, by the event's name; L{None}:
+        there is none.
+    """
+
+    def __init__(
+        self,
+        selectors: frozenset[Selector],
+        duration: Callable[[float], str],
+        user: str | None = None,
+    ) -> None:
+        """
+        @param duration: seconds as they are shown.
+        @param user: who writes delivery reports; L{None}: as whom we run.
+        """
+        self._selectors = selectors
+        self._duration = duration
+        self._user = _ourselves() if user is None else user
+        before = _before(selectors)
+        # Exim has the sender on lines of deliveries and failures only.
+        self._named = (*_senders(selectors), _route, _transport)
+        self._done = (*self._named, *before, *_after(selectors, duration))
+        self._host = tuple(_hosts(selectors))
+        self._tls = tlsFields(selectors - {Selector.TLS_SNI})
+        self.writers: dict[object, Callable[[LogEvent], str | None]] = {
+            events.DELIVERED.name: self._delivered,
+            events.DEFERRED.name: self._deferred,
+            events.FAILED.name: self._failed,
+            events.REPORTED.name: self._reported,
+            events.HELD.name: _frozen,
+            events.STUCK.name: _frozen,
+            events.COMPLETED.name: self._completed,
+        }
+
+    def _delivered(self, event: LogEvent) -> str:
+        fields: dict[str, Any] = dict(event.get("fields", ()))
+        arrow = "->" if "further" in event else "=>"
+        out = [f"{event['message']} {arrow} {_recipient(event, 'host' not in event)}"]
+        out += [field(event, fields) for field in self._done]
+        return "".join(out)
+
+    def _deferred(self, event: LogEvent) -> str | None:
+        cause = event["cause"]
+        early = cause == Cause.EARLY.value
+        if early and Selector.RETRY_DEFER not in self._selectors:
+            return None
+        why, number = _why(event), _NUMBERS.get(cause, 0)
+        out = [f"{event['message']} == {_recipient(event)}"]
+        out += [_route(event, {}), _transport(event, {})]
+        if cause == Cause.CONNECT.value:
+            for words, found in _SYSTEMS.items():
+                if words in why.lower():
+                    number = found
+                    break
+        out.append(f" defer ({number})")
+        if number > 0:
+            out.append(f": {os.strerror(number)}")
+        out += [field(event, {}) for field in self._host]
+        if Selector.DELIVER_TIME in self._selectors:
+            out.append(f" DT={self._duration(event['took'])}")
+        if why:
+            out.append(f": {why}")
+        return "".join(out)
+
+    def _failed(self, event: LogEvent) -> str:
+        out = [f"{event['message']} ** {_recipient(event)}"]
+        out += [field(event, {}) for field in (*self._named, *self._host, self._tls)]
+        if why := _why(event):
+            out.append(f": {why}")
+        if Selector.DELIVER_TIME in self._selectors:
+            out.append(f" DT={self._duration(event['took'])}")
+        return "".join(out)
+
+    def _reported(self, event: LogEvent) -> str:
+        shown = self._selectors
+        line = f"{event['report']} <= <> R={event['message']} U={self._user} P=local"
+        if "octets" in event:
+            line += f" S={event['octets']}"
+        if "messageID" in event and Selector.MSG_ID_CREATED in shown:
+            line += f" id*={word(event['messageID'])}"
+        if "title" in event and Selector.SUBJECT in shown:
+            line += f' T="{quoted(event["title"])}"'
+        if Selector.RECEIVED_SENDER in shown:
+            line += " from <>"
+        if Selector.RECEIVED_RECIPIENTS in shown:
+            line += f" for {word(event['recipient'])}"
+        return line
+
+    def _completed(self, event: LogEvent) -> str:
+        line = f"{event['message']} Completed"
+        if Selector.QUEUE_TIME_OVERALL in self._selectors:
+            line += f" QT={self._duration(event['seconds'])}"
+        return line
+
+
+def _ourselves() -> str:
+    """The name of the user that we run as; its number, where it has none."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
+
+
+def _frozen(event: LogEvent) -> str:
+    return f"{event['message']} Frozen ({text(event['reason'])})"
+
+
+def _recipient(event: LogEvent, local: bool = False) -> str:
+    """
+    The recipient, and behind it the address that the client gave where an alias led
+    from there.  A local delivery begins with the user alone, and then the address
+    stands behind it.
+    """
+    path: bytes = event["recipient"]
+    if "original" in event:
+        return f"{word(path)} <{word(event['original'])}>"
+    user, at, _ = path.rpartition(b"@")
+    return f"{word(user)} <{word(path)}>" if local and at else word(path)
+
+
+def _why(event: LogEvent) -> str:
+    """What went wrong: in Exim's words, where the host said it."""
+    after = _AFTER.get(event["cause"])
+    if after is None or "reply" not in event or "host" not in event:
+        return text(event["text"])
+    said = _lines(event["reply"], text)
+    return f"SMTP error from remote mail server after {after(event)}: {said}"
+
+
+def _lines(reply: bytes, shown: Callable[[bytes], str]) -> str:
+    """A reply; between its lines there is a backslash and an n, as in Exim."""
+    return "\\n".join(map(shown, reply[:_REPLY_OCTETS].split(b"\r\n")))
+
+
+# --- the fields -------------------------------------------------------------------
+
+
+def _route(event: LogEvent, fields: dict[str, Any]) -> str:
+    return f" R={word(event['route'])}" if event["route"] else ""
+
+
+def _transport(event: LogEvent, fields: dict[str, Any]) -> str:
+    return f" T={word(event['transport'])}" if event["transport"] else ""
+
+
+def _sender(event: LogEvent, fields: dict[str, Any]) -> str:
+    return f" F=<{word(event['sender'])}>"
+
+
+def _returnPath(event: LogEvent, fields: dict[str, Any]) -> str:
+    return f" P=<{word(event['sender'])}>"
+
+
+def _size(event: LogEvent, fields: dict[str, Any]) -> str:
+    return f" S={event['octets']}"
+
+
+def _login(event: LogEvent, fields: dict[str, Any]) -> str:
+    return extensionField("A", fields.pop("A", None))
+
+
+def _pipelining(event: LogEvent, fields: dict[str, Any]) -> str:
+    early = "*" if fields.pop("L*", None) else ""
+    return f" L{early}" if fields.pop("L", None) else ""
+
+
+def _confirmation(event: LogEvent, fields: dict[str, Any]) -> str:
+    if "reply" not in event or "host" not in event:
+        return ""
+    return f' C="{_lines(event["reply"], quoted)}"'
+
+
+def _hosts(selectors: frozenset[Selector]) -> list[FieldOf]:
+    """C{H=} and C{I=}: the two ends of the connection."""
+    port = Selector.OUTGOING_PORT in selectors
+
+    def host(event: LogEvent, fields: dict[str, Any]) -> str:
+        if "host" not in event:
+            return ""
+        shown = f" H={word(event['host'])} [{word(event['address'])}]"
+        if port:
+            shown += f":{event['port']}"
+        return f"{shown}*" if "reused" in event else shown
+
+    def interface(event: LogEvent, fields: dict[str, Any]) -> str:
+        if "source" not in event:
+            return ""
+        shown = f" I=[{word(event['source'])}]"
+        return f"{shown}:{event['sourcePort']}" if port else shown
+
+    if {Selector.INCOMING_INTERFACE, Selector.OUTGOING_INTERFACE} <= selectors:
+        return [host, interface]
+    return [host]
+
+
+def _senders(selectors: frozenset[Selector]) -> list[FieldOf]:
+    """C{F=} and C{P=}."""
+    wanted = (
+        (Selector.SENDER_ON_DELIVERY, _sender),
+        (Selector.RETURN_PATH_ON_DELIVERY, _returnPath),
+    )
+    return [field for selector, field in wanted if selector in selectors]
+
+
+def _before(selectors: frozenset[Selector]) -> list[FieldOf]:
+    """Size and host, behind the transport."""
+    size = [_size] if Selector.DELIVERY_SIZE in selectors else []
+    return [*size, *_hosts(selectors)]
+
+
+def _after(
+    selectors: frozenset[Selector], duration: Callable[[float], str]
+) -> list[FieldOf]:
+    """What stands behind the host, in the line of a delivery."""
+
+    def queued(event: LogEvent, fields: dict[str, Any]) -> str:
+        return f" QT={duration(event['seconds'])}"
+
+    def took(event: LogEvent, fields: dict[str, Any]) -> str:
+        return f" DT={duration(event['took'])}"
+
+    all_: tuple[tuple[Selector | None, FieldOf], ...] = (
+        (None, tlsFields(selectors - {Selector.TLS_SNI})),
+        (None, _login),
+        (None, _pipelining if Selector.PIPELINING in selectors else _unshown),
+        (None, plainField("PRDR")),
+        (None, plainField("K")),
+        (None, otherFields),
+        (Selector.SMTP_CONFIRMATION, _confirmation),
+        (Selector.QUEUE_TIME, queued),
+        (Selector.DELIVER_TIME, took),
+    )
+    return [field for selector, field in all_ if selector in selectors or not selector]
+
+
+def _unshown(event: LogEvent, fields: dict[str, Any]) -> str:
+    """PIPELINING is not shown."""
+    fields.pop("L", None)
+    fields.pop("L*", None)
+    return ""
+
+
+__all__ = ["DeliveryLines"]

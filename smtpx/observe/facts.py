@@ -1,0 +1,39 @@
+"""
+Facts that many events have, as their fields: of a handshake, and of a reply.
+"""
+
+from __future__ import annotations
+
+from ..core.hooks import TLSInfo
+from ..core.reply import Reply
+
+
+def handshakeFields(info: TLSInfo) -> dict[str, object]:
+    """What came of a handshake."""
+    fields: dict[str, object] = {
+        "version": info.version,
+        "cipher": info.cipher,
+        "bits": info.bits,
+        "resumed": info.resumed,
+        "verified": info.verified,
+    }
+    if info.problem is not None:
+        fields["problem"] = info.problem
+    if info.subject is not None:
+        fields["subject"] = info.subject
+    if info.serverName is not None:
+        fields["serverName"] = info.serverName
+    if info.onConnect:
+        fields["onConnect"] = True
+    return fields
+
+
+def codeFields(answer: Reply) -> dict[str, object]:
+    """The codes of a reply; what it says in words has other names elsewhere."""
+    fields: dict[str, object] = {"code": answer.code}
+    if answer.status is not None:
+        fields["status"] = ".".join(map(str, answer.status))
+    return fields
+
+
+__all__ = ["codeFields", "handshakeFields"]
