@@ -53,7 +53,7 @@ class DeliveryJournal:
         route: str,
         transport: str,
         due: float,
-        took: float = 0.0,
+        took: float,
     ) -> None:
         """See L{IDeliveryJournal}."""
         if self._publisher.enabled:
@@ -68,7 +68,7 @@ class DeliveryJournal:
         outcome: Outcome,
         route: str,
         transport: str,
-        took: float = 0.0,
+        took: float,
     ) -> None:
         """See L{IDeliveryJournal}."""
         if self._publisher.enabled:
@@ -76,9 +76,7 @@ class DeliveryJournal:
             fields["cause"] = outcome.cause.value
             self._publisher.publish(events.FAILED, fields)
 
-    def reported(
-        self, message: SpooledMessage, id: str, report: Report | None = None
-    ) -> None:
+    def reported(self, message: SpooledMessage, id: str, report: Report) -> None:
         """See L{IDeliveryJournal}."""
         if not self._publisher.enabled:
             return
@@ -86,15 +84,14 @@ class DeliveryJournal:
             "message": message.id,
             "report": id,
             "recipient": message.envelope.sender,
+            "octets": len(report.prefix) + len(report.body),
         }
-        if report is not None:
-            fields["octets"] = len(report.prefix) + len(report.body)
-            header = (report.prefix + report.body).partition(b"\r\n\r\n")[0]
-            found = dict(_HEADER.findall(header))
-            if b"Message-ID" in found:
-                fields["messageID"] = found[b"Message-ID"].strip(b"<> ")
-            if b"Subject" in found:
-                fields["title"] = found[b"Subject"]
+        header = (report.prefix + report.body).partition(b"\r\n\r\n")[0]
+        found = dict(_HEADER.findall(header))
+        if b"Message-ID" in found:
+            fields["messageID"] = found[b"Message-ID"].strip(b"<> ")
+        if b"Subject" in found:
+            fields["title"] = found[b"Subject"]
         self._publisher.publish(events.REPORTED, fields)
 
     def held(self, message: SpooledMessage, reason: str, wished: bool) -> None:

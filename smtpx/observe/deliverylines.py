@@ -151,8 +151,7 @@ class DeliveryLines:
     def _reported(self, event: LogEvent) -> str:
         shown = self._selectors
         line = f"{event['report']} <= <> R={event['message']} U={self._user} P=local"
-        if "octets" in event:
-            line += f" S={event['octets']}"
+        line += f" S={event['octets']}"
         if "messageID" in event and Selector.MSG_ID_CREATED in shown:
             line += f" id*={word(event['messageID'])}"
         if "title" in event and Selector.SUBJECT in shown:

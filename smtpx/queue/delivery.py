@@ -362,8 +362,8 @@ class Delivery:
     async def _tell(self, settlement: Settlement, ids: Sequence[str]) -> None:
         """It is written down; tell of the message as a whole."""
         message = settlement.message
-        for id in ids:
-            self._journal.reported(message, id)
+        for id, report in zip(ids, settlement.reports, strict=True):
+            self._journal.reported(message, id, report)
         if settlement.lane is not None:
             self._parked(settlement.lane)
         elif settlement.held is not None:

@@ -162,18 +162,18 @@ class Settlements:
             self.journal.delivered(message, outcome, *names, tried.seconds, tried.first)
             return tried, None
         if outcome.fate is Fate.FAILED:
-            self.journal.failed(message, outcome, *names)
+            self.journal.failed(message, outcome, *names, tried.seconds)
             return tried, None
         if _isKept(tried):
             return tried, None
         due = self.retries.due(message, outcome, now, schedule)
         if due is None:
             outcome = _expired(outcome)
-            self.journal.failed(message, outcome, *names)
+            self.journal.failed(message, outcome, *names, tried.seconds)
             return evolve(tried, outcome=outcome), None
         if outcome.cause is Cause.EARLY:
             due = _spread(message, outcome.notBefore, now)
-        self.journal.deferred(message, outcome, *names, due)
+        self.journal.deferred(message, outcome, *names, due, tried.seconds)
         return tried, due
 
     def _failed(

@@ -43,7 +43,7 @@ class IDeliveryJournal(Interface):
         route: str,
         transport: str,
         due: float,
-        took: float = 0.0,
+        took: float,
     ) -> None:
         """
         It did not work now.
@@ -57,7 +57,7 @@ class IDeliveryJournal(Interface):
         outcome: Outcome,
         route: str,
         transport: str,
-        took: float = 0.0,
+        took: float,
     ) -> None:
         """
         It will not work, however often it is tried.
@@ -65,9 +65,7 @@ class IDeliveryJournal(Interface):
         @param took: how long the attempt took, in seconds.
         """
 
-    def reported(
-        message: SpooledMessage, id: str, report: Report | None = None
-    ) -> None:
+    def reported(message: SpooledMessage, id: str, report: Report) -> None:
         """
         The sender is told of what failed.
 

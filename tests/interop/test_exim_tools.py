@@ -52,9 +52,9 @@ class EximToolsTests(SynchronousTestCase):
         noteSubject(session, b'"Completed" <= ** => S=99 R=x T=y from <> for me')
         journal.accepted(session, session.envelope, MESSAGE, OK)
         journal.refused(session, b"RCPT TO:<eve@example.com>", NO)
-        deliveries.deferred(
-            spooled(), Outcome(0, Fate.WAITING, "full"), "*@example.com", "maildir", 0
-        )
+        way = "*@example.com", "maildir"
+        full = Outcome(0, Fate.WAITING, "full")
+        deliveries.deferred(spooled(), full, *way, 0.0, 0.25)
         deliveries.delivered(
             spooled(),
             Outcome(0, Fate.DELIVERED),

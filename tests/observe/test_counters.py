@@ -126,9 +126,9 @@ class CountersTests(SynchronousTestCase):
             message, Outcome(0, Fate.DELIVERED), "r", "maildir", 0.25, True
         )
         self.deliveries.deferred(
-            message, Outcome(0, Fate.WAITING, "full"), "r", "maildir", NOW
+            message, Outcome(0, Fate.WAITING, "full"), "r", "maildir", NOW, 0.0
         )
-        self.deliveries.failed(message, Outcome(0, Fate.FAILED, "no"), "r", "smtp")
+        self.deliveries.failed(message, Outcome(0, Fate.FAILED, "no"), "r", "smtp", 0.0)
         self.deliveries.completed(message)
         self.assertEqual(
             self.counters.deliveries.counts(),

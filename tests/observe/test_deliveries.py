@@ -154,14 +154,6 @@ class DeliveryJournalTests(SynchronousTestCase):
 
     def test_aReport(self) -> None:
         """The sender is told: by which message."""
-        told = {
-            "event": "message.reported",
-            "message": MESSAGE,
-            "report": REPORT,
-            "recipient": b"ann@example.org",
-        }
-        self.journal.reported(self.message, REPORT)
-        self.assertEqual(self.heard.last, told)
         made = Report(
             Envelope(b"", NOW),
             b"Received: x\r\n",
@@ -170,7 +162,15 @@ class DeliveryJournalTests(SynchronousTestCase):
         self.journal.reported(self.message, REPORT, made)
         self.assertEqual(
             self.heard.last,
-            told | {"octets": 47, "messageID": b"r@x", "title": b"No"},
+            {
+                "event": "message.reported",
+                "message": MESSAGE,
+                "report": REPORT,
+                "recipient": b"ann@example.org",
+                "octets": 47,
+                "messageID": b"r@x",
+                "title": b"No",
+            },
         )
 
     def test_aMessageOnHold(self) -> None:
@@ -210,9 +210,9 @@ class DeliveryJournalTests(SynchronousTestCase):
         self.addCleanup(globalLogPublisher.removeObserver, twisted)
         journal = DeliveryJournal(publishing())
         journal.delivered(self.message, SAID, "", "", 0.0, True)
-        journal.deferred(self.message, SAID, "", "", NOW)
-        journal.failed(self.message, SAID, "", "")
-        journal.reported(self.message, REPORT)
+        journal.deferred(self.message, SAID, "", "", NOW, 0.0)
+        journal.failed(self.message, SAID, "", "", 0.0)
+        journal.reported(self.message, REPORT, Report(Envelope(b"", NOW), b"", b""))
         journal.held(self.message, "as wished", True)
         journal.held(self.message, "no route", False)
         journal.completed(self.message)

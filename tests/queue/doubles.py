@@ -223,7 +223,7 @@ class RecordedJournal:
         route: str,
         transport: str,
         due: float,
-        took: float = 0.0,
+        took: float,
     ) -> None:
         """Note it."""
         self._note("deferred", message, outcome, route, transport, due)
@@ -234,14 +234,12 @@ class RecordedJournal:
         outcome: Outcome,
         route: str,
         transport: str,
-        took: float = 0.0,
+        took: float,
     ) -> None:
         """Note it."""
         self._note("failed", message, outcome, route, transport)
 
-    def reported(
-        self, message: SpooledMessage, id: str, report: Report | None = None
-    ) -> None:
+    def reported(self, message: SpooledMessage, id: str, report: Report) -> None:
         """Note it."""
         self.told.append(("reported", message.id, id))
 
