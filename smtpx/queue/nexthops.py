@@ -11,7 +11,6 @@ from __future__ import annotations
 from attrs import evolve, field, frozen
 from twisted.internet.defer import Deferred
 
-from ..core.address import domainOf
 from ..core.hooks import TLSLevel
 from ..core.hostlist import HostList
 from ..dns.mailhosts import SMTP_PORT, IMailRouter, MailHost, MailHosts, ManualHost
@@ -84,16 +83,16 @@ class NextHops:
         """
         return bool(self.hosts) and not any(each.mx for each in self.hosts)
 
-    def find(self, router: IMailRouter, path: bytes) -> Deferred[MailHosts]:
+    def find(self, router: IMailRouter, domain: bytes) -> Deferred[MailHosts]:
         """
-        Find the hosts for a recipient.
+        Find the hosts for the recipients at a domain.
 
-        @param path: the recipient's mailbox, as the envelope has it.
+        @param domain: what stands behind the C{@}; empty: that of C{<postmaster>}.
         @return: fails with L{smtpx.dns.mailhosts.Unroutable} where there is no way.
         """
         if self.hosts:
             return router.byHosts(self.hosts, self.shuffle)
-        domain = domainOf(path) or self.home
+        domain = domain or self.home
         if self.bySRV:
             return router.bySRV(domain)
         found = router.byMX(domain)
@@ -103,13 +102,17 @@ class NextHops:
         hosts = tuple(evolve(each, port=self.port) for each in found.hosts)
         return evolve(found, hosts=hosts)
 
-    def wayTo(self, host: MailHost) -> Way:
-        """How to talk to a host."""
-        policy = self.way.policy
-        level = self.tls.level(policy.tls, host)
-        if level is policy.tls:
-            return self.way
-        return evolve(self.way, policy=evolve(policy, tls=level))
+    def wayTo(self, host: MailHost, way: Way | None = None) -> Way:
+        """
+        How to talk to a host.
+
+        @param way: what the message wants; L{None}: nothing but the route's.
+        """
+        way = way or self.way
+        level = self.tls.level(way.policy.tls, host)
+        if level is way.policy.tls:
+            return way
+        return evolve(way, policy=evolve(way.policy, tls=level))
 
 
 __all__ = ["NextHops", "TLSHosts"]

@@ -20,7 +20,7 @@ from attrs import evolve, frozen
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from ..core.domain import lowerDomain
+from ..core.address import domainOf
 from ..core.envelope import Recipient
 from ..core.hooks import LookupLevel, RoutePolicy, Scope, TLSLevel
 from ..core.queueprofile import QueueProfile
@@ -56,7 +56,8 @@ class Finder(Protocol):
 
     def __call__(self, domain: bytes) -> Deferred[MailHosts]:
         """
-        @param domain: what stands behind the C{@}, in lower case.
+        @param domain: what stands behind the C{@}, in lower case; empty: that of
+            C{<postmaster>}.
         @return: fails with L{Unroutable} where there is no way.
         """
 
@@ -95,6 +96,7 @@ class SMTPTransport:
         manual: bool = False,
         random: Random | None = None,
         lively: float = 30.0,
+        wayTo: Callable[[MailHost, Way], Way] | None = None,
     ) -> None:
         """
         @param find: finds hosts.
@@ -108,6 +110,8 @@ class SMTPTransport:
             chance.
         @param lively: a host that took something so many seconds ago is not in
             trouble because it turns down a further connection.
+        @param wayTo: what a host makes of the way that a message wants; L{None}:
+            the same.
         """
         self.name = name
         self.width = width
@@ -121,6 +125,7 @@ class SMTPTransport:
         self._manual = manual
         self._random = random or Random()
         self._lively = lively
+        self._wayTo = wayTo
         self._known: dict[bytes, tuple[float, MailHosts]] = {}
         #: Names of lanes, by their hosts and what messages want.
         self._lanes: dict[tuple[bytes, RoutePolicy], bytes] = {}
@@ -135,8 +140,8 @@ class SMTPTransport:
         recipients = message.envelope.recipients
         domains: dict[bytes, list[int]] = {}
         for index in indices:
-            domain = recipients[index].path.rpartition(b"@")[2]
-            domains.setdefault(lowerDomain(domain), []).append(index)
+            domain = domainOf(recipients[index].path)
+            domains.setdefault(domain, []).append(index)
         legs: dict[bytes, tuple[MailHosts, list[int]]] = {}
         outcomes: list[Outcome] = []
         for domain, some in domains.items():
@@ -231,10 +236,11 @@ class SMTPTransport:
             if tried >= HOSTS_TRIED or heard >= HOSTS_HEARD:
                 break
             tried += 1
+            way = where.way if self._wayTo is None else self._wayTo(host, where.way)
             envelope = message.envelope.addressedTo(list(left.values()))
             envelope.octets = body.octets
             try:
-                sent = await self._pool.send(host, where.way, envelope, body)
+                sent = await self._pool.send(host, way, envelope, body)
             except Unreached as error:
                 notBefore = self._fault(host, error)
                 known |= {i: _unreached(i, error, notBefore) for i in left}

@@ -63,10 +63,10 @@ class Router:
 class FindTests(SynchronousTestCase):
     """Which hosts take a recipient's mail."""
 
-    def found(self, hops: NextHops, path: bytes = b"a@b.example") -> MailHosts:
+    def found(self, hops: NextHops, domain: bytes = b"b.example") -> MailHosts:
         """What is found; the question stays in C{asked}."""
         router = Router()
-        hosts = self.successResultOf(hops.find(router, path))
+        hosts = self.successResultOf(hops.find(router, domain))
         self.asked = router.asked
         return hosts
 
@@ -79,7 +79,7 @@ class FindTests(SynchronousTestCase):
 
     def test_postmaster(self) -> None:
         """Who has no domain is at home."""
-        self.found(NextHops(home=b"home.example"), b"postmaster")
+        self.found(NextHops(home=b"home.example"), b"")
         self.assertEqual(self.asked, [("mx", b"home.example")])
 
     def test_port(self) -> None:
@@ -92,7 +92,7 @@ class FindTests(SynchronousTestCase):
         """Why there is no way is the router's to say."""
         error = Unroutable(reply(556, "5.1.10", b"Takes no mail"), "null MX")
         for hops in (NextHops(), NextHops(port=2525)):
-            failed = hops.find(Router(error), b"a@b.example")
+            failed = hops.find(Router(error), b"b.example")
             self.assertIs(self.failureResultOf(failed).value, error)
 
     def test_named(self) -> None:
@@ -135,6 +135,13 @@ class WayTests(SynchronousTestCase):
             self.assertIs(self.level(level, avoid=["*.example.net"]), expected)
         both = {"avoid": ["*"], "require": ["192.0.2.1"]}
         self.assertIs(self.level(TLSLevel.OPPORTUNISTIC, **both), TLSLevel.ENCRYPTED)
+
+    def test_whatTheMessageWants(self) -> None:
+        """A message that wants more is not sent with less."""
+        hops = NextHops(tls=TLSHosts(avoid=HostList.parse(["*"])))
+        way = Way(policy=RoutePolicy(TLSLevel.VERIFIED))
+        self.assertIs(hops.wayTo(HOST, way), way)
+        self.assertIs(hops.wayTo(HOST).policy.tls, TLSLevel.UNWANTED)
 
     def test_required(self) -> None:
         """A listed host gets nothing without TLS, whatever the route says."""

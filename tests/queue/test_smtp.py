@@ -302,6 +302,25 @@ class SMTPTransportTests(SynchronousTestCase):
         )
         self.assertEqual(self.pool.bodies, [(b"R: z\r\nX: y\r\n\r\nHello\r\n", 21)])
 
+    def test_hostsDiffer(self) -> None:
+        """How one host is talked to may not be how another is."""
+
+        def wayTo(host: MailHost, way: Way) -> Way:
+            return evolve(way, name=host.name)
+
+        self.pool.said[b"mx1.example"] = self.unreached(ONE)
+        self.transport = self.made(wayTo=wayTo)
+        self.deliver(messageFor(b"x@example.org"))
+        names = [way.name for way in self.pool.ways]
+        self.assertEqual(names, [b"mx1.example", b"mx2.example"])
+
+    def test_postmaster(self) -> None:
+        """Who has no domain is at home, which the route knows."""
+        self.domains[b""] = self.domains[b"example.com"]
+        self.deliver(messageFor(b"postmaster"))
+        self.assertEqual(self.asked, [b""])
+        self.assertEqual(self.pool.tried, [(b"mx3.example", [b"postmaster"])])
+
     def test_cannotBeReached(self) -> None:
         """Then the next is tried; and the first is left alone for a while."""
         self.pool.said[ONE.name] = self.unreached(ONE)
