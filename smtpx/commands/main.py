@@ -26,6 +26,7 @@ from .console import (
 )
 from .features import FeaturesOptions
 from .passwd import PasswdOptions
+from .peer import PeerOptions
 
 
 class MainOptions(ConsoleOptions):
@@ -41,6 +42,7 @@ class MainOptions(ConsoleOptions):
         ["config", None, ConfigOptions, "Look at a configuration."],
         ["features", None, FeaturesOptions, "List what this installation can do."],
         ["passwd", None, PasswdOptions, "Make, change, delete or list users."],
+        ["peer", None, PeerOptions, "Look at what is known of other hosts."],
     ]
 
     def postOptions(self) -> None:

@@ -7,9 +7,9 @@ from .hellos import HelloMemory
 from .hints import HostHints, exponential
 from .interfaces import HostTrouble, IHostHints, IPeerKnowledge, Record
 from .kinds import EHLO, KINDS, RETRY, HelloHistory, Kind, Shelf
-from .memory import MemoryKnowledge, Room
+from .memory import KnowledgeState, MemoryKnowledge, Room
 from .names import PeerName, domainName, hostName, parseName
-from .shared import KnowledgeState, SharedKnowledge
+from .shared import SharedKnowledge
 
 __all__ = [
     "EHLO",

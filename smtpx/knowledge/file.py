@@ -24,6 +24,7 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from struct import unpack_from
 from typing import NamedTuple
 
 from attrs import frozen
@@ -49,6 +50,9 @@ _ESTRANGED_SECONDS = _FORGOTTEN_SECONDS / 2
 
 #: To how many octets the log is cut when it was emptied.
 _LOG_OCTETS = 4 << 20
+
+#: How long the header of an SQLite file is.
+_HEADER_OCTETS = 100
 
 _TABLES = """
 CREATE TABLE counter(
@@ -144,6 +148,40 @@ class Row(NamedTuple):
     used: float
 
 
+def glance(path: str) -> str | None:
+    """
+    Look at a file without touching it: could it be used?
+
+    @return: why not; L{None}: it can, or there is none.
+    @raise OSError: it cannot be read.
+    """
+    try:
+        with open(path, "rb") as file:
+            header = file.read(_HEADER_OCTETS)
+    except FileNotFoundError:
+        return None
+    if not header:
+        return None
+    if len(header) < _HEADER_OCTETS or not header.startswith(b"SQLite format 3\0"):
+        return f"{path}: no SQLite file"
+    # Both are in the log alone as long as that was not emptied into the file.
+    (layout,) = unpack_from(">i", header, 60)
+    (application,) = unpack_from(">i", header, 68)
+    return _objection(path, application or _APPLICATION, layout)
+
+
+def _objection(path: str, application: int, layout: int) -> str | None:
+    """Why a file is not for us; L{None}: it is."""
+    if application != _APPLICATION:
+        return f"{path}: an SQLite file, but not one of peers that smtpx made"
+    if layout > LAYOUT:
+        return (
+            f"{path}: of layout version {layout}; this smtpx reads up to"
+            f" version {LAYOUT}"
+        )
+    return None
+
+
 def isBusy(error: BaseException) -> bool:
     """Does the error say that somebody else was not done in time?"""
     return _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
@@ -231,15 +269,9 @@ class KnowledgeFile:
         tables = execute("SELECT name FROM sqlite_master LIMIT 1").fetchall()
         if not tables and not application and not layout:
             return True
-        if application != _APPLICATION:
-            raise ForeignFile(
-                f"{self.path}: an SQLite file, but not one of peers that smtpx made"
-            )
-        if layout > LAYOUT:
-            raise ForeignFile(
-                f"{self.path}: of layout version {layout}; this smtpx reads up to"
-                f" version {LAYOUT}"
-            )
+        objection = _objection(self.path, application, layout)
+        if objection is not None:
+            raise ForeignFile(objection)
         return False
 
     def close(self) -> None:

@@ -65,6 +65,21 @@ class Entry:
         return sum(len(record.value) for record in self.records)
 
 
+@frozen
+class KnowledgeState:
+    """
+    How peer knowledge is.
+
+    @ivar names: by how many names something is known.
+    @ivar octets: how long that is together.
+    @ivar trouble: why its file cannot be used; L{None}: it can, or there is none.
+    """
+
+    names: int
+    octets: int
+    trouble: str | None = None
+
+
 @implementer(IPeerKnowledge)
 class MemoryKnowledge:
     """
@@ -114,6 +129,10 @@ class MemoryKnowledge:
     def forget(self, kind: str, name: bytes) -> None:
         """See L{IPeerKnowledge}."""
         self._take(Name(kind, name))
+
+    def state(self) -> KnowledgeState:
+        """How it is."""
+        return KnowledgeState(len(self), self.octets)
 
     def put(self, place: Name, record: Record, used: float) -> bool:
         """

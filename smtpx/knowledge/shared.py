@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from attrs import frozen
+from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
@@ -26,28 +26,13 @@ from zope.interface import implementer
 from .clerk import Clerk, Given, Got
 from .file import Change
 from .interfaces import IPeerKnowledge, Record
-from .memory import ROOM, MemoryKnowledge, Name, Room
+from .memory import ROOM, KnowledgeState, MemoryKnowledge, Name, Room
 
 #: Seconds between two exchanges with the file: usually, and at most after failures.
 EXCHANGE_SECONDS, _LONGEST_SECONDS = 1.0, 60.0
 
 #: How often what expired is removed, in seconds.
 TIDY_SECONDS = 3600.0
-
-
-@frozen
-class KnowledgeState:
-    """
-    How peer knowledge is.
-
-    @ivar names: by how many names something is known.
-    @ivar octets: how long that is together.
-    @ivar trouble: why the file cannot be used; L{None}: it can.
-    """
-
-    names: int
-    octets: int
-    trouble: str | None
 
 
 @implementer(IPeerKnowledge)
@@ -126,13 +111,12 @@ class SharedKnowledge:
 
     async def _over(self) -> None:
         """Wait for the exchange that is under way."""
-        if self._underway is not None:
-            await self._underway
+        assert self._underway is not None, "it was started or stopped"
+        await self._underway
 
     def state(self) -> KnowledgeState:
         """How it is."""
-        memory = self._memory
-        return KnowledgeState(len(memory), memory.octets, self.trouble)
+        return evolve(self._memory.state(), trouble=self.trouble)
 
     # --- asking and telling ------------------------------------------------------
 

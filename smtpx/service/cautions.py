@@ -1,8 +1,8 @@
 """
 What a start does not stumble over, and an operator should know all the same:
 certificates and staples that can be used, or left out, but are of little use, a
-disk without room, a Dovecot that is not there, and doors that are hardly meant to
-be as they are (L{smtpx.service.openness}).
+disk without room, a file of peers that cannot be used, a Dovecot that is not there,
+and doors that are hardly meant to be as they are (L{smtpx.service.openness}).
 
 What stops a start is L{smtpx.service.check}'s.
 """
@@ -16,6 +16,7 @@ from attrs import evolve
 
 from ..core.errors import Malformed
 from ..core.hostlist import HostList
+from ..knowledge.file import glance
 from ..policy.dovecot import tryDovecot
 from .config import Configuration
 from .machine import Machine
@@ -39,6 +40,7 @@ def cautions(machine: Machine, configuration: Configuration) -> Iterator[Problem
             text = f"{state.staple.problem}; no staple would be sent"
             yield configuration.problem((*path, "tls_ocsp_file"), text)
     yield from _room(configuration)
+    yield from _peers(configuration)
     dovecot = configuration.users.dovecot
     if dovecot is not None:
         try:
@@ -61,6 +63,19 @@ def _room(configuration: Configuration) -> Iterator[Problem]:
             f" which is less than {least}"
         )
         yield configuration.problem(("limits", "spool_free_octets"), text)
+
+
+def _peers(configuration: Configuration) -> Iterator[Problem]:
+    """A file of peer knowledge that is of no use."""
+    if not configuration.peers.persistent:
+        return
+    try:
+        text = glance(str(configuration.peersFile))
+    except OSError as error:
+        text = str(error)
+    if text is not None:
+        text = f"what is known of peers would be in memory only: {text}"
+        yield configuration.problem(("peers", "file"), text)
 
 
 def approval(configuration: Configuration, found: Sequence[Problem]) -> Iterator[str]:

@@ -26,6 +26,7 @@ from .tables import (
     ListenerTLS,
     Local,
     Log,
+    Peers,
     Policy,
     Relay,
     RouteEntry,
@@ -121,6 +122,7 @@ class Configuration:
         },
     )
     relay: Relay = field(factory=Relay)
+    peers: Peers = field(factory=Peers)
     users: Users = field(factory=Users)
     submission: SubmissionRules = field(factory=SubmissionRules)
     policy: Policy = field(factory=Policy)
@@ -153,6 +155,11 @@ class Configuration:
     def traceFolder(self) -> Path:
         """Where traces are kept."""
         return self.trace.folder or self.state / "trace"
+
+    @property
+    def peersFile(self) -> Path:
+        """Where it is kept what is known of the hosts that we talk to."""
+        return self.peers.file or self.state / "peers.sqlite"
 
     @property
     def maildir(self) -> Path:

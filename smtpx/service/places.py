@@ -50,6 +50,14 @@ def checkPlaces(configuration: Configuration) -> Iterator[Problem]:
     ):
         if isinstance(target, Path):
             yield from _log(configuration, ("log", name), target)
+    peers = configuration.peers
+    if peers.persistent and peers.file is not None:
+        # SQLite makes others beside it.
+        path = ("peers", "file")
+        problems = list(_inFolder(configuration, path, peers.file.parent))
+        if not problems and os.path.exists(peers.file) and not _writable(peers.file):
+            problems = [_refused(configuration, path, peers.file)]
+        yield from problems
     if configuration.trace.wanted and configuration.trace.folder is not None:
         yield from _folder(
             configuration, ("trace", "folder"), configuration.trace.folder
@@ -110,6 +118,8 @@ def _state(configuration: Configuration) -> Iterator[Problem]:
     found = list(_folder(configuration, ("state",), state))
     if not found and state.is_dir():
         places = [state / "main.log"] if configuration.log.main is None else []
+        if configuration.peers.persistent and configuration.peers.file is None:
+            places.append(configuration.peersFile)
         for name, depth in _FOLDERS:
             places += _within(state / name, depth)
         there = (each for each in places if os.path.lexists(each))

@@ -18,6 +18,7 @@ from smtpx.knowledge.file import (
     ForeignFile,
     KnowledgeFile,
     Row,
+    glance,
     isBusy,
     isDamage,
 )
@@ -132,6 +133,25 @@ class OpeningTests(FileCase):
         self.execute("PRAGMA user_version = 2")
         error = self.assertRaises(ForeignFile, self.opened)
         self.assertIn("layout version 2; this smtpx reads up to version 1", str(error))
+
+    def test_glanced(self) -> None:
+        """A file can be looked at beside those who have it open."""
+        self.assertIsNone(glance(self.path))
+        first = self.opened()
+        self.assertIsNone(glance(self.path))
+        first.close()
+        self.assertIsNone(glance(self.path))
+        self.execute("PRAGMA user_version = 3")
+        self.assertIn("of layout version 3;", str(glance(self.path)))
+        self.execute("PRAGMA application_id = 7")
+        self.assertIn("not one of peers", str(glance(self.path)))
+        for content in (b"not at all" * 1000, b"SQLite format 3\0"):
+            with open(self.path, "wb") as file:
+                file.write(content)
+            self.assertEqual(glance(self.path), f"{self.path}: no SQLite file")
+        os.truncate(self.path, 0)
+        self.assertIsNone(glance(self.path))
+        self.assertRaises(OSError, glance, self.folder)
 
     def test_noSQLite(self) -> None:
         """A file that is none of SQLite is damage."""

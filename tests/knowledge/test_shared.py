@@ -14,8 +14,8 @@ from zope.interface.verify import verifyObject
 from smtpx.knowledge.clerk import Clerk, Got
 from smtpx.knowledge.hints import HostHints
 from smtpx.knowledge.interfaces import IPeerKnowledge, Record
-from smtpx.knowledge.memory import ROOM, Room
-from smtpx.knowledge.shared import KnowledgeState, SharedKnowledge
+from smtpx.knowledge.memory import ROOM, KnowledgeState, Room
+from smtpx.knowledge.shared import SharedKnowledge
 
 from .test_file import _NOW, FileCase
 

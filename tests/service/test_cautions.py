@@ -53,6 +53,26 @@ class CautionsTests(SynchronousTestCase):
         """The line that names the staple."""
         return f"tls_ocsp_file = '{self.files.staple}'\n"
 
+    def test_peers(self) -> None:
+        """
+        A file of peer knowledge that is of no use is named; without one, nothing is.
+        """
+        peers = self.site.folder / "peers"
+        text = f"state = 'state'\n[peers]\nfile = '{peers}'\n"
+        self.assertEqual(self.told(text), [f"{self.file}: nothing is wrong"])
+        peers.write_text("not at all")
+        why = "what is known of peers would be in memory only"
+        self.assertEqual(
+            self.told(text)[0],
+            f"warning: {self.file}:3: peers.file: {why}: {peers}: no SQLite file",
+        )
+        text += "persistent = false\n"
+        self.assertEqual(self.told(text), [f"{self.file}: nothing is wrong"])
+        peers.unlink()
+        peers.mkdir()
+        told = self.told(f"[peers]\nfile = '{peers}'\n")
+        self.assertIn("Is a directory", told[0])
+
     def test_nothing(self) -> None:
         """
         Where there is nothing to know, that is all that is said.

@@ -77,6 +77,22 @@ class PlacesTests(SynchronousTestCase):
         self.closed = {self.site.folder / "state/main.log"}
         self.assertEqual(self.check(log={"main": "-"}), [])
 
+    def test_peers(self) -> None:
+        """The file of what is known of peers has to be ours, if it is there."""
+        self.close("state/peers.sqlite")
+        text = "configuration: state: state/peers.sqlite cannot be written to"
+        self.assertEqual(self.check(), [text])
+        self.assertEqual(self.check(peers={"persistent": False}), [])
+        file = self.site.folder / "known/peers.sqlite"
+        path = "configuration: peers.file: "
+        peers = {"file": file}
+        self.assertEqual(self.check(peers=peers), [path + "there is no folder known"])
+        self.close("known/peers.sqlite")
+        text = path + "known/peers.sqlite cannot be written to"
+        self.assertEqual(self.check(peers=peers), [text])
+        self.closed.clear()
+        self.assertEqual(self.check(peers=peers), [])
+
     def test_deep(self) -> None:
         """Messages in a Maildir are not looked at: there may be many."""
         self.close("state/Maildir/new/1")

@@ -11,6 +11,7 @@ from .limits import Limits
 from .listener import Listener, ListenerTLS, Role
 from .local import Local, Unknown, VirtualEntry
 from .log import Log, LogLevel, SelectorItem
+from .peers import Peers
 from .policy import Policy
 from .relay import Relay, Subject
 from .route import RouteEntry, TransportKind
@@ -29,6 +30,7 @@ __all__ = [
     "Local",
     "Log",
     "LogLevel",
+    "Peers",
     "Policy",
     "Relay",
     "Role",

@@ -10,6 +10,7 @@ from .aliases import aliases
 from .certificates import certificatesOf, serverTLS
 from .extensions import chosenExtensions
 from .house import build, enter
+from .peers import peerKnowledge
 from .policies import relaySubjects
 from .routes import localRoutes
 from .submission import submission, submissionExtensions
@@ -28,6 +29,7 @@ __all__ = [
     "localDomains",
     "localRoutes",
     "passwordCheck",
+    "peerKnowledge",
     "relaySubjects",
     "serverTLS",
     "submission",

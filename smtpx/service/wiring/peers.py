@@ -1,0 +1,70 @@
+"""
+What is known of the hosts that we talk to, for who sends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+
+from attrs import evolve, frozen
+
+from ...knowledge.hellos import HelloMemory
+from ...knowledge.hints import HostHints
+from ...knowledge.interfaces import IPeerKnowledge
+from ...knowledge.memory import ROOM, KnowledgeState, MemoryKnowledge
+from ...knowledge.shared import SharedKnowledge
+from ..config import Configuration
+from ..machine import Machine
+from .threads import threads
+
+
+@frozen
+class PeerKnowledge:
+    """
+    What is known of hosts, for everybody who wants to know something.
+
+    @ivar knowledge: all of it.
+    @ivar hints: which hosts could not be reached.
+    @ivar hellos: what they answered to EHLO.
+    @ivar state: how it is.
+    """
+
+    knowledge: IPeerKnowledge
+    hints: HostHints
+    hellos: HelloMemory
+    state: Callable[[], KnowledgeState]
+
+
+async def peerKnowledge(
+    machine: Machine, configuration: Configuration, stack: AsyncExitStack
+) -> PeerKnowledge:
+    """
+    Read what is known, and go on remembering.  Where that is not possible, the
+    operator is told, and nothing is known.
+
+    @param stack: how it ends; what is new is written down then.
+    """
+    table = configuration.peers
+    room = evolve(ROOM, records=table.recordsMax, octets=table.octetsMax)
+    knowledge: SharedKnowledge | MemoryKnowledge
+    if table.persistent:
+        # One thread: the file is used by one at a time.
+        knowledge = SharedKnowledge(
+            machine.reactor,
+            machine.now,
+            threads(machine, 1, "peers", stack),
+            str(configuration.peersFile),
+            room,
+        )
+        await knowledge.start()
+        stack.push_async_callback(knowledge.stop)
+    else:
+        knowledge = MemoryKnowledge(machine.now, room)
+    expire = table.retryDataExpire
+    return PeerKnowledge(
+        knowledge,
+        HostHints(knowledge, machine.now, expire),
+        HelloMemory(knowledge, machine.now, expire),
+        knowledge.state,
+    )
