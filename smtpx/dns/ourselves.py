@@ -11,6 +11,8 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from zope.interface import Interface, implementer
 
+from ..core.domain import checkDomain
+from ..core.errors import Malformed
 from .mailhosts import SMTP_PORT
 
 #: An address of a machine.
@@ -111,6 +113,18 @@ def machineHas(address: _IP) -> bool:
     return True
 
 
+def isNameOrAddress(text: str) -> bool:
+    """Can it be among C{elsewhere} of L{Ourselves}?"""
+    octets = text.encode("ascii", "replace")
+    if _plain(octets) is not None:
+        return True
+    try:
+        checkDomain(octets.replace(b"_", b"x"))
+    except Malformed:
+        return False
+    return not (octets.startswith(b"[") or octets.rpartition(b".")[2].isdigit())
+
+
 def _plain(address: bytes) -> _IP | None:
     """An address, that of IPv4 in IPv6 as one of IPv4; L{None}: it is none."""
     try:
@@ -122,4 +136,4 @@ def _plain(address: bytes) -> _IP | None:
     return found
 
 
-__all__ = ["IOurselves", "Ourselves", "machineHas"]
+__all__ = ["IOurselves", "Ourselves", "isNameOrAddress", "machineHas"]

@@ -6,6 +6,8 @@ dnspython is known to the modules of this room alone.
 
 from __future__ import annotations
 
+from ipaddress import ip_address
+
 from dns.exception import DNSException
 from dns.name import Name, from_text
 from dns.rdata import Rdata
@@ -71,6 +73,17 @@ def plainName(name: Name) -> bytes:
     return name.to_text(omit_final_dot=True).lower().encode("ascii")
 
 
+def reverseName(address: bytes) -> bytes:
+    """
+    The name under which the DNS has the names of an address (RFC 1035 section 3.5,
+    RFC 3596 section 2.5).
+
+    @raise ValueError: it is no address.
+    """
+    plain = ip_address(address.decode("ascii"))
+    return plain.reverse_pointer.encode("ascii")
+
+
 def plainRecord(rdata: Rdata) -> Record:
     """
     A record as a plain value.
@@ -95,4 +108,4 @@ def plainRecord(rdata: Rdata) -> Record:
     raise UsageError(f"no plain value for {rdata.rdtype.name}")
 
 
-__all__ = ["KINDS", "checkKind", "plainName", "plainRecord", "wireName"]
+__all__ = ["KINDS", "checkKind", "plainName", "plainRecord", "reverseName", "wireName"]

@@ -8,16 +8,15 @@ address is whole as it stands (RFC 5321 section 2.3.5).
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from ipaddress import ip_address
 from pathlib import Path
 
 from attrs import evolve, field, frozen
-from twisted.logger import Logger
 from zope.interface import Interface, implementer
 
 from ..core.errors import Malformed
+from .watched import WatchedFile
 
 DNS_PORT = 53
 
@@ -26,12 +25,6 @@ SYSTEM_FILE = Path("/etc/resolv.conf")
 
 #: How many servers are read from there; the C library takes three.
 _SERVERS_MOST = 8
-
-#: How often that file is looked at, in seconds.
-_LOOK_SECONDS = 5.0
-
-#: More is no such file; in octets.
-_FILE_OCTETS = 65_536
 
 
 @frozen
@@ -98,6 +91,20 @@ class Asking:
     rotate: bool = False
 
 
+def patient(asking: Asking, trySeconds: float | None, rounds: int | None) -> Asking:
+    """
+    The same servers, with another patience.
+
+    @param trySeconds: see L{Asking}; L{None}: as it is.
+    @param rounds: likewise.
+    """
+    return evolve(
+        asking,
+        trySeconds=asking.trySeconds if trySeconds is None else trySeconds,
+        rounds=asking.rounds if rounds is None else rounds,
+    )
+
+
 class IServers(Interface):
     """Knows who is asked."""
 
@@ -123,64 +130,49 @@ class SystemServers:
     The servers of the system.
     """
 
-    _log = Logger()
-
     def __init__(
         self,
-        seconds: Callable[[], float],
-        path: Path = SYSTEM_FILE,
-        asking: Asking = Asking(),
+        file: WatchedFile,
+        trySeconds: float | None = None,
+        rounds: int | None = None,
     ) -> None:
         """
-        @param seconds: a clock.
-        @param path: a C{resolv.conf}.
-        @param asking: what holds where the file says nothing: without a server, this
+        @param file: a C{resolv.conf}.  Where it names no server, or is not there, this
             machine has one, as for the C library.
+        @param trySeconds: how patient we are, whatever it says; see L{Asking}.
+            L{None}: what it says.
+        @param rounds: likewise.
         """
-        self._seconds = seconds
-        self._path = path
-        self._default = self._asking = asking
-        self._seen: tuple[int, ...] | None = None
-        self._lookAt = float("-inf")
+        self._file = file
+        self._trySeconds = trySeconds
+        self._rounds = rounds
+        self._asking = self._read("")
 
     def now(self) -> Asking:
         """See L{IServers}."""
-        seconds = self._seconds()
-        if seconds >= self._lookAt:
-            self._lookAt = seconds + _LOOK_SECONDS
-            self._look()
+        text = self._file.changed()
+        if text is not None:
+            self._asking = self._read(text)
         return self._asking
 
-    def _look(self) -> None:
-        try:
-            status = os.stat(self._path)
-            seen = status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
-            if seen == self._seen:
-                return
-            with open(self._path, "rb") as file:
-                text = file.read(_FILE_OCTETS).decode("utf-8", "replace")
-        except FileNotFoundError:
-            # As the C library has it; a system without the file has no other server.
-            self._seen, self._asking = None, self._default
-        except OSError as error:
-            if self._seen != ():
-                self._log.warn(
-                    "{path} cannot be read: {error}", path=self._path, error=error
-                )
-            self._seen = ()
-        else:
-            self._seen = seen
-            self._asking = readSystem(text, self._default)
+    def _read(self, text: str) -> Asking:
+        read = readSystem(text)
+        return evolve(
+            read,
+            trySeconds=read.trySeconds
+            if self._trySeconds is None
+            else self._trySeconds,
+            rounds=read.rounds if self._rounds is None else self._rounds,
+        )
 
 
-def readSystem(text: str, asking: Asking = Asking()) -> Asking:
+def readSystem(text: str) -> Asking:
     """
     Read C{resolv.conf(5)}: C{nameserver}, and C{options} with C{timeout},
     C{attempts} and C{rotate}.  What cannot be understood is passed over, as by the C
     library.
-
-    @param asking: what holds where it says nothing.
     """
+    asking = Asking()
     servers: list[Server] = []
     for line in text.splitlines():
         words = line.split()
@@ -217,5 +209,6 @@ __all__ = [
     "SYSTEM_FILE",
     "Server",
     "SystemServers",
+    "patient",
     "readSystem",
 ]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
+from ipaddress import ip_address
 
 from attrs import evolve
 
@@ -50,6 +51,20 @@ def cautions(machine: Machine, configuration: Configuration) -> Iterator[Problem
             text = f"logins would be told 454: {dovecot}: {why}"
             yield configuration.problem(("users", "dovecot"), text)
     yield from openness(configuration)
+    yield from _trustedServers(configuration)
+
+
+def _trustedServers(configuration: Configuration) -> Iterator[Problem]:
+    """Name servers whose word is taken, and that anybody on the way may change."""
+    if not configuration.dns.trusted:
+        return
+    for index, server in enumerate(configuration.dns.servers):
+        if not ip_address(server.address).is_loopback:
+            text = (
+                f"{server} is trusted, but not of this machine: whoever is between can"
+                " change what it says"
+            )
+            yield configuration.problem(("dns", "servers", index), text)
 
 
 def _room(configuration: Configuration) -> Iterator[Problem]:

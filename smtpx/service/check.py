@@ -38,7 +38,7 @@ from .listening import Place, endpointFor
 from .machine import Machine, usePythonPath
 from .places import checkPlaces, whoIsThis
 from .problems import KeyPath, Problem
-from .tables import Role, SubmissionRules
+from .tables import DNS, Role, SubmissionRules
 from .wiring import (
     aliases,
     certificatesOf,
@@ -84,6 +84,7 @@ def check(
         *_policies(configuration),
         *_submission(machine, configuration, found),
         *_trace(machine, configuration),
+        *_dns(configuration),
         *checkExtensions(configuration, found),
     ]
 
@@ -354,3 +355,11 @@ def _trace(machine: Machine, configuration: Configuration) -> Iterator[Problem]:
     name = configuration.name or machine.name
     recipients = partial(tracedRecipients, configuration, name)
     yield from _tried(configuration, ("trace", "recipients"), recipients)
+
+
+def _dns(configuration: Configuration) -> Iterator[Problem]:
+    file = configuration.dns.hostsFile
+    # The default need not be there.
+    if file is not None and file != DNS().hostsFile:
+        path: KeyPath = ("dns", "hosts_file")
+        yield from _tried(configuration, path, file.read_bytes)

@@ -18,6 +18,7 @@ from .extensiontable import Extensions, ExtensionsKind
 from .kinds import StandardOutput
 from .problems import KeyPath, Problem
 from .tables import (
+    DNS,
     HTTP,
     TLS,
     AliasOptions,
@@ -126,6 +127,7 @@ class Configuration:
     users: Users = field(factory=Users)
     submission: SubmissionRules = field(factory=SubmissionRules)
     policy: Policy = field(factory=Policy)
+    dns: DNS = field(factory=DNS)
     log: Log = field(factory=Log)
     trace: Trace = field(factory=Trace)
     http: HTTP = field(factory=HTTP)

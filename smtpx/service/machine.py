@@ -16,6 +16,7 @@ from typing import Any
 from attrs import field, frozen
 from twisted.python.threadpool import ThreadPool
 
+from ..dns.interfaces import IResolver
 from ..spool.interfaces import IOperatedSpool
 from ..spool.sqlite import SQLiteSpool
 from .config import Configuration, isHostName
@@ -92,6 +93,7 @@ class Machine:
     @ivar spool: makes the spool.
     @ivar memory: how many octets of memory are left; L{None}: it is not known.
     @ivar mayListen: is it allowed to listen at a port of an address?
+    @ivar resolver: is asked for names; L{None}: the DNS is, as configured.
     """
 
     reactor: Any
@@ -101,6 +103,7 @@ class Machine:
     spool: Callable[..., IOperatedSpool] = SQLiteSpool
     memory: Callable[[], int | None] = memoryLeft
     mayListen: Callable[[str, int], bool] = mayListen
+    resolver: IResolver | None = None
 
 
 def usePythonPath(configuration: Configuration) -> None:

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from smtpx.dns.ourselves import IOurselves, Ourselves, machineHas
+from smtpx.dns.ourselves import IOurselves, Ourselves, isNameOrAddress, machineHas
 
 #: An address of the machine in these tests.
 HERE = b"192.0.2.1"
@@ -66,6 +66,13 @@ class OurselvesTests(SynchronousTestCase):
     def test_noAddress(self) -> None:
         """What is no address is nobody's."""
         self.assertFalse(us((HERE, 25)).hasAddress(b"mx.example.org", 25))
+
+    def test_namesAndAddresses(self) -> None:
+        """Operators write names or addresses, and nothing else."""
+        for text in ("mx.example.org", "my_host", "192.0.2.1", "2001:db8::1"):
+            self.assertTrue(isNameOrAddress(text), text)
+        for text in ("", "a b", "192.0.2.300", "[192.0.2.1]", "*.a.test", "\u2603"):
+            self.assertFalse(isNameOrAddress(text), text)
 
     def test_thisMachine(self) -> None:
         """The system knows what addresses there are."""

@@ -10,7 +10,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.errors import UsageError
 from smtpx.dns.interfaces import MX, SRV, TLSA, NoSuchDomain, Record
-from smtpx.dns.records import KINDS, checkKind, plainName, plainRecord, wireName
+from smtpx.dns.records import (
+    KINDS,
+    checkKind,
+    plainName,
+    plainRecord,
+    reverseName,
+    wireName,
+)
 
 
 def read(kind: str, text: str) -> Record:
@@ -80,3 +87,12 @@ class NameTests(SynchronousTestCase):
             with self.assertRaises(NoSuchDomain, msg=name) as raised:
                 wireName(name)
             self.assertEqual(raised.exception.name, name)
+
+    def test_reverse(self) -> None:
+        """An address has its names under a name of its own."""
+        self.assertEqual(reverseName(b"192.0.2.1"), b"1.2.0.192.in-addr.arpa")
+        name = reverseName(b"2001:db8::1")
+        self.assertTrue(name.startswith(b"1.0.0.0."), name)
+        self.assertTrue(name.endswith(b"8.b.d.0.1.0.0.2.ip6.arpa"), name)
+        with self.assertRaises(ValueError):
+            reverseName(b"mx.example.org")

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from twisted.internet.task import Clock
-from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from smtpx.core.errors import Malformed
@@ -20,6 +17,7 @@ from smtpx.dns.servers import (
     SystemServers,
     readSystem,
 )
+from smtpx.dns.watched import WatchedFile
 
 
 class ServerTests(SynchronousTestCase):
@@ -94,70 +92,34 @@ class SystemFileTests(SynchronousTestCase):
         )
 
 
-@implementer(ILogObserver)
-class Told:
-    """
-    What went into the log.
-
-    @ivar events: its entries.
-    """
-
-    def __init__(self) -> None:
-        self.events: list[LogEvent] = []
-
-    def __call__(self, event: LogEvent) -> None:
-        """Take an entry."""
-        self.events.append(event)
-
-
 class SystemServersTests(SynchronousTestCase):
     """The servers of the system, as they are now."""
 
-    def setUp(self) -> None:
-        """A file."""
-        self.clock = Clock()
-        self.path = Path(self.mktemp())
-        self.path.write_text("nameserver 192.0.2.1\n")
-        self.servers = SystemServers(self.clock.seconds, self.path)
-
-    def now(self) -> list[str]:
-        """The servers that are asked now."""
-        return [each.address for each in self.servers.now().servers]
-
     def test_interfaces(self) -> None:
-        """It may stand where servers are named."""
-        verifyObject(IServers, self.servers)
+        """They may stand where servers are named."""
+        clock = Clock()
+        system = SystemServers(WatchedFile(Path(self.mktemp()), clock.seconds))
+        verifyObject(IServers, system)
+        self.assertEqual(system.now().servers, (Server("127.0.0.1"),))
         named = NamedServers(Asking((Server("192.0.2.7"),)))
         verifyObject(IServers, named)
         self.assertEqual(named.now().servers, (Server("192.0.2.7"),))
 
     def test_readAgain(self) -> None:
-        """A file that changes is read again, after some seconds."""
-        self.assertEqual(self.now(), ["192.0.2.1"])
-        self.path.write_text("nameserver 192.0.2.22\n")
-        self.assertEqual(self.now(), ["192.0.2.1"])
-        self.clock.advance(5)
-        self.assertEqual(self.now(), ["192.0.2.22"])
-        self.clock.advance(5)
-        self.assertEqual(self.now(), ["192.0.2.22"])
+        """A file that changes is read again; nothing of the old one stays."""
+        clock = Clock()
+        path = Path(self.mktemp())
+        path.write_text("nameserver 192.0.2.1\noptions attempts:5\n")
+        system = SystemServers(WatchedFile(path, clock.seconds))
+        first = system.now()
+        self.assertEqual((first.servers, first.rounds), ((Server("192.0.2.1"),), 5))
+        path.write_text("nameserver 192.0.2.22\n")
+        clock.advance(5)
+        self.assertEqual(system.now(), Asking((Server("192.0.2.22"),)))
 
-    def test_missing(self) -> None:
-        """Without the file it is this machine, until there is one."""
-        self.path.unlink()
-        self.assertEqual(self.now(), ["127.0.0.1"])
-        self.path.write_text("nameserver 192.0.2.3\n")
-        self.clock.advance(5)
-        self.assertEqual(self.now(), ["192.0.2.3"])
-
-    def test_unreadable(self) -> None:
-        """What cannot be read changes nothing; the log says so, once."""
-        self.assertEqual(self.now(), ["192.0.2.1"])
-        told = Told()
-        globalLogPublisher.addObserver(told)
-        self.addCleanup(globalLogPublisher.removeObserver, told)
-        self.path.unlink()
-        os.mkdir(self.path)
-        for _ in range(3):
-            self.clock.advance(5)
-            self.assertEqual(self.now(), ["192.0.2.1"])
-        self.assertEqual(len(told.events), 1)
+    def test_ownPatience(self) -> None:
+        """Whoever asks may have other patience than the system."""
+        path = Path(self.mktemp())
+        path.write_text("options attempts:5 timeout:9\n")
+        system = SystemServers(WatchedFile(path, Clock().seconds), 0.5, 1)
+        self.assertEqual((system.now().trySeconds, system.now().rounds), (0.5, 1))

@@ -21,6 +21,7 @@ from smtpx.service.machine import Machine
 from smtpx.service.mail import MailService
 from smtpx.service.wiring import build
 from smtpx.spool.interfaces import IOperatedSpool
+from smtpx.testing.dns import StaticResolver
 from smtpx.testing.spool import MemorySpool
 from tests.net.made import Call, Wire
 
@@ -77,6 +78,7 @@ class Site:
     A machine, and what was made on it.
 
     @ivar folder: where relative paths begin.
+    @ivar resolver: the DNS, in which there is what a test puts there.
     """
 
     folder: Path
@@ -84,6 +86,7 @@ class Site:
     machine: Machine
     pools: list[Pool]
     spools: list[MemorySpool]
+    resolver: StaticResolver
     calls: list[Call] = field(factory=list)
 
     def read(self, values: Mapping[str, object] | None = None) -> Configuration:
@@ -146,8 +149,11 @@ def site(folder: str) -> Site:
 
     path = Path(folder).absolute()
     path.mkdir()
-    machine = Machine(reactor, "mx.example.org", reactor.seconds, pool, spool)
-    return Site(path, reactor, machine, pools, spools)
+    resolver = StaticResolver()
+    machine = Machine(
+        reactor, "mx.example.org", reactor.seconds, pool, spool, resolver=resolver
+    )
+    return Site(path, reactor, machine, pools, spools, resolver)
 
 
 def send(call: Call, recipient: bytes, sender: bytes = b"a@b.example") -> bytes:

@@ -6,6 +6,7 @@ The reference page C{configuration.rst} is made of these classes
 """
 
 from .aliases import AliasOptions
+from .dns import DNS
 from .http import HTTP
 from .limits import Limits
 from .listener import Listener, ListenerTLS, Role
@@ -23,6 +24,7 @@ from .users import Users
 __all__ = [
     "AliasOptions",
     "CertificatePair",
+    "DNS",
     "HTTP",
     "Limits",
     "Listener",

@@ -12,6 +12,7 @@ from .extensions import chosenExtensions
 from .house import build, enter
 from .peers import peerKnowledge
 from .policies import relaySubjects
+from .resolving import mailRouter, resolver
 from .routes import localRoutes
 from .submission import submission, submissionExtensions
 from .tracing import tracedRecipients
@@ -28,9 +29,11 @@ __all__ = [
     "localAddresses",
     "localDomains",
     "localRoutes",
+    "mailRouter",
     "passwordCheck",
     "peerKnowledge",
     "relaySubjects",
+    "resolver",
     "serverTLS",
     "submission",
     "submissionExtensions",
