@@ -4,6 +4,7 @@ Exim's own tools read our main log.
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import time
@@ -19,14 +20,16 @@ from smtpx.observe.files import LineFile
 from smtpx.observe.journal import Journal, noteMessageID, noteSubject
 from smtpx.observe.mainlog import MainLog
 from smtpx.observe.selectors import parseSelectors
-from smtpx.spool.format import Fate, Outcome
+from smtpx.spool.format import Fate, Outcome, Report, SpooledMessage
+from smtpx.spool.via import Cause, Via
 
-from ..observe.stories import MESSAGE, TLS, envelope, publishing, spooled, visit
+from ..observe.stories import MESSAGE, NOW, TLS, envelope, publishing, spooled, visit
 
 #: Generous: these are small Perl programs.
 SECONDS = 60
 
 NO = reply(550, "5.1.1", b"No such user")
+REPORT = "1wPq1q-0003Xz-1Q"
 
 
 class EximToolsTests(SynchronousTestCase):
@@ -141,3 +144,95 @@ class EximToolsTests(SynchronousTestCase):
         ]
         self.assertIn(["Delivered", "2408", "2", "2"], [row[:4] for row in rows])
         self.assertIn(["maildir", "2408", "2"], [row[:3] for row in rows])
+
+    def relayed(self, *selectors: str) -> str:
+        """
+        A message for three recipients elsewhere: two get it, one of them later, and
+        of the third there is a report, which is delivered too.
+
+        @return: the log's path.
+        """
+        path: str = self.mktemp()
+        file = LineFile(path, Clock())
+        log = MainLog(file, parseSelectors(selectors), time.gmtime)
+        publisher = publishing(log)
+        journal, deliveries = Journal(publisher), DeliveryJournal(publisher)
+        session = visit(secured=TLS)
+        paths = (b"bob@example.com", b"eve@example.com", b"dan@example.net")
+        session.envelope = envelope(b"ann@example.org", *paths)
+        journal.accepted(session, session.envelope, MESSAGE, OK)
+        message = spooled(*paths)
+        mx = Via(b"mx.example.com", b"192.0.2.1", 25, TLS, (("L", True), ("K", True)))
+        net = Via(b"mx.example.net", b"192.0.2.2", again=True)
+        said = reply(250, "2.0.0", b'Ok: queued "as" 1wPq1z-0003Xy-9Z => x ** H=y')
+        later = reply(451, "4.2.1", b"Later")
+        way = "*", "smtp"
+        deliveries.delivered(
+            message, Outcome(0, Fate.DELIVERED, "", said, mx), *way, 0.25, True
+        )
+        deliveries.failed(
+            message, Outcome(1, Fate.FAILED, "", NO, mx, Cause.RECIPIENT), *way, 0.25
+        )
+        report = Report(envelope(b"", b"ann@example.org"), b"", b"x" * 2000)
+        report.envelope.octets = 2000
+        deliveries.reported(message, REPORT, report)
+        for cause, answer, via in (
+            (Cause.RECIPIENT, later, net),
+            (Cause.CONNECT, None, net),
+            (Cause.EARLY, None, None),
+        ):
+            outcome = Outcome(2, Fate.WAITING, "Connection refused", answer, via, cause)
+            deliveries.deferred(message, outcome, *way, NOW, 0.25)
+        ours = SpooledMessage(REPORT, NOW, report.envelope, b"", (0,))
+        org = Via(b"mx.example.org", b"192.0.2.3")
+        deliveries.delivered(
+            ours, Outcome(0, Fate.DELIVERED, "", said, org), *way, 0.25, True
+        )
+        deliveries.completed(ours)
+        deliveries.delivered(
+            message, Outcome(2, Fate.DELIVERED, "", said, net), *way, 0.25, True
+        )
+        deliveries.completed(message)
+        file.close()
+        return path
+
+    def test_exigrepFindsTheReport(self) -> None:
+        """
+        The whole story of a message: each attempt, and its report's own story.
+        """
+        for selectors in ([], ["all"]):
+            path = self.relayed(*selectors)
+            found = self.run_("exigrep", "-M", "bob@example.com", path)
+            flags = [
+                re.findall(r"1wPq1\w-\w{6}-\w\w (\S+)", line)[0]
+                for line in found.splitlines()
+                if line.strip("+ ")
+            ]
+            self.assertEqual(
+                sorted(flags),
+                sorted(
+                    ["<=", "=>", "**", "==", "==", "==", "=>", "Completed"]
+                    + ["<=", "=>", "Completed"]
+                ),
+                found,
+            )
+            self.assertIn(f"{REPORT} <= <> R={MESSAGE}", found)
+
+    def test_eximstatsCountsHosts(self) -> None:
+        """
+        Deliveries, delays, failures, transports, and how much went to which host.
+        """
+        for selectors in ([], ["all"]):
+            path = self.relayed(*selectors)
+            found = self.run_("eximstats", "-txt", path)
+            rows = [line.split() for line in found.splitlines()]
+            self.assertIn(["Received", "3204", "2"], [r[:3] for r in rows], found)
+            self.assertIn(["Delivered", "4408", "3", "3"], [r[:4] for r in rows], found)
+            self.assertIn(["smtp", "4408", "3"], [r[:3] for r in rows], found)
+            for host, octets in (("com", "1204"), ("net", "1204"), ("org", "2000")):
+                self.assertIn(
+                    ["1", "1", octets, octets, f"mx.example.{host}"], rows, found
+                )
+            # One message of two was delayed, and one had a failure.
+            self.assertIn(["1", "50.0%", "1", "50.0%"], [r[-4:] for r in rows], found)
+            self.assertIn("Errors encountered: 1", found)
