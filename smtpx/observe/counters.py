@@ -31,6 +31,7 @@ from ..net.factory import IAdmission
 from ..net.interfaces import IArrival, IReceiver
 from . import events, metrics
 from .metrics import OTHER, Series, counter, histogram, series
+from .sendingcounters import SendingCounters
 
 T = TypeVar("T")
 
@@ -56,6 +57,7 @@ class Counters:
     @ivar refused: commands, by verb, reply code and enhanced status.
     @ivar messages: that were accepted, by protocol.
     @ivar deliveries: by transport and outcome.
+    @ivar sending: what leaves for other hosts, and what goes wrong with that.
     @ivar refusals: connections that were refused, by L{CountedAdmission}.
     @ivar commits: how long commits took, by L{TimedReceiver}.
     @ivar delays: how late the reactor is.
@@ -78,6 +80,7 @@ class Counters:
         self._recipients = counter(metrics.RECIPIENTS, registry).inc
         self._octets = histogram(metrics.MESSAGE_BYTES, registry).observe
         self.deliveries = series(metrics.DELIVERIES, registry)
+        self.sending = SendingCounters(registry)
         self._queueSeconds = histogram(metrics.COMPLETED_SECONDS, registry).observe
         self._held = series(metrics.MESSAGES_HELD, registry)
         for reason in (_WISHED, _STUCK):
@@ -92,9 +95,10 @@ class Counters:
             events.LOGIN_FAILED.name: self._onLoginFailed,
             events.REFUSED.name: self._onRefused,
             events.ACCEPTED.name: self._onAccepted,
-            events.DELIVERED.name: self._delivery("delivered"),
-            events.DEFERRED.name: self._delivery("deferred"),
-            events.FAILED.name: self._delivery("failed"),
+            events.DELIVERED.name: self._delivery("delivered", self.sending.delivered),
+            events.DEFERRED.name: self._problem("deferred"),
+            events.FAILED.name: self._problem("failed"),
+            events.REPORTED.name: self.sending.reported,
             events.HELD.name: lambda event: self._held.count(_WISHED),
             events.STUCK.name: lambda event: self._held.count(_STUCK),
             events.COMPLETED.name: self._onCompleted,
@@ -145,11 +149,17 @@ class Counters:
         self._recipients(len(event["recipients"]))
         self._octets(event["octets"])
 
-    def _delivery(self, outcome: str) -> Callable[[LogEvent], None]:
+    def _delivery(
+        self, outcome: str, more: Callable[[LogEvent], None]
+    ) -> Callable[[LogEvent], None]:
         def count(event: LogEvent) -> None:
             self.deliveries.count(event["transport"], outcome)
+            more(event)
 
         return count
+
+    def _problem(self, outcome: str) -> Callable[[LogEvent], None]:
+        return self._delivery(outcome, self.sending.problem(outcome))
 
     def _onCompleted(self, event: LogEvent) -> None:
         self._queueSeconds(max(0.0, event["seconds"]))

@@ -51,6 +51,7 @@ class Gauges(Collector):
         yield _one(metrics.READY, 0 if house.unready() else 1)
         yield self._sessions(house)
         yield from self._spool(house)
+        yield from self._sending(house)
         yield from self._certificates(house)
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
@@ -76,6 +77,7 @@ class Gauges(Collector):
             return
         yield _one(metrics.SPOOL_MESSAGES, state.messages)
         yield _one(metrics.SPOOL_HELD, state.held)
+        yield _one(metrics.SPOOL_PARKED, state.parked)
         yield _one(metrics.SPOOL_BYTES, state.octets)
         if state.freeOctets is not None:
             yield _one(metrics.SPOOL_FREE, state.freeOctets)
@@ -83,6 +85,19 @@ class Gauges(Collector):
         oldest = house.oldest()
         if oldest is not None:
             yield _one(metrics.SPOOL_OLDEST, oldest)
+
+    def _sending(self, house: House) -> Iterator[GaugeMetricFamily]:
+        found = house.destinations()
+        yield _one(metrics.DESTINATIONS, len(found))
+        yield _one(metrics.ATTEMPTS, sum(each.active for each in found))
+        yield _one(metrics.ATTEMPTS_WAITING, sum(each.waiting for each in found))
+        connections = house.connections()
+        if connections is not None:
+            yield _one(metrics.CLIENT_CONNECTIONS, connections)
+        knowledge = house.knowledge()
+        if knowledge is not None:
+            yield _one(metrics.KNOWLEDGE_NAMES, knowledge.names)
+            yield _one(metrics.KNOWLEDGE_BYTES, knowledge.octets)
 
     def _certificates(self, house: House) -> Iterator[GaugeMetricFamily]:
         expiry = family(metrics.CERTIFICATE_EXPIRY)

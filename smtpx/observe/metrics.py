@@ -142,6 +142,40 @@ DELIVERIES = _counter(
     transport="what takes it there",
     outcome="``delivered``, ``deferred`` or ``failed``",
 )
+DELIVERY_PROBLEMS = _counter(
+    "smtpx_delivery_problems_total",
+    "Deliveries, one for each recipient, that did not work, by what went wrong",
+    outcome="``deferred`` or ``failed``",
+    cause="as in the event ``message.deferred``",
+)
+DELIVERY_SECONDS = _histogram(
+    "smtpx_delivery_duration_seconds",
+    "How long it took to give a message to another host, from the beginning of the"
+    " attempt to the final reply",
+    (0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300),
+)
+TRANSACTIONS = _counter(
+    "smtpx_delivery_transactions_total",
+    "Transactions by which messages were given to other hosts",
+    connection="``new``, or ``reused``: it had been used for another message",
+    version="of TLS, as OpenSSL spells it; ``-``: in the clear",
+    resumed="was it a TLS session from before: ``yes`` or ``no``",
+)
+REPORTS = _counter(
+    "smtpx_delivery_reports_total", "Delivery reports that were put into the spool"
+)
+DNS_QUESTIONS = _counter(
+    "smtpx_dns_questions_total",
+    "Questions for the DNS, of deliveries",
+    kind="of record, such as ``MX``",
+    outcome="``kept``: the answer was known already; ``answered``; ``nothing``: there"
+    " is no such thing; or ``failed``",
+)
+DNS_SECONDS = _histogram(
+    "smtpx_dns_duration_seconds",
+    "How long it took to answer questions for the DNS whose answer was not known",
+    (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20),
+)
 COMPLETED_SECONDS = _histogram(
     "smtpx_message_queue_duration_seconds",
     "From the acceptance of a message to the end of its last recipient",
@@ -177,6 +211,10 @@ READY = _gauge("smtpx_ready", "Are messages taken: 1; or not: 0")
 SESSIONS = _gauge("smtpx_sessions", "Sessions that there are now", port=_PORT)
 SPOOL_MESSAGES = _gauge("smtpx_spool_messages", "Messages in the spool")
 SPOOL_HELD = _gauge("smtpx_spool_held_messages", "Messages in the spool, on hold")
+SPOOL_PARKED = _gauge(
+    "smtpx_spool_parked_messages",
+    "Messages in the spool that wait for a busy destination, and are not on hold",
+)
 SPOOL_BYTES = _gauge("smtpx_spool_size_bytes", "Octets of messages in the spool")
 SPOOL_FREE = _gauge("smtpx_spool_free_bytes", "Room on the disk of the spool")
 SPOOL_LOW = _gauge(
@@ -185,6 +223,24 @@ SPOOL_LOW = _gauge(
 SPOOL_OLDEST = _gauge(
     "smtpx_spool_oldest_message_timestamp_seconds",
     "When the oldest message in the spool came, since the epoch; absent: it is empty",
+)
+DESTINATIONS = _gauge(
+    "smtpx_destinations", "Destinations that messages are under way to"
+)
+ATTEMPTS = _gauge("smtpx_delivery_attempts", "Attempts to deliver that there are now")
+ATTEMPTS_WAITING = _gauge(
+    "smtpx_delivery_attempts_waiting",
+    "Attempts that wait, in memory, until it is their destination's turn",
+)
+CLIENT_CONNECTIONS = _gauge(
+    "smtpx_client_connections",
+    "Connections to other hosts that there are now, idle or not",
+)
+KNOWLEDGE_NAMES = _gauge(
+    "smtpx_peer_knowledge_names", "Names of peers by which something is known"
+)
+KNOWLEDGE_BYTES = _gauge(
+    "smtpx_peer_knowledge_size_bytes", "How long all that is known of peers is"
 )
 CERTIFICATE_EXPIRY = _gauge(
     "smtpx_certificate_expiry_timestamp_seconds",
@@ -212,6 +268,12 @@ CATALOGUE = (
     MESSAGE_BYTES,
     COMMIT_SECONDS,
     DELIVERIES,
+    DELIVERY_PROBLEMS,
+    DELIVERY_SECONDS,
+    TRANSACTIONS,
+    REPORTS,
+    DNS_QUESTIONS,
+    DNS_SECONDS,
     COMPLETED_SECONDS,
     MESSAGES_HELD,
     TROUBLES,
@@ -221,10 +283,17 @@ CATALOGUE = (
     SESSIONS,
     SPOOL_MESSAGES,
     SPOOL_HELD,
+    SPOOL_PARKED,
     SPOOL_BYTES,
     SPOOL_FREE,
     SPOOL_LOW,
     SPOOL_OLDEST,
+    DESTINATIONS,
+    ATTEMPTS,
+    ATTEMPTS_WAITING,
+    CLIENT_CONNECTIONS,
+    KNOWLEDGE_NAMES,
+    KNOWLEDGE_BYTES,
     CERTIFICATE_EXPIRY,
     STAPLE_EXPIRY,
 )

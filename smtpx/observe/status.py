@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from attrs import field, frozen
 
 from ..core.effects import Waiting
+from ..knowledge.memory import KnowledgeState
 from ..net.ends import plainPort
 from ..net.factory import SMTPServerFactory
 from ..net.server import ServerProtocol
@@ -75,8 +76,29 @@ class SessionState:
     does: str = ""
 
 
+@frozen
+class DestinationState:
+    """
+    Where messages under way go.
+
+    @ivar name: the lane, as the spool and operators name it.
+    @ivar active: how many attempts there are.
+    @ivar waiting: how many wait for their turn, in memory.
+    @ivar parked: are there more in the spool?
+    """
+
+    name: bytes
+    active: int
+    waiting: int
+    parked: bool
+
+
 def _nothing() -> tuple[()]:
     return ()
+
+
+def _unknown() -> None:
+    return None
 
 
 @frozen
@@ -93,6 +115,10 @@ class House:
     @ivar oldest: when the oldest message in it came, in seconds since the epoch;
         L{None}: there is none.
     @ivar certificates: those that it shows.
+    @ivar destinations: where messages under way go, the fullest first.
+    @ivar connections: how many connections to other hosts there are; L{None}: it
+        sends to none.
+    @ivar knowledge: what is known of peers; L{None}: nothing is kept.
     """
 
     name: str
@@ -103,10 +129,17 @@ class House:
     sessions: Callable[[], Iterable[ServerProtocol]] = field(
         default=_nothing, kw_only=True
     )
-    spool: Callable[[], SpoolState | None] = field(default=lambda: None, kw_only=True)
-    oldest: Callable[[], float | None] = field(default=lambda: None, kw_only=True)
+    spool: Callable[[], SpoolState | None] = field(default=_unknown, kw_only=True)
+    oldest: Callable[[], float | None] = field(default=_unknown, kw_only=True)
     certificates: Callable[[], Sequence[CertificateState]] = field(
         default=_nothing, kw_only=True
+    )
+    destinations: Callable[[], Sequence[DestinationState]] = field(
+        default=_nothing, kw_only=True
+    )
+    connections: Callable[[], int | None] = field(default=_unknown, kw_only=True)
+    knowledge: Callable[[], KnowledgeState | None] = field(
+        default=_unknown, kw_only=True
     )
 
 

@@ -28,7 +28,9 @@ from .activity import ROWS, Activity
 from .counters import Counters
 from .gauges import Gauges
 from .history import DAY, HOUR, Stretch
+from .sendingcounters import Problem
 from .status import (
+    DestinationState,
     House,
     ListenerState,
     SessionState,
@@ -92,6 +94,14 @@ class Status:
     @ivar deliveries: transport and outcome.
     @ivar traces: how many sessions that were traced can be looked at.
     @ivar turnedAway: connections that were refused, by the bound.
+    @ivar destinations: where messages under way go, the fullest first.
+    @ivar destinationCount: how many destinations there are.
+    @ivar connections: how many connections to other hosts there are; L{None}: it
+        sends to none.
+    @ivar transactions: with other hosts: connection, version of TLS and whether
+        resumed.
+    @ivar problems: of deliveries: outcome and cause; the most frequent first.
+    @ivar lastProblems: the newest first.
     """
 
     name: str
@@ -116,6 +126,12 @@ class Status:
     refused: tuple[Talker, ...]
     certificates: tuple[CertificateState, ...]
     traces: int
+    destinations: tuple[DestinationState, ...]
+    destinationCount: int
+    connections: int | None
+    transactions: tuple[Count, ...]
+    problems: tuple[Count, ...]
+    lastProblems: tuple[Problem, ...]
 
 
 def _counts(counts: Mapping[tuple[str, ...], int], most: int) -> tuple[Count, ...]:
@@ -174,6 +190,7 @@ class Watch:
             port = ownPort(each)
             ports[port] = ports.get(port, 0) + 1
         history = activity.history
+        destinations, sending = house.destinations(), counters.sending
         return Status(
             name=house.name,
             version=ownVersion(),
@@ -199,6 +216,12 @@ class Watch:
             refused=tuple(activity.talkers.byRefusals(now, ROWS_MOST)),
             certificates=tuple(house.certificates()),
             traces=len(self.traces.recent()),
+            destinations=tuple(destinations[:ROWS_MOST]),
+            destinationCount=len(destinations),
+            connections=house.connections(),
+            transactions=_counts(sending.transactions.counts(), ROWS_MOST),
+            problems=_counts(sending.problems.counts(), ROWS_MOST),
+            lastProblems=tuple(reversed(sending.last)),
         )
 
     def _newest(self) -> list[SessionRow]:

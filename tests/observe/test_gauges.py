@@ -8,8 +8,10 @@ from attrs import evolve
 from prometheus_client import CollectorRegistry
 from twisted.trial.unittest import SynchronousTestCase
 
+from smtpx.knowledge.memory import KnowledgeState
 from smtpx.observe.gauges import ofTheProcess
 from smtpx.observe.metrics import exposition
+from smtpx.observe.status import DestinationState
 
 from .stories import NOW
 from .web.houses import CERTIFICATES, Server, inDays
@@ -59,6 +61,30 @@ class GaugesTests(SynchronousTestCase):
         self.assertIsNone(self.value("smtpx_spool_free_bytes"))
         self.server.spool = None
         self.assertIsNone(self.value("smtpx_spool_messages"))
+
+    def test_sending(self) -> None:
+        """Where messages under way go, and what is known of peers, if anything."""
+        self.assertEqual(self.value("smtpx_destinations"), 0)
+        self.assertIsNone(self.value("smtpx_client_connections"))
+        self.assertIsNone(self.value("smtpx_peer_knowledge_names"))
+        assert self.server.spool is not None
+        self.server.spool = evolve(self.server.spool, parked=7)
+        self.server.destinations = [
+            DestinationState(b"smtp a", 3, 20, True),
+            DestinationState(b"smtp b", 1, 0, False),
+        ]
+        self.server.connections = 0
+        self.server.knowledge = KnowledgeState(5, 1024, None)
+        for name, value in (
+            ("smtpx_spool_parked_messages", 7),
+            ("smtpx_destinations", 2),
+            ("smtpx_delivery_attempts", 4),
+            ("smtpx_delivery_attempts_waiting", 20),
+            ("smtpx_client_connections", 0),
+            ("smtpx_peer_knowledge_names", 5),
+            ("smtpx_peer_knowledge_size_bytes", 1024),
+        ):
+            self.assertEqual(self.value(name), value, name)
 
     def test_certificates(self) -> None:
         """When they and their staples end; of two for one name, the sooner."""

@@ -29,6 +29,7 @@ from .layout import (
 )
 from .markup import Content, Markup, tag
 from .plots import Line, bar, plot
+from .sending import sending
 
 #: With less than this, the end of a certificate is an alarm, in seconds.
 _SOON_SECONDS = 14 * 86_400
@@ -54,6 +55,7 @@ def statusPage(status: Status, refresh: int = 0) -> Markup:
             tag(
                 "div",
                 _messages(status),
+                sending(status),
                 _refusals(status),
                 _sessions(status),
                 _listeners(status),

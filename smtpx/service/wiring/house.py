@@ -164,9 +164,9 @@ async def enter(
         inside = list(factories.values())
         watchMemory(machine, configuration, inside, stack)
 
-        startDelivery(machine, spool, routes, logs, stack)
+        delivery = startDelivery(machine, spool, routes, logs, stack)
         if watch is not None:
-            premises = Premises(name, doors, inside, spool, tls)
+            premises = Premises(name, doors, inside, spool, tls, delivery)
             await openSite(machine, configuration, watch, premises, stack)
         rooms = Rooms(factories, logs, stack.pop_all())
     return rooms
@@ -178,12 +178,13 @@ def startDelivery(
     routes: Routes,
     logs: Logs,
     stack: AsyncExitStack,
-) -> None:
+) -> Delivery:
     """Let what is in the spool go its ways."""
     told = DeliveryJournal(logs.publisher)
     delivery = Delivery(spool, routes, told, machine.reactor, machine.now)
     delivery.start()
     stack.push_async_callback(delivery.stop)
+    return delivery
 
 
 def makeSpool(

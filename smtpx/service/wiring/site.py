@@ -18,12 +18,13 @@ from ...net.interfaces import IReceiver
 from ...observe.counters import CountedAdmission, TimedReceiver
 from ...observe.gauges import ofTheProcess
 from ...observe.pulse import Pulse
-from ...observe.status import House, ListenerState, sessionsOf
+from ...observe.status import DestinationState, House, ListenerState, sessionsOf
 from ...observe.trace import TraceStore
 from ...observe.watch import Watch
 from ...observe.web.resources import StatusResource
 from ...observe.web.site import StatusSite
 from ...policy.admission import TOO_MANY, TOO_MANY_OF_YOUR_NETWORK, TOO_MANY_OF_YOURS
+from ...queue.delivery import Delivery
 from ...spool.interfaces import IOperatedSpool
 from ...spool.stock import SpoolState
 from ...tls.contexts import ServerTLS
@@ -90,6 +91,7 @@ class Premises:
     factories: Sequence[SMTPServerFactory]
     spool: IOperatedSpool
     tls: ServerTLS
+    delivery: Delivery
 
     def house(self, pulse: Pulse) -> House:
         """
@@ -105,7 +107,15 @@ class Premises:
             spool=self.state,
             oldest=lambda: pulse.oldest,
             certificates=self.tls.state,
+            destinations=self.destinations,
         )
+
+    def destinations(self) -> list[DestinationState]:
+        """Where messages under way go."""
+        return [
+            DestinationState(each.key, each.active, each.waiting, each.parked)
+            for each in self.delivery.destinations()
+        ]
 
     def state(self) -> SpoolState | None:
         """How the spool is; L{None}: its disk does not answer."""

@@ -10,16 +10,17 @@ from pathlib import Path
 from twisted.internet.task import Clock
 
 from smtpx.core.hooks import TLSInfo
+from smtpx.knowledge.memory import KnowledgeState
 from smtpx.net.factory import SMTPServerFactory
 from smtpx.net.server import ServerProtocol
 from smtpx.observe import events
 from smtpx.observe.events import Event
-from smtpx.observe.status import House, ListenerState
+from smtpx.observe.status import DestinationState, House, ListenerState
 from smtpx.observe.watch import Watch
 from smtpx.spool.stock import SpoolState
 from smtpx.tls.states import CertificateState, StapleState
 
-from ..stories import NOW
+from ..stories import MESSAGE, NOW
 
 DAY_SECONDS = 86_400
 
@@ -68,6 +69,9 @@ class Server:
             ListenerState("0.0.0.0:25", 25, "STARTTLS", "mx"),
             ListenerState("[::1]:465", 465, "implicit TLS", "submission", False),
         )
+        self.destinations: list[DestinationState] = []
+        self.connections: int | None = None
+        self.knowledge: KnowledgeState | None = None
         self._factory = SMTPServerFactory(
             Clock(), lambda envelope, body: None, clock=lambda: self.now
         )
@@ -80,6 +84,9 @@ class Server:
                 spool=lambda: self.spool,
                 oldest=lambda: self.oldest,
                 certificates=lambda: self.certificates,
+                destinations=lambda: self.destinations,
+                connections=lambda: self.connections,
+                knowledge=lambda: self.knowledge,
             )
         )
 
@@ -126,6 +133,19 @@ class Server:
             command=command,
             code=code,
             status=status,
+        )
+
+    def defer(self, recipient: bytes, text: str, host: bytes | None = None) -> None:
+        """A delivery does not work now."""
+        found = {} if host is None else {"host": host}
+        self.tell(
+            events.DEFERRED,
+            message=MESSAGE,
+            recipient=recipient,
+            transport="smtp",
+            cause="connect",
+            text=text,
+            **found,
         )
 
     def secure(self, protocol: ServerProtocol, resumed: bool) -> None:
