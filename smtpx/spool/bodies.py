@@ -131,12 +131,20 @@ class Bodies:
         except FileNotFoundError:
             return None
 
-    def keys(self) -> list[int]:
-        """The messages that there are files for; other names are not ours."""
+    def keys(self, most: int) -> Iterator[list[int]]:
+        """
+        The messages that there are files for, so many at a time; other names are
+        not ours.  Those that it gave may be deleted before it goes on.
+        """
         found = []
-        for name in os.listdir(self.path):
-            try:
-                found.append(parse(name))
-            except ValueError:
-                continue
-        return found
+        with os.scandir(self.path) as entries:
+            for entry in entries:
+                try:
+                    found.append(parse(entry.name))
+                except ValueError:
+                    continue
+                if len(found) == most:
+                    yield found
+                    found = []
+        if found:
+            yield found

@@ -64,8 +64,11 @@ class IOwner(Interface):
         @param shift: what is on hold or parked because of them.
         """
 
-    def wake() -> None:
-        """The file is in order again after a failure."""
+    def mended() -> None:
+        """
+        The file is in order again after a failure; whether what failed is in it,
+        nobody knows.
+        """
 
     def ended() -> None:
         """
@@ -201,7 +204,7 @@ class Desk:
             elif self._closing is None:
                 self._log.info("The spool {path} is in order again", path=self._path)
                 self.trouble = None
-                self._owner.wake()
+                self._owner.mended()
         elif error is None:
             if self._closing is None:
                 self.trouble = None

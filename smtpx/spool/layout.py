@@ -47,20 +47,17 @@ CREATE INDEX due ON progress(due) WHERE held = 0;
 INSERT INTO opening VALUES(1, 0, 0)
 """
 
-# Priorities and lanes.  C{opening} gets what there was when the file was closed,
-# L{None} while it is open.
+# Priorities and lanes.
 _SECOND = """
 ALTER TABLE progress ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE progress ADD COLUMN lane BLOB;
-ALTER TABLE opening ADD COLUMN messages INTEGER;
-ALTER TABLE opening ADD COLUMN octets INTEGER;
 DROP INDEX due;
-CREATE INDEX due ON progress(priority, due) WHERE held = 0 AND lane IS NULL;
-CREATE INDEX parked ON progress(lane, priority DESC, id)
+CREATE INDEX due ON progress(priority, due, id) WHERE held = 0 AND lane IS NULL;
+CREATE INDEX parked ON progress(lane, priority DESC, held)
     WHERE held = 0 AND lane IS NOT NULL;
-CREATE INDEX held ON progress(id) WHERE held = 1;
-CREATE INDEX holding ON message(id) WHERE hold IS NOT NULL;
-CREATE INDEX filed ON message(octets) WHERE body IS NULL
+CREATE INDEX held ON progress(held) WHERE held = 1;
+CREATE INDEX holding ON message(hold) WHERE hold IS NOT NULL;
+CREATE INDEX filed ON message(octets, id) WHERE body IS NULL
 """
 
 #: What makes each layout of the one before; that before the first is nothing.

@@ -7,7 +7,7 @@ reads what is due through the desk, and hands in what is to be written down.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any, Callable
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 
 from ..core.envelope import Stamp
 from ..core.errors import UsageError
-from .agenda import Agenda, choose
+from .agenda import Agenda, Look, Sight, choose
 from .bodies import INSIDE
 from .changes import held, parked, recorded, unparked
 from .desk import Desk
@@ -39,6 +39,9 @@ from .writer import Alter, Insert, Remove
 
 #: The most octets of short bodies that are read at a time.
 OCTETS = 1 << 20
+
+#: How many messages of the file are looked at for fresh ones at a time.
+_STRETCH = 5000
 
 #: How many messages of a lane become due in one step.
 _STEP = 500
@@ -75,32 +78,28 @@ class Lender:
 
     def ready(self, now: float, most: int) -> Deferred[Sequence[SpooledMessage]]:
         """Messages that are due and not leased."""
-        fresh = self.agenda.draw(most)
-        leased = self.agenda.leased
-
-        def read(store: Store) -> tuple[list[Row], list[int], bool]:
-            keys = choose(fresh, store.due(now, most, leased), most)
-            rows, seen = store.whole(keys, OCTETS)
-            unseen = set(fresh).difference(keys[:seen])
-            return rows, [key for key in fresh if key in unseen], not keys
+        agenda = self.agenda
+        look = agenda.look(now, most)
 
         def build(
-            found: tuple[list[Row], list[int], bool],
+            found: tuple[list[Row], Sight],
         ) -> Deferred[Sequence[SpooledMessage]]:
-            rows, unseen, nothing = found
-            self.agenda.putBack(unseen)
-            self.agenda.leased.difference_update(fresh)
+            rows, sight = found
+            agenda.saw(look, sight)
             messages = self._lease(
                 [row for row in rows if (row.due or 0.0) <= now and row.lane is None]
             )
-            # All of them were held or are being delivered: there may be others.
+            # All of them were held or are being delivered, or there were none in
+            # this stretch of the file: there may be others.
+            nothing = not sight.seen and sight.backlog is None
             return succeed(messages) if messages or nothing else self.ready(now, most)
 
         def failed(failure: Failure) -> Deferred[Sequence[SpooledMessage]]:
-            self.agenda.putBack(fresh)
+            agenda.missed(look)
             return fail(failure)
 
-        return self._desk.query(read).addCallbacks(build, failed)
+        searched = self._desk.query(lambda store: _search(store, look, agenda.leased))
+        return searched.addCallbacks(build, failed)
 
     def parked(self, lane: bytes, most: int) -> Deferred[Sequence[SpooledMessage]]:
         """Messages that are parked for a lane and not leased."""
@@ -150,6 +149,8 @@ class Lender:
                 id=render(key),
                 error=failure.value,
             )
+            # It was passed, and must be found again.
+            self.agenda.recovered()
 
         job = Alter([held(key, note)])
         self._desk.write(job).addErrback(failed)
@@ -260,3 +261,20 @@ class Lender:
                 break
             done += job.found[0]
         return done
+
+
+def _search(store: Store, look: Look, leased: Set[int]) -> tuple[list[Row], Sight]:
+    """
+    Look for what is to go, in the writer's thread.
+
+    @param leased: what cannot be had.
+    """
+    found: list[int] = []
+    backlog = look.backlog
+    if backlog is not None and len(look.fresh) < look.most:
+        found, backlog = store.fresh(backlog, _STRETCH)
+        found = [key for key in found if key not in leased]
+    due, later = store.due(look.now, look.most, leased, look.passed)
+    keys = choose(look.fresh + found, due, look.most)
+    rows, seen = store.whole(keys, OCTETS)
+    return rows, Sight(found, backlog, due, later, keys[:seen])

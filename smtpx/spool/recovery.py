@@ -101,14 +101,12 @@ class Found:
 
     @ivar generation: which opening this is.
     @ivar second: up to where ids may have been given.
-    @ivar fresh: keys of messages that were never tried, in order.
     @ivar stock: how much there is.
     @ivar remarks: what somebody should read.
     """
 
     generation: int = 0
     second: int = 0
-    fresh: list[int] = field(factory=list)
     stock: Stock = field(factory=Stock)
     remarks: list[str] = field(factory=list)
 
@@ -143,27 +141,32 @@ def recover(store: Store, folder: str, place: Place, now: int) -> Found:
     syncFolder(place.path)
     found.generation, found.second = store.opened(now)
     bodies = place.bodies
-    there = bodies.keys()
-    known = store.among(there)
-    bodies.delete([key for key in there if key not in known])
+    for there in bodies.keys(_MESSAGES):
+        known = store.among(there)
+        bodies.delete([key for key in there if key not in known])
     for name in sorted(os.listdir(folder)):
         other = Place(os.path.join(folder, name))
         if name.isdecimal() and other != place and os.path.exists(other.file):
             _inherit(store, place, other, found)
-    changes = []
-    for key, octets, filed, onHold, fresh in list(store.keys()):
-        lost = filed and bodies.octetsOf(key) != octets
-        found.stock.add(octets, onHold or lost)
-        if lost:
-            what = f"{bodies.pathOf(key)} is missing or not {octets} octets long"
-            found.remarks.append(what)
-            changes.append(held(key, what))
-        elif fresh:
-            found.fresh.append(key)
-    store.commit((), (), changes)
+    _holdLost(store, bodies, found.remarks)
+    found.stock = store.stock()
     # Those are counted already.
     store.shift()
     return found
+
+
+def _holdLost(store: Store, bodies: Bodies, remarks: list[str]) -> None:
+    """Put messages on hold whose bodies are not what they were."""
+    pairs = store.filed((-1, -1), _MESSAGES)
+    while pairs:
+        changes = []
+        for octets, key in pairs:
+            if bodies.octetsOf(key) != octets:
+                what = f"{bodies.pathOf(key)} is missing or not {octets} octets long"
+                remarks.append(what)
+                changes.append(held(key, what))
+        store.commit((), (), changes)
+        pairs = store.filed(pairs[-1], _MESSAGES)
 
 
 def _inherit(store: Store, place: Place, other: Place, found: Found) -> None:
@@ -206,9 +209,8 @@ def adopt(
     """
     done = 0
     try:
-        keys = [key for key, *_ in estate.keys()]
-        while done < len(keys):
-            rows, seen = estate.whole(keys[done : done + _MESSAGES], _OCTETS)
+        while keys := estate.first(_MESSAGES):
+            rows, seen = estate.whole(keys, _OCTETS)
             _move(rows, store, bodies, estate, theirs)
             done += seen
     except sqlite3.DatabaseError as error:
@@ -216,7 +218,8 @@ def adopt(
             raise
         remarks.append(f"{estate.path}: {error}; what is left in it was left alone")
     else:
-        theirs.delete(theirs.keys())
+        for keys in theirs.keys(_MESSAGES):
+            theirs.delete(keys)
     return done
 
 

@@ -21,6 +21,7 @@ from typing import Any, Callable
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..core.envelope import Envelope, Stamp
@@ -146,7 +147,7 @@ class SQLiteSpool:
             self._number, found.generation, self._clock, found.second
         )
         self._stock = found.stock
-        self._lender.agenda.add(found.fresh)
+        self._lender.agenda.recovered()
 
     def close(self) -> Deferred[None]:
         """
@@ -255,7 +256,9 @@ class SQLiteSpool:
             elif isinstance(job, Alter):
                 if job.leased is not None:
                     agenda.settled(job.leased)
-                due |= job.due is not None and job.due <= self._clock()
+                if job.due is not None:
+                    agenda.made(job.due)
+                    due |= job.due <= self._clock()
             for report in job.reports:
                 due |= self._arrived(report, fresh)
         if gone:
@@ -279,7 +282,22 @@ class SQLiteSpool:
         if job.plan is None:
             fresh.append(key)
             return False
+        self._lender.agenda.made(job.plan.due)
         return job.plan.due <= self._clock()
+
+    def mended(self) -> None:
+        """The file is in order again: see what is in it, then wake who watches."""
+        self._lender.agenda.recovered()
+        counted = self._desk.query(lambda store: store.stock())
+        counted.addCallbacks(self._counted, self._uncounted)
+        self.wake()
+
+    def _counted(self, stock: Stock) -> None:
+        self._stock = stock
+
+    def _uncounted(self, failure: Failure) -> None:
+        # It failed again; who mends it has it counted again.
+        self._log.warn("The spool was not counted: {error}", error=failure.value)
 
     # --- delivering --------------------------------------------------------------
 

@@ -16,7 +16,8 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
+from math import inf
 
 from .agenda import Due
 from .changes import Change
@@ -24,7 +25,7 @@ from .format import Row
 from .identity import secondOf
 from .layout import bring, recognise
 from .scheduling import HIGHEST
-from .stock import Shift
+from .stock import Shift, Stock
 
 #: C{PRAGMA synchronous}: with anything less than FULL, SQLite does not sync the
 #: log at a commit, and 250 would be a lie.  A name only so that a test can show
@@ -58,8 +59,16 @@ _PRIORITY = (
     " WHERE held = 0 AND lane IS NULL AND priority < ?"
 )
 _DUE = (
-    "SELECT due, id FROM progress"
-    " WHERE held = 0 AND lane IS NULL AND priority = ? AND due <= ? ORDER BY due, id"
+    "SELECT due, id FROM progress WHERE held = 0 AND lane IS NULL"
+    " AND priority = ? AND (due, id) > (?, ?) ORDER BY due, id"
+)
+_STRETCH = (
+    "SELECT max(id), count(*) FROM"
+    " (SELECT id FROM message WHERE id > ? ORDER BY id LIMIT ?)"
+)
+_FRESH = (
+    "SELECT id FROM message m WHERE id > ? AND id <= ? AND hold IS NULL"
+    " AND NOT EXISTS (SELECT 1 FROM progress p WHERE p.id = m.id) ORDER BY id"
 )
 
 # What is on hold and what is parked is counted by the file itself, whatever the
@@ -270,18 +279,42 @@ class Store:
 
     # --- reading ---------------------------------------------------------
 
-    def keys(self) -> Iterator[tuple[int, int, bool, bool, bool]]:
+    def stock(self) -> Stock:
+        """What there is."""
+        execute = self._connection.execute
+        ((messages, octets),) = execute(
+            "SELECT count(*), coalesce(sum(octets), 0) FROM message"
+        ).fetchall()
+        # Of those that are on hold since they arrived, and of others.
+        ((held,),) = execute(
+            "SELECT (SELECT count(*) FROM progress WHERE held = 1) +"
+            " (SELECT count(*) FROM message m WHERE hold IS NOT NULL AND NOT EXISTS"
+            " (SELECT 1 FROM progress p WHERE p.id = m.id))"
+        ).fetchall()
+        ((parked,),) = execute(
+            "SELECT count(*) FROM progress WHERE held = 0 AND lane IS NOT NULL"
+        ).fetchall()
+        return Stock(messages, octets, held, parked)
+
+    def first(self, most: int) -> list[int]:
+        """The keys of the oldest messages."""
+        found = self._connection.execute(
+            "SELECT id FROM message ORDER BY id LIMIT ?", (most,)
+        )
+        return [key for (key,) in found.fetchall()]
+
+    def filed(self, after: tuple[int, int], most: int) -> list[tuple[int, int]]:
         """
-        Every message: its key, the length of its body, whether that is in a
-        file, whether the message is on hold, and whether it is fresh: never tried
-        nor held.
+        Messages with bodies in files: the length of the body, and the key.
+
+        @param after: begin behind this pair.
         """
-        for key, octets, filed, onHold, fresh in self._connection.execute(
-            "SELECT m.id, m.octets, typeof(m.body) = 'null',"
-            " coalesce(p.held, m.hold IS NOT NULL), p.id IS NULL AND m.hold IS NULL"
-            " FROM message m LEFT JOIN progress p ON p.id = m.id ORDER BY m.id"
-        ):
-            yield key, octets, bool(filed), bool(onHold), bool(fresh)
+        found = self._connection.execute(
+            "SELECT octets, id FROM message WHERE body IS NULL"
+            " AND (octets, id) > (?, ?) ORDER BY octets, id LIMIT ?",
+            (*after, most),
+        )
+        return found.fetchall()
 
     def oldest(self) -> int | None:
         """The key of the oldest message; L{None}: there is none."""
@@ -289,27 +322,56 @@ class Store:
         found: int | None = key
         return found
 
-    def due(self, now: float, most: int, without: Set[int]) -> list[Due]:
+    def fresh(self, after: int, most: int) -> tuple[list[int], int | None]:
+        """
+        Messages that were never tried, held nor planned, in the order of their
+        keys.
+
+        @param after: begin behind this key.
+        @param most: how many messages to look at.
+        @return: those that are fresh, and behind which key to go on; L{None}: that
+            was all.
+        """
+        execute = self._connection.execute
+        ((last, seen),) = execute(_STRETCH, (after, most)).fetchall()
+        if last is None:
+            return [], None
+        found = [key for (key,) in execute(_FRESH, (after, last))]
+        return found, last if seen == most else None
+
+    def due(
+        self,
+        now: float,
+        most: int,
+        without: Set[int],
+        passed: Mapping[int, tuple[float, int]],
+    ) -> tuple[list[Due], float]:
         """
         Messages that are due again, or for the first time as was planned: those
         with the highest priority and then the longest due first.
 
         @param without: keys that are not wanted.
+        @param passed: by priority, behind which time and key to begin.
+        @return: those, and when others are due; infinite: there are none.
         """
         execute = self._connection.execute
         found: list[Due] = []
+        later = inf
         priority = HIGHEST + 1
-        while len(found) < most:
+        while True:
             # One leap a priority, however many messages have it.
             ((priority,),) = execute(_PRIORITY, (priority,)).fetchall()
             if priority is None:
-                break
-            for since, key in execute(_DUE, (priority, now)):
+                return found, later
+            behind = passed.get(priority, (-inf, -1))
+            for since, key in execute(_DUE, (priority, *behind)):
+                if since > now:
+                    later = min(later, since)
+                    break
                 if key not in without:
-                    found.append(Due(priority, since, key))
                     if len(found) == most:
-                        break
-        return found
+                        return found, since
+                    found.append(Due(priority, since, key))
 
     def parked(self, lane: bytes, most: int, without: Set[int]) -> list[int]:
         """
