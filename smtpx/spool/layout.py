@@ -52,8 +52,9 @@ _SECOND = """
 ALTER TABLE progress ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE progress ADD COLUMN lane BLOB;
 DROP INDEX due;
-CREATE INDEX due ON progress(priority, due, id) WHERE held = 0 AND lane IS NULL;
-CREATE INDEX parked ON progress(lane, priority DESC, held)
+CREATE INDEX due ON progress(priority, due, id, held, lane)
+    WHERE held = 0 AND lane IS NULL;
+CREATE INDEX parked ON progress(lane, priority DESC, id, held)
     WHERE held = 0 AND lane IS NOT NULL;
 CREATE INDEX held ON progress(held) WHERE held = 1;
 CREATE INDEX holding ON message(hold) WHERE hold IS NOT NULL;

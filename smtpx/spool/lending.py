@@ -106,7 +106,7 @@ class Lender:
         leased = self.agenda.leased
 
         def read(store: Store) -> list[Row]:
-            keys = store.parked(lane, most, leased)
+            keys = store.search.parked(lane, most, leased)
             return store.whole(keys, OCTETS)[0]
 
         def build(rows: list[Row]) -> Deferred[Sequence[SpooledMessage]]:
@@ -247,11 +247,11 @@ class Lender:
 
     def lanes(self, after: bytes, most: int) -> Deferred[Sequence[bytes]]:
         """A page of the lanes that messages are parked for."""
-        return self._desk.query(lambda store: store.lanes(after, most))
+        return self._desk.query(lambda store: store.search.lanes(after, most))
 
     async def unpark(self, lane: bytes, due: float, spreadSeconds: float) -> int:
         """Make due all that is parked for a lane; how many they were."""
-        count = await self._desk.query(lambda store: store.parkedCount(lane))
+        count = await self._desk.query(lambda store: store.search.parkedCount(lane))
         done = 0
         while done < count:
             when = due + spreadSeconds * done / count
@@ -272,9 +272,9 @@ def _search(store: Store, look: Look, leased: Set[int]) -> tuple[list[Row], Sigh
     found: list[int] = []
     backlog = look.backlog
     if backlog is not None and len(look.fresh) < look.most:
-        found, backlog = store.fresh(backlog, _STRETCH)
+        found, backlog = store.search.fresh(backlog, _STRETCH)
         found = [key for key in found if key not in leased]
-    due, later = store.due(look.now, look.most, leased, look.passed)
+    due, later = store.search.due(look.now, look.most, leased, look.passed)
     keys = choose(look.fresh + found, due, look.most)
     rows, seen = store.whole(keys, OCTETS)
     return rows, Sight(found, backlog, due, later, keys[:seen])

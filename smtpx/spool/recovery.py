@@ -151,7 +151,7 @@ def recover(store: Store, folder: str, place: Place, now: int) -> Found:
     _holdLost(store, bodies, found.remarks)
     found.stock = store.stock()
     # Those are counted already.
-    store.shift()
+    store.tally.shift()
     return found
 
 

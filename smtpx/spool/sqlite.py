@@ -240,6 +240,8 @@ class SQLiteSpool:
     def wrote(self, jobs: Sequence[Write], shift: Shift) -> None:
         """These are on the disk."""
         self._stock.shift(shift)
+        if shift.missing:
+            self._count()
         agenda = self._lender.agenda
         fresh: list[int] = []
         gone: list[int] = []
@@ -288,9 +290,13 @@ class SQLiteSpool:
     def mended(self) -> None:
         """The file is in order again: see what is in it, then wake who watches."""
         self._lender.agenda.recovered()
+        self._count()
+        self.wake()
+
+    def _count(self) -> None:
+        """Have what there is counted from the start."""
         counted = self._desk.query(lambda store: store.stock())
         counted.addCallbacks(self._counted, self._uncounted)
-        self.wake()
 
     def _counted(self, stock: Stock) -> None:
         self._stock = stock

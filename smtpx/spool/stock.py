@@ -41,10 +41,13 @@ class Shift(NamedTuple):
 
     @ivar held: on hold.
     @ivar parked: parked and not on hold.
+    @ivar missing: how many were not there that were to be removed: an earlier
+        transaction was said to have failed, and had not.
     """
 
     held: int = 0
     parked: int = 0
+    missing: int = 0
 
 
 @define

@@ -16,16 +16,15 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
-from collections.abc import Mapping, Sequence, Set
-from math import inf
+from collections.abc import Sequence
 
-from .agenda import Due
 from .changes import Change
 from .format import Row
 from .identity import secondOf
 from .layout import bring, recognise
-from .scheduling import HIGHEST
-from .stock import Shift, Stock
+from .search import Search
+from .stock import Stock
+from .tally import Tally
 
 #: C{PRAGMA synchronous}: with anything less than FULL, SQLite does not sync the
 #: log at a commit, and 250 would be a lie.  A name only so that a test can show
@@ -54,48 +53,6 @@ _COLUMNS = (
 _WHOLE = _COLUMNS.format(body="m.body")
 _WITHOUT = _COLUMNS.format(body="NULL")
 
-_PRIORITY = (
-    "SELECT max(priority) FROM progress"
-    " WHERE held = 0 AND lane IS NULL AND priority < ?"
-)
-_DUE = (
-    "SELECT due, id FROM progress WHERE held = 0 AND lane IS NULL"
-    " AND priority = ? AND (due, id) > (?, ?) ORDER BY due, id"
-)
-_STRETCH = (
-    "SELECT max(id), count(*) FROM"
-    " (SELECT id FROM message WHERE id > ? ORDER BY id LIMIT ?)"
-)
-_FRESH = (
-    "SELECT id FROM message m WHERE id > ? AND id <= ? AND hold IS NULL"
-    " AND NOT EXISTS (SELECT 1 FROM progress p WHERE p.id = m.id) ORDER BY id"
-)
-
-# What is on hold and what is parked is counted by the file itself, whatever the
-# statement that changes it; nothing of it is written to the disk.
-_TALLY = """
-CREATE TEMP TABLE tally AS SELECT 0 AS held, 0 AS parked;
-CREATE TEMP TRIGGER added AFTER INSERT ON main.progress
-BEGIN UPDATE tally SET
-    held = held + new.held - coalesce(
-        (SELECT hold IS NOT NULL FROM message WHERE id = new.id), 0),
-    parked = parked + (new.held = 0 AND new.lane IS NOT NULL);
-END;
-CREATE TEMP TRIGGER changed AFTER UPDATE OF held, lane ON main.progress
-WHEN old.held <> new.held OR (old.lane IS NULL) <> (new.lane IS NULL)
-BEGIN UPDATE tally SET
-    held = held + new.held - old.held,
-    parked = parked + (new.held = 0 AND new.lane IS NOT NULL)
-        - (old.held = 0 AND old.lane IS NOT NULL);
-END;
-CREATE TEMP TRIGGER removed AFTER DELETE ON main.progress
-WHEN old.held OR old.lane IS NOT NULL
-BEGIN UPDATE tally SET
-    held = held - old.held,
-    parked = parked - (old.held = 0 AND old.lane IS NOT NULL);
-END;
-"""
-
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 #: Key, length of the body, envelope as text, body or L{None}: in a file, and why it
@@ -121,6 +78,8 @@ class Store:
     One open spool file.
 
     @ivar path: where it is.
+    @ivar tally: counts what is on hold and what is parked.
+    @ivar search: finds what is to go.
     """
 
     def __init__(self, path: str, logOctets: int | None = None) -> None:
@@ -134,7 +93,6 @@ class Store:
         @raise OSError: it cannot be made.
         """
         self.path = path
-        self._tally = Shift()
         # SQLite would make it readable for all; log and index inherit its mode.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         self._connection = connection = sqlite3.connect(
@@ -143,9 +101,11 @@ class Store:
         try:
             wished = LOG_OCTETS if logOctets is None else logOctets
             self._prepare(connection, wished)
+            self.tally = Tally(connection)
         except BaseException:
             connection.close()
             raise
+        self.search = Search(connection)
 
     def _prepare(self, connection: sqlite3.Connection, logOctets: int) -> None:
         """Look at whose file it is, then make it ours."""
@@ -158,9 +118,6 @@ class Store:
         execute("PRAGMA secure_delete = OFF")
         execute("PRAGMA wal_autocheckpoint = 0")
         bring(connection, layout)
-        # In memory: it ends with the connection, and so may its place.
-        execute("PRAGMA temp_store = MEMORY")
-        connection.executescript(_TALLY)
         self._grow(logOctets)
         execute(f"PRAGMA wal_autocheckpoint = {max(1, logOctets // 2 // _PAGE)}")
 
@@ -249,6 +206,7 @@ class Store:
                 self._insert(insertions[start : start + _TOGETHER])
             for start in range(0, len(removals), _TOGETHER):
                 self._remove(removals[start : start + _TOGETHER])
+            self.tally.shifted |= bool(changes)
             for statement, values in changes:
                 done.append(execute(statement, values).rowcount)
             execute("COMMIT")
@@ -267,15 +225,11 @@ class Store:
     def _remove(self, keys: Sequence[int]) -> None:
         """Two DELETEs for at most L{_TOGETHER} messages."""
         among = f" WHERE id IN ({','.join('?' * len(keys))})"
-        self._connection.execute("DELETE FROM message" + among, keys)
-        self._connection.execute("DELETE FROM progress" + among, keys)
-
-    def shift(self) -> Shift:
-        """By how much what is on hold or parked has shifted since the last look."""
-        (found,) = self._connection.execute("SELECT held, parked FROM tally").fetchall()
-        held, parked = found
-        before, self._tally = self._tally, Shift(held, parked)
-        return Shift(held - before.held, parked - before.parked)
+        execute = self._connection.execute
+        gone = execute("DELETE FROM message" + among, keys).rowcount
+        tried = execute("DELETE FROM progress" + among, keys).rowcount
+        self.tally.missing += len(keys) - gone
+        self.tally.shifted |= tried > 0
 
     # --- reading ---------------------------------------------------------
 
@@ -321,102 +275,6 @@ class Store:
         ((key,),) = self._connection.execute("SELECT min(id) FROM message").fetchall()
         found: int | None = key
         return found
-
-    def fresh(self, after: int, most: int) -> tuple[list[int], int | None]:
-        """
-        Messages that were never tried, held nor planned, in the order of their
-        keys.
-
-        @param after: begin behind this key.
-        @param most: how many messages to look at.
-        @return: those that are fresh, and behind which key to go on; L{None}: that
-            was all.
-        """
-        execute = self._connection.execute
-        ((last, seen),) = execute(_STRETCH, (after, most)).fetchall()
-        if last is None:
-            return [], None
-        found = [key for (key,) in execute(_FRESH, (after, last))]
-        return found, last if seen == most else None
-
-    def due(
-        self,
-        now: float,
-        most: int,
-        without: Set[int],
-        passed: Mapping[int, tuple[float, int]],
-    ) -> tuple[list[Due], float]:
-        """
-        Messages that are due again, or for the first time as was planned: those
-        with the highest priority and then the longest due first.
-
-        @param without: keys that are not wanted.
-        @param passed: by priority, behind which time and key to begin.
-        @return: those, and when others are due; infinite: there are none.
-        """
-        execute = self._connection.execute
-        found: list[Due] = []
-        later = inf
-        priority = HIGHEST + 1
-        while True:
-            # One leap a priority, however many messages have it.
-            ((priority,),) = execute(_PRIORITY, (priority,)).fetchall()
-            if priority is None:
-                return found, later
-            behind = passed.get(priority, (-inf, -1))
-            for since, key in execute(_DUE, (priority, *behind)):
-                if since > now:
-                    later = min(later, since)
-                    break
-                if key not in without:
-                    if len(found) == most:
-                        return found, since
-                    found.append(Due(priority, since, key))
-
-    def parked(self, lane: bytes, most: int, without: Set[int]) -> list[int]:
-        """
-        Messages that are parked for a lane, the most urgent and then the oldest
-        first.
-
-        @param without: keys that are not wanted.
-        """
-        found: list[int] = []
-        for (key,) in self._connection.execute(
-            "SELECT id FROM progress WHERE lane = ? AND held = 0"
-            " ORDER BY priority DESC, id",
-            (lane,),
-        ):
-            if len(found) == most:
-                break
-            if key not in without:
-                found.append(key)
-        return found
-
-    def parkedCount(self, lane: bytes) -> int:
-        """How many messages are parked for a lane."""
-        ((count,),) = self._connection.execute(
-            "SELECT count(*) FROM progress WHERE lane = ? AND held = 0", (lane,)
-        ).fetchall()
-        found: int = count
-        return found
-
-    def lanes(self, after: bytes, most: int) -> list[bytes]:
-        """
-        Lanes that messages are parked for, in order.
-
-        @param after: begin behind this one.
-        """
-        lanes: list[bytes] = []
-        while len(lanes) < most:
-            # One leap a lane, however many messages wait for it.
-            ((lane,),) = self._connection.execute(
-                "SELECT min(lane) FROM progress WHERE held = 0 AND lane > ?", (after,)
-            ).fetchall()
-            if lane is None:
-                break
-            lanes.append(lane)
-            after = lane
-        return lanes
 
     def whole(self, keys: Sequence[int], octets: int) -> tuple[list[Row], int]:
         """

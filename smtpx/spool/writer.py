@@ -35,7 +35,7 @@ _JOBS = 1000
 _OCTETS = 4 << 20
 
 
-#: Nothing has shifted, as in most transactions.
+#: Nothing has shifted.
 _UNMOVED = Shift()
 
 
@@ -324,8 +324,7 @@ class Writer:
                 # there is a row that speaks of them.
                 self._shelf.sync()
             found = store.commit(insertions, removals, changes)
-            shift = store.shift() if removals or changes else _UNMOVED
-            return found, shift, None
+            return found, store.tally.shift(), None
         except Exception as error:  # the one border: whatever it is, no 250
             # Told before those jobs are: who is refused and tries again at once is
             # refused for the same reason.
@@ -361,7 +360,7 @@ class Writer:
                 doubtful = self._doubtful
                 store.commit((), doubtful)
                 # They were not counted.
-                store.shift()
+                store.tally.shift()
                 self._shelf.delete(doubtful)
             except BaseException:
                 store.close()

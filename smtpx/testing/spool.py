@@ -371,6 +371,8 @@ class MemorySpool:
     def release(self, ids: Sequence[str]) -> Deferred[None]:
         """Take messages off hold: they are due at once."""
         for kept in self._named(ids):
+            if not kept.message.held:
+                continue
             now = self._now()
             kept.message = evolve(kept.message, held=False, note="", due=now, lane=None)
         self._wake()

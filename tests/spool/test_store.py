@@ -10,7 +10,11 @@ from math import inf
 from typing import Any
 from unittest import mock
 
-from smtpx.spool.changes import held, recorded, released
+from smtpx.spool.changes import (
+    held,
+    recorded,
+    released,
+)
 from smtpx.spool.format import Row
 from smtpx.spool.layout import LAYOUT, ForeignFile
 from smtpx.spool.store import Store, Unsound
@@ -188,15 +192,15 @@ class CommitTests(StoreTestCase):
         store.commit([], [], [released(1, 7.0)])
         (row,) = store.page(0, 5)
         self.assertEqual((row.held, row.note, row.due), (0, "", 7.0))
-        self.assertEqual(store.due(7.0, 5, set(), {}), ([(0, 7.0, 1)], inf))
-        self.assertEqual(store.due(7.0, 5, {1}, {}), ([], inf))
-        self.assertEqual(store.due(6.9, 5, set(), {}), ([], 7.0))
+        self.assertEqual(store.search.due(7.0, 5, set(), {}), ([(0, 7.0, 1)], inf))
+        self.assertEqual(store.search.due(7.0, 5, {1}, {}), ([], inf))
+        self.assertEqual(store.search.due(6.9, 5, set(), {}), ([], 7.0))
 
     def test_heldFromTheStart(self) -> None:
         """A message that arrives on hold is so until it is released."""
         store = self.store()
         store.commit([(1, 0, "{}", b"", "route"), (2, 0, "{}", b"", None)])
-        self.assertEqual(store.fresh(-1, 5), ([2], None))
+        self.assertEqual(store.search.fresh(-1, 5), ([2], None))
         one, other = store.page(0, 5)
         self.assertEqual((one.onHold, one.why), (True, "route"))
         self.assertEqual((other.onHold, other.why), (False, ""))
@@ -204,7 +208,7 @@ class CommitTests(StoreTestCase):
         one, other = store.page(0, 5)
         self.assertEqual((one.onHold, one.why, one.due), (False, "", 7.0))
         self.assertEqual((other.onHold, other.attempts), (False, None))
-        self.assertEqual(store.due(7.0, 5, set(), {}), ([(0, 7.0, 1)], inf))
+        self.assertEqual(store.search.due(7.0, 5, set(), {}), ([(0, 7.0, 1)], inf))
         store.commit([], [], [held(1, "again")])
         (one, _) = store.page(0, 5)
         self.assertEqual((one.onHold, one.why), (True, "again"))
@@ -231,6 +235,15 @@ class CommitTests(StoreTestCase):
         self.assertEqual((other.content, other.filed), (None, 1))
         (whole,), seen = store.whole([1], 100)
         self.assertEqual((whole.content, seen), (b"abc", 1))
+
+    def test_filed(self) -> None:
+        """Messages with files are had by pages."""
+        store = self.store()
+        store.commit([(1, 1, "{}", b"x", None)])
+        rows = [(key, 70000 + key % 2, "{}", None, None) for key in range(2, 6)]
+        store.commit(rows)
+        self.assertEqual(store.filed((-1, -1), 3), [(70000, 2), (70000, 4), (70001, 3)])
+        self.assertEqual(store.filed((70001, 3), 3), [(70001, 5)])
 
 
 class VerifyTests(StoreTestCase):
