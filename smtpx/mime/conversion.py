@@ -233,6 +233,8 @@ class Survey:
     def _pass(self, entity: Entity) -> None:
         """Say of a body that stays as it is, but for what is inside, how it is."""
         if entity.header.label in _LABELS:
+            # A body of lines is never binary (RFC 2045 section 2.9).
+            self._needed = self._needed or entity.header.label == b"binary"
             self._label(entity, b"8bit" if self._wire.eightBit else b"7bit")
         if entity.touched and entity.isMessage:
             self._add(entity, _versioned(entity))

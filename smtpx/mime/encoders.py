@@ -59,8 +59,6 @@ class QuotedPrintable:
 
     def write(self, octets: bytes) -> bytes:
         """See L{IEncoder}."""
-        if not octets:
-            return b""
         if self._cut:
             octets = b"\r" + octets
         self._cut = octets.endswith(b"\r")

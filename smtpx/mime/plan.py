@@ -81,7 +81,7 @@ class _Source:
     """
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
-        self._pieces = iter(pieces)
+        self._pieces = filter(None, pieces)
         self._rest = b""
 
     def take(self, count: int | None, most: int = _PIECE) -> Iterator[bytes]:
