@@ -2,25 +2,25 @@
 C{smtpx address}: where mail goes.
 
 C{test} follows an address through the aliases of a configuration to its routes,
-and prints each step, or how the address is refused.  No server need run, and none
-is asked.
+and prints each step, or how the address is refused; C{retries} prints when mail for
+it would be tried again.  No server need run, and none is asked.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 from twisted.python.usage import UsageError
 
-from ..core.address import parsePath
-from ..core.errors import Malformed, SMTPXError
+from ..core.errors import SMTPXError
 from ..policy.aliasentry import shown
 from ..service.config import readConfiguration
 from ..service.extensions import findExtensions
 from ..service.machine import Machine
 from ..service.wiring.destinations import Destinations, Verdict
 from .console import CommandFailed, Console, ConsoleOptions
+from .retries import RetriesOptions
+from .words import pathOf
 
 
 class TestOptions(ConsoleOptions):
@@ -54,7 +54,7 @@ class TestOptions(ConsoleOptions):
         paths, wrong = [], []
         for each in self.addresses:
             try:
-                paths.append(_path(each))
+                paths.append(pathOf(each))
             except CommandFailed as error:
                 wrong.append(str(error))
         # It does not run; it only has a name.
@@ -85,6 +85,7 @@ class AddressOptions(ConsoleOptions):
     synopsis = ""
     longdesc = "Looks at addresses as the server does."
     subCommands = [
+        ["retries", None, RetriesOptions, "Tell when mail would be tried again."],
         ["test", None, TestOptions, "Tell where mail for addresses goes."],
     ]
 
@@ -100,20 +101,6 @@ class AddressOptions(ConsoleOptions):
         @raise CommandFailed: it could not be done.
         """
         self.subOptions.run(console)
-
-
-def _path(text: str) -> bytes:
-    """
-    @raise CommandFailed: it is no address.
-    """
-    inside = os.fsencode(text.removeprefix("<").removesuffix(">"))
-    try:
-        mailbox = parsePath(b"<%b>" % inside, utf8=True)
-    except Malformed as error:
-        hint = "" if "@" in text else f'; did you mean "{text}@" and a domain?'
-        raise CommandFailed(f'"{text}": {error}{hint}') from error
-    assert mailbox is not None, "that is for reverse paths"
-    return mailbox.render()
 
 
 def _told(verdict: Verdict) -> Iterator[str]:

@@ -21,8 +21,7 @@ from attrs import define, frozen
 from .reply import Reply
 
 if TYPE_CHECKING:
-    from .hooks import Refusal, TLSInfo
-    from .interfaces import IBody
+    from .hooks import TLSInfo
 
 T = TypeVar("T")
 
@@ -162,9 +161,6 @@ ClientDialogue = Generator[ClientNeed, Any, Step]
 
 #: A body on its way out; returns the final reply.
 BodyDialogue = Generator[ClientNeed, Any, Reply]
-
-#: A body that is being changed; returns the other one, or why it cannot be had.
-Transformation = Generator[ClientNeed, Any, "IBody | Refusal"]
 
 
 def line(

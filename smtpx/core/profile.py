@@ -44,6 +44,7 @@ from .hooks import (
     Where,
 )
 from .interfaces import (
+    IBody,
     IClientBuilder,
     IClientExtension,
     IClientSession,
@@ -51,7 +52,6 @@ from .interfaces import (
     IServerBuilder,
     IServerExtension,
     IServerSession,
-    Transform,
 )
 from .reply import Reply
 from .reviews import Check
@@ -60,6 +60,7 @@ from .verbs import VERBS
 W = TypeVar("W")
 T = TypeVar("T")
 
+Transform = Callable[[IBody], IBody]
 Wrapper = Callable[[IServerSession, bytes, Run], "Reply | ServerDialogue | None"]
 
 #: The most EHLO responses that are kept rendered.

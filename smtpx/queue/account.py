@@ -39,6 +39,10 @@ ADDRESS_CHARACTERS = 320
 _FIELD_CHARACTERS = 600
 _FIELDS_MOST = 10
 
+#: Behind the text of an outcome: it has waited for too long.  A report says so in
+#: words of its own.
+TOO_LONG = "; tried for too long"
+
 #: More than anything has that gets here; what is shown is cut afterwards, for an
 #: escape is longer than what it stands for.
 _MOST = 100_000
@@ -208,7 +212,8 @@ def _why(outcome: Outcome, hidden: bytes | None, given: bytes) -> str:
     about = (Cause.CONNECT, Cause.LOST, Cause.TLS, Cause.EARLY, Cause.EXPIRED)
     if outcome.via is None or outcome.cause not in about:
         return ""
-    return _shown(outcome.text.encode("utf-8", "replace"), hidden, given)
+    text = outcome.text.removesuffix(TOO_LONG).encode("utf-8", "replace")
+    return _shown(text, hidden, given)
 
 
 def _status(told: Told, late: bool) -> Status:
@@ -231,4 +236,4 @@ def _status(told: Told, late: bool) -> Status:
     return (expected, *_BY_CAUSE.get(outcome.cause, (0, 0)))
 
 
-__all__ = ["Account", "Status", "Told", "accountOf", "messageFields"]
+__all__ = ["TOO_LONG", "Account", "Status", "Told", "accountOf", "messageFields"]

@@ -14,6 +14,7 @@ message and how often it was tried say where in the plan it stands.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 from attrs import field, frozen
 
@@ -136,6 +137,19 @@ class Pauses:
             began = end
         last = self.stretches[-1]
         return last.pause(min(_place(last, ageSeconds - began), attempts))
+
+    def times(self, endSeconds: float) -> Iterator[float]:
+        """
+        The ages at which a message is tried that nobody takes, in seconds.
+
+        @param endSeconds: the age at which it is given up; the last of them.
+        """
+        age, attempts = 0.0, 0
+        while age < endSeconds:
+            yield age
+            age += self.after(age, attempts)
+            attempts += 1
+        yield endSeconds
 
 
 def _place(stretch: Stretch, seconds: float) -> int:

@@ -20,6 +20,7 @@ from ..spool.format import Fate, Outcome, Report, SpooledMessage
 from ..spool.interfaces import ISpool
 from ..spool.journal import IDeliveryJournal
 from ..spool.via import Cause
+from .account import TOO_LONG
 from .interfaces import IReporter, IRetries, Route
 
 #: When a host may be tried again, not everything that waits for it comes at once;
@@ -219,7 +220,7 @@ def _expired(outcome: Outcome) -> Outcome:
     return evolve(
         outcome,
         fate=Fate.FAILED,
-        text=f"{outcome.text}; tried for too long",
+        text=outcome.text + TOO_LONG,
         cause=Cause.EXPIRED,
     )
 

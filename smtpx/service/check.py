@@ -49,6 +49,7 @@ from .wiring import (
     localRoutes,
     passwordCheck,
     relaySubjects,
+    retryRules,
     serverTLS,
     submission,
     submissionExtensions,
@@ -80,6 +81,7 @@ def check(
         *checkPlaces(configuration),
         *_addresses(machine, configuration),
         *_users(configuration),
+        *_retries(machine, configuration),
         *_relay(configuration),
         *_policies(configuration),
         *_submission(machine, configuration, found),
@@ -314,6 +316,14 @@ def _passwords(configuration: Configuration) -> Iterator[Problem]:
         yield Problem(str(error.path), error.line, (), error.why)
     except OSError as error:
         yield configuration.problem(("users", "file"), str(error))
+
+
+def _retries(machine: Machine, configuration: Configuration) -> Iterator[Problem]:
+    """Two rules for the same."""
+    name = configuration.name or machine.name
+    yield from _tried(
+        configuration, ("retry",), lambda: retryRules(configuration, name)
+    )
 
 
 def _relay(configuration: Configuration) -> Iterator[Problem]:

@@ -29,7 +29,10 @@ from .tables import (
     Log,
     Peers,
     Policy,
+    Queue,
     Relay,
+    Reports,
+    RetryEntry,
     RouteEntry,
     SubmissionRules,
     Trace,
@@ -122,6 +125,17 @@ class Configuration:
             " state folder.",
         },
     )
+    queue: Queue = field(factory=Queue)
+    retries: tuple[RetryEntry, ...] = field(
+        default=(),
+        metadata={
+            "option": "retry",
+            "help": "Without any, and for errors that none is for:"
+            " ``15 min until 2 h``, ``1 h * 1.5 until 16 h``, ``6 h``; sooner after"
+            " errors that mostly pass soon.",
+        },
+    )
+    reports: Reports = field(factory=Reports)
     relay: Relay = field(factory=Relay)
     peers: Peers = field(factory=Peers)
     users: Users = field(factory=Users)

@@ -101,3 +101,18 @@ def renderSeconds(seconds: float) -> str:
     if float(seconds).is_integer():
         return f"{int(seconds)} s"
     return f"{seconds:f} s"
+
+
+def spellSeconds(seconds: float) -> str:
+    """
+    About how long it is, for people: C{1 h 30 min}; L{parseSeconds} reads it.
+
+    @param seconds: at least 0.
+    """
+    rest = round(seconds)
+    parts = []
+    for unit in ("d", "h", "min", "s"):
+        count, rest = divmod(rest, int(SECONDS[unit]))
+        if count:
+            parts.append(f"{count} {unit}")
+    return " ".join(parts) or "0 s"

@@ -9,7 +9,7 @@ from smtpx.core.hooks import Action
 from smtpx.core.interfaces import IQueueBuilder
 from smtpx.core.queueprofile import ORIGIN, QueueProfile
 from smtpx.core.reply import Reply, reply
-from smtpx.queue.account import Account, Told, accountOf, messageFields
+from smtpx.queue.account import TOO_LONG, Account, Told, accountOf, messageFields
 from smtpx.spool.format import Fate, Outcome
 from smtpx.spool.via import Cause, Via
 from tests.core.made import MadeQueue
@@ -151,6 +151,8 @@ class SaidTests(SynchronousTestCase):
             Cause.EXPIRED,
         ):
             self.assertEqual(account(failed(cause, "Broken", VIA)).why, "Broken")
+        late = failed(Cause.EXPIRED, "Broken" + TOO_LONG, VIA)
+        self.assertEqual(account(late).why, "Broken")
 
     def test_nothingOfOurInside(self) -> None:
         """What is about us is not, nor where nobody knows what it is about."""

@@ -23,14 +23,6 @@ EXIM = Pauses(
 )
 
 
-def ages(pauses: Pauses, end: float) -> list[float]:
-    """The ages at which a message is tried that nobody takes."""
-    found = [0.0]
-    while found[-1] < end:
-        found.append(found[-1] + pauses.after(found[-1], len(found) - 1))
-    return found
-
-
 def plans() -> st.SearchStrategy[Pauses]:
     """Any plan."""
 
@@ -95,7 +87,7 @@ class PausesTests(SynchronousTestCase):
             pause *= 1.5
         while expected[-1] < 2 * DAY:
             expected.append(expected[-1] + 6 * HOUR)
-        found = ages(EXIM, 2 * DAY)
+        found = list(EXIM.times(expected[-1]))
         self.assertEqual(len(found), len(expected))
         for one, other in zip(found, expected, strict=True):
             self.assertAlmostEqual(one, other)
@@ -119,7 +111,7 @@ class PausesTests(SynchronousTestCase):
     def test_aShortStretch(self) -> None:
         """A stretch shorter than its pause has one all the same."""
         plan = Pauses((Stretch(HOUR, untilSeconds=MINUTE), Stretch(2 * HOUR)))
-        self.assertEqual(ages(plan, 4 * HOUR), [0.0, HOUR, 3 * HOUR, 5 * HOUR])
+        self.assertEqual(list(plan.times(4 * HOUR)), [0.0, HOUR, 3 * HOUR, 4 * HOUR])
 
     def test_whatIsNoPlan(self) -> None:
         """No stretch, one behind the last, or one that ends before it begins."""

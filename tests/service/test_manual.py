@@ -18,8 +18,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import smtpx
 from smtpx.net.entrance import Entrance
+from smtpx.queue.errorkind import ErrorKind
+from smtpx.queue.report import Returned
+from smtpx.queue.retry import RetryRules
 from smtpx.service import program
 from smtpx.service.config import Configuration, readConfiguration
+from smtpx.service.pausewords import renderPauses
 from smtpx.service.toml import parseDocument
 from tests.net.made import Wire
 
@@ -124,6 +128,25 @@ class GuideTests(SynchronousTestCase):
         self.assertEqual([each.port for each in ports.listeners], [25, 465])
         self.assertEqual([each.address for each in six.listeners][1], "::")
         self.assertTrue(unix.relay.hosts.matches(b""))
+
+    def test_retries(self) -> None:
+        """
+        Each of them is one, and the pauses that it says to be usual are.
+        """
+        lives, rules, whole, aliases = self.read("howto/retries.rst")
+        self.assertEqual(lives.queue.queueLifetime, 2 * 86400)
+        self.assertEqual(
+            [len(each.pauses.stretches) for each in rules.retries], [2, 4, 1]
+        )
+        self.assertIs(whole.reports.returned, Returned.MESSAGE)
+        self.assertTrue(aliases.reports.aliases)
+        page = (DOC / "howto/retries.rst").read_text("utf-8")
+        usual = RetryRules()
+        for kind in ErrorKind:
+            plan = usual.pauses(b"a@b.example", kind)
+            words = ", ".join(f"``{each}``" for each in renderPauses(plan))
+            words = words.replace(", ``15 min until 2 h``, ", ", then as usual\n", 1)
+            self.assertIn(words.partition("\n")[0], page, kind)
 
     def test_proxies(self) -> None:
         """The configuration, and the program."""

@@ -12,6 +12,7 @@ from smtpx.service.quantities import (
     parseSeconds,
     renderOctets,
     renderSeconds,
+    spellSeconds,
 )
 
 
@@ -86,3 +87,10 @@ class SecondsTests(SynchronousTestCase):
             self.assertGreaterEqual(parseSeconds(text), 0)
         except ValueError as error:
             self.assertIn("expected", str(error))
+
+    @given(st.integers(0, 10**9))
+    def test_spelled(self, seconds: int) -> None:
+        """For people, in all units that it takes."""
+        self.assertEqual(parseSeconds(spellSeconds(seconds)), seconds)
+        self.assertEqual(spellSeconds(5400.4), "1 h 30 min")
+        self.assertEqual(spellSeconds(0), "0 s")

@@ -136,12 +136,12 @@ class TemplateTests(SynchronousTestCase):
     def test_defaultsAreTheDefaults(self) -> None:
         """Without the # in front of them, the defaults change nothing either."""
         lines = [
-            # A listener or route that is there has to be whole.
+            # A listener, route or rule that is there has to be whole.
             re.sub(r"^#(\w+ = .)", r"\1", line)
             for line in template(FOUND)
         ]
         text = "\n".join(lines)
-        for header in ("listener", "route"):
+        for header in ("listener", "route", "retry"):
             text = re.sub(
                 rf"(?s)#\[\[{header}\]\].*?(?=\n\n\n)",
                 "",

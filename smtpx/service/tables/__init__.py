@@ -14,7 +14,9 @@ from .local import Local, Unknown, VirtualEntry
 from .log import Log, LogLevel, SelectorItem
 from .peers import Peers
 from .policy import Policy
+from .queue import Queue, RetryEntry
 from .relay import Relay, Subject
+from .reports import Reports
 from .route import RouteEntry, TransportKind
 from .submission import SubmissionRules
 from .tls import TLS, CertificatePair, TLSVersion
@@ -34,7 +36,10 @@ __all__ = [
     "LogLevel",
     "Peers",
     "Policy",
+    "Queue",
     "Relay",
+    "Reports",
+    "RetryEntry",
     "Role",
     "RouteEntry",
     "SelectorItem",

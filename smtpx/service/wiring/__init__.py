@@ -12,6 +12,7 @@ from .extensions import chosenExtensions
 from .house import build, enter
 from .peers import peerKnowledge
 from .policies import relaySubjects
+from .queue import retryRules
 from .resolving import mailRouter, resolver
 from .routes import localRoutes
 from .submission import submission, submissionExtensions
@@ -34,6 +35,7 @@ __all__ = [
     "peerKnowledge",
     "relaySubjects",
     "resolver",
+    "retryRules",
     "serverTLS",
     "submission",
     "submissionExtensions",

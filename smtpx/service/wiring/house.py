@@ -38,6 +38,7 @@ from .doors import DoorKind, Hall
 from .extensions import chosenExtensions, withPorts
 from .observing import openLogs, watchMemory
 from .policies import Intake, admission, policies
+from .queue import QueueRules, queueRules
 from .routes import localRoutes
 from .site import Premises, counted, makeWatch, openSite, timed
 from .submission import submission
@@ -164,7 +165,8 @@ async def enter(
         inside = list(factories.values())
         watchMemory(machine, configuration, inside, stack)
 
-        delivery = startDelivery(machine, spool, routes, logs, stack)
+        rules = queueRules(machine, configuration, name, extensions)
+        delivery = startDelivery(machine, rules, spool, routes, logs, stack)
         if watch is not None:
             premises = Premises(name, doors, inside, spool, tls, delivery)
             await openSite(machine, configuration, watch, premises, stack)
@@ -174,6 +176,7 @@ async def enter(
 
 def startDelivery(
     machine: Machine,
+    rules: QueueRules,
     spool: IOperatedSpool,
     routes: Routes,
     logs: Logs,
@@ -181,7 +184,17 @@ def startDelivery(
 ) -> Delivery:
     """Let what is in the spool go its ways."""
     told = DeliveryJournal(logs.publisher)
-    delivery = Delivery(spool, routes, told, machine.reactor, machine.now)
+    delivery = Delivery(
+        spool,
+        routes,
+        told,
+        machine.reactor,
+        machine.now,
+        rules.retries,
+        rules.reporter,
+        rules.profile,
+        rules.bounds,
+    )
     delivery.start()
     stack.push_async_callback(delivery.stop)
     return delivery

@@ -1,0 +1,85 @@
+"""
+What the queue goes by: when messages are tried again, what their senders are told,
+how much is done at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attrs import frozen
+
+from ...core.interfaces import IExtension
+from ...core.queueprofile import QueueProfile
+from ...queue.delivery import Bounds
+from ...queue.report import Manner, Reporter
+from ...queue.retry import Lifetimes, RetryRule, RetryRules
+from ..config import Configuration
+from ..machine import Machine
+from .addresses import tagSeparators
+
+
+def retryRules(configuration: Configuration, name: str) -> RetryRules:
+    """
+    When messages are tried again, and given up.
+
+    @param name: the server's.
+    @raise UsageError: two rules are for the same.
+    """
+    queue = configuration.queue
+    return RetryRules(
+        [
+            RetryRule(each.pauses, each.match, each.errors)
+            for each in configuration.retries
+        ],
+        Lifetimes(queue.queueLifetime, queue.bounceLifetime),
+        name.encode("ascii"),
+        tagSeparators(configuration),
+    )
+
+
+@frozen
+class QueueRules:
+    """
+    What the queue goes by.
+
+    @ivar retries: when messages are tried again.
+    @ivar reporter: who tells senders what became of their messages.
+    @ivar profile: what extensions say of messages.
+    @ivar bounds: how much is delivered at once.
+    """
+
+    retries: RetryRules
+    reporter: Reporter
+    profile: QueueProfile
+    bounds: Bounds
+
+
+def queueRules(
+    machine: Machine,
+    configuration: Configuration,
+    name: str,
+    extensions: Sequence[IExtension],
+) -> QueueRules:
+    """
+    What the queue goes by.
+
+    @param name: the server's.
+    @raise UsageError: two rules are for the same.
+    """
+    queue, reports = configuration.queue, configuration.reports
+    profile = QueueProfile().load(extensions)
+    manner = Manner(reports.returned, reports.returnedOctets, reports.aliases)
+    return QueueRules(
+        retries=retryRules(configuration, name),
+        reporter=Reporter(name, profile, machine.now, manner),
+        profile=profile,
+        bounds=Bounds(
+            messages=queue.messagesMax,
+            octets=queue.messagesOctets,
+            attempts=queue.deliveriesMax,
+        ),
+    )
+
+
+__all__ = ["QueueRules", "queueRules", "retryRules"]
