@@ -29,48 +29,42 @@ settled with C{Scope.SESSION}: to be tried again at the same host without one.
 
 from __future__ import annotations
 
-from enum import Enum, auto
 from typing import Callable
 
 from .bounds import BareLines
 from .claims import attributed, ownerOf
-from .clientmachine import ClientMachine, Part
-from .clientreplies import completed
+from .clientmachine import ClientMachine, Part, State
+from .clientreplies import (
+    BROKEN,
+    LOST,
+    NO_EHLO,
+    NO_LOGIN,
+    NO_TLS,
+    UNFIT,
+    UNSURE,
+    completed,
+)
 from .clientsession import UNSAFE, GivingUp, parseHello
 from .clienttransaction import Transaction
-from .dialogue import Ask, Flow, Secure, Step, send, settle, sync
+from .dialogue import Ask, Flow, Secure, Step, emit, send, settle, sync
 from .effects import Awaited, ClientEffect, Close, GaveUp, Ready, Settled
 from .envelope import Envelope, Recipient
 from .errors import HookTrouble, PeerError, UsageError
-from .hooks import Forecast, Hello, RoutePolicy, Scope, Stage, Target, TLSInfo
+from .hooks import (
+    Forecast,
+    Hello,
+    Phase,
+    RoutePolicy,
+    Scope,
+    Stage,
+    Target,
+    TLSInfo,
+)
 from .interfaces import IBody
 from .profile import ClientProfile
-from .reply import LOCAL_ERROR, Reply, reply
-
-_LOST = reply(451, "4.4.2", b"Connection lost")
-_UNSURE = reply(
-    451, "4.4.2", b"Connection lost behind the message, which the host may have taken"
-)
-_BROKEN = reply(451, "4.5.0", b"Peer broke the protocol")
-_NO_TLS = reply(451, "4.7.10", b"Peer cannot protect this as it has to be")
-_UNFIT = reply(451, "4.7.0", b"Peer did not do what was asked of it")
-
-#: What a peer says to EHLO that knows none (RFC 5321 section 3.2, "command not
-#: recognized").
-_NO_EHLO = frozenset({500, 502})
+from .reply import LOCAL_ERROR, Reply
 
 _ANY_ROUTE = RoutePolicy()
-
-
-class _State(Enum):
-    """What the connection is doing."""
-
-    NEW = auto()
-    OPENING = auto()
-    READY = auto()
-    BUSY = auto()
-    LEAVING = auto()
-    OVER = auto()
 
 
 class ClientConnection(ClientMachine):
@@ -111,8 +105,10 @@ class ClientConnection(ClientMachine):
         )
         if not profile.name or UNSAFE.search(profile.name) or b" " in profile.name:
             raise UsageError(f"not a name for EHLO: {profile.name!r}")
-        self._state = _State.NEW
+        self._state = State.NEW
         self._transaction: Transaction | None = None
+        #: Has QUIT gone out, behind which there is nothing more to say?
+        self.saidAll = False
         #: Has the EHLO that counts now been answered?
         self._heard = False
 
@@ -121,12 +117,12 @@ class ClientConnection(ClientMachine):
     @property
     def ready(self) -> bool:
         """May an envelope be delivered now?"""
-        return self._state is _State.READY
+        return self._state is State.READY
 
     @property
     def over(self) -> bool:
         """Is there nothing more to come?"""
-        return self._state is _State.OVER
+        return self._state is State.OVER
 
     @property
     def awaited(self) -> Awaited:
@@ -141,11 +137,11 @@ class ClientConnection(ClientMachine):
             return Awaited.ANSWER
         if isinstance(waiting, Flow):
             return Awaited.BODY
-        if state is _State.OPENING:
+        if state is State.OPENING:
             if self.greeting is None:
                 return Awaited.GREETING
             return Awaited.COMMAND if self._heard else Awaited.HELLO
-        if state is _State.LEAVING:
+        if state is State.LEAVING:
             return Awaited.GOODBYE
         if self._transaction is not None:
             return self._transaction.awaited
@@ -157,8 +153,8 @@ class ClientConnection(ClientMachine):
 
         @raise UsageError: it was started before.
         """
-        self._mustBe(_State.NEW)
-        self._state = _State.OPENING
+        self._mustBe(State.NEW)
+        self._state = State.OPENING
         self.recall()
         return self._do(lambda: self._begin(self._opening()))
 
@@ -168,7 +164,7 @@ class ClientConnection(ClientMachine):
 
         @raise UsageError: it was not started.
         """
-        if self._state is _State.NEW:
+        if self._state is State.NEW:
             raise UsageError("octets before the start")
         if self.over:
             return []
@@ -204,8 +200,8 @@ class ClientConnection(ClientMachine):
 
         @raise UsageError: not L{Ready}, or another one is not settled yet.
         """
-        self._mustBe(_State.READY)
-        self._state = _State.BUSY
+        self._mustBe(State.READY)
+        self._state = State.BUSY
         transaction = self._transaction = Transaction(self, envelope, body)
         return self._do(lambda: self._begin(self._delivery(transaction)))
 
@@ -217,10 +213,10 @@ class ClientConnection(ClientMachine):
         """
         if self.over:
             return []
-        self._mustBe(_State.READY)
+        self._mustBe(State.READY)
         return self._do(self._leave)
 
-    def lost(self, why: Reply = _LOST) -> list[ClientEffect]:
+    def lost(self, why: Reply = LOST) -> list[ClientEffect]:
         """
         The connection is gone, for whatever reason.
 
@@ -228,7 +224,7 @@ class ClientConnection(ClientMachine):
         """
         return self._do(lambda: self._end(None, close=False, blame=why))
 
-    def _mustBe(self, state: _State) -> None:
+    def _mustBe(self, state: State) -> None:
         if self._state is not state:
             raise UsageError(f"the connection is {self._state.name}, not {state.name}")
 
@@ -240,12 +236,12 @@ class ClientConnection(ClientMachine):
         try:
             act()
         except GivingUp as end:
-            self._end(end.reply, polite=end.polite)
+            self._end(end.reply, polite=end.polite, phase=end.phase)
         except HookTrouble as trouble:
             self.report(trouble)
             self._end(LOCAL_ERROR, polite=True)
         except PeerError:
-            self._end(_BROKEN)
+            self._end(BROKEN)
         return self._finish()
 
     # --- replies ----------------------------------------------------------------
@@ -279,7 +275,7 @@ class ClientConnection(ClientMachine):
         self.forget()
         self._heard = False
         if not self.protected:
-            raise GivingUp(_NO_TLS)
+            raise GivingUp(NO_TLS, phase=Phase.SECURE)
         self._advance(info)
 
     # --- the opening ------------------------------------------------------------
@@ -291,7 +287,7 @@ class ClientConnection(ClientMachine):
         @raise GivingUp: the session will not do.
         """
         if self.secured is not None and not self.protected:
-            raise GivingUp(_NO_TLS, polite=False)
+            raise GivingUp(NO_TLS, polite=False, phase=Phase.SECURE)
         guess = self._guess()
         if guess is None:
             self.greeting = yield from settle(self._expect())
@@ -302,21 +298,26 @@ class ClientConnection(ClientMachine):
             self.early = True
             self._expected.append(self._greeted)
         yield from self._hello(guess)
-        for _, step in self.profile.steps:
+        for phase, step in self.profile.steps:
             self._refusal = None
             dialogue = step(self)
             if dialogue is None:
                 continue
             ended = yield from attributed(ownerOf(step), dialogue)
             if ended is Step.GIVE_UP:
-                why = _UNFIT if self.protected else _NO_TLS
-                raise GivingUp(self._refusal or why)
+                raise GivingUp(self._refusal or self._missing(phase), phase=phase)
             if ended is Step.GREET_AGAIN:
                 yield from self._hello(self._guess())
         if not self.protected:
-            raise GivingUp(_NO_TLS)
-        self._state = _State.READY
+            raise GivingUp(NO_TLS, phase=Phase.SECURE)
+        self._state = State.READY
         self._effect(Ready())
+
+    def _missing(self, phase: Phase) -> Reply:
+        """Why a step gave up, where the peer has not refused anything."""
+        if not self.protected:
+            return NO_TLS
+        return NO_LOGIN if phase is Phase.AUTHENTICATE else UNFIT
 
     def _guess(self) -> Hello | None:
         """What the peer will answer to EHLO, if that is good enough to go on."""
@@ -343,7 +344,7 @@ class ClientConnection(ClientMachine):
             self._expected.append(self._helloCame)
             return
         got = completed((yield from send(line)))
-        if got.code in _NO_EHLO:
+        if got.code in NO_EHLO:
             got = completed((yield from send(b"HELO " + self.profile.name)))
             hello = Hello(parseHello(got).name)
         else:
@@ -381,7 +382,7 @@ class ClientConnection(ClientMachine):
         scope = transaction.reach()
         rest = transaction.rest() if scope is Scope.MESSAGE else ()
         self._settle(transaction, LOCAL_ERROR, scope, rest)
-        self._state = _State.READY
+        self._state = State.READY
 
     def _wasReset(self, got: Reply) -> None:
         if completed(got).refuses:
@@ -407,17 +408,19 @@ class ClientConnection(ClientMachine):
     # --- the end ----------------------------------------------------------------
 
     def _leave(self) -> None:
-        self._state = _State.LEAVING
+        self._state = State.LEAVING
         self._begin(self._farewell())
 
     def _farewell(self) -> Part:
         yield from sync()
-        yield from send(b"QUIT")
+        said = yield from emit(b"QUIT\r\n")
+        self.saidAll = True
+        yield from settle(said)
         self._over()
         self._effect(Close())
 
     def _over(self) -> None:
-        self._state = _State.OVER
+        self._state = State.OVER
         self._waiting = None
         self._expected.clear()
         self._buffer.clear()
@@ -427,7 +430,8 @@ class ClientConnection(ClientMachine):
         said: Reply | None,
         polite: bool = False,
         close: bool = True,
-        blame: Reply = _LOST,
+        blame: Reply = LOST,
+        phase: Phase | None = None,
     ) -> None:
         """
         The session cannot go on.
@@ -437,10 +441,11 @@ class ClientConnection(ClientMachine):
         @param close: is there still a connection?
         @param blame: what those get whose message is not settled, where nothing
             was said.
+        @param phase: see L{GaveUp}.
         """
         if self.over:
             return
-        leaving = self._state is _State.LEAVING
+        leaving = self._state is State.LEAVING
         self._stop()
         early = self.guessed
         if early:
@@ -450,7 +455,7 @@ class ClientConnection(ClientMachine):
                 self.tell(None)
             if self._transaction is not None:
                 self._settleEnded(self._transaction, said or blame, early, said)
-            self._effect(GaveUp(said))
+            self._effect(GaveUp(said, phase))
             if polite:
                 self._leave()
                 return
@@ -483,10 +488,10 @@ class ClientConnection(ClientMachine):
             scope = transaction.reach()
         elif early:
             scope = Scope.SESSION
-        elif transaction.whole and said in (None, _BROKEN):
+        elif transaction.whole and said in (None, BROKEN):
             # RFC 1047: no other host is to have it as well, if that can be helped.
             # What it said that makes no sense may have meant anything.
-            unsure, scope, blame = True, Scope.MESSAGE, said or _UNSURE
+            unsure, scope, blame = True, Scope.MESSAGE, said or UNSURE
         elif transaction.guessed:
             scope = Scope.SESSION
         else:

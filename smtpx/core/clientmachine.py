@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from enum import Enum, auto
 from typing import Any, Callable, Generator
 
 from .bounds import BareLines
@@ -35,6 +36,17 @@ from .reply import LOCAL_ERROR, MAX_LINE_OCTETS, Reply, ReplyReader
 
 #: A dialogue of the machine's own.
 Part = Generator[ClientNeed, Any, None]
+
+
+class State(Enum):
+    """What the connection is doing."""
+
+    NEW = auto()
+    OPENING = auto()
+    READY = auto()
+    BUSY = auto()
+    LEAVING = auto()
+    OVER = auto()
 
 
 class ClientMachine(ClientSession):

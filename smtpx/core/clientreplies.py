@@ -1,11 +1,25 @@
 """
-How a client takes replies that do not mean what they seem to.
+What a client says of a peer in the peer's place, and how it takes replies that do
+not mean what they seem to.
 """
 
 from __future__ import annotations
 
 from .errors import PeerError
-from .reply import Reply
+from .reply import Reply, reply
+
+LOST = reply(451, "4.4.2", b"Connection lost")
+UNSURE = reply(
+    451, "4.4.2", b"Connection lost behind the message, which the host may have taken"
+)
+BROKEN = reply(451, "4.5.0", b"Peer broke the protocol")
+NO_TLS = reply(451, "4.7.10", b"Peer cannot protect this as it has to be")
+UNFIT = reply(451, "4.7.0", b"Peer did not do what was asked of it")
+NO_LOGIN = reply(451, "4.7.0", b"Peer has no way to log in that may be used here")
+
+#: What a peer says to EHLO that knows none (RFC 5321 section 3.2, "command not
+#: recognized").
+NO_EHLO = frozenset({500, 502})
 
 
 def completed(got: Reply) -> Reply:

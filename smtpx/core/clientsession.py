@@ -25,6 +25,7 @@ from .hooks import (
     Forecast,
     Hello,
     LogFields,
+    Phase,
     Refusal,
     RoutePolicy,
     SyncPoint,
@@ -58,12 +59,16 @@ class GivingUp(SMTPXError):
 
     @ivar reply: see L{smtpx.core.effects.GaveUp}.
     @ivar polite: may the peer be told?
+    @ivar phase: see L{smtpx.core.effects.GaveUp}.
     """
 
-    def __init__(self, reply: Reply | None, polite: bool = True) -> None:
+    def __init__(
+        self, reply: Reply | None, polite: bool = True, phase: Phase | None = None
+    ) -> None:
         SMTPXError.__init__(self, "the session cannot go on")
         self.reply = reply
         self.polite = polite
+        self.phase = phase
 
 
 def parseHello(what: Reply) -> Hello:

@@ -22,7 +22,7 @@ from zope.interface import Interface
 
 from .dialogue import Question
 from .envelope import Envelope, Recipient
-from .hooks import Scope, Stage, TLSOptions
+from .hooks import Phase, Scope, Stage, TLSOptions
 from .interfaces import IServerSession
 from .reply import Reply
 
@@ -252,9 +252,12 @@ class GaveUp:
 
     @ivar reply: what the peer said, or in our own words why it will not do;
         L{None}: the connection was lost.
+    @ivar phase: in which phase a step of an extension, or what the route demands
+        of it, did not come off; L{None}: it had another reason.
     """
 
     reply: Reply | None
+    phase: Phase | None = None
 
 
 @frozen

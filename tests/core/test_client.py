@@ -209,7 +209,9 @@ class StepTests(SynchronousTestCase):
         peer = ScriptedPeer(client(stepping(step)))
         peer.open()
         self.assertEqual(peer.say(b"535 5.7.8 No\r\n"), b"QUIT\r\n")
-        self.assertEqual(peer.events, [GaveUp(reply(535, "5.7.8", b"No"))])
+        self.assertEqual(
+            peer.events, [GaveUp(reply(535, "5.7.8", b"No"), Phase.SECURE)]
+        )
 
     def test_giveUpWithoutARefusal(self) -> None:
         """What was refused before the step is not its reason."""
@@ -224,7 +226,7 @@ class StepTests(SynchronousTestCase):
         peer.say(b"500 what?\r\n")
         peer.say(b"250 mx\r\n")
         peer.say(b"250 a wrong proof\r\n")
-        self.assertEqual(peer.events, [GaveUp(UNFIT)])
+        self.assertEqual(peer.events, [GaveUp(UNFIT, Phase.SECURE)])
 
     def test_troubleInAStep(self) -> None:
         """An exception names its extension, and ends the session."""

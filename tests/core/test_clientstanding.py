@@ -28,6 +28,7 @@ from smtpx.core.hooks import (
     Carrier,
     Forecast,
     Hello,
+    Phase,
     Refusal,
     RoutePolicy,
     Scope,
@@ -343,6 +344,35 @@ class UnsureTests(SynchronousTestCase):
             assert isinstance(settled, Settled)
             self.assertEqual([got for _, got in settled.outcomes], [expected])
             self.assertEqual(gaveUp, GaveUp(None))
+
+
+class GivingUpTests(SynchronousTestCase):
+    """Why a session did not come about."""
+
+    def test_noWayToLogIn(self) -> None:
+        """A step that cannot log in says in which phase, and why in our words."""
+
+        def step(session: IClientSession) -> ClientDialogue:
+            yield from send(b"PLEASE")
+            return Step.GIVE_UP
+
+        builder = MadeClient(lambda b: b.step(Phase.AUTHENTICATE, step))
+        peer = ScriptedPeer(client([builder]))
+        peer.open()
+        peer.say(OK)
+        why = reply(451, "4.7.0", b"Peer has no way to log in that may be used here")
+        self.assertEqual(peer.events, [GaveUp(why, Phase.AUTHENTICATE)])
+
+    def test_saidAll(self) -> None:
+        """Behind QUIT, and not before it, our half can be closed."""
+        peer = opened()
+        peer.deliver(envelope())
+        peer.say(OK)
+        peer.say(NO)
+        peer.quit()
+        self.assertFalse(peer.connection.saidAll)
+        self.assertEqual(peer.say(OK), b"QUIT\r\n")
+        self.assertTrue(peer.connection.saidAll)
 
 
 class PeerTests(SynchronousTestCase):

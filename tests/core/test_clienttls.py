@@ -135,7 +135,9 @@ class SecureTests(SynchronousTestCase):
         peer = self.begun(policy, TLSInfo(verified=False))
         self.assertEqual(peer.say(b"220 go\r\n"), b"QUIT\r\n")
         options = TLSOptions(serverName=b"mx.example.org", verified=True)
-        self.assertEqual(peer.events, [Handshake(options), GaveUp(NO_TLS)])
+        self.assertEqual(
+            peer.events, [Handshake(options), GaveUp(NO_TLS, Phase.SECURE)]
+        )
         peer = self.begun(policy, TLSInfo(verified=True))
         self.assertEqual(peer.say(b"220 go\r\n"), HELLO)
 
@@ -144,7 +146,7 @@ class SecureTests(SynchronousTestCase):
         policy = RoutePolicy(tls=TLSLevel.ENCRYPTED)
         peer = ScriptedPeer(client(policy=policy))
         self.assertEqual(peer.open(), b"QUIT\r\n")
-        self.assertEqual(peer.events, [GaveUp(NO_TLS)])
+        self.assertEqual(peer.events, [GaveUp(NO_TLS, Phase.SECURE)])
         peer = self.begun(policy, TLSInfo(verified=False))
         peer.say(b"220 go\r\n")
         peer.say(ehlo())
@@ -160,7 +162,7 @@ class SecureTests(SynchronousTestCase):
         policy = RoutePolicy(tls=TLSLevel.ENCRYPTED)
         peer = ScriptedPeer(client(stepping(step), policy=policy))
         peer.open()
-        self.assertEqual(peer.events, [GaveUp(NO_TLS)])
+        self.assertEqual(peer.events, [GaveUp(NO_TLS, Phase.SECURE)])
 
     def test_lenientRoute(self) -> None:
         """Better delivered than secure (RFC 8689 section 5)."""
@@ -174,7 +176,7 @@ class SecureTests(SynchronousTestCase):
         policy = RoutePolicy(tls=TLSLevel.VERIFIED)
         peer = ScriptedPeer(client(policy=policy, secured=TLSInfo()))
         self.assertEqual(peer.start(), b"")
-        self.assertEqual(peer.events, [GaveUp(NO_TLS), Close()])
+        self.assertEqual(peer.events, [GaveUp(NO_TLS, Phase.SECURE), Close()])
         peer = ScriptedPeer(client(policy=policy, secured=TLSInfo(verified=True)))
         peer.open()
         self.assertEqual(peer.events, [Ready()])
