@@ -12,17 +12,24 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IReactorTime
+from twisted.internet.interfaces import (
+    IOpenSSLClientConnectionCreator,
+    IOpenSSLServerConnectionCreator,
+    IReactorTime,
+)
 from twisted.internet.protocol import Factory, Protocol
-from twisted.internet.tcp import Connection
+from twisted.internet.tcp import BaseClient, Connection
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 
 def startTLS(
-    protocol: Protocol, creator: IOpenSSLServerConnectionCreator, reactor: IReactorTime
+    protocol: Protocol,
+    creator: IOpenSSLServerConnectionCreator | IOpenSSLClientConnectionCreator,
+    reactor: IReactorTime,
 ) -> None:
     """
-    Begin TLS, as a server.
+    Begin TLS, as a server where the connection was accepted, and as a client where
+    it was made.
 
     @param protocol: has the connection as its C{transport}, which may be another
         one afterwards.
@@ -36,7 +43,8 @@ def startTLS(
     producer, streaming = transport.producer, transport.streamingProducer
     if producer is not None:
         transport.unregisterProducer()
-    factory = TLSMemoryBIOFactory(creator, False, Factory(), reactor)
+    client = isinstance(transport, BaseClient)
+    factory = TLSMemoryBIOFactory(creator, client, Factory(), reactor)
     layer = factory.protocol(factory, protocol, False)
     protocol.transport = layer
     transport.protocol = layer

@@ -1,0 +1,500 @@
+"""
+The Twisted side of a client connection: effects done, octets in and out, no SMTP.
+
+All SMTP is in L{smtpx.core.client.ClientConnection}.  Here are the socket, the TLS
+handshake, back-pressure while a message streams out, the questions of extensions,
+and time.  What one input brings about leaves as one write.
+
+A connection is used like this::
+
+    yield protocol.whenReady()
+    settled = yield protocol.deliver(envelope, body)
+    protocol.quit()
+
+Whoever holds connections for others (L{smtpx.net.pool}) is told once, by C{gone},
+when nothing more can be delivered by this one.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, cast
+
+from attrs import evolve
+from OpenSSL.SSL import Connection as TLSConnection
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
+from twisted.internet.interfaces import (
+    IDelayedCall,
+    IHandshakeListener,
+)
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from ..core.client import ClientConnection
+from ..core.effects import (
+    Awaited,
+    ClientEffect,
+    Close,
+    Drain,
+    GaveUp,
+    Handshake,
+    Pose,
+    Ready,
+    Settled,
+    Trouble,
+    Write,
+)
+from ..core.envelope import Envelope
+from ..core.errors import HookTrouble, UsageError
+from ..core.hooks import Forecast, Phase, Target, TLSOptions
+from ..core.interfaces import IBody
+from ..core.reply import Reply, reply
+from ..dns.mailhosts import addressIn
+from ..spool.via import Cause, Via
+from .clientkit import ClientKit
+from .clientwire import ClientWire
+from .dialling import explained
+from .ends import endsOf
+from .sending import Unreached, Way
+from .times import ClientTimer, tooLate
+
+#: How many pieces of a message go out before others get their turn, where the
+#: kernel takes all of them at once.
+_PIECES_A_TURN = 16
+
+_CAUSES = {
+    Phase.SECURE: Cause.TLS,
+    Phase.IDENTIFY: Cause.SESSION,
+    Phase.AUTHENTICATE: Cause.LOGIN,
+}
+
+_LOST = reply(451, "4.4.2", b"Connection lost")
+
+
+def _nobody(protocol: ClientProtocol) -> None:
+    """Nobody is told."""
+
+
+@implementer(IHandshakeListener)
+class ClientProtocol(ClientWire):
+    """
+    One connection to a host.
+
+    @ivar core: the SMTP of it; L{None}: not connected yet.
+    @ivar host: the host's name, for TLS and logs; or an address literal.
+    @ivar way: how it is talked to.
+    @ivar count: how many envelopes were delivered by it, or tried.
+    @ivar brokeTLS: did a TLS handshake fail?
+    """
+
+    core: ClientConnection | None = None
+    count = 0
+    brokeTLS = False
+
+    _source: tuple[bytes, int] | None = None
+    _options: TLSOptions | None = None
+    _handshaking = False
+    _unreached: Unreached | None = None
+    _settling: Deferred[Settled] | None = None
+    _asked: Deferred[Any] | None = None
+    _doing = False
+    _draining = False
+    _told = False
+    _again: IDelayedCall | None = None
+    _replies = 0
+    _turns = 0
+    _why: Reply = _LOST
+
+    def __init__(
+        self,
+        kit: ClientKit,
+        host: bytes,
+        way: Way,
+        *,
+        address: bytes = b"",
+        port: int = 0,
+        forecast: Forecast | None = None,
+        gone: Callable[[ClientProtocol], None] = _nobody,
+        ended: Callable[[ClientProtocol], None] = _nobody,
+    ) -> None:
+        """
+        @param address: where it is to be connected to; empty: whatever the
+            transport says, as with C{port} 0.
+        @param forecast: what the host is expected to answer to EHLO; L{None}:
+            what extensions know of it.
+        @param gone: told once that nothing more can be delivered.
+        @param ended: told that the connection is closed.
+        """
+        self.host = host
+        self.way = way
+        self._gone = gone
+        self._ended = ended
+        self._kit = kit
+        self._timer = ClientTimer(kit.reactor, kit.times, self._late)
+        self._address = address
+        self._port = port
+        self._forecast = forecast
+        self._ready: list[Deferred[None]] = []
+        self._effects: deque[ClientEffect] = deque()
+        self._out: list[bytes] = []
+
+    # --- for whoever sends ------------------------------------------------------
+
+    def whenReady(self) -> Deferred[None]:
+        """
+        When envelopes may be delivered.
+
+        @return: fails with L{Unreached} where the session does not come about.
+        """
+        if self._unreached is not None:
+            return fail(self._unreached)
+        if self.core is not None and self.core.ready:
+            return succeed(None)
+        ready: Deferred[None] = Deferred()
+        self._ready.append(ready)
+        return ready
+
+    @property
+    def ready(self) -> bool:
+        """May an envelope be delivered now?"""
+        core = self.core
+        return core is not None and core.ready and self._settling is None
+
+    @property
+    def spent(self) -> bool:
+        """Does the host take no more messages in this session?"""
+        return self.core is not None and self.core.spent
+
+    @property
+    def mistaken(self) -> bool:
+        """Is the host not what it was expected to be?"""
+        return self.core is not None and self.core.forecastWrong
+
+    @property
+    def silent(self) -> bool:
+        """
+        Has the host answered nothing since the last envelope was begun, but perhaps
+        that it is closing (421)?
+        """
+        return self.core is None or self.core.replies == self._replies
+
+    def deliver(self, envelope: Envelope, body: IBody) -> Deferred[Settled]:
+        """
+        Send one envelope.
+
+        @return: what became of it; never fails, but cancelled, which cuts the
+            connection off.
+        @raise UsageError: it is not ready, or not any more.
+        """
+        core = self.core
+        if core is None or not self.ready:
+            raise UsageError("the connection is not ready for an envelope")
+        settling = self._settling = Deferred(self._cancelled)
+        self.count += 1
+        self._replies = core.replies
+        self._timer.begun()
+        self._do(core.deliver(envelope, body))
+        return settling
+
+    def quit(self) -> None:
+        """Say goodbye, unless it is over already, or has not begun."""
+        core = self.core
+        if core is None or not core.ready:
+            self.abort()
+        else:
+            self._do(core.quit())
+
+    def abort(self) -> None:
+        """Cut the connection off, whatever it is doing."""
+        self._lose(_LOST)
+        if self.transport is not None:
+            self.transport.abortConnection()
+
+    def via(self) -> Via:
+        """The host, as far as it is known."""
+        core = self.core
+        if core is None:
+            return Via(self.host, self._address, self._port, source=self._source)
+        target = core.target
+        return Via(
+            self.host,
+            target.address,
+            target.port,
+            core.secured,
+            core.logFields(),
+            _firstLine(core.greeting),
+            _firstLine(core.greeted),
+            self.count > 1,
+            self._source,
+        )
+
+    # --- Twisted's side ---------------------------------------------------------
+
+    def connectionMade(self) -> None:
+        """The host is there; begin."""
+        self.listenForRoom()
+        way, ends = self.way, endsOf(self.transport)
+        self._address = self._address or ends.peer
+        self._port = self._port or ends.peerPort
+        if ends.local:
+            self._source = ends.local, ends.localPort
+        name = self.host
+        if name.startswith(b"["):
+            name = addressIn(name)
+        target = Target(name, self._address, self._port, way.implicitTLS)
+        core = self.core = self._kit.connection(target, way, self._forecast)
+        if not way.implicitTLS:
+            self._do(core.start())
+            return
+        try:
+            options = core.tlsOptions()
+        except HookTrouble as trouble:
+            self._kit.trouble(trouble.owner, trouble.__cause__ or trouble)
+            self._fail("Local error in processing", Cause.LOCAL, None)
+            self.abort()
+            return
+        self._startTLS(options)
+        self._watch()
+
+    def dataReceived(self, data: bytes) -> None:
+        """Octets have come."""
+        core = self.core
+        if core is not None:
+            self._do(core.feed(data))
+
+    def inputEnded(self) -> None:
+        """The host has closed its half: there will be no more replies."""
+        self._lose(_LOST)
+        self._close()
+
+    def handshakeCompleted(self) -> None:
+        """TLS is up."""
+        core, options = self.core, self._options
+        assert core is not None and options is not None
+        self._handshaking = False
+        connection = cast(TLSConnection, self.transport.getHandle())
+        info = self._kit.tls.info(connection, options)
+        if self.way.implicitTLS:
+            core.secured = evolve(info, onConnect=True)
+            self._do(core.start())
+        else:
+            self._do(core.answer(info))
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The connection is gone."""
+        self.released()
+        if self._handshaking:
+            self.brokeTLS = True
+            self._fail(f"TLS handshake failed: {explained(reason)}", Cause.TLS, None)
+        elif self._unreached is None:
+            self._fail(f"Connection lost: {explained(reason)}", Cause.LOST, None)
+        self._lose(_LOST)
+        self.transport = None
+        self._timer.stop()
+        if self._again is not None:
+            self._again.cancel()
+            self._again = None
+        self._tell()
+        self._ended(self)
+
+    # --- effects ------------------------------------------------------------------
+
+    def _do(self, effects: list[ClientEffect]) -> None:
+        """Do effects, and those that they bring about, in order."""
+        self._effects.extend(effects)
+        if self._doing:
+            return
+        self._doing = True
+        try:
+            while self._effects:
+                effect = self._effects.popleft()
+                if type(effect) is Write:
+                    self._out.append(effect.octets)
+                else:
+                    self._perform(effect)
+        finally:
+            self._doing = False
+        self._flush()
+        core = self.core
+        assert core is not None
+        if core.saidAll and core.secured is None:
+            # The host need not wait to see that there is nothing more.
+            self.endOutput()
+        self._watch()
+
+    def _perform(self, effect: ClientEffect) -> None:
+        if isinstance(effect, Drain):
+            self._drain()
+        elif isinstance(effect, Settled):
+            settling, self._settling = self._settling, None
+            if settling is not None:
+                settling.callback(effect)
+        elif isinstance(effect, Ready):
+            self._handshaking = False
+            ready, self._ready = self._ready, []
+            for each in ready:
+                each.callback(None)
+        elif isinstance(effect, Pose):
+            self._pose(effect)
+        elif isinstance(effect, Handshake):
+            self._flush()
+            self._startTLS(effect.options)
+        elif isinstance(effect, GaveUp):
+            self._gaveUp(effect)
+        elif isinstance(effect, Trouble):
+            self._kit.trouble(effect.owner, effect.error)
+        elif isinstance(effect, Close):
+            self._flush()
+            self._close()
+
+    def _flush(self) -> None:
+        if self._out:
+            out, self._out = self._out, []
+            self.send(out[0] if len(out) == 1 else b"".join(out))
+
+    def _startTLS(self, options: TLSOptions) -> None:
+        self._options = options
+        self._handshaking = True
+        self.beginTLS(self._kit.tls.creator(options), self._kit.reactor)
+
+    def _close(self) -> None:
+        """There is nothing more to come, from either side."""
+        transport = self.transport
+        if transport is None:
+            return
+        if self.full:
+            # What the host does not take is the rest of a message that it has
+            # refused.
+            transport.abortConnection()
+            return
+        self.finish()
+        self._timer.closing()
+
+    def _gaveUp(self, effect: GaveUp) -> None:
+        said = effect.reply
+        if said is not None:
+            cause = Cause.SESSION if effect.phase is None else _CAUSES[effect.phase]
+            text = said.octets.decode("utf-8", "replace").strip()
+            self._fail(text.replace("\r\n", " / "), cause, said)
+        else:
+            text = self._why.lines[0].decode("ascii")
+            self._fail(text, Cause.LOST, None)
+        self._tell()
+
+    def _fail(self, text: str, cause: Cause, said: Reply | None) -> None:
+        """There is no session, or not any more; the first reason counts."""
+        if self._unreached is None:
+            self._unreached = Unreached(text, cause, self.via(), said)
+        ready, self._ready = self._ready, []
+        for each in ready:
+            each.errback(self._unreached)
+
+    def _tell(self) -> None:
+        if not self._told:
+            self._told = True
+            self._gone(self)
+
+    def _lose(self, why: Reply) -> None:
+        """Whatever is under way has come to nothing."""
+        self._why = why
+        asked, self._asked = self._asked, None
+        core = self.core
+        if core is not None and not core.over:
+            self._do(core.lost(why))
+        if asked is not None:
+            asked.cancel()
+
+    def _cancelled(self, settling: Deferred[Settled]) -> None:
+        """Whoever waited for an envelope does so no more."""
+        self._settling = None
+        self.abort()
+
+    # --- questions ----------------------------------------------------------------
+
+    def _pose(self, effect: Pose) -> None:
+        try:
+            answer = self._kit.answer(effect.question, self.way)
+        except Exception as error:
+            self._unanswered(error)
+            return
+        core = self.core
+        assert core is not None
+        if not isinstance(answer, Deferred):
+            self._effects.extend(core.answer(answer))
+            return
+        self._asked = answer
+        answer.addCallbacks(
+            self._answered, lambda failure: self._unanswered(failure.value)
+        )
+
+    def _answered(self, value: object) -> None:
+        self._asked = None
+        core = self.core
+        if core is not None and not core.over:
+            self._do(core.answer(value))
+
+    def _unanswered(self, error: BaseException) -> None:
+        """Nobody here could tell; the session cannot go on."""
+        asked, self._asked = self._asked, None
+        if asked is None and isinstance(error, CancelledError):
+            return
+        self._kit.trouble("client", error)
+        self._fail("Local error in processing", Cause.LOCAL, None)
+        self.abort()
+
+    # --- back-pressure --------------------------------------------------------------
+
+    def _drain(self) -> None:
+        """There is more of a message; is there room for it?"""
+        self._flush()
+        self._turns += 1
+        if self.full:
+            self._draining = True
+        elif self._turns % _PIECES_A_TURN:
+            core = self.core
+            assert core is not None
+            self._effects.extend(core.resume())
+        else:
+            self._again = self._kit.reactor.callLater(0, self._resume)
+
+    def drained(self) -> None:
+        """The host has taken everything."""
+        if self._draining:
+            self._resume()
+
+    def _resume(self) -> None:
+        self._again = None
+        self._draining = False
+        core = self.core
+        if core is not None:
+            self._do(core.resume())
+
+    # --- time -----------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        """See that there is a limit to what is waited for now."""
+        core = self.core
+        if core is not None and self.transport is not None and not core.over:
+            # Where TLS begins with the connection, the core has not begun yet.
+            awaited = Awaited.HANDSHAKE if self._handshaking else core.awaited
+            self._timer.watch(awaited, core.replies + self._turns)
+
+    def _late(self, awaited: Awaited) -> None:
+        """Nothing has come for too long."""
+        transport = self.transport
+        if transport is None:
+            return
+        if awaited is Awaited.HANDSHAKE:
+            self.brokeTLS = True
+            self._fail("TLS handshake timed out", Cause.TLS, None)
+        self._lose(tooLate(awaited))
+        transport.abortConnection()
+
+
+def _firstLine(said: Reply | None) -> bytes:
+    return b"" if said is None else said.octets.partition(b"\r\n")[0]
+
+
+__all__ = ["ClientProtocol"]

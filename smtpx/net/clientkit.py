@@ -1,0 +1,152 @@
+"""
+What all connections of a client have in common: extensions, trust, time limits, and
+who answers the questions of extensions.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorThreads, IReactorTime
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ..core.bounds import BareLines
+from ..core.client import ClientConnection
+from ..core.dialogue import Question
+from ..core.errors import UsageError
+from ..core.hooks import Forecast, Target
+from ..core.interfaces import IExtension
+from ..core.profile import ClientProfile
+from ..extensions.auth import Auth
+from ..extensions.standard import STANDARD
+from ..sasl import FetchCredentials, SaltPassword, saltPassword
+from ..tls.client import ClientTLS
+from ..tls.interfaces import IClientTLS
+from .answers import Answerers
+from .sending import Way
+from .times import ClientTimes
+
+#: The most names in EHLO for which hooks are kept resolved.
+_PROFILES = 64
+
+_log = Logger()
+
+
+def clientExtensions() -> tuple[IExtension, ...]:
+    """The standard extensions, with their default settings, for one that logs in."""
+    return tuple(
+        Auth(logsIn=True) if name == Auth.name else make()
+        for name, make in STANDARD.items()
+    )
+
+
+def report(owner: str, error: BaseException) -> None:
+    """Log an exception that came out of an extension."""
+    _log.failure("Trouble in {owner}", Failure(error), owner=owner)
+
+
+class ClientKit:
+    """
+    Makes the cores of connections.
+
+    @ivar reactor: for time limits and connections.
+    @ivar name: what the client calls itself, where its way does not say.
+    @ivar tls: whom it trusts.
+    @ivar times: the time limits.
+    @ivar trouble: told of each exception out of an extension: its name, and the
+        exception.
+    """
+
+    def __init__(
+        self,
+        reactor: IReactorTime,
+        *,
+        name: bytes = b"localhost",
+        extensions: Iterable[IExtension] | None = None,
+        tls: IClientTLS | None = None,
+        times: ClientTimes | None = None,
+        answers: Answerers | None = None,
+        bareLines: BareLines = BareLines.NORMALISE,
+        clock: Callable[[], float] = time.time,
+        trouble: Callable[[str, BaseException], None] = report,
+    ) -> None:
+        """
+        @param extensions: L{None}: those of L{clientExtensions}.
+        @param tls: L{None}: whoever the platform trusts.
+        @param answers: who answers questions of extensions, besides those that a
+            login needs.
+        @param clock: seconds since the epoch.
+        @raise smtpx.core.errors.Conflict: extensions that do not go together.
+        @raise UsageError: C{name} cannot be said in EHLO.
+        """
+        self.reactor = reactor
+        self.name = name
+        self.tls: IClientTLS = ClientTLS() if tls is None else tls
+        self.times = ClientTimes() if times is None else times
+        self.trouble = trouble
+        self._extensions = tuple(
+            clientExtensions() if extensions is None else extensions
+        )
+        self._bareLines = bareLines
+        self._clock = clock
+        self._answers: Answerers = {SaltPassword: self._salt, **(answers or {})}
+        self._profiles: dict[bytes, ClientProfile] = {}
+        # A name that cannot be said is found here, and not with each connection.
+        self.connection(Target(b"localhost", b"127.0.0.1"), Way(), None)
+
+    def profile(self, name: bytes) -> ClientProfile:
+        """All hooks, resolved once for each name that is said in EHLO."""
+        found = self._profiles.get(name)
+        if found is None:
+            found = ClientProfile(name=name, clock=self._clock).load(self._extensions)
+            if len(self._profiles) < _PROFILES:
+                self._profiles[name] = found
+        return found
+
+    def connection(
+        self, target: Target, way: Way, forecast: Forecast | None
+    ) -> ClientConnection:
+        """
+        The core of a new connection.
+
+        @param forecast: see L{ClientConnection}.
+        """
+        return ClientConnection(
+            self.profile(way.name or self.name),
+            target,
+            way.policy,
+            forecast=forecast,
+            bareLines=self._bareLines,
+            ignored=way.ignored,
+        )
+
+    def answer(self, question: Question[Any], way: Way) -> Any | Deferred[Any]:
+        """
+        Answer a question, at once or later.
+
+        @raise UsageError: nobody does.
+        """
+        if type(question) is FetchCredentials:
+            return way.login
+        answerer = self._answers.get(type(question))
+        if answerer is None:
+            raise UsageError(f"nobody answers {type(question).__name__}")
+        return answerer(question)
+
+    def _salt(self, asked: SaltPassword) -> bytes | Deferred[bytes]:
+        """It takes long on purpose, so it is for a thread, where there are any."""
+        arguments = (asked.password, asked.salt, asked.iterations, asked.hashName)
+        reactor = self.reactor
+        if not IReactorThreads.providedBy(reactor):
+            return saltPassword(*arguments)
+        return deferToThreadPool(
+            reactor, reactor.getThreadPool(), saltPassword, *arguments
+        )
+
+
+__all__ = ["ClientKit", "clientExtensions", "report"]

@@ -1,0 +1,243 @@
+"""
+One envelope on its way to one host, over as many connections as it takes.
+
+Usually that is one, idle or new.  It is tried again at once, over a new one,
+
+  - where an idle connection turns out to have been closed by the host, and the host
+    cannot have taken the message;
+  - where the host is not as it was expected to be (L{smtpx.core.hooks.Forecast}),
+    this time without expectations;
+  - where the host takes no more messages, or recipients, in one session;
+  - where a session did not come about, at the host's other addresses (RFC 5321
+    section 5.1);
+  - where a TLS handshake failed and the route need not be encrypted, in the clear
+    (RFC 7435).
+
+Each of these happens a bounded number of times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from attrs import evolve
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from ..core.effects import Settled
+from ..core.envelope import Envelope
+from ..core.hooks import Forecast, Scope, TLSLevel
+from ..core.interfaces import IBody
+from ..dns.mailhosts import MailHost
+from ..spool.via import Cause, Via
+from .client import ClientProtocol
+from .dialling import Unanswered
+from .sending import Sent, Unreached, Way
+from .tally import Tally, refused
+
+if TYPE_CHECKING:
+    from .pool import ClientPool
+
+#: The most times that one envelope is tried again for reasons of the session.
+_TRIES = 3
+
+#: Nothing is expected of a host.
+_NO_FORECAST = Forecast()
+
+
+class Delivery:
+    """
+    One envelope on its way to a host.
+    """
+
+    def __init__(
+        self,
+        pool: ClientPool,
+        host: MailHost,
+        way: Way,
+        envelope: Envelope,
+        body: IBody,
+    ) -> None:
+        self._pool = pool
+        self._host = host
+        self._way = way
+        self._envelope = envelope
+        #: To whom it goes now.
+        self._now = envelope
+        self._body = body
+        self._tally = Tally(envelope)
+        self._done: Deferred[Sent] = Deferred(lambda done: self._cancel())
+        #: What is waited for: a connection, or what comes over it.
+        self._waiting: Deferred[Any] | None = None
+        self._line: ClientProtocol | None = None
+        self._over = False
+        #: The addresses that were not found to be of no use.
+        self._left = list(host.addresses)
+        #: Why the first of them that said something was of none.
+        self._error: Unreached | None = None
+        self._tries = 0
+        self._forecast: Forecast | None = None
+        self._inClear = False
+
+    def begin(self) -> Deferred[Sent]:
+        """Send it."""
+        line = self._pool.take(self._host, self._way)
+        if line is None:
+            self._dial(self._left)
+        else:
+            self._deliver(line)
+        return self._done
+
+    # --- a connection -------------------------------------------------------------
+
+    def _dial(self, addresses: list[bytes]) -> None:
+        way = self._way
+        if self._inClear:
+            way = evolve(way, policy=evolve(way.policy, tls=TLSLevel.UNWANTED))
+        waiting = self._pool.dial(self._host, way, addresses, self._forecast)
+        self._wait(waiting, self._connected, self._unanswered)
+
+    def _wait(
+        self,
+        waiting: Deferred[Any],
+        then: Callable[[Any], None],
+        otherwise: Callable[[Failure], None] | None = None,
+    ) -> None:
+        self._waiting = waiting
+        waiting.addCallbacks(
+            self._unlessOver(then), self._unlessOver(otherwise or self._failed)
+        )
+        waiting.addErrback(self._failed)
+
+    def _unlessOver(self, then: Callable[[Any], None]) -> Callable[[Any], None]:
+        def call(result: Any) -> None:
+            if not self._over:
+                then(result)
+
+        return call
+
+    def _connected(self, line: ClientProtocol) -> None:
+        self._line = line
+        self._wait(
+            line.whenReady(),
+            lambda result: self._deliver(line),
+            lambda failure: self._unreached(failure, line),
+        )
+
+    def _unanswered(self, failure: Failure) -> None:
+        """No address could be connected to."""
+        error = failure.value
+        if not isinstance(error, Unanswered):
+            return self._failed(failure)
+        host = self._host
+        via = Via(host.name, error.address or host.addresses[0], host.port)
+        self._giveUp(Unreached(str(error), Cause.CONNECT, via, None))
+
+    def _unreached(self, failure: Failure, line: ClientProtocol) -> None:
+        """A connection came about, but no session."""
+        error = failure.value
+        if not isinstance(error, Unreached):
+            return self._failed(failure)
+        self._line = None
+        address = error.via.address
+        if line.brokeTLS and self._mayGoInClear:
+            self._inClear = True
+            return self._dial([address])
+        self._inClear = False
+        self._error = self._error or error
+        self._left = [each for each in self._left if each != address]
+        if self._left and error.cause not in (Cause.LOGIN, Cause.LOCAL):
+            self._dial(self._left)
+        else:
+            self._giveUp(error)
+
+    @property
+    def _mayGoInClear(self) -> bool:
+        way, policy = self._way, self._way.policy
+        opportunistic = policy.lenient or policy.tls is TLSLevel.OPPORTUNISTIC
+        return opportunistic and not way.implicitTLS and not self._inClear
+
+    # --- a transaction --------------------------------------------------------------
+
+    def _deliver(self, line: ClientProtocol) -> None:
+        self._line = line
+        self._wait(
+            line.deliver(self._now, self._body),
+            lambda settled: self._settled(settled, line),
+        )
+
+    def _settled(self, settled: Settled, line: ClientProtocol) -> None:
+        stale = line.count > 1 and not line.ready and line.silent
+        self._tally.note(settled, Cause.LOCAL if line.ready else Cause.LOST)
+        if settled.unsure:
+            self._finish(line)
+        elif settled.scope is Scope.SESSION or stale:
+            self._again(settled, line)
+        elif settled.rest:
+            self._now = self._envelope.addressedTo(list(settled.rest))
+            if line.ready and not line.spent:
+                self._deliver(line)
+            else:
+                self._another(line)
+        else:
+            self._finish(line)
+
+    def _again(self, settled: Settled, line: ClientProtocol) -> None:
+        """Try those who did not get it once more, in another session."""
+        self._tries += 1
+        if self._tries > _TRIES:
+            return self._finish(line)
+        if line.mistaken:
+            self._forecast = _NO_FORECAST
+        self._now = self._envelope.addressedTo(refused(settled))
+        self._another(line)
+
+    def _another(self, line: ClientProtocol) -> None:
+        """Go on over a new connection; this one is of no more use."""
+        self._line = None
+        line.quit()
+        self._left = list(self._host.addresses)
+        self._dial(self._left)
+
+    # --- the end ----------------------------------------------------------------------
+
+    def _finish(self, line: ClientProtocol) -> None:
+        via = line.via()
+        self._pool.giveBack(self._host, self._way, line)
+        self._end()
+        self._done.callback(self._tally.sent(via))
+
+    def _giveUp(self, error: Unreached) -> None:
+        """There is no session, or no other one."""
+        self._end()
+        if self._tally.begun:
+            self._done.callback(self._tally.sent(error.via))
+        else:
+            self._done.errback(self._error or error)
+
+    def _failed(self, failure: Failure) -> None:
+        """What nobody foresaw."""
+        if not self._over:
+            self._abort()
+            self._done.errback(failure)
+
+    def _cancel(self) -> None:
+        waiting = self._waiting
+        self._abort()
+        if waiting is not None:
+            waiting.cancel()
+
+    def _abort(self) -> None:
+        line = self._line
+        self._end()
+        if line is not None:
+            line.abort()
+
+    def _end(self) -> None:
+        self._over = True
+        self._line = self._waiting = None
+        self._pool.finished(self)
+
+
+__all__ = ["Delivery"]

@@ -1,0 +1,204 @@
+"""
+Connecting to a host that has more than one address (RFC 8305, "happy eyeballs").
+
+Addresses are tried in turn, the kinds alternating; the next one is tried as well as
+soon as one has failed, or has not answered for a quarter of a second.  The first
+connection counts, and the others are given up.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from itertools import zip_longest
+from typing import Any, Generic, TypeVar
+
+from OpenSSL.SSL import Error as TLSError
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectError, TimeoutError
+from twisted.internet.interfaces import IAddress, IConnector, IDelayedCall
+from twisted.internet.protocol import ClientFactory, Protocol
+from twisted.python.failure import Failure
+
+from .sending import Family, Way
+from .times import ClientTimes
+
+P = TypeVar("P", bound=Protocol)
+
+
+def arranged(addresses: Iterable[bytes], way: Way) -> list[bytes]:
+    """
+    The addresses to try, in order: the kinds alternate, and within a kind the order
+    stays.
+    """
+    kinds: dict[Family, list[bytes]] = {Family.IPV6: [], Family.IPV4: []}
+    for address in addresses:
+        kinds[familyOf(address)].append(address)
+    first = way.prefer or Family.IPV6
+    second = Family.IPV4 if first is Family.IPV6 else Family.IPV6
+    wanted = [way.only] if way.only is not None else [first, second]
+    rows = zip_longest(*(kinds[family] for family in wanted))
+    return [address for row in rows for address in row if address is not None]
+
+
+def familyOf(address: bytes) -> Family:
+    """The kind of an IP address."""
+    return Family.IPV6 if b":" in address else Family.IPV4
+
+
+class Unanswered(Exception):
+    """
+    No address of a host could be connected to; the message has each with its reason.
+
+    @ivar address: the one that was tried last.
+    """
+
+    def __init__(self, text: str, address: bytes) -> None:
+        Exception.__init__(self, text)
+        self.address = address
+
+
+class _Attempt(ClientFactory):
+    """One address."""
+
+    noisy = False
+    #: Is it not known yet what comes of it?
+    pending = True
+
+    def __init__(self, dialling: Dialling[Any], address: bytes) -> None:
+        self.address = address
+        self._dialling = dialling
+
+    def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
+        """It answered; L{None}: another was faster, so close it."""
+        self.pending = False
+        protocol: Protocol | None = self._dialling.answered(self)
+        return protocol
+
+    def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
+        """It did not."""
+        self.pending = False
+        self._dialling.failed(self, reason)
+
+
+class Dialling(Generic[P]):
+    """
+    One attempt to connect to a host.
+
+    @ivar done: fires with the protocol, just before it is connected; fails with
+        L{Unanswered}.  May be cancelled.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        addresses: Iterable[bytes],
+        port: int,
+        way: Way,
+        times: ClientTimes,
+        build: Callable[[bytes], P],
+    ) -> None:
+        """
+        @param reactor: connects by TCP, and has time.
+        @param addresses: in the order in which they are to be tried.
+        @param build: makes the protocol for a connection to an address; called
+            once at most.
+        """
+        self.done: Deferred[P] = Deferred(lambda done: self._end())
+        self._reactor = reactor
+        self._left = list(reversed(list(addresses)))
+        self._port = port
+        self._way = way
+        self._times = times
+        self._build = build
+        self._connectors: dict[_Attempt, IConnector] = {}
+        self._reasons: list[str] = []
+        self._last = b""
+        self._over = False
+        self._timer: IDelayedCall | None = None
+
+    def begin(self) -> Deferred[P]:
+        """Try the first."""
+        self._next()
+        return self.done
+
+    def _next(self) -> None:
+        """Try one address more, or find that all have failed."""
+        self._stopTimer()
+        if not self._left:
+            if not self._connectors:
+                self._end()
+                text = "; ".join(self._reasons) or "no address of a kind that is tried"
+                self.done.errback(Unanswered(text, self._last))
+            return
+        address = self._last = self._left.pop()
+        if self._left:
+            self._timer = self._reactor.callLater(self._times.apartSeconds, self._next)
+        attempt = _Attempt(self, address)
+        connector = self._reactor.connectTCP(
+            address.decode("ascii"),
+            self._port,
+            attempt,
+            timeout=self._times.connectSeconds,
+            bindAddress=self._source(address),
+        )
+        if attempt.pending:
+            self._connectors[attempt] = connector
+
+    def _source(self, address: bytes) -> tuple[str, int] | None:
+        way = self._way
+        isSix = familyOf(address) is Family.IPV6
+        source = way.sourceIPv6 if isSix else way.sourceIPv4
+        return None if source is None else (source.decode("ascii"), 0)
+
+    def answered(self, attempt: _Attempt) -> P | None:
+        """An address has answered."""
+        if self._over:
+            return None
+        self._connectors.pop(attempt, None)
+        self._end()
+        protocol = self._build(attempt.address)
+        self.done.callback(protocol)
+        return protocol
+
+    def failed(self, attempt: _Attempt, reason: Failure) -> None:
+        """An address has not."""
+        if self._over:
+            return
+        self._connectors.pop(attempt, None)
+        why = explained(reason)
+        self._reasons.append(f"{attempt.address.decode('ascii')}: {why}")
+        self._next()
+
+    def _end(self) -> None:
+        self._over = True
+        self._stopTimer()
+        connectors, self._connectors = self._connectors, {}
+        for connector in connectors.values():
+            connector.disconnect()
+
+    def _stopTimer(self) -> None:
+        timer, self._timer = self._timer, None
+        if timer is not None and timer.active():
+            timer.cancel()
+
+
+def explained(reason: Failure) -> str:
+    """
+    Why a connection did not come about or ended, in the words of whoever knows: the
+    system, or OpenSSL.
+    """
+    error = reason.value
+    if isinstance(error, TimeoutError):
+        return "Connection timed out"
+    if isinstance(error, ConnectError) and isinstance(error.osError, int):
+        return os.strerror(error.osError)
+    if isinstance(error, TLSError):
+        # A list of OpenSSL's errors, where it has any.
+        errors = error.args[0] if error.args else ()
+        found = [entry[-1] for entry in errors] if isinstance(errors, list) else []
+        return ", ".join(found) or "no reason"
+    return reason.getErrorMessage()
+
+
+__all__ = ["Dialling", "Unanswered", "arranged", "explained", "familyOf"]

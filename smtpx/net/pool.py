@@ -1,0 +1,244 @@
+"""
+Connections to hosts, used again for other messages.
+
+A connection that has delivered its message waits for a moment for another one that
+goes the same way.  One flight suffices then, where the host has PIPELINING and
+CHUNKING.  Nothing is ever opened ahead of need, and how many connections there are
+to a host is the business of whoever sends.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import field, frozen
+from attrs.validators import ge, gt
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.interfaces import IDelayedCall
+from zope.interface import implementer
+
+from ..core.envelope import Envelope
+from ..core.errors import UsageError
+from ..core.hooks import Forecast
+from ..core.interfaces import IBody
+from ..dns.mailhosts import MailHost
+from .client import ClientProtocol
+from .clientkit import ClientKit
+from .delivery import Delivery
+from .dialling import Dialling, arranged
+from .sending import IClientPool, Sent, Way
+
+#: What connections are kept by: the host's name, addresses and port, and the way.
+Key = tuple[bytes, frozenset[bytes], int, Way]
+
+
+@frozen
+class PoolBounds:
+    """
+    How long and how many connections are kept.
+
+    @ivar idleSeconds: how long one waits for another message.
+    @ivar idleMost: how many do so, all hosts together; above it, the one that has
+        waited longest is ended.
+    @ivar messagesMost: how many messages go over one, at most.
+    """
+
+    idleSeconds: float = field(default=2.0, validator=ge(0))
+    idleMost: int = field(default=100, validator=ge(0))
+    messagesMost: int = field(default=500, validator=gt(0))
+
+
+_BOUNDS = PoolBounds()
+
+
+@implementer(IClientPool)
+class ClientPool:
+    """
+    See L{IClientPool}.
+
+    @ivar kit: what all connections have in common.
+    @ivar bounds: how long and how many are kept.
+    """
+
+    def __init__(self, kit: ClientKit, bounds: PoolBounds = _BOUNDS) -> None:
+        """
+        @param kit: its reactor connects by TCP.
+        """
+        self.kit = kit
+        self.bounds = bounds
+        self._reactor: Any = kit.reactor
+        self._idle: dict[Key, list[ClientProtocol]] = {}
+        #: Those that are idle, by when they came to be so, the longest first.
+        self._resting: dict[ClientProtocol, tuple[float, Key]] = {}
+        self._lines: set[ClientProtocol] = set()
+        self._deliveries: set[Delivery] = set()
+        self._sweeping: IDelayedCall | None = None
+        self._closed: Deferred[None] | None = None
+
+    # --- for whoever sends ------------------------------------------------------
+
+    def send(
+        self, host: MailHost, way: Way, envelope: Envelope, body: IBody
+    ) -> Deferred[Sent]:
+        """See L{IClientPool}."""
+        if self._closed is not None:
+            return fail(UsageError("the pool is closed"))
+        delivery = Delivery(self, host, way, envelope, body)
+        self._deliveries.add(delivery)
+        return delivery.begin()
+
+    def cold(self, host: MailHost, way: Way) -> int:
+        """See L{IClientPool}."""
+        return len(self._idle.get(_keyOf(host, way), ()))
+
+    @property
+    def open(self) -> int:
+        """How many connections there are, idle or not."""
+        return len(self._lines)
+
+    def close(self) -> Deferred[None]:
+        """See L{IClientPool}."""
+        if self._closed is None:
+            self._closed = Deferred()
+            for line in list(self._resting):
+                self._end(line)
+            self._stopSweeping()
+        done: Deferred[None] = Deferred()
+        self._closed.addCallback(lambda result: done.callback(None))
+        self._settleClose()
+        return done
+
+    # --- for deliveries ---------------------------------------------------------
+
+    def take(self, host: MailHost, way: Way) -> ClientProtocol | None:
+        """An idle connection, the one that was used last; L{None}: there is none."""
+        lines = self._idle.get(_keyOf(host, way))
+        while lines:
+            line = lines[-1]
+            self._forget(line)
+            # There can only be something to read if the host has closed it, or says
+            # that it will.
+            if not line.pending():
+                return line
+            line.quit()
+        return None
+
+    def dial(
+        self,
+        host: MailHost,
+        way: Way,
+        addresses: list[bytes],
+        forecast: Forecast | None,
+    ) -> Deferred[ClientProtocol]:
+        """
+        Connect.
+
+        @param addresses: those of the host that are tried.
+        @param forecast: what the host is expected to say; L{None}: whatever
+            extensions know of it.
+        @return: fires with a connection that is about to be made; fails with
+            L{smtpx.net.dialling.Unanswered}.
+        """
+
+        def build(address: bytes) -> ClientProtocol:
+            line = ClientProtocol(
+                self.kit,
+                host.name,
+                way,
+                address=address,
+                port=host.port,
+                forecast=forecast,
+                gone=self._forget,
+                ended=self._ended,
+            )
+            self._lines.add(line)
+            return line
+
+        dialling = Dialling(
+            self._reactor,
+            arranged(addresses, way),
+            host.port,
+            way,
+            self.kit.times,
+            build,
+        )
+        return dialling.begin()
+
+    def giveBack(self, host: MailHost, way: Way, line: ClientProtocol) -> None:
+        """A connection has delivered its message."""
+        bounds = self.bounds
+        if (
+            not line.ready
+            or line.spent
+            or line.count >= bounds.messagesMost
+            or not bounds.idleMost
+            or not bounds.idleSeconds
+            or self._closed is not None
+        ):
+            self._end(line)
+            return
+        while len(self._resting) >= bounds.idleMost:
+            self._end(next(iter(self._resting)))
+        key = _keyOf(host, way)
+        self._idle.setdefault(key, []).append(line)
+        self._resting[line] = self._reactor.seconds(), key
+        if self._sweeping is None:
+            self._sweeping = self._reactor.callLater(bounds.idleSeconds, self._sweep)
+
+    def finished(self, delivery: Delivery) -> None:
+        """A delivery has come to its end."""
+        self._deliveries.discard(delivery)
+        self._settleClose()
+
+    # --- connections ------------------------------------------------------------
+
+    def _end(self, line: ClientProtocol) -> None:
+        """Say goodbye on a connection that is not in use."""
+        self._forget(line)
+        line.quit()
+
+    def _forget(self, line: ClientProtocol) -> None:
+        """A connection is not idle, or not any more."""
+        found = self._resting.pop(line, None)
+        if found is None:
+            return
+        key = found[1]
+        lines = self._idle[key]
+        lines.remove(line)
+        if not lines:
+            del self._idle[key]
+
+    def _ended(self, line: ClientProtocol) -> None:
+        """A connection is closed."""
+        self._lines.discard(line)
+        self._settleClose()
+
+    def _sweep(self) -> None:
+        """End those that have been idle for long enough."""
+        self._sweeping = None
+        now, idle = self._reactor.seconds(), self.bounds.idleSeconds
+        for line, (since, _) in list(self._resting.items()):
+            left = since + idle - now
+            if left > 0:
+                self._sweeping = self._reactor.callLater(left, self._sweep)
+                return
+            self._end(line)
+
+    def _stopSweeping(self) -> None:
+        sweeping, self._sweeping = self._sweeping, None
+        if sweeping is not None:
+            sweeping.cancel()
+
+    def _settleClose(self) -> None:
+        closed = self._closed
+        if closed is None or closed.called:
+            return
+        if not self._lines and not self._deliveries:
+            closed.callback(None)
+
+
+def _keyOf(host: MailHost, way: Way) -> Key:
+    return host.name, frozenset(host.addresses), host.port, way
+
+
+__all__ = ["ClientPool", "PoolBounds"]

@@ -1,0 +1,78 @@
+"""
+What became of an envelope that may take more than one transaction.
+
+Recipients that are too many for one transaction go in another, and so do those to
+whom it is tried again; L{Tally} has the last word on each of them.
+"""
+
+from __future__ import annotations
+
+from ..core.effects import Settled
+from ..core.envelope import Envelope, Recipient
+from ..core.hooks import Scope, Stage
+from ..core.reply import Reply
+from ..spool.via import Cause, Via
+from .sending import Sent
+
+_CAUSES = {
+    Stage.MAIL: Cause.SENDER,
+    Stage.RCPT: Cause.RECIPIENT,
+    Stage.DATA: Cause.CONTENT,
+    Stage.MESSAGE: Cause.CONTENT,
+}
+
+
+class Tally:
+    """
+    The outcomes of one envelope.
+
+    @ivar unsure: see L{Sent}.
+    """
+
+    __slots__ = ("_envelope", "_found", "_scope", "unsure")
+
+    def __init__(self, envelope: Envelope) -> None:
+        self._envelope = envelope
+        #: By identity: an envelope may have the same path twice.
+        self._found: dict[int, tuple[Reply, Cause]] = {}
+        self._scope = Scope.MESSAGE
+        self.unsure = False
+
+    @property
+    def begun(self) -> bool:
+        """Is anything known?"""
+        return bool(self._found)
+
+    def note(self, settled: Settled, otherwise: Cause) -> None:
+        """
+        A transaction is settled.
+
+        @param otherwise: the cause where no command was refused.
+        """
+        outcomes = zip(settled.outcomes, settled.stages, strict=True)
+        for (recipient, said), stage in outcomes:
+            cause = otherwise if stage is None else _CAUSES[stage]
+            self._found[id(recipient)] = said, cause
+        self.unsure = self.unsure or settled.unsure
+        self._scope = settled.scope
+
+    def sent(self, via: Via) -> Sent:
+        """What became of all of them."""
+        recipients = self._envelope.recipients
+        found = [self._found[id(recipient)] for recipient in recipients]
+        scope = Scope.MESSAGE if self._scope is Scope.MESSAGE else Scope.HOST
+        return Sent(
+            tuple(zip(recipients, (said for said, _ in found), strict=True)),
+            tuple(cause for _, cause in found),
+            scope,
+            via,
+            self.unsure,
+        )
+
+
+def refused(settled: Settled) -> list[Recipient]:
+    """Those of a transaction who did not get it."""
+    return [each for each, said in settled.outcomes if said.refuses]
+
+
+__all__ = ["Tally", "refused"]
