@@ -439,8 +439,7 @@ class ClientConnection(ClientMachine):
         @param said: why, for L{GaveUp}; L{None}: the connection is lost.
         @param polite: may the peer be told?
         @param close: is there still a connection?
-        @param blame: what those get whose message is not settled, where nothing
-            was said.
+        @param blame: what those get whose message is not settled; else C{said}.
         @param phase: see L{GaveUp}.
         """
         if self.over:

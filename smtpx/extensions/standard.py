@@ -52,9 +52,14 @@ STANDARD: Mapping[str, Callable[[], IExtension]] = {
 }
 
 
-def standard() -> tuple[IExtension, ...]:
+def standard(logsIn: bool = False) -> tuple[IExtension, ...]:
     """
     One of each, with its default settings and without ports: nothing is
     remembered of peers, and REQUIRETLS is not advertised.
+
+    @param logsIn: are they for a client that logs in elsewhere, where it is asked
+        to (L{smtpx.extensions.auth.Auth})?
     """
-    return tuple(make() for make in STANDARD.values())
+    return tuple(
+        Auth(logsIn=logsIn) if make is Auth else make() for make in STANDARD.values()
+    )

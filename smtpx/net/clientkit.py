@@ -22,10 +22,9 @@ from ..core.errors import UsageError
 from ..core.hooks import Forecast, Target
 from ..core.interfaces import IExtension
 from ..core.profile import ClientProfile
-from ..extensions.auth import Auth
-from ..extensions.standard import STANDARD
+from ..extensions.standard import standard
 from ..sasl import FetchCredentials, SaltPassword, saltPassword
-from ..tls.client import ClientTLS
+from ..tls.client import trustingPlatform
 from ..tls.interfaces import IClientTLS
 from .answers import Answerers
 from .sending import Way
@@ -35,14 +34,6 @@ from .times import ClientTimes
 _PROFILES = 64
 
 _log = Logger()
-
-
-def clientExtensions() -> tuple[IExtension, ...]:
-    """The standard extensions, with their default settings, for one that logs in."""
-    return tuple(
-        Auth(logsIn=True) if name == Auth.name else make()
-        for name, make in STANDARD.items()
-    )
 
 
 def report(owner: str, error: BaseException) -> None:
@@ -76,7 +67,7 @@ class ClientKit:
         trouble: Callable[[str, BaseException], None] = report,
     ) -> None:
         """
-        @param extensions: L{None}: those of L{clientExtensions}.
+        @param extensions: L{None}: the standard ones.
         @param tls: L{None}: whoever the platform trusts.
         @param answers: who answers questions of extensions, besides those that a
             login needs.
@@ -86,11 +77,11 @@ class ClientKit:
         """
         self.reactor = reactor
         self.name = name
-        self.tls: IClientTLS = ClientTLS() if tls is None else tls
+        self.tls: IClientTLS = trustingPlatform() if tls is None else tls
         self.times = ClientTimes() if times is None else times
         self.trouble = trouble
         self._extensions = tuple(
-            clientExtensions() if extensions is None else extensions
+            standard(logsIn=True) if extensions is None else extensions
         )
         self._bareLines = bareLines
         self._clock = clock
@@ -149,4 +140,4 @@ class ClientKit:
         )
 
 
-__all__ = ["ClientKit", "clientExtensions", "report"]
+__all__ = ["ClientKit", "report"]

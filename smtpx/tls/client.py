@@ -132,6 +132,11 @@ class ClientTLS:
         )
 
 
+def trustingPlatform() -> IClientTLS:
+    """The trust of a client that has no opinion: whoever this machine trusts."""
+    return ClientTLS()
+
+
 def _judge(protocol: TLSMemoryBIOProtocol, name: bytes) -> _Judge:
     """
     Make what OpenSSL asks about each certificate of a chain, the server's last.
@@ -189,4 +194,4 @@ def _isAddress(name: bytes) -> bool:
     return True
 
 
-__all__ = ["ClientTLS", "UntrustedPeer"]
+__all__ = ["ClientTLS", "UntrustedPeer", "trustingPlatform"]

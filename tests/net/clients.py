@@ -110,6 +110,13 @@ def codes(got: Got) -> list[int]:
     return [said.code for _, said in got.value.outcomes]
 
 
+def text(got: Any, index: int = 0) -> bytes:
+    """What became of a recipient, in words."""
+    _, said = got.value.outcomes[index]
+    line: bytes = said.lines[0]
+    return line
+
+
 __all__ = [
     "ADDRESS",
     "CHUNKING",
@@ -121,4 +128,5 @@ __all__ = [
     "codes",
     "envelopeFor",
     "rig",
+    "text",
 ]

@@ -21,7 +21,7 @@ from smtpx.core.reply import OK, Reply
 from smtpx.extensions.auth import Auth
 from smtpx.extensions.authsettings import AuthSettings
 from smtpx.extensions.standard import standard
-from smtpx.net.clientkit import ClientKit, clientExtensions
+from smtpx.net.clientkit import ClientKit
 from smtpx.net.factory import SMTPServerFactory
 from smtpx.net.sending import Way
 from smtpx.net.times import ClientTimes
@@ -398,11 +398,6 @@ class KitTests(SynchronousTestCase):
         late = kit.profile(b"late.example")
         self.assertEqual(late.name, b"late.example")
         self.assertIsNot(late, kit.profile(b"late.example"))
-
-    def test_standard(self) -> None:
-        """The standard extensions, and all of them."""
-        names = [each.name for each in clientExtensions()]
-        self.assertEqual(names, [each.name for each in standard()])
 
     def test_threads(self) -> None:
         """Salting is for a thread, where the reactor has any."""
