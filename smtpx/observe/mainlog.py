@@ -60,9 +60,11 @@ class MainLog:
         file: LineFile,
         selectors: frozenset[Selector] = DEFAULT_SELECTORS,
         zone: Callable[[float], time.struct_time] = time.localtime,
+        user: str | None = None,
     ) -> None:
         """
         @param zone: seconds since the epoch to the time on the wall.
+        @param user: who writes delivery reports; L{None}: as whom we run.
         """
         self._file = file
         self._zone = zone
@@ -80,7 +82,7 @@ class MainLog:
             events.LOGIN_FAILED.name: self._loginFailed,
             events.ACCEPTED.name: self._accepted,
             events.CLOSED.name: self._closed,
-            **DeliveryLines(selectors, self._duration).writers,
+            **DeliveryLines(selectors, self._duration, user).writers,
         }
 
     def __call__(self, event: LogEvent) -> None:

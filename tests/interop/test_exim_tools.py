@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import time
+from pathlib import Path
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
@@ -217,6 +218,16 @@ class EximToolsTests(SynchronousTestCase):
                 found,
             )
             self.assertIn(f"{REPORT} <= <> R={MESSAGE}", found)
+
+    def test_theStoryOfTheManual(self) -> None:
+        """C{exigrep} finds in the page's lines what the page says that it does."""
+        page = Path(__file__).parents[2] / "doc" / "howto" / "find-a-message.rst"
+        lines = re.findall(r"^   (2026-.*\n)", page.read_text("ascii"), re.MULTILINE)
+        path = Path(self.mktemp())
+        path.write_text("".join(lines), "ascii")
+        found = self.run_("exigrep", "-M", "eve@example.net", str(path))
+        shown = [line + "\n" for line in found.splitlines() if line.startswith("2026")]
+        self.assertEqual(sorted(shown), sorted(lines))
 
     def test_eximstatsCountsHosts(self) -> None:
         """
