@@ -172,6 +172,13 @@ class Row(NamedTuple):
         return (self.hold if self.note is None else self.note) or ""
 
 
+def inserted(row: tuple[int, int, str, bytes | None, str | None]) -> Row:
+    """What has just been put down, as it would be read."""
+    key, octets, text, body, hold = row
+    nothing = (None, None, None, None, None, None, None)
+    return Row(key, octets, text, int(body is None), body, hold, *nothing)
+
+
 # An encoder made once: json.dumps makes a new one for every call that wants
 # other separators, which costs more than the encoding.
 _encode = JSONEncoder(separators=(",", ":")).encode

@@ -36,8 +36,8 @@ class ISink(Interface):
 
     scheduler: Scheduler = Attribute("Says when a message is to go.")
 
-    def take(job: Insert) -> Deferred[None]:
-        """Have a message without a file written down."""
+    def take(job: Insert, envelope: Envelope, prefix: bytes) -> Deferred[None]:
+        """Have a message without a file written down, which was made of these."""
 
     def takeFiled(job: Insert, file: BodyFile) -> Deferred[None]:
         """Have a message written down once its file is synced."""
@@ -277,7 +277,8 @@ class Incoming:
             return self._sink.takeFiled(job, file)
         pieces, self._pieces = self._pieces, []
         body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        return self._sink.take(Insert((self.key, self.octets, text, body, note), plan))
+        job = Insert((self.key, self.octets, text, body, note), plan)
+        return self._sink.take(job, envelope, prefix)
 
     def abort(self) -> None:
         """Forget it."""

@@ -28,11 +28,13 @@ from .format import (
     critical,
     dump,
     dumpOutcomes,
+    inserted,
     merged,
     message,
     waiting,
 )
 from .identity import parse, render
+from .recent import Recent, asRead
 from .scheduling import Scheduler
 from .store import Store
 from .writer import Alter, Insert, Remove
@@ -52,6 +54,7 @@ class Lender:
     Leases messages of one spool.
 
     @ivar agenda: what is fresh, what is leased.
+    @ivar recent: what need not be read.
     """
 
     _log = Logger()
@@ -69,6 +72,7 @@ class Lender:
         @param newID: makes an id for a report, as key and as text.
         """
         self.agenda = Agenda()
+        self.recent = Recent()
         self._desk = desk
         self._stamps = stamps
         self._scheduler = scheduler
@@ -79,7 +83,13 @@ class Lender:
     def ready(self, now: float, most: int) -> Deferred[Sequence[SpooledMessage]]:
         """Messages that are due and not leased."""
         agenda = self.agenda
+        if agenda.quiet(now) and self._desk.trouble is None:
+            lent = self._lend(most)
+            if lent:
+                return succeed(lent)
         look = agenda.look(now, most)
+        for key in look.fresh:
+            self.recent.take(key)
 
         def build(
             found: tuple[list[Row], Sight],
@@ -100,6 +110,26 @@ class Lender:
 
         searched = self._desk.query(lambda store: _search(store, look, agenda.leased))
         return searched.addCallbacks(build, failed)
+
+    def _lend(self, most: int) -> list[SpooledMessage]:
+        """Fresh ones that need not be read."""
+        agenda = self.agenda
+        lent: list[SpooledMessage] = []
+        room = OCTETS
+        while len(lent) < most and room > 0:
+            key = agenda.head()
+            job = None if key is None else self.recent.take(key)
+            if job is None or job.spare is None:
+                break
+            room -= job.row[1]
+            agenda.draw(1)
+            envelope = job.spare.envelope
+            if envelope is not None:
+                lent.append(asRead(job, envelope, job.spare.prefix))
+            else:
+                agenda.leased.remove(job.row[0])
+                lent += self._lease([inserted(job.row)])
+        return lent
 
     def parked(self, lane: bytes, most: int) -> Deferred[Sequence[SpooledMessage]]:
         """Messages that are parked for a lane and not leased."""

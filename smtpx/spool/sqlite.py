@@ -215,8 +215,10 @@ class SQLiteSpool:
         """The body is whole, or forgotten."""
         self._filing.discard(incoming)
 
-    def take(self, job: Insert) -> Deferred[None]:
+    def take(self, job: Insert, envelope: Envelope, prefix: bytes) -> Deferred[None]:
         """Have a message with a short body written down."""
+        if job.plan is None and job.row[4] is None:
+            self._lender.recent.offer(job, envelope, prefix)
         return self._desk.write(job)
 
     def takeFiled(self, job: Insert, file: BodyFile) -> Deferred[None]:
@@ -283,6 +285,8 @@ class SQLiteSpool:
             return False
         if job.plan is None:
             fresh.append(key)
+            if job.spare is not None:
+                self._lender.recent.keep(job)
             return False
         self._lender.agenda.made(job.plan.due)
         return job.plan.due <= self._clock()
@@ -290,6 +294,7 @@ class SQLiteSpool:
     def mended(self) -> None:
         """The file is in order again: see what is in it, then wake who watches."""
         self._lender.agenda.recovered()
+        self._lender.recent.clear()
         self._count()
         self.wake()
 
@@ -310,6 +315,7 @@ class SQLiteSpool:
     def watch(self, wake: Callable[[], object]) -> None:
         """Have C{wake} called after a commit of messages that are due at once."""
         self._wakes.append(wake)
+        self._lender.recent.wanted = True
 
     def wake(self) -> None:
         """Call those who watch."""
@@ -437,6 +443,9 @@ class SQLiteSpool:
         @raise ValueError: something is not an id.
         """
         keys = [parse(id) for id in ids]
+        for key in keys:
+            # Whoever wants it has to look whether it is on hold.
+            self._lender.recent.take(key)
         changes = [held(key, note) for key in keys]
         return self._desk.write(Alter(changes))
 

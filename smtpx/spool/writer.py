@@ -23,6 +23,7 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 from zope.interface import Interface
 
+from ..core.envelope import Envelope
 from .changes import Change, planned
 from .scheduling import Plan
 from .stock import Shift
@@ -43,6 +44,19 @@ class NotOpen(Exception):
     """The file was not opened yet."""
 
 
+@frozen
+class Spare:
+    """
+    What is kept of a message that is put down, so that it need not be read.
+
+    @ivar envelope: a copy of its envelope; L{None}: its text is to be taken apart.
+    @ivar prefix: header fields before the body.
+    """
+
+    envelope: Envelope | None
+    prefix: bytes
+
+
 @final
 class Insert:
     """
@@ -50,14 +64,16 @@ class Insert:
 
     @ivar row: what goes into the table.
     @ivar plan: when it is to go; L{None}: at once.
+    @ivar spare: what is to be kept of it in memory; L{None}: nothing.
     @ivar done: fires when it is on the disk.
     """
 
-    __slots__ = ("done", "plan", "row")
+    __slots__ = ("done", "plan", "row", "spare")
 
     def __init__(self, row: Insertion, plan: Plan | None = None) -> None:
         self.row = row
         self.plan = plan
+        self.spare: Spare | None = None
         self.done: Deferred[None] = Deferred()
 
 

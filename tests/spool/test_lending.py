@@ -274,11 +274,18 @@ class Twins:
     def __init__(self, case: SynchronousTestCase, folder: str) -> None:
         self.case = case
         self.folder = folder
-        self.rig = Rig(folder, scheduleFor=plan).open()
+        self.rig = self.open(NOW)
         self.memory = MemorySpool(lambda: self.rig.now, scheduleFor=plan)
         #: The ids of one message in both.
         self.ids: dict[str, str] = {}
         self.leased: list[tuple[SpooledMessage, SpooledMessage]] = []
+
+    def open(self, now: float) -> Rig:
+        """The spool on the disk, which somebody delivers from."""
+        rig = Rig(self.folder, scheduleFor=plan)
+        rig.now = now
+        rig.spool.watch(lambda: None)
+        return rig.open()
 
     def put(self, sender: bytes, hold: bool = False) -> None:
         """Put a message into both."""
@@ -340,9 +347,7 @@ class Twins:
             rig.close()
             rig.wait(memory.close())
             self.leased.clear()
-            self.rig = Rig(self.folder, scheduleFor=plan)
-            self.rig.now = rig.now
-            self.rig.open()
+            self.rig = self.open(rig.now)
         elif self.leased:
             self.give(name, number, lane)
         self.compare()

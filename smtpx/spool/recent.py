@@ -1,0 +1,96 @@
+"""
+Messages that have just been put down, kept in memory for a moment: where the queue
+keeps pace, it has them from here, and they need neither be read from the file nor
+taken apart again.
+
+It is bounded.  Where the queue falls behind, nothing is added and nothing is spent
+on it.  What is here is in the file too, so that to forget it costs nothing but time.
+"""
+
+from __future__ import annotations
+
+from ..core.envelope import Envelope, Recipient
+from .format import SpooledMessage
+from .identity import render
+from .writer import Insert, Spare
+
+#: How many messages, and how many octets of their texts and bodies.
+_MESSAGES, _OCTETS = 1000, 4 << 20
+
+#: Longer bodies are not kept.
+_LONGEST = 16 << 10
+
+
+class Recent:
+    """
+    Messages of one spool that were just put down.
+
+    @ivar wanted: is there anybody who might have them?
+    """
+
+    def __init__(self) -> None:
+        self.wanted = False
+        self._jobs: dict[int, Insert] = {}
+        self._octets = 0
+
+    def offer(self, job: Insert, envelope: Envelope, prefix: bytes) -> None:
+        """
+        A message is about to be put down that will be due at once.  What is kept
+        of its envelope is a copy, as others may go on changing theirs.
+        """
+        _, octets, text, _, _ = job.row
+        if (
+            self.wanted
+            and octets <= _LONGEST
+            and len(self._jobs) < _MESSAGES
+            and self._octets + octets + len(text) <= _OCTETS
+        ):
+            job.spare = Spare(_plain(envelope), prefix)
+
+    def keep(self, job: Insert) -> None:
+        """One that was offered is put down."""
+        key, octets, text, _, _ = job.row
+        if len(self._jobs) < _MESSAGES:
+            self._jobs[key] = job
+            self._octets += octets + len(text)
+
+    def take(self, key: int) -> Insert | None:
+        """Have it, and forget it; L{None}: it is not there."""
+        job = self._jobs.pop(key, None)
+        if job is not None:
+            self._octets -= job.row[1] + len(job.row[2])
+        return job
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._jobs.clear()
+        self._octets = 0
+
+
+def _plain(envelope: Envelope) -> Envelope | None:
+    """
+    A copy; L{None}: there are stamps on it, which have to go through their text,
+    as not all of them outlive it.
+    """
+    if envelope.dumpedStamps():
+        return None
+    recipients = []
+    for recipient in envelope.recipients:
+        if recipient.dumpedStamps():
+            return None
+        recipients.append(Recipient(recipient.path))
+    return Envelope(envelope.sender, envelope.arrived, recipients, envelope.octets)
+
+
+def asRead(job: Insert, envelope: Envelope, prefix: bytes) -> SpooledMessage:
+    """A message as it would be read from the file."""
+    key, octets, _, body, _ = job.row
+    return SpooledMessage(
+        id=render(key),
+        arrived=envelope.arrived,
+        envelope=envelope,
+        prefix=prefix,
+        waiting=tuple(range(len(envelope.recipients))),
+        octets=octets,
+        content=body,
+    )
