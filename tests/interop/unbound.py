@@ -12,7 +12,8 @@ import tempfile
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
-from dns.dnssec import Algorithm, make_dnskey, make_ds, sign_zone
+from dns.dnssec import make_dnskey, make_ds, sign_zone
+from dns.dnssectypes import Algorithm
 from dns.name import from_text
 from dns.zone import from_text as zoneFromText
 

@@ -27,6 +27,7 @@ from smtpx.testing.dns import StaticResolver
 from tests.dns.asked import ScriptedServers
 
 from .made import FOUND, site
+from .test_manual import blocks
 
 ZONE = """
     some.test       MX 10 mx.some.test
@@ -205,6 +206,17 @@ class ResolvingTests(SynchronousTestCase):
         configuration = self.configured(hosts_file=str(self.hosts))
         [problem] = check(self.site.machine, configuration, FOUND)
         self.assertIn("dns.hosts_file: [Errno 2]", str(problem))
+
+    def test_manual(self) -> None:
+        """The configurations of C{doc/howto/dns.rst} can be used."""
+        examples = blocks("howto/dns.rst", "toml")
+        self.assertEqual(len(examples), 5)
+        file = self.site.folder / "x.toml"
+        for example in examples:
+            file.write_text(example)
+            configuration = readConfiguration(file, FOUND)
+            self.assertEqual(check(self.site.machine, configuration, FOUND), [])
+            self.assertNotEqual(configuration.dns, DNS())
 
     def test_cautions(self) -> None:
         """Whoever trusts a server of another machine is told what that means."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from twisted.internet.defer import CancelledError
+from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from smtpx.core.errors import UsageError
 from smtpx.dns.interfaces import MX, Answer, IResolver, LookupFailed, NoSuchDomain
+from smtpx.dns.system import systemRouter
 from smtpx.testing.dns import StaticResolver
 
 ZONE = """
@@ -111,3 +113,22 @@ class StaticResolverTests(SynchronousTestCase):
                 StaticResolver(line)
         with self.assertRaises(UsageError):
             self.resolver.lookUp(b"example.org", "ANY")
+
+    def test_example(self) -> None:
+        """The example of the manual."""
+        # begin resolver
+        resolver = StaticResolver("""
+            example.org      MX    10 mx1.example.org
+            example.org      MX    20 mx2.example.org
+            mx1.example.org  A     192.0.2.1
+            mx2.example.org  CNAME mx1.example.org
+        """)
+        resolver.fail(b"mx1.example.org", "AAAA", "SERVFAIL")
+        router = systemRouter(MemoryReactorClock(), resolver)
+
+        found = self.successResultOf(router.byMX(b"example.org"))
+
+        self.assertEqual(found.key, b"mx1.example.org;mx2.example.org")
+        self.assertEqual(found.hosts[1].canonical, b"mx1.example.org")
+        self.assertEqual(resolver.asked[0], (b"example.org", "MX"))
+        # end resolver
