@@ -25,6 +25,7 @@ FLOORS = {
     "core": 0,
     "sasl": 1,
     "mailauth": 1,
+    "mime": 1,
     "extensions": 2,
     "dns": 3,
     "tls": 3,

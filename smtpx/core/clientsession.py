@@ -9,12 +9,14 @@ L{smtpx.core.client}.
 from __future__ import annotations
 
 import re
+from collections.abc import Generator
 from typing import Any, Callable, TypeVar, cast
 
 from zope.interface import implementer
 
 from .bounds import BareLines
-from .claims import owned, ownerOf
+from .claims import attributed, owned, ownerOf
+from .dialogue import ClientNeed
 from .effects import ClientEffect, Trouble
 from .envelope import Bearer, Envelope, Recipient, Stamps
 from .errors import HookTrouble, Malformed, SMTPXError
@@ -258,13 +260,32 @@ class ClientSession:
                 return refusal
         return None
 
-    def transformed(self, envelope: Envelope, body: IBody) -> IBody:
-        """C{body}, as this peer needs it."""
+    def transformed(
+        self, envelope: Envelope, body: IBody
+    ) -> Generator[ClientNeed, Any, tuple[Envelope, IBody] | Refusal]:
+        """
+        C{body}, as this peer needs it.
+
+        @return: with the envelope that goes with it, which is C{envelope} where
+            nobody had anything to change; or why it cannot be had.
+        """
+        whole = envelope
         for choose in self.profile.transforms:
             transform = choose(self, envelope)
-            if transform is not None:
-                body = owned(ownerOf(choose), transform)(body)
-        return body
+            if transform is None:
+                continue
+            if envelope is whole:
+                envelope = envelope.copied()
+            owner = ownerOf(choose)
+            changed = owned(owner, transform)(envelope, body)
+            if isinstance(changed, Generator):
+                changed = yield from attributed(owner, changed)
+            if isinstance(changed, Refusal):
+                return changed
+            if changed is not body:
+                body = changed
+                envelope.octets = body.octets
+        return envelope, body
 
     def carrier(self, envelope: Envelope) -> tuple[str, Carrier] | None:
         """

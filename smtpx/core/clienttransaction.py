@@ -41,7 +41,7 @@ from .dialogue import (
 from .effects import Awaited
 from .envelope import Envelope, Recipient
 from .errors import HookTrouble, PeerError, UsageError
-from .hooks import Carrier, Scope, Stage
+from .hooks import Carrier, Refusal, Scope, Stage
 from .interfaces import IBody
 from .reply import LOCAL_ERROR, Reply, reply
 from .transparency import DotWriter, LineEnds
@@ -282,11 +282,7 @@ class Transaction:
         session, envelope = self._session, self.envelope
         if session.unsafeToGuess:
             yield from sync()
-        grouped = session.grouped()
-        if not grouped:
-            # What was sent before, a RSET perhaps, may not have its reply yet.
-            yield from sync()
-            grouped = session.grouped()
+        grouped = yield from self._grouping()
         self.guessed = session.guessed
         if UNSAFE.search(envelope.sender):
             return self.end(_BAD_SENDER, stage=Stage.MAIL)
@@ -296,10 +292,16 @@ class Transaction:
         limits = session.limits()
         if session.full(limits.transactions):
             return self.end(_NO_MORE_HERE, Scope.SESSION)
-        body = session.transformed(envelope, self._body)
+        transformed = yield from session.transformed(envelope, self._body)
+        if isinstance(transformed, Refusal):
+            return self.end(transformed.reply, transformed.scope, Stage.MESSAGE)
+        envelope, body = transformed
         if session.bareLines is BareLines.REFUSE:
             if (yield from attributed(CORE, _hasBareLines(body))):
                 return self.end(_BARE_LINES, stage=Stage.MESSAGE)
+        if self.guessed and not session.guessed:
+            # The truth has come while the body was read.
+            grouped = yield from self._grouping()
         chosen = session.carrier(envelope)
         self._choose(limits.recipients, limits.domains)
         mail = session.mail(envelope)
@@ -321,6 +323,15 @@ class Transaction:
             yield from self._byDATA(body)
         else:
             yield from self._byCarrier(*chosen, body, grouped)
+
+    def _grouping(self) -> Generator[ClientNeed, Any, bool]:
+        """May the commands go without a wait in between?"""
+        grouped = self._session.grouped()
+        if not grouped:
+            # What was sent before, a RSET perhaps, may not have its reply yet.
+            yield from sync()
+            grouped = self._session.grouped()
+        return grouped
 
     def _choose(self, recipientsMax: int | None, domainsMax: int | None) -> None:
         """

@@ -21,7 +21,8 @@ from attrs import define, frozen
 from .reply import Reply
 
 if TYPE_CHECKING:
-    from .hooks import TLSInfo
+    from .hooks import Refusal, TLSInfo
+    from .interfaces import IBody
 
 T = TypeVar("T")
 
@@ -161,6 +162,9 @@ ClientDialogue = Generator[ClientNeed, Any, Step]
 
 #: A body on its way out; returns the final reply.
 BodyDialogue = Generator[ClientNeed, Any, Reply]
+
+#: A body that is being changed; returns the other one, or why it cannot be had.
+Transformation = Generator[ClientNeed, Any, "IBody | Refusal"]
 
 
 def line(

@@ -211,6 +211,12 @@ class Envelope(Stamped):
         other._stamps = self._stamps
         return other
 
+    def copied(self) -> Envelope:
+        """The same to the same; its stamps are its own."""
+        other = self.addressedTo(self.recipients)
+        other._stamps = None if self._stamps is None else self._stamps.copy()
+        return other
+
     def __repr__(self) -> str:
         return f"<Envelope {self.sender!r} -> {self.recipients!r}>"
 

@@ -18,7 +18,12 @@ from typing import Any, Callable, Iterable, Iterator, TypeVar
 
 from zope.interface import Attribute, Interface
 
-from .dialogue import ClientDialogue, ServerDialogue, Verdict
+from .dialogue import (
+    ClientDialogue,
+    ServerDialogue,
+    Transformation,
+    Verdict,
+)
 from .envelope import Envelope, Recipient, Stamp, Stamps
 from .hooks import (
     Action,
@@ -48,6 +53,10 @@ from .reply import Reply
 
 W = TypeVar("W")
 T = TypeVar("T")
+
+#: Changes a body on its way to one peer.  The envelope is the one whose parameters
+#: are sent; what a transform notes on it is for this transaction only.
+Transform = Callable[[Envelope, "IBody"], "IBody | Refusal | Transformation"]
 
 
 class IExtension(Interface):
@@ -326,11 +335,13 @@ class IClientBuilder(Interface):
         """Another way than DATA to move the body."""
 
     def transform(
-        choose: Callable[[IClientSession, Envelope], Callable[[IBody], IBody] | None],
+        choose: Callable[[IClientSession, Envelope], Transform | None],
     ) -> None:
         """
-        A change to the body that this peer needs: from source to source, so
-        that nothing is held whole in memory.
+        A change to the body that this peer needs, or why it cannot be had.  It goes
+        from source to source, so that nothing is held whole in memory; one that has
+        to read the body first returns a generator, and leaves room
+        (L{smtpx.core.dialogue.flow}) between pieces.
         """
 
     def batch(batch: Callable[[IClientSession], BatchLimits | None]) -> None:

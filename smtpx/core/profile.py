@@ -44,7 +44,6 @@ from .hooks import (
     Where,
 )
 from .interfaces import (
-    IBody,
     IClientBuilder,
     IClientExtension,
     IClientSession,
@@ -52,6 +51,7 @@ from .interfaces import (
     IServerBuilder,
     IServerExtension,
     IServerSession,
+    Transform,
 )
 from .reply import Reply
 from .reviews import Check
@@ -60,7 +60,6 @@ from .verbs import VERBS
 W = TypeVar("W")
 T = TypeVar("T")
 
-Transform = Callable[[IBody], IBody]
 Wrapper = Callable[[IServerSession, bytes, Run], "Reply | ServerDialogue | None"]
 
 #: The most EHLO responses that are kept rendered.

@@ -5,22 +5,25 @@ C{BODY=BINARYMIME} on MAIL promises that each octet of the body arrives as it wa
 sent, line ends or none.  Only BDAT can carry that, so a DATA in such a
 transaction is answered 503.
 
-The client sends such a message to no host that lacks BINARYMIME or CHUNKING: the
-third choice of section 3, a permanent error, for the same reasons that
-L{smtpx.extensions.eightbitmime} gives.  The note on the envelope is critical, so
-a queue from which this extension is gone keeps the message: sent as lines, it
-would arrive broken, or as something else (a bare LF in it could end a message
-somewhere).
+To a host that lacks BINARYMIME or CHUNKING the client sends such a message as lines,
+converted (L{smtpx.extensions.eightbitmimeconversion}), the first choice of section
+3; where that cannot be, or is not to be, it does not send it.  The note on the
+envelope is critical, so a queue from which this extension is gone keeps the message:
+sent as it is, it would arrive broken, or as something else (a bare LF in it could
+end a message somewhere).
 """
 
 from __future__ import annotations
 
+from attrs import field, frozen
 from zope.interface import implementer
 
-from ..core.envelope import Bearer, Envelope, Stamp, dumpFlag, loadFlag
+from ..core.dialogue import Transformation
+from ..core.envelope import Bearer, Envelope
 from ..core.grammar import KEYWORD, token
-from ..core.hooks import Capability, Parameter, Refusal, Scope, Where
+from ..core.hooks import Capability, Parameter, Refusal, Where
 from ..core.interfaces import (
+    IBody,
     IClientBuilder,
     IClientExtension,
     IClientSession,
@@ -29,16 +32,27 @@ from ..core.interfaces import (
     IServerBuilder,
     IServerExtension,
     IServerSession,
+    Transform,
 )
-from ..core.reply import BAD_SEQUENCE, Reply, reply
+from ..core.reply import BAD_SEQUENCE, Reply
 from .chunking import CAPABILITY as CHUNKS
+from .eightbitmime import CAPABILITY as EIGHT
+from .eightbitmimeconversion import BINARY, EIGHTBIT, cannot, fromBinary
 
 CAPABILITY = Capability[bool](b"BINARYMIME", KEYWORD)
 
-#: The body is octets, not lines.
-BINARY = Stamp[bool]("binarymime", dumpFlag, loadFlag, critical=True)
 
-_NO_WAY = reply(554, "5.6.3", b"Next host lacks BINARYMIME, conversion not done")
+@frozen
+class BinaryMIMESettings:
+    """What an operator may set of BINARYMIME."""
+
+    conversion: bool = field(
+        default=True,
+        metadata={
+            "help": "Convert such a message for a host that lacks BINARYMIME or"
+            " CHUNKING.  If not, it is not sent there."
+        },
+    )
 
 
 def _receive(session: IServerSession, bearer: Bearer, body: bytes) -> Reply | None:
@@ -56,22 +70,36 @@ PARAMETER = Parameter[bytes](
 )
 
 
+def _goes(session: IClientSession, envelope: Envelope) -> bool:
+    """Does C{envelope} go to this peer as it is?"""
+    if not envelope.stamp(BINARY):
+        return True
+    return None not in (session.offered(CAPABILITY), session.offered(CHUNKS))
+
+
 class IBinaryMIME(IServerExtension, IClientExtension, IQueueExtension):
     """BINARYMIME (RFC 3030)."""
 
 
 @implementer(IBinaryMIME)
 class BinaryMIME:
-    """The BINARYMIME extension.  It has no options."""
+    """
+    The BINARYMIME extension.
+
+    @ivar options: the settings.
+    """
 
     name = "BINARYMIME"
     #: CHUNKING by section 3 item 3; 8BITMIME because BODY is its parameter.
     requires: tuple[str, ...] = ("CHUNKING", "8BITMIME")
-    settings = None
+    settings = BinaryMIMESettings
 
-    def configured(self, settings: object) -> BinaryMIME:
+    def __init__(self, settings: BinaryMIMESettings = BinaryMIMESettings()) -> None:
+        self.options = settings
+
+    def configured(self, settings: BinaryMIMESettings) -> BinaryMIME:
         """See L{smtpx.core.interfaces.IExtension}."""
-        return self
+        return BinaryMIME(settings)
 
     # --- server ---------------------------------------------------------------
 
@@ -94,17 +122,41 @@ class BinaryMIME:
         """See L{IClientExtension}."""
         client.capability(CAPABILITY)
         client.parameter(PARAMETER, under=CAPABILITY)
-        client.admit(self._admit)
+        if self.options.conversion:
+            client.transform(self._transform)
+        else:
+            client.admit(self._admit)
 
     def _admit(self, session: IClientSession, envelope: Envelope) -> Refusal | None:
-        if not envelope.stamps.get(BINARY):
+        return None if _goes(session, envelope) else cannot(CAPABILITY.keyword)
+
+    def _transform(
+        self, session: IClientSession, envelope: Envelope
+    ) -> Transform | None:
+        if _goes(session, envelope):
             return None
-        if session.offered(CAPABILITY) and session.offered(CHUNKS):
-            return None
-        return Refusal(_NO_WAY, Scope.HOST)
+        eightBit = session.offered(EIGHT) is not None
+
+        def transform(envelope: Envelope, body: IBody) -> Transformation:
+            # What is sent now is lines, which BODY is to say, too.
+            del envelope.stamps[BINARY]
+            envelope.stamps[EIGHTBIT] = True
+            return fromBinary(CAPABILITY.keyword, body, eightBit)
+
+        return transform
 
     # --- queue ----------------------------------------------------------------
 
     def extendQueue(self, queue: IQueueBuilder) -> None:
         """See L{IQueueExtension}."""
         queue.stamp(BINARY)
+
+
+__all__ = [
+    "BINARY",
+    "CAPABILITY",
+    "PARAMETER",
+    "BinaryMIME",
+    "BinaryMIMESettings",
+    "IBinaryMIME",
+]

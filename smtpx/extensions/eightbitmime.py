@@ -5,23 +5,27 @@ The server keeps every octet of every body as it came, so C{BODY=8BITMIME} only
 has to be noted.  The note goes with the message through the queue, and the client
 repeats it to the next host.
 
-Where the next host lacks 8BITMIME, a message that was declared 8BITMIME is not
-sent there.  RFC 6152 section 3 gives two choices, to convert it to 7-bit MIME or to
-treat the barrier as a permanent error, and this is the second: a conversion has
-to take apart every multipart, may not encode a C{message/rfc822} at all (RFC 2045
-section 6.4), can say nothing of 8-bit header fields, and breaks each signature
-on its way (RFC 6376 section 5.3).  Another host of the domain is tried; if none
-has the keyword, the sender is told 5.6.3.
+Where the next host lacks 8BITMIME, nothing with octets above 127 is sent there,
+declared or not (RFC 6152 section 3).  The message is converted to 7-bit MIME
+(L{smtpx.extensions.eightbitmimeconversion}); if it cannot be, or is not to be,
+another host of the domain is tried, and if none has the keyword, the sender is told
+5.6.3.  What cannot be converted without loss is not: what is signed, header fields,
+and what programs could understand in more than one way.
+
+The same is done about lines that are too long for a host without CHUNKING.
 """
 
 from __future__ import annotations
 
+from attrs import field, frozen
 from zope.interface import implementer
 
-from ..core.envelope import Bearer, Envelope, Stamp, dumpFlag, loadFlag
+from ..core.dialogue import Transformation
+from ..core.envelope import Bearer, Envelope
 from ..core.grammar import KEYWORD, token
-from ..core.hooks import Capability, LogFields, Parameter, Refusal, Scope, Where
+from ..core.hooks import Capability, LogFields, Parameter, Refusal, Where
 from ..core.interfaces import (
+    IBody,
     IClientBuilder,
     IClientExtension,
     IClientSession,
@@ -30,15 +34,34 @@ from ..core.interfaces import (
     IServerBuilder,
     IServerExtension,
     IServerSession,
+    Transform,
 )
-from ..core.reply import Reply, reply
+from ..core.reply import Reply
+from .chunking import CAPABILITY as CHUNKS
+from .eightbitmimeconversion import BINARY, EIGHTBIT, cannot, toLines, toSeven
 
 CAPABILITY = Capability[bool](b"8BITMIME", KEYWORD)
 
-#: The sender declared octets above 127.
-EIGHTBIT = Stamp[bool]("8bitmime", dumpFlag, loadFlag)
 
-_NO_WAY = reply(554, "5.6.3", b"Next host lacks 8BITMIME, conversion not done")
+@frozen
+class EightBitMIMESettings:
+    """What an operator may set of 8BITMIME."""
+
+    conversion: bool = field(
+        default=True,
+        metadata={
+            "help": "Convert a message with 8-bit octets for a host that lacks"
+            " 8BITMIME.  If not, one that was declared so is not sent there, and any"
+            " other goes as it is."
+        },
+    )
+    longLines: bool = field(
+        default=True,
+        metadata={
+            "help": "Encode what has lines of more than 998 octets for a host that"
+            " lacks CHUNKING.  If not, they go as they are."
+        },
+    )
 
 
 def _receiveEight(session: IServerSession, bearer: Bearer, body: bytes) -> Reply | None:
@@ -74,21 +97,36 @@ SEVEN = Parameter[bytes](
 )
 
 
+def _toSeven(envelope: Envelope, body: IBody) -> Transformation:
+    return toSeven(CAPABILITY.keyword, body)
+
+
+def _toLines(envelope: Envelope, body: IBody) -> Transformation:
+    return toLines(body)
+
+
 class IEightBitMIME(IServerExtension, IClientExtension, IQueueExtension):
     """8BITMIME (RFC 6152)."""
 
 
 @implementer(IEightBitMIME)
 class EightBitMIME:
-    """The 8BITMIME extension.  It has no options."""
+    """
+    The 8BITMIME extension.
+
+    @ivar options: the settings.
+    """
 
     name = "8BITMIME"
     requires: tuple[str, ...] = ()
-    settings = None
+    settings = EightBitMIMESettings
 
-    def configured(self, settings: object) -> EightBitMIME:
+    def __init__(self, settings: EightBitMIMESettings = EightBitMIMESettings()) -> None:
+        self.options = settings
+
+    def configured(self, settings: EightBitMIMESettings) -> EightBitMIME:
         """See L{smtpx.core.interfaces.IExtension}."""
-        return self
+        return EightBitMIME(settings)
 
     # --- server ---------------------------------------------------------------
 
@@ -111,15 +149,42 @@ class EightBitMIME:
         """See L{IClientExtension}."""
         client.capability(CAPABILITY)
         client.parameter(EIGHT, under=CAPABILITY)
-        client.admit(self._admit)
+        if self.options.conversion:
+            client.transform(self._seven)
+        else:
+            client.admit(self._admit)
+        if self.options.longLines:
+            client.transform(self._lines)
 
     def _admit(self, session: IClientSession, envelope: Envelope) -> Refusal | None:
-        if envelope.stamps.get(EIGHTBIT) and not session.offered(CAPABILITY):
-            return Refusal(_NO_WAY, Scope.HOST)
+        if envelope.stamp(EIGHTBIT) and not session.offered(CAPABILITY):
+            return cannot(CAPABILITY.keyword)
         return None
+
+    def _seven(self, session: IClientSession, envelope: Envelope) -> Transform | None:
+        if session.offered(CAPABILITY) or envelope.stamp(BINARY):
+            return None
+        return _toSeven
+
+    def _lines(self, session: IClientSession, envelope: Envelope) -> Transform | None:
+        # Without 8BITMIME, the other one has seen to the lines as well.
+        if not session.offered(CAPABILITY) or session.offered(CHUNKS):
+            return None
+        return None if envelope.stamp(BINARY) else _toLines
 
     # --- queue ----------------------------------------------------------------
 
     def extendQueue(self, queue: IQueueBuilder) -> None:
         """See L{IQueueExtension}."""
         queue.stamp(EIGHTBIT)
+
+
+__all__ = [
+    "CAPABILITY",
+    "EIGHT",
+    "EIGHTBIT",
+    "SEVEN",
+    "EightBitMIME",
+    "EightBitMIMESettings",
+    "IEightBitMIME",
+]

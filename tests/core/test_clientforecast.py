@@ -7,8 +7,17 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from smtpx.core.dialogue import ClientDialogue, Step, secure, send, sync
+from smtpx.core.dialogue import (
+    ClientDialogue,
+    Step,
+    Transformation,
+    flow,
+    secure,
+    send,
+    sync,
+)
 from smtpx.core.effects import Close, GaveUp, Handshake, Ready, Trouble
+from smtpx.core.envelope import Envelope
 from smtpx.core.grammar import FLAG
 from smtpx.core.hooks import (
     Capability,
@@ -22,7 +31,12 @@ from smtpx.core.hooks import (
     TLSInfo,
     TLSLevel,
 )
-from smtpx.core.interfaces import IClientBuilder, IClientExtension, IClientSession
+from smtpx.core.interfaces import (
+    IBody,
+    IClientBuilder,
+    IClientExtension,
+    IClientSession,
+)
 from smtpx.core.reply import Reply
 from smtpx.testing.client import ScriptedPeer, client, ehlo
 
@@ -359,6 +373,27 @@ class WrongTests(SynchronousTestCase):
             peer.start()
             peer.say(answer)
             self.assertEqual(seen.pop(), heard)
+
+    def test_truthComesWhileTheBodyIsRead(self) -> None:
+        """
+        What is sent behind a transform that took its time goes as the peer says
+        that it may, not as was forecast.
+        """
+
+        def reading(message: Envelope, body: IBody) -> Transformation:
+            yield from flow()
+            return body
+
+        slow = MadeClient(lambda b: b.transform(lambda s, e: reading), "slow")
+        for keyword, said in (b"GROUPS", MAIL + RCPT + b"DATA\r\n"), (b"OTHER", MAIL):
+            connection = client(
+                [extension(), slow], policy=CLEAR, forecast=forecast(b"GROUPS")
+            )
+            peer = ScriptedPeer(connection, flowing=False)
+            self.assertEqual(peer.start(), HELLO)
+            self.assertEqual(peer.deliver(envelope(), b"x"), b"")
+            self.assertEqual(peer.say(GREETING + ehlo(keyword)), b"")
+            self.assertEqual(peer.resume(), said)
 
 
 class SourceTests(SynchronousTestCase):

@@ -11,10 +11,12 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.client import ClientConnection
+from smtpx.core.dialogue import Transformation, flow
 from smtpx.core.effects import (
     Ready,
     Trouble,
 )
+from smtpx.core.envelope import Envelope, Stamp
 from smtpx.core.grammar import DECIMAL, FLAG, Grammar
 from smtpx.core.hooks import (
     BatchLimits,
@@ -33,6 +35,7 @@ from smtpx.core.interfaces import (
     IClientSession,
 )
 from smtpx.core.reply import LOCAL_ERROR, reply
+from smtpx.extensions.size import Size
 from smtpx.testing.client import OctetsBody, ScriptedPeer, client
 
 from .made import MadeClient
@@ -47,6 +50,8 @@ from .peers import (
     outcomes,
     three,
 )
+
+NOTE = Stamp[bytes]("note", None, str.encode)
 
 
 class OffersTests(SynchronousTestCase):
@@ -201,8 +206,8 @@ class HookTests(SynchronousTestCase):
 
         def register(builder: IClientBuilder) -> None:
             builder.transform(lambda s, e: None)
-            builder.transform(lambda s, e: lambda body: added(body, b"1"))
-            builder.transform(lambda s, e: lambda body: added(body, b"2"))
+            builder.transform(lambda s, e: lambda e, body: added(body, b"1"))
+            builder.transform(lambda s, e: lambda e, body: added(body, b"2"))
 
         def added(body: IBody, octets: bytes) -> IBody:
             return OctetsBody(b"".join(body.pieces()) + octets)
@@ -212,6 +217,68 @@ class HookTests(SynchronousTestCase):
         peer.say(OK)
         peer.say(OK)
         self.assertEqual(peer.say(GO), b"x12\r\n.\r\n")
+
+    def test_transformTakesItsTime(self) -> None:
+        """
+        One that has to read the body leaves room; nothing is said before.
+        """
+
+        def reading(message: Envelope, body: IBody) -> Transformation:
+            yield from flow()
+            return OctetsBody(b"longer than it was")
+
+        peer = opened(
+            MadeClient(lambda builder: builder.transform(lambda s, e: reading))
+        )
+        peer.flowing = False
+        self.assertEqual(peer.deliver(envelope(), b"x"), b"")
+        self.assertEqual(peer.resume(), MAIL)
+
+    def test_transformChangesTheEnvelope(self) -> None:
+        """
+        What it notes there, and the size that the body has now, go to this peer;
+        the envelope that is settled is the one that was given.
+        """
+        parameter = Parameter[bytes](
+            b"ODD",
+            Where.MAIL,
+            Grammar(lambda raw: raw or b"", lambda value: value),
+            lambda session, bearer, value: None,
+            lambda session, bearer: bearer.stamps.get(NOTE),
+        )
+        odd = Capability[bool](b"ODD", FLAG)
+
+        def noting(message: Envelope, body: IBody) -> IBody:
+            message.stamps[NOTE] = b"yes"
+            return OctetsBody(b"12345678")
+
+        def register(builder: IClientBuilder) -> None:
+            builder.capability(odd)
+            builder.parameter(parameter, under=odd)
+            builder.transform(lambda s, e: noting)
+            builder.transform(lambda s, e: lambda e, body: body)
+
+        peer = opened(MadeClient(register), Size(), keywords=(b"ODD", b"SIZE"))
+        message = envelope()
+        message.octets = 1
+        said = peer.deliver(message, b"x")
+        self.assertEqual(said, MAIL[:-2] + b" ODD=yes SIZE=8\r\n")
+        self.assertEqual(message.octets, 1)
+        self.assertNotIn(NOTE, message.stamps)
+        for answer in (OK, OK, GO, OK):
+            peer.say(answer)
+        self.assertIs(peer.settled[-1].envelope, message)
+
+    def test_transformRefuses(self) -> None:
+        """What cannot be had is refused, as far as is said, without a word."""
+        refusal = Refusal(reply(554, "5.6.3", b"Not for this peer"), Scope.HOST)
+        peer = opened(
+            MadeClient(lambda b: b.transform(lambda s, e: lambda e, body: refusal))
+        )
+        self.assertEqual(peer.deliver(three()), b"")
+        self.assertEqual(outcomes(peer), [refusal.reply] * 3)
+        self.assertIs(peer.settled[-1].scope, Scope.HOST)
+        self.assertTrue(peer.connection.ready)
 
     def test_trouble(self) -> None:
         """
@@ -223,13 +290,18 @@ class HookTests(SynchronousTestCase):
         def fail(*arguments: object) -> None:
             raise error
 
-        def failing(body: IBody) -> IBody:
+        def failing(message: Envelope, body: IBody) -> IBody:
+            raise error
+
+        def failingLater(message: Envelope, body: IBody) -> Transformation:
+            yield from flow()
             raise error
 
         registrations = [
             lambda builder: builder.admit(fail),
             lambda builder: builder.transform(fail),
             lambda builder: builder.transform(lambda s, e: failing),
+            lambda builder: builder.transform(lambda s, e: failingLater),
             lambda builder: builder.carrier(fail),
             lambda builder: builder.batch(fail),
             lambda builder: builder.relax(fail),
@@ -237,7 +309,7 @@ class HookTests(SynchronousTestCase):
         for register in registrations:
             peer = opened(MadeClient(register, "bad"))
             self.assertEqual(peer.deliver(envelope()), b"")
-            self.assertEqual(peer.events[0], Trouble("bad", error))
+            self.assertEqual(peer.troubles, [Trouble("bad", error)])
             self.assertEqual(outcomes(peer), [LOCAL_ERROR])
             self.assertIs(peer.settled[-1].scope, Scope.MESSAGE)
             self.assertTrue(peer.connection.ready)

@@ -12,7 +12,13 @@ from smtpx.core.errors import Conflict
 from smtpx.core.hooks import Scope
 from smtpx.core.profile import ServerProfile
 from smtpx.core.queueprofile import QueueProfile
-from smtpx.extensions.binarymime import BINARY, PARAMETER, BinaryMIME
+from smtpx.core.reply import reply
+from smtpx.extensions.binarymime import (
+    BINARY,
+    PARAMETER,
+    BinaryMIME,
+    BinaryMIMESettings,
+)
 from smtpx.extensions.chunking import Chunking
 from smtpx.extensions.eightbitmime import EightBitMIME
 from smtpx.testing.client import ScriptedPeer, client
@@ -73,10 +79,10 @@ class ServerTests(SynchronousTestCase):
         grammar = PARAMETER.grammar
         self.assertEqual(grammar.parse(grammar.render(b"BINARYMIME")), b"BINARYMIME")
 
-    def test_thereIsNothingToSet(self) -> None:
-        """It has no options."""
-        extension = BinaryMIME()
-        self.assertIs(extension.configured(None), extension)
+    def test_isConfigured(self) -> None:
+        """Other settings make another extension."""
+        options = BinaryMIMESettings(conversion=False)
+        self.assertIs(BinaryMIME().configured(options).options, options)
 
 
 class QueueTests(SynchronousTestCase):
@@ -106,19 +112,75 @@ class ClientTests(SynchronousTestCase):
         self.assertEqual(joined.bodies, [bytes(range(256))])
         self.assertEqual(joined.taken[0].stamps.get(BINARY), True)
 
-    def test_hostWithoutTheKeywordDoesNotGetIt(self) -> None:
-        """It would be a message of another meaning there."""
-        for keywords in (
-            (b"CHUNKING", b"8BITMIME"),
-            (b"BINARYMIME", b"8BITMIME"),
-            (),
+    BODY = (
+        b"Content-Type: multipart/mixed; boundary=x\r\n\r\n"
+        b"--x\r\n\r\nabcdefghi\xff\r\n"
+        b"--x\r\nContent-Type: image/x\r\nContent-Transfer-Encoding: binary\r\n"
+        b"\r\n\r\0\n\r\n--x--"
+    )
+
+    def test_hostWithoutTheKeywordsGetsLines(self) -> None:
+        """
+        It is converted as far as it has to be (RFC 3030 section 3), and declared
+        to be what it is then; what the queue has stays as it was.
+        """
+        lines = (
+            b"Content-Type: multipart/mixed; boundary=x\r\n"
+            b"MIME-Version: 1.0\r\n\r\n"
+            b"--x\r\n%b--x\r\nContent-Type: image/x\r\n"
+            b"Content-Transfer-Encoding: base64\r\n"
+            b"\r\nDQAK\r\n--x--"
+        )
+        eight = lines % b"\r\nabcdefghi\xff\r\n"
+        seven = lines % (
+            b"Content-Transfer-Encoding: quoted-printable\r\n\r\nabcdefghi=FF\r\n"
+        )
+        for server, wanted, declared in (
+            ([EightBitMIME(), Chunking()], eight, b" BODY=8BITMIME"),
+            ([EightBitMIME()], eight + b"\r\n", b" BODY=8BITMIME"),
+            ([Chunking()], seven, b""),
+            ([], seven + b"\r\n", b""),
         ):
-            peer = ScriptedPeer(client(_EXTENSIONS))
-            peer.open(*keywords)
-            self.assertEqual(peer.deliver(self.envelope(), b"\0"), b"", keywords)
-            [(_, outcome)] = peer.settled[0].outcomes
-            self.assertEqual((outcome.code, outcome.status), (554, (5, 6, 3)))
-            self.assertIs(peer.settled[0].scope, Scope.HOST)
+            joined = pair(server, _EXTENSIONS, bareLines=BareLines.REFUSE).open()
+            envelope = self.envelope()
+            joined.deliver(envelope, self.BODY)
+            self.assertEqual(joined.bodies, [wanted])
+            self.assertIn(b"MAIL FROM:<a@c.example>%b\r\n" % declared, joined.said)
+            self.assertEqual(envelope.dumpedStamps(), {"!binarymime": "yes"})
+
+    def test_hostWithOneOfThem(self) -> None:
+        """Without CHUNKING there is no way to send octets."""
+        peer = ScriptedPeer(client(_EXTENSIONS))
+        peer.open(b"BINARYMIME", b"8BITMIME")
+        said = peer.deliver(self.envelope(), self.BODY)
+        self.assertEqual(said, b"MAIL FROM:<a@c.example> BODY=8BITMIME\r\n")
+
+    def test_whatIsLinesGoesAsItIs(self) -> None:
+        """Whatever it was declared to be."""
+        joined = pair([], _EXTENSIONS).open()
+        joined.deliver(self.envelope(), b"A: b\r\n\r\nabc\r\n")
+        self.assertEqual(joined.bodies, [b"A: b\r\n\r\nabc\r\n"])
+
+    def test_hostDoesNotGetWhatCannotBeLines(self) -> None:
+        """It would be a message of another meaning there."""
+        off = (EightBitMIME(), Chunking(), BinaryMIME(BinaryMIMESettings(False)))
+        for extensions, why in (
+            (off, b"conversion is not done"),
+            (_EXTENSIONS, b"its MIME structure is broken"),
+        ):
+            for keywords in (
+                (b"CHUNKING", b"8BITMIME"),
+                (b"BINARYMIME", b"8BITMIME"),
+                (),
+            ):
+                peer = ScriptedPeer(client(extensions))
+                peer.open(*keywords)
+                said = peer.deliver(self.envelope(), b"A: \0\r\n\r\nb")
+                self.assertEqual(said, b"", keywords)
+                [(_, outcome)] = peer.settled[0].outcomes
+                text = b"Next host lacks BINARYMIME, and " + why
+                self.assertEqual(outcome, reply(554, "5.6.3", text))
+                self.assertIs(peer.settled[0].scope, Scope.HOST)
 
     def test_otherMessagesGoAnyway(self) -> None:
         """A message of lines needs nothing of this."""

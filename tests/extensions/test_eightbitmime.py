@@ -4,14 +4,27 @@ Tests for L{smtpx.extensions.eightbitmime}.
 
 from __future__ import annotations
 
+import quopri
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.envelope import Envelope, Recipient
 from smtpx.core.grammar import Malformed
 from smtpx.core.hooks import Scope
+from smtpx.core.interfaces import IBody, IExtension
 from smtpx.core.queueprofile import QueueProfile
-from smtpx.extensions.eightbitmime import EIGHT, EIGHTBIT, SEVEN, EightBitMIME
-from smtpx.testing.pair import pair
+from smtpx.core.reply import reply
+from smtpx.extensions.chunking import Chunking
+from smtpx.extensions.eightbitmime import (
+    EIGHT,
+    EIGHTBIT,
+    SEVEN,
+    EightBitMIME,
+    EightBitMIMESettings,
+)
+from smtpx.extensions.size import Size
+from smtpx.testing.client import OctetsBody, ScriptedPeer, client
+from smtpx.testing.pair import Pair, pair
 from smtpx.testing.server import talk
 
 
@@ -80,10 +93,10 @@ class ServerTests(SynchronousTestCase):
             )
             self.assertEqual(said.last[:9], code, octets)
 
-    def test_thereIsNothingToSet(self) -> None:
-        """It has no options."""
-        extension = EightBitMIME()
-        self.assertIs(extension.configured(None), extension)
+    def test_isConfigured(self) -> None:
+        """Other settings make another extension."""
+        options = EightBitMIMESettings(conversion=False)
+        self.assertIs(EightBitMIME().configured(options).options, options)
 
 
 class QueueTests(SynchronousTestCase):
@@ -121,16 +134,170 @@ class ClientTests(SynchronousTestCase):
         envelope = self.envelope(True)
         self.assertIsNone(SEVEN.send(joined.client, envelope))
 
-    def test_hostWithoutTheKeywordDoesNotGetIt(self) -> None:
+
+class ConversionTests(SynchronousTestCase):
+    """Messages for hosts that take less."""
+
+    EIGHT = b"Content-Type: text/plain\r\n\r\nabcdefghi\xff\r\n"
+    SEVEN = (
+        b"Content-Type: text/plain\r\n"
+        b"Content-Transfer-Encoding: quoted-printable\r\n"
+        b"MIME-Version: 1.0\r\n"
+        b"\r\nabcdefghi=FF\r\n"
+    )
+    SIGNED = (
+        b"Content-Type: multipart/signed; boundary=x\r\n\r\n--x\r\n\r\n%b\r\n--x--\r\n"
+    )
+    LONG = b"\r\n" + b"x" * 999 + b"\r\n"
+
+    def delivered(
+        self,
+        body: bytes | IBody,
+        *keywords: IExtension,
+        declared: bool = False,
+        **options: bool,
+    ) -> Pair:
         """
-        The message is not sent, nothing is converted; another host may do
-        (RFC 6152 section 3).
+        A message has come to a host, or not.
+
+        @param keywords: what the host has.
+        @param declared: was the message declared 8BITMIME?
         """
-        joined = pair([], [EightBitMIME()]).open()
-        joined.deliver(self.envelope(True), b"\xff\r\n")
+        extensions = [
+            EightBitMIME(EightBitMIMESettings(**options)),
+            Size(),
+            Chunking(),
+        ]
+        joined = pair(keywords, extensions).open()
+        envelope = Envelope(b"a@c.example", 0.0, [Recipient(b"b@d.example")])
+        if declared:
+            envelope.stamps[EIGHTBIT] = True
+        joined.deliver(envelope, body)
+        return joined
+
+    def test_converted(self) -> None:
+        """Declared or not: no octet above 127 goes there (RFC 6152 section 3)."""
+        for declared in True, False:
+            joined = self.delivered(self.EIGHT, Size(), declared=declared)
+            self.assertEqual(joined.bodies, [self.SEVEN])
+            self.assertEqual(joined.codes, [250])
+            self.assertIn(
+                b"MAIL FROM:<a@c.example> SIZE=%d\r\n" % len(self.SEVEN), joined.said
+            )
+
+    def test_byBDAT(self) -> None:
+        """Its length is known beforehand, also of one that is read in pieces."""
+        body = self.EIGHT + b"xxxxxxxxx\xff" * 10_000
+        for size in 7, 1000, 65_536:
+            joined = self.delivered(OctetsBody(body, size), Chunking())
+            self.assertEqual(joined.codes, [250])
+            self.assertTrue(joined.bodies[0].isascii())
+            self.assertEqual(
+                quopri.decodestring(joined.bodies[0].partition(b"\r\n\r\n")[2]),
+                body.partition(b"\r\n\r\n")[2],
+            )
+
+    def test_loneLineEnds(self) -> None:
+        """They are line ends, as they would be in any text that goes by lines."""
+        for cut in 1, 100:
+            joined = self.delivered(
+                OctetsBody(self.EIGHT.replace(b"defghi", b"de\nfg\r"), cut)
+            )
+            self.assertIn(b"abcde\r\nfg\r\n=FF\r\n", joined.bodies[0])
+
+    def test_sevenBitsStayAsTheyAre(self) -> None:
+        """Also if they are declared to be more."""
+        body = self.EIGHT.replace(b"\xff", b"")
+        for declared in True, False:
+            joined = self.delivered(body, declared=declared)
+            self.assertEqual(joined.bodies, [body])
+
+    def test_cannotBeConverted(self) -> None:
+        """Another host may do; the sender is told why, if there is none."""
+        joined = self.delivered(self.SIGNED % b"\xff", declared=True)
         self.assertNotIn(b"MAIL", joined.said)
-        [(_, outcome)] = joined.settled[0].outcomes
-        self.assertEqual((outcome.code, outcome.status), (554, (5, 6, 3)))
+        self.assertEqual(
+            [outcome for _, outcome in joined.settled[0].outcomes],
+            [
+                reply(
+                    554,
+                    "5.6.3",
+                    b"Next host lacks 8BITMIME, and a part is signed or encrypted",
+                )
+            ],
+        )
         self.assertIs(joined.settled[0].scope, Scope.HOST)
-        joined.deliver(self.envelope(False), b"x\r\n")
-        self.assertEqual(joined.codes, [250])
+
+    def test_conversionIsOff(self) -> None:
+        """What was declared does not go there, what was not goes as it is."""
+        joined = self.delivered(self.EIGHT, declared=True, conversion=False)
+        self.assertNotIn(b"MAIL", joined.said)
+        self.assertEqual(
+            [outcome for _, outcome in joined.settled[0].outcomes],
+            [
+                reply(
+                    554,
+                    "5.6.3",
+                    b"Next host lacks 8BITMIME, and conversion is not done",
+                )
+            ],
+        )
+        self.assertIs(joined.settled[0].scope, Scope.HOST)
+        joined = self.delivered(self.EIGHT, conversion=False)
+        self.assertEqual(joined.bodies, [self.EIGHT])
+        joined = self.delivered(
+            self.EIGHT, EightBitMIME(), declared=True, conversion=False
+        )
+        self.assertEqual(joined.bodies, [self.EIGHT])
+
+    def test_hostTakesEight(self) -> None:
+        """Then nothing is changed."""
+        for declared in True, False:
+            joined = self.delivered(self.EIGHT, EightBitMIME(), declared=declared)
+            self.assertEqual(joined.bodies, [self.EIGHT])
+
+    def test_longLines(self) -> None:
+        """
+        They are encoded for a host that takes lines only (RFC 5321 section
+        4.5.3.1.6), and whole for who decodes them.
+        """
+        for keywords in [EightBitMIME()], []:
+            joined = self.delivered(self.LONG, *keywords)
+            [body] = joined.bodies
+            self.assertLess(max(len(line) for line in body.split(b"\r\n")), 77)
+            self.assertEqual(
+                quopri.decodestring(body.partition(b"\r\n\r\n")[2]), self.LONG[2:]
+            )
+            shorter = self.LONG.replace(b"xx", b"x", 1)
+            self.assertEqual(self.delivered(shorter, *keywords).bodies, [shorter])
+
+    def test_longLinesThatStay(self) -> None:
+        """
+        Where the host takes counted octets, where they are not to be encoded, and
+        where they cannot be.
+        """
+        for body, keywords, options in (
+            (self.LONG, [EightBitMIME(), Chunking()], {}),
+            (self.LONG, [EightBitMIME()], {"longLines": False}),
+            (self.SIGNED % self.LONG, [EightBitMIME()], {}),
+            (self.SIGNED % self.LONG, [], {}),
+            (b"A: " + self.LONG[2:] + b"\r\nb\r\n", [], {}),
+            (b"no header" + self.LONG, [EightBitMIME()], {}),
+        ):
+            joined = self.delivered(body, *keywords, **options)
+            self.assertEqual(joined.bodies, [body])
+
+    def test_roomIsLeft(self) -> None:
+        """Between pieces the world may go on, before anything is said."""
+        for options in {}, {"keywords": (b"8BITMIME",)}:
+            peer = ScriptedPeer(client([EightBitMIME()]))
+            peer.flowing = False
+            peer.open(*options.get("keywords", ()))
+            envelope = Envelope(b"a@c.example", 0.0, [Recipient(b"b@d.example")])
+            said = peer.deliver(envelope, OctetsBody(self.LONG, 400))
+            resumed = 0
+            while not said:
+                said = peer.resume()
+                resumed += 1
+            # Three pieces are looked at, then read.
+            self.assertEqual((said[:4], resumed), (b"MAIL", 2 + 3))

@@ -82,7 +82,7 @@ class StandardTests(SynchronousTestCase):
         files = {path.stem for path in folder.glob("*.py")} - {"__init__", "standard"}
         modules = {inspect.getmodule(type(each)) for each in standard()}
         listed = {each.__name__.rpartition(".")[2] for each in modules if each}
-        parts = {"authclient", "authsettings"}
+        parts = {"authclient", "authsettings", "eightbitmimeconversion"}
         self.assertEqual(listed | parts, files)
         self.assertTrue(all(part.startswith(tuple(listed)) for part in parts))
 

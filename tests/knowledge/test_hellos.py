@@ -6,11 +6,20 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from smtpx.core.hooks import Forecast, Hello, Target
-from smtpx.extensions.pipeconnect import IHelloMemory
+from smtpx.core.envelope import Envelope, Recipient
+from smtpx.core.hooks import Forecast, Hello, RoutePolicy, Scope, Target, TLSLevel
+from smtpx.core.hostlist import HostList
+from smtpx.core.interfaces import IExtension
+from smtpx.extensions.pipeconnect import (
+    IHelloMemory,
+    PipeConnect,
+    PipeConnectSettings,
+)
+from smtpx.extensions.pipelining import Pipelining
 from smtpx.knowledge.hellos import HelloMemory
 from smtpx.knowledge.interfaces import Record
 from smtpx.knowledge.memory import MemoryKnowledge
+from smtpx.testing.pair import pair
 
 _TARGET = Target(b"mx.example.org", b"192.0.2.1")
 _CLEAR = Hello(b"mx.example.org", ((b"PIPECONNECT", None), (b"STARTTLS", None)))
@@ -171,3 +180,51 @@ class HelloMemoryTests(SynchronousTestCase):
         self.remember()
         self.clock.advance(_HOUR)
         self.assertIsNotNone(self.memory.recall(_TARGET))
+
+
+class PipeConnectTests(SynchronousTestCase):
+    """What PIPECONNECT makes of it."""
+
+    def setUp(self) -> None:
+        """A client that asks, and a server that offers."""
+        self.clock = Clock()
+        self.clock.advance(1_000_000)
+        knowledge = MemoryKnowledge(self.clock.seconds)
+        self.memory = HelloMemory(knowledge, self.clock.seconds)
+
+    def connect(self, *server: IExtension) -> tuple[bool, list[Scope]]:
+        """
+        Connect, and send a message if that can be done before the greeting.
+
+        @param server: what the server has.
+        @return: could it, and how it ended.
+        """
+        options = PipeConnectSettings(hostsPipeConnect=HostList.parse(["*"]))
+        client = [Pipelining(), PipeConnect(options, memory=self.memory)]
+        joined = pair(
+            list(server), client, policy=RoutePolicy(TLSLevel.UNWANTED), tlsReady=True
+        )
+        joined.start()
+        early = joined.client.ready
+        if early:
+            joined.deliver(Envelope(b"a@c.example", 0.0, [Recipient(b"b@d.example")]))
+        joined.greet()
+        return early, [settled.scope for settled in joined.settled]
+
+    def test_met(self) -> None:
+        """A host that was met is talked to early, until it has expired."""
+        offering = (Pipelining(), PipeConnect())
+        self.assertEqual(self.connect(*offering), (False, []))
+        self.assertEqual(self.connect(*offering), (True, [Scope.MESSAGE]))
+        self.clock.advance(7 * _DAY)
+        self.assertEqual(self.connect(*offering), (False, []))
+
+    def test_disappointed(self) -> None:
+        """A host that stopped offering it is not talked to early for an hour."""
+        offering = (Pipelining(), PipeConnect())
+        self.connect(*offering)
+        self.assertEqual(self.connect(Pipelining()), (True, [Scope.SESSION]))
+        self.assertEqual(self.connect(*offering), (False, []))
+        self.assertEqual(self.connect(*offering), (False, []))
+        self.clock.advance(_HOUR)
+        self.assertEqual(self.connect(*offering), (True, [Scope.MESSAGE]))
