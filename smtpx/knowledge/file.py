@@ -189,8 +189,10 @@ def isBusy(error: BaseException) -> bool:
 
 def isDamage(error: BaseException) -> bool:
     """Does the error say that the file is in disorder?"""
+    # What SQLite says of a damaged schema may not even be text.
+    kinds = (DamagedFile, UnicodeDecodeError)
     codes = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-    return isinstance(error, DamagedFile) or _code(error) in codes
+    return isinstance(error, kinds) or _code(error) in codes
 
 
 def _code(error: BaseException) -> int | None:
@@ -233,6 +235,7 @@ class KnowledgeFile:
                 timeout=_BUSY_SECONDS,
                 check_same_thread=False,
             )
+            connection.text_factory = _decoded
             try:
                 self._open()
             except BaseException:
@@ -254,8 +257,21 @@ class KnowledgeFile:
                 execute(f"PRAGMA application_id = {_APPLICATION}")
                 execute(f"PRAGMA user_version = {LAYOUT}")
         ((found,),) = execute("PRAGMA quick_check(1)").fetchall()
-        if found != "ok":
+        if found == "ok":
+            found = self._lacking()
+        if found is not None:
             raise DamagedFile(f"{self.path}: {found}")
+
+    def _lacking(self) -> str | None:
+        """What is not as we make it in a file that is in order otherwise."""
+        try:
+            self._connection.execute(f"{_COLUMNS} LIMIT 0").fetchall()
+            counters = self._connection.execute("SELECT change FROM counter").fetchall()
+        except sqlite3.OperationalError as error:
+            if "no such" not in str(error):
+                raise
+            return str(error)
+        return None if len(counters) == 1 else "its counter is not there"
 
     def _isFresh(self) -> bool:
         """
@@ -440,6 +456,11 @@ def _rows(found: Iterable[tuple[object, ...]]) -> Iterator[Row]:
                 value if value is None else Record(version, value, written, expires)
             )
             yield Row(Name(kind, name), version, record, used)
+
+
+def _decoded(octets: bytes) -> str:
+    """Text as it comes out of a file that may be damaged."""
+    return octets.decode("utf-8", "backslashreplace")
 
 
 def _identityOf(found: os.stat_result) -> tuple[int, int]:

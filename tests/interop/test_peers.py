@@ -8,8 +8,11 @@ import os
 import re
 import signal
 import sqlite3
+import subprocess
 import sys
 from pathlib import Path
+
+from twisted.trial.unittest import SkipTest
 
 from smtpx.knowledge.file import KnowledgeFile
 
@@ -166,3 +169,25 @@ class PeersTests(InteropTestCase):
         self.assertEqual(one.tell("ask a.example"), "no route")
         one.stop()
         self.check()
+
+    def test_readOnly(self) -> None:
+        """In a folder that is read-only it goes on, and keeps what it knows later."""
+        if os.geteuid():
+            raise SkipTest("only root can mount")
+        mount = ["mount", "-t", "tmpfs", "-o", "size=16m", "smtpx", str(self.folder)]
+        if subprocess.run(mount, capture_output=True, check=False).returncode:
+            raise SkipTest("mounting is not allowed here")
+        self.addCleanup(subprocess.run, ["umount", str(self.folder)], check=True)
+        remount = ["mount", "-o", "remount,ro", str(self.folder)]
+        if subprocess.run(remount, capture_output=True, check=False).returncode:
+            raise SkipTest("remounting is not allowed here")
+        one = self.knower()
+        self.assertIn("Read-only file system", one.tell("state"))
+        one.tell("fail a.example no route")
+        self.assertEqual(one.tell("ask a.example"), "no route")
+        subprocess.run(["mount", "-o", "remount,rw", str(self.folder)], check=True)
+        waitFor(lambda: one.tell("state") == "-", "it goes on in the file")
+        two = self.knower()
+        two.hears("a.example", "no route")
+        one.stop()
+        two.stop()

@@ -171,6 +171,24 @@ class OpeningTests(FileCase):
         error = self.assertRaises((DamagedFile, sqlite3.Error), self.opened)
         self.assertTrue(isDamage(error), error)
 
+    def test_lacking(self) -> None:
+        """A file in which something of ours is missing is damage."""
+        for statement, said in (
+            ("DROP TABLE record", "no such table: record"),
+            ("DROP TABLE counter", "no such table: counter"),
+            ("DELETE FROM counter", "its counter is not there"),
+        ):
+            self.opened().close()
+            self.execute(statement)
+            error = self.assertRaises(DamagedFile, self.opened)
+            self.assertEqual(str(error), f"{self.path}: {said}")
+            os.unlink(self.path)
+
+    def test_unreadableSchema(self) -> None:
+        """What SQLite says of a schema that is no text is damage, too."""
+        error = UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
+        self.assertTrue(isDamage(error))
+
     def test_locked(self) -> None:
         """Who opens it does not wait for ever for another process."""
         self.patch(folderModule, "_WAIT_SECONDS", 0.05)
@@ -369,6 +387,15 @@ class ExchangeTests(FileCase):
         )
         self.assertEqual(self.news(self.one), [])
         self.assertEqual(self.opened().exchange({}, {}, _NOW), (True, []))
+
+    def test_noText(self) -> None:
+        """A kind that is no text is one of its own."""
+        self.execute(
+            "INSERT INTO record(kind, name, version, value, written, used, expires,"
+            " change) VALUES(CAST(x'ff' AS TEXT), x'00', 1, x'00', 1.0, 1.0, 1e9, 1)",
+        )
+        [row] = self.news(self.one)
+        self.assertEqual(row.place, Name("\\xff", b"\x00"))
 
     def test_hostileNames(self) -> None:
         """A name is a name, whatever a host calls itself."""
