@@ -252,13 +252,23 @@ class ClientSession:
         """
         return transactionsMax is not None and self.transactions >= transactionsMax
 
-    def refusal(self, envelope: Envelope) -> Refusal | None:
-        """Is there somebody who will not have C{envelope} go from here?"""
+    def refused(self, envelope: Envelope) -> Refusal | dict[Recipient, Reply]:
+        """
+        Is there somebody who will not have C{envelope} go from here?
+
+        @return: if so; else those who do not get it with the others, and why.
+        """
+        apart: dict[Recipient, Reply] = {}
         for admit in self.profile.admitters:
             refusal = admit(self, envelope)
-            if refusal is not None:
+            if refusal is None:
+                continue
+            held = refusal.recipients
+            if not held or len(held) == len(envelope.recipients):
                 return refusal
-        return None
+            for recipient in held:
+                apart.setdefault(recipient, refusal.reply)
+        return apart
 
     def transformed(
         self, envelope: Envelope, body: IBody

@@ -24,6 +24,7 @@ from typing import Any, Generator
 from .bounds import BareLines
 from .claims import CORE, attributed, owned
 from .clientreplies import completed, isTooMany, softened
+from .clientselection import TOO_MANY_DOMAINS, select
 from .clientsession import UNSAFE, ClientSession, GivingUp
 from .dialogue import (
     Await,
@@ -47,11 +48,8 @@ from .reply import LOCAL_ERROR, Reply, reply
 from .transparency import DotWriter, LineEnds
 
 _BAD_SENDER = reply(553, "5.1.7", b"Sender address has an invalid character")
-_BAD_RECIPIENT = reply(553, "5.1.3", b"Recipient address has an invalid character")
 _BARE_LINES = reply(554, "5.6.0", b"Message has a bare CR or LF")
 _NO_MORE_HERE = reply(452, "4.5.3", b"Peer takes no more messages in this session")
-_TOO_MANY = reply(452, "4.5.3", b"Peer takes no more recipients")
-_TOO_MANY_DOMAINS = reply(452, "4.5.3", b"Peer takes no more domains")
 
 Part = Generator[ClientNeed, Any, None]
 
@@ -286,9 +284,9 @@ class Transaction:
         self.guessed = session.guessed
         if UNSAFE.search(envelope.sender):
             return self.end(_BAD_SENDER, stage=Stage.MAIL)
-        refusal = session.refusal(envelope)
-        if refusal is not None:
-            return self.end(refusal.reply, refusal.scope, Stage.MESSAGE)
+        apart = session.refused(envelope)
+        if isinstance(apart, Refusal):
+            return self.end(apart.reply, apart.scope, Stage.MESSAGE)
         limits = session.limits()
         if session.full(limits.transactions):
             return self.end(_NO_MORE_HERE, Scope.SESSION)
@@ -303,17 +301,19 @@ class Transaction:
             # The truth has come while the body was read.
             grouped = yield from self._grouping()
         chosen = session.carrier(envelope)
-        self._choose(limits.recipients, limits.domains)
+        selection = select(envelope.recipients, limits, session.domains, apart)
+        self._barred, self._over = selection.barred, selection.over
         mail = session.mail(envelope)
         commands = [
-            (index, session.rcpt(recipient))
-            for index, recipient in enumerate(envelope.recipients)
-            if index not in self._barred and index not in self._over
+            (index, session.rcpt(envelope.recipients[index]))
+            for index in selection.chosen
         ]
         if not commands:
-            if self._over:
-                # Their domains are too many for this session, not for the next.
+            if TOO_MANY_DOMAINS in self._over.values():
+                # But not for the next session.
                 self.scope = Scope.SESSION
+            elif self._over:
+                self.scope = Scope.HOST
             return
         yield from self._address(mail, commands, grouped)
         session.spent = session.full(limits.transactions)
@@ -332,32 +332,6 @@ class Transaction:
             yield from sync()
             grouped = self._session.grouped()
         return grouped
-
-    def _choose(self, recipientsMax: int | None, domainsMax: int | None) -> None:
-        """
-        Refuse those recipients to whom there is no use in going: an address
-        that would end its command (a second command might be hidden in it), and
-        what the peer said is too much (RFC 9422 section 4).
-        """
-        domains = self._session.domains
-        count = 0
-        for index, recipient in enumerate(self.envelope.recipients):
-            _, at, domain = recipient.path.rpartition(b"@")
-            # <postmaster> is of no domain (RFC 5321 section 4.5.1).
-            named = {domain.lower()} if at else set()
-            if UNSAFE.search(recipient.path):
-                self._barred[index] = _BAD_RECIPIENT
-            elif recipientsMax is not None and count >= recipientsMax:
-                self._over[index] = _TOO_MANY
-            elif (
-                domainsMax is not None
-                and len(domains) >= domainsMax
-                and not named <= domains
-            ):
-                self._over[index] = _TOO_MANY_DOMAINS
-            else:
-                count += 1
-                domains |= named
 
     def _address(
         self, mail: bytes, commands: list[tuple[int, bytes]], grouped: bool

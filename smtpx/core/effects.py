@@ -224,10 +224,11 @@ class Settled:
     @ivar scope: how far the others reach; L{Scope.MESSAGE}: take them as they
         are.
     @ivar rest: those of C{envelope}'s recipients, in order, who were only too
-        many for one transaction (RFC 5321 section 4.5.3.1.10, RFC 9422): the
+        many for one transaction (RFC 5321 section 4.5.3.1.10, RFC 9422), or were
+        kept apart from the others by an extension (C{hooks.Refusal}): the
         message may go to them at once, over this connection, in another
-        envelope (L{Envelope.addressedTo}).  What C{outcomes} has for them, a
-        452, is for whoever does not.  Each round has fewer of them.  Nobody,
+        envelope (L{Envelope.addressedTo}).  What C{outcomes} has for them
+        is for whoever does not.  Each round has fewer of them.  Nobody,
         where C{scope} is another one.
     @ivar stages: at what each outcome came about, in the same order; L{None}: at
         no command, for the connection was lost or we ourselves are in trouble.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Callable, Generic, Mapping, TypeVar
 
 from attrs import field, frozen
 
-from .envelope import Bearer, Envelope
+from .envelope import Bearer, Envelope, Recipient
 from .grammar import Grammar
 from .reply import Reply
 
@@ -282,10 +282,16 @@ class Scope(Enum):
 
 @frozen
 class Refusal:
-    """This envelope is not to go over this session, and why."""
+    """
+    This envelope is not to go over this session, and why.
+
+    @ivar recipients: for whom that holds; empty: for everybody.  Where it holds for
+        some, the message goes to the others first.
+    """
 
     reply: Reply
     scope: Scope
+    recipients: tuple[Recipient, ...] = ()
 
 
 @frozen

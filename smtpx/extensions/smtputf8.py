@@ -6,6 +6,12 @@ the core takes UTF-8 in the addresses of this transaction and writes C{UTF8SMTP}
 into the Received field (RFC 6531 section 4.3).  Without it, a non-ASCII address
 is refused with X.6.7.
 
+The client says it of what was declared so, and of any address that is not ASCII.  To
+a host without the keyword goes what does not need it (section 3.2): a message whose
+header fields are ASCII at all levels, to recipients whose addresses are, from a
+sender whose address is.  The others are told 5.6.7, or 5.6.9 where it is the header,
+if no host of the domain has it.
+
 The note on the envelope is critical: a message that may have UTF-8 in its header
 must not go to a host that lacks the keyword (section 3.2), not even after this
 extension was switched off.  So the queue keeps such a message rather than sends
@@ -16,10 +22,12 @@ from __future__ import annotations
 
 from zope.interface import implementer
 
+from ..core.dialogue import Transformation, flow
 from ..core.envelope import Bearer, Envelope, Stamp, dumpFlag, loadFlag
 from ..core.grammar import FLAG, KEYWORD
 from ..core.hooks import Capability, Parameter, Refusal, Scope, Where
 from ..core.interfaces import (
+    IBody,
     IClientBuilder,
     IClientExtension,
     IClientSession,
@@ -28,8 +36,10 @@ from ..core.interfaces import (
     IServerBuilder,
     IServerExtension,
     IServerSession,
+    Transform,
 )
 from ..core.reply import Reply, reply
+from ..mime import InternationalHeader
 
 #: Section 3.1 item 3: no parameters are sent, and a peer's are ignored.
 CAPABILITY = Capability[bool](b"SMTPUTF8", KEYWORD)
@@ -37,7 +47,9 @@ CAPABILITY = Capability[bool](b"SMTPUTF8", KEYWORD)
 #: Envelope or header of this message may have UTF-8.
 UTF8 = Stamp[bool]("smtputf8", dumpFlag, loadFlag, critical=True)
 
-_NO_WAY = reply(550, "5.6.7", b"Next host lacks SMTPUTF8")
+_SENDER = reply(550, "5.6.7", b"Next host lacks SMTPUTF8 for the sender's address")
+_RECIPIENT = reply(553, "5.6.7", b"Next host lacks SMTPUTF8 for this address")
+_HEADER = reply(550, "5.6.9", b"Next host lacks SMTPUTF8 for the message's header")
 
 
 def _receive(session: IServerSession, bearer: Bearer, flag: bool) -> Reply | None:
@@ -47,7 +59,11 @@ def _receive(session: IServerSession, bearer: Bearer, flag: bool) -> Reply | Non
 
 
 def _send(session: IClientSession, bearer: Bearer) -> bool | None:
-    return bearer.stamps.get(UTF8)
+    assert isinstance(bearer, Envelope)
+    declared = bearer.stamp(UTF8)
+    # Section 3.4: "MUST supply" it, whoever has forgotten to note it.
+    addresses = bearer.sender, *(each.path for each in bearer.recipients)
+    return declared or not all(address.isascii() for address in addresses) or None
 
 
 #: The flag on MAIL (section 3.4).
@@ -69,6 +85,16 @@ QUERIES = tuple(
     Parameter[bool](b"SMTPUTF8", where, FLAG, _receiveQuery, _sendQuery)
     for where in (Where.VRFY, Where.EXPN)
 )
+
+
+def _inASCII(envelope: Envelope, body: IBody) -> Transformation:
+    """A message as it is, if all header fields of it are ASCII."""
+    header = InternationalHeader()
+    for piece in body.pieces():
+        header.feed(piece)
+        yield from flow()
+    header.end()
+    return Refusal(_HEADER, Scope.HOST) if header.found else body
 
 
 class ISMTPUTF8(IServerExtension, IClientExtension, IQueueExtension):
@@ -104,11 +130,22 @@ class SMTPUTF8:
         client.capability(CAPABILITY)
         client.parameter(PARAMETER, under=CAPABILITY)
         client.admit(self._admit)
+        client.transform(self._transform)
 
     def _admit(self, session: IClientSession, envelope: Envelope) -> Refusal | None:
-        if envelope.stamps.get(UTF8) and not session.offered(CAPABILITY):
-            return Refusal(_NO_WAY, Scope.HOST)
-        return None
+        if session.offered(CAPABILITY):
+            return None
+        if not envelope.sender.isascii():
+            return Refusal(_SENDER, Scope.HOST)
+        held = tuple(each for each in envelope.recipients if not each.path.isascii())
+        return Refusal(_RECIPIENT, Scope.HOST, held) if held else None
+
+    def _transform(
+        self, session: IClientSession, envelope: Envelope
+    ) -> Transform | None:
+        if session.offered(CAPABILITY) or not envelope.stamp(UTF8):
+            return None
+        return _inASCII
 
     # --- queue ----------------------------------------------------------------
 

@@ -5,6 +5,14 @@ takes less.
 
 from .conversion import Plan, Survey, Wire
 from .header import Obstacle
+from .international import InternationalHeader
 from .plan import ChangedBody
 
-__all__ = ["ChangedBody", "Obstacle", "Plan", "Survey", "Wire"]
+__all__ = [
+    "ChangedBody",
+    "InternationalHeader",
+    "Obstacle",
+    "Plan",
+    "Survey",
+    "Wire",
+]

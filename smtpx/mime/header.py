@@ -85,6 +85,8 @@ class Header:
     @ivar digest: are its parts messages, if they do not say otherwise (RFC 2046
         section 5.1.5)?
     @ivar text: is it a text, whose lines are lines?
+    @ivar international: is it a header or message in UTF-8 (RFC 6532 section 3.7),
+        taken as a whole?
     @ivar typed: does it have a Content-Type?
     @ivar versioned: does it have a MIME-Version?
     @ivar label: its Content-Transfer-Encoding, in lower case; L{None}: it has none.
@@ -96,6 +98,7 @@ class Header:
     boundary: bytes = b""
     digest: bool = False
     text: bool = True
+    international: bool = False
     typed: bool = False
     versioned: bool = False
     label: bytes | None = None
@@ -141,6 +144,7 @@ def readHeader(octets: bytes, inDigest: bool = False) -> Header:
         header.boundary,
         header.digest,
         header.text,
+        header.international,
         _TYPE in found,
         _VERSION in found,
         label,
@@ -231,5 +235,5 @@ def _read(media: _Media | None, label: bytes | None) -> Header:
     if media.sub.partition(b"-")[0] == b"global":
         # RFC 6532 section 3.7 and RFC 6533: any encoding, other than the rest of
         # message/*, of which RFC 2045 section 6.4 forbids any.
-        return Header(Kind.LEAF)
+        return Header(Kind.LEAF, international=True)
     return sealed(Obstacle.TYPE)

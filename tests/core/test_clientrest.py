@@ -5,11 +5,14 @@ time.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.envelope import Envelope
-from smtpx.core.hooks import BatchLimits, Scope
-from smtpx.core.reply import reply
+from smtpx.core.hooks import BatchLimits, Refusal, Scope
+from smtpx.core.interfaces import IClientBuilder
+from smtpx.core.reply import Reply, reply
 from smtpx.testing.client import ScriptedPeer
 
 from .made import MadeClient
@@ -247,3 +250,37 @@ class RestTests(SynchronousTestCase):
             peer.deliver(envelope())
             self.transact(peer, OK)
             self.assertIs(peer.connection.spent, spent)
+
+    def test_keptApart(self) -> None:
+        """
+        Those whom an extension keeps apart are for another transaction; alone,
+        or all of them, they are refused as it says.
+        """
+        no, other = reply(550, "5.7.1", b"Not so"), reply(550, "5.7.2", b"Nor so")
+
+        def keep(
+            letter: bytes, why: Reply
+        ) -> Callable[[object, Envelope], Refusal | None]:
+            def admit(session: object, message: Envelope) -> Refusal | None:
+                held = [r for r in message.recipients if r.path.startswith(letter)]
+                return Refusal(why, Scope.HOST, tuple(held)) if held else None
+
+            return admit
+
+        def register(builder: IClientBuilder) -> None:
+            builder.admit(keep(b"n", no))
+            builder.admit(keep(b"o", other))
+
+        peer = opened(MadeClient(register))
+        peer.deliver(envelope(b"n@d.example", b"b@d.example", b"o@d.example"))
+        self.transact(peer, OK)
+        self.assertEqual(outcomes(peer), [no, DONE, other])
+        self.assertEqual(self.rest(peer), [b"n@d.example", b"o@d.example"])
+        for paths, replies in (
+            ([b"n@d.example", b"n2@d.example"], [no, no]),
+            ([b"n@d.example", b"o@d.example"], [no, other]),
+        ):
+            self.assertEqual(peer.deliver(envelope(*paths)), b"")
+            self.assertEqual(outcomes(peer), replies)
+            self.assertEqual(self.rest(peer), [])
+            self.assertIs(peer.settled[-1].scope, Scope.HOST)

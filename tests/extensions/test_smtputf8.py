@@ -11,9 +11,11 @@ from smtpx.core.errors import Conflict
 from smtpx.core.hooks import Scope, Where
 from smtpx.core.profile import ServerProfile
 from smtpx.core.queueprofile import QueueProfile
+from smtpx.core.reply import Reply, reply
 from smtpx.extensions.eightbitmime import EightBitMIME
 from smtpx.extensions.smtputf8 import CAPABILITY, PARAMETER, QUERIES, SMTPUTF8, UTF8
-from smtpx.testing.pair import pair
+from smtpx.testing.client import OctetsBody
+from smtpx.testing.pair import Pair, pair
 from smtpx.testing.server import Said, talk
 
 _HELLO = b"EHLO c.example\r\n"
@@ -130,15 +132,18 @@ class ClientTests(SynchronousTestCase):
         self.assertIn(b"> SMTPUTF8\r\n", joined.said)
         self.assertEqual(joined.taken[0].dumpedStamps(), {"!smtputf8": "yes"})
 
-    def test_hostWithoutTheKeywordDoesNotGetIt(self) -> None:
-        """Section 3.2: it must not be transmitted; another host may do."""
+    def test_addressSpeaksForItself(self) -> None:
+        """Whoever has one that is not ASCII says so, noted or not (section 3.4)."""
         extensions = [EightBitMIME(), SMTPUTF8()]
-        joined = pair([EightBitMIME()], extensions).open()
-        joined.deliver(self.envelope(), b"x\r\n")
-        self.assertNotIn(b"MAIL", joined.said)
-        [(_, outcome)] = joined.settled[0].outcomes
-        self.assertEqual((outcome.code, outcome.status), (550, (5, 6, 7)))
-        self.assertIs(joined.settled[0].scope, Scope.HOST)
+        for sender, recipient in (
+            ("jürgen@c.example", "b@d.example"),
+            ("a@c.example", "δοκιμή@d.example"),
+        ):
+            joined = pair(extensions, extensions).open()
+            recipients = [Recipient(recipient.encode())]
+            joined.deliver(Envelope(sender.encode(), 0.0, recipients), b"x\r\n")
+            self.assertEqual(joined.codes, [250])
+            self.assertIn(b"> SMTPUTF8\r\n", joined.said)
 
     def test_otherMessagesDoNotSayIt(self) -> None:
         """Who does not need it does not ask for it (section 3.4)."""
@@ -153,3 +158,89 @@ class ClientTests(SynchronousTestCase):
         joined = pair([], [EightBitMIME(), SMTPUTF8()]).open()
         for parameter in QUERIES:
             self.assertIsNone(parameter.send(joined.client, self.envelope()))
+
+
+class DowngradeTests(SynchronousTestCase):
+    """
+    A host without the keyword gets what does not need it, and nothing else
+    (section 3.2).
+    """
+
+    SENDER = reply(550, "5.6.7", b"Next host lacks SMTPUTF8 for the sender's address")
+    RECIPIENT = reply(553, "5.6.7", b"Next host lacks SMTPUTF8 for this address")
+    HEADER = reply(550, "5.6.9", b"Next host lacks SMTPUTF8 for the message's header")
+
+    def delivered(
+        self,
+        *recipients: str,
+        sender: str = "a@c.example",
+        body: bytes = b"A: b\r\n\r\nM\xc3\xa4rz\r\n",
+        declared: bool = True,
+    ) -> Pair:
+        """A message, on its way to such a host."""
+        joined = pair([EightBitMIME()], [EightBitMIME(), SMTPUTF8()]).open()
+        envelope = Envelope(
+            sender.encode(), 0.0, [Recipient(each.encode()) for each in recipients]
+        )
+        if declared:
+            envelope.stamps[UTF8] = True
+        joined.deliver(envelope, OctetsBody(body, 5))
+        return joined
+
+    def outcomes(self, joined: Pair) -> list[Reply]:
+        """What became of it, one a recipient."""
+        return [outcome for _, outcome in joined.settled[-1].outcomes]
+
+    def test_messageWithoutNeed(self) -> None:
+        """It goes without the parameter, to the last octet."""
+        joined = self.delivered("b@d.example")
+        self.assertIn(b"MAIL FROM:<a@c.example>\r\n", joined.said)
+        self.assertEqual(joined.bodies, [b"A: b\r\n\r\nM\xc3\xa4rz\r\n"])
+
+    def test_sender(self) -> None:
+        """For the sender's sake nobody gets it; another host may do."""
+        for declared in True, False:
+            joined = self.delivered(
+                "b@d.example",
+                "δ@d.example",
+                sender="jürgen@c.example",
+                declared=declared,
+            )
+            self.assertNotIn(b"MAIL", joined.said)
+            self.assertEqual(self.outcomes(joined), [self.SENDER] * 2)
+            self.assertIs(joined.settled[-1].scope, Scope.HOST)
+
+    def test_recipients(self) -> None:
+        """
+        Those with ASCII addresses get it, and the others are for another host,
+        when it is their turn.
+        """
+        for declared in True, False:
+            joined = self.delivered("b@d.example", "δ@d.example", declared=declared)
+            self.assertIn(b"MAIL FROM:<a@c.example>\r\n", joined.said)
+            self.assertEqual(joined.said.count(b"RCPT"), 1)
+            [settled] = joined.settled
+            self.assertEqual([code.code for code in self.outcomes(joined)], [250, 553])
+            self.assertIs(settled.scope, Scope.MESSAGE)
+            [rest] = settled.rest
+            joined.deliver(settled.envelope.addressedTo([rest]), b"x")
+            self.assertEqual(self.outcomes(joined), [self.RECIPIENT])
+            self.assertIs(joined.settled[-1].scope, Scope.HOST)
+            self.assertEqual(joined.settled[-1].rest, ())
+
+    def test_header(self) -> None:
+        """A header field in UTF-8 stops the message, at whatever level it is."""
+        for body in (
+            "Subject: März\r\n\r\nx".encode(),
+            b"Content-Type: multipart/mixed; boundary=x\r\n\r\n"
+            b'--x\r\nContent-Disposition: x; filename="M\xc3\xa4rz"\r\n\r\nb\r\n--x--',
+        ):
+            joined = self.delivered("b@d.example", body=body)
+            self.assertNotIn(b"MAIL", joined.said)
+            self.assertEqual(self.outcomes(joined), [self.HEADER])
+            self.assertIs(joined.settled[-1].scope, Scope.HOST)
+
+    def test_headerThatWasNotDeclared(self) -> None:
+        """It is no business of this extension what octets it has."""
+        joined = self.delivered("b@d.example", body=b"A: \xe4\r\n\r\n", declared=False)
+        self.assertEqual(self.outcomes(joined)[0].code, 250)

@@ -40,12 +40,20 @@ class KindTests(SynchronousTestCase):
             (b"image/png", False),
             (b"application/pkcs7-mime;", False),
             (b"multiparts/mixed", False),
-            (b"message/global", True),
-            (b"message/global-headers", True),
-            (b"message/GLOBAL-delivery-status", True),
         ):
             header = typed(value)
             self.assertEqual(header, Header(Kind.LEAF, text=text, typed=True))
+
+    def test_international(self) -> None:
+        """What is in UTF-8 as a whole is content (RFC 6532 section 3.7)."""
+        for value in (
+            b"message/global",
+            b"message/global-headers",
+            b"message/GLOBAL-delivery-status",
+        ):
+            self.assertEqual(
+                typed(value), Header(Kind.LEAF, international=True, typed=True)
+            )
 
     def test_messages(self) -> None:
         """A message is in a message (RFC 2046 section 5.2.1)."""
