@@ -16,6 +16,7 @@ from attrs import frozen
 
 from ..core.interfaces import IBody
 from ..core.submitted import Field, fieldsOf
+from ..mime import Obstacle, Survey, Wire
 from ..observe.harmless import visible
 from .multipart import Part, fits, plain
 
@@ -111,10 +112,10 @@ def returned(message: Message, full: bool, utf8: bool, global_: bool) -> Part:
     """
     header, whole = message.header, message.whole
     if full and whole is not None and fits(whole):
-        if header.isascii():
+        if header.isascii() and _goesAnywhere(whole):
             # RFC 2045 section 6.4: what is not encoded cannot be so here.
             return plain(b"message/rfc822", whole, MESSAGE, eight=True)
-        if global_:
+        if global_ and not header.isascii():
             return plain(b"message/global", whole, MESSAGE, eight=utf8)
     if header.isascii() or not global_:
         kind = b"text/rfc822-headers"
@@ -123,6 +124,18 @@ def returned(message: Message, full: bool, utf8: bool, global_: bool) -> Part:
             kind += b"; charset=" + (b"utf-8" if _isUTF8(header) else b"unknown-8bit")
         return plain(kind, header, HEADER)
     return plain(b"message/global-headers", header, HEADER, utf8)
+
+
+def _goesAnywhere(octets: bytes) -> bool:
+    """
+    Can it be converted for hosts without 8BITMIME?  A report that cannot be sent is
+    lost, for there is none about it.
+    """
+    if octets.isascii():
+        return True
+    survey = Survey(Wire(eightBit=False))
+    survey.feed(octets)
+    return not isinstance(survey.end(), Obstacle)
 
 
 def _isUTF8(octets: bytes) -> bool:

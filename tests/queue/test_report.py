@@ -15,6 +15,7 @@ from smtpx.extensions.dsn import ENVID, NOTIFY, ORCPT, RET
 from smtpx.extensions.eightbitmime import EIGHTBIT
 from smtpx.extensions.requiretls import REQUIRED
 from smtpx.extensions.smtputf8 import UTF8
+from smtpx.mime import Plan, Survey, Wire
 from smtpx.queue.account import Told
 from smtpx.queue.report import Manner, Reporter, Returned
 from smtpx.spool.format import Fate, Outcome, Report, SpooledMessage
@@ -287,6 +288,12 @@ class ReturnedTests(Written):
         found = read(self, made)
         self.assertEqual(found.message["Content-Transfer-Encoding"], "8bit")
         self.assertEqual(found.returned["Content-Transfer-Encoding"], "8bit")
+        # On its way it can be made fit for a host without 8BITMIME.
+        survey = Survey(Wire(eightBit=False))
+        survey.feed(made.body)
+        plan = survey.end()
+        assert isinstance(plan, Plan)
+        self.assertTrue(plan.edits)
         self.assertNotIn(EIGHTBIT, self.report(message).envelope.stamps)
 
     def test_tooLong(self) -> None:

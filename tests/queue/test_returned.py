@@ -202,6 +202,21 @@ class ReturnedTests(SynchronousTestCase):
             ),
         )
 
+    def test_whatCannotBeConverted(self) -> None:
+        """
+        A message with octets above 127 that must not be touched on its way: its
+        header, for the next host may lack 8BITMIME.
+        """
+        signed = (
+            b"MIME-Version: 1.0\r\n"
+            b'Content-Type: multipart/signed; boundary="b"; micalg="x"; protocol="y"'
+            b"\r\n"
+        )
+        text = b"\r\n--b\r\nContent-Type: text/plain\r\n\r\n\xc3\xbc\r\n--b--\r\n"
+        self.assertEqual(
+            self.part(signed + text), (b"text/rfc822-headers", b"7bit", signed)
+        )
+
     def test_tooLong(self) -> None:
         """A message that is too long: its header."""
         part = returned(message(HEADER + b"\r\n" + TEXT, most=55), True, False, False)
