@@ -13,6 +13,7 @@ never in here.
 from __future__ import annotations
 
 import re
+from functools import cached_property, lru_cache
 
 from attrs import field, frozen
 
@@ -55,17 +56,19 @@ class Reply:
     @ivar lines: the text, one entry a line, without CRLF; controls are replaced
         by C{?}.
     @ivar closes: does the connection end behind it?
-    @ivar octets: the reply as it goes over the wire, CRLF included.
     """
 
     code: int
     status: tuple[int, int, int] | None
     lines: tuple[bytes, ...] = field(converter=_clean)
     closes: bool = False
-    octets: bytes = field(init=False, eq=False, repr=False)
 
-    @octets.default
-    def _octets(self) -> bytes:
+    @cached_property
+    def octets(self) -> bytes:
+        """
+        The reply as it goes over the wire, CRLF included.  What comes from a peer is
+        mostly never asked for that.
+        """
         return _render(self)
 
     @property
@@ -119,6 +122,8 @@ class ReplyReader:
         @raise PeerError: not a reply (RFC 5321 section 4.2), codes that differ
             within one reply, or more than L{MAX_LINES} lines.
         """
+        if not self._lines and line[3:4] != b"-":
+            return _single(line)
         match = _LINE.match(line)
         if match is None:
             raise PeerError("not a reply")
@@ -133,6 +138,19 @@ class ReplyReader:
             return None
         lines, self._lines = self._lines, []
         return _assemble(code, lines)
+
+
+@lru_cache(maxsize=256)
+def _single(line: bytes) -> Reply:
+    """
+    A reply of one line.  A peer says few different ones, and the same over and over.
+
+    @raise PeerError: not a reply.
+    """
+    match = _LINE.match(line)
+    if match is None:
+        raise PeerError("not a reply")
+    return _assemble(int(match[1]), [match[3] or b""])
 
 
 def _assemble(code: int, lines: list[bytes]) -> Reply:

@@ -50,6 +50,10 @@ class PoolBounds:
 
 _BOUNDS = PoolBounds()
 
+#: A connection that was used so recently is taken for good; if it is not, the message
+#: goes over another one all the same.
+_FRESH_SECONDS = 0.02
+
 
 @implementer(IClientPool)
 class ClientPool:
@@ -115,10 +119,11 @@ class ClientPool:
         lines = self._idle.get(_keyOf(host, way))
         while lines:
             line = lines[-1]
+            rested = self._reactor.seconds() - self._resting[line][0]
             self._forget(line)
             # There can only be something to read if the host has closed it, or says
-            # that it will.
-            if not line.pending():
+            # that it will: it is worth a look where it had time for that.
+            if rested < _FRESH_SECONDS or not line.pending():
                 return line
             line.quit()
         return None

@@ -230,6 +230,15 @@ class StaleTests(SynchronousTestCase):
         self.assertEqual(codes(rigged.send()), [250])
         self.assertEqual(len(rigged.server.sessions), 2)
 
+    def test_usedJustNow(self) -> None:
+        """One that has delivered a message a moment ago is not looked at first."""
+        rigged = rig()
+        self.assertEqual(codes(rigged.send()), [250])
+        line: Any = rigged.network.links[0][0].protocol
+        line.pending = lambda: True
+        self.assertEqual(codes(rigged.send()), [250])
+        self.assertEqual(len(rigged.server.sessions), 1)
+
     def test_notStaleButBroken(self) -> None:
         """A host that breaks off behind its first answer is in trouble itself."""
         rigged = rig(Fault(b"RCPT", nth=2, session=1, reply=b"421 4.3.2 Bye\r\n"))
