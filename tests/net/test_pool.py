@@ -225,6 +225,7 @@ class StaleTests(SynchronousTestCase):
         """One on which something waits to be read is left alone."""
         rigged = rig()
         self.idle(rigged)
+        rigged.network.run(1)
         line: Any = rigged.network.links[0][0].protocol
         line.pending = lambda: True
         self.assertEqual(codes(rigged.send()), [250])
