@@ -21,8 +21,9 @@ from contextlib import contextmanager
 from twisted.python.usage import UsageError
 
 from ..core.errors import SMTPXError
-from ..knowledge.file import KnowledgeFile, Row, isDamage
+from ..knowledge.file import KnowledgeFile, Row
 from ..knowledge.kinds import KINDS
+from ..knowledge.layout import isDamage
 from ..knowledge.names import parseName
 from ..service.config import Configuration, readConfiguration
 from ..service.extensions import findExtensions

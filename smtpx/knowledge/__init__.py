@@ -2,11 +2,12 @@
 What we know of the hosts that we talk to.
 """
 
-from .file import DamagedFile, ForeignFile, KnowledgeFile
+from .file import KnowledgeFile
 from .hellos import HelloMemory
 from .hints import HostHints, exponential
 from .interfaces import HostTrouble, IHostHints, IPeerKnowledge, Record
 from .kinds import EHLO, KINDS, RETRY, HelloHistory, Kind, Shelf
+from .layout import DamagedFile, ForeignFile
 from .memory import KnowledgeState, MemoryKnowledge, Room
 from .names import PeerName, domainName, hostName, parseName
 from .shared import SharedKnowledge

@@ -14,8 +14,9 @@ from collections.abc import Mapping, Sequence
 from attrs import field, frozen
 
 from ..core.errors import SMTPXError
-from .file import Change, KnowledgeFile, Row, isBusy, isDamage
+from .file import Change, KnowledgeFile, Row
 from .folder import putAside
+from .layout import isBusy, isDamage
 from .memory import Name, Room
 
 

@@ -19,26 +19,25 @@ L{KnowledgeFile.isMoved} tells who has the old one open.
 
 from __future__ import annotations
 
-import errno
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from struct import unpack_from
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from attrs import frozen
 
-from ..core.errors import SMTPXError
-from .folder import alone
+from .folder import alone, identityOf, prepared
 from .interfaces import AHEAD_SECONDS, Record
+from .layout import (
+    APPLICATION,
+    LAYOUT,
+    TABLES,
+    DamagedFile,
+    ForeignFile,
+    objection,
+)
 from .memory import ROOM, Name, Room
-
-#: The version of the file's layout, in C{PRAGMA user_version}.
-LAYOUT = 1
-
-#: What C{PRAGMA application_id} says: "smtk".
-_APPLICATION = 0x736D746B
 
 #: How long somebody else's transaction is waited for, in seconds.
 _BUSY_SECONDS = 2.0
@@ -50,31 +49,6 @@ _ESTRANGED_SECONDS = _FORGOTTEN_SECONDS / 2
 
 #: To how many octets the log is cut when it was emptied.
 _LOG_OCTETS = 4 << 20
-
-#: How long the header of an SQLite file is.
-_HEADER_OCTETS = 100
-
-_TABLES = """
-CREATE TABLE counter(
-    one INTEGER PRIMARY KEY CHECK(one = 1),
-    change INTEGER NOT NULL
-);
-CREATE TABLE record(
-    id INTEGER PRIMARY KEY,
-    kind TEXT NOT NULL,
-    name BLOB NOT NULL,
-    version INTEGER NOT NULL,
-    value BLOB,
-    written REAL NOT NULL,
-    used REAL NOT NULL,
-    expires REAL NOT NULL,
-    change INTEGER NOT NULL,
-    UNIQUE(kind, name, version)
-);
-CREATE INDEX change ON record(change);
-CREATE INDEX expires ON record(expires);
-INSERT INTO counter VALUES(1, 0)
-"""
 
 _COLUMNS = "SELECT kind, name, version, value, written, used, expires FROM record"
 
@@ -97,16 +71,6 @@ _TRIM = (
     " FROM record WINDOW latest AS (ORDER BY used DESC, id))"
     " WHERE place > ? OR octets > ?)"
 )
-
-
-class ForeignFile(SMTPXError):
-    """
-    The file is another's, or one that a newer smtpx made; it was not touched.
-    """
-
-
-class DamagedFile(SMTPXError):
-    """The file is of no use to anybody; the text says why."""
 
 
 @frozen
@@ -148,59 +112,6 @@ class Row(NamedTuple):
     used: float
 
 
-def glance(path: str) -> str | None:
-    """
-    Look at a file without touching it: could it be used?
-
-    @return: why not; L{None}: it can, or there is none.
-    @raise OSError: it cannot be read.
-    """
-    try:
-        with open(path, "rb") as file:
-            header = file.read(_HEADER_OCTETS)
-    except FileNotFoundError:
-        return None
-    if not header:
-        return None
-    if len(header) < _HEADER_OCTETS or not header.startswith(b"SQLite format 3\0"):
-        return f"{path}: no SQLite file"
-    # Both are in the log alone as long as that was not emptied into the file.
-    (layout,) = unpack_from(">i", header, 60)
-    (application,) = unpack_from(">i", header, 68)
-    return _objection(path, application or _APPLICATION, layout)
-
-
-def _objection(path: str, application: int, layout: int) -> str | None:
-    """Why a file is not for us; L{None}: it is."""
-    if application != _APPLICATION:
-        return f"{path}: an SQLite file, but not one of peers that smtpx made"
-    if layout > LAYOUT:
-        return (
-            f"{path}: of layout version {layout}; this smtpx reads up to"
-            f" version {LAYOUT}"
-        )
-    return None
-
-
-def isBusy(error: BaseException) -> bool:
-    """Does the error say that somebody else was not done in time?"""
-    return _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-
-
-def isDamage(error: BaseException) -> bool:
-    """Does the error say that the file is in disorder?"""
-    # What SQLite says of a damaged schema may not even be text.
-    kinds = (DamagedFile, UnicodeDecodeError)
-    codes = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-    return isinstance(error, kinds) or _code(error) in codes
-
-
-def _code(error: BaseException) -> int | None:
-    code = getattr(error, "sqlite_errorcode", None)
-    # The low octet is the primary code of an extended one.
-    return code & 0xFF if isinstance(code, int) else None
-
-
 class KnowledgeFile:
     """
     The open file.
@@ -228,7 +139,7 @@ class KnowledgeFile:
         self._dataVersion: int | None = None
         self._exchanged = 0.0
         with alone(os.path.dirname(path) or "."):
-            self._identity = _prepared(path, make)
+            self._identity = prepared(path, make)
             self._connection = connection = sqlite3.connect(
                 path,
                 isolation_level=None,
@@ -252,9 +163,9 @@ class KnowledgeFile:
         execute(f"PRAGMA journal_size_limit = {_LOG_OCTETS}")
         if fresh:
             with self._transaction():
-                for statement in _TABLES.split(";"):
+                for statement in TABLES.split(";"):
                     execute(statement)
-                execute(f"PRAGMA application_id = {_APPLICATION}")
+                execute(f"PRAGMA application_id = {APPLICATION}")
                 execute(f"PRAGMA user_version = {LAYOUT}")
         ((found,),) = execute("PRAGMA quick_check(1)").fetchall()
         if found == "ok":
@@ -285,9 +196,9 @@ class KnowledgeFile:
         tables = execute("SELECT name FROM sqlite_master LIMIT 1").fetchall()
         if not tables and not application and not layout:
             return True
-        objection = _objection(self.path, application, layout)
-        if objection is not None:
-            raise ForeignFile(objection)
+        wrong = objection(self.path, application, layout)
+        if wrong is not None:
+            raise ForeignFile(wrong)
         return False
 
     def close(self) -> None:
@@ -297,7 +208,7 @@ class KnowledgeFile:
     def isMoved(self) -> bool:
         """Was the file deleted, renamed or replaced since it was opened?"""
         try:
-            return _identityOf(os.stat(self.path)) != self._identity
+            return identityOf(os.stat(self.path)) != self._identity
         except FileNotFoundError:
             return True
 
@@ -461,27 +372,3 @@ def _rows(found: Iterable[tuple[object, ...]]) -> Iterator[Row]:
 def _decoded(octets: bytes) -> str:
     """Text as it comes out of a file that may be damaged."""
     return octets.decode("utf-8", "backslashreplace")
-
-
-def _identityOf(found: os.stat_result) -> tuple[int, int]:
-    return found.st_dev, found.st_ino
-
-
-def _prepared(path: str, make: bool) -> tuple[int, int]:
-    """
-    See to it that the file is there and only for us.  SQLite gives its log the same
-    mode.
-
-    @return: what tells it from any other.
-    """
-    # One that is there is not opened: as soon as that was closed again, this process
-    # would have lost the locks of any other connection that it has to the file.
-    if make:
-        with suppress(FileExistsError):
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-    found = os.stat(path)
-    if found.st_mode & 0o077 and found.st_uid == os.geteuid():
-        os.chmod(path, 0o600)
-    if not os.access(path, os.R_OK | os.W_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
-    return _identityOf(found)

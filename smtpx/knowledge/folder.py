@@ -1,9 +1,9 @@
 """
-What processes do to the file of peer knowledge one at a time: to open it, and to put
-a damaged one aside.
+What is done to the file of peer knowledge as a file: L{prepared} makes it, L{putAside}
+renames a damaged one.
 
 A file that is renamed while somebody opens it would be taken together with the log of
-another one.  So both are done under a lock on the folder.
+another one.  So processes do both one at a time, under a lock on the folder.
 """
 
 from __future__ import annotations
@@ -74,3 +74,30 @@ def putAside(path: str) -> str:
             with suppress(FileNotFoundError):
                 os.rename(path + suffix, aside + suffix)
     return aside
+
+
+def identityOf(found: os.stat_result) -> tuple[int, int]:
+    """What tells a file from any other."""
+    return found.st_dev, found.st_ino
+
+
+def prepared(path: str, make: bool) -> tuple[int, int]:
+    """
+    See to it that the file is there and only for us.  SQLite gives its log the same
+    mode.
+
+    @param make: make it where there is none?
+    @return: what tells it from any other.
+    @raise OSError: there is none, or it may not be used.
+    """
+    # One that is there is not opened: as soon as that was closed again, this process
+    # would have lost the locks of any other connection that it has to the file.
+    if make:
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    found = os.stat(path)
+    if found.st_mode & 0o077 and found.st_uid == os.geteuid():
+        os.chmod(path, 0o600)
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+    return identityOf(found)

@@ -17,7 +17,7 @@ from attrs import evolve
 
 from ..core.errors import Malformed
 from ..core.hostlist import HostList
-from ..knowledge.file import glance
+from ..knowledge.layout import glance
 from ..policy.dovecot import tryDovecot
 from .config import Configuration
 from .machine import Machine

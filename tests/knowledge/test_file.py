@@ -1,4 +1,7 @@
-"""Tests for L{smtpx.knowledge.file} and L{smtpx.knowledge.folder}."""
+"""
+Tests for L{smtpx.knowledge.file}, and for what it stands on: L{smtpx.knowledge.folder}
+and L{smtpx.knowledge.layout}.
+"""
 
 from __future__ import annotations
 
@@ -12,18 +15,10 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.knowledge import folder as folderModule
-from smtpx.knowledge.file import (
-    Change,
-    DamagedFile,
-    ForeignFile,
-    KnowledgeFile,
-    Row,
-    glance,
-    isBusy,
-    isDamage,
-)
+from smtpx.knowledge.file import Change, KnowledgeFile, Row
 from smtpx.knowledge.folder import alone, putAside
 from smtpx.knowledge.interfaces import Record
+from smtpx.knowledge.layout import DamagedFile, ForeignFile, glance, isBusy, isDamage
 from smtpx.knowledge.memory import ROOM, Name, Room
 
 _NOW = 1_000_000.0
