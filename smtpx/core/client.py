@@ -194,9 +194,9 @@ class ClientConnection(ClientMachine):
             return []
         return self._do(lambda: self._advance(None))
 
-    def deliver(self, envelope: Envelope, body: IBody) -> list[ClientEffect]:
+    def deliver(self, envelope: Envelope, body: IBody | None) -> list[ClientEffect]:
         """
-        Send one envelope.
+        Send one envelope; without a body, only ask whom the peer takes it for.
 
         @raise UsageError: not L{Ready}, or another one is not settled yet.
         """

@@ -50,6 +50,7 @@ from .transparency import DotWriter, LineEnds
 _BAD_SENDER = reply(553, "5.1.7", b"Sender address has an invalid character")
 _BARE_LINES = reply(554, "5.6.0", b"Message has a bare CR or LF")
 _NO_MORE_HERE = reply(452, "4.5.3", b"Peer takes no more messages in this session")
+_WOULD_TAKE = reply(250, "2.1.5", b"Peer takes mail for this recipient")
 
 Part = Generator[ClientNeed, Any, None]
 
@@ -85,7 +86,13 @@ class Transaction:
         "stage",
     )
 
-    def __init__(self, session: ClientSession, envelope: Envelope, body: IBody) -> None:
+    def __init__(
+        self, session: ClientSession, envelope: Envelope, body: IBody | None
+    ) -> None:
+        """
+        @param body: L{None}: nobody gets anything; it is only asked whom the peer
+            takes mail for, and it is reset then.
+        """
         self._session = session
         self.envelope = envelope
         self._body = body
@@ -290,16 +297,18 @@ class Transaction:
         limits = session.limits()
         if session.full(limits.transactions):
             return self.end(_NO_MORE_HERE, Scope.SESSION)
-        transformed = yield from session.transformed(envelope, self._body)
-        if isinstance(transformed, Refusal):
-            return self.end(transformed.reply, transformed.scope, Stage.MESSAGE)
-        envelope, body = transformed
-        if session.bareLines is BareLines.REFUSE:
-            if (yield from attributed(CORE, _hasBareLines(body))):
-                return self.end(_BARE_LINES, stage=Stage.MESSAGE)
-        if self.guessed and not session.guessed:
-            # The truth has come while the body was read.
-            grouped = yield from self._grouping()
+        body = self._body
+        if body is not None:
+            transformed = yield from session.transformed(envelope, body)
+            if isinstance(transformed, Refusal):
+                return self.end(transformed.reply, transformed.scope, Stage.MESSAGE)
+            envelope, body = transformed
+            if session.bareLines is BareLines.REFUSE:
+                if (yield from attributed(CORE, _hasBareLines(body))):
+                    return self.end(_BARE_LINES, stage=Stage.MESSAGE)
+            if self.guessed and not session.guessed:
+                # The truth has come while the body was read.
+                grouped = yield from self._grouping()
         chosen = session.carrier(envelope)
         selection = select(envelope.recipients, limits, session.domains, apart)
         self._barred, self._over = selection.barred, selection.over
@@ -319,7 +328,10 @@ class Transaction:
         session.spent = session.full(limits.transactions)
         if not grouped and not self._wanted():
             return
-        if chosen is None:
+        if body is None:
+            yield from self._addressed()
+            self.end(_WOULD_TAKE, stage=Stage.RCPT)
+        elif chosen is None:
             yield from self._byDATA(body)
         else:
             yield from self._byCarrier(*chosen, body, grouped)

@@ -180,9 +180,9 @@ class ClientProtocol(ClientWire):
         """
         return self.core is None or self.core.replies == self._replies
 
-    def deliver(self, envelope: Envelope, body: IBody) -> Deferred[Settled]:
+    def deliver(self, envelope: Envelope, body: IBody | None) -> Deferred[Settled]:
         """
-        Send one envelope.
+        Send one envelope; without a body, only ask whom the host takes it for.
 
         @return: what became of it; never fails, but cancelled, which cuts the
             connection off.

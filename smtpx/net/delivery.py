@@ -57,7 +57,7 @@ class Delivery:
         host: MailHost,
         way: Way,
         envelope: Envelope,
-        body: IBody,
+        body: IBody | None,
     ) -> None:
         self._pool = pool
         self._host = host

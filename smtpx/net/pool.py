@@ -17,7 +17,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IDelayedCall
 from zope.interface import implementer
 
-from ..core.envelope import Envelope
+from ..core.envelope import Envelope, Recipient
 from ..core.errors import UsageError
 from ..core.hooks import Forecast
 from ..core.interfaces import IBody
@@ -85,6 +85,22 @@ class ClientPool:
         self, host: MailHost, way: Way, envelope: Envelope, body: IBody
     ) -> Deferred[Sent]:
         """See L{IClientPool}."""
+        return self._begin(host, way, envelope, body)
+
+    def verify(self, host: MailHost, way: Way, path: bytes) -> Deferred[Sent]:
+        """
+        Ask a host whether it takes mail for a recipient, from the null sender; it
+        gets none.
+
+        @param path: the recipient's mailbox, as the envelope has it.
+        @return: as of C{send}, but a 2yz only says that it would.
+        """
+        envelope = Envelope(b"", 0.0, [Recipient(path)])
+        return self._begin(host, way, envelope, None)
+
+    def _begin(
+        self, host: MailHost, way: Way, envelope: Envelope, body: IBody | None
+    ) -> Deferred[Sent]:
         if self._closed is not None:
             return fail(UsageError("the pool is closed"))
         delivery = Delivery(self, host, way, envelope, body)

@@ -181,8 +181,12 @@ class ScriptedPeer(Outcomes):
         self.say(b"220 mx.example.org ESMTP\r\n")
         return self.say(ehlo(*keywords))
 
-    def deliver(self, envelope: Envelope, body: bytes | IBody = b"") -> bytes:
-        """Give the client an envelope."""
+    def deliver(self, envelope: Envelope, body: bytes | IBody | None = b"") -> bytes:
+        """
+        Give the client an envelope.
+
+        @param body: L{None}: it is only to ask for the recipients.
+        """
         source = OctetsBody(body) if isinstance(body, bytes) else body
         return self._did(self.connection.deliver(envelope, source))
 

@@ -408,3 +408,37 @@ class EndInTheMiddleTests(SynchronousTestCase):
         peer.say(OK)
         self.assertEqual(outcomes(peer), [BROKEN])
         self.assertIs(peer.settled[-1].scope, Scope.HOST)
+
+
+class AskingTests(SynchronousTestCase):
+    """Only asking whom a peer takes mail for (a callout)."""
+
+    def test_lockStep(self) -> None:
+        """MAIL, each RCPT, and then the peer is reset; nothing is sent."""
+        peer = opened()
+        message = envelope(b"b@mx.example", b"c@mx.example", sender=b"")
+        self.assertEqual(peer.deliver(message, None), b"MAIL FROM:<>\r\n")
+        self.assertEqual(peer.say(OK), RCPT)
+        self.assertEqual(peer.say(OK), b"RCPT TO:<c@mx.example>\r\n")
+        self.assertEqual(peer.say(b"550 5.1.1 Unknown\r\n"), b"RSET\r\n")
+        self.assertEqual(peer.codes, [250, 550])
+        self.assertEqual(peer.settled[-1].stages, (Stage.RCPT, Stage.RCPT))
+        self.assertFalse(peer.settled[-1].unsure)
+        peer.say(OK)
+        self.assertEqual(peer.deliver(envelope()), MAIL)
+
+    def test_group(self) -> None:
+        """All of it is one flight, without DATA; nobody may be there."""
+        peer = opened(grouping())
+        self.assertEqual(peer.deliver(envelope(), None), MAIL + RCPT)
+        said = peer.say(OK + b"550 5.1.1 Unknown\r\n")
+        self.assertEqual(said, b"RSET\r\n")
+        self.assertEqual(peer.codes, [550])
+
+    def test_mailRefused(self) -> None:
+        """A peer that takes no such mail says nothing of the recipient."""
+        peer = opened()
+        peer.deliver(envelope(), None)
+        peer.say(b"550 5.7.1 Not from you\r\n")
+        self.assertEqual(peer.settled[-1].stages, (Stage.MAIL,))
+        self.assertEqual(peer.codes, [550])
