@@ -304,6 +304,8 @@ class ClientConnection(ClientMachine):
             if dialogue is None:
                 continue
             ended = yield from attributed(ownerOf(step), dialogue)
+            if isinstance(ended, Reply):
+                raise GivingUp(ended, phase=phase)
             if ended is Step.GIVE_UP:
                 raise GivingUp(self._refusal or self._missing(phase), phase=phase)
             if ended is Step.GREET_AGAIN:

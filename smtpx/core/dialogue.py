@@ -157,8 +157,10 @@ class Step(Enum):
     GIVE_UP = auto()
 
 
-#: A client step in progress, between EHLO and MAIL.
-ClientDialogue = Generator[ClientNeed, Any, Step]
+#: A client step in progress, between EHLO and MAIL.  What it returns is how it
+#: ended; a reply is to give up, and why, where that is not what the peer refused
+#: last.
+ClientDialogue = Generator[ClientNeed, Any, Step | Reply]
 
 #: A body on its way out; returns the final reply.
 BodyDialogue = Generator[ClientNeed, Any, Reply]

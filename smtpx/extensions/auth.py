@@ -18,7 +18,8 @@ AUTH may be pipelined with what follows only if it is over in one step (section
 4): the core refuses input that stands behind a challenge.
 
 Client.  Where there are credentials for the host, the strongest mechanism that
-both sides have is used, and the session is given up unless it succeeds: mail
+both sides have is used, and the next one where the host will not have that
+(L{smtpx.extensions.authclient}); the session is given up unless one succeeds: mail
 that needs a login is not sent without.  Nothing is sent on the strength of a
 forecast.  What shows a password goes under TLS only, and only to a host whose
 certificate is good, unless the settings say otherwise; what shows a token, never
@@ -69,7 +70,7 @@ from ..core.reply import (
     Reply,
     reply,
 )
-from .authclient import bindingsOf, prove, strongest
+from .authclient import Login, bindingsOf
 from .authsettings import AuthSettings
 from .starttls import CAPABILITY as STARTTLS
 from .xclient import CAPABILITY as XCLIENT
@@ -419,27 +420,15 @@ class Auth:
         if session.guessed:
             yield from sync()
         offered = session.offered(CAPABILITY) or ()
-        mechanism = strongest(
-            session, offered, self._mechanisms, credentials, self.options
-        )
-        if mechanism is None:
-            return Step.GIVE_UP
-        secured, target = session.secured, session.target
-        channel = sasl.Channel(
-            # To say that we could bind is for those who would.
-            bindingsOf(secured) if any(e.bound for e in self._mechanisms) else {},
-            any(each.bound and each.name in offered for each in sasl.MECHANISMS),
-            self.options.iterations_max,
-            secured=secured is not None,
-            host=target.host,
-            port=target.port,
-        )
-        with closing(mechanism.login(credentials, channel)) as exchange:
-            command = CAPABILITY.keyword + b" " + mechanism.name
-            session.authenticated = yield from prove(command, exchange)
-        login = f"{mechanism.name.decode('ascii').lower()}:{_text(credentials.user)}"
-        session.stamps[_LOGIN] = login
-        return Step.DONE if session.authenticated else Step.GIVE_UP
+        word = CAPABILITY.keyword
+        login = Login(session, word, offered, self._mechanisms, self.options)
+        ended = yield from login.run(credentials)
+        if not isinstance(ended, sasl.Mechanism):
+            return ended or Step.GIVE_UP
+        session.authenticated = True
+        name = ended.name.decode("ascii").lower()
+        session.stamps[_LOGIN] = f"{name}:{_text(credentials.user)}"
+        return Step.DONE
 
     # --- queue ----------------------------------------------------------------
 

@@ -1,52 +1,45 @@
 """
 The client's side of AUTH (RFC 4954): which mechanism, and the exchange in base64.
 
+The strongest mechanism that both sides have goes first.  Where the host will not have
+it, the next one does, but not any: a password that the host has said is wrong is not
+shown again, but to a host that may have no verifier of it; and what is weaker than
+what was refused goes only where nobody could have stood between, and refused it.  A
+host that does not keep to a mechanism, or puts the login off, is asked nothing more.
+
 It is part of L{smtpx.extensions.auth}, which has the words of the wire.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Sequence
+from contextlib import closing
 from typing import Any, Generator
+
+from attrs import frozen
 
 from .. import sasl
 from ..core.dialogue import ClientNeed, send
 from ..core.hooks import TLSInfo
 from ..core.interfaces import IClientSession
-from ..core.reply import Reply
+from ..core.reply import Reply, reply
 from .authsettings import AuthSettings
 
 #: RFC 5321 section 4.5.3.1.4, with CRLF: what an initial response has to fit in.
 COMMAND_OCTETS = 512
 
+#: Section 4 and section 6: the host wants the password shown once, to make a
+#: verifier of it.
+_TRANSITION = 432
 
-def strongest(
-    session: IClientSession,
-    offered: Collection[bytes],
-    known: Iterable[sasl.Mechanism],
-    credentials: sasl.Credentials,
-    settings: AuthSettings,
-) -> sasl.Mechanism | None:
-    """
-    The mechanism to log in by.
+#: A mechanism that the host does not have, after all; that is too weak for it, or
+#: for this connection; whose initial response it cannot take.
+_OTHER_MECHANISM = frozenset({500, 501, 504, 534, 538})
 
-    @param offered: those that the server has.
-    @param known: those that we have, the best first.
-    @return: L{None}: there is none that these credentials may be used with here.
-    """
-    secured = session.secured
-    if secured is None and not settings.clear_text:
-        return None
-    private = secured is None or secured.verified or settings.unverified
-    bound = bool(bindingsOf(secured))
-    for each in known:
-        if each.name not in offered or each.proof not in credentials.proofs:
-            continue
-        if (each.bound and not bound) or (each.secured and secured is None):
-            continue
-        if private or not each.plain:
-            return each
-    return None
+#: The credentials are wrong, or not of the kind that the mechanism needs.
+_WRONG = 535
+
+_BROKEN = reply(451, "4.7.0", b"Peer did not keep to the login's mechanism")
 
 
 def bindingsOf(secured: TLSInfo | None) -> dict[str, bytes]:
@@ -61,14 +54,96 @@ def bindingsOf(secured: TLSInfo | None) -> dict[str, bytes]:
     return {name: found[name] for name in sasl.BINDINGS if name in found}
 
 
+@frozen
+class Login:
+    """
+    A login at one host.
+
+    @ivar keyword: the command.
+    @ivar offered: the mechanisms that the host has.
+    @ivar known: those that we have, the best first.
+    @ivar settings: what the operator has set.
+    """
+
+    session: IClientSession
+    keyword: bytes
+    offered: Collection[bytes]
+    known: Sequence[sasl.Mechanism]
+    settings: AuthSettings
+
+    def run(
+        self, credentials: sasl.Credentials
+    ) -> Generator[ClientNeed, Any, sasl.Mechanism | Reply | None]:
+        """
+        Log in, by one mechanism or another.
+
+        @return: by which; or why the last one did not do; L{None}: there is none.
+        """
+        left = self.usable(credentials)
+        refusal: Reply | None = None
+        while left:
+            mechanism = left[0]
+            with closing(mechanism.login(credentials, self.channel())) as exchange:
+                command = self.keyword + b" " + mechanism.name
+                refusal = yield from prove(command, exchange)
+            if refusal is None:
+                return mechanism
+            left = [each for each in left[1:] if self._next(mechanism, refusal, each)]
+        return refusal
+
+    def usable(self, credentials: sasl.Credentials) -> list[sasl.Mechanism]:
+        """The mechanisms that these credentials may be used with here."""
+        secured, settings = self.session.secured, self.settings
+        if secured is None and not settings.clear_text:
+            return []
+        private = secured is None or secured.verified or settings.unverified
+        bound = bool(bindingsOf(secured))
+        return [
+            each
+            for each in self.known
+            if each.name in self.offered
+            and each.proof in credentials.proofs
+            and (bound or not each.bound)
+            and (secured is not None or not each.secured)
+            and (private or not each.plain)
+        ]
+
+    def _next(self, tried: sasl.Mechanism, got: Reply, each: sasl.Mechanism) -> bool:
+        """May C{each} go where C{got} was said to C{tried}?"""
+        secured = self.session.secured
+        verified = secured is not None and secured.verified
+        if not verified and (each.plain, each.bound) != (tried.plain, tried.bound):
+            # Whoever refused the stronger one may not be the host.
+            return False
+        if got.code == _WRONG and tried.bound:
+            # The password may be good, but somebody between us.
+            return False
+        if got.code == _WRONG or got.code == _TRANSITION:
+            return each.proof is not tried.proof
+        return got.code in _OTHER_MECHANISM
+
+    def channel(self) -> sasl.Channel:
+        """The connection under the exchange."""
+        secured, target = self.session.secured, self.session.target
+        return sasl.Channel(
+            # To say that we could bind is for those who would.
+            bindingsOf(secured) if any(each.bound for each in self.known) else {},
+            any(each.bound and each.name in self.offered for each in sasl.MECHANISMS),
+            self.settings.iterations_max,
+            secured=secured is not None,
+            host=target.host,
+            port=target.port,
+        )
+
+
 def prove(
     command: bytes, exchange: sasl.ClientExchange
-) -> Generator[ClientNeed, Any, bool]:
+) -> Generator[ClientNeed, Any, Reply | None]:
     """
-    Log in.
+    Log in by one mechanism.
 
     @param command: with the mechanism, without initial response.
-    @return: is each side content with the other?
+    @return: L{None}: each side is content with the other; else why not.
     """
     waits = False
     try:
@@ -77,7 +152,7 @@ def prove(
         while isinstance(need, sasl.Response):
             waits = got.code == 334
             if not waits and got.code != 235:
-                return False
+                return got if got.refuses else _BROKEN
             heard = sasl.fromServer(b"\n".join(got.lines)) if waits else None
             need = yield from sasl.onward(exchange.send, heard)
             if need is not None:
@@ -85,8 +160,8 @@ def prove(
     except sasl.BadServer:
         if waits:
             yield from send(b"*")
-        return False
-    return True
+        return _BROKEN
+    return None
 
 
 def _open(command: bytes, response: bytes | None) -> Generator[ClientNeed, Any, Reply]:

@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.envelope import Envelope, Recipient
 from smtpx.core.hooks import Forecast, Hello, TLSInfo
+from smtpx.core.reply import Reply, reply
 from smtpx.extensions.auth import (
     SUBMITTER,
     Auth,
@@ -112,9 +113,9 @@ class JoinedTests(SynchronousTestCase):
         for name in ("SCRAM-SHA-256", "PLAIN", "LOGIN"):
             joined = self.joined(AuthSettings(mechanisms=(name,)), answers=answers)
             self.assertGaveUp(joined)
-            reply = joined.gaveUp[0].reply
-            assert reply is not None
-            self.assertEqual(reply.code, 535)
+            why = joined.gaveUp[0].reply
+            assert why is not None
+            self.assertEqual(why.code, 535)
 
     def test_withoutCredentials(self) -> None:
         """A host that we are nobody at."""
@@ -276,9 +277,9 @@ class ClientTests(SynchronousTestCase):
         peer = self.peer()
         peer.open(b"AUTH PLAIN")
         peer.say(b"454 4.7.0 Temporary authentication failure\r\n")
-        reply = peer.gaveUp[0].reply
-        assert reply is not None
-        self.assertFalse(reply.permanent)
+        why = peer.gaveUp[0].reply
+        assert why is not None
+        self.assertFalse(why.permanent)
 
     @given(st.lists(st.binary(max_size=30), max_size=4))
     @settings(max_examples=60, deadline=None)
@@ -291,3 +292,153 @@ class ClientTests(SynchronousTestCase):
                 peer.say(b"334 " + b64(challenge))
             self.assertFalse(peer.connection.authenticated)
             self.assertEqual(peer.troubles, [])
+
+
+class FallbackTests(SynchronousTestCase):
+    """What follows where a host will not have the strongest mechanism."""
+
+    ALL = b"AUTH SCRAM-SHA-256-PLUS SCRAM-SHA-256 OAUTHBEARER XOAUTH2 PLAIN LOGIN"
+
+    def tried(
+        self,
+        *replies: bytes,
+        secured: TLSInfo | None = TLS,
+        credentials: Credentials = CREDENTIALS,
+        options: AuthSettings = DEFAULTS,
+    ) -> tuple[list[bytes], Reply | None]:
+        """
+        The mechanisms that were tried at a host with these replies to the first
+        line of each, and why it was given up; L{None}: it was not.
+        """
+        extension = Auth(options, logsIn=True)
+        connection = client([extension], secured=secured)
+        peer = ScriptedPeer(connection, clientAnswers(credentials))
+        said = [peer.open(self.ALL)]
+        said += [peer.say(reply + b"\r\n") for reply in replies]
+        names = [line.split()[1] for line in said if line.startswith(b"AUTH")]
+        if not peer.gaveUp:
+            self.assertIs(peer.connection.ready, peer.connection.authenticated)
+            return names, None
+        self.assertFalse(peer.connection.authenticated)
+        return names, peer.gaveUp[0].reply
+
+    def test_mechanismIsRefused(self) -> None:
+        """One after the other, as long as it is the mechanism."""
+        for refusal in (
+            b"504 5.5.4 Unrecognised",
+            b"534 5.7.9 Too weak",
+            b"538 5.7.11 Not here",
+            b"501 5.7.0 No initial response",
+            b"500 5.5.6 Too long",
+        ):
+            names, why = self.tried(refusal, refusal, b"235 OK", secured=BOUND)
+            self.assertEqual(names, [b"SCRAM-SHA-256-PLUS", b"SCRAM-SHA-256", b"PLAIN"])
+            # PLAIN is over in one step.
+            self.assertIsNone(why)
+
+    def test_allAreRefused(self) -> None:
+        """The last refusal is why."""
+        names, why = self.tried(b"504 one", b"504 two", b"504 three")
+        self.assertEqual(names, [b"SCRAM-SHA-256", b"PLAIN", b"LOGIN"])
+        self.assertEqual(why, reply(504, None, b"three"))
+
+    def test_tokens(self) -> None:
+        """A token goes by the other mechanism for tokens, and none for passwords."""
+        names, why = self.tried(
+            b"504 no", b"504 no", credentials=Credentials(b"user", token=b"abc")
+        )
+        self.assertEqual(names, [b"OAUTHBEARER", b"XOAUTH2"])
+        self.assertEqual(why, reply(504, None, b"no"))
+
+    def test_wrongCredentials(self) -> None:
+        """
+        A password that is wrong is shown once more where the host may only have no
+        verifier of it, and never twice by the same kind of mechanism.
+        """
+        wrong = reply(535, "5.7.8", b"Wrong")
+        names, why = self.tried(wrong.octets[:-2], wrong.octets[:-2])
+        self.assertEqual((names, why), ([b"SCRAM-SHA-256", b"PLAIN"], wrong))
+        names, why = self.tried(wrong.octets[:-2], b"235 OK")
+        self.assertEqual((names, why), ([b"SCRAM-SHA-256", b"PLAIN"], None))
+        names, why = self.tried(
+            wrong.octets[:-2], credentials=Credentials(b"user", token=b"abc")
+        )
+        self.assertEqual((names, why), ([b"OAUTHBEARER"], wrong))
+
+    def test_wrongBinding(self) -> None:
+        """
+        Where a mechanism that is bound to the connection fails, the connection may
+        be what is wrong with it.
+        """
+        names, why = self.tried(b"535 5.7.8 Wrong", secured=BOUND)
+        self.assertEqual(names, [b"SCRAM-SHA-256-PLUS"])
+        self.assertEqual(why, reply(535, "5.7.8", b"Wrong"))
+
+    def test_transition(self) -> None:
+        """432 asks for the password once, to make a verifier of it."""
+        names, why = self.tried(b"432 4.7.12 Once by PLAIN", b"235 OK")
+        self.assertEqual((names, why), ([b"SCRAM-SHA-256", b"PLAIN"], None))
+        names, why = self.tried(b"432 4.7.12 Once by PLAIN", secured=UNVERIFIED)
+        self.assertEqual(names, [b"SCRAM-SHA-256"])
+
+    def test_noDowngrade(self) -> None:
+        """
+        What is weaker goes only to who is the host beyond doubt, whatever the
+        settings allow to begin with.
+        """
+        for refusal in b"504 no", b"535 no", b"534 no":
+            names, _ = self.tried(
+                refusal, secured=None, options=AuthSettings(clear_text=True)
+            )
+            self.assertEqual(names, [b"SCRAM-SHA-256"])
+            names, _ = self.tried(
+                refusal, secured=UNVERIFIED, options=AuthSettings(unverified=True)
+            )
+            self.assertEqual(names, [b"SCRAM-SHA-256"])
+            bound = evolve(BOUND, verified=False)
+            names, _ = self.tried(
+                refusal, secured=bound, options=AuthSettings(unverified=True)
+            )
+            self.assertEqual(names, [b"SCRAM-SHA-256-PLUS"])
+
+    def test_asStrong(self) -> None:
+        """What is no weaker goes anywhere."""
+        names, _ = self.tried(
+            b"504 no",
+            b"504 no",
+            secured=UNVERIFIED,
+            options=AuthSettings(unverified=True),
+            credentials=Credentials(b"user", token=b"abc"),
+        )
+        self.assertEqual(names, [b"OAUTHBEARER", b"XOAUTH2"])
+
+    def test_temporary(self) -> None:
+        """Nothing more is tried, and the reply says that it may be later."""
+        for refusal in b"454 4.7.0 Later", b"451 Later", b"503 What?", b"530 No":
+            names, why = self.tried(refusal)
+            self.assertEqual(names, [b"SCRAM-SHA-256"])
+            assert why is not None
+            self.assertEqual(why.code, int(refusal[:3]))
+
+    def test_certificate(self) -> None:
+        """Who has only a certificate has one way to show it."""
+        peer = ScriptedPeer(
+            client([Auth(logsIn=True)], secured=TLS), clientAnswers(Credentials())
+        )
+        self.assertEqual(peer.open(b"AUTH EXTERNAL PLAIN"), b"AUTH EXTERNAL =\r\n")
+        peer.say(b"235 OK\r\n")
+        self.assertTrue(peer.connection.authenticated)
+
+    def test_brokenExchange(self) -> None:
+        """
+        A host that does not keep to the mechanism gets nothing more, and what it
+        says to the end of it is not why: that is for another time.
+        """
+        broken = reply(451, "4.7.0", b"Peer did not keep to the login's mechanism")
+        for replies in (
+            [b"334 what?", b"501 5.7.0 Cancelled"],
+            [b"235 Welcome"],
+            [b"250 What?"],
+        ):
+            names, why = self.tried(*replies)
+            self.assertEqual((names, why), ([b"SCRAM-SHA-256"], broken))
