@@ -50,16 +50,7 @@ from .dialogue import Ask, Flow, Secure, Step, emit, send, settle, sync
 from .effects import Awaited, ClientEffect, Close, GaveUp, Ready, Settled
 from .envelope import Envelope, Recipient
 from .errors import HookTrouble, PeerError, UsageError
-from .hooks import (
-    Forecast,
-    Hello,
-    Phase,
-    RoutePolicy,
-    Scope,
-    Stage,
-    Target,
-    TLSInfo,
-)
+from .hooks import Forecast, Hello, Phase, RoutePolicy, Scope, Stage, Target, TLSInfo
 from .interfaces import IBody
 from .profile import ClientProfile
 from .reply import LOCAL_ERROR, Reply
