@@ -26,6 +26,7 @@ from ..core.reply import Reply
 from ..observe.harmless import visible
 from ..spool.format import Outcome, SpooledMessage
 from ..spool.via import Cause, Via
+from .interfaces import NOT_YET, TOO_LONG
 
 #: What is told of a reply: lines, and characters of each.
 REPLY_LINES = 10
@@ -38,10 +39,6 @@ ADDRESS_CHARACTERS = 320
 #: The longest value of a field of an extension: ORCPT may have 500 characters.
 _FIELD_CHARACTERS = 600
 _FIELDS_MOST = 10
-
-#: Behind the text of an outcome: it has waited for too long.  A report says so in
-#: words of its own.
-TOO_LONG = "; tried for too long"
 
 #: More than anything has that gets here; what is shown is cut afterwards, for an
 #: escape is longer than what it stands for.
@@ -210,10 +207,15 @@ def _why(outcome: Outcome, hidden: bytes | None, given: bytes) -> str:
     Only what is about a connection: all else tells of our inside.
     """
     about = (Cause.CONNECT, Cause.LOST, Cause.TLS, Cause.EARLY, Cause.EXPIRED)
-    if outcome.via is None or outcome.cause not in about:
+    text = outcome.text.removesuffix(TOO_LONG)
+    if outcome.cause not in about:
         return ""
-    text = outcome.text.removesuffix(TOO_LONG).encode("utf-8", "replace")
-    return _shown(text, hidden, given)
+    if text.startswith(NOT_YET):
+        # What went wrong the last time that one of the hosts was tried.
+        text = text.removeprefix(NOT_YET).removeprefix(": ")
+    elif outcome.via is None:
+        return ""
+    return _shown(text.encode("utf-8", "replace"), hidden, given)
 
 
 def _status(told: Told, late: bool) -> Status:
@@ -236,4 +238,4 @@ def _status(told: Told, late: bool) -> Status:
     return (expected, *_BY_CAUSE.get(outcome.cause, (0, 0)))
 
 
-__all__ = ["TOO_LONG", "Account", "Status", "Told", "accountOf", "messageFields"]
+__all__ = ["Account", "Status", "Told", "accountOf", "messageFields"]

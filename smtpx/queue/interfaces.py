@@ -49,6 +49,14 @@ class Located:
     outcomes: tuple[Outcome, ...] = ()
 
 
+#: What an outcome's text begins with where nothing was tried, as all hosts are known
+#: to be in trouble; behind it stands what that is.
+NOT_YET = "retry time not reached for any host"
+
+#: What stands behind it where it has waited for too long.
+TOO_LONG = "; tried for too long"
+
+
 @frozen
 class Attempt:
     """
@@ -169,6 +177,8 @@ class Route:
 
 
 __all__ = [
+    "NOT_YET",
+    "TOO_LONG",
     "Attempt",
     "IRelay",
     "IReporter",

@@ -20,8 +20,7 @@ from ..spool.format import Fate, Outcome, Report, SpooledMessage
 from ..spool.interfaces import ISpool
 from ..spool.journal import IDeliveryJournal
 from ..spool.via import Cause
-from .account import TOO_LONG
-from .interfaces import IReporter, IRetries, Route
+from .interfaces import TOO_LONG, IReporter, IRetries, Route
 
 #: When a host may be tried again, not everything that waits for it comes at once;
 #: in seconds, and as a part of the time until then.

@@ -31,7 +31,7 @@ from ..knowledge.names import hostName
 from ..net.sending import IClientPool, Sent, Unreached, Way
 from ..spool.format import Fate, Outcome, SpooledMessage
 from ..spool.via import Cause, Via
-from .interfaces import Attempt, IRelay, Leg, Located
+from .interfaces import NOT_YET, Attempt, IRelay, Leg, Located
 from .prefixed import PrefixedBody
 
 #: The most hosts that are tried in one attempt, and that are talked to: RFC 5321
@@ -48,7 +48,6 @@ _REMEMBERED_MOST = 5000
 _LANE_OCTETS = 255
 
 _UNPROVEN = reply(550, "5.7.10", b"It is not known surely enough where this is to go")
-_EARLY = "retry time not reached for any host"
 
 
 class Finder(Protocol):
@@ -226,12 +225,12 @@ class SMTPTransport:
         left = {i: message.envelope.recipients[i] for i in attempt.indices}
         body = PrefixedBody.over(message.prefix, attempt.body)
         known: dict[int, Outcome] = {}
-        early = [0.0]
+        early: list[tuple[float, str]] = []
         tried = heard = 0
         for host in self._order(where.hosts):
             due = self._dueAt(host)
             if due > self._now():
-                early.append(due)
+                early.append((due, self._troubleOf(host)))
                 continue
             if tried >= HOSTS_TRIED or heard >= HOSTS_HEARD:
                 break
@@ -257,15 +256,7 @@ class SMTPTransport:
             }
             if not left:
                 break
-        for index in left:
-            if index not in known:
-                known[index] = Outcome(
-                    index,
-                    Fate.WAITING,
-                    _EARLY,
-                    cause=Cause.EARLY,
-                    notBefore=min(early[1:], default=0.0),
-                )
+        known |= {i: _early(i, early) for i in left if i not in known}
         return list(known.values())
 
     def _order(self, hosts: MailHosts) -> tuple[MailHost, ...]:
@@ -283,6 +274,14 @@ class SMTPTransport:
             at = self._hints.retryAt(hostName(host.name, address, host.port)) or 0.0
             due = at if place == 0 else min(due, at)
         return due
+
+    def _troubleOf(self, host: MailHost) -> str:
+        """What went wrong the last time; empty: nobody knows."""
+        for address in host.addresses:
+            found = self._hints.trouble(hostName(host.name, address, host.port))
+            if found is not None:
+                return found.text
+        return ""
 
     def _fault(self, host: MailHost, error: Unreached) -> float:
         """
@@ -324,6 +323,17 @@ def _both(route: RoutePolicy, wanted: RoutePolicy) -> RoutePolicy:
 def _unroutable(index: int, error: Unroutable) -> Outcome:
     fate = Fate.FAILED if error.reply.permanent else Fate.WAITING
     return Outcome(index, fate, str(error), error.reply, cause=Cause.DNS)
+
+
+def _early(index: int, hosts: Sequence[tuple[float, str]]) -> Outcome:
+    """
+    It is not yet time for any of the hosts.
+
+    @param hosts: when it is, and what went wrong the last time.
+    """
+    due, why = min(hosts, default=(0.0, ""))
+    text = f"{NOT_YET}: {why}" if why else NOT_YET
+    return Outcome(index, Fate.WAITING, text, cause=Cause.EARLY, notBefore=due)
 
 
 def _unreached(index: int, error: Unreached, notBefore: float) -> Outcome:

@@ -9,7 +9,8 @@ from smtpx.core.hooks import Action
 from smtpx.core.interfaces import IQueueBuilder
 from smtpx.core.queueprofile import ORIGIN, QueueProfile
 from smtpx.core.reply import Reply, reply
-from smtpx.queue.account import TOO_LONG, Account, Told, accountOf, messageFields
+from smtpx.queue.account import Account, Told, accountOf, messageFields
+from smtpx.queue.interfaces import NOT_YET, TOO_LONG
 from smtpx.spool.format import Fate, Outcome
 from smtpx.spool.via import Cause, Via
 from tests.core.made import MadeQueue
@@ -153,6 +154,15 @@ class SaidTests(SynchronousTestCase):
             self.assertEqual(account(failed(cause, "Broken", VIA)).why, "Broken")
         late = failed(Cause.EXPIRED, "Broken" + TOO_LONG, VIA)
         self.assertEqual(account(late).why, "Broken")
+
+    def test_whyItWasNotTried(self) -> None:
+        """
+        Where it is not yet time for any host, it is shown what went wrong before.
+        """
+        for cause, behind in ((Cause.EARLY, ""), (Cause.EXPIRED, TOO_LONG)):
+            outcome = failed(cause, f"{NOT_YET}: Connection refused{behind}")
+            self.assertEqual(account(outcome).why, "Connection refused")
+            self.assertEqual(account(failed(cause, NOT_YET + behind)).why, "")
 
     def test_nothingOfOurInside(self) -> None:
         """What is about us is not, nor where nobody knows what it is about."""

@@ -346,7 +346,11 @@ class SMTPTransportTests(SynchronousTestCase):
         [early] = self.deliver(messageFor(b"a@example.org"))
         self.assertEqual(
             (early.fate, early.cause, early.text),
-            (Fate.WAITING, Cause.EARLY, "retry time not reached for any host"),
+            (
+                Fate.WAITING,
+                Cause.EARLY,
+                "retry time not reached for any host: mx1.example: no",
+            ),
         )
         self.assertEqual(self.pool.tried, [])
         self.clock.advance(early.notBefore - self.clock.seconds())
