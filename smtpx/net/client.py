@@ -73,10 +73,6 @@ _CAUSES = {
 _LOST = reply(451, "4.4.2", b"Connection lost")
 
 
-def _nobody(protocol: ClientProtocol) -> None:
-    """Nobody is told."""
-
-
 @implementer(IHandshakeListener)
 class ClientProtocol(ClientWire):
     """
@@ -116,8 +112,8 @@ class ClientProtocol(ClientWire):
         address: bytes = b"",
         port: int = 0,
         forecast: Forecast | None = None,
-        gone: Callable[[ClientProtocol], None] = _nobody,
-        ended: Callable[[ClientProtocol], None] = _nobody,
+        gone: Callable[[ClientProtocol], None] = lambda line: None,
+        ended: Callable[[ClientProtocol], None] = lambda line: None,
     ) -> None:
         """
         @param address: where it is to be connected to; empty: whatever the
@@ -131,7 +127,7 @@ class ClientProtocol(ClientWire):
         self.way = way
         self._gone = gone
         self._ended = ended
-        self._kit = kit
+        self.kit = kit
         self._timer = ClientTimer(kit.reactor, kit.times, self._late)
         self._address = address
         self._port = port
@@ -144,13 +140,14 @@ class ClientProtocol(ClientWire):
 
     def whenReady(self) -> Deferred[None]:
         """
-        When envelopes may be delivered.
+        When an envelope may be delivered.
 
-        @return: fails with L{Unreached} where the session does not come about.
+        @return: fails with L{Unreached} where the session does not come about, or
+            has ended.
         """
         if self._unreached is not None:
             return fail(self._unreached)
-        if self.core is not None and self.core.ready:
+        if self.ready:
             return succeed(None)
         ready: Deferred[None] = Deferred()
         self._ready.append(ready)
@@ -244,14 +241,14 @@ class ClientProtocol(ClientWire):
         if name.startswith(b"["):
             name = addressIn(name)
         target = Target(name, self._address, self._port, way.implicitTLS)
-        core = self.core = self._kit.connection(target, way, self._forecast)
+        core = self.core = self.kit.connection(target, way, self._forecast)
         if not way.implicitTLS:
             self._do(core.start())
             return
         try:
             options = core.tlsOptions()
         except HookTrouble as trouble:
-            self._kit.trouble(trouble.owner, trouble.__cause__ or trouble)
+            self.kit.trouble(trouble.owner, trouble.__cause__ or trouble)
             self._fail("Local error in processing", Cause.LOCAL, None)
             self.abort()
             return
@@ -275,7 +272,7 @@ class ClientProtocol(ClientWire):
         assert core is not None and options is not None
         self._handshaking = False
         connection = cast(TLSConnection, self.transport.getHandle())
-        info = self._kit.tls.info(connection, options)
+        info = self.kit.tls.info(connection, options)
         if self.way.implicitTLS:
             core.secured = evolve(info, onConnect=True)
             self._do(core.start())
@@ -331,11 +328,9 @@ class ClientProtocol(ClientWire):
             settling, self._settling = self._settling, None
             if settling is not None:
                 settling.callback(effect)
+            self._wake()
         elif isinstance(effect, Ready):
-            self._handshaking = False
-            ready, self._ready = self._ready, []
-            for each in ready:
-                each.callback(None)
+            self._wake()
         elif isinstance(effect, Pose):
             self._pose(effect)
         elif isinstance(effect, Handshake):
@@ -344,10 +339,14 @@ class ClientProtocol(ClientWire):
         elif isinstance(effect, GaveUp):
             self._gaveUp(effect)
         elif isinstance(effect, Trouble):
-            self._kit.trouble(effect.owner, effect.error)
+            self.kit.trouble(effect.owner, effect.error)
         elif isinstance(effect, Close):
             self._flush()
             self._close()
+
+    def _wake(self) -> None:
+        while self._ready and self.ready:
+            self._ready.pop(0).callback(None)
 
     def _flush(self) -> None:
         if self._out:
@@ -357,7 +356,7 @@ class ClientProtocol(ClientWire):
     def _startTLS(self, options: TLSOptions) -> None:
         self._options = options
         self._handshaking = True
-        self.beginTLS(self._kit.tls.creator(options), self._kit.reactor)
+        self.beginTLS(self.kit.tls.creator(options), self.kit.reactor)
 
     def _close(self) -> None:
         """There is nothing more to come, from either side."""
@@ -415,7 +414,7 @@ class ClientProtocol(ClientWire):
 
     def _pose(self, effect: Pose) -> None:
         try:
-            answer = self._kit.answer(effect.question, self.way)
+            answer = self.kit.answer(effect.question, self.way)
         except Exception as error:
             self._unanswered(error)
             return
@@ -440,7 +439,7 @@ class ClientProtocol(ClientWire):
         asked, self._asked = self._asked, None
         if asked is None and isinstance(error, CancelledError):
             return
-        self._kit.trouble("client", error)
+        self.kit.trouble("client", error)
         self._fail("Local error in processing", Cause.LOCAL, None)
         self.abort()
 
@@ -457,7 +456,7 @@ class ClientProtocol(ClientWire):
             assert core is not None
             self._effects.extend(core.resume())
         else:
-            self._again = self._kit.reactor.callLater(0, self._resume)
+            self._again = self.kit.reactor.callLater(0, self._resume)
 
     def drained(self) -> None:
         """The host has taken everything."""

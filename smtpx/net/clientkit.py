@@ -49,6 +49,7 @@ class ClientKit:
     @ivar name: what the client calls itself, where its way does not say.
     @ivar tls: whom it trusts.
     @ivar times: the time limits.
+    @ivar clock: seconds since the epoch.
     @ivar trouble: told of each exception out of an extension: its name, and the
         exception.
     """
@@ -84,7 +85,7 @@ class ClientKit:
             standard(logsIn=True) if extensions is None else extensions
         )
         self._bareLines = bareLines
-        self._clock = clock
+        self.clock = clock
         self._answers: Answerers = {SaltPassword: self._salt, **(answers or {})}
         self._profiles: dict[bytes, ClientProfile] = {}
         # A name that cannot be said is found here, and not with each connection.
@@ -94,7 +95,7 @@ class ClientKit:
         """All hooks, resolved once for each name that is said in EHLO."""
         found = self._profiles.get(name)
         if found is None:
-            found = ClientProfile(name=name, clock=self._clock).load(self._extensions)
+            found = ClientProfile(name=name, clock=self.clock).load(self._extensions)
             if len(self._profiles) < _PROFILES:
                 self._profiles[name] = found
         return found

@@ -112,6 +112,11 @@ class ClientPool:
         return len(self._idle.get(_keyOf(host, way), ()))
 
     @property
+    def closed(self) -> bool:
+        """Was it closed, or is about to be?"""
+        return self._closed is not None
+
+    @property
     def open(self) -> int:
         """How many connections there are, idle or not."""
         return len(self._lines)

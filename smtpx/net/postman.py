@@ -1,0 +1,156 @@
+"""
+Taking one message to all of its recipients: over a given host, or by the MX records
+of their domains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredList, DeferredSemaphore
+
+from ..core.address import domainOf
+from ..core.envelope import Envelope, Recipient
+from ..core.hooks import Scope
+from ..core.interfaces import IBody
+from ..dns.mailhosts import MailHosts, Unroutable
+from ..spool.via import Cause
+from .addressing import Addressed
+from .receipts import Findings, Receipt
+from .sending import IClientPool, Sent, Unreached, Way
+
+#: The most hosts of a domain that one message is offered to (RFC 5321 section 5.1
+#: wants two at least).
+_HOSTS = 5
+
+Finder = Callable[[bytes], Deferred[MailHosts]]
+
+
+class Postman:
+    """
+    Sends messages of a program.
+    """
+
+    def __init__(
+        self,
+        pool: IClientPool,
+        way: Way,
+        find: Finder,
+        connectionsMost: int,
+        random: Random,
+    ) -> None:
+        """
+        @param find: finds the hosts for a domain, in lower case.
+        @param connectionsMost: how many connections are in use at a time; what is
+            more waits.
+        @param random: shuffles hosts of equal preference.
+        """
+        self._pool = pool
+        self._way = way
+        self._find = find
+        self._turns = DeferredSemaphore(connectionsMost)
+        self._random = random
+
+    async def send(self, message: Addressed) -> Receipt:
+        """
+        Send a message to all its recipients.
+
+        @raise NotSent: nobody has it.
+        """
+        found = Findings()
+        envelope = message.envelope
+        domains: dict[bytes, list[Recipient]] = {}
+        for each in envelope.recipients:
+            domains.setdefault(domainOf(each.path), []).append(each)
+        legs = await self._legs(domains, found)
+        await _all(
+            [
+                Deferred.fromCoroutine(
+                    self._deliver(hosts, envelope, some, message.body, found)
+                )
+                for hosts, some in legs
+            ]
+        )
+        return found.receipt(message)
+
+    async def _legs(
+        self, domains: dict[bytes, list[Recipient]], found: Findings
+    ) -> list[tuple[MailHosts, list[Recipient]]]:
+        """Who goes where; recipients of domains with the same hosts go together."""
+        legs: dict[bytes, tuple[MailHosts, list[Recipient]]] = {}
+
+        async def one(domain: bytes, some: list[Recipient]) -> None:
+            try:
+                hosts = await self._find(domain)
+            except Unroutable as error:
+                found.unroutable(some, error)
+            else:
+                legs.setdefault(hosts.key, (hosts, []))[1].extend(some)
+
+        await _all([Deferred.fromCoroutine(one(*item)) for item in domains.items()])
+        return list(legs.values())
+
+    async def _deliver(
+        self,
+        hosts: MailHosts,
+        envelope: Envelope,
+        recipients: list[Recipient],
+        body: IBody,
+        found: Findings,
+    ) -> None:
+        """Offer it to one host after the other, until one takes it."""
+        left = recipients
+        for host in hosts.shuffled(self._random).hosts[:_HOSTS]:
+            some = envelope.addressedTo(left)
+            await self._turns.acquire()
+            try:
+                sent = await self._pool.send(host, self._way, some, body)
+            except Unreached as error:
+                found.unreached(left, error)
+                if error.cause in (Cause.LOGIN, Cause.LOCAL):
+                    return
+                continue
+            finally:
+                self._turns.release()
+            found.sent(sent)
+            if sent.unsure:
+                return
+            left = _elsewhere(sent)
+            if not left:
+                return
+
+
+def _elsewhere(sent: Sent) -> list[Recipient]:
+    """Those to whom another host may be of use."""
+    if sent.scope is Scope.HOST:
+        return [each for each, got in sent.outcomes if got.refuses]
+    said = zip(sent.outcomes, sent.causes, strict=True)
+    return [
+        each
+        for (each, got), cause in said
+        if got.refuses and not got.permanent and cause is not Cause.CONTENT
+    ]
+
+
+async def _all(work: list[Deferred[None]]) -> None:
+    """
+    Wait until all is done.  The first that fails is told of when the others are done,
+    too; cancelled, all are.
+    """
+    if len(work) == 1:
+        await work[0]
+        return
+    results: Deferred[Any] = DeferredList(work, consumeErrors=True)
+    try:
+        for good, result in await results:
+            if not good:
+                result.raiseException()
+    except BaseException:
+        for each in work:
+            each.cancel()
+        raise
+
+
+__all__ = ["Finder", "Postman"]
