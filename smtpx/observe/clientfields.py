@@ -155,7 +155,7 @@ def _pipelining(event: LogEvent, fields: dict[str, Any]) -> str:
     return f" L{early}" if used == "used" else f" L{early}-"
 
 
-def plainField(name: str) -> FieldOf:
+def _plain(name: str) -> FieldOf:
     """The field of an extension, where it has one."""
 
     def field(event: LogEvent, fields: dict[str, Any]) -> str:
@@ -229,9 +229,9 @@ def arrivalFields(
         (Selector.PIPELINING, _pipelining),
         (None, tlsFields(selectors)),
         (None, _submitted if Selector.SMTP_MAILAUTH in selectors else loginOf),
-        (None, plainField("PRDR")),
-        (None, plainField("PRX") if Selector.PROXY in selectors else _without("PRX")),
-        (None, plainField("K")),
+        (None, _plain("PRDR")),
+        (None, _plain("PRX") if Selector.PROXY in selectors else _without("PRX")),
+        (None, _plain("K")),
         (None, _size),
         (None, _eightBit if Selector.EIGHTBITMIME in selectors else _without("M8S")),
         (None, otherFields),
@@ -254,7 +254,6 @@ __all__ = [
     "extensionField",
     "loginOf",
     "otherFields",
-    "plainField",
     "quoted",
     "tlsFields",
 ]

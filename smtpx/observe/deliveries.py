@@ -144,7 +144,7 @@ class DeliveryJournal:
         if origin is not None:
             fields["original"] = origin
         if outcome.via is not None:
-            fields |= _host(outcome.via)
+            _addHost(fields, outcome.via)
         if outcome.reply is not None:
             fields |= codeFields(outcome.reply)
             fields["reply"] = outcome.reply.octets[:-2]
@@ -155,13 +155,11 @@ class DeliveryJournal:
         return round(self._publisher.clock() - message.arrived, 6)
 
 
-def _host(via: Via) -> dict[str, object]:
+def _addHost(fields: dict[str, object], via: Via) -> None:
     """By which host it went, or was to go."""
-    fields: dict[str, object] = {
-        "host": via.host,
-        "address": via.address,
-        "port": via.port,
-    }
+    fields["host"] = via.host
+    fields["address"] = via.address
+    fields["port"] = via.port
     if via.source is not None:
         fields["source"], fields["sourcePort"] = via.source
     if via.again:
@@ -170,4 +168,3 @@ def _host(via: Via) -> dict[str, object]:
         fields |= handshakeFields(via.tls)
     if via.fields:
         fields["fields"] = dict(via.fields)
-    return fields

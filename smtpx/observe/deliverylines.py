@@ -29,7 +29,6 @@ from .clientfields import (
     FieldOf,
     extensionField,
     otherFields,
-    plainField,
     quoted,
     tlsFields,
 )
@@ -231,13 +230,26 @@ def _size(event: LogEvent, fields: dict[str, Any]) -> str:
     return f" S={event['octets']}"
 
 
-def _login(event: LogEvent, fields: dict[str, Any]) -> str:
-    return extensionField("A", fields.pop("A", None))
+def _extensions(pipelining: bool) -> FieldOf:
+    """
+    What extensions say: C{A= L PRDR K}, and then what others do.
 
+    @param pipelining: is C{L} to be shown?
+    """
 
-def _pipelining(event: LogEvent, fields: dict[str, Any]) -> str:
-    early = "*" if fields.pop("L*", None) else ""
-    return f" L{early}" if fields.pop("L", None) else ""
+    def extensions(event: LogEvent, fields: dict[str, Any]) -> str:
+        if not fields:
+            return ""
+        shown = extensionField("A", fields.pop("A", None))
+        early = "*" if fields.pop("L*", None) else ""
+        if fields.pop("L", None) and pipelining:
+            shown += f" L{early}"
+        for name in ("PRDR", "K"):
+            if name in fields:
+                shown += extensionField(name, fields.pop(name))
+        return shown + otherFields(event, fields) if fields else shown
+
+    return extensions
 
 
 def _confirmation(event: LogEvent, fields: dict[str, Any]) -> str:
@@ -297,23 +309,12 @@ def _after(
 
     all_: tuple[tuple[Selector | None, FieldOf], ...] = (
         (None, tlsFields(selectors - {Selector.TLS_SNI})),
-        (None, _login),
-        (None, _pipelining if Selector.PIPELINING in selectors else _unshown),
-        (None, plainField("PRDR")),
-        (None, plainField("K")),
-        (None, otherFields),
+        (None, _extensions(Selector.PIPELINING in selectors)),
         (Selector.SMTP_CONFIRMATION, _confirmation),
         (Selector.QUEUE_TIME, queued),
         (Selector.DELIVER_TIME, took),
     )
     return [field for selector, field in all_ if selector in selectors or not selector]
-
-
-def _unshown(event: LogEvent, fields: dict[str, Any]) -> str:
-    """PIPELINING is not shown."""
-    fields.pop("L", None)
-    fields.pop("L*", None)
-    return ""
 
 
 __all__ = ["DeliveryLines"]

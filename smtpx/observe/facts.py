@@ -4,6 +4,8 @@ Facts that many events have, as their fields: of a handshake, and of a reply.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from ..core.hooks import TLSInfo
 from ..core.reply import Reply
 
@@ -32,8 +34,15 @@ def codeFields(answer: Reply) -> dict[str, object]:
     """The codes of a reply; what it says in words has other names elsewhere."""
     fields: dict[str, object] = {"code": answer.code}
     if answer.status is not None:
-        fields["status"] = ".".join(map(str, answer.status))
+        fields["status"] = _spelled(answer.status)
     return fields
+
+
+# There are few, and they are asked for with each message.
+@lru_cache(maxsize=256)
+def _spelled(status: tuple[int, int, int]) -> str:
+    """An enhanced status code as text."""
+    return ".".join(map(str, status))
 
 
 __all__ = ["codeFields", "handshakeFields"]

@@ -22,6 +22,9 @@ _FIELD = re.compile(
     r"\b(A|C|CV|Ci|D[NST]|F|H|I|K|L|M8S|PS?|QT?|RT?|S|SNI|ST|TFO|T|U|X|id)="
 )
 _UNSAFE_WORD = re.compile(r"[^!-\[\]-~]")
+
+#: A word in which there is nothing to escape, nor an equals sign: nearly all are.
+_plainWord = re.compile(rb"[!-<>-\[\]-~]*\Z").match
 _UNSAFE_TEXT = re.compile(r"[^ -\[\]-~]")
 
 
@@ -54,6 +57,8 @@ def word(said: bytes | str) -> str:
     @param said: octets are taken one by one, so that this stays reversible;
         text may have any character.
     """
+    if isinstance(said, bytes) and _plainWord(said):
+        return said.decode("ascii")
     return _shown(said, _UNSAFE_WORD)
 
 

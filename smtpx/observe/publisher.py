@@ -19,11 +19,9 @@ from typing import cast
 
 from constantly import NamedConstant
 from twisted.logger import (
-    FilteringLogObserver,
     ILogObserver,
     LogEvent,
     LogLevel,
-    LogLevelFilterPredicate,
     LogPublisher,
     globalLogPublisher,
 )
@@ -49,12 +47,13 @@ def important(
     @param level: the least that matters.
     """
 
-    def tell(event: LogEvent) -> None:
-        observer({name: _readable(value) for name, value in event.items()})
+    matters = {each for each in LogLevel.iterconstants() if each >= level}
 
-    return FilteringLogObserver(
-        cast(ILogObserver, tell), [LogLevelFilterPredicate(defaultLogLevel=level)]
-    )
+    def tell(event: LogEvent) -> None:
+        if event["log_level"] in matters:
+            observer({name: _readable(value) for name, value in event.items()})
+
+    return cast(ILogObserver, tell)
 
 
 def _readable(value: object) -> object:

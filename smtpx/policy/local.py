@@ -24,20 +24,18 @@ from .aliastable import MISCONFIGURED, UNKNOWN
 from .ours import LocalAddresses
 from .redirect import Redirection
 
-#: Is a client in a host list?  Asked with its address, its verified names, and whether
-#: these are all; L{smtpx.core.hostlist.HostList.verdict} is one.
-Verdict = Callable[[bytes, Sequence[bytes], bool], bool | None]
+#: Is a client in a host list?  Asked with its address and its verified names;
+#: L{smtpx.core.hostlist.HostList.matches} is one.
+Matcher = Callable[[bytes, Sequence[bytes]], bool]
 
 #: RFC 5321 section 3.1; the greeting has no enhanced code (RFC 2034 section 3).
 NOT_WELCOME = reply(554, None, b"No mail is taken from you here")
 NO_RELAYING = reply(550, "5.7.1", b"Relaying not permitted")
-#: RFC 3463 section 3.5: it takes the DNS to tell whether the client may.
-NO_VERDICT = reply(451, "4.4.3", b"Your host name cannot be looked up now")
 NO_ROUTE = reply(550, "5.1.2", b"No route to that domain")
 
 
-def nobody(address: bytes, names: Sequence[bytes], named: bool) -> bool:
-    """The verdict of an empty host list."""
+def nobody(address: bytes, names: Sequence[bytes]) -> bool:
+    """The matcher of an empty host list."""
     return False
 
 
@@ -70,10 +68,10 @@ class LocalPolicy:
         self,
         local: LocalAddresses,
         goes: Callable[[bytes, bytes], bool],
-        relayHosts: Verdict = nobody,
+        relayHosts: Matcher = nobody,
         relayAuthenticated: bool = True,
         relaySubjects: Collection[str] = (),
-        refuseHosts: Verdict = nobody,
+        refuseHosts: Matcher = nobody,
         redirection: Redirection | None = None,
         relayed: Callable[[bytes], bool] = nowhere,
     ) -> None:
@@ -98,11 +96,12 @@ class LocalPolicy:
         self.refuseHosts = refuseHosts
 
     def mayConnect(self, session: IServerSession) -> Reply | None:
-        """
-        Refuse clients that are in the list of those to be refused.  Where that cannot
-        be told they are let in: a client that wants to be nameless can always be.
-        """
-        return NOT_WELCOME if self._among(session, self.refuseHosts) else None
+        """Refuse clients that are in the list of those to be refused."""
+        return (
+            NOT_WELCOME
+            if self.refuseHosts(session.peer, clientNames(session))
+            else None
+        )
 
     def maySend(self, session: IServerSession, envelope: Envelope) -> Reply | None:
         """Anybody may send; the recipients decide."""
@@ -119,9 +118,8 @@ class LocalPolicy:
         if self._relayed(path):
             # Better refused now than accepted and kept without a way to go.
             return None if self._goes(path, envelope.sender) else MISCONFIGURED
-        may = self._mayRelay(session)
-        if not may:
-            return NO_VERDICT if may is None else NO_RELAYING
+        if not self._mayRelay(session):
+            return NO_RELAYING
         return None if self._goes(path, envelope.sender) else NO_ROUTE
 
     def admit(
@@ -142,8 +140,7 @@ class LocalPolicy:
         # Better refused now than accepted and kept without a way to go.
         return None if self._goes(path, envelope.sender) else MISCONFIGURED
 
-    def _mayRelay(self, session: IServerSession) -> bool | None:
-        """L{None}: that cannot be told now."""
+    def _mayRelay(self, session: IServerSession) -> bool:
         if self._authenticated and session.identity is not None:
             return True
         secured = session.secured
@@ -154,10 +151,7 @@ class LocalPolicy:
             and secured.subject in self._subjects
         ):
             return True
-        return self._among(session, self.relayHosts)
-
-    def _among(self, session: IServerSession, hosts: Verdict) -> bool | None:
-        return hosts(session.peer, clientNames(session), session.peerNameKnown)
+        return self.relayHosts(session.peer, clientNames(session))
 
 
 __all__ = [
@@ -165,11 +159,10 @@ __all__ = [
     "NOT_WELCOME",
     "NO_RELAYING",
     "NO_ROUTE",
-    "NO_VERDICT",
     "UNKNOWN",
     "LocalAddresses",
     "LocalPolicy",
-    "Verdict",
+    "Matcher",
     "nobody",
     "nowhere",
 ]
