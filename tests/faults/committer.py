@@ -7,6 +7,12 @@ its commit fired, and for each that it is about to settle, before::
     250 ID DIGEST
     gone ID
 
+For a message that failed and is replaced by a report of it, it prints C{fail ID}
+before and the report's C{250} after; C{over ID} before the report on a message is
+settled; C{park ID LANE} after a message was parked, C{touch ID} before anything
+changes of one that was; C{unpark LANE} before a lane is emptied, and C{emptied
+LANE} after.
+
 Each message says in its header which it is and what its body's digest is, so
 that one which was not acknowledged can be looked at as well.
 """
@@ -17,20 +23,28 @@ import argparse
 import hashlib
 import os
 import random
+import re
 import time
 from collections.abc import Sequence
 from typing import cast
 
 from twisted.internet import reactor
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorCore
 from twisted.python.failure import Failure
 
 from smtpx.core.envelope import Envelope, Recipient
 from smtpx.spool import store
-from smtpx.spool.format import Fate, Outcome, SpooledMessage
+from smtpx.spool.format import Fate, Outcome, Report, SpooledMessage
 from smtpx.spool.incoming import Incoming
 from smtpx.spool.interfaces import ISpoolReactor, SpoolBroken
 from smtpx.spool.sqlite import SQLiteSpool
+
+#: The lanes that messages are parked for.
+LANES = (b"one", b"two", b"three")
+
+#: What a report is about.
+ABOUT = re.compile(rb"X-About: (\S+)\r\n")
 
 
 class Committer:
@@ -46,6 +60,7 @@ class Committer:
         self._random = random.Random(options.seed)
         self._number = 0
         self._underway = 0
+        self._emptying = False
         self.left: int = options.messages
 
     def start(self, _: object) -> None:
@@ -96,7 +111,7 @@ class Committer:
         return hashlib.sha256(body).hexdigest()
 
     def deliver(self) -> None:
-        """Settle some of the messages that are ready."""
+        """Settle some of the messages that are ready, and some of a lane."""
 
         def lease(messages: Sequence[SpooledMessage]) -> None:
             for message in messages:
@@ -104,18 +119,71 @@ class Committer:
 
         ready = self._spool.ready(time.time(), 5)
         ready.addCallbacks(lease, self.closing)
+        if self._random.random() < 0.2:
+            parked = self._spool.parked(self._random.choice(LANES), 3)
+            parked.addCallbacks(lease, self.closing)
+        elif not self._emptying and self._random.random() < 0.05:
+            lane = self._random.choice(LANES)
+            name = lane.decode("ascii")
+            self.say(f"unpark {name}")
+            self._emptying = True
+            unparked = self._spool.unpark(lane, time.time())
+            unparked.addCallbacks(lambda _: self.emptied(name), self.closing)
+
+    def emptied(self, name: str) -> None:
+        """A lane is empty, but for what was parked meanwhile."""
+        self._emptying = False
+        self.say(f"emptied {name}")
 
     def settle(self, message: SpooledMessage) -> None:
-        """Deliver it, to all or to one; or keep it leased."""
+        """Deliver it, to all or to one; report it, park it, or keep it leased."""
         chance = self._random.random()
-        first, second = Outcome(0, Fate.DELIVERED), Outcome(1, Fate.DELIVERED)
+        everybody = [Outcome(index, Fate.DELIVERED) for index in message.waiting]
+        about = ABOUT.search(message.prefix)
+        if message.lane is not None:
+            self.say(f"touch {message.id}")
         if chance < 0.3:
+            if about is not None:
+                self.say(f"over {about[1].decode('ascii')}")
             self.say(f"gone {message.id}")
-            settled = self._spool.settle(message, [first, second], None)
-            settled.addErrback(self.closing)
-        elif chance < 0.5:
-            settled = self._spool.settle(message, [first], time.time() + 0.02)
-            settled.addErrback(self.closing)
+            self.end(self._spool.settle(message, everybody, None))
+        elif chance < 0.45:
+            due = time.time() + 0.02
+            self.end(self._spool.settle(message, everybody[1:], due))
+        elif chance < 0.6 and about is None:
+            self.report(message)
+        elif chance < 0.8:
+            self.park(message, everybody[1:] if chance < 0.7 else [])
+
+    def report(self, message: SpooledMessage) -> None:
+        """Nobody can have it: put down a report, and say whether that was done."""
+        self.say(f"fail {message.id}")
+        body = self._random.randbytes(self._random.randrange(4 << 10))
+        digest = hashlib.sha256(body).hexdigest()
+        prefix = f"X-Number: {message.id}\r\nX-About: {message.id}\r\n"
+        prefix += f"X-Digest: {digest}\r\n"
+        to = Envelope(b"", time.time(), [Recipient(b"a@client.example")], len(body))
+        report = Report(to, prefix.encode("ascii"), body)
+        failed = [Outcome(index, Fate.FAILED, "no") for index in message.waiting]
+        settled = self._spool.settle(message, failed, None, [report])
+        settled.addCallbacks(
+            lambda ids: self.say(f"250 {ids[0]} {digest}"), self.closing
+        )
+
+    def park(self, message: SpooledMessage, outcomes: Sequence[Outcome]) -> None:
+        """Park it, and say so once it was done."""
+        lane = self._random.choice(LANES)
+        # From now on the lane is not what it was.
+        self.say(f"touch {message.id}")
+        parked = self._spool.park(message, lane, outcomes)
+        name = lane.decode("ascii")
+        parked.addCallbacks(
+            lambda _: self.say(f"park {message.id} {name}"), self.closing
+        )
+
+    def end(self, settled: Deferred[Sequence[str]]) -> None:
+        """Where it fails, the spool is closing."""
+        settled.addErrback(self.closing)
 
     def closing(self, failure: Failure) -> None:
         """The spool is closing, and says so."""

@@ -46,16 +46,25 @@ class KillTests(SynchronousTestCase):
         self.acknowledged: dict[str, bytes] = {}
         #: Ids of messages of which it was said that they would be settled.
         self.going: set[str] = set()
+        #: Ids of messages of which it was said that a report would take their place.
+        self.failing: set[str] = set()
+        #: Ids of messages the report on which was said to be settled.
+        self.over: set[str] = set()
+        #: The lanes of messages that were parked, and nothing said of them since.
+        self.lanes: dict[str, str] = {}
+        #: Lanes that are being emptied.
+        self.emptying: set[str] = set()
         #: Ids of messages that were found to be gone.
         self.gone: set[str] = set()
-        self.total = 0
+        self.total = self.reports = self.parked = 0
         self.unacknowledged = 0
 
     def test_hundredKills(self) -> None:
         """
         After each kill every acknowledged message is there, whole and once; the
         others are whole or absent; what was deleted stays so; and no file is
-        left that belongs to nobody.
+        left that belongs to nobody.  A message that failed is there, or the report
+        of it is, once, and never both.  What was parked is where it was parked.
         """
         for number in range(ROUNDS):
             self.killOnce(number)
@@ -63,6 +72,8 @@ class KillTests(SynchronousTestCase):
         self.assertGreater(self.total, 10 * ROUNDS)
         # Were there none, the kills would have come at idle moments.
         self.assertGreater(self.unacknowledged, 0)
+        self.assertGreater(self.reports, ROUNDS)
+        self.assertGreater(self.parked, ROUNDS)
 
     def killOnce(self, number: int) -> None:
         """Run the program, kill it at some moment, read what it had said."""
@@ -87,13 +98,25 @@ class KillTests(SynchronousTestCase):
             process.wait()
         self.assertEqual(process.returncode, -9)
         for line in said.splitlines():
-            word, id, *digest = line.decode("ascii").split()
-            if word == "250":
-                self.assertNotIn(id, self.acknowledged)
-                self.acknowledged[id] = digest[0].encode("ascii")
-                self.total += 1
-            else:
-                self.going.add(id)
+            self.hear(*line.decode("ascii").split())
+
+    def hear(self, word: str, id: str, told: str = "") -> None:
+        """One line of what the program said."""
+        if word == "250":
+            self.assertNotIn(id, self.acknowledged)
+            self.acknowledged[id] = told.encode("ascii")
+            self.total += 1
+        elif word == "park":
+            if told not in self.emptying:
+                self.lanes[id] = told
+        elif word in ("unpark", "emptied"):
+            # What is parked in between may be among them, or not.
+            self.lanes = {one: lane for one, lane in self.lanes.items() if lane != id}
+            (self.emptying.add if word == "unpark" else self.emptying.discard)(id)
+        elif word == "touch":
+            self.lanes.pop(id, None)
+        else:
+            {"gone": self.going, "fail": self.failing, "over": self.over}[word].add(id)
 
     def look(self, clear: bool) -> None:
         """
@@ -104,8 +127,10 @@ class KillTests(SynchronousTestCase):
         rig = Rig(self.folder).open()
         try:
             found = self.whole(rig)
-            lost = set(self.acknowledged) - set(found) - self.going
+            lost = set(self.acknowledged) - set(found) - self.going - self.failing
             self.assertEqual(lost, set())
+            self.going |= self.failing
+            self.failing.clear()
             self.assertEqual(self.gone & set(found), set())
             self.gone |= self.going - set(found)
             self.unacknowledged += len(set(found) - set(self.acknowledged))
@@ -121,6 +146,7 @@ class KillTests(SynchronousTestCase):
         """All messages, each looked at; their digests by id."""
         digests: dict[str, bytes] = {}
         numbers: set[bytes] = set()
+        abouts: set[str] = set()
         filed: set[str] = set()
         after = ""
         while page := rig.wait(rig.spool.messages(after, 200)):
@@ -138,6 +164,17 @@ class KillTests(SynchronousTestCase):
                 digests[message.id] = fields[b"Digest"]
                 if message.filed:
                     filed.add(message.id)
+                if b"About" in fields:
+                    abouts.add(fields[b"About"].decode("ascii"))
+                if message.id in self.lanes:
+                    lane = self.lanes[message.id].encode("ascii")
+                    self.assertEqual(message.lane, lane)
+                    self.parked += 1
+        self.reports += len(abouts)
+        self.assertEqual(abouts & set(digests), set())
+        self.assertEqual(self.failing - set(digests) - abouts - self.over, set())
+        self.lanes.clear()
+        self.emptying.clear()
         self.assertEqual(set(os.listdir(rig.path("bodies"))), filed)
         return digests
 
@@ -150,9 +187,12 @@ class KillTests(SynchronousTestCase):
 
     def clear(self, rig: Rig) -> None:
         """Deliver everything."""
+        for lane in rig.wait(rig.spool.lanes(b"", 9)):
+            rig.wait(rig.spool.unpark(lane, 0.0))
         while messages := rig.wait(rig.spool.ready(_LATE, 1000)):
             for message in messages:
-                outcomes = [Outcome(index, Fate.DELIVERED) for index in (0, 1)]
+                waiting = message.waiting
+                outcomes = [Outcome(index, Fate.DELIVERED) for index in waiting]
                 rig.spool.settle(message, outcomes, None)
             rig.run()
         self.assertEqual(rig.wait(rig.spool.count()), 0)
