@@ -76,6 +76,7 @@ class ServerFacts:
         "obliged",
         "peer",
         "peerName",
+        "peerNameKnown",
         "peerPort",
         "port",
         "profile",
@@ -105,6 +106,7 @@ class ServerFacts:
         self.peer = peer
         self.peerPort = peerPort
         self.peerName: bytes | None = None
+        self.peerNameKnown = True
         self.proxy: bytes | None = None
         self.local = local
         self.localPort = localPort

@@ -21,12 +21,13 @@ look up (L{HostList.names}, L{HostList.resolved}), or for a client whose own,
 verified name it is.
 
 In one thing this is not Exim: where a client's name is needed and not known, its
-whole list does not match in Exim; here only that item does not.
+whole list does not match in Exim; here only that item does not.  Whether it could
+have, had the name been looked up, is what L{HostList.verdict} tells.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from ipaddress import (
     IPv4Address,
     IPv4Network,
@@ -46,6 +47,10 @@ from .interfaces import IServerSession
 _Numbers = tuple[int, int, int]
 _MAPPED = IPv6Network("::ffff:0:0/96")
 
+#: An item, ready to be asked: what it says, whether it is C{*}, what it matches, and
+#: whether it may match more.
+_Rule = tuple[bool, bool, tuple[_Numbers, ...], bytes | None, bytes | None, bool]
+
 #: What stands for having no address, and matches nothing else.
 _NO_ADDRESS: _Numbers = (0, 0, 0)
 
@@ -59,11 +64,13 @@ class HostItem:
     @ivar negated: does it say no?
     @ivar networks: what addresses it matches; of a plain name, those that it
         was resolved to.
+    @ivar unknown: is it a plain name whose addresses could not be looked up?
     """
 
     text: str
     negated: bool = False
     networks: tuple[_Numbers, ...] = ()
+    unknown: bool = False
 
     @property
     def anybody(self) -> bool:
@@ -104,9 +111,7 @@ class HostList:
     names: tuple[bytes, ...] = field(init=False, eq=False, repr=False)
     _certain: bool | None = field(init=False, eq=False, repr=False)
     _otherwise: bool = field(init=False, eq=False, repr=False)
-    _rules: tuple[
-        tuple[bool, bool, tuple[_Numbers, ...], bytes | None, bytes | None], ...
-    ] = field(init=False, eq=False, repr=False)
+    _rules: tuple[_Rule, ...] = field(init=False, eq=False, repr=False)
 
     @needsNames.default
     def _whetherNamesMatter(self) -> bool:
@@ -132,13 +137,16 @@ class HostList:
         return bool(self.items) and self.items[-1].negated
 
     @_rules.default
-    def _plainRules(
-        self,
-    ) -> tuple[
-        tuple[bool, bool, tuple[_Numbers, ...], bytes | None, bytes | None], ...
-    ]:
+    def _plainRules(self) -> tuple[_Rule, ...]:
         return tuple(
-            (not item.negated, item.anybody, item.networks, item.name, item.suffix)
+            (
+                not item.negated,
+                item.anybody,
+                item.networks,
+                item.name,
+                item.suffix,
+                item.unknown,
+            )
             for item in self.items
         )
 
@@ -173,25 +181,66 @@ class HostList:
         """
         if self._certain is not None:
             return self._certain
+        return next(self._verdicts(address, names))
+
+    def verdict(
+        self, address: bytes, names: Sequence[bytes] = (), named: bool = True
+    ) -> bool | None:
+        """
+        Is a client in the list, and can that be told?
+
+        @param address: see C{matches}.
+        @param names: see C{matches}.
+        @param named: are these all its names?  If not, they could not be looked up.
+        @return: L{None}: it depends on what could not be looked up.
+        """
+        if self._certain is not None:
+            return self._certain
+        possible = set(self._verdicts(address, names, named, True))
+        return possible.pop() if len(possible) == 1 else None
+
+    def _verdicts(
+        self,
+        address: bytes,
+        names: Sequence[bytes],
+        named: bool = True,
+        doubted: bool = False,
+    ) -> Iterator[bool]:
+        """
+        What may be the answer; the last is the one if nothing is as it could be.
+
+        @param doubted: are items to be counted that only could match?
+        """
         version, number = _numbersOf(address)
         lowered = [name.lower().removesuffix(b".") for name in names]
-        for wanted, anybody, networks, plain, suffix in self._rules:
+        for wanted, anybody, networks, plain, suffix, unknown in self._rules:
             if anybody:
-                return wanted
+                yield wanted
+                return
             for kind, network, mask in networks:
                 if kind == version and number & mask == network:
-                    return wanted
+                    yield wanted
+                    return
             for name in lowered:
                 if name == plain or (suffix is not None and name.endswith(suffix)):
-                    return wanted
-        return self._otherwise
+                    yield wanted
+                    return
+            byName = suffix is not None or (plain is not None and not networks)
+            if doubted and (unknown or (byName and not named)):
+                yield wanted
+        yield self._otherwise
 
-    def resolved(self, addresses: Mapping[bytes, Iterable[bytes]]) -> HostList:
+    def resolved(
+        self,
+        addresses: Mapping[bytes, Iterable[bytes]],
+        unknown: Container[bytes] = (),
+    ) -> HostList:
         """
         The same list, knowing the addresses of its plain names.
 
         @param addresses: by name, as in L{names}.  A name that is not there, or
             has no address, is still matched against the client's own name.
+        @param unknown: the names that could not be looked up, but may have addresses.
         @raise ValueError: what should be an address is none.
         """
         return HostList(
@@ -202,6 +251,7 @@ class HostList:
                         _networkNumbers(_unmapped(ip_network(address.decode("ascii"))))
                         for address in addresses.get(item.name, ())
                     ),
+                    unknown=item.name in unknown,
                 )
                 if item.name is not None
                 else item

@@ -114,6 +114,9 @@ class IServerSession(Interface):
     peer: bytes = Attribute("The client's address; an extension may override it.")
     peerPort: int = Attribute("The client's port; 0: not known.")
     peerName: bytes | None = Attribute("The client's verified host name, if known.")
+    peerNameKnown: bool = Attribute(
+        "Is that all there is to know?  Not where it could not be looked up."
+    )
     proxy: bytes | None = Attribute(
         """
         The address of the proxy that has brought the client, and said who it is;

@@ -17,12 +17,11 @@ that mail moves towards the best host and never in circles.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from ipaddress import ip_address
-from typing import Any
 
 from attrs import evolve, frozen
-from twisted.internet.defer import CancelledError, Deferred, DeferredList
+from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from ..core.domain import checkDomain
@@ -49,6 +48,7 @@ from .mailhosts import (
     literalOf,
 )
 from .ourselves import IOurselves
+from .together import together
 
 #: What the SRV records of mail servers stand under.
 SRV_PREFIX = b"_smtp._tcp."
@@ -145,17 +145,17 @@ class MailRouter:
 
     def byMX(self, domain: bytes) -> Deferred[MailHosts]:
         """See L{IMailRouter}."""
-        return _started(self._byDomain(domain, False))
+        return Deferred.fromCoroutine(self._byDomain(domain, False))
 
     def bySRV(self, domain: bytes) -> Deferred[MailHosts]:
         """See L{IMailRouter}."""
-        return _started(self._byDomain(domain, True))
+        return Deferred.fromCoroutine(self._byDomain(domain, True))
 
     def byHosts(
         self, hosts: Sequence[ManualHost], randomly: bool = False
     ) -> Deferred[MailHosts]:
         """See L{IMailRouter}."""
-        return _started(self._byHosts(hosts, randomly))
+        return Deferred.fromCoroutine(self._byHosts(hosts, randomly))
 
     async def _byDomain(self, domain: bytes, srv: bool) -> MailHosts:
         if domain.startswith(b"["):
@@ -220,7 +220,7 @@ class MailRouter:
         looked: list[_Looked] = []
         authentic = True
         rank = 0
-        for found, proven in await _all([_started(self._manual(h)) for h in hosts]):
+        for found, proven in await together(map(self._manual, hosts)):
             authentic = authentic and proven
             ranks = sorted({one.candidate.preference for one in found})
             for one in found:
@@ -254,8 +254,8 @@ class MailRouter:
     ) -> list[_Looked]:
         """Look up the addresses of the best candidates, all at once."""
         order = sorted(candidates, key=lambda each: (each.preference, each.name))
-        work = [_started(self._lookOne(c, manual)) for c in order[: self._hostsMost]]
-        return await _all(work)
+        best = order[: self._hostsMost]
+        return await together(self._lookOne(each, manual) for each in best)
 
     async def _lookOne(self, candidate: _Candidate, manual: bool) -> _Looked:
         name, port = candidate.name, candidate.port
@@ -265,7 +265,7 @@ class MailRouter:
             )
         answers: list[Answer] = []
         failed: list[str] = []
-        for outcome in await _all([self._family(name, kind) for kind in _FAMILIES]):
+        for outcome in await together(self._family(name, kind) for kind in _FAMILIES):
             if isinstance(outcome, Answer):
                 answers.append(outcome)
             else:
@@ -294,7 +294,7 @@ class MailRouter:
         )
         return _Looked(candidate, host)
 
-    async def _familyOf(self, name: bytes, kind: str) -> Answer | LookupFailed:
+    async def _family(self, name: bytes, kind: str) -> Answer | LookupFailed:
         """One family's addresses; of a host that does not exist there are none."""
         try:
             return await self._resolver.lookUp(name, kind)
@@ -303,33 +303,10 @@ class MailRouter:
         except LookupFailed as error:
             return error
 
-    def _family(self, name: bytes, kind: str) -> Deferred[Answer | LookupFailed]:
-        return _started(self._familyOf(name, kind))
-
     def _passedOver(self, address: bytes) -> bool:
         plain = ip_address(address.decode("ascii"))
         nobodys = plain.is_unspecified or plain.is_multicast
         return nobodys or address == b"255.255.255.255" or self._ignored(address)
-
-
-def _started(work: Coroutine[Deferred[Any], Any, Any]) -> Deferred[Any]:
-    return Deferred.fromCoroutine(work)
-
-
-async def _all(work: list[Deferred[Any]]) -> list[Any]:
-    """
-    What becomes of all.
-
-    @raise CancelledError: somebody does not want to know any more.
-    @raise Exception: what the first of them raised that raised anything.
-    """
-    outcomes = await DeferredList(work, consumeErrors=True)
-    for success, outcome in outcomes:
-        if not success:
-            if outcome.check(CancelledError):
-                raise CancelledError
-            outcome.raiseException()
-    return [outcome for _, outcome in outcomes]
 
 
 def _asciiName(domain: bytes) -> bytes:

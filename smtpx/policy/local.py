@@ -24,18 +24,20 @@ from .aliastable import MISCONFIGURED, UNKNOWN
 from .ours import LocalAddresses
 from .redirect import Redirection
 
-#: Is a client in a host list?  Asked with its address and its verified names;
-#: L{smtpx.core.hostlist.HostList.matches} is one.
-Matcher = Callable[[bytes, Sequence[bytes]], bool]
+#: Is a client in a host list?  Asked with its address, its verified names, and whether
+#: these are all; L{smtpx.core.hostlist.HostList.verdict} is one.
+Verdict = Callable[[bytes, Sequence[bytes], bool], bool | None]
 
 #: RFC 5321 section 3.1; the greeting has no enhanced code (RFC 2034 section 3).
 NOT_WELCOME = reply(554, None, b"No mail is taken from you here")
 NO_RELAYING = reply(550, "5.7.1", b"Relaying not permitted")
+#: RFC 3463 section 3.5: it takes the DNS to tell whether the client may.
+NO_VERDICT = reply(451, "4.4.3", b"Your host name cannot be looked up now")
 NO_ROUTE = reply(550, "5.1.2", b"No route to that domain")
 
 
-def nobody(address: bytes, names: Sequence[bytes]) -> bool:
-    """The matcher of an empty host list."""
+def nobody(address: bytes, names: Sequence[bytes], named: bool) -> bool:
+    """The verdict of an empty host list."""
     return False
 
 
@@ -68,10 +70,10 @@ class LocalPolicy:
         self,
         local: LocalAddresses,
         goes: Callable[[bytes, bytes], bool],
-        relayHosts: Matcher = nobody,
+        relayHosts: Verdict = nobody,
         relayAuthenticated: bool = True,
         relaySubjects: Collection[str] = (),
-        refuseHosts: Matcher = nobody,
+        refuseHosts: Verdict = nobody,
         redirection: Redirection | None = None,
         relayed: Callable[[bytes], bool] = nowhere,
     ) -> None:
@@ -96,12 +98,11 @@ class LocalPolicy:
         self.refuseHosts = refuseHosts
 
     def mayConnect(self, session: IServerSession) -> Reply | None:
-        """Refuse clients that are in the list of those to be refused."""
-        return (
-            NOT_WELCOME
-            if self.refuseHosts(session.peer, clientNames(session))
-            else None
-        )
+        """
+        Refuse clients that are in the list of those to be refused.  Where that cannot
+        be told they are let in: a client that wants to be nameless can always be.
+        """
+        return NOT_WELCOME if self._among(session, self.refuseHosts) else None
 
     def maySend(self, session: IServerSession, envelope: Envelope) -> Reply | None:
         """Anybody may send; the recipients decide."""
@@ -118,8 +119,9 @@ class LocalPolicy:
         if self._relayed(path):
             # Better refused now than accepted and kept without a way to go.
             return None if self._goes(path, envelope.sender) else MISCONFIGURED
-        if not self._mayRelay(session):
-            return NO_RELAYING
+        may = self._mayRelay(session)
+        if not may:
+            return NO_VERDICT if may is None else NO_RELAYING
         return None if self._goes(path, envelope.sender) else NO_ROUTE
 
     def admit(
@@ -140,7 +142,8 @@ class LocalPolicy:
         # Better refused now than accepted and kept without a way to go.
         return None if self._goes(path, envelope.sender) else MISCONFIGURED
 
-    def _mayRelay(self, session: IServerSession) -> bool:
+    def _mayRelay(self, session: IServerSession) -> bool | None:
+        """L{None}: that cannot be told now."""
         if self._authenticated and session.identity is not None:
             return True
         secured = session.secured
@@ -151,7 +154,10 @@ class LocalPolicy:
             and secured.subject in self._subjects
         ):
             return True
-        return self.relayHosts(session.peer, clientNames(session))
+        return self._among(session, self.relayHosts)
+
+    def _among(self, session: IServerSession, hosts: Verdict) -> bool | None:
+        return hosts(session.peer, clientNames(session), session.peerNameKnown)
 
 
 __all__ = [
@@ -159,10 +165,11 @@ __all__ = [
     "NOT_WELCOME",
     "NO_RELAYING",
     "NO_ROUTE",
+    "NO_VERDICT",
     "UNKNOWN",
     "LocalAddresses",
     "LocalPolicy",
-    "Matcher",
+    "Verdict",
     "nobody",
     "nowhere",
 ]

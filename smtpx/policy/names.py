@@ -10,38 +10,35 @@ An item C{*.example.org} wants the client's own name, which only a look-up of it
 address can tell.  Whoever owns an address may write any name there, so
 L{confirmedName} believes it only where the name leads back to the address.
 L{NamingPolicy} does this for each client, if there is a list that wants it.
+
+That a name could not be looked up is not the same as that there is none: a list that
+it would take the name for has no verdict (L{smtpx.core.hostlist.HostList.verdict}),
+and the client is to come again.
 """
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Any
 
+from attrs import frozen
 from twisted.internet.defer import Deferred, DeferredList
-from twisted.internet.interfaces import (
-    IAddress,
-    IDelayedCall,
-    IHostnameResolver,
-    IHostResolution,
-    IReactorTime,
-    IResolutionReceiver,
-)
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..core.domain import checkDomain
 from ..core.envelope import Envelope, Recipient
+from ..core.errors import Malformed
 from ..core.hostlist import HostList
 from ..core.interfaces import IServerSession
 from ..core.reply import Reply
+from ..dns.interfaces import IResolver, LookupFailed, NoSuchDomain
+from ..dns.records import reverseName
+from ..dns.together import together
 from ..net.interfaces import IPolicy
 from .turnstile import Crowded, Turnstile
-
-#: Runs a job somewhere where it may block.
-Work = Callable[[Callable[[], "bytes | None"]], "Deferred[bytes | None]"]
 
 #: Of how many names of one address it is seen whether they lead back.
 _NAMES_MOST = 4
@@ -69,6 +66,12 @@ class LiveHostList:
         """See L{HostList.matches}."""
         return self.current.matches(address, names)
 
+    def verdict(
+        self, address: bytes, names: Sequence[bytes] = (), named: bool = True
+    ) -> bool | None:
+        """See L{HostList.verdict}."""
+        return self.current.verdict(address, names, named)
+
 
 class HostNames:
     """Looks up the names in host lists, from C{start} to C{stop}."""
@@ -77,22 +80,26 @@ class HostNames:
 
     def __init__(
         self,
-        resolver: IHostnameResolver,
+        resolver: IResolver,
         clock: IReactorTime,
         everySeconds: float = 300.0,
         limitSeconds: float = 30.0,
+        soonSeconds: float = 30.0,
     ) -> None:
         """
-        @param resolver: a reactor's C{nameResolver}.
         @param everySeconds: how long an answer is good.
         @param limitSeconds: how long a look-up may take.
+        @param soonSeconds: how soon all are looked up again while there is a name
+            whose addresses nobody could tell.
         """
         self._resolver = resolver
         self._clock = clock
         self._everySeconds = everySeconds
         self._limitSeconds = limitSeconds
+        self._soonSeconds = soonSeconds
         self._lists: list[LiveHostList] = []
         self._addresses: dict[bytes, list[bytes]] = {}
+        self._told: set[bytes] = set()
         self._unknown: set[bytes] = set()
         self._running = False
         self._timer: IDelayedCall | None = None
@@ -145,19 +152,26 @@ class HostNames:
         if not self._running:
             return
         for live in self._lists:
-            live.current = live.configured.resolved(self._addresses)
-        self._timer = self._clock.callLater(self._everySeconds, self._round)
+            live.current = live.configured.resolved(self._addresses, self._unknown)
+        seconds = self._soonSeconds if self._unknown else self._everySeconds
+        self._timer = self._clock.callLater(seconds, self._round)
 
     def _look(self, name: bytes) -> Deferred[None]:
         def found(addresses: list[bytes]) -> None:
             if not addresses:
                 raise LookupError("it has no address")
             self._addresses[name] = addresses
+            self._told.discard(name)
             self._unknown.discard(name)
 
         def failed(failure: Failure) -> None:
-            if name not in self._unknown:
+            # What it had stays good, so that there is no doubt.
+            if name in self._addresses or failure.check(LookupError):
+                self._unknown.discard(name)
+            else:
                 self._unknown.add(name)
+            if name not in self._told:
+                self._told.add(name)
                 self._log.warn(
                     "The host {name!r} of a host list cannot be looked up,"
                     " its addresses stay {addresses}: {error}",
@@ -171,85 +185,112 @@ class HostNames:
         return addresses.addCallback(found).addErrback(failed)
 
 
-@implementer(IResolutionReceiver)
-class _Addresses:
-    """
-    Collects what a resolver finds.
-
-    @ivar done: fires with the addresses.  Cancelled, it does not cancel the
-        resolution: Twisted's own cannot be.
-    """
-
-    def __init__(self) -> None:
-        self._found: list[bytes] = []
-        self.done: Deferred[list[bytes]] = Deferred()
-
-    def resolutionBegan(self, resolutionInProgress: IHostResolution) -> None:
-        """It has begun."""
-
-    def addressResolved(self, address: IAddress) -> None:
-        """There is an address."""
-        host = getattr(address, "host", None)
-        if host is not None:
-            # A link's own addresses may come with the name of the link.
-            self._found.append(host.partition("%")[0].encode("ascii"))
-
-    def resolutionComplete(self) -> None:
-        """There are no more."""
-        self.done.callback(self._found)
-
-
-def addressesOf(resolver: IHostnameResolver, name: bytes) -> Deferred[list[bytes]]:
+def addressesOf(resolver: IResolver, name: bytes) -> Deferred[list[bytes]]:
     """
     Look up the addresses of a host.
 
-    @return: fires with all of them; with none where there is no such host.
+    @return: fires with all of them; with none where there is no such host.  Fails with
+        L{LookupFailed} where nobody knows of any.
     """
-    receiver = _Addresses()
-    resolver.resolveHostName(receiver, name.decode("ascii"))
-    return receiver.done
+    return Deferred.fromCoroutine(_addressesOf(resolver, name))
 
 
-def confirmedName(
-    address: bytes,
-    reverse: Callable[[str], tuple[str, list[str], list[str]]] = socket.gethostbyaddr,
-    forward: Callable[..., Sequence[tuple[Any, ...]]] = socket.getaddrinfo,
-) -> bytes | None:
-    """
-    The name of the host at an address, if the name leads back there.  Blocks.
+async def _addressesOf(resolver: IResolver, name: bytes) -> list[bytes]:
+    found: list[bytes] = []
+    failed: LookupFailed | None = None
+    for each in await together(_family(resolver, name, k) for k in ("A", "AAAA")):
+        if isinstance(each, LookupFailed):
+            failed = each
+        else:
+            # A link's own addresses may come with the name of the link.
+            found += [address.partition(b"%")[0] for address in each]
+    if failed is not None and not found:
+        raise failed
+    return found
 
-    @param reverse: C{socket.gethostbyaddr}.
-    @param forward: C{socket.getaddrinfo}.
-    @return: in lower case; L{None}: it has no name, or none that leads back.
-    """
+
+async def _family(
+    resolver: IResolver, name: bytes, kind: str
+) -> tuple[bytes, ...] | LookupFailed:
     try:
-        wanted = _plain(address.decode("ascii"))
-        first, others, _ = reverse(str(wanted))
-    except (OSError, ValueError):
+        return (await resolver.lookUp(name, kind)).of(bytes)
+    except NoSuchDomain:
+        return ()
+    except LookupFailed as error:
+        return error
+
+
+def confirmedName(resolver: IResolver, address: bytes) -> Deferred[bytes | None]:
+    """
+    The name of the host at an address, if the name leads back there.
+
+    @return: fires with it, in lower case; with L{None}: it has no name, or none that
+        leads back.  Fails with L{LookupFailed} where that could not be found out.
+    """
+    return Deferred.fromCoroutine(_confirmedName(resolver, address))
+
+
+async def _confirmedName(resolver: IResolver, address: bytes) -> bytes | None:
+    try:
+        wanted = _plain(address)
+    except ValueError:
         return None
-    for candidate in (first, *others)[:_NAMES_MOST]:
-        name = candidate.lower().removesuffix(".")
-        try:
-            # What stands there is anybody's text; a number is no name.
-            checkDomain(name.replace("_", "x").encode("ascii"))
-            if name.rpartition(".")[2].isdigit() or name.startswith("["):
-                continue
-            found = forward(name, None, type=socket.SOCK_STREAM)
-            if any(_plain(str(each[4][0])) == wanted for each in found):
-                return name.encode("ascii")
-        except (OSError, ValueError):
+    try:
+        answer = await resolver.lookUp(reverseName(str(wanted).encode("ascii")), "PTR")
+    except NoSuchDomain:
+        return None
+    failed: LookupFailed | None = None
+    for name in answer.of(bytes)[:_NAMES_MOST]:
+        if not _isHostName(name):
             continue
+        try:
+            addresses = await addressesOf(resolver, name)
+        except LookupFailed as error:
+            failed = error
+            continue
+        if any(_plain(each) == wanted for each in addresses):
+            return name
+    if failed is not None:
+        raise failed
     return None
 
 
-def _plain(address: str) -> IPv4Address | IPv6Address:
+def _isHostName(name: bytes) -> bool:
+    """
+    Can it be one?  What stands in the DNS is anybody's text, and a number would
+    confirm itself.
+    """
+    try:
+        checkDomain(name.replace(b"_", b"x"))
+    except Malformed:
+        return False
+    return not (name.rpartition(b".")[2].isdigit() or name.startswith(b"["))
+
+
+def _plain(address: bytes) -> IPv4Address | IPv6Address:
     """
     @raise ValueError: it is no address.
     """
-    found = ip_address(address.partition("%")[0])
+    found = ip_address(address.decode("ascii").partition("%")[0])
     if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
         return found.ipv4_mapped
     return found
+
+
+@frozen
+class PeerName:
+    """
+    What is known of a client's name.
+
+    @ivar name: its verified name; L{None}: it has none, or it is not known.
+    @ivar known: could it be looked up?
+    """
+
+    name: bytes | None
+    known: bool = True
+
+
+_UNKNOWN = PeerName(None, False)
 
 
 class PeerNames:
@@ -260,55 +301,57 @@ class PeerNames:
     def __init__(
         self,
         turnstile: Turnstile,
-        work: Work,
+        look: Callable[[bytes], Deferred[bytes | None]],
         now: Callable[[], float],
         keepSeconds: float = 300.0,
+        doubtSeconds: float = 30.0,
         most: int = 10_000,
-        look: Callable[[bytes], bytes | None] = confirmedName,
     ) -> None:
         """
         @param turnstile: bounds how many are looked up at once, and how long.
-        @param work: runs a job in a thread.
+        @param look: looks one up; see L{confirmedName}.
         @param now: seconds of any clock.
         @param keepSeconds: how long an answer is good.
+        @param doubtSeconds: how long a client is not looked up again whose name nobody
+            could tell.
         @param most: how many answers are kept.
-        @param look: looks one up, in a thread.
         """
         self._turnstile = turnstile
-        self._work = work
+        self._look = look
         self._now = now
         self._keepSeconds = keepSeconds
+        self._doubtSeconds = doubtSeconds
         self._most = most
-        self._look = look
-        self._kept: dict[bytes, tuple[float, bytes | None]] = {}
+        self._kept: dict[bytes, tuple[float, PeerName]] = {}
 
-    def of(self, address: bytes) -> bytes | None | Deferred[bytes | None]:
+    def of(self, address: bytes) -> PeerName | Deferred[PeerName]:
         """
         The verified name of a client.
 
         @param address: its address.
-        @return: L{None}: it has none, or that could not be found out in time.
         """
         kept = self._kept.get(address)
         if kept is not None and self._now() < kept[0]:
             return kept[1]
 
-        def failed(failure: Failure) -> None:
+        def found(name: bytes | None) -> PeerName:
+            return self._keep(address, PeerName(name), self._keepSeconds)
+
+        def failed(failure: Failure) -> PeerName:
+            if failure.check(Crowded):
+                return _UNKNOWN
             # Whoever makes us wait for nothing does it once.
-            if not failure.check(Crowded):
-                self._keep(None, address)
+            return self._keep(address, _UNKNOWN, self._doubtSeconds)
 
-        looking = self._turnstile.admit(
-            lambda: self._work(lambda: self._look(address)), cancels=False
-        )
-        return looking.addCallbacks(self._keep, failed, callbackArgs=(address,))
+        looking = self._turnstile.admit(lambda: self._look(address))
+        return looking.addCallbacks(found, failed)
 
-    def _keep(self, name: bytes | None, address: bytes) -> bytes | None:
+    def _keep(self, address: bytes, name: PeerName, seconds: float) -> PeerName:
         self._kept.pop(address, None)
         if len(self._kept) >= self._most:
             # The oldest; a dictionary keeps the order.
             del self._kept[next(iter(self._kept))]
-        self._kept[address] = self._now() + self._keepSeconds, name
+        self._kept[address] = self._now() + seconds, name
         return name
 
 
@@ -333,17 +376,18 @@ class NamingPolicy:
         Look the name up, before others are asked; unless it is known, or there is
         no address to look up, as over a UNIX socket.
         """
+        session.peerNameKnown = True
         if session.peerName is not None or not (session.peer and self._wanted()):
             return None
-        name = self._names.of(session.peer)
-        if not isinstance(name, Deferred):
-            session.peerName = name
-            return None
 
-        def found(name: bytes | None) -> None:
-            session.peerName = name
+        def found(peer: PeerName) -> None:
+            session.peerName, session.peerNameKnown = peer.name, peer.known
 
-        return name.addCallback(found)
+        peer = self._names.of(session.peer)
+        if isinstance(peer, Deferred):
+            return peer.addCallback(found)
+        found(peer)
+        return None
 
     def maySend(self, session: IServerSession, envelope: Envelope) -> None:
         """No objection."""
@@ -358,6 +402,7 @@ __all__ = [
     "HostNames",
     "LiveHostList",
     "NamingPolicy",
+    "PeerName",
     "PeerNames",
     "addressesOf",
     "confirmedName",

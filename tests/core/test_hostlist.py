@@ -275,3 +275,68 @@ class NameTests(SynchronousTestCase):
         """
         hosts = HostList.parse(["a.example"])
         self.assertRaises(ValueError, hosts.resolved, {b"a.example": [b"nonsense"]})
+
+
+class VerdictTests(SynchronousTestCase):
+    """What can be told while names cannot be looked up."""
+
+    def verdict(
+        self,
+        items: list[str],
+        names: tuple[bytes, ...] = (),
+        named: bool = True,
+        unknown: tuple[bytes, ...] = (),
+    ) -> bool | None:
+        """Whether 192.0.2.1 is in a list."""
+        hosts = HostList.parse(items).resolved({b"a.example": [b"192.0.2.9"]}, unknown)
+        return hosts.verdict(b"192.0.2.1", names, named)
+
+    def test_everythingIsKnown(self) -> None:
+        """
+        With all names known it is what L{HostList.matches} says.
+        """
+        for items, names in (
+            ([], ()),
+            (["*"], ()),
+            (["192.0.2.0/24"], ()),
+            (["!192.0.2.1", "*"], ()),
+            (["*.example"], (b"x.example",)),
+            (["*.example"], ()),
+            (["!*.example"], (b"x.example",)),
+            (["a.example", "b.example"], ()),
+        ):
+            expected = HostList.parse(items).matches(b"192.0.2.1", names)
+            self.assertIs(self.verdict(items, names), expected, items)
+
+    def test_nameOfTheClient(self) -> None:
+        """
+        Where the client's own name could not be looked up, an item that wants it
+        makes a doubt, if it would make a difference.
+        """
+        for items, expected in (
+            (["*.example"], None),
+            (["!*.example"], None),
+            (["*.example", "192.0.2.1"], True),
+            (["!*.example", "192.0.2.1"], None),
+            (["192.0.2.1", "!*.example"], True),
+            (["*.example", "!b.example"], None),
+            (["b.example"], None),
+            (["a.example"], False),
+            (["192.0.2.9"], False),
+            (["*", "*.example"], True),
+        ):
+            self.assertIs(self.verdict(items, named=False), expected, items)
+
+    def test_addressesOfAName(self) -> None:
+        """
+        So does a plain name whose addresses could not be looked up, but for those
+        who have a name in the list already.
+        """
+        unknown = (b"b.example",)
+        self.assertIsNone(self.verdict(["b.example"], unknown=unknown))
+        self.assertIsNone(self.verdict(["!b.example", "*"], unknown=unknown))
+        self.assertIs(self.verdict(["c.example"], unknown=unknown), False)
+        self.assertIs(
+            self.verdict(["b.example"], names=(b"b.example",), unknown=unknown), True
+        )
+        self.assertIs(matched(["!b.example", "*"], "192.0.2.1"), True)

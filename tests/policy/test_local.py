@@ -14,6 +14,7 @@ from smtpx.policy.local import (
     MISCONFIGURED,
     NO_RELAYING,
     NO_ROUTE,
+    NO_VERDICT,
     NOT_WELCOME,
     UNKNOWN,
     LocalAddresses,
@@ -73,7 +74,7 @@ class LocalPolicyTests(SynchronousTestCase):
     def test_hostsMayRelay(self) -> None:
         """Clients in the list may, by address or by verified name."""
         hosts = HostList.parse(["192.0.2.7", "*.friends.example"])
-        policy = self.policy(relayHosts=hosts.matches)
+        policy = self.policy(relayHosts=hosts.verdict)
         for session, expected in [
             (sessionFrom(b"192.0.2.7"), None),
             (sessionFrom(b"192.0.2.8"), NO_RELAYING),
@@ -81,6 +82,22 @@ class LocalPolicyTests(SynchronousTestCase):
             (sessionFrom(b"192.0.2.8", name=b"friends.example"), NO_RELAYING),
         ]:
             self.assertEqual(self.receives(policy, b"x@example.net", session), expected)
+
+    def test_nobodyKnowsTheHost(self) -> None:
+        """
+        A client whose name cannot be looked up, and that may relay if it has the
+        right one, is to come again; it may connect.
+        """
+        hosts = HostList.parse(["192.0.2.7", "*.friends.example"])
+        policy = self.policy(relayHosts=hosts.verdict, refuseHosts=hosts.verdict)
+        session = sessionFrom(b"192.0.2.8")
+        session.peerNameKnown = False
+        self.assertEqual(self.receives(policy, b"x@example.net", session), NO_VERDICT)
+        self.assertIsNone(self.receives(policy, b"x@example.org", session))
+        self.assertIsNone(policy.mayConnect(session))
+        self.assertEqual(NO_VERDICT.code, 451)
+        session.peer = b"192.0.2.7"
+        self.assertIsNone(self.receives(policy, b"x@example.net", session))
 
     def test_authenticatedMayRelay(self) -> None:
         """Who logged in may, unless the operator says no."""
@@ -125,7 +142,7 @@ class LocalPolicyTests(SynchronousTestCase):
     def test_refusedHosts(self) -> None:
         """Some may not even connect."""
         hosts = HostList.parse(["192.0.2.0/24", "*.evil.example"])
-        policy = self.policy(refuseHosts=hosts.matches)
+        policy = self.policy(refuseHosts=hosts.verdict)
         for session, expected in [
             (sessionFrom(b"192.0.2.7"), NOT_WELCOME),
             (sessionFrom(b"198.51.100.1"), None),

@@ -92,7 +92,9 @@ class Site:
     def read(self, values: Mapping[str, object] | None = None) -> Configuration:
         """A configuration whose state is in the folder."""
         return readConfiguration(
-            {"state": self.folder / "state"} | dict(values or {}), FOUND
+            {"state": self.folder / "state", "dns": {"hosts_file": "none"}}
+            | dict(values or {}),
+            FOUND,
         )
 
     def build(self, values: Mapping[str, object] | None = None) -> MailService:

@@ -26,7 +26,7 @@ from smtpx.service.wiring.resolving import nameServers
 from smtpx.testing.dns import StaticResolver
 from tests.dns.asked import ScriptedServers
 
-from .made import FOUND, site
+from .made import FOUND, HouseTestCase, site
 from .test_manual import blocks
 
 ZONE = """
@@ -229,3 +229,51 @@ class ResolvingTests(SynchronousTestCase):
         configuration = self.configured(servers=["192.0.2.53"])
         told = [str(each) for each in cautions(self.site.machine, configuration)]
         self.assertEqual([each for each in told if "dns" in each], [])
+
+
+class ClientNameTests(HouseTestCase):
+    """Clients that may relay by their names."""
+
+    def relay(self, host: str) -> bytes:
+        """What a client is told that sends elsewhere."""
+        call = self.site.call(host=host)
+        call.say(b"EHLO c.example\r\nMAIL FROM:<a@b.example>\r\n")
+        return call.say(b"RCPT TO:<x@elsewhere.example>\r\n")[:9]
+
+    def test_nameOfTheClient(self) -> None:
+        """
+        Who has the name may; whose name cannot be looked up is to come again, and may
+        when it can.
+        """
+        for line in (
+            "7.2.0.192.in-addr.arpa PTR a.friends.example",
+            "8.2.0.192.in-addr.arpa PTR a.friends.example",
+            "a.friends.example A 192.0.2.7",
+        ):
+            self.site.resolver.add(line)
+        reverse = b"9.2.0.192.in-addr.arpa"
+        self.site.resolver.fail(reverse, "PTR", "no answer")
+        route = {"match": ["*"], "transport": "discard"}
+        self.start(relay={"hosts": ["*.friends.example"]}, route=[route])
+        self.assertEqual(self.relay("192.0.2.7"), b"250 2.0.0")
+        self.assertEqual(self.relay("192.0.2.8"), b"550 5.7.1")
+        self.assertEqual(self.relay("192.0.2.9"), b"451 4.4.3")
+        self.site.resolver.recover(reverse, "PTR")
+        self.site.resolver.add("9.2.0.192.in-addr.arpa PTR b.friends.example")
+        self.site.resolver.add("b.friends.example A 192.0.2.9")
+        self.site.reactor.advance(30)
+        self.assertEqual(self.relay("192.0.2.9"), b"250 2.0.0")
+
+    def test_addressesOfAName(self) -> None:
+        """So it is with a host whose addresses cannot be looked up."""
+        for kind in ("A", "AAAA"):
+            self.site.resolver.fail(b"smart.example", kind, "no answer")
+        route = {"match": ["*"], "transport": "discard"}
+        self.start(relay={"hosts": ["smart.example"]}, route=[route])
+        self.assertEqual(self.relay("192.0.2.7"), b"451 4.4.3")
+        for kind in ("A", "AAAA"):
+            self.site.resolver.recover(b"smart.example", kind)
+        self.site.resolver.add("smart.example A 192.0.2.7")
+        self.site.reactor.advance(30)
+        self.assertEqual(self.relay("192.0.2.7"), b"250 2.0.0")
+        self.assertEqual(self.relay("192.0.2.8"), b"550 5.7.1")

@@ -39,6 +39,7 @@ from .extensions import chosenExtensions, withPorts
 from .observing import openLogs, watchMemory
 from .policies import Intake, admission, policies
 from .queue import QueueRules, queueRules
+from .resolving import resolver
 from .routes import localRoutes
 from .site import Premises, counted, makeWatch, openSite, timed
 from .submission import submission
@@ -128,7 +129,8 @@ async def enter(
         logs = openLogs(machine, configuration, watch, stack)
         journal = Journal(logs.publisher, logs.subjects)
 
-        names = HostNames(machine.reactor.nameResolver, machine.reactor)
+        asking = resolver(machine, configuration, stack)
+        names = HostNames(asking, machine.reactor)
         logins = accounts(machine, configuration, stack)
         ours = withPorts(logins, journal)
         extensions = chosenExtensions(configuration, found, ours, names.keep)
@@ -153,7 +155,7 @@ async def enter(
             tracer=tracer(machine, configuration, name, traces, names),
             receiver=timed(watch, receiver),
             policies=await policies(
-                machine, configuration, intake, msa, journal, names, stack
+                machine, configuration, intake, msa, journal, names, asking, stack
             ),
             submission=msa,
             tls=tls,

@@ -6,16 +6,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
+from functools import partial
 
 from attrs import frozen
 
 from ...core.errors import UsageError
+from ...dns.interfaces import IResolver
 from ...net.interfaces import IPolicy
 from ...observe.journal import Journal
 from ...policy.admission import Admission, AdmissionBounds
 from ...policy.chain import NamedPolicy, PolicyChain
 from ...policy.local import LocalPolicy
-from ...policy.names import HostNames, NamingPolicy, PeerNames
+from ...policy.names import HostNames, NamingPolicy, PeerNames, confirmedName
 from ...policy.ours import LocalAddresses
 from ...policy.python import policyFrom
 from ...policy.redirect import Redirection
@@ -24,9 +26,10 @@ from ...policy.turnstile import Turnstile
 from ..config import Configuration
 from ..machine import Machine, connectionsMax
 from ..tables import Role
-from .threads import threads
 
-_NAME_THREADS = 8
+#: Of how many clients the names are looked up at once: some have to be looked up with
+#: name servers that do not answer, and are not to keep others waiting.
+_NAMES_AT_ONCE = 32
 
 
 @frozen
@@ -89,6 +92,7 @@ async def policies(
     submission: Submission,
     journal: Journal,
     names: HostNames,
+    resolver: IResolver,
     stack: AsyncExitStack,
 ) -> Mapping[Role, IPolicy]:
     """
@@ -97,8 +101,8 @@ async def policies(
     @param names: has all other host lists already, and is started here.
     """
     relay, refused = configuration.relay, configuration.policy.refuseHosts
-    relayHosts = names.keep(relay.hosts).matches
-    refuseHosts = names.keep(refused).matches
+    relayHosts = names.keep(relay.hosts).verdict
+    refuseHosts = names.keep(refused).verdict
     subjects = relaySubjects(configuration)
     before: list[NamedPolicy] = []
     others = pythonPolicies(configuration)
@@ -106,8 +110,9 @@ async def policies(
         stack.callback(names.stop)
         await names.start()
     if names.peerNamesWanted:
-        work = threads(machine, _NAME_THREADS, "names", stack)
-        peers = PeerNames(Turnstile(machine.reactor), work, machine.reactor.seconds)
+        clock = machine.reactor
+        look = partial(confirmedName, resolver)
+        peers = PeerNames(Turnstile(clock, _NAMES_AT_ONCE), look, clock.seconds)
         before.append(NamedPolicy("names", NamingPolicy(peers, names.peerNamesMatter)))
     seconds = configuration.limits.bounds.answerSeconds
 
