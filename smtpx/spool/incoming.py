@@ -264,11 +264,16 @@ class Incoming:
         """
         if self._ended:
             raise UsageError(f"{self.id}: committed after its end")
+        try:
+            plan = self._sink.scheduler.plan(envelope)
+        except BaseException:
+            # An extension's failure; nobody would give back the room.
+            self.abort()
+            raise
         self._ended = True
         if self._error is not None:
             return self._sink.failed(self._error)
         note = "held since it arrived" if hold else None
-        plan = self._sink.scheduler.plan(envelope)
         text = dump(envelope, prefix)
         file = self._file
         if file is not None:

@@ -88,8 +88,6 @@ class Lender:
             if lent:
                 return succeed(lent)
         look = agenda.look(now, most)
-        for key in look.fresh:
-            self.recent.take(key)
 
         def build(
             found: tuple[list[Row], Sight],
@@ -151,6 +149,8 @@ class Lender:
         messages = []
         leased = self.agenda.leased
         for row in rows:
+            # However it was found, it is not to be had in another way.
+            self.recent.take(row.key)
             if row.onHold or row.key in leased:
                 continue
             try:

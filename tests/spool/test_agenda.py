@@ -42,7 +42,9 @@ class FreshTests(SynchronousTestCase):
         agenda = Agenda()
         agenda.add([1, 2])
         agenda.leased.add(1)
+        self.assertEqual(agenda.head(), 2)
         self.assertEqual(agenda.draw(9), [2])
+        self.assertIs(agenda.head(), None)
 
     def test_bounded(self) -> None:
         """What is too many to remember is left to the file."""

@@ -4,6 +4,7 @@ Tests for L{smtpx.spool.lending}: what is given to whom, however much there is.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Sequence
 from typing import Any
@@ -21,7 +22,7 @@ from smtpx.spool.search import Search
 from smtpx.spool.store import Store
 from smtpx.testing.spool import MemorySpool
 
-from .rig import NOW, SHORT, Rig, SpoolTestCase, delivered
+from .rig import LONG, NOW, SHORT, Rig, SpoolTestCase, delivered
 
 WAITS = [Outcome(0, Fate.WAITING, "busy")]
 
@@ -72,8 +73,9 @@ class ManyTests(SpoolTestCase):
         self.assertEqual(self.all(rig), ids[12:24])
 
     def test_overflow(self) -> None:
-        """What does not fit into memory is found in the file."""
+        """What does not fit into memory is found in the file, and then forgotten."""
         rig = self.rig()
+        rig.spool.watch(lambda: None)
         first = rig.spool.begin()
         ids = [rig.put(SHORT) for _ in range(30)]
         # Begun before all of them.
@@ -82,6 +84,7 @@ class ManyTests(SpoolTestCase):
         rig.wait(first.commit(envelope, b"", False))
         given = self.all(rig)
         self.assertEqual(sorted(given), [first.id, *ids])
+        self.assertEqual(rig.spool._lender.recent._jobs, {})
         more = [rig.put(SHORT) for _ in range(3)]
         self.assertEqual(self.all(rig), more)
 
@@ -170,6 +173,39 @@ class UnparkingTests(SpoolTestCase):
         rig.reactor.advance(1)
         rig.run()
         self.assertEqual(rig.wait(rig.spool.unpark(b"lane", NOW)), 6)
+
+
+class ScheduleTests(SpoolTestCase):
+    """What extensions say of when a message is to go."""
+
+    def test_reports(self) -> None:
+        """A report has a priority of its own."""
+        rig = self.rig(scheduleFor=lambda to: Schedule(0 if to.sender else 5))
+        rig.put(SHORT)
+        [message] = rig.wait(rig.spool.ready(NOW, 9))
+        to = Envelope(b"", NOW, [Recipient(b"a@client.example")])
+        report = Report(to, b"", b"It waits.\r\n")
+        later = rig.spool.settle(message, WAITS, NOW + 1, [report])
+        ids = rig.wait(later)
+        [urgent] = rig.wait(rig.spool.ready(NOW, 9))
+        self.assertEqual((urgent.id, urgent.priority), (ids[0], 5))
+
+    def test_broken(self) -> None:
+        """Where asking fails, the message is not taken, and nothing is left of it."""
+
+        def broken(envelope: Envelope) -> Schedule:
+            raise ZeroDivisionError
+
+        rig = self.rig(scheduleFor=broken)
+        for body in (SHORT, LONG):
+            incoming = rig.spool.begin()
+            incoming.write(body)
+            to = Envelope(b"", NOW, [Recipient(b"b@x.example")])
+            with self.assertRaises(ZeroDivisionError):
+                incoming.commit(to, b"", False)
+        rig.run()
+        self.assertEqual(os.listdir(rig.path("bodies")), [])
+        self.assertEqual(rig.spool.state().messages, 0)
 
 
 class MendedTests(SpoolTestCase):
