@@ -5,6 +5,8 @@ The resolver against a real unbound, which checks DNSSEC.
 from __future__ import annotations
 
 import os
+import smtplib
+import socket
 import time
 from typing import Any
 
@@ -22,7 +24,8 @@ from smtpx.dns.resolver import Resolver, ResolverBounds
 from smtpx.dns.router import MailRouter
 from smtpx.dns.servers import Asking, NamedServers, Server
 
-from .running import freePort
+from .cases import InteropTestCase
+from .running import RunningServer, freePort
 from .unbound import RunningUnbound
 
 #: A resolver that forgets at once that nobody knew.
@@ -258,3 +261,46 @@ class UnboundTests(TestCase):
                 self.assertEqual(error.reply.code, expected, domain)
             else:
                 self.fail(f"there is a way to {domain!r}")
+
+
+class ServerTests(InteropTestCase):
+    """A server whose clients may relay by their names."""
+
+    def relay(self, server: RunningServer) -> tuple[int, bytes]:
+        """What a client of 127.0.0.1 is told that sends elsewhere."""
+        with smtplib.SMTP("127.0.0.1", server.port) as client:
+            client.ehlo("c.example")
+            client.mail("a@b.example")
+            return client.rcpt("x@elsewhere.example")
+
+    def test_namesOfClients(self) -> None:
+        """
+        A client with the right name may, and one of another is refused; while the
+        name server is silent, the client is to come again.
+        """
+        silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(silent.close)
+        silent.bind(("127.0.0.1", 0))
+        unbound = RunningUnbound()
+        self.addCleanup(unbound.remove)
+        self.running(unbound)
+        configuration = """
+            [dns]
+            servers = ["127.0.0.1:{}"]
+            hosts_file = "none"
+            try_seconds = 0.2
+            rounds = 1
+            [relay]
+            hosts = ["*.{}"]
+            [[route]]
+            match = ["*"]
+            transport = "discard"
+        """
+        for name, port, expected in (
+            ("plain.example", unbound.port, 250),
+            ("secure.example", unbound.port, 550),
+            ("plain.example", silent.getsockname()[1], 451),
+        ):
+            server = self.serve(configuration.format(port, name))
+            code, text = self.relay(server)
+            self.assertEqual(code, expected, text)

@@ -44,6 +44,8 @@ server:
   local-zone: "alone.example." static
   local-data: "alone.example. 60 CNAME mx1.plain.example."
   local-data-ptr: "192.0.2.1 60 mx1.plain.example"
+  local-zone: "127.in-addr.arpa." static
+  local-data-ptr: "127.0.0.1 60 client.plain.example"
 remote-control:
   control-enable: no
 {zones}
@@ -75,6 +77,7 @@ null    60 MX    0 .
 long    60 TXT   {long}
 _smtp._tcp.service 60 SRV 0 0 2525 www
 *.wild  60 A     192.0.2.7
+client  60 A     127.0.0.1
 """
 )
 
