@@ -17,6 +17,7 @@ import select
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 
 from attrs import define, field
@@ -160,6 +161,8 @@ class _Talk:
         self._chunks: list[bytes] = []
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._held = bytearray()
+        #: What was said last, for complaints.
+        self._said: deque[bytes] = deque(maxlen=8)
 
     def run(self) -> None:
         """Talk until the client is gone."""
@@ -210,6 +213,7 @@ class _Talk:
 
     def _obey(self, line: bytes) -> None:
         """Do what a command says."""
+        self._said.append(line)
         verb, _, rest = line.rstrip(b"\r\n").partition(b" ")
         verb = verb.upper()
         if verb == b"EHLO":
@@ -228,7 +232,8 @@ class _Talk:
             self._recipients, self._chunks = [], []
             self._say(b"250 2.0.0 OK\r\n")
         else:
-            self._sink.complain(f"said {line!r}")
+            before = b"".join(self._said)
+            self._sink.complain(f"said {line!r} after {before!r}")
             self._say(b"500 5.5.2 what?\r\n")
 
     def _envelope(self, verb: bytes, line: bytes) -> None:
@@ -252,6 +257,8 @@ class _Talk:
         length, _, last = rest.partition(b" ")
         while len(self._held) < int(length):
             if not self._more():
+                # Half a chunk is no commands.
+                self._held.clear()
                 return
         self._chunks.append(self._octets(int(length)))
         if last.upper() == b"LAST":

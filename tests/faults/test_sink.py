@@ -119,6 +119,9 @@ class SinkTests(SynchronousTestCase):
         for octets in (self.session()[:-1], b"EHLO x\r\nMAIL FRO"):
             client = socket.create_connection(("127.0.0.1", self.sink.port))
             client.sendall(octets)
+            client.shutdown(socket.SHUT_WR)
+            while client.recv(1000):
+                pass
             client.close()
         waitFor(lambda: len(self.sink.visits) == 2, "both connections")
         waitFor(self.sink.isQuiet, "their ends")
