@@ -123,6 +123,29 @@ class ManyTests(SpoolTestCase):
         self.assertEqual(len(rows), 7)
 
 
+class TogetherTests(SpoolTestCase):
+    """What is given back in one turn."""
+
+    def test_oneTransaction(self) -> None:
+        """However many are settled and parked at a time, they share one sync."""
+        rig = self.rig()
+        for _ in range(100):
+            rig.put(SHORT)
+        messages = rig.wait(rig.spool.ready(NOW, 100))
+        commit = Store.commit
+        with mock.patch.object(Store, "commit", autospec=True, side_effect=commit) as m:
+            for message in messages[:70]:
+                rig.spool.settle(message, delivered(0), None)
+            for message in messages[70:90]:
+                rig.spool.park(message, b"lane")
+            for message in messages[90:]:
+                rig.spool.settle(message, WAITS, NOW + 1)
+            rig.run()
+        self.assertEqual(m.call_count, 1)
+        state = rig.spool.state()
+        self.assertEqual((state.messages, state.parked), (30, 20))
+
+
 class UnparkingTests(SpoolTestCase):
     """A lane with more than is made due in one step."""
 

@@ -12,6 +12,7 @@ import sqlite3
 from typing import Any
 from unittest import mock
 
+from smtpx.core.hooks import Schedule
 from smtpx.spool import recovery
 from smtpx.spool.bodies import INSIDE, Bodies
 from smtpx.spool.format import Fate, Outcome, SpooledMessage
@@ -137,6 +138,33 @@ class AdoptionTests(SpoolTestCase):
         (found,) = rig.wait(rig.spool.ready(NOW, 10))
         self.assertEqual(found.id, ids[1])
         self.assertEqual(self.all(Rig(self.folder, number=2).open()), [])
+
+    def test_lanes(self) -> None:
+        """What was parked is parked here, and what was urgent is so."""
+        urgent = Schedule(priority=4)
+        rig = Rig(self.folder, number=2, scheduleFor=lambda _: urgent).open()
+        ids = [rig.put(b"one"), rig.put(b"other")]
+        for message in rig.wait(rig.spool.ready(NOW, 1)):
+            rig.wait(rig.spool.park(message, b"lane"))
+        rig.close()
+        rig = self.rig()
+        self.assertEqual(rig.spool.state().parked, 1)
+        for found in (rig.spool.parked(b"lane", 9), rig.spool.ready(NOW, 9)):
+            [message] = rig.wait(found)
+            self.assertEqual((message.id, message.priority), (ids.pop(0), 4))
+
+    def test_many(self) -> None:
+        """More than are taken over at a time are all taken over."""
+        self.patch(recovery, "_MESSAGES", 3)
+        rig = Rig(self.folder, number=2).open()
+        ids = [rig.put(LONG if number % 2 else b"short") for number in range(10)]
+        rig.close()
+        rig = self.rig()
+        self.assertEqual([one.id for one in self.all(rig)], ids)
+        self.assertEqual(len(os.listdir(rig.path("bodies"))), 5)
+        rig.close()
+        os.unlink(rig.path("bodies", ids[9]))
+        self.assertEqual(self.rig().spool.state().held, 1)
 
     def test_alive(self) -> None:
         """Those of a process that lives are left alone."""
