@@ -379,7 +379,8 @@ class ClientConnection(ClientMachine):
 
     def _wasReset(self, got: Reply) -> None:
         if completed(got).refuses:
-            self._end(got)
+            # Of whatever is under way by now it says nothing.
+            self._end(got, blame=LOST)
 
     def _settle(
         self,
@@ -423,7 +424,7 @@ class ClientConnection(ClientMachine):
         said: Reply | None,
         polite: bool = False,
         close: bool = True,
-        blame: Reply = LOST,
+        blame: Reply | None = None,
         phase: Phase | None = None,
     ) -> None:
         """
@@ -432,7 +433,8 @@ class ClientConnection(ClientMachine):
         @param said: why, for L{GaveUp}; L{None}: the connection is lost.
         @param polite: may the peer be told?
         @param close: is there still a connection?
-        @param blame: what those get whose message is not settled; else C{said}.
+        @param blame: what those get whose message is not settled; L{None}: C{said},
+            or that the connection is lost.
         @param phase: see L{GaveUp}.
         """
         if self.over:
@@ -446,7 +448,7 @@ class ClientConnection(ClientMachine):
             if not self._heard:
                 self.tell(None)
             if self._transaction is not None:
-                self._settleEnded(self._transaction, said or blame, early, said)
+                self._settleEnded(self._transaction, blame or said or LOST, early, said)
             self._effect(GaveUp(said, phase))
             if polite:
                 self._leave()

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, MutableSet
 
 from attrs import field, frozen
 
-from .clientsession import UNSAFE
+from .clientsession import unsafePath
 from .envelope import Recipient
 from .hooks import BatchLimits
 from .reply import Reply, reply
@@ -25,7 +25,7 @@ class Selection:
 
     @ivar chosen: those that are asked for.
     @ivar barred: those to whom there is no use in going, ever: an address that
-        would end its command (a second command might be hidden in it).
+        would end its command (a second command or a parameter might be hidden in it).
     @ivar over: those for another transaction: they do not go with the others, or
         are more than the peer takes (RFC 9422 section 4).
     """
@@ -52,7 +52,7 @@ def select(
         _, at, domain = recipient.path.rpartition(b"@")
         # <postmaster> is of no domain (RFC 5321 section 4.5.1).
         named = {domain.lower()} if at else set()
-        if UNSAFE.search(recipient.path):
+        if unsafePath(recipient.path):
             found.barred[index] = _BAD_RECIPIENT
         elif recipient in apart:
             found.over[index] = apart[recipient]

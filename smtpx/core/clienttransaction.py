@@ -25,7 +25,7 @@ from .bounds import BareLines
 from .claims import CORE, attributed, owned
 from .clientreplies import completed, isTooMany, softened
 from .clientselection import TOO_MANY_DOMAINS, select
-from .clientsession import UNSAFE, ClientSession, GivingUp
+from .clientsession import ClientSession, GivingUp, unsafePath
 from .dialogue import (
     Await,
     BodyDialogue,
@@ -289,7 +289,7 @@ class Transaction:
             yield from sync()
         grouped = yield from self._grouping()
         self.guessed = session.guessed
-        if UNSAFE.search(envelope.sender):
+        if unsafePath(envelope.sender):
             return self.end(_BAD_SENDER, stage=Stage.MAIL)
         apart = session.refused(envelope)
         if isinstance(apart, Refusal):

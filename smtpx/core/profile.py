@@ -283,6 +283,8 @@ class ClientProfile(Register):
     clock: Callable[[], float] = time.time
 
     capabilities: dict[bytes, Capability[Any]] = field(factory=dict, init=False)
+    #: Whose each keyword is.
+    owners: dict[bytes, str] = field(factory=dict, init=False)
     parameters: tuple[tuple[Parameter[Any], Capability[Any]], ...] = field(
         default=(), init=False
     )
@@ -338,7 +340,7 @@ class ClientProfile(Register):
     def capability(self, capability: Capability[W]) -> None:
         """See L{IClientBuilder}."""
         for word in (capability.keyword, *capability.aliases):
-            self._claim("capability", word)
+            self.owners[word] = self._claim("capability", word)
             self.capabilities[word] = capability
 
     def parameter(self, parameter: Parameter[W], under: Capability[T]) -> None:

@@ -376,7 +376,7 @@ class ClientTests(SynchronousTestCase):
         self.assertEqual(joined.recorded, (("L", True),))
         joined.deliver(_envelope(3), b"x\r\n")
         self.assertEqual(joined.recorded, (("L", True), ("K", True)))
-        far = Envelope(b"a@c.example", 0.0, [Recipient(b"no mailbox")], 99_999)
+        far = Envelope(b"a@c.example", 0.0, [Recipient(b"no@mailbox@x")], 99_999)
         joined.deliver(far, b"x" * 99_999)
         self.assertEqual(joined.codes, [501])
         self.assertEqual(joined.recorded, (("L", True),))
