@@ -151,6 +151,10 @@ class Routes:
         """Is there a route for this recipient, whoever sends?"""
         return any(each.everybody is not None for each in self._table.matching(path))
 
+    def leads(self, path: bytes) -> bool:
+        """Is there a route for this recipient, from some sender at least?"""
+        return self._table.find(path) is not None
+
     def goesFrom(self, path: bytes, sender: bytes) -> bool:
         """Is there a route for this recipient from this sender?"""
         return self.find(path, sender) is not None

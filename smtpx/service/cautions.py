@@ -23,6 +23,7 @@ from .config import Configuration
 from .machine import Machine
 from .openness import openness
 from .problems import KeyPath, Problem
+from .routecheck import unrouted
 from .tables.tls import ANYBODY
 from .wiring import certificatesOf, serverTLS
 
@@ -51,6 +52,7 @@ def cautions(machine: Machine, configuration: Configuration) -> Iterator[Problem
             text = f"logins would be told 454: {dovecot}: {why}"
             yield configuration.problem(("users", "dovecot"), text)
     yield from openness(configuration)
+    yield from unrouted(machine, configuration)
     yield from _trustedServers(configuration)
 
 

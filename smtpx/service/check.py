@@ -38,6 +38,7 @@ from .listening import Place, endpointFor
 from .machine import Machine, usePythonPath
 from .places import checkPlaces, whoIsThis
 from .problems import KeyPath, Problem
+from .routecheck import checkRelayed, checkSending
 from .tables import DNS, Role, SubmissionRules
 from .wiring import (
     aliases,
@@ -83,6 +84,8 @@ def check(
         *_users(configuration),
         *_retries(machine, configuration),
         *_relay(configuration),
+        *checkRelayed(machine, configuration, _tried),
+        *checkSending(configuration, found, _tried),
         *_policies(configuration),
         *_submission(machine, configuration, found),
         *_trace(machine, configuration),

@@ -34,6 +34,7 @@ from .tables import (
     Reports,
     RetryEntry,
     RouteEntry,
+    Sending,
     SubmissionRules,
     Trace,
     Users,
@@ -122,9 +123,12 @@ class Configuration:
         metadata={
             "option": "route",
             "help": "Without any: everything that is local goes into the Maildir in the"
-            " state folder.",
+            " state folder; and where somebody may send elsewhere (there is a listener"
+            " of the role ``submission``, or the table ``relay`` names who may), the"
+            " rest goes to the hosts of its domain.",
         },
     )
+    sending: Sending = field(factory=Sending)
     queue: Queue = field(factory=Queue)
     retries: tuple[RetryEntry, ...] = field(
         default=(),

@@ -76,12 +76,28 @@ def _closed(configuration: Configuration) -> Iterator[Problem]:
             yield configuration.problem(path, text)
 
 
+def _countless(configuration: Configuration) -> bool:
+    """Are there users whom nobody can count?"""
+    given = configuration.users
+    others = (given.python, given.dovecot, given.pam, given.tokenValidator)
+    return bool(given.certificates) or any(each is not None for each in others)
+
+
+def hasUsers(configuration: Configuration) -> bool:
+    """Are there users, perhaps?"""
+    if _countless(configuration):
+        return True
+    try:
+        return bool(readUsers(configuration.usersFile).byName)
+    except (BadUsersFile, OSError):
+        # That is told as what it is.
+        return False
+
+
 def _nobody(configuration: Configuration) -> str | None:
     """Why nobody can log in; L{None}: somebody can, perhaps."""
-    given, file = configuration.users, configuration.usersFile
-    others = (given.python, given.dovecot, given.pam, given.tokenValidator)
-    if given.certificates or any(each is not None for each in others):
-        # Those cannot be counted.
+    file = configuration.usersFile
+    if _countless(configuration):
         return None
     try:
         users = readUsers(file)
@@ -99,4 +115,4 @@ def _nobody(configuration: Configuration) -> str | None:
     )
 
 
-__all__ = ["openness"]
+__all__ = ["hasUsers", "openness"]

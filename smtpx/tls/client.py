@@ -30,6 +30,7 @@ from zope.interface import implementer
 
 from ..core.errors import PeerError, UsageError
 from ..core.hooks import TLSInfo, TLSOptions
+from .certificates import Certified
 from .handshake import (
     describe,
     endPointOf,
@@ -84,11 +85,14 @@ class ClientTLS:
 
     @ivar trust: the authorities that are trusted; L{None}: those of the
         platform.
+    @ivar certificate: what is shown to servers that ask for a certificate; L{None}:
+        nothing.
     @ivar minimum: the oldest version of TLS to speak, one of
         L{smtpx.tls.handshake.VERSIONS}.
     """
 
     trust: Sequence[Certificate] | None = None
+    certificate: Certified | None = field(kw_only=True, default=None)
     minimum: str = field(kw_only=True, default="TLSv1.2")
     _context: SSL.Context = field(init=False)
 
@@ -99,6 +103,8 @@ class ClientTLS:
             context.set_default_verify_paths()
         else:
             trust(context, self.trust)
+        if self.certificate is not None:
+            self.certificate.install(context)
         self._context = context
 
     def creator(self, options: TLSOptions) -> IOpenSSLClientConnectionCreator:

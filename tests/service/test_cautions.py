@@ -89,7 +89,10 @@ class CautionsTests(SynchronousTestCase):
         folder = tempfile.mkdtemp()
         self.addCleanup(os.rmdir, folder)
         self.assertEqual(
-            self.told(f"[users]\ndovecot = '{folder}/auth-client'\n"),
+            self.told(
+                f"[users]\ndovecot = '{folder}/auth-client'\n"
+                "[relay]\nauthenticated = false\n"
+            ),
             [
                 f"warning: {self.file}:2: users.dovecot: logins would be told 454:"
                 f" {folder}/auth-client: No such file or directory",

@@ -255,8 +255,9 @@ class ConfigurationTests(ConfigurationTestCase):
                 "[[route]]\nmatch = ['*']\ntransport = 'discard'\npath = 'x'\n"
             ),
             [
-                ":1: route[0]: a route needs something to match",
-                ':3: route[1]: a route to "discard" has no path',
+                ":2: route[0].match: a route needs something to match",
+                ':6: route[1].path: this is for "maildir", and the transport is'
+                ' "discard"',
             ],
         )
 

@@ -80,7 +80,10 @@ class HouseTests(HouseTestCase):
 
     def test_relayHasNoWay(self) -> None:
         """Who may relay is told that there is no way, and nothing stays here."""
-        self.start(relay={"hosts": ["192.0.2.0/24"]})
+        self.start(
+            relay={"hosts": ["192.0.2.0/24"]},
+            route=[{"match": ["localhost", "mx.example.org"]}],
+        )
         self.assertEqual(
             send(self.site.call(), b"x@example.net"),
             b"550 5.1.2 No route to that domain\r\n",
@@ -307,7 +310,9 @@ class HouseTests(HouseTestCase):
         listener = [{"endpoint": "unix:/run/x", "tls": "none"}]
         replies = []
         for hosts in ([], ["0.0.0.0/0", "::/0"], [""]):
-            self.start(listener=listener, limits=limits, relay={"hosts": hosts})
+            relay = {"hosts": hosts}
+            route = [{"match": ["localhost", "mx.example.org"]}]
+            self.start(listener=listener, limits=limits, relay=relay, route=route)
             vestibule: Any = self.site.reactor.unixServers[-1][1]
             for _ in range(2):
                 protocol = vestibule.buildProtocol(UNIXAddress(None))

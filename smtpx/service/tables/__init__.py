@@ -15,9 +15,10 @@ from .log import Log, LogLevel, SelectorItem
 from .peers import Peers
 from .policy import Policy
 from .queue import Queue, RetryEntry
-from .relay import Relay, Subject
+from .relay import Relay, Subject, Unsure
 from .reports import Reports
-from .route import RouteEntry, TransportKind
+from .route import Family, Lookup, RouteEntry, RouteTLS, TransportKind
+from .sending import Sending
 from .submission import SubmissionRules
 from .tls import TLS, CertificatePair, TLSVersion
 from .trace import Trace
@@ -27,6 +28,7 @@ __all__ = [
     "AliasOptions",
     "CertificatePair",
     "DNS",
+    "Family",
     "HTTP",
     "Limits",
     "Listener",
@@ -34,6 +36,7 @@ __all__ = [
     "Local",
     "Log",
     "LogLevel",
+    "Lookup",
     "Peers",
     "Policy",
     "Queue",
@@ -42,7 +45,9 @@ __all__ = [
     "RetryEntry",
     "Role",
     "RouteEntry",
+    "RouteTLS",
     "SelectorItem",
+    "Sending",
     "SubmissionRules",
     "Subject",
     "TLS",
@@ -50,6 +55,7 @@ __all__ = [
     "Trace",
     "TransportKind",
     "Unknown",
+    "Unsure",
     "Users",
     "VirtualEntry",
 ]

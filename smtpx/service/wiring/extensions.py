@@ -12,6 +12,7 @@ from attrs import evolve, fields
 from ...core.hostlist import HostList
 from ...core.interfaces import IExtension
 from ...extensions.auth import Auth
+from ...extensions.pipeconnect import PipeConnect
 from ...extensions.requiretls import RequireTLS
 from ...extensions.tlsverify import TLSVerify
 from ...extensions.xclient import XClient
@@ -20,22 +21,30 @@ from ...policy.names import LiveHostList
 from ..config import Configuration
 from ..extensions import BadChoice, Fault, chooseExtensions
 from ..tables.tls import ANYBODY, TLS
+from .hops import keepsRequireTLS
+from .peers import PeerKnowledge
+from .routes import routeEntries
 from .users import Accounts
 
 
-def withPorts(logins: Accounts, journal: Journal) -> Sequence[IExtension]:
+def withPorts(
+    logins: Accounts, journal: Journal, peers: PeerKnowledge | None = None
+) -> Sequence[IExtension]:
     """
     Those extensions of ours that have somebody to ask or to tell.
 
     @param logins: who can log in.
+    @param peers: what is known of other hosts; L{None}: nothing is sent to any.
     """
     auth = Auth(
         users=logins.users,
         tokens=logins.tokens,
         certificates=logins.certificates,
         told=journal.authenticated,
+        logsIn=True,
     )
-    return auth, XClient(told=journal.overridden)
+    early = PipeConnect(memory=None if peers is None else peers.hellos)
+    return auth, XClient(told=journal.overridden), early
 
 
 def chosenExtensions(
@@ -59,8 +68,10 @@ def chosenExtensions(
         if isinstance(joined.get(each.name), type(each)):
             joined[each.name] = each
     if isinstance(joined.get(RequireTLS.name), RequireTLS):
-        # All transports are local, so nothing leaves this host in the clear.
-        joined[RequireTLS.name] = RequireTLS(honoured=True)
+        # Without routes that send nothing leaves this host; "localhost" is any name.
+        entries = routeEntries(configuration, configuration.name or "localhost")
+        kept = keepsRequireTLS(entries)
+        joined[RequireTLS.name] = RequireTLS(honoured=kept)
     if isinstance(joined.get(TLSVerify.name), TLSVerify):
         joined[TLSVerify.name] = _verifying(configuration.tls, keep)
     wanted = configuration.extensions

@@ -18,7 +18,6 @@ from ...core.queueprofile import QueueProfile
 from ...net.factory import SMTPServerFactory
 from ...observe.deliveries import DeliveryJournal
 from ...observe.journal import Journal
-from ...policy.aliastable import Reach
 from ...policy.names import HostNames
 from ...queue.delivery import Delivery
 from ...queue.routes import Routes
@@ -31,23 +30,21 @@ from ..machine import Machine, usePythonPath
 from ..mail import MailService
 from ..receiving import SpoolReceiver
 from ..tables import Listener
-from .addresses import localAddresses
-from .aliases import redirection
 from .certificates import certificates
 from .doors import DoorKind, Hall
 from .extensions import chosenExtensions, withPorts
+from .intake import intake
 from .observing import openLogs, watchMemory
-from .policies import Intake, admission, policies
+from .peers import PeerKnowledge, peerKnowledge
+from .policies import admission, policies
 from .queue import QueueRules, queueRules
-from .resolving import resolver
-from .routes import localRoutes
+from .resolving import mailRouter, resolver
+from .routes import sends
+from .sending import ways
 from .site import Premises, counted, makeWatch, openSite, timed
 from .submission import submission
-from .threads import threads
 from .tracing import tracer, traceStore
 from .users import accounts
-
-_MAILDIR_THREADS = 8
 
 
 def build(
@@ -132,20 +129,19 @@ async def enter(
         asking = resolver(machine, configuration, stack)
         names = HostNames(asking, machine.reactor)
         logins = accounts(machine, configuration, stack)
-        ours = withPorts(logins, journal)
+        peers = await knownPeers(machine, configuration, name, stack)
+        ours = withPorts(logins, journal, peers)
         extensions = chosenExtensions(configuration, found, ours, names.keep)
         spool = makeSpool(machine, configuration, extensions)
         await spool.open()
         stack.push_async_callback(spool.close)
 
         tls = certificates(machine, configuration, name, stack)
-        work = threads(machine, _MAILDIR_THREADS, "maildir", stack)
-        routes = localRoutes(configuration, name, work, machine.now)
-        reach = Reach(localAddresses(configuration, name), routes.goes)
-        redirected = redirection(machine, configuration, reach, extensions, logs, stack)
-        intake = Intake(reach.local, routes.goesFrom, redirected)
-        receiver = SpoolReceiver(spool, journal, routes.holds, redirected)
-        msa = submission(configuration, reach.local)
+        router = mailRouter(configuration, name, asking, doors)
+        out = ways(machine, configuration, name, extensions, peers, router, stack)
+        taken = intake(machine, configuration, name, out, extensions, logs, stack)
+        receiver = SpoolReceiver(spool, journal, out.routes.holds, taken.redirection)
+        msa = submission(configuration, taken.local)
 
         hall = Hall(
             machine=machine,
@@ -155,7 +151,7 @@ async def enter(
             tracer=tracer(machine, configuration, name, traces, names),
             receiver=timed(watch, receiver),
             policies=await policies(
-                machine, configuration, intake, msa, journal, names, asking, stack
+                machine, configuration, taken, msa, journal, names, asking, stack
             ),
             submission=msa,
             tls=tls,
@@ -168,12 +164,21 @@ async def enter(
         watchMemory(machine, configuration, inside, stack)
 
         rules = queueRules(machine, configuration, name, extensions)
-        delivery = startDelivery(machine, rules, spool, routes, logs, stack)
+        delivery = startDelivery(machine, rules, spool, out.routes, logs, stack)
         if watch is not None:
             premises = Premises(name, doors, inside, spool, tls, delivery)
             await openSite(machine, configuration, watch, premises, stack)
         rooms = Rooms(factories, logs, stack.pop_all())
     return rooms
+
+
+async def knownPeers(
+    machine: Machine, configuration: Configuration, name: str, stack: AsyncExitStack
+) -> PeerKnowledge | None:
+    """What is known of other hosts; L{None}: nothing is sent to any."""
+    if not sends(configuration, name):
+        return None
+    return await peerKnowledge(machine, configuration, stack)
 
 
 def startDelivery(

@@ -4,11 +4,9 @@ Who may connect, send and receive.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from functools import partial
-
-from attrs import frozen
 
 from ...core.errors import UsageError
 from ...dns.interfaces import IResolver
@@ -18,33 +16,17 @@ from ...policy.admission import Admission, AdmissionBounds
 from ...policy.chain import NamedPolicy, PolicyChain
 from ...policy.local import LocalPolicy
 from ...policy.names import HostNames, NamingPolicy, PeerNames, confirmedName
-from ...policy.ours import LocalAddresses
 from ...policy.python import policyFrom
-from ...policy.redirect import Redirection
 from ...policy.submission import Submission
 from ...policy.turnstile import Turnstile
 from ..config import Configuration
 from ..machine import Machine, connectionsMax
 from ..tables import Role
+from .intake import Intake
 
 #: Of how many clients the names are looked up at once: some have to be looked up with
 #: name servers that do not answer, and are not to keep others waiting.
 _NAMES_AT_ONCE = 32
-
-
-@frozen
-class Intake:
-    """
-    What decides whom mail is taken for.
-
-    @ivar local: whom we are the final host of.
-    @ivar goes: is there a way for messages to a recipient from a sender?
-    @ivar redirection: the aliases; L{None}: there are none.
-    """
-
-    local: LocalAddresses
-    goes: Callable[[bytes, bytes], bool]
-    redirection: Redirection | None
 
 
 def relaySubjects(configuration: Configuration) -> tuple[str, ...]:
@@ -125,10 +107,11 @@ async def policies(
             subjects,
             refuseHosts,
             intake.redirection,
+            intake.relayed,
         )
-        if not (before or others):
+        if not (before or others or intake.last):
             return ours
-        chain = [*before, NamedPolicy("local", ours), *others]
+        chain = [*before, NamedPolicy("local", ours), *others, *intake.last]
         return PolicyChain(chain, journal.trouble, machine.reactor, seconds)
 
     return {

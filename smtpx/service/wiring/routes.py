@@ -1,21 +1,102 @@
 """
 The routes, with their transports.
+
+Without any in the configuration, mail for our own people goes into a Maildir, mail
+for domains that we relay goes to their hosts, and where somebody may send elsewhere,
+so does the rest.  A server that nobody may send through sends nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from attrs import evolve, frozen
+from twisted.internet.defer import Deferred, succeed
+from zope.interface import implementer
 
 from ...queue.discard import Discard
 from ...queue.hold import Hold
-from ...queue.interfaces import ITransport
+from ...queue.interfaces import Attempt, ITransport
 from ...queue.maildir import Maildir, Work
 from ...queue.mailpath import MailboxPath
 from ...queue.routes import LocalRoute, Routes
+from ...spool.format import Fate, Outcome
 from ..config import Configuration
 from ..kinds import literal
-from ..tables import RouteEntry, TransportKind
+from ..tables import Role, RouteEntry, TransportKind
 from .addresses import allDomains, tagSeparators
+
+#: Makes the transport of a route that sends: its name, and the route.
+MakeSMTP = Callable[[str, RouteEntry], ITransport]
+
+
+@implementer(ITransport)
+@frozen
+class PlannedTransport:
+    """
+    Where mail would be sent: of use to those who only look.
+
+    @ivar name: the transport's name.
+    @ivar entry: its route; of several that share it, the first.
+    """
+
+    name: str
+    entry: RouteEntry
+    holds = False
+
+    def deliver(self, attempt: Attempt) -> Deferred[Sequence[Outcome]]:
+        """Deliver to nobody."""
+        return succeed(
+            [Outcome(i, Fate.WAITING, "this only looks") for i in attempt.indices]
+        )
+
+
+def routeEntries(configuration: Configuration, name: str) -> Sequence[RouteEntry]:
+    """
+    The routes of a configuration, or those that it has without saying so.
+
+    @param name: the server's.
+    """
+    if configuration.routes is not None:
+        return configuration.routes
+    return tuple(usualRoutes(configuration, name))
+
+
+def sends(configuration: Configuration, name: str) -> bool:
+    """Is there a route that sends?"""
+    entries = routeEntries(configuration, name)
+    return any(each.transport is TransportKind.SMTP for each in entries)
+
+
+def usualRoutes(configuration: Configuration, name: str) -> Iterator[RouteEntry]:
+    """
+    The routes of a configuration that has none.
+
+    @param name: the server's.
+    """
+    home = f"postmaster@{name}"
+    ours = (*allDomains(configuration, name), *configuration.local.addresses)
+    yield RouteEntry(tuple(dict.fromkeys((*ours, home))))
+    if configuration.relay.domains:
+        yield RouteEntry(configuration.relay.domains, TransportKind.SMTP)
+    if sendsElsewhere(configuration):
+        yield RouteEntry(("*",), TransportKind.SMTP)
+
+
+def sendsElsewhere(configuration: Configuration) -> bool:
+    """
+    Does the configuration say that somebody may send to domains that are not ours?
+
+    That users who have logged in may, where nothing is said of them, is no wish to
+    send: it is so in a configuration that says nothing at all.
+    """
+    relay = configuration.relay
+    return bool(
+        relay.hosts.items
+        or relay.certificates
+        or relay.authenticated
+        or any(each.role is Role.SUBMISSION for each in configuration.listeners)
+    )
 
 
 def localRoutes(
@@ -23,30 +104,30 @@ def localRoutes(
     name: str,
     work: Work,
     now: Callable[[], float],
+    smtp: MakeSMTP = PlannedTransport,
 ) -> Routes:
     """
     The routes, with their transports.
 
     @param name: the server's.
     @param work: runs a job in a thread.
+    @param smtp: makes the transports that send.
     @raise UsageError: a pattern or a path is of no use.
     """
-    transports: dict[object, ITransport] = {}
+    transports: dict[RouteEntry, ITransport] = {}
     routes: list[LocalRoute] = []
-    entries = configuration.routes
-    if entries is None:
-        # Not "*": what an authenticated user sends elsewhere is not for here.
-        home = f"postmaster@{name}"
-        ours = (*allDomains(configuration, name), *configuration.local.addresses)
-        entries = (RouteEntry(tuple(dict.fromkeys((*ours, home)))),)
-    for entry in entries:
-        key = entry.transport, entry.path, entry.lineEnds
+    for entry in routeEntries(configuration, name):
+        # Whose mail it is makes no difference to how it goes.
+        key = evolve(entry, match=("*",), senders=())
         if key not in transports:
             called = _transportName(entry, transports.values())
-            made = _transport(configuration, entry, called, name, work, now)
+            if entry.transport is TransportKind.SMTP:
+                made = smtp(called, entry)
+            else:
+                made = _transport(configuration, entry, called, name, work, now)
             transports[key] = made
         called = transports[key].name
-        routes += [LocalRoute(pattern, called) for pattern in entry.match]
+        routes += [LocalRoute(each, called, entry.senders) for each in entry.match]
     separators = tagSeparators(configuration)
     return Routes(routes, transports.values(), name.encode("ascii"), separators)
 

@@ -1,0 +1,171 @@
+"""
+Are routes that send, and domains that are relayed, of use?  Part of
+L{smtpx.service.check}: files with passwords and with those who are trusted, keywords
+that nobody knows, lists of recipients.
+
+L{unrouted} tells what is no error and hardly meant: somebody may send, and there is
+no way out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+
+from twisted.internet.defer import succeed
+
+from ..core.errors import SMTPXError
+from ..core.interfaces import IExtension
+from ..core.profile import ClientProfile
+from ..extensions.auth import Auth
+from ..policy.recipientlist import BadList, readList
+from ..tls.certificates import CertificateFiles, loadCertified, readCertificates
+from .config import Configuration
+from .machine import Machine
+from .openness import hasUsers
+from .problems import KeyPath, Problem, closest
+from .tables import RouteEntry, RouteTLS, TransportKind
+from .wiring.addresses import localAddresses, tagSeparators
+from .wiring.extensions import chosenExtensions
+from .wiring.hops import checkLogin, credentials
+from .wiring.policies import relaysUsers
+from .wiring.relaying import mapEndpoint, relayedDomains
+from .wiring.routes import localRoutes, sendsElsewhere
+
+#: Tells what is wrong with a part, if it cannot be made.
+Tried = Callable[[Configuration, KeyPath, Callable[[], object]], Iterator[Problem]]
+
+#: A recipient for whom there is a route only if one is for everybody.
+_SOMEBODY = b"somebody@nowhere.invalid"
+
+
+def checkSending(
+    configuration: Configuration, found: Mapping[str, IExtension], tried: Tried
+) -> Iterator[Problem]:
+    """
+    What is wrong with routes that send.
+
+    @param found: the extensions that there are, by name.
+    """
+    for index, entry in enumerate(configuration.routes or ()):
+        if entry.transport is TransportKind.SMTP:
+            path: KeyPath = ("route", index)
+            password = partial(credentials, entry)
+            yield from tried(configuration, (*path, "password_file"), password)
+            login = partial(checkLogin, configuration, entry)
+            yield from tried(configuration, (*path, "login"), login)
+            yield from _keywords(configuration, found, path, entry)
+    sending = configuration.sending
+    trust, certificate = sending.tlsVerifyCertificates, sending.tlsCertificate
+    if trust is not None:
+        path = ("sending", "tls_verify_certificates")
+        yield from tried(configuration, path, lambda: readCertificates(trust))
+    if certificate is not None:
+        path = ("sending", "tls_certificate")
+        files = CertificateFiles(certificate, sending.tlsPrivateKey)
+        yield from tried(configuration, path, lambda: loadCertified(files))
+
+
+def _keywords(
+    configuration: Configuration,
+    found: Mapping[str, IExtension],
+    path: KeyPath,
+    entry: RouteEntry,
+) -> Iterator[Problem]:
+    """Keywords to be ignored that nobody would look at."""
+    if not entry.ignoreKeywords:
+        return
+    try:
+        extensions = chosenExtensions(configuration, found)
+        known = [
+            each.decode("ascii")
+            for each in ClientProfile().load(extensions).capabilities
+        ]
+    except SMTPXError:
+        # That is told where it belongs.
+        return
+    for at, keyword in enumerate(entry.ignoreKeywords):
+        if keyword.upper() not in known:
+            yield configuration.document.problem(
+                (*path, "ignore_keywords", at),
+                f'no extension that runs has the keyword "{keyword}"',
+                closest(keyword, known),
+            )
+
+
+def checkRelayed(
+    machine: Machine, configuration: Configuration, tried: Tried
+) -> Iterator[Problem]:
+    """What is wrong with domains that are relayed, and who knows their recipients."""
+    relay = configuration.relay
+    name = configuration.name or machine.name
+    try:
+        local = localAddresses(configuration, name)
+    except SMTPXError:
+        # That is told where it belongs.
+        return
+    path: KeyPath = ("relay", "domains")
+    relayed = partial(relayedDomains, configuration, local)
+    problems = list(tried(configuration, path, relayed))
+    yield from problems or _ways(configuration, name)
+    file = relay.recipientsFile
+    if file is not None:
+        try:
+            readList(file, tagSeparators(configuration))
+        except BadList as bad:
+            for line, text in bad.problems:
+                if line is None:
+                    path = ("relay", "recipients_file")
+                    yield configuration.problem(path, f"{file}: {text}")
+                else:
+                    yield Problem(str(file), line, (), text)
+    if relay.recipientsSocket is not None:
+        path = ("relay", "recipients_socket")
+        yield from tried(
+            configuration, path, lambda: mapEndpoint(machine, configuration)
+        )
+
+
+def _ways(configuration: Configuration, name: str) -> Iterator[Problem]:
+    """Domains that are relayed, and to which nothing goes."""
+    try:
+        routes = localRoutes(configuration, name, lambda job: succeed([]), lambda: 0.0)
+    except SMTPXError:
+        # That is told where it belongs.
+        return
+    for at, domain in enumerate(configuration.relay.domains):
+        sample = domain.removeprefix("*.")
+        if sample is not domain:
+            sample = f"x.{sample}"
+        if not routes.goes(f"somebody@{sample}".encode()):
+            path: KeyPath = ("relay", "domains", at)
+            yield configuration.problem(path, f"no route takes mail for {domain}")
+
+
+def unrouted(machine: Machine, configuration: Configuration) -> Iterator[Problem]:
+    """
+    What an operator should be told of mail that may be sent, and goes nowhere; and
+    of logins that few hosts can check.
+    """
+    name = configuration.name or machine.name
+    routes = localRoutes(configuration, name, lambda job: succeed([]), machine.now)
+    if not routes.leads(_SOMEBODY):
+        text = (
+            "may send elsewhere, and no route goes there: they are told 550 5.1.2; a"
+            ' route with match = ["*"] and transport = "smtp" goes everywhere'
+        )
+        if sendsElsewhere(configuration):
+            yield configuration.problem(("route",), f"some {text}")
+        elif relaysUsers(configuration) and hasUsers(configuration):
+            path: KeyPath = ("relay", "authenticated")
+            yield configuration.problem(path, f"users who log in {text}")
+    settings = configuration.extensions.settings.get(Auth.name)
+    if getattr(settings, "unverified", False):
+        return
+    for index, entry in enumerate(configuration.routes or ()):
+        if entry.login is not None and entry.tls is RouteTLS.ENCRYPTED:
+            text = (
+                "the password is not told to a host that may be another, so only SCRAM"
+                ' works here; see "verified", or extensions.AUTH.unverified'
+            )
+            yield configuration.problem(("route", index, "tls"), text)

@@ -1,0 +1,82 @@
+"""
+The table C{[sending]}: how mail is sent to other hosts, on all routes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from attrs import field, frozen
+
+from ...core.hostlist import HostList
+
+
+def _key(instance: Sending, attribute: Any, value: object) -> None:
+    if value is not None and instance.tlsCertificate is None:
+        raise ValueError("a key wants tls_certificate, whose it is")
+
+
+@frozen
+class Sending:
+    """How mail is sent to other hosts, on all routes whose transport is C{smtp}."""
+
+    hostsAvoidTLS: HostList = field(
+        factory=HostList,
+        metadata={
+            "help": "Hosts that TLS is never begun with, unless the route demands it."
+        },
+    )
+    hostsRequireTLS: HostList = field(
+        factory=HostList,
+        metadata={
+            "help": "Hosts that no mail is sent to without TLS: ``encrypted`` at least."
+        },
+    )
+    tlsVerifyHosts: HostList = field(
+        factory=HostList,
+        metadata={
+            "option": "tls_verify_hosts",
+            "help": "Hosts that no mail is sent to unless their certificate is good for"
+            " their name: ``verified``.",
+        },
+    )
+    tlsVerifyCertificates: Path | None = field(
+        default=None,
+        metadata={
+            "option": "tls_verify_certificates",
+            "help": "A PEM file with those whose certificates are believed.  If not"
+            " given: those that the system trusts.",
+        },
+    )
+    tlsCertificate: Path | None = field(
+        default=None,
+        metadata={
+            "option": "tls_certificate",
+            "help": "A PEM file with our own certificate, then its chain, for hosts"
+            " that ask for one.  If not given: they get none.",
+        },
+    )
+    tlsPrivateKey: Path | None = field(
+        default=None,
+        validator=_key,
+        metadata={
+            "option": "tls_privatekey",
+            "help": "A PEM file with its private key.  If not given: it is in the file"
+            " of the certificate.",
+        },
+    )
+    connections: int = field(
+        default=10,
+        metadata={
+            "least": 1,
+            "help": "How many connections to a destination there may be at once.",
+        },
+    )
+    idleSeconds: float = field(
+        default=5.0,
+        metadata={
+            "help": "How long a connection is kept for the next message to the same"
+            " host."
+        },
+    )

@@ -1,0 +1,132 @@
+"""
+What a route that sends says, as the queue has it: hosts, and the way to talk to them.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+from ...core.errors import Malformed, UsageError
+from ...core.hooks import RoutePolicy, TLSLevel
+from ...extensions.auth import Auth
+from ...net.sending import Family, Way
+from ...queue.nexthops import NextHops, TLSHosts
+from ...sasl.values import Credentials
+from ..config import Configuration
+from ..tables import Lookup, RouteEntry, TransportKind
+
+#: The longest password, in octets, with its line end.
+_PASSWORD_OCTETS = 1024
+
+
+def readPassword(path: Path) -> bytes:
+    """
+    The first line of a file that nobody but its owner may read.
+
+    @raise UsageError: it cannot be read, others may read it, or it is empty.
+    """
+    try:
+        with open(path, "rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            line = file.readline(_PASSWORD_OCTETS)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from error
+    if stat.S_IMODE(mode) & (stat.S_IRWXG | stat.S_IRWXO):
+        raise UsageError(
+            f'{path}: others may read it; "chmod 600 {path}" keeps it to its owner'
+        )
+    password = line.rstrip(b"\r\n")
+    if not password or len(line) == _PASSWORD_OCTETS:
+        raise UsageError(f"{path}: there is no password in its first line")
+    return password
+
+
+def credentials(entry: RouteEntry) -> Credentials | None:
+    """
+    With what to log in on a route; L{None}: not at all.
+
+    @raise UsageError: the password is not to be had, or none that can be used.
+    """
+    if entry.login is None or entry.passwordFile is None:
+        return None
+    password = readPassword(entry.passwordFile)
+    try:
+        return Credentials(entry.login.encode("utf-8"), password)
+    except Malformed as error:
+        raise UsageError(f"{entry.passwordFile}: {error}") from error
+
+
+def checkLogin(configuration: Configuration, entry: RouteEntry) -> None:
+    """
+    See whether a login stays between us and the host.
+
+    @raise UsageError: others could read it.
+    """
+    settings = configuration.extensions.settings.get(Auth.name)
+    clear = bool(getattr(settings, "clear_text", False))
+    if entry.login is None or clear or entry.wishedTLS.level >= TLSLevel.ENCRYPTED:
+        return
+    raise UsageError(
+        f'with tls = "{entry.wishedTLS.value}" others could read the password;'
+        ' "verified" or "encrypted" keeps it, or extensions.AUTH.clear_text says that'
+        " they may"
+    )
+
+
+def nextHops(configuration: Configuration, name: str, entry: RouteEntry) -> NextHops:
+    """
+    Where a route sends, and how.
+
+    @param name: the server's.
+    @raise UsageError: its password is not to be had, or is not kept.
+    """
+    checkLogin(configuration, entry)
+    sending = configuration.sending
+    way = Way(
+        policy=RoutePolicy(entry.wishedTLS.level),
+        implicitTLS=entry.implicitTLS,
+        sourceIPv4=_octets(entry.sourceIPv4),
+        sourceIPv6=_octets(entry.sourceIPv6),
+        prefer=_FAMILIES.get(entry.prefer.value),
+        name=_octets(entry.heloData),
+        ignored=frozenset(each.encode("ascii") for each in entry.ignoreKeywords),
+        login=credentials(entry),
+    )
+    lists = TLSHosts(
+        sending.hostsAvoidTLS, sending.hostsRequireTLS, sending.tlsVerifyHosts
+    )
+    return NextHops(
+        entry.manualHosts,
+        entry.shuffle,
+        entry.lookup is Lookup.SRV,
+        entry.wishedPort,
+        way,
+        lists,
+        name.encode("ascii"),
+    )
+
+
+_FAMILIES = {"ipv4": Family.IPV4, "ipv6": Family.IPV6}
+
+
+def _octets(text: str | None) -> bytes | None:
+    return None if text is None else text.encode("ascii")
+
+
+def keepsRequireTLS(entries: Iterable[RouteEntry]) -> bool:
+    """
+    Is what REQUIRETLS promises kept on all routes?
+
+    RFC 8689 section 4.2.1 wants a host to be known by DNSSEC, by MTA-STS, or because
+    the operator named it, and its certificate to be good.
+    """
+    return all(_keeps(each) for each in entries if each.transport is TransportKind.SMTP)
+
+
+def _keeps(entry: RouteEntry) -> bool:
+    verified = entry.wishedTLS.level is TLSLevel.VERIFIED
+    hosts = entry.manualHosts
+    return verified and bool(hosts) and not any(each.mx for each in hosts)

@@ -1,0 +1,225 @@
+"""
+What sends: the pool of connections to other hosts, with all that it takes, and the
+transports of the routes that use it.
+
+Without a route that sends there is nothing of it: nobody is asked for names, and
+nothing is remembered of hosts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from functools import partial
+
+from attrs import field, frozen
+from twisted.internet.defer import Deferred
+
+from ...core.address import domainOf
+from ...core.interfaces import IExtension
+from ...core.queueprofile import QueueProfile
+from ...dns.mailhosts import IMailRouter, MailHost, MailHosts
+from ...knowledge.interfaces import IHostHints
+from ...knowledge.names import hostName
+from ...net.clientkit import ClientKit
+from ...net.pool import ClientPool, PoolBounds
+from ...net.sending import Way
+from ...policy.callout import Callout
+from ...policy.turnstile import Turnstile
+from ...queue.interfaces import ITransport
+from ...queue.nexthops import NextHops
+from ...queue.routes import Routes
+from ...queue.smtp import SMTPTransport
+from ...tls.certificates import CertificateFiles, loadCertified, readCertificates
+from ...tls.client import ClientTLS
+from ..config import Configuration
+from ..machine import Machine
+from ..tables import RouteEntry
+from .hops import nextHops
+from .peers import PeerKnowledge
+from .relaying import MakeCallout
+from .routes import localRoutes
+from .threads import threads
+
+_MAILDIR_THREADS = 8
+
+
+def clientTLS(configuration: Configuration) -> ClientTLS:
+    """
+    Whom we trust, and what we show.
+
+    @raise smtpx.tls.certificates.CertificateError: a file is of no use.
+    """
+    sending = configuration.sending
+    trust, certificate = sending.tlsVerifyCertificates, sending.tlsCertificate
+    return ClientTLS(
+        None if trust is None else readCertificates(trust),
+        certificate=None
+        if certificate is None
+        else loadCertified(CertificateFiles(certificate, sending.tlsPrivateKey)),
+        minimum=f"TLSv{configuration.tls.minimum.value}",
+    )
+
+
+@frozen
+class Senders:
+    """
+    What sends.
+
+    @ivar name: what the server calls itself.
+    @ivar pool: connections to other hosts.
+    @ivar router: finds hosts.
+    @ivar hints: which hosts are in trouble.
+    @ivar profile: what extensions want of a message's route.
+    @ivar now: seconds since the epoch.
+    @ivar hops: where each transport sends, by its name.
+    """
+
+    configuration: Configuration
+    name: str
+    pool: ClientPool
+    router: IMailRouter
+    hints: IHostHints
+    profile: QueueProfile
+    now: Callable[[], float]
+    hops: dict[str, NextHops] = field(factory=dict)
+
+    def transport(self, called: str, entry: RouteEntry) -> ITransport:
+        """
+        The transport of a route.
+
+        @raise smtpx.core.errors.UsageError: its password is not to be had.
+        """
+        hops = self.hops[called] = nextHops(self.configuration, self.name, entry)
+
+        def find(domain: bytes) -> Deferred[MailHosts]:
+            return hops.find(self.router, domain)
+
+        return SMTPTransport(
+            called,
+            find,
+            self.pool,
+            hops.way,
+            self.hints,
+            self.now,
+            self.profile,
+            width=entry.connections or self.configuration.sending.connections,
+            manual=hops.manual,
+            wayTo=hops.wayTo,
+        )
+
+    def callout(self, routes: Routes, turnstile: Turnstile) -> Callout:
+        """What asks next hosts for recipients."""
+        return Callout(NextOnes(self, routes), self.pool.verify, turnstile)
+
+
+@frozen
+class NextOnes:
+    """Where mail would go next: what a callout asks (L{smtpx.policy.callout})."""
+
+    senders: Senders
+    routes: Routes
+
+    def _hops(self, path: bytes) -> NextHops | None:
+        # A callout has the null sender.
+        route = self.routes.find(path, b"")
+        return None if route is None else self.senders.hops.get(route.transport.name)
+
+    def find(self, path: bytes) -> Deferred[MailHosts] | None:
+        """See L{smtpx.policy.callout.Onward}."""
+        hops = self._hops(path)
+        if hops is None:
+            return None
+        return hops.find(self.senders.router, domainOf(path))
+
+    def wayTo(self, path: bytes, host: MailHost) -> Way:
+        """See L{smtpx.policy.callout.Onward}."""
+        hops = self._hops(path)
+        return Way() if hops is None else hops.wayTo(host)
+
+    def mayTry(self, host: MailHost) -> bool:
+        """See L{smtpx.policy.callout.Onward}."""
+        retryAt, now = self.senders.hints.retryAt, self.senders.now()
+        names = (hostName(host.name, each, host.port) for each in host.addresses)
+        return any((retryAt(each) or 0.0) <= now for each in names)
+
+
+def senders(
+    machine: Machine,
+    configuration: Configuration,
+    name: str,
+    extensions: Sequence[IExtension],
+    peers: PeerKnowledge,
+    router: IMailRouter,
+    stack: AsyncExitStack,
+) -> Senders:
+    """
+    Make what sends.
+
+    @param name: what the server calls itself.
+    @param router: finds hosts.
+    @param stack: how it ends: what is under way is finished, then connections are
+        closed with a goodbye.
+    @raise smtpx.core.errors.SMTPXError: what the configuration names is of no use.
+    """
+    kit = ClientKit(
+        machine.reactor,
+        name=name.encode("ascii"),
+        extensions=extensions,
+        tls=clientTLS(configuration),
+        clock=machine.now,
+    )
+    bounds = PoolBounds(idleSeconds=configuration.sending.idleSeconds)
+    pool = ClientPool(kit, bounds)
+    stack.push_async_callback(pool.close)
+    return Senders(
+        configuration,
+        name,
+        pool,
+        router,
+        peers.hints,
+        QueueProfile().load(extensions),
+        machine.now,
+    )
+
+
+@frozen
+class Ways:
+    """
+    All ways for messages to leave the spool.
+
+    @ivar routes: which recipients have which.
+    @ivar callout: makes what asks next hosts for recipients; L{None}: there are no
+        next hosts.
+    """
+
+    routes: Routes
+    callout: MakeCallout | None = None
+
+
+def ways(
+    machine: Machine,
+    configuration: Configuration,
+    name: str,
+    extensions: Sequence[IExtension],
+    peers: PeerKnowledge | None,
+    router: IMailRouter,
+    stack: AsyncExitStack,
+) -> Ways:
+    """
+    Make all ways for messages to leave the spool.
+
+    @param name: what the server calls itself.
+    @param peers: what is known of other hosts; L{None}: nothing is sent to any.
+    @param router: finds hosts.
+    @raise smtpx.core.errors.SMTPXError: what the configuration names is of no use.
+    """
+    work = threads(machine, _MAILDIR_THREADS, "maildir", stack)
+    if peers is None:
+        return Ways(localRoutes(configuration, name, work, machine.now))
+    out = senders(machine, configuration, name, extensions, peers, router, stack)
+    routes = localRoutes(configuration, name, work, machine.now, out.transport)
+    return Ways(routes, partial(out.callout, routes))
+
+
+__all__ = ["NextOnes", "Senders", "Ways", "clientTLS", "senders", "ways"]
