@@ -65,7 +65,8 @@ class ResolverBounds:
     @ivar atOnceMost: how many questions are under way.
     @ivar waitingMost: how many wait for their turn; more fail.
     @ivar aliasesMost: how many CNAMEs are followed.
-    @ivar downSeconds: how long a server that did not answer is asked last.
+    @ivar silentMost: how often in a row a server may be silent that is not asked last.
+    @ivar downSeconds: how long a server that does not answer is asked last.
     @ivar plainSeconds: how long a server that does not know EDNS is not asked with
         it.
     @ivar cache: how long answers are kept, and how many.
@@ -75,6 +76,7 @@ class ResolverBounds:
     atOnceMost: int = 100
     waitingMost: int = 10_000
     aliasesMost: int = 16
+    silentMost: int = 3
     downSeconds: float = 30.0
     plainSeconds: float = 900.0
     cache: CacheBounds = field(factory=CacheBounds)
@@ -98,10 +100,15 @@ class _Health:
     """
     What is known of a server, in seconds of the clock.
 
-    @ivar downUntil: it did not answer, and is asked last until then.
+    @ivar silent: how often in a row it did not answer.  One that looks up what others
+        do not answer may well be late; that says nothing of the rest.
+    @ivar down: has it been told of as one that does not answer?
+    @ivar downUntil: it is asked last until then.
     @ivar plainUntil: it does not know EDNS, and is asked without it until then.
     """
 
+    silent: int = 0
+    down: bool = False
     downUntil: float = float("-inf")
     plainUntil: float = float("-inf")
 
@@ -293,16 +300,20 @@ class Resolver:
                     continue
                 limit = min(left, asking.trySeconds * 2**number)
                 try:
-                    return await self._try(server, name, kind, limit)
+                    said = await self._try(server, name, kind, limit)
                 except Unusable as error:
+                    self._up(server)
                     failed[server] = str(error)
                     told.add(server)
                 except _Late:
-                    self._down(server)
                     failed[server] = "no answer"
+                    self._silent(server)
                 except OSError as error:
-                    self._down(server)
                     failed[server] = error.strerror or str(error)
+                    self._down(server, failed[server])
+                else:
+                    self._up(server)
+                    return said
         reasons = [f"{server}: {text}" for server, text in failed.items()]
         raise LookupFailed("; ".join(reasons) or _CROWDED)
 
@@ -337,9 +348,6 @@ class Resolver:
                 raise
             said = await self._both(server, name, kind, False, seconds)
             health.plainUntil = now + self._bounds.plainSeconds
-        if health.downUntil > now:
-            self._log.info("The name server {server} answers again", server=str(server))
-        health.downUntil = float("-inf")
         return said
 
     async def _both(
@@ -361,13 +369,31 @@ class Resolver:
     def _healthOf(self, server: Server) -> _Health:
         return self._health.setdefault(server, _Health())
 
-    def _down(self, server: Server) -> None:
-        health, now = self._healthOf(server), self._clock.seconds()
-        if health.downUntil == float("-inf"):
+    def _up(self, server: Server) -> None:
+        """It answers, whatever it says."""
+        health = self._healthOf(server)
+        if health.down:
+            self._log.info("The name server {server} answers again", server=str(server))
+        health.silent, health.down, health.downUntil = 0, False, float("-inf")
+
+    def _silent(self, server: Server) -> None:
+        """It did not answer in time."""
+        health = self._healthOf(server)
+        health.silent += 1
+        if health.silent >= self._bounds.silentMost:
+            self._down(server, "no answer")
+
+    def _down(self, server: Server, why: str) -> None:
+        """It is to be asked last for a while."""
+        health = self._healthOf(server)
+        if not health.down:
             self._log.warn(
-                "The name server {server} does not answer", server=str(server)
+                "The name server {server} does not answer: {why}",
+                server=str(server),
+                why=why,
             )
-        health.downUntil = now + self._bounds.downSeconds
+        health.down = True
+        health.downUntil = self._clock.seconds() + self._bounds.downSeconds
 
 
 def _late(value: Any, seconds: float) -> Any:

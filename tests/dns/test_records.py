@@ -6,6 +6,7 @@ from dns.name import root
 from dns.rdata import from_text
 from dns.rdataclass import RdataClass
 from dns.rdatatype import RdataType
+from hypothesis import given, settings, strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.errors import UsageError
@@ -87,6 +88,16 @@ class NameTests(SynchronousTestCase):
             with self.assertRaises(NoSuchDomain, msg=name) as raised:
                 wireName(name)
             self.assertEqual(raised.exception.name, name)
+
+    @given(st.binary(max_size=80))
+    @settings(max_examples=100)
+    def test_anything(self, name: bytes) -> None:
+        """Whatever is asked for is a name, or is none."""
+        try:
+            found = wireName(name)
+        except NoSuchDomain:
+            return
+        self.assertTrue(plainName(found).isascii())
 
     def test_reverse(self) -> None:
         """An address has its names under a name of its own."""

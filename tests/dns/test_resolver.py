@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dns.message import Message
 from dns.rcode import Rcode
+from twisted.logger import formatEvent, globalLogPublisher
 from zope.interface.verify import verifyObject
 
 from smtpx.core.errors import UsageError
@@ -24,6 +25,7 @@ from .asked import (
     silent,
     without,
 )
+from .told import Told
 
 
 class OneServerTests(ResolverTests):
@@ -306,34 +308,76 @@ class TwoServersTests(ResolverTests):
         self.assertEqual(self.askedServers(), [ONE])
 
     def test_silentServerIsAskedLast(self) -> None:
-        """Who was silent is asked last for a while, and then first again."""
+        """Who is silent again and again is asked last for a while, and then first."""
         self.network.behave(ONE, silent)
         self.network.behave(TWO, known)
-        asking = self.ask(b"a.test")
+        asking = [self.ask(name) for name in (b"a.test", b"b.test")]
         self.clock.advance(3)
-        self.successResultOf(asking)
+        for each in asking:
+            self.successResultOf(each)
+        last = self.ask(b"c.test")
+        self.clock.advance(3)
+        self.successResultOf(last)
         self.askedServers()
-        self.found(b"b.test")
+        self.found(b"d.test")
         self.assertEqual(self.askedServers(), [TWO])
         self.clock.advance(30)
         self.network.behave(ONE, known)
-        self.found(b"c.test")
+        self.found(b"e.test")
         self.assertEqual(self.askedServers(), [ONE])
+
+    def test_lateNowAndThen(self) -> None:
+        """Who is late for some names, and answers for others, is asked first."""
+        self.network.behave(TWO, known)
+        for name in (b"a.test", b"b.test", b"c.test"):
+            self.network.behave(ONE, silent)
+            asking = self.ask(name)
+            self.clock.advance(3)
+            self.successResultOf(asking)
+            self.network.behave(ONE, confused)
+            self.found(b"x." + name)
+        self.askedServers()
+        self.found(b"d.test")
+        self.assertEqual(self.askedServers(), [ONE, TWO])
+
+    def test_unreachableServerIsAskedLast(self) -> None:
+        """Who cannot be reached at all is asked last at once; the log says so, once."""
+        told = Told()
+        globalLogPublisher.addObserver(told)
+        self.addCleanup(globalLogPublisher.removeObserver, told)
+        self.network.behave(ONE, lambda query: OSError(111, "Connection refused"))
+        self.network.behave(TWO, known)
+        self.found(b"a.test")
+        self.found(b"b.test")
+        self.assertEqual(self.askedServers(), [ONE, TWO, TWO])
+        self.clock.advance(30)
+        self.found(b"c.test")
+        self.network.behave(ONE, known)
+        self.clock.advance(30)
+        self.found(b"d.test")
+        self.assertEqual(
+            [formatEvent(event) for event in told.events],
+            [
+                "The name server 192.0.2.1 does not answer: Connection refused",
+                "The name server 192.0.2.1 answers again",
+            ],
+        )
 
     def test_silentServersAreAskedAllTheSame(self) -> None:
         """If all were silent, all are asked; who answers again is good at once."""
         for server in (ONE, TWO):
             self.network.behave(server, silent)
-        asking = self.ask(b"a.test")
+        asking = [self.ask(b"a.test"), self.ask(b"b.test")]
         self.clock.pump([3.0, 3.0, 6.0, 6.0])
         self.assertEqual(
-            self.failed(asking),
+            self.failed(asking[0]),
             "A of a.test: 192.0.2.1: no answer; 192.0.2.2: no answer",
         )
+        self.failed(asking[1])
         self.network.behave(ONE, known)
         self.askedServers()
-        self.found(b"b.test")
         self.found(b"c.test")
+        self.found(b"d.test")
         self.assertEqual(self.askedServers(), [ONE, ONE])
 
     def test_notAskedTwiceWhatItDoesNotKnow(self) -> None:

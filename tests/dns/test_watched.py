@@ -6,27 +6,12 @@ import os
 from pathlib import Path
 
 from twisted.internet.task import Clock
-from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
+from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
 
 from smtpx.dns.watched import WatchedFile
 
-
-@implementer(ILogObserver)
-class Told:
-    """
-    What went into the log.
-
-    @ivar events: its entries.
-    """
-
-    def __init__(self) -> None:
-        self.events: list[LogEvent] = []
-
-    def __call__(self, event: LogEvent) -> None:
-        """Take an entry."""
-        self.events.append(event)
+from .told import Told
 
 
 class WatchedFileTests(SynchronousTestCase):
