@@ -260,7 +260,7 @@ class PairTests(SynchronousTestCase):
     def test_serverCloses(self) -> None:
         """The client loses the connection when the server ends it."""
         joined = pair(bounds=Bounds(errorsMax=0), name=b"client.example").open()
-        joined.deliver(message(b"not an address"))
+        joined.deliver(message(b"not@an@address"))
         self.assertEqual(len(joined.gaveUp), 1)
         self.assertTrue(joined.client.over)
         self.assertTrue(joined.server.closed)
