@@ -220,6 +220,14 @@ def _chunks(message: Message) -> list[bytes]:
     return [head + piece for head, piece in zip(heads, cut, strict=True)]
 
 
+#: To Ann, Bob, or both.
+_RECIPIENTS: Sequence[tuple[bytes, ...]] = (
+    (b"ann@example.org",),
+    (b"bob@example.org",),
+    (b"ann@example.org", b"bob@example.org"),
+)
+
+
 class Load:
     """
     Clients that send all they can until the server is gone.
@@ -229,16 +237,24 @@ class Load:
     @ivar troubles: what should not have happened.
     """
 
-    def __init__(self, name: str, port: int, clients: int = 6) -> None:
+    def __init__(
+        self,
+        name: str,
+        port: int,
+        clients: int = 6,
+        recipients: Sequence[tuple[bytes, ...]] = _RECIPIENTS,
+    ) -> None:
         """
         Begin.
 
         @param name: of this load; numbers begin with it.
+        @param recipients: a message is for some of these.
         """
         self.acknowledged: dict[str, Message] = {}
         self.begun = 0
         self.troubles: list[str] = []
         self._port = port
+        self._recipients = recipients
         self._threads = [
             threading.Thread(target=self._client, args=(f"{name}-{each}",))
             for each in range(clients)
@@ -262,7 +278,8 @@ class Load:
                         messages = []
                         for _ in range(chance.choice([1, 1, 1, 4])):
                             count += 1
-                            messages.append(_some(f"{name}-{count}", chance))
+                            number = f"{name}-{count}"
+                            messages.append(_some(number, chance, self._recipients))
                         self.begun += len(messages)
                         ids = chance.choice(WAYS)(client, *messages)
                         for message, _ in zip(messages, ids, strict=True):
@@ -276,11 +293,9 @@ class Load:
             self.troubles.append(f"{name}: {error!r}")
 
 
-_RECIPIENTS = ((b"ann@example.org",), (b"bob@example.org",))
-
-
-def _some(number: str, chance: random.Random) -> Message:
-    """A message of some size, to Ann, Bob, or both."""
+def _some(
+    number: str, chance: random.Random, recipients: Sequence[tuple[bytes, ...]]
+) -> Message:
+    """A message of some size, to some of those."""
     size = chance.choices([SMALL, 30_000, LARGE], [8, 1, 1])[0]
-    to = chance.choice((*_RECIPIENTS, _RECIPIENTS[0] + _RECIPIENTS[1]))
-    return Message.make(number, size, *to)
+    return Message.make(number, size, *chance.choice(recipients))

@@ -1,6 +1,6 @@
 """
-A host that takes mail and remembers exactly what it took, and what it knows of how
-far the client got.
+A host that takes mail, for everybody but C{nobody}, and remembers exactly what it took,
+and what it knows of how far the client got.
 
 It is an SMTP server of the plainest kind on blocking sockets, a thread for each
 connection.  It outlives the clients, which are killed.  What it tells of a message is
@@ -26,6 +26,13 @@ from .clients import numberOf
 
 _PATH = re.compile(rb"(?:MAIL FROM|RCPT TO):<([^>]*)>", re.IGNORECASE)
 
+#: The id of a report, and the number of the message whose header it has.
+_MESSAGE_ID = re.compile(rb"^Message-ID: (\S+)", re.MULTILINE | re.IGNORECASE)
+_ABOUT = re.compile(rb"^Subject: (\S+)\r\nX-Digest: ", re.MULTILINE)
+
+#: For whom nothing is taken.
+_NOBODY = b"nobody@"
+
 _OFFERS = b"250-sink.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n"
 
 
@@ -34,8 +41,10 @@ class Take:
     """
     A message that was taken for somebody.
 
-    @ivar number: of the message; see L{tests.faults.clients}.
+    @ivar number: of the message; see L{tests.faults.clients}.  Of a report it is that
+        of the message which it is about.
     @ivar recipient: for whom.
+    @ivar report: the C{Message-ID} of a report; L{None}: it is none.
     @ivar at: when its 250 was sent, by C{time.monotonic}.
     @ivar visit: over which connection.
     @ivar last: was it the last message of that connection?
@@ -45,6 +54,7 @@ class Take:
     recipient: bytes
     at: float
     visit: Visit
+    report: bytes | None = None
     last: bool = True
 
 
@@ -118,13 +128,15 @@ class Sink:
 
     def take(self, visit: Visit, octets: bytes, recipients: list[bytes]) -> None:
         """A message is whole; its 250 comes next."""
-        number = numberOf(octets)
+        report = _reportIn(octets)
+        number = numberOf(octets) if report is None else report[1]
+        id = None if report is None else report[0]
         now = time.monotonic()
         with self._lock:
             for take in visit.takes:
                 take.last = False
             for recipient in recipients:
-                take = Take(number, recipient, now, visit)
+                take = Take(number, recipient, now, visit, id)
                 visit.takes.append(take)
                 self.takes.append(take)
 
@@ -139,12 +151,33 @@ class Sink:
             self.troubles.append(text)
 
     def copies(self) -> dict[tuple[str, bytes], list[Take]]:
-        """All that was taken, by message and recipient."""
+        """All that was taken but reports, by message and recipient."""
         found: dict[tuple[str, bytes], list[Take]] = {}
         with self._lock:
             for take in self.takes:
-                found.setdefault((take.number, take.recipient), []).append(take)
+                if take.report is None:
+                    found.setdefault((take.number, take.recipient), []).append(take)
         return found
+
+    def reports(self) -> dict[str, dict[bytes, list[Take]]]:
+        """The reports that were taken, by the message that they are about, and id."""
+        found: dict[str, dict[bytes, list[Take]]] = {}
+        with self._lock:
+            for take in self.takes:
+                if take.report is not None:
+                    about = found.setdefault(take.number, {})
+                    about.setdefault(take.report, []).append(take)
+        return found
+
+
+def _reportIn(octets: bytes) -> tuple[bytes, str] | None:
+    """The id of a report, and the message that it is about; L{None}: it is none."""
+    if b"\r\nContent-Type: multipart/report" not in octets.partition(b"\r\n\r\n")[0]:
+        return None
+    id, about = _MESSAGE_ID.search(octets), _ABOUT.search(octets)
+    if id is None or about is None:
+        raise ValueError(f"a report of nothing: {octets[:3000]!r}")
+    return id[1], about[1].decode("ascii")
 
 
 class _Talk:
@@ -221,8 +254,11 @@ class _Talk:
         elif verb in (b"MAIL", b"RCPT"):
             self._envelope(verb, line)
         elif verb == b"DATA":
-            self._say(b"354 go on\r\n")
-            self._data()
+            if self._recipients:
+                self._say(b"354 go on\r\n")
+                self._data()
+            else:
+                self._say(b"554 5.5.1 for nobody\r\n")
         elif verb == b"BDAT":
             self._bdat(rest)
         elif verb == b"QUIT":
@@ -242,6 +278,9 @@ class _Talk:
         if verb == b"MAIL":
             self._recipients, self._chunks = [], []
         else:
+            if found[1].startswith(_NOBODY):
+                self._say(b"550 5.1.1 no such user\r\n")
+                return
             self._recipients.append(found[1])
         self._say(b"250 2.1.0 OK\r\n")
 
@@ -268,6 +307,9 @@ class _Talk:
 
     def _whole(self, octets: bytes) -> None:
         """All of a message is there."""
+        if not self._recipients:
+            self._say(b"554 5.5.1 for nobody\r\n")
+            return
         self._sink.think()
         self._sink.take(self._visit, octets, self._recipients)
         # Whoever is gone already will not read what comes.

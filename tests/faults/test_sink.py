@@ -13,7 +13,7 @@ import time
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from .clients import WAYS, Client, Message
+from .clients import WAYS, Client, Message, Refused
 from .servers import waitFor
 from .sink import Sink
 
@@ -62,6 +62,31 @@ class SinkTests(SynchronousTestCase):
             self.assertTrue(visit.quit)
             self.assertFalse(visit.unread)
             self.assertEqual([each.last for each in visit.takes], [False, False, True])
+
+    def test_nobody(self) -> None:
+        """It takes nothing for somebody it does not know, in no way."""
+        for way in WAYS:
+            client = Client(self.sink.port)
+            message = Message.make("1", 1000, b"nobody@example.org")
+            self.assertRaises(Refused, list, way(client, message))
+            client.close()
+        waitFor(self.sink.isQuiet, "the end of all connections")
+        self.assertEqual((self.sink.takes, self.sink.troubles), ([], []))
+
+    def test_report(self) -> None:
+        """It knows which message a report is about."""
+        report = (
+            b"Message-ID: <x@mx.example.org>\r\n"
+            b"Content-Type: multipart/report; boundary=b\r\n\r\n--b\r\n"
+        )
+        whole = Message("report", report + self.message.octets + b"--b--\r\n")
+        client = Client(self.sink.port)
+        list(client.chunks(whole))
+        client.close()
+        waitFor(self.sink.isQuiet, "the end of the connection")
+        self.assertEqual(self.sink.copies(), {})
+        [[take]] = self.sink.reports()["1"].values()
+        self.assertEqual(take.report, b"<x@mx.example.org>")
 
     def killed(self, octets: bytes, replies: int) -> None:
         """
