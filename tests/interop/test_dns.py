@@ -25,7 +25,7 @@ from smtpx.dns.router import MailRouter
 from smtpx.dns.servers import Asking, NamedServers, Server
 
 from .cases import InteropTestCase
-from .running import RunningServer, freePort
+from .running import RunningServer, freePort, waitFor
 from .unbound import RunningUnbound
 
 #: A resolver that forgets at once that nobody knew.
@@ -304,3 +304,60 @@ class ServerTests(InteropTestCase):
             server = self.serve(configuration.format(port, name))
             code, text = self.relay(server)
             self.assertEqual(code, expected, text)
+
+    def test_bySRV(self) -> None:
+        """
+        Mail goes where SRV records say, though their target is an alias; none goes
+        where nobody takes it, or back to its sender.
+        """
+        last = self.serve('[local]\ndomains = ["shop.more.example"]')
+        first = freePort()
+        unbound = RunningUnbound(
+            more=[
+                f"_smtp._tcp.shop.more.example. 60 SRV 0 0 {last.port} a.more.example.",
+                f"_smtp._tcp.back.more.example. 60 SRV 0 0 {first} a.more.example.",
+                "a.more.example. 60 CNAME b.more.example.",
+                "b.more.example. 60 CNAME client.plain.example.",
+            ]
+        )
+        self.addCleanup(unbound.remove)
+        self.running(unbound)
+        server = self.serve(
+            f"""
+            [[listener]]
+            port = {first}
+            address = "127.0.0.1"
+            [dns]
+            servers = ["127.0.0.1:{unbound.port}"]
+            [relay]
+            hosts = ["127.0.0.1"]
+            [[route]]
+            match = ["*"]
+            transport = "smtp"
+            lookup = "srv"
+            """
+        )
+        recipients = [
+            f"x@{domain}"
+            for domain in (
+                "shop.more.example",
+                "back.more.example",
+                "null.plain.example",
+            )
+        ]
+        with smtplib.SMTP("127.0.0.1", server.port) as client:
+            client.sendmail("a@b.example", recipients, "Subject: x\r\n\r\nhello\r\n")
+        [delivered] = last.delivered(1)
+        self.assertEqual(delivered.recipient, b"x@shop.more.example")
+
+        def failed() -> str:
+            return "\n".join(line for line in server.mainLog() if " ** " in line)
+
+        # The third is the report: its recipient's domain does not exist.
+        waitFor(lambda: failed().count("\n") == 2, "three failures in the log")
+        for text in (
+            "x@back.more.example R=* T=smtp: a.more.example is this server",
+            "x@null.plain.example R=* T=smtp: null.plain.example has a null MX",
+            "a@b.example R=* T=smtp: b.example does not exist",
+        ):
+            self.assertIn(f" ** {text}", failed())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
@@ -46,6 +47,8 @@ server:
   local-data-ptr: "192.0.2.1 60 mx1.plain.example"
   local-zone: "127.in-addr.arpa." static
   local-data-ptr: "127.0.0.1 60 client.plain.example"
+  local-zone: "more.example." static
+{more}
 remote-control:
   control-enable: no
 {zones}
@@ -104,11 +107,12 @@ class RunningUnbound(RunningProgram):
     @ivar port: where it answers, on 127.0.0.1 and ::1, over UDP and TCP.
     """
 
-    def __init__(self, port: int | None = None) -> None:
+    def __init__(self, port: int | None = None, more: Sequence[str] = ()) -> None:
         """
         Start it.
 
         @param port: of one that was stopped; L{None}: a new one.
+        @param more: records under more.example, whose aliases are left to who asks.
         @raise SkipTest: there is no unbound.
         """
         program = findPeer("unbound", "unbound")
@@ -135,6 +139,7 @@ class RunningUnbound(RunningProgram):
                 folder=folder,
                 port=self.port,
                 anchors="\n".join(anchors),
+                more="\n".join(f'  local-data: "{each}"' for each in more),
                 zones="".join(_AUTH.format(name=name) for name in zones),
             ),
             "ascii",
