@@ -6,8 +6,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
+from smtpx.commands import address
+from smtpx.testing.dns import StaticResolver
 from tests.commands.terminals import Ran, Terminal
 
 CONFIGURATION = """
@@ -34,6 +37,36 @@ null: :blackhole:
 x-*: $1@nowhere.example
 @old.example: @example.org
 postmaster: ann
+"""
+
+
+SENDING = """
+name = "mx.example.org"
+[[listener]]
+port = 25
+[relay]
+hosts = ["192.0.2.1"]
+[sending]
+hosts_avoid_tls = ["mx2.example.net"]
+[[route]]
+match = ["*"]
+transport = "smtp"
+[[route]]
+match = ["*"]
+transport = "smtp"
+senders = ["brand.example"]
+hosts = ["[192.0.2.7]:587"]
+login = "ann"
+password_file = "gone"
+"""
+
+ZONE = """
+example.net      MX    20 mx2.example.net
+example.net      MX    10 mx1.example.net
+mx1.example.net  A     192.0.2.25
+mx1.example.net  AAAA  2001:db8::25
+mx2.example.net  A     192.0.2.26
+brand.example    MX    0 .
 """
 
 
@@ -105,6 +138,62 @@ class AddressTests(SynchronousTestCase):
             "gone@old.example",
             f"  {self.aliases}:4: gone: :fail: 551 5.1.6 Gone",
             "  refused: 551 5.1.6 Gone",
+        )
+
+    def test_hosts(self) -> None:
+        """The hosts that mail would be sent to, with addresses, ports and TLS."""
+        resolver = StaticResolver(ZONE)
+        machine = evolve(address.theMachine(), resolver=resolver)
+        self.patch(address, "theMachine", lambda: machine)
+        self.file.write_text(SENDING)
+        remote = "  not ours: taken only from those who may relay"
+        self.assertSaid(
+            self.run_("x@example.net", "x@brand.example"),
+            "x@example.net",
+            remote,
+            "  -> x@example.net: route *, transport smtp",
+            "     mx1.example.net:25 [192.0.2.25] [2001:db8::25], TLS opportunistic",
+            "     mx2.example.net:25 [192.0.2.26], TLS unwanted",
+            "x@brand.example",
+            remote,
+            "  -> x@brand.example: route *, transport smtp",
+            "     never: brand.example has a null MX",
+        )
+        self.assertSaid(
+            self.run_("--sender", "ann@brand.example", "x@example.net"),
+            "x@example.net",
+            remote,
+            "  -> x@example.net: route *, transport smtp2",
+            "     [192.0.2.7]:587, TLS verified, login ann",
+        )
+        resolver.asked.clear()
+        self.assertEqual(self.run_("--offline", "x@example.net").status, 0)
+        self.assertEqual(resolver.asked, [])
+
+    def test_loop(self) -> None:
+        """A domain whose hosts are we ourselves has none."""
+        zone = ZONE + "loop.example MX 10 here.example\nhere.example A 127.0.0.1\n"
+        machine = evolve(address.theMachine(), resolver=StaticResolver(zone))
+        self.patch(address, "theMachine", lambda: machine)
+        self.file.write_text(SENDING)
+        [*_, last] = self.run_("x@loop.example").out.splitlines()
+        self.assertEqual(last, "     never: here.example is this server")
+
+    def test_relayed(self) -> None:
+        """To a domain that is relayed everybody may send, to whom there is."""
+        listed = self.file.parent / "list"
+        listed.write_text("ann@branch.example\n")
+        self.file.write_text(
+            "[relay]\ndomains = ['branch.example']\nrecipients_file = 'list'\n"
+        )
+        self.assertSaid(
+            self.run_("--offline", "ann@branch.example"),
+            "ann@branch.example",
+            "  relayed: taken from everybody, and passed on",
+            "  -> ann@branch.example: route branch.example, transport smtp",
+        )
+        self.assertRefused(
+            "eve@branch.example", "  refused: 550 5.1.1 No such recipient here"
         )
 
     def test_broken(self) -> None:

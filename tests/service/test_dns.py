@@ -22,7 +22,7 @@ from smtpx.service.listening import Door
 from smtpx.service.problems import ConfigurationError
 from smtpx.service.tables import DNS, Listener
 from smtpx.service.wiring import mailRouter, resolver, resolving
-from smtpx.service.wiring.resolving import nameServers
+from smtpx.service.wiring.resolving import nameServers, placesOf
 from smtpx.testing.dns import StaticResolver
 from tests.dns.asked import ScriptedServers
 
@@ -170,7 +170,12 @@ class ResolvingTests(SynchronousTestCase):
             port: Any = None if place is None else Port(place)
             door.port = port
         configuration = self.configured(**options)
-        router = mailRouter(configuration, "mx.some.test", StaticResolver(ZONE), doors)
+        router = mailRouter(
+            configuration,
+            "mx.some.test",
+            StaticResolver(ZONE),
+            lambda: placesOf(doors),
+        )
         finding = router.byMX(domain)
         failure = finding.result if hasattr(finding, "result") else None
         if failure is not None and hasattr(failure, "check"):

@@ -5,24 +5,35 @@ without one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from attrs import frozen
 from twisted.internet.defer import succeed
 
+from ...core.address import domainOf
 from ...core.envelope import Envelope, Recipient
+from ...core.hooks import TLSLevel
 from ...core.queueprofile import DISCARDED, QueueProfile
 from ...core.reply import Reply
-from ...policy.aliastable import Reach, Step
+from ...dns.mailhosts import MailHost
+from ...policy.aliastable import UNKNOWN, Reach, Step
 from ...policy.local import LocalPolicy
+from ...policy.recipientlist import RecipientList
+from ...policy.recipients import Standing
 from ...policy.redirect import Redirection
 from ...queue.interfaces import Route
 from ...queue.maildir import Maildir
 from ..config import Configuration
 from ..machine import Machine
-from .addresses import localAddresses
+from ..tables import RouteEntry
+from .addresses import localAddresses, tagSeparators
 from .aliases import aliases
-from .routes import localRoutes
+from .hops import nextHops
+from .relaying import relayedDomains
+from .resolving import mailRouter, resolver
+from .routes import PlannedTransport, localRoutes
 
 
 @frozen
@@ -33,11 +44,13 @@ class Destination:
     @ivar path: the address.
     @ivar route: its route; L{None}: an alias throws it away.
     @ivar folder: the Maildir; L{None}: it goes into none.
+    @ivar entry: the route's, where it sends; L{None}: it does not.
     """
 
     path: bytes
     route: Route | None
     folder: Path | None = None
+    entry: RouteEntry | None = None
 
 
 @frozen
@@ -46,6 +59,7 @@ class Verdict:
     What becomes of mail for an address.
 
     @ivar ours: is its domain ours?
+    @ivar relayed: or one that everybody may send to, since we relay it?
     @ivar steps: the aliases on the way.
     @ivar reply: how it is refused; L{None}: it is not.
     @ivar problem: what is wrong with an alias; L{None}: nothing.
@@ -57,6 +71,7 @@ class Verdict:
     reply: Reply | None = None
     problem: str | None = None
     destinations: tuple[Destination, ...] = ()
+    relayed: bool = False
 
 
 class Destinations:
@@ -71,6 +86,11 @@ class Destinations:
             configuration, name, lambda job: succeed([]), machine.now
         )
         self._local = localAddresses(configuration, name)
+        self._relayed = relayedDomains(configuration, self._local)
+        self._listed: RecipientList | None = None
+        if configuration.relay.recipientsFile is not None:
+            separators = tagSeparators(configuration)
+            self._listed = RecipientList(configuration.relay.recipientsFile, separators)
         reach = Reach(self._local, self._routes.goes)
         self._aliases = aliases(configuration, reach)
         self._redirection: Redirection | None = None
@@ -90,7 +110,7 @@ class Destinations:
         known = self._local.knows(path)
         recipient = Recipient(path)
         if known is None:
-            return Verdict(False, destinations=self._whither([recipient], sender))
+            return self._elsewhere(recipient, sender)
         steps: list[Step] = []
         problem: str | None = None
         if self._aliases is not None:
@@ -107,6 +127,16 @@ class Destinations:
         found = self._whither(envelope.recipients, sender)
         return Verdict(True, tuple(steps), None, problem, found)
 
+    def _elsewhere(self, recipient: Recipient, sender: bytes) -> Verdict:
+        """What becomes of mail for somebody who is not ours."""
+        found = self._whither([recipient], sender)
+        relayed = self._relayed(recipient.path)
+        refusal: Reply | None = None
+        if relayed and self._listed is not None and found:
+            if self._listed.look(recipient.path, b"").standing is Standing.UNKNOWN:
+                refusal = UNKNOWN
+        return Verdict(False, (), refusal, None, found, relayed)
+
     def _whither(
         self, recipients: list[Recipient], sender: bytes
     ) -> tuple[Destination, ...]:
@@ -118,11 +148,50 @@ class Destinations:
             route = self._routes.find(each.path, sender)
             if route is not None:
                 transport = route.transport
-                folder = None
+                folder = entry = None
                 if isinstance(transport, Maildir):
                     folder = transport.folder(each.path)
-                found.append(Destination(each.path, route, folder))
+                elif isinstance(transport, PlannedTransport):
+                    entry = transport.entry
+                found.append(Destination(each.path, route, folder, entry))
         return tuple(found)
 
 
-__all__ = ["Destination", "Destinations", "Verdict"]
+class NextHosts:
+    """
+    Finds the hosts that mail would be sent to next, as the DNS has them now.
+    """
+
+    def __init__(
+        self, machine: Machine, configuration: Configuration, stack: AsyncExitStack
+    ) -> None:
+        """
+        @param stack: ends it.
+        """
+        self._configuration = configuration
+        self._name = configuration.name or machine.name
+        places = [
+            (each.address.encode("ascii"), each.port)
+            for each in configuration.listeners
+            if each.port is not None
+        ]
+        asked = resolver(machine, configuration, stack)
+        self._router = mailRouter(configuration, self._name, asked, lambda: places)
+
+    async def find(
+        self, destination: Destination
+    ) -> Sequence[tuple[MailHost, TLSLevel]]:
+        """
+        The hosts, in their order, each with what TLS has to be.
+
+        @param destination: its route sends.
+        @raise smtpx.dns.mailhosts.Unroutable: there are none.
+        """
+        entry = destination.entry
+        assert entry is not None, "its route sends"
+        hops = nextHops(self._configuration, self._name, entry, logsIn=False)
+        found = await hops.find(self._router, domainOf(destination.path))
+        return [(each, hops.wayTo(each).policy.tls) for each in found.hosts]
+
+
+__all__ = ["Destination", "Destinations", "NextHosts", "Verdict"]

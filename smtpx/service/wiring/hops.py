@@ -76,14 +76,18 @@ def checkLogin(configuration: Configuration, entry: RouteEntry) -> None:
     )
 
 
-def nextHops(configuration: Configuration, name: str, entry: RouteEntry) -> NextHops:
+def nextHops(
+    configuration: Configuration, name: str, entry: RouteEntry, logsIn: bool = True
+) -> NextHops:
     """
     Where a route sends, and how.
 
     @param name: the server's.
+    @param logsIn: is its password wanted?  Who only looks does not need it.
     @raise UsageError: its password is not to be had, or is not kept.
     """
-    checkLogin(configuration, entry)
+    if logsIn:
+        checkLogin(configuration, entry)
     sending = configuration.sending
     way = Way(
         policy=RoutePolicy(entry.wishedTLS.level),
@@ -93,7 +97,7 @@ def nextHops(configuration: Configuration, name: str, entry: RouteEntry) -> Next
         prefer=_FAMILIES.get(entry.prefer.value),
         name=_octets(entry.heloData),
         ignored=frozenset(each.encode("ascii") for each in entry.ignoreKeywords),
-        login=credentials(entry),
+        login=credentials(entry) if logsIn else None,
     )
     lists = TLSHosts(
         sending.hostsAvoidTLS, sending.hostsRequireTLS, sending.tlsVerifyHosts

@@ -38,7 +38,7 @@ from .observing import openLogs, watchMemory
 from .peers import PeerKnowledge, peerKnowledge
 from .policies import admission, policies
 from .queue import QueueRules, queueRules
-from .resolving import mailRouter, resolver
+from .resolving import mailRouter, placesOf, resolver
 from .routes import sends
 from .sending import ways
 from .site import Premises, counted, makeWatch, openSite, timed
@@ -137,7 +137,7 @@ async def enter(
         stack.push_async_callback(spool.close)
 
         tls = certificates(machine, configuration, name, stack)
-        router = mailRouter(configuration, name, asking, doors)
+        router = mailRouter(configuration, name, asking, partial(placesOf, doors))
         out = ways(machine, configuration, name, extensions, peers, router, stack)
         taken = intake(machine, configuration, name, out, extensions, logs, stack)
         receiver = SpoolReceiver(spool, journal, out.routes.holds, taken.redirection)

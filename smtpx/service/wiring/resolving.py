@@ -4,7 +4,7 @@ Who asks the DNS, and who finds mail hosts with what it says.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack
 
 from ...dns.cache import CacheBounds
@@ -86,25 +86,30 @@ def mailRouter(
     configuration: Configuration,
     name: str,
     resolver: IResolver,
-    doors: Sequence[Door],
+    listening: Callable[[], Iterable[tuple[bytes, int]]],
 ) -> IMailRouter:
     """
     Finds mail hosts.
 
     @param name: what the server calls itself.
-    @param doors: where it listens, once they are bound.
+    @param listening: where it listens now: addresses and ports.
     """
-
-    def listening() -> Iterator[tuple[bytes, int]]:
-        for door in doors:
-            at = None if door.port is None else door.port.getHost()
-            host, port = getattr(at, "host", None), getattr(at, "port", None)
-            if isinstance(host, str) and isinstance(port, int):
-                yield host.encode("ascii"), port
-
     options = configuration.dns
     ourselves = Ourselves([name.encode("ascii")], listening, options.places)
     return MailRouter(resolver, ourselves, options.ignoreTargetHosts.matches)
 
 
-__all__ = ["mailRouter", "nameServers", "resolver"]
+def placesOf(doors: Sequence[Door]) -> Iterator[tuple[bytes, int]]:
+    """
+    Where a server listens now: addresses and ports.
+
+    @param doors: those that are bound, and others.
+    """
+    for door in doors:
+        at = None if door.port is None else door.port.getHost()
+        host, port = getattr(at, "host", None), getattr(at, "port", None)
+        if isinstance(host, str) and isinstance(port, int):
+            yield host.encode("ascii"), port
+
+
+__all__ = ["mailRouter", "nameServers", "placesOf", "resolver"]
