@@ -9,7 +9,8 @@ DELIVERED or its sender is told.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
 
 from attrs import define, field
 from twisted.internet.defer import CancelledError, Deferred
@@ -24,6 +25,8 @@ from .discard import Discard
 from .interfaces import Attempt, IRelay, IRoutes, ITransport, Leg, Located, Route
 from .lanes import Lane, Lanes, Task
 from .settlement import ON_HOLD, Settlement, Settlements, Tried
+
+T = TypeVar("T")
 
 #: The most attempts at once in the lane of a transport that is no relay.
 LOCAL_WIDTH = 64
@@ -69,7 +72,7 @@ class Dispatch:
     clock: IReactorTime
     lanes: Lanes = field(init=False)
     stopping: bool = field(default=False, init=False)
-    _running: set[Deferred[None]] = field(factory=set, init=False)
+    _running: set[Deferred[Any]] = field(factory=set, init=False)
 
     # --- a message ---------------------------------------------------------------
 
@@ -154,10 +157,17 @@ class Dispatch:
             lane = transport.name.encode("utf-8")
             return Located((Leg(lane, tuple(indices)),))
         relay: IRelay = transport
+        work = Deferred.fromCoroutine(_awaited(relay.locate(message, indices)))
+        if not work.called:
+            self._running.add(work)
         try:
-            return await relay.locate(message, indices)
+            return await work
+        except CancelledError:
+            return Located()
         except Exception as error:
             return Located(outcomes=self._trouble(message, transport, indices, error))
+        finally:
+            self._running.discard(work)
 
     def _enter(
         self,
@@ -255,6 +265,11 @@ class Dispatch:
         return tuple(
             [Outcome(each, Fate.WAITING, why, cause=Cause.LOCAL) for each in indices]
         )
+
+
+async def _awaited(work: Awaitable[T]) -> T:
+    """Whatever it is, as a coroutine."""
+    return await work
 
 
 def _tried(route: Route, outcomes: Sequence[Outcome], seconds: float) -> list[Tried]:

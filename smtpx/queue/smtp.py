@@ -125,7 +125,7 @@ class SMTPTransport:
         self._random = random or Random()
         self._lively = lively
         self._wayTo = wayTo
-        self._known: dict[bytes, tuple[float, MailHosts]] = {}
+        self._known: dict[bytes, tuple[float, MailHosts | Unroutable]] = {}
         #: Names of lanes, by their hosts and what messages want.
         self._lanes: dict[tuple[bytes, RoutePolicy], bytes] = {}
         #: When hosts last took something, by their names and ports.
@@ -143,9 +143,11 @@ class SMTPTransport:
             domains.setdefault(domain, []).append(index)
         legs: dict[bytes, tuple[MailHosts, list[int]]] = {}
         outcomes: list[Outcome] = []
-        for domain, some in domains.items():
+        # All are asked for at once, then waited for.
+        looked = [Deferred.fromCoroutine(self._hosts(each)) for each in domains]
+        for some, found in zip(domains.values(), looked, strict=True):
             try:
-                hosts = await self._hosts(domain)
+                hosts = await found
                 self._check(hosts, way)
             except Unroutable as error:
                 outcomes += [_unroutable(index, error) for index in some]
@@ -170,13 +172,18 @@ class SMTPTransport:
     async def _hosts(self, domain: bytes) -> MailHosts:
         now = self._now()
         found = self._known.get(domain)
-        if found is not None and 0.0 <= now - found[0] < _REMEMBERED_SECONDS:
-            return found[1]
-        hosts = await self._find(domain)
-        if len(self._known) >= _REMEMBERED_MOST:
-            self._known.clear()
-        self._known[domain] = now, hosts
-        return hosts
+        if found is None or not 0.0 <= now - found[0] < _REMEMBERED_SECONDS:
+            hosts: MailHosts | Unroutable
+            try:
+                hosts = await self._find(domain)
+            except Unroutable as error:
+                hosts = error
+            if len(self._known) >= _REMEMBERED_MOST:
+                self._known.clear()
+            found = self._known[domain] = now, hosts
+        if isinstance(found[1], Unroutable):
+            raise Unroutable(found[1].reply, str(found[1]))
+        return found[1]
 
     def _check(self, hosts: MailHosts, way: Way) -> None:
         """

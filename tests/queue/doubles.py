@@ -97,6 +97,7 @@ class ScriptedRelay(ScriptedTransport):
 
     @ivar unroutable: outcomes of recipients for whom there is no way.
     @ivar lost: C{locate} fails with it; L{None}: does not fail.
+    @ivar asked: what C{locate} answers with; L{None}: at once.
     @ivar via: what outcomes have.
     @ivar cause: likewise.
     @ivar notBefore: likewise.
@@ -106,6 +107,7 @@ class ScriptedRelay(ScriptedTransport):
     pauseSeconds: float = 0.0
     unroutable: dict[bytes, Outcome] = Factory(dict)
     lost: Exception | None = None
+    asked: Deferred[Located] | None = None
     via: Via | None = None
     cause: Cause = Cause.OTHER
     notBefore: float = 0.0
@@ -116,6 +118,8 @@ class ScriptedRelay(ScriptedTransport):
         """By domain."""
         if self.lost is not None:
             return fail(self.lost)
+        if self.asked is not None:
+            return self.asked
         legs: dict[bytes, list[int]] = {}
         outcomes = []
         for index in indices:

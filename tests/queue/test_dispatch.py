@@ -435,6 +435,17 @@ class RelayTests(DispatchCase):
             (Outcome(0, WAITING, "cut off, as we stop", cause=Cause.LOST),),
         )
 
+    def test_cutOffBefore(self) -> None:
+        """So is the question where a message is to go, and nothing is written down."""
+        dispatch = self.dispatch()
+        self.relay.asked = Deferred()
+        made = Deferred.fromCoroutine(
+            dispatch.round(self.message(b"x@a"), False, False)
+        )
+        dispatch.stopping = True
+        dispatch.cancel()
+        self.assertIsNone(self.successResultOf(made))
+
     def test_stopping(self) -> None:
         """When the end has come, nothing is begun, and nothing written down."""
         dispatch = self.dispatch()

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from random import Random
 
 from attrs import evolve
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from smtpx.core.envelope import Envelope, Recipient
 from smtpx.core.hooks import LookupLevel, RoutePolicy, Scope, TLSLevel
-from smtpx.core.interfaces import IBody
 from smtpx.core.queueprofile import QueueProfile
 from smtpx.core.reply import Reply, reply
 from smtpx.dns.mailhosts import MailHost, MailHosts, Unroutable
@@ -25,83 +23,10 @@ from smtpx.queue.interfaces import Attempt, IRelay, Located
 from smtpx.queue.smtp import SMTPTransport
 from smtpx.spool.bodies import HeldBody
 from smtpx.spool.format import Fate, Outcome, SpooledMessage
-from smtpx.spool.via import Cause, Via
+from smtpx.spool.via import Cause
 
 from .doubles import messageFor
-
-OK = reply(250, "2.0.0", b"Taken")
-GREY = reply(450, "4.7.1", b"Come again")
-NO = reply(550, "5.1.1", b"Not here")
-FULL = reply(552, "5.3.4", b"Too big")
-
-ONE = MailHost(b"mx1.example", (b"192.0.2.1", b"2001:db8::1"), preference=10)
-TWO = MailHost(b"mx2.example", (b"192.0.2.2",), preference=20)
-THREE = MailHost(b"mx3.example", (b"192.0.2.3",), preference=30)
-
-Answer = Callable[[MailHost, Envelope], Sent]
-
-
-def via(host: MailHost) -> Via:
-    """A session with a host, at its first address."""
-    return Via(host.name, host.addresses[0], host.port)
-
-
-def sent(
-    host: MailHost,
-    envelope: Envelope,
-    got: Reply = OK,
-    cause: Cause = Cause.RECIPIENT,
-    scope: Scope = Scope.MESSAGE,
-    unsure: bool = False,
-) -> Sent:
-    """The same for everybody."""
-    recipients = envelope.recipients
-    return Sent(
-        tuple((each, got) for each in recipients),
-        (cause,) * len(recipients),
-        scope,
-        via(host),
-        unsure,
-    )
-
-
-@implementer(IClientPool)
-class ScriptedPool:
-    """
-    Hosts that answer as a test says.
-
-    @ivar said: by name of the host: a reply for everybody, what makes the answer, or
-        why the host cannot be reached; hosts that are not in it take everything.
-    @ivar tried: which hosts were sent which recipients.
-    """
-
-    def __init__(self) -> None:
-        self.said: dict[bytes, Reply | Unreached | Answer] = {}
-        self.tried: list[tuple[bytes, list[bytes]]] = []
-        self.bodies: list[tuple[bytes, int]] = []
-        self.ways: list[Way] = []
-
-    def send(
-        self, host: MailHost, way: Way, envelope: Envelope, body: IBody
-    ) -> Deferred[Sent]:
-        """Answer at once."""
-        self.tried.append((host.name, [each.path for each in envelope.recipients]))
-        self.bodies.append((b"".join(body.pieces()), envelope.octets))
-        self.ways.append(way)
-        said = self.said.get(host.name, OK)
-        if isinstance(said, Unreached):
-            return fail(said)
-        if isinstance(said, Reply):
-            return succeed(sent(host, envelope, said))
-        return succeed(said(host, envelope))
-
-    def cold(self, host: MailHost, way: Way) -> int:
-        """None."""
-        return 0
-
-    def close(self) -> Deferred[None]:
-        """There is nothing to close."""
-        return succeed(None)
+from .pools import FULL, GREY, NO, OK, ONE, THREE, TWO, ScriptedPool, sent, via
 
 
 class SMTPTransportTests(SynchronousTestCase):
@@ -188,6 +113,24 @@ class SMTPTransportTests(SynchronousTestCase):
         )
         self.assertEqual(self.asked, [b"example.org", b"example.net", b"example.com"])
 
+    def test_askedTogether(self) -> None:
+        """No domain waits for the answer of another."""
+        answers: dict[bytes, Deferred[MailHosts]] = {}
+
+        def find(domain: bytes) -> Deferred[MailHosts]:
+            return answers.setdefault(domain, Deferred())
+
+        self.patch(self, "find", find)
+        self.transport = self.made()
+        message = messageFor(b"a@one", b"b@two")
+        located = Deferred.fromCoroutine(
+            self.transport.locate(message, message.waiting)
+        )
+        self.assertEqual(list(answers), [b"one", b"two"])
+        answers[b"two"].callback(MailHosts((TWO,)))
+        answers[b"one"].callback(MailHosts((ONE,)))
+        self.assertEqual(len(self.successResultOf(located).legs), 2)
+
     def test_askedOnce(self) -> None:
         """Many messages for a domain ask for it once in a while."""
         for _ in range(3):
@@ -196,6 +139,13 @@ class SMTPTransportTests(SynchronousTestCase):
         self.clock.advance(10)
         self.locate(messageFor(b"a@example.com"))
         self.assertEqual(len(self.asked), 2)
+
+    def test_nowhereAskedOnce(self) -> None:
+        """It is the same where there is no way."""
+        for _ in range(3):
+            located = self.locate(messageFor(b"a@nowhere.example"))
+            self.assertEqual(located.outcomes[0].fate, Fate.FAILED)
+        self.assertEqual(len(self.asked), 1)
 
     def test_manyDomains(self) -> None:
         """What is remembered is bounded."""
