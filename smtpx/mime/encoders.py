@@ -80,21 +80,23 @@ class QuotedPrintable:
         if self._cut:
             self._cut = False
             self._add("\r", out)
-        open = bool(self._line)
+        if last and self._line:
+            # A line end that is none (rule 5), for which there has to be room.
+            self._guard(out)
+            self._wrap(out, LINE - 1)
+            self._line += "=\r\n"
         self._finish(out)
-        if last and open:
-            # A line end that is none (rule 5).
-            out.append("=\r\n")
         return "".join(out).encode("ascii")
 
     def _add(self, text: str, out: list[str]) -> None:
         self._line += text.translate(_TABLE)
         self._wrap(out)
 
-    def _wrap(self, out: list[str]) -> None:
+    def _wrap(self, out: list[str], most: int = LINE) -> None:
+        # What is left of the line is no longer than so many characters.
         line = self._line
         start = 0
-        while len(line) - start > LINE:
+        while len(line) - start > most:
             # One character is for the "=", and no triplet is broken.
             cut = start + LINE - 1
             sign = line.find("=", cut - 2, cut)
@@ -105,11 +107,14 @@ class QuotedPrintable:
             start = cut
         self._line = line[start:]
 
-    def _finish(self, out: list[str]) -> None:
+    def _guard(self, out: list[str]) -> None:
         # Rule 3: no white space before the end of a line.
         if self._line[-1:] in (" ", "\t"):
             self._line = self._line[:-1] + f"={ord(self._line[-1]):02X}"
             self._wrap(out)
+
+    def _finish(self, out: list[str]) -> None:
+        self._guard(out)
         out.append(self._line)
         self._line = ""
 

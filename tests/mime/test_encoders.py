@@ -18,6 +18,7 @@ TEXT = st.lists(
     st.sampled_from([b"\r\n", b"\r", b"\n", b" ", b"\t", b"=", b"\xc3\xa4", b"abc"])
     | st.binary(max_size=3)
     | st.integers(60, 90).map(lambda count: b"x" * count)
+    | st.integers(72, 78).map(lambda count: b"x" * count)
 ).map(b"".join)
 
 
@@ -101,6 +102,14 @@ class QuotedPrintableTests(SynchronousTestCase):
         self.assertEqual(self.quoted(b"a ", last=True), b"a=20=\r\n")
         self.assertEqual(self.quoted(b"a\r", last=True), b"a=0D=\r\n")
         self.assertEqual(self.quoted(b"", last=True), b"")
+        x = b"x"
+        for text, wanted in (
+            (x * 75, x * 75 + b"=\r\n"),
+            (x * 76, x * 75 + b"=\r\nx=\r\n"),
+            (x * 73 + b"\xff", x * 73 + b"=\r\n=FF=\r\n"),
+            (x * 73 + b" ", x * 73 + b"=\r\n=20=\r\n"),
+        ):
+            self.assertEqual(self.quoted(text, last=True), wanted)
 
     @given(TEXT, st.booleans(), st.integers(1, 80))
     @settings(max_examples=100)
