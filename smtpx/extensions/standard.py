@@ -18,6 +18,7 @@ from .dsn import DSN
 from .eightbitmime import EightBitMIME
 from .enhancedstatuscodes import EnhancedStatusCodes
 from .limits import Limits
+from .mtpriority import MTPriority
 from .pipeconnect import PipeConnect
 from .pipelining import Pipelining
 from .requiretls import RequireTLS
@@ -37,6 +38,7 @@ STANDARD: Mapping[str, Callable[[], IExtension]] = {
         Limits,
         EightBitMIME,
         DSN,
+        MTPriority,
         Pipelining,
         PipeConnect,
         Auth,

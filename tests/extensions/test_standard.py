@@ -71,7 +71,7 @@ class StandardTests(SynchronousTestCase):
     def test_namesAreTheRegistry(self) -> None:
         """Each stands under its own name, and each call makes new ones."""
         self.assertEqual(list(STANDARD), [each.name for each in standard()])
-        self.assertEqual(len(STANDARD), 16)
+        self.assertEqual(len(STANDARD), 17)
 
     def test_everyFileIsNamed(self) -> None:
         """
@@ -113,7 +113,7 @@ class EveryExtensionTests(SynchronousTestCase):
             provided = {e.name for e in standard() if door.providedBy(e)}
             if door is IServerExtension:
                 # One promise is not made by default, and nobody is trusted so.
-                provided -= {"REQUIRETLS", "XCLIENT", "XFORWARD"}
+                provided -= {"MT-PRIORITY", "REQUIRETLS", "XCLIENT", "XFORWARD"}
             self.assertEqual(owners, provided)
 
     def test_everyExtensionHasAPage(self) -> None:

@@ -1,0 +1,213 @@
+"""
+MT-PRIORITY (RFC 6710): what is urgent goes first.
+
+A message has a priority from -9 to 9; without a word it is 0.  The client says it on
+MAIL, the queue gives those with a higher one the first place, the next host is told,
+and so is whoever reads the Received field.  A report of the message has its priority
+(section 4.6).
+
+Anybody may say that a message is not urgent.  That it is, is believed of clients and
+users that the settings name; of others it counts as 0, and the reply to MAIL says so
+(section 4.1).  While the settings name nobody, the server does not offer it.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from typing import Any
+
+from attrs import evolve, field, frozen
+from zope.interface import implementer
+
+from .. import sasl
+from ..core.envelope import Bearer, Envelope, Recipient, Stamp
+from ..core.errors import Malformed
+from ..core.grammar import KEYWORD, Grammar
+from ..core.hooks import (
+    Action,
+    Capability,
+    LogFields,
+    Parameter,
+    ReportWish,
+    Schedule,
+    Stage,
+    TraceClauses,
+    Where,
+)
+from ..core.hostlist import HostList, clientNames
+from ..core.interfaces import (
+    IClientBuilder,
+    IClientExtension,
+    IClientSession,
+    IQueueBuilder,
+    IQueueExtension,
+    IServerBuilder,
+    IServerExtension,
+    IServerSession,
+)
+from ..core.reply import Reply, reply
+
+#: The name of the policy that may follow is not looked at (section 3 item 3).
+CAPABILITY = Capability[bool](b"MT-PRIORITY", KEYWORD)
+
+#: Section 7: no plus sign, no leading zeros, and no "-0".
+_value = re.compile(rb"-?[1-9]|0").fullmatch
+
+_LOWERED = reply(250, "2.3.6", b"0 is the priority of this message")
+
+
+def _parse(raw: bytes | None) -> int:
+    if raw is None or _value(raw) is None:
+        raise Malformed("wants a number from -9 to 9")
+    return int(raw)
+
+
+def _load(text: str) -> int:
+    # A Malformed is a ValueError, as a stamp has it.
+    return _parse(text.encode("latin-1", "replace"))
+
+
+#: The priority of the message.
+PRIORITY = Stamp[int]("mt-priority", str, _load)
+
+#: Of this transaction: was it lowered?
+_CHANGED = Stamp[bool]("mt-priority-changed", None, bool)
+
+GRAMMAR = Grammar[int](_parse, lambda priority: b"%d" % priority)
+
+
+def _checkUsers(instance: object, attribute: Any, names: tuple[str, ...]) -> None:
+    for name in names:
+        sasl.prepare(name.encode("utf-8"))
+
+
+@frozen
+class MTPrioritySettings:
+    """What an operator may set of MT-PRIORITY."""
+
+    hosts: HostList = field(
+        default=HostList(),
+        metadata={"help": "The clients whose messages may be urgent."},
+    )
+    users: tuple[str, ...] = field(
+        default=(),
+        validator=_checkUsers,
+        metadata={
+            "help": 'The users whose messages may be urgent; "*" is everybody who has'
+            " logged in."
+        },
+    )
+
+
+def _send(session: IClientSession, bearer: Bearer) -> int | None:
+    # Section 4.2: it "MUST appear", also where it is the default.
+    return bearer.stamp(PRIORITY) or 0
+
+
+class IMTPriority(IServerExtension, IClientExtension, IQueueExtension):
+    """MT-PRIORITY (RFC 6710)."""
+
+
+@implementer(IMTPriority)
+class MTPriority:
+    """
+    The MT-PRIORITY extension.
+
+    @ivar options: the settings.
+    """
+
+    name = "MT-PRIORITY"
+    requires: tuple[str, ...] = ()
+    settings = MTPrioritySettings
+
+    def __init__(self, settings: MTPrioritySettings = MTPrioritySettings()) -> None:
+        self.options = settings
+        self._users = frozenset(
+            sasl.prepare(name.encode("utf-8")) for name in settings.users
+        )
+        #: C{MT-PRIORITY=} on MAIL.
+        self.parameter = Parameter(
+            b"MT-PRIORITY", Where.MAIL, GRAMMAR, self._receive, _send
+        )
+
+    def configured(self, settings: MTPrioritySettings) -> MTPriority:
+        """See L{smtpx.core.interfaces.IExtension}."""
+        return MTPriority(settings)
+
+    # --- server ---------------------------------------------------------------
+
+    def extendServer(self, server: IServerBuilder) -> None:
+        """See L{IServerExtension}.  While it is for nobody, it is not there."""
+        if self.options == MTPrioritySettings():
+            return
+        server.capability(CAPABILITY, lambda session: True)
+        server.parameter(self.parameter)
+        server.review(Stage.MAIL, self._review)
+        server.trace(self._trace)
+        server.record(self._record)
+
+    def _receive(
+        self, session: IServerSession, bearer: Bearer, priority: int
+    ) -> Reply | None:
+        if priority > 0 and not self._trusted(session):
+            bearer.stamps[_CHANGED] = True
+            priority = 0
+        bearer.stamps[PRIORITY] = priority
+        return None
+
+    def _trusted(self, session: IServerSession) -> bool:
+        user = session.identity
+        if user is not None and (b"*" in self._users or user in self._users):
+            return True
+        return self.options.hosts.matches(session.peer, clientNames(session))
+
+    def _review(
+        self, session: IServerSession, recipient: Recipient | None
+    ) -> Reply | None:
+        envelope = session.envelope
+        assert envelope is not None
+        return _LOWERED if envelope.stamp(_CHANGED) else None
+
+    def _trace(self, session: IServerSession) -> TraceClauses:
+        priority = _priorityOf(session)
+        return () if priority is None else (("PRIORITY", str(priority)),)
+
+    def _record(self, session: IServerSession) -> LogFields:
+        priority = _priorityOf(session)
+        return () if priority is None else (("priority", priority),)
+
+    # --- client ---------------------------------------------------------------
+
+    def extendClient(self, client: IClientBuilder) -> None:
+        """See L{IClientExtension}."""
+        client.capability(CAPABILITY)
+        client.parameter(self.parameter, under=CAPABILITY)
+
+    # --- queue ----------------------------------------------------------------
+
+    def extendQueue(self, queue: IQueueBuilder) -> None:
+        """See L{IQueueExtension}."""
+        queue.stamp(PRIORITY)
+        queue.schedule(self._schedule)
+        queue.report(self._wish)
+
+    def _schedule(self, envelope: Envelope, schedule: Schedule) -> Schedule:
+        priority = envelope.stamp(PRIORITY)
+        return schedule if priority is None else evolve(schedule, priority=priority)
+
+    def _wish(
+        self, envelope: Envelope, recipient: Recipient, action: Action
+    ) -> ReportWish | None:
+        priority = envelope.stamp(PRIORITY)
+        if priority is None:
+            return None
+        return ReportWish(stampers=(partial(_stamp, priority),))
+
+
+def _priorityOf(session: IServerSession) -> int | None:
+    return None if session.envelope is None else session.envelope.stamp(PRIORITY)
+
+
+def _stamp(priority: int, report: Envelope) -> None:
+    report.stamps[PRIORITY] = priority
