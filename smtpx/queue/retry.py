@@ -148,6 +148,16 @@ class RetryRules:
         found = self._tables[kind].find(path)
         return found or DEFAULTS.get(kind, USUAL)
 
+    def pause(
+        self, path: bytes, outcome: Outcome, seconds: float, failures: int
+    ) -> float:
+        """
+        How long a host is left alone that could not be reached: as long as a message
+        that has waited for as long as the host has failed.  See
+        L{smtpx.queue.smtp.Pause}.
+        """
+        return self.pauses(path, kindOf(outcome)).after(seconds, failures)
+
     def due(
         self,
         message: SpooledMessage,

@@ -50,6 +50,21 @@ _LANE_OCTETS = 255
 _UNPROVEN = reply(550, "5.7.10", b"It is not known surely enough where this is to go")
 
 
+class Pause(Protocol):
+    """Says how long a host is left alone."""
+
+    def __call__(
+        self, path: bytes, outcome: Outcome, seconds: float, failures: int
+    ) -> float:
+        """
+        @param path: a recipient for whose message it was tried.
+        @param outcome: what came of that.
+        @param seconds: for how long it has failed.
+        @param failures: how often it has, before this time.
+        @return: in seconds, from now.
+        """
+
+
 class Finder(Protocol):
     """Finds the hosts that take mail for a domain."""
 
@@ -96,6 +111,7 @@ class SMTPTransport:
         random: Random | None = None,
         lively: float = 30.0,
         wayTo: Callable[[MailHost, Way], Way] | None = None,
+        pause: Pause | None = None,
     ) -> None:
         """
         @param find: finds hosts.
@@ -111,6 +127,7 @@ class SMTPTransport:
             trouble because it turns down a further connection.
         @param wayTo: what a host makes of the way that a message wants; L{None}:
             the same.
+        @param pause: how long hosts are left alone; L{None}: as C{hints} has it.
         """
         self.name = name
         self.width = width
@@ -125,6 +142,7 @@ class SMTPTransport:
         self._random = random or Random()
         self._lively = lively
         self._wayTo = wayTo
+        self._pause = pause
         self._known: dict[bytes, tuple[float, MailHosts | Unroutable]] = {}
         #: Names of lanes, by their hosts and what messages want.
         self._lanes: dict[tuple[bytes, RoutePolicy], bytes] = {}
@@ -248,7 +266,7 @@ class SMTPTransport:
             try:
                 sent = await self._pool.send(host, way, envelope, body)
             except Unreached as error:
-                notBefore = self._fault(host, error)
+                notBefore = self._fault(host, error, left)
                 known |= {i: _unreached(i, error, notBefore) for i in left}
                 heard += error.reply is not None
                 continue
@@ -290,10 +308,13 @@ class SMTPTransport:
                 return found.text
         return ""
 
-    def _fault(self, host: MailHost, error: Unreached) -> float:
+    def _fault(
+        self, host: MailHost, error: Unreached, left: dict[int, Recipient]
+    ) -> float:
         """
         It could not be reached, or would not talk.
 
+        @param left: who is to have the message.
         @return: when it may be tried again; 0: at any time.
         """
         now = self._now()
@@ -305,7 +326,30 @@ class SMTPTransport:
         if error.cause is not Cause.CONNECT and error.via.address in addresses:
             addresses = (error.via.address,)
         names = [hostName(host.name, each, host.port) for each in addresses]
-        return min([self._hints.failed(name, error.text, now) for name in names])
+        [index, recipient], *_ = left.items()
+        outcome = _unreached(index, error, 0.0)
+        dues = []
+        for name in names:
+            due = self._dueBy(name, recipient.path, outcome, now)
+            dues.append(self._hints.failed(name, error.text, now, due))
+        return min(dues)
+
+    def _dueBy(
+        self, name: bytes, path: bytes, outcome: Outcome, now: float
+    ) -> float | None:
+        """
+        When a host may be tried again, by the rules of the operator.
+
+        @param name: of the host, as the hints have it.
+        @param path: somebody who was to have the message.
+        @return: L{None}: there are none.
+        """
+        if self._pause is None:
+            return None
+        before = self._hints.trouble(name)
+        if before is None:
+            return now + self._pause(path, outcome, 0.0, 0)
+        return now + self._pause(path, outcome, now - before.first, before.failures)
 
     def _praise(self, host: MailHost, via: Via) -> None:
         """It talked to us."""

@@ -115,6 +115,23 @@ class RuleTests(SynchronousTestCase):
         self.assertRaises(UsageError, RetryRules, [RetryRule(ONE, ("no domain",))])
 
 
+class HostTests(SynchronousTestCase):
+    """How long a host is left alone."""
+
+    def test_asMessages(self) -> None:
+        """By the same rules, from when the host began to fail."""
+        slow = Pauses((Stretch(60.0, untilSeconds=600.0), Stretch(3600.0)))
+        rules = RetryRules([RetryRule(slow, ("b.example",))])
+        for seconds, failures, pause in (
+            (0.0, 0, 60.0),
+            (300.0, 4, 60.0),
+            (700.0, 11, 3600.0),
+        ):
+            found = rules.pause(b"a@b.example", failed(), seconds, failures)
+            self.assertEqual(found, pause)
+        self.assertEqual(rules.pause(b"a@c.example", failed(), 0.0, 0), 15 * MINUTE)
+
+
 class DueTests(SynchronousTestCase):
     """When a message is tried again."""
 

@@ -308,6 +308,27 @@ class SMTPTransportTests(SynchronousTestCase):
         [outcome] = self.deliver(messageFor(b"a@example.org"))
         self.assertEqual(outcome.fate, Fate.DELIVERED)
 
+    def test_leftAloneByRule(self) -> None:
+        """How long a host is left alone is the operator's to say."""
+        asked: list[tuple[bytes, Cause, float, int]] = []
+
+        def pause(
+            path: bytes, outcome: Outcome, seconds: float, failures: int
+        ) -> float:
+            asked.append((path, outcome.cause, seconds, failures))
+            return 7.0
+
+        self.transport = self.made(pause=pause)
+        self.pool.said[THREE.name] = self.unreached(THREE)
+        for seconds, failures in ((0.0, 0), (7.0, 1)):
+            asked.clear()
+            [outcome] = self.deliver(messageFor(b"a@example.com"))
+            self.assertEqual(outcome.notBefore, self.clock.seconds() + 7.0)
+            self.assertEqual(
+                asked, [(b"a@example.com", Cause.CONNECT, seconds, failures)]
+            )
+            self.clock.advance(7.0)
+
     def test_turnedAway(self) -> None:
         """
         A host that wants no mail at all is the next one's turn; if there is none,

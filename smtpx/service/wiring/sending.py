@@ -28,6 +28,7 @@ from ...policy.callout import Callout
 from ...policy.turnstile import Turnstile
 from ...queue.interfaces import ITransport
 from ...queue.nexthops import NextHops
+from ...queue.retry import RetryRules
 from ...queue.routes import Routes
 from ...queue.smtp import SMTPTransport
 from ...tls.certificates import CertificateFiles, loadCertified, readCertificates
@@ -37,6 +38,7 @@ from ..machine import Machine
 from ..tables import RouteEntry
 from .hops import nextHops
 from .peers import PeerKnowledge
+from .queue import retryRules
 from .relaying import MakeCallout
 from .routes import localRoutes
 from .threads import threads
@@ -72,6 +74,7 @@ class Senders:
     @ivar hints: which hosts are in trouble.
     @ivar profile: what extensions want of a message's route.
     @ivar now: seconds since the epoch.
+    @ivar retries: how long hosts in trouble are left alone.
     @ivar hops: where each transport sends, by its name.
     """
 
@@ -82,6 +85,7 @@ class Senders:
     hints: IHostHints
     profile: QueueProfile
     now: Callable[[], float]
+    retries: RetryRules
     hops: dict[str, NextHops] = field(factory=dict)
 
     def transport(self, called: str, entry: RouteEntry) -> ITransport:
@@ -106,6 +110,7 @@ class Senders:
             width=entry.connections or self.configuration.sending.connections,
             manual=hops.manual,
             wayTo=hops.wayTo,
+            pause=self.retries.pause,
         )
 
     def callout(self, routes: Routes, turnstile: Turnstile) -> Callout:
@@ -180,6 +185,7 @@ def senders(
         peers.hints,
         QueueProfile().load(extensions),
         machine.now,
+        retryRules(configuration, name),
     )
 
 
