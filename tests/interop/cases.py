@@ -17,7 +17,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from .running import RunningProgram, RunningServer
+from .running import NAME, RunningProgram, RunningServer
 
 #: The longest that a client of another maker may take.
 CLIENT_SECONDS = 60.0
@@ -86,13 +86,14 @@ class InteropTestCase(SynchronousTestCase):
         self._closings.append(close)
         self.addCleanup(close)
 
-    def serve(self, configuration: str = "") -> RunningServer:
+    def serve(self, configuration: str = "", name: str = NAME) -> RunningServer:
         """
         Start a server.
 
         @param configuration: tables, in TOML, behind its name and listeners.
+        @param name: what it calls itself.
         """
-        server = RunningServer(Path(self.mktemp()).absolute(), configuration)
+        server = RunningServer(Path(self.mktemp()).absolute(), configuration, name)
         self.running(server)
         return server
 

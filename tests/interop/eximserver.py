@@ -33,6 +33,7 @@ log_selector = {selectors}
 acl_smtp_rcpt = recipient
 acl_smtp_mail = accept
 acl_smtp_data = accept
+received_header_text =
 auth_advertise_hosts = *
 pipelining_connect_advertise_hosts = *
 tls_advertise_hosts = *
@@ -63,7 +64,10 @@ all:
 begin transports
 files:
   driver = appendfile
-  file = {folder}/box
+  directory = {folder}/box
+  maildir_format
+  use_crlf
+  envelope_to_add
 """
 
 
@@ -132,6 +136,15 @@ class EximServer:
     def log(self) -> str:
         """Its main log."""
         return (self.folder / "log" / "mainlog").read_text("utf-8", "replace")
+
+    def messages(self) -> dict[bytes, bytes]:
+        """What it has taken, by recipient."""
+        found: dict[bytes, bytes] = {}
+        for path in (self.folder / "box" / "new").glob("*"):
+            above, _, octets = path.read_bytes().partition(b"\r\n")
+            assert above.startswith(b"Envelope-to: "), above
+            found[above.removeprefix(b"Envelope-to: ")] = octets
+        return found
 
     def awaitIdle(self, count: int) -> None:
         """Wait until so many messages are delivered."""

@@ -29,8 +29,7 @@ PATIENCE_SECONDS = 30.0
 #: What the server calls itself.
 NAME = "mx.example.org"
 
-_CONFIGURATION = f"""\
-name = "{NAME}"
+_CONFIGURATION = """\
 state = "state"
 
 [[listener]]
@@ -224,15 +223,17 @@ class RunningServer(RunningProgram):
     @ivar tlsPort: where it listens for implicit TLS.
     """
 
-    def __init__(self, folder: Path, configuration: str = "") -> None:
+    def __init__(self, folder: Path, configuration: str = "", name: str = NAME) -> None:
         """
         Start it, and wait until it listens.
 
         @param configuration: tables, in TOML, behind the name and the listeners.
+        @param name: what it calls itself.
         @raise AssertionError: it does not start.
         """
         folder.mkdir(parents=True)
-        (folder / "smtpx.toml").write_text(_CONFIGURATION + configuration, "utf-8")
+        text = f'name = "{name}"\n{_CONFIGURATION}{configuration}'
+        (folder / "smtpx.toml").write_text(text, "utf-8")
         twistd = Path(sys.executable).with_name("twistd")
         words = ["-n", "--pidfile=", "smtpx", "--config", "smtpx.toml"]
         super().__init__(folder, [str(twistd), *words])
