@@ -27,6 +27,11 @@ _prefix = secrets.token_hex(4)
 _numbers = count(1)
 
 
+def freshID() -> str:
+    """An id for a session; no other has it, nor had in another process."""
+    return f"{_prefix}-{next(_numbers):x}"
+
+
 class ServerFacts:
     """
     What is true of a client, and of the transaction it has begun.
@@ -150,7 +155,7 @@ class ServerFacts:
         """The session's id; made when first wanted."""
         found = self._id
         if found is None:
-            found = self._id = f"{_prefix}-{next(_numbers):x}"
+            found = self._id = freshID()
         return found
 
     @property

@@ -27,6 +27,7 @@ from ..sasl import FetchCredentials, SaltPassword, saltPassword
 from ..tls.client import trustingPlatform
 from ..tls.interfaces import IClientTLS
 from .answers import Answerers
+from .interfaces import IClientTracer
 from .sending import Way
 from .times import ClientTimes
 
@@ -50,6 +51,7 @@ class ClientKit:
     @ivar tls: whom it trusts.
     @ivar times: the time limits.
     @ivar clock: seconds since the epoch.
+    @ivar tracer: records some sessions; L{None}: none.
     @ivar trouble: told of each exception out of an extension: its name, and the
         exception.
     """
@@ -66,6 +68,7 @@ class ClientKit:
         bareLines: BareLines = BareLines.NORMALISE,
         clock: Callable[[], float] = time.time,
         trouble: Callable[[str, BaseException], None] = report,
+        tracer: IClientTracer | None = None,
     ) -> None:
         """
         @param extensions: L{None}: the standard ones.
@@ -73,6 +76,7 @@ class ClientKit:
         @param answers: who answers questions of extensions, besides those that a
             login needs.
         @param clock: seconds since the epoch.
+        @param tracer: records some sessions; L{None}: none.
         @raise smtpx.core.errors.Conflict: extensions that do not go together.
         @raise UsageError: C{name} cannot be said in EHLO.
         """
@@ -81,6 +85,7 @@ class ClientKit:
         self.tls: IClientTLS = trustingPlatform() if tls is None else tls
         self.times = ClientTimes() if times is None else times
         self.trouble = trouble
+        self.tracer: IClientTracer | None = None
         self._extensions = tuple(
             standard(logsIn=True) if extensions is None else extensions
         )
@@ -90,6 +95,7 @@ class ClientKit:
         self._profiles: dict[bytes, ClientProfile] = {}
         # A name that cannot be said is found here, and not with each connection.
         self.connection(Target(b"localhost", b"127.0.0.1"), Way(), None)
+        self.tracer = tracer
 
     def profile(self, name: bytes) -> ClientProfile:
         """All hooks, resolved once for each name that is said in EHLO."""
@@ -108,8 +114,12 @@ class ClientKit:
 
         @param forecast: see L{ClientConnection}.
         """
-        return ClientConnection(
-            self.profile(way.name or self.name),
+        profile = self.profile(way.name or self.name)
+        make: Callable[..., ClientConnection] = ClientConnection
+        if self.tracer is not None:
+            make = self.tracer.client
+        return make(
+            profile,
             target,
             way.policy,
             forecast=forecast,

@@ -11,10 +11,13 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IConsumer
 from zope.interface import Attribute, Interface
 
+from ..core.bounds import BareLines
+from ..core.client import ClientConnection
 from ..core.effects import IServerPort
 from ..core.envelope import Envelope, Recipient
+from ..core.hooks import Forecast, RoutePolicy, Target
 from ..core.interfaces import IServerSession
-from ..core.profile import ServerProfile
+from ..core.profile import ClientProfile, ServerProfile
 from ..core.reply import Reply
 from ..core.server import ServerConnection
 from .ends import Ends
@@ -124,6 +127,34 @@ class IJournal(Interface):
         time, it was none, or it came from somebody who is no listed proxy.
 
         @param ends: of the real connection.
+        """
+
+
+class IClientTracer(Interface):
+    """
+    Makes the cores of connections to servers, some of which it records.  Methods
+    must not raise.
+    """
+
+    def client(
+        profile: ClientProfile,
+        target: Target,
+        policy: RoutePolicy,
+        forecast: Forecast | None,
+        bareLines: BareLines,
+        ignored: frozenset[bytes],
+    ) -> ClientConnection:
+        """The core of a new connection; see L{ClientConnection}."""
+
+    def clientEnded(
+        core: ClientConnection, source: tuple[bytes, int] | None, why: str
+    ) -> None:
+        """
+        A connection is gone.
+
+        @param core: of any connection, whether it was recorded or not.
+        @param source: our address and port of it; L{None}: not known.
+        @param why: what the transport says of it.
         """
 
 

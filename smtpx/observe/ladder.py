@@ -14,8 +14,8 @@ colleague::
         0.051 s  --> 24 octets
                      EHLO client.example.net
 
-An arrow to the right is the client's, one to the left is ours; C{==>} and
-C{<==} are inside TLS.
+An arrow to the right is the client's, one to the left is the server's; C{==>} and
+C{<==} are inside TLS.  Where we were the client, that is said in brackets.
 """
 
 from __future__ import annotations
@@ -46,12 +46,16 @@ def ladder(trace: SessionTrace) -> str:
 
 
 def _head(trace: SessionTrace) -> Iterator[str]:
-    client = f"[{trace.address}]:{trace.port}"
+    peer, ours = f"[{trace.address}]:{trace.port}", f"[{trace.local}]:{trace.localPort}"
     if trace.name is not None:
-        client += f" {trace.name}"
+        peer += f" {trace.name}"
     yield f"session {trace.session}"
-    yield f"client  {client}"
-    yield f"server  [{trace.local}]:{trace.localPort}"
+    if trace.outgoing:
+        yield f"client  {ours} (this is us)"
+        yield f"server  {peer}"
+    else:
+        yield f"client  {peer}"
+        yield f"server  {ours}"
     yield f"began   {timestamp(trace.began)}"
     yield f"why     {trace.why}"
     yield f"end     {trace.end} after {trace.seconds:.3f} s"

@@ -1,9 +1,11 @@
 """
 A session as it is recorded: octets and lines become flights.
 
-The client's octets are one stream, and each of its flights is a stretch of that.  A
-command is understood later than it came, perhaps only when the answer to the one
-before was there; it is noted in the flight that its last octet came with.
+The peer's octets are one stream, and each of its flights is a stretch of that.  A
+line is understood later than it came: a command perhaps only when the answer to the
+one before was there.  It is noted in the flight that its last octet came with.
+
+The peer is a client, or it is the server that we are the client of.
 
 A recording is bounded: beyond so many octets of text and flights, what is noted is
 only counted, so that it ends with the session and not with our memory.
@@ -43,7 +45,7 @@ class _Stretch:
     """
     A flight that may become longer.
 
-    @ivar ends: where it ends in the stream of the client's octets.
+    @ivar ends: where it ends in the stream of the peer's octets.
     """
 
     seconds: float
@@ -70,7 +72,7 @@ class Recording:
     """
     What has been said in a session so far.
 
-    @ivar heard: how many octets came from the client.
+    @ivar heard: how many octets came from the peer.
     @ivar omitted: how many lines were left out.
     """
 
@@ -78,24 +80,36 @@ class Recording:
         "_began",
         "_handshake",
         "_left",
+        "_lines",
         "_noted",
-        "_replies",
+        "_ours",
         "_seconds",
         "_steps",
+        "_theirs",
         "heard",
         "omitted",
     )
 
-    def __init__(self, seconds: Callable[[], float], octetsMax: int) -> None:
+    def __init__(
+        self,
+        seconds: Callable[[], float],
+        octetsMax: int,
+        theirs: Direction = Direction.CLIENT,
+    ) -> None:
         """
         @param seconds: of a clock that never goes back.
         @param octetsMax: about how much memory it may take.
+        @param theirs: who the peer is.
         """
+        self._theirs = theirs
+        client = theirs is Direction.CLIENT
+        self._ours = Direction.SERVER if client else Direction.CLIENT
         self._seconds = seconds
         self._began = seconds()
         self._left = octetsMax
         self._steps: list[_Stretch | HandshakeStep | Remark] = []
-        self._replies: list[str] = []
+        #: Of ours, which leave with the next flight.
+        self._lines: list[str | _Count] = []
         self._noted = 0
         self._handshake: float | None = None
         self.heard = 0
@@ -116,7 +130,7 @@ class Recording:
         self._left -= octets
         return self._left >= 0
 
-    # --- the client -----------------------------------------------------------------
+    # --- the peer -------------------------------------------------------------------
 
     def hear(self, octets: int, secured: bool) -> None:
         """So many octets have come."""
@@ -124,7 +138,7 @@ class Recording:
         last = self._steps[-1] if self._steps else None
         if (
             isinstance(last, _Stretch)
-            and last.direction is Direction.CLIENT
+            and last.direction is self._theirs
             and last.secured is secured
         ):
             last.octets += octets
@@ -132,14 +146,14 @@ class Recording:
             last.ends = self.heard
         elif self._pays(_STEP_OCTETS):
             now = self.now
-            stretch = _Stretch(now, now, Direction.CLIENT, octets, secured, self.heard)
+            stretch = _Stretch(now, now, self._theirs, octets, secured, self.heard)
             self._steps.append(stretch)
 
     def _flight(self, taken: int) -> _Stretch | None:
-        """The client's flight in which the octet before C{taken} came."""
+        """The peer's flight in which the octet before C{taken} came."""
         found = None
         for step in reversed(self._steps):
-            if isinstance(step, _Stretch) and step.direction is Direction.CLIENT:
+            if isinstance(step, _Stretch) and step.direction is self._theirs:
                 if found is not None and step.ends < taken:
                     return found
                 found = step
@@ -147,10 +161,10 @@ class Recording:
 
     def note(self, line: bytes, taken: int) -> None:
         """
-        A command or line was understood.
+        A line was understood.
 
         @param line: without what is secret in it.
-        @param taken: how many octets of the client's were by then.
+        @param taken: how many octets of the peer's were by then.
         """
         self._noted = taken
         shown = _cut(plainly(line))
@@ -165,7 +179,7 @@ class Recording:
         Octets were taken that are not shown.
 
         @param what: octets of what.
-        @param taken: how many of the client's were taken by then; all that were not
+        @param taken: how many of the peer's were taken by then; all that were not
             noted are meant.
         """
         octets, self._noted = taken - self._noted, taken
@@ -185,29 +199,65 @@ class Recording:
 
     # --- our side -------------------------------------------------------------------
 
-    def reply(self, lines: list[bytes]) -> None:
+    def speak(self, lines: list[bytes]) -> None:
         """
-        A reply was made, which leaves with the next flight.
+        Lines were made, which leave with the next flight.
 
         @param lines: without their CRLF, and without what is secret.
         """
         for line in lines:
             shown = _cut(plainly(line))
             if self._pays(len(shown) + _LINE_OCTETS):
-                self._replies.append(shown)
+                self._lines.append(shown)
             else:
                 self.omitted += 1
 
+    def pour(self, what: str, octets: int) -> None:
+        """
+        Octets that are not shown leave with the next flight.
+
+        @param what: octets of what.
+        """
+        last = self._lines[-1] if self._lines else None
+        if isinstance(last, _Count) and last.what == what:
+            last.octets += octets
+        elif self._goesOn(what) or self._pays(_LINE_OCTETS):
+            self._lines.append(_Count(what, octets))
+        else:
+            self.omitted += 1
+
     def say(self, octets: int, secured: bool) -> None:
-        """So many octets leave, with all replies that were made."""
-        replies, self._replies = self._replies, []
+        """So many octets leave, with all lines that were made."""
+        lines, self._lines = self._lines, []
+        if len(lines) == 1 and isinstance(lines[0], _Count):
+            last = self._goesOn(lines[0].what)
+            if last is not None and last.secured is secured:
+                # The next piece of a long message.
+                last.octets += octets
+                last.untilSeconds = self.now
+                self._counted(last).octets += lines[0].octets
+                return
         if not self._pays(_STEP_OCTETS):
-            self.omitted += len(replies)
+            self.omitted += len(lines)
             return
         now = self.now
-        stretch = _Stretch(now, now, Direction.SERVER, octets, secured)
-        stretch.lines += replies
+        stretch = _Stretch(now, now, self._ours, octets, secured)
+        stretch.lines += lines
         self._steps.append(stretch)
+
+    def _goesOn(self, what: str) -> _Stretch | None:
+        """Our last flight, if it ends in octets of this kind and nothing followed."""
+        last = self._steps[-1] if self._steps else None
+        if not isinstance(last, _Stretch) or last.direction is not self._ours:
+            return None
+        end = last.lines[-1] if last.lines else None
+        return last if isinstance(end, _Count) and end.what == what else None
+
+    @staticmethod
+    def _counted(stretch: _Stretch) -> _Count:
+        end = stretch.lines[-1]
+        assert isinstance(end, _Count)
+        return end
 
     # --- TLS, and other things -------------------------------------------------------
 

@@ -146,15 +146,17 @@ class SessionTrace:
     @ivar session: the session's id, as in the logs.
     @ivar began: when the connection was made, in seconds since the epoch.
     @ivar seconds: how long it lasted.
-    @ivar address: the client's.
-    @ivar port: the client's; 0: not known.
-    @ivar name: the client's verified host name; L{None}: not known.
+    @ivar address: the peer's, who is the client unless C{outgoing}.
+    @ivar port: the peer's; 0: not known.
+    @ivar name: the client's verified host name, or that of the server that we are
+        the client of; L{None}: not known.
     @ivar local: our address.
     @ivar localPort: our port.
     @ivar why: what it is traced for, a host or a recipient.
     @ivar end: how it ended.
     @ivar steps: the rungs of the ladder, in order.
     @ivar omitted: how many lines are not here, because there were too many.
+    @ivar outgoing: were we the client?
     """
 
     session: str
@@ -169,16 +171,17 @@ class SessionTrace:
     end: str
     steps: tuple[Step, ...] = field(repr=False)
     omitted: int = 0
+    outgoing: bool = False
 
     @property
     def octetsIn(self) -> int:
-        """How many octets the client sent."""
-        return self._octets(Direction.CLIENT)
+        """How many octets the peer sent."""
+        return self._octets(Direction.SERVER if self.outgoing else Direction.CLIENT)
 
     @property
     def octetsOut(self) -> int:
         """How many octets we sent."""
-        return self._octets(Direction.SERVER)
+        return self._octets(Direction.CLIENT if self.outgoing else Direction.SERVER)
 
     def _octets(self, direction: Direction) -> int:
         return sum(
@@ -191,6 +194,7 @@ class SessionTrace:
         """What C{json} can write."""
         return {
             "session": self.session,
+            "outgoing": self.outgoing,
             "began": timestamp(self.began),
             "seconds": self.seconds,
             "address": self.address,

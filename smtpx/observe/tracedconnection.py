@@ -187,7 +187,7 @@ class TracedConnection(ServerConnection):
             if len(what.lines) > 1:
                 self._noteOffers(what)
         # Before: too many errors make another reply of this one.
-        self.recording.reply(lines)
+        self.recording.speak(lines)
         super()._say(what)
 
     def _noteOffers(self, what: Reply) -> None:

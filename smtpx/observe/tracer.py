@@ -1,8 +1,9 @@
 """
 Which sessions are traced, and what becomes of a trace.
 
-A session is traced for its client, by a host list, or for somebody that it names in
-RCPT, whether that is accepted or not.  Of recipients one knows late, and of host
+A session is traced for its peer, by a host list, or for somebody who is named in
+RCPT, whether that is accepted or not.  The peer is a client of ours, or a server that
+we are the client of.  Of recipients one knows late, and of host
 names not at once; so with either, every session is recorded in memory from its
 start, and forgotten at its end unless it was one of those.
 
@@ -12,22 +13,26 @@ and how many traces are kept in a minute.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from attrs import field, frozen
 from twisted.logger import Logger
 from zope.interface import implementer
 
 from ..core.addresstable import AddressTable
+from ..core.bounds import BareLines
+from ..core.client import ClientConnection
 from ..core.effects import IServerPort
-from ..core.hooks import Ending
+from ..core.facts import freshID
+from ..core.hooks import Ending, Forecast, RoutePolicy, Target
 from ..core.hostlist import clientNames
-from ..core.profile import ServerProfile
+from ..core.profile import ClientProfile, ServerProfile
 from ..core.server import ServerConnection
-from ..net.interfaces import ITracer
+from ..net.interfaces import IClientTracer, ITracer
 from .harmless import text, word
 from .recording import Recording
-from .trace import SessionTrace, TraceStore
+from .trace import Direction, SessionTrace, TraceStore
+from .tracedclient import TracedClient
 from .tracedconnection import TracedConnection
 
 _MINUTE_SECONDS = 60.0
@@ -52,7 +57,7 @@ class TraceChoice:
     """
     Which sessions are traced, and how much of them.
 
-    @ivar hosts: is a client one of those, by its address and verified names?
+    @ivar hosts: is a peer one of those, by its address and verified names?
     @ivar namesMatter: can it be one by its name?
     @ivar recipients: whoever is found there is one of those; L{None}: nobody.
     @ivar sessionsMax: the most sessions that are recorded at a time.
@@ -73,24 +78,44 @@ class TraceChoice:
             self.recipients is not None or self.namesMatter() or self.hosts(address, ())
         )
 
+    def mayBeServer(self, target: Target) -> bool:
+        """May a server that we are about to talk to be one of those?"""
+        return self.recipients is not None or self._isServer(target)
+
     def why(self, core: TracedConnection) -> str | None:
         """
         What a session is traced for.
 
         @return: L{None}: nothing, so it is not.
         """
-        if self.recipients is not None:
-            for path in core.recipients:
-                if self.recipients.find(path) is not None:
-                    return f"recipient {text(path)}"
+        found = self._recipient(core.recipients)
+        if found is not None:
+            return found
         # Whoever it said to be by XCLIENT, it is still one of those.
         for peer, known in ((core.entrant, ()), (core.peer, clientNames(core))):
             if self.hosts(peer, known):
                 return f"host {word(peer)}"
         return None
 
+    def whyServer(self, core: TracedClient) -> str | None:
+        """The same, where we were the client."""
+        target = core.target
+        if self._isServer(target):
+            return f"host {word(target.host)}"
+        return self._recipient(core.recipients)
 
-@implementer(ITracer)
+    def _isServer(self, target: Target) -> bool:
+        return self.hosts(target.address, (target.host,))
+
+    def _recipient(self, paths: Iterable[bytes]) -> str | None:
+        if self.recipients is not None:
+            for path in paths:
+                if self.recipients.find(path) is not None:
+                    return f"recipient {text(path)}"
+        return None
+
+
+@implementer(ITracer, IClientTracer)
 class Tracer:
     """
     Records sessions, and keeps those that are wanted.
@@ -138,6 +163,43 @@ class Tracer:
         if wanted is not None and self._mayKeep():
             self._store.add(_trace(core, wanted, why))
 
+    def client(
+        self,
+        profile: ClientProfile,
+        target: Target,
+        policy: RoutePolicy,
+        forecast: Forecast | None,
+        bareLines: BareLines,
+        ignored: frozenset[bytes],
+    ) -> ClientConnection:
+        """See L{IClientTracer}."""
+        choice = self._choice
+        if self.recording >= choice.sessionsMax or not choice.mayBeServer(target):
+            return ClientConnection(
+                profile,
+                target,
+                policy,
+                forecast=forecast,
+                bareLines=bareLines,
+                ignored=ignored,
+            )
+        self.recording += 1
+        recording = Recording(self._seconds, choice.octetsMax, Direction.SERVER)
+        return TracedClient(
+            profile, target, policy, forecast, bareLines, ignored, freshID(), recording
+        )
+
+    def clientEnded(
+        self, core: ClientConnection, source: tuple[bytes, int] | None, why: str
+    ) -> None:
+        """See L{IClientTracer}."""
+        if not isinstance(core, TracedClient):
+            return
+        self.recording -= 1
+        wanted = self._choice.whyServer(core)
+        if wanted is not None and self._mayKeep():
+            self._store.add(_clientTrace(core, wanted, source, why))
+
     def _mayKeep(self) -> bool:
         now = self._seconds()
         if now - self._minute >= _MINUTE_SECONDS:
@@ -174,6 +236,34 @@ def _trace(core: TracedConnection, wanted: str, why: str) -> SessionTrace:
         end=end,
         steps=recording.steps(ending is Ending.HANDSHAKE),
         omitted=recording.omitted,
+    )
+
+
+def _clientTrace(
+    core: TracedClient, wanted: str, source: tuple[bytes, int] | None, why: str
+) -> SessionTrace:
+    recording, target = core.recording, core.target
+    ending = Ending.QUIT if core.saidAll else Ending.LOST
+    if core.securing:
+        ending = Ending.HANDSHAKE
+    end = ending.value
+    if ending in _MORE:
+        end += f" ({text(why)})"
+    local, localPort = source or (b"", 0)
+    return SessionTrace(
+        session=core.id,
+        began=core.began,
+        seconds=recording.now,
+        address=word(target.address),
+        port=target.port,
+        name=word(target.host),
+        local=word(local),
+        localPort=localPort,
+        why=wanted,
+        end=end,
+        steps=recording.steps(core.securing),
+        omitted=recording.omitted,
+        outgoing=True,
     )
 
 

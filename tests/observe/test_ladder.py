@@ -56,6 +56,13 @@ class LadderTests(SynchronousTestCase):
             "end     lost after 0.310 s\n\n",
         )
 
+    def test_whereWeAreTheClient(self) -> None:
+        """The client is still the client."""
+        out = evolve(TRACE, outgoing=True, steps=(), omitted=0)
+        lines = ladder(out).splitlines()
+        self.assertEqual(lines[1], "client  [192.0.2.25]:25 (this is us)")
+        self.assertEqual(lines[2], "server  [192.0.2.7]:4567 client.example.net")
+
     def test_handshakes(self) -> None:
         """One that failed, one without a certificate, one with a good one."""
         self.assertEqual(handshake(HandshakeStep(0, 1)), "handshake not complete")

@@ -123,7 +123,7 @@ class BoundTests(RecordingTestCase):
         told: tuple[tuple[int, Callable[[], None]], ...] = (
             (1, lambda: recording.note(b"NOOP", 6)),
             (2, lambda: recording.count("octets of a message", 8)),
-            (4, lambda: recording.reply([b"250-a", b"250 b"])),
+            (4, lambda: recording.speak([b"250-a", b"250 b"])),
             (4, lambda: recording.say(14, False)),
             (5, lambda: recording.secured(TLSInfo())),
             (6, lambda: recording.remark("OSError in core")),
@@ -144,7 +144,7 @@ class BoundTests(RecordingTestCase):
         self.assertEqual(recording.omitted, 2)
         self.assertEqual(self.lines(recording), [("x" * 300,)])
         recording = self.begin(400)
-        recording.reply([b"250-a", b"250 b"])
+        recording.speak([b"250-a", b"250 b"])
         recording.say(14, False)
         self.assertEqual((recording.omitted, recording.steps(False)), (2, ()))
 

@@ -28,6 +28,7 @@ class SessionTraceTests(SynchronousTestCase):
         self.assertEqual(
             read,
             {
+                "outgoing": False,
                 "session": "d82b59dd-1",
                 "began": "2026-11-22T03:19:48.123Z",
                 "seconds": 0.31,

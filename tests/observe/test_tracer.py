@@ -10,13 +10,19 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from smtpx.core.addresstable import AddressTable
+from smtpx.core.bounds import BareLines
+from smtpx.core.client import ClientConnection
+from smtpx.core.envelope import Envelope, Recipient
+from smtpx.core.hooks import RoutePolicy, Target
 from smtpx.core.hostlist import HostList
-from smtpx.core.profile import ServerProfile
+from smtpx.core.profile import ClientProfile, ServerProfile
 from smtpx.core.server import ServerConnection
-from smtpx.net.interfaces import ITracer
+from smtpx.net.interfaces import IClientTracer, ITracer
 from smtpx.observe.trace import HandshakeStep, TraceStore
+from smtpx.observe.tracedclient import TracedClient
 from smtpx.observe.tracedconnection import TracedConnection
 from smtpx.observe.tracer import TraceChoice, Tracer
+from smtpx.testing.client import ScriptedPeer
 from smtpx.testing.server import ScriptedPort
 
 from .stories import Heard
@@ -192,3 +198,94 @@ class BoundTests(TracerTestCase):
         self.assertEqual((self.store.kept, self.store.dropped), (3, 3))
         (event,) = told
         self.assertEqual(event["count"], 3)
+
+
+class ClientTests(TracerTestCase):
+    """Sessions in which we are the client."""
+
+    def talk(self, host: bytes, *paths: bytes) -> ClientConnection:
+        """A session with a server, in which there are these recipients."""
+        profile = ClientProfile(clock=lambda: 1000.0).load([])
+        core = self.tracer.client(
+            profile,
+            Target(host, b"192.0.2.25", 25),
+            RoutePolicy(),
+            None,
+            BareLines.NORMALISE,
+            frozenset(),
+        )
+        peer = ScriptedPeer(core)
+        peer.open()
+        if paths:
+            recipients = [Recipient(path) for path in paths]
+            peer.deliver(Envelope(b"a@b.example", 0.0, recipients), b"x")
+        return core
+
+    def end(self, core: ClientConnection) -> str | None:
+        """
+        The connection is lost.
+
+        @return: what it is traced for; L{None}: it is not.
+        """
+        before = self.store.kept
+        core.lost()
+        self.tracer.clientEnded(core, (b"192.0.2.7", 4567), "It was reset.")
+        return self.store.recent()[0].why if self.store.kept > before else None
+
+    def test_nobody(self) -> None:
+        """Without a choice there is nothing, and nothing is recorded."""
+        self.make(TraceChoice())
+        verifyObject(IClientTracer, self.tracer)
+        core = self.talk(b"mx.example.com", b"bob@example.com")
+        self.assertIs(type(core), ClientConnection)
+        self.assertIsNone(self.end(core))
+        self.assertEqual(self.tracer.recording, 0)
+
+    def test_hosts(self) -> None:
+        """By name or by address, which are both known from the start."""
+        self.make(TraceChoice(hosts=hosts("*.example.com", "192.0.2.99").matches))
+        core = self.talk(b"mx.example.com")
+        self.assertEqual(self.tracer.recording, 1)
+        self.assertEqual(self.end(core), "host mx.example.com")
+        self.assertIs(type(self.talk(b"mx.example.net")), ClientConnection)
+        self.make(TraceChoice(hosts=hosts("192.0.2.25").matches))
+        self.assertEqual(self.end(self.talk(b"mx.example.com")), "host mx.example.com")
+
+    def test_recipients(self) -> None:
+        """Whoever gets mail by it, or was to."""
+        table = AddressTable([("bob@example.com", "bob")])
+        self.make(TraceChoice(recipients=table))
+        self.assertEqual(
+            self.end(self.talk(b"mx", b"eve@example.com", b"Bob@EXAMPLE.com")),
+            "recipient Bob@EXAMPLE.com",
+        )
+        self.assertIsNone(self.end(self.talk(b"mx", b"eve@example.com")))
+
+    def test_theTrace(self) -> None:
+        """Who it was, which way, and how it ended."""
+        self.make(TraceChoice(hosts=hosts("*").matches))
+        core = self.talk(b"mx.example.com")
+        self.clock.advance(1.5)
+        self.end(core)
+        (trace,) = self.store.recent()
+        self.assertTrue(trace.outgoing)
+        self.assertEqual((trace.address, trace.port), ("192.0.2.25", 25))
+        self.assertEqual(trace.name, "mx.example.com")
+        self.assertEqual((trace.local, trace.localPort), ("192.0.2.7", 4567))
+        self.assertEqual((trace.seconds, trace.began), (1.5, 1000.0))
+        self.assertEqual(trace.end, "lost (It was reset.)")
+        self.assertNotEqual(trace.session, "")
+        core = self.talk(b"mx.example.com")
+        core.quit()
+        core.feed(b"221 Bye\r\n")
+        self.tracer.clientEnded(core, None, "It was closed.")
+        newest = self.store.recent()[0]
+        self.assertEqual((newest.end, newest.local), ("quit", ""))
+
+    def test_sessionsAtATime(self) -> None:
+        """They count with those of clients."""
+        self.make(TraceChoice(hosts=hosts("*").matches, sessionsMax=1))
+        client = self.connect()
+        self.assertIs(type(self.talk(b"mx.example.com")), ClientConnection)
+        self.leave(client)
+        self.assertIs(type(self.talk(b"mx.example.com")), TracedClient)

@@ -1,9 +1,9 @@
 """
 Traces of single sessions, for people: a list, and each as a ladder of flights.
 
-The client is on the left and we are on the right; an arrow is what one side sent
-before the other did.  What stands beside it was made harmless, and what is secret is
-not in it (L{smtpx.observe.trace}).
+The client is on the left and the server on the right, whichever of them we are; an
+arrow is what one side sent before the other did.  What stands beside it was made
+harmless, and what is secret is not in it (L{smtpx.observe.trace}).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def tracesPage(name: str, traces: Sequence[SessionTrace], now: float) -> Markup:
         rows = [
             (
                 tag("a", moment(each.began), href=f"trace/{each.session}"),
-                _client(each),
+                ["to " if each.outgoing else "from ", _peer(each)],
                 each.why,
                 each.end,
                 f"{each.seconds:.3f} s",
@@ -41,7 +41,7 @@ def tracesPage(name: str, traces: Sequence[SessionTrace], now: float) -> Markup:
             )
             for each in traces
         ]
-        heads = ["Began", "Client", "Traced for", "End", "#Took", "#In", "#Out"]
+        heads = ["Began", "Peer", "Traced for", "End", "#Took", "#In", "#Out"]
         ago = lasting(now - traces[0].began)
         caption = f"The newest first, it began {ago} ago; in and out are octets"
         content = table(caption, heads, rows)
@@ -57,15 +57,19 @@ def tracePage(name: str, trace: SessionTrace) -> Markup:
 
     @param name: the server's.
     """
+    peer = "server" if trace.outgoing else "client"
+    ours: list[Content] = [_at(trace.local, trace.localPort)]
+    if trace.outgoing:
+        ours.append(" (this is us)")
     facts = [
         _fact("began", moment(trace.began)),
-        _fact("client", _client(trace)),
-        _fact("server", _at(trace.local, trace.localPort)),
+        _fact("client", ours if trace.outgoing else _peer(trace)),
+        _fact("server", _peer(trace) if trace.outgoing else ours),
         _fact("traced for", trace.why),
         _fact("ended", f"{trace.end}, after {trace.seconds:.3f} s"),
         _fact(
             "octets",
-            f"{amount(trace.octetsIn)} from the client,"
+            f"{amount(trace.octetsIn)} from the {peer},"
             f" {amount(trace.octetsOut)} from us",
         ),
     ]
@@ -110,7 +114,7 @@ def _at(host: str, port: int) -> Markup:
     return tag("span", f"[{host}]:{port}", class_="mono")
 
 
-def _client(trace: SessionTrace) -> list[Content]:
+def _peer(trace: SessionTrace) -> list[Content]:
     found: list[Content] = [_at(trace.address, trace.port)]
     if trace.name is not None:
         found.append(f" {trace.name}")

@@ -24,13 +24,16 @@ class Trace:
 
     hosts: HostList = field(
         factory=HostList,
-        metadata={"help": "A host list: clients whose sessions are traced."},
+        metadata={
+            "help": "A host list: clients whose sessions are traced, and servers to"
+            " which mail is sent."
+        },
     )
     recipients: tuple[str, ...] = field(
         default=(),
         metadata={
             "help": "Sessions are traced in which one of these is named in RCPT,"
-            " whether it is accepted or not: an address, a domain,"
+            " by a client or by us, whether it is accepted or not: an address, a domain,"
             " ``*.example.org`` for the domains below it, or ``*`` for all.  To have"
             " what came before, every session is kept in memory until its end."
         },

@@ -36,10 +36,23 @@ class ListTests(SynchronousTestCase):
         text = words(page)
         self.assertIn("it began 1 min 10 s ago", text)
         self.assertIn(
-            "2026-11-22 03:19:48 UTC [192.0.2.7]:4567 client.example.net"
+            "2026-11-22 03:19:48 UTC from [192.0.2.7]:4567 client.example.net"
             " recipient bob@example.com QUIT 0.310 s 25 73",
             text,
         )
+
+    def test_whereWeAreTheClient(self) -> None:
+        """The list says which way, and the page who we are."""
+        out = evolve(TRACE, outgoing=True)
+        listed = words(tracesPage("mx.example.org", [out], NOW))
+        self.assertIn("to [192.0.2.7]:4567 client.example.net", listed)
+        self.assertIn("QUIT 0.310 s 73 25", listed)
+        page = tracePage("mx.example.org", out)
+        Checked(page)
+        text = words(page)
+        self.assertIn("client [192.0.2.25]:25 (this is us)", text)
+        self.assertIn("server [192.0.2.7]:4567 client.example.net", text)
+        self.assertIn("73 from the server, 25 from us", text)
 
 
 class LadderTests(SynchronousTestCase):
