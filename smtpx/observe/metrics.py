@@ -166,7 +166,7 @@ REPORTS = _counter(
 )
 DNS_QUESTIONS = _counter(
     "smtpx_dns_questions_total",
-    "Questions for the DNS, of deliveries",
+    "Questions for the DNS",
     kind="of record, such as ``MX``",
     outcome="``kept``: the answer was known already; ``answered``; ``nothing``: there"
     " is no such thing; or ``failed``",

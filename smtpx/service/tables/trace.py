@@ -33,9 +33,9 @@ class Trace:
         default=(),
         metadata={
             "help": "Sessions are traced in which one of these is named in RCPT,"
-            " by a client or by us, whether it is accepted or not: an address, a domain,"
-            " ``*.example.org`` for the domains below it, or ``*`` for all.  To have"
-            " what came before, every session is kept in memory until its end."
+            " by a client or by us, whether it is accepted or not: an address, a"
+            " domain, ``*.example.org`` for the domains below it, or ``*`` for all."
+            "  To have what came before, every session is kept in memory until its end."
         },
     )
     sessionsMax: int = field(

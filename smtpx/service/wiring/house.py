@@ -40,8 +40,8 @@ from .policies import admission, policies
 from .queue import QueueRules, queueRules
 from .resolving import mailRouter, placesOf, resolver
 from .routes import sends
-from .sending import ways
-from .site import Premises, counted, makeWatch, openSite, timed
+from .sending import Watchers, ways
+from .site import Outside, Premises, counted, countedLookups, makeWatch, openSite, timed
 from .submission import submission
 from .tracing import tracer, traceStore
 from .users import accounts
@@ -125,8 +125,9 @@ async def enter(
         watch = makeWatch(machine, configuration, traces)
         logs = openLogs(machine, configuration, watch, stack)
         journal = Journal(logs.publisher, logs.subjects)
+        told = DeliveryJournal(logs.publisher)
 
-        asking = resolver(machine, configuration, stack)
+        asking = countedLookups(watch, resolver(machine, configuration, stack))
         names = HostNames(asking, machine.reactor)
         logins = accounts(machine, configuration, stack)
         peers = await knownPeers(machine, configuration, name, stack)
@@ -137,8 +138,12 @@ async def enter(
         stack.push_async_callback(spool.close)
 
         tls = certificates(machine, configuration, name, stack)
+        traced = tracer(machine, configuration, name, traces, names)
         router = mailRouter(configuration, name, asking, partial(placesOf, doors))
-        out = ways(machine, configuration, name, extensions, peers, router, stack)
+        watchers = Watchers(partial(told.trouble, None), traced)
+        out = ways(
+            machine, configuration, name, extensions, peers, router, watchers, stack
+        )
         taken = intake(machine, configuration, name, out, extensions, logs, stack)
         receiver = SpoolReceiver(spool, journal, out.routes.holds, taken.redirection)
         msa = submission(configuration, taken.local)
@@ -148,7 +153,7 @@ async def enter(
             configuration=configuration,
             name=name,
             extensions=extensions,
-            tracer=tracer(machine, configuration, name, traces, names),
+            tracer=traced,
             receiver=timed(watch, receiver),
             policies=await policies(
                 machine, configuration, taken, msa, journal, names, asking, stack
@@ -164,9 +169,10 @@ async def enter(
         watchMemory(machine, configuration, inside, stack)
 
         rules = queueRules(machine, configuration, name, extensions)
-        delivery = startDelivery(machine, rules, spool, out.routes, logs, stack)
+        delivery = startDelivery(machine, rules, spool, out.routes, told, stack)
         if watch is not None:
-            premises = Premises(name, doors, inside, spool, tls, delivery)
+            outside = Outside(delivery, out.connections, peers)
+            premises = Premises(name, doors, inside, spool, tls, outside)
             await openSite(machine, configuration, watch, premises, stack)
         rooms = Rooms(factories, logs, stack.pop_all())
     return rooms
@@ -186,11 +192,10 @@ def startDelivery(
     rules: QueueRules,
     spool: IOperatedSpool,
     routes: Routes,
-    logs: Logs,
+    told: DeliveryJournal,
     stack: AsyncExitStack,
 ) -> Delivery:
     """Let what is in the spool go its ways."""
-    told = DeliveryJournal(logs.publisher)
     delivery = Delivery(
         spool,
         routes,

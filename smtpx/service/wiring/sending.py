@@ -22,6 +22,7 @@ from ...dns.mailhosts import IMailRouter, MailHost, MailHosts
 from ...knowledge.interfaces import IHostHints
 from ...knowledge.names import hostName
 from ...net.clientkit import ClientKit
+from ...net.interfaces import IClientTracer
 from ...net.pool import ClientPool, PoolBounds
 from ...net.sending import Way
 from ...policy.callout import Callout
@@ -61,6 +62,19 @@ def clientTLS(configuration: Configuration) -> ClientTLS:
         else loadCertified(CertificateFiles(certificate, sending.tlsPrivateKey)),
         minimum=f"TLSv{configuration.tls.minimum.value}",
     )
+
+
+@frozen
+class Watchers:
+    """
+    Who is told of what is sent.
+
+    @ivar trouble: of each exception out of an extension.
+    @ivar tracer: records some sessions; L{None}: none.
+    """
+
+    trouble: Callable[[str, BaseException], None]
+    tracer: IClientTracer | None = None
 
 
 @frozen
@@ -156,6 +170,7 @@ def senders(
     extensions: Sequence[IExtension],
     peers: PeerKnowledge,
     router: IMailRouter,
+    watchers: Watchers,
     stack: AsyncExitStack,
 ) -> Senders:
     """
@@ -163,6 +178,7 @@ def senders(
 
     @param name: what the server calls itself.
     @param router: finds hosts.
+    @param watchers: who is told.
     @param stack: how it ends: what is under way is finished, then connections are
         closed with a goodbye.
     @raise smtpx.core.errors.SMTPXError: what the configuration names is of no use.
@@ -173,6 +189,8 @@ def senders(
         extensions=extensions,
         tls=clientTLS(configuration),
         clock=machine.now,
+        trouble=watchers.trouble,
+        tracer=watchers.tracer,
     )
     bounds = PoolBounds(idleSeconds=configuration.sending.idleSeconds)
     pool = ClientPool(kit, bounds)
@@ -189,18 +207,25 @@ def senders(
     )
 
 
+def _none() -> None:
+    return None
+
+
 @frozen
 class Ways:
     """
     All ways for messages to leave the spool.
 
     @ivar routes: which recipients have which.
+    @ivar connections: how many connections to other hosts there are; L{None}: it
+        sends to none.
     @ivar callout: makes what asks next hosts for recipients; L{None}: there are no
         next hosts.
     """
 
     routes: Routes
     callout: MakeCallout | None = None
+    connections: Callable[[], int | None] = _none
 
 
 def ways(
@@ -210,6 +235,7 @@ def ways(
     extensions: Sequence[IExtension],
     peers: PeerKnowledge | None,
     router: IMailRouter,
+    watchers: Watchers,
     stack: AsyncExitStack,
 ) -> Ways:
     """
@@ -218,14 +244,25 @@ def ways(
     @param name: what the server calls itself.
     @param peers: what is known of other hosts; L{None}: nothing is sent to any.
     @param router: finds hosts.
+    @param watchers: who is told of what is sent.
     @raise smtpx.core.errors.SMTPXError: what the configuration names is of no use.
     """
     work = threads(machine, _MAILDIR_THREADS, "maildir", stack)
     if peers is None:
         return Ways(localRoutes(configuration, name, work, machine.now))
-    out = senders(machine, configuration, name, extensions, peers, router, stack)
+    out = senders(
+        machine, configuration, name, extensions, peers, router, watchers, stack
+    )
     routes = localRoutes(configuration, name, work, machine.now, out.transport)
-    return Ways(routes, partial(out.callout, routes))
+    return Ways(routes, partial(out.callout, routes), lambda: out.pool.open)
 
 
-__all__ = ["NextOnes", "Senders", "Ways", "clientTLS", "senders", "ways"]
+__all__ = [
+    "NextOnes",
+    "Senders",
+    "Watchers",
+    "Ways",
+    "clientTLS",
+    "senders",
+    "ways",
+]

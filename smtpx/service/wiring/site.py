@@ -4,7 +4,7 @@ Who watches the server, and the site where one can see it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from ipaddress import ip_address
 
@@ -13,10 +13,13 @@ from twisted.internet.defer import maybeDeferred
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
+from ...dns.interfaces import IResolver
+from ...knowledge.memory import KnowledgeState
 from ...net.factory import IAdmission, SMTPServerFactory
 from ...net.interfaces import IReceiver
 from ...observe.counters import CountedAdmission, TimedReceiver
 from ...observe.gauges import ofTheProcess
+from ...observe.lookups import CountedResolver
 from ...observe.pulse import Pulse
 from ...observe.status import DestinationState, House, ListenerState, sessionsOf
 from ...observe.trace import TraceStore
@@ -31,6 +34,7 @@ from ...tls.contexts import ServerTLS
 from ..config import Configuration
 from ..listening import Door, endpointFor, spelled
 from ..machine import Machine
+from .peers import PeerKnowledge
 
 _log = Logger()
 
@@ -78,6 +82,37 @@ def timed(watch: Watch | None, receiver: IReceiver) -> IReceiver:
     return TimedReceiver(receiver, watch.counters.commits)
 
 
+def countedLookups(watch: Watch | None, resolver: IResolver) -> IResolver:
+    """Have questions for the DNS counted."""
+    return resolver if watch is None else CountedResolver(resolver, watch.registry)
+
+
+@frozen
+class Outside:
+    """
+    What there is to be seen of what is sent.
+
+    @ivar connections: how many connections to other hosts there are; L{None}: it
+        sends to none.
+    @ivar peers: what is known of other hosts; L{None}: it sends to none.
+    """
+
+    delivery: Delivery
+    connections: Callable[[], int | None]
+    peers: PeerKnowledge | None
+
+    def destinations(self) -> list[DestinationState]:
+        """Where messages under way go."""
+        return [
+            DestinationState(each.key, each.active, each.waiting, each.parked)
+            for each in self.delivery.destinations()
+        ]
+
+    def knowledge(self) -> KnowledgeState | None:
+        """How what is known of them is."""
+        return None if self.peers is None else self.peers.state()
+
+
 @frozen
 class Premises:
     """
@@ -91,7 +126,7 @@ class Premises:
     factories: Sequence[SMTPServerFactory]
     spool: IOperatedSpool
     tls: ServerTLS
-    delivery: Delivery
+    outside: Outside
 
     def house(self, pulse: Pulse) -> House:
         """
@@ -107,15 +142,10 @@ class Premises:
             spool=self.state,
             oldest=lambda: pulse.oldest,
             certificates=self.tls.state,
-            destinations=self.destinations,
+            destinations=self.outside.destinations,
+            connections=self.outside.connections,
+            knowledge=self.outside.knowledge,
         )
-
-    def destinations(self) -> list[DestinationState]:
-        """Where messages under way go."""
-        return [
-            DestinationState(each.key, each.active, each.waiting, each.parked)
-            for each in self.delivery.destinations()
-        ]
 
     def state(self) -> SpoolState | None:
         """How the spool is; L{None}: its disk does not answer."""
