@@ -294,9 +294,7 @@ class ClientProtocol(ClientWire):
             self._again.cancel()
             self._again = None
         self._tell()
-        tracer, core = self.kit.tracer, self.core
-        if tracer is not None and core is not None:
-            tracer.clientEnded(core, self._source, explained(reason))
+        self.kit.ended(self.core, self._source, explained(reason))
         self._ended(self)
 
     # --- effects ------------------------------------------------------------------

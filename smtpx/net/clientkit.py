@@ -127,6 +127,18 @@ class ClientKit:
             ignored=way.ignored,
         )
 
+    def ended(
+        self, core: ClientConnection | None, source: tuple[bytes, int] | None, why: str
+    ) -> None:
+        """
+        A connection is gone.
+
+        @param core: L{None}: it was never made.
+        @param source: see L{IClientTracer}, as for C{why}.
+        """
+        if self.tracer is not None and core is not None:
+            self.tracer.clientEnded(core, source, why)
+
     def answer(self, question: Question[Any], way: Way) -> Any | Deferred[Any]:
         """
         Answer a question, at once or later.

@@ -126,7 +126,6 @@ async def enter(
         logs = openLogs(machine, configuration, watch, stack)
         journal = Journal(logs.publisher, logs.subjects)
         told = DeliveryJournal(logs.publisher)
-
         asking = countedLookups(watch, resolver(machine, configuration, stack))
         names = HostNames(asking, machine.reactor)
         logins = accounts(machine, configuration, stack)
@@ -140,10 +139,8 @@ async def enter(
         tls = certificates(machine, configuration, name, stack)
         traced = tracer(machine, configuration, name, traces, names)
         router = mailRouter(configuration, name, asking, partial(placesOf, doors))
-        watchers = Watchers(partial(told.trouble, None), traced)
-        out = ways(
-            machine, configuration, name, extensions, peers, router, watchers, stack
-        )
+        seen = Watchers(partial(told.trouble, None), traced)
+        out = ways(machine, configuration, name, extensions, peers, router, seen, stack)
         taken = intake(machine, configuration, name, out, extensions, logs, stack)
         receiver = SpoolReceiver(spool, journal, out.routes.holds, taken.redirection)
         msa = submission(configuration, taken.local)
@@ -170,10 +167,9 @@ async def enter(
 
         rules = queueRules(machine, configuration, name, extensions)
         delivery = startDelivery(machine, rules, spool, out.routes, told, stack)
-        if watch is not None:
-            outside = Outside(delivery, out.connections, peers)
-            premises = Premises(name, doors, inside, spool, tls, outside)
-            await openSite(machine, configuration, watch, premises, stack)
+        outside = Outside(delivery, out.connections, peers)
+        premises = Premises(name, doors, inside, spool, tls, outside)
+        await openSite(machine, configuration, watch, premises, stack)
         rooms = Rooms(factories, logs, stack.pop_all())
     return rooms
 

@@ -185,15 +185,18 @@ def _listener(door: Door) -> ListenerState:
 async def openSite(
     machine: Machine,
     configuration: Configuration,
-    watch: Watch,
+    watch: Watch | None,
     premises: Premises,
     stack: AsyncExitStack,
 ) -> None:
     """
     Let people see it.
 
+    @param watch: L{None}: nobody wants to.
     @raise CannotListenError: somebody else has the port, or it is not allowed.
     """
+    if watch is None:
+        return
     pulse = Pulse(machine.reactor, watch.counters.delays, premises.spool.oldest)
     pulse.start()
     stack.callback(pulse.stop)
