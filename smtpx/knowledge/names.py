@@ -63,7 +63,7 @@ def hostName(host: bytes, address: bytes, port: int, rest: bytes = b"") -> bytes
     """
     The name for an address of a host.
 
-    @param host: its name; for an address that was given as such, that address.
+    @param host: its name; for an address that was given as such, its literal.
     @param rest: further words.
     """
     name = b"%b [%b]:%d" % (_plain(host), address.lower(), port)

@@ -362,10 +362,11 @@ class SMTPTransport:
 def _both(route: RoutePolicy, wanted: RoutePolicy) -> RoutePolicy:
     """
     What the operator and a message want of a route.  A message cannot give away
-    what the operator wants.
+    what the operator wants, and one that does not care takes no part.
     """
+    cares = wanted.tls > TLSLevel.OPPORTUNISTIC
     return RoutePolicy(
-        max(route.tls, wanted.tls),
+        max(route.tls, wanted.tls) if cares else route.tls,
         max(route.lookup, wanted.lookup),
         wanted.lenient and route.tls < TLSLevel.ENCRYPTED,
     )

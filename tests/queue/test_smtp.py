@@ -196,13 +196,17 @@ class SMTPTransportTests(SynchronousTestCase):
         self.assertEqual(self.pool.ways[0].policy, wanted)
 
     def test_policyIsEnough(self) -> None:
-        """A way that is good enough stays as it is."""
+        """
+        A way that is good enough stays as it is, and so does one without TLS where
+        the message does not care.
+        """
         profile = QueueProfile()
         profile.constrainers = (lambda envelope, policy: policy,)
-        way = Way(RoutePolicy(TLSLevel.ENCRYPTED))
-        self.transport = self.made(way, profile=profile)
-        self.deliver(messageFor(b"a@example.com"))
-        self.assertIs(self.pool.ways[0], way)
+        for level in (TLSLevel.ENCRYPTED, TLSLevel.UNWANTED):
+            way = Way(RoutePolicy(level))
+            self.transport = self.made(way, profile=profile)
+            self.deliver(messageFor(b"a@example.com"))
+            self.assertIs(self.pool.ways[-1], way)
 
     def test_lenient(self) -> None:
         """A sender cannot give away what the operator wants."""
