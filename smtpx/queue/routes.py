@@ -58,6 +58,11 @@ class _Ways:
     null: Route | None = None
     some: AddressTable[Route] | None = None
 
+    @property
+    def people(self) -> bool:
+        """Is there one for anybody but the null sender?"""
+        return self.everybody is not None or self.some is not None
+
     def find(self, sender: bytes) -> Route | None:
         """The route for a sender; L{None}: there is none."""
         if not sender:
@@ -152,8 +157,11 @@ class Routes:
         return any(each.everybody is not None for each in self._table.matching(path))
 
     def leads(self, path: bytes) -> bool:
-        """Is there a route for this recipient, from some sender at least?"""
-        return self._table.find(path) is not None
+        """Is there a route for this recipient, from somebody at least?"""
+        found = self._table.matching(path)
+        return any(
+            each.everybody is not None or each.some is not None for each in found
+        )
 
     def goesFrom(self, path: bytes, sender: bytes) -> bool:
         """Is there a route for this recipient from this sender?"""

@@ -125,7 +125,8 @@ class Configuration:
             "help": "Without any: everything that is local goes into the Maildir in the"
             " state folder; and where somebody may send elsewhere (there is a listener"
             " of the role ``submission``, or the table ``relay`` names who may), the"
-            " rest goes to the hosts of its domain.",
+            " rest goes to the hosts of its domain.  Mail for ``relay.domains`` goes to"
+            " theirs, and reports on it to those of its senders.",
         },
     )
     sending: Sending = field(factory=Sending)

@@ -174,7 +174,8 @@ class SenderTests(SynchronousTestCase):
         self.assertFalse(routes.goes(b"x@example.net"))
         self.assertTrue(routes.goes(b"x@example.org"))
         self.assertTrue(routes.leads(b"x@example.net"))
-        self.assertFalse(Routes([], []).leads(b"x@example.net"))
+        reports = Routes([LocalRoute("*", "mx", (NULL_SENDER,))], self.transports)
+        self.assertFalse(reports.leads(b"x@example.net"))
         self.assertTrue(routes.goesFrom(b"x@example.net", b"ann@brand.example"))
         self.assertFalse(routes.goesFrom(b"x@example.net", b"ann@else.example"))
 

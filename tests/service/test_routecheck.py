@@ -154,13 +154,13 @@ class WayOutTests(RouteTestCase):
 class UsualRouteTests(RouteTestCase):
     """Where mail goes without a route in the configuration."""
 
-    def goes(self, text: str, path: str) -> str | None:
+    def goes(self, text: str, path: str, sender: bytes = b"a@b.example") -> str | None:
         """The transport for a recipient."""
         configuration = self.read(text)
         routes = localRoutes(
             configuration, "mx.example.org", lambda job: succeed([]), lambda: NOW
         )
-        route = routes.find(path.encode(), b"a@b.example")
+        route = routes.find(path.encode(), sender)
         return None if route is None else route.transport.name
 
     def test_nobodyMaySend(self) -> None:
@@ -185,6 +185,7 @@ class UsualRouteTests(RouteTestCase):
         text = "[relay]\ndomains = ['branch.example']\n"
         self.assertEqual(self.goes(text, "x@branch.example"), "smtp")
         self.assertIsNone(self.goes(text, "x@example.net"))
+        self.assertEqual(self.goes(text, "x@example.net", b""), "smtp")
 
     def test_shared(self) -> None:
         """Routes that differ only in whose mail it is share a transport."""

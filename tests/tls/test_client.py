@@ -21,6 +21,7 @@ from zope.interface.verify import verifyObject
 from smtpx.core.errors import PeerError, UsageError
 from smtpx.core.hooks import TLSOptions
 from smtpx.tls.authority import Authority
+from smtpx.tls.certificates import loadCertified
 from smtpx.tls.client import ClientTLS, UntrustedPeer
 from smtpx.tls.contexts import ServerTLS
 from smtpx.tls.interfaces import IClientTLS
@@ -77,6 +78,28 @@ class VerificationTests(ClientTestCase):
             info = client.info(theirs, options)
             self.assertTrue(info.verified)
             self.assertEqual(info.subject, "CN=mail.example")
+
+    def test_ownCertificate(self) -> None:
+        """
+        A server that asks for a certificate is shown ours, if we have one.
+        """
+        folder = Path(self.mktemp())
+        files = store(folder, *issue("client.example"))
+        theirs = self.mktemp()
+        Path(theirs).write_bytes(pem(AUTHORITY.certificate))
+        server = ServerTLS(
+            (store(Path(self.mktemp()), *issue("mail.example")),),
+            clock=Clock(),
+            clientAuthorities=Path(theirs),
+        )
+        for certificate, subject in (
+            (loadCertified(files), "CN=client.example"),
+            (None, None),
+        ):
+            client = ClientTLS((AUTHORITY.certificate,), certificate=certificate)
+            ours = accepting(server)
+            shake(ours, connecting(b"mail.example", verified=True, tls=client))
+            self.assertEqual(server.info(ours).subject, subject)
 
     def test_wrongNameIsRefused(self) -> None:
         """

@@ -2,8 +2,9 @@
 The routes, with their transports.
 
 Without any in the configuration, mail for our own people goes into a Maildir, mail
-for domains that we relay goes to their hosts, and where somebody may send elsewhere,
-so does the rest.  A server that nobody may send through sends nothing.
+for domains that we relay goes to their hosts, as reports on it do to those of its
+senders, and where somebody may send elsewhere, so does the rest.  A server that nobody
+may send through sends nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from ...queue.hold import Hold
 from ...queue.interfaces import Attempt, ITransport
 from ...queue.maildir import Maildir, Work
 from ...queue.mailpath import MailboxPath
-from ...queue.routes import LocalRoute, Routes
+from ...queue.routes import NULL_SENDER, LocalRoute, Routes
 from ...spool.format import Fate, Outcome
 from ..config import Configuration
 from ..kinds import literal
@@ -81,6 +82,10 @@ def usualRoutes(configuration: Configuration, name: str) -> Iterator[RouteEntry]
         yield RouteEntry(configuration.relay.domains, TransportKind.SMTP)
     if sendsElsewhere(configuration):
         yield RouteEntry(("*",), TransportKind.SMTP)
+    elif configuration.relay.domains:
+        # What the next host does not take is reported to its sender.
+        reports = (NULL_SENDER,)
+        yield RouteEntry(("*",), TransportKind.SMTP, senders=reports)
 
 
 def sendsElsewhere(configuration: Configuration) -> bool:
