@@ -105,7 +105,13 @@ class Delivery:
             routes,
             journal,
             Settlements(
-                spool, journal, retries or RetryRules(), now, reporter, profile
+                spool,
+                journal,
+                retries or RetryRules(),
+                now,
+                reporter,
+                profile,
+                routes,
             ),
             now,
             self._share,

@@ -3,8 +3,8 @@ What is to be written down of a message after a round of attempts.
 
 Nothing is lost here.  A recipient is finished with only where a transport said
 DELIVERED, or where its sender is told that it failed, which is put down in the same
-step.  Where there is nobody to write reports, or the report cannot be written, the
-message is put on hold, and an operator is told.
+step.  Where there is nobody to write reports, or the report cannot be written or has
+no way to go, the message is put on hold, and an operator is told.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..spool.format import Fate, Outcome, Report, SpooledMessage
 from ..spool.interfaces import ISpool
 from ..spool.journal import IDeliveryJournal
 from ..spool.via import Cause
-from .interfaces import TOO_LONG, IReporter, IRetries, Route
+from .interfaces import TOO_LONG, IReporter, IRetries, IRoutes, Route
 
 #: When a host may be tried again, not everything that waits for it comes at once;
 #: in seconds, and as a part of the time until then.
@@ -29,6 +29,9 @@ _SPREAD = 0.1
 
 #: Why a message is on hold whose route says so.
 ON_HOLD = "its route is to hold"
+
+#: Why it is on hold rather than reported, besides what went wrong.
+NO_WAY_BACK = "; and no route leads to its sender, to say so"
 
 #: When something of ours is broken: the first pause, in seconds; the next ones are
 #: twice as long, up to an hour.
@@ -86,6 +89,7 @@ class Settlements:
     @ivar now: seconds since the epoch.
     @ivar reporter: who writes reports; L{None}: nobody does.
     @ivar profile: what extensions say of when messages go; L{None}: nothing.
+    @ivar routes: where reports go; L{None}: that is not asked.
     """
 
     spool: ISpool
@@ -94,6 +98,7 @@ class Settlements:
     now: Callable[[], float]
     reporter: IReporter | None = None
     profile: QueueProfile | None = None
+    routes: IRoutes | None = None
 
     def conclude(
         self, message: SpooledMessage, tried: Sequence[Tried], lane: bytes | None
@@ -194,18 +199,25 @@ class Settlements:
             try:
                 body = self.spool.body(message)
                 reports = tuple(self.reporter.failures(message, failures, body))
+                arrives = not reports or self._canTell(message.envelope.sender)
             except Exception as error:
                 # The border: what a sender is told may depend on anything.
                 self.journal.trouble(message, "report", error)
             else:
-                wished = onHold and due is None
-                held = ON_HOLD if wished else None
-                return Settlement(message, outcomes, due, held, wished, reports)
+                if arrives:
+                    wished = onHold and due is None
+                    held = ON_HOLD if wished else None
+                    return Settlement(message, outcomes, due, held, wished, reports)
+                why += NO_WAY_BACK
         # The spool drops a recipient that FAILED, and nobody would hear of it.
         waiting = tuple([_unsettled(each) for each in outcomes])
         if due is not None:
             return Settlement(message, waiting, due)
         return Settlement(message, waiting, held=why)
+
+    def _canTell(self, sender: bytes) -> bool:
+        """Would a report have any way to go?"""
+        return self.routes is None or self.routes.find(sender, b"") is not None
 
 
 def _isKept(tried: Tried) -> bool:

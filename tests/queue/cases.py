@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from smtpx.core.queueprofile import QueueProfile
 from smtpx.queue.dispatch import Dispatch
 from smtpx.queue.hold import Hold
+from smtpx.queue.interfaces import IRoutes
 from smtpx.queue.lanes import Lane, Lanes
 from smtpx.queue.routes import LocalRoute, Routes
 from smtpx.queue.settlement import Settlement, Settlements
@@ -44,6 +45,7 @@ class DispatchCase(SynchronousTestCase):
         )
         self.reporter: ScriptedReporter | None = None
         self.profile: QueueProfile | None = None
+        self.wayBack: IRoutes | None = None
         self.refilled: list[bytes] = []
         self.unparked: list[tuple[bytes, float]] = []
 
@@ -51,7 +53,13 @@ class DispatchCase(SynchronousTestCase):
         """What is tested."""
         now = self.clock.seconds
         settlements = Settlements(
-            self.spool, self.journal, Doubling(), now, self.reporter, self.profile
+            self.spool,
+            self.journal,
+            Doubling(),
+            now,
+            self.reporter,
+            self.profile,
+            self.wayBack,
         )
         dispatch = Dispatch(
             self.spool,

@@ -74,6 +74,34 @@ class ReportTests(DispatchCase):
             Settlement(message, (Outcome(0, FAILED, "x@a.example failed"),)),
         )
 
+    def test_noWayBack(self) -> None:
+        """
+        Where no route leads to the sender, the message is kept for an operator: a
+        report would be lost, and the message with it.
+        """
+        self.one.fates[b"x@a.example"] = FAILED
+        message = self.message(b"x@a.example")
+        self.wayBack = self.routes
+        settlement = self.make(message)
+        self.assertEqual(settlement.reports, ())
+        self.assertEqual(settlement.outcomes[0].fate, WAITING)
+        self.assertEqual(
+            settlement.held,
+            "x@a.example failed; and no route leads to its sender, to say so",
+        )
+        id = self.spool.add(b"ann@b.example", [b"x@a.example"])
+        settlement = self.make(self.spool.kept[id])
+        self.assertEqual((len(settlement.reports), settlement.held), (1, None))
+
+    def test_nobodyToTellAndNoWay(self) -> None:
+        """Where nobody is to be told, no way is needed."""
+        self.wayBack = self.routes
+        self.one.fates[b"x@a.example"] = FAILED
+        id = self.spool.add(b"", [b"x@a.example"])
+        settlement = self.make(self.spool.kept[id])
+        self.assertEqual(settlement.outcomes[0].fate, FAILED)
+        self.assertIsNone(settlement.held)
+
     def test_cannotBeWritten(self) -> None:
         """A report that cannot be written: then an operator is to know."""
         assert self.reporter is not None
