@@ -1,11 +1,9 @@
 """
 Servers to be measured: ours, and the peers beside it.
 
-Each is started in a folder of its own on a port of loopback, in one of two modes:
-I{sink} takes messages and throws them away; I{durable} answers 250 when the
-message is on the disk, and delivers nothing.  A peer that is not installed says
-so (L{Missing}).  Needs root for Exim and Postfix, which change to users of their
-own.
+Each is started in a folder of its own on a port of loopback, in one of three modes
+(L{Mode}).  A peer that is not installed says so (L{Missing}).  Needs root for Exim and
+Postfix, which change to users of their own.
 """
 
 from __future__ import annotations
@@ -19,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from enum import Enum
 from pathlib import Path
 
 from attrs import define, field, frozen
@@ -29,7 +28,37 @@ _START_SECONDS = 15.0
 
 
 class Missing(Exception):
-    """A peer is not installed; the message has its name."""
+    """A peer is not installed, or has no such mode; the message has its name."""
+
+
+class Mode(Enum):
+    """
+    What a server is to do.
+
+    @cvar SINK: take messages and throw them away.
+    @cvar DURABLE: answer 250 when the message is on the disk, and deliver nothing.
+    @cvar RELAY: the same, and send it on to a port of this host.
+    """
+
+    SINK = "sink"
+    DURABLE = "durable"
+    RELAY = "relay"
+
+
+@frozen
+class Job:
+    """
+    What a server is started for.
+
+    @ivar folder: its own.
+    @ivar port: where it is to listen, on 127.0.0.1.
+    @ivar next: to which port it is to send, in mode RELAY.
+    """
+
+    folder: Path
+    port: int
+    mode: Mode
+    next: int = 0
 
 
 @define
@@ -102,12 +131,11 @@ class Peer:
     A kind of server.
 
     @ivar name: its name.
-    @ivar start: starts it, given a folder, a port and whether it is to be
-        durable; raises L{Missing}.
+    @ivar start: starts it; raises L{Missing}.
     """
 
     name: str
-    start: Callable[[Path, int, bool], Running] = field(repr=False)
+    start: Callable[[Job], Running] = field(repr=False)
 
 
 def _spawn(
@@ -144,7 +172,12 @@ def _ready(running: Running, folder: Path) -> Running:
     raise RuntimeError(f"{running.name} did not start: {said}")
 
 
-def _program(*names: str) -> str:
+def findProgram(*names: str) -> str:
+    """
+    Where a program is, under the first of its names that there is.
+
+    @raise Missing: nowhere.
+    """
     for name in names:
         for folder in (*os.get_exec_path(), "/usr/sbin", "/sbin"):
             path = shutil.which(name, path=folder)
@@ -170,7 +203,7 @@ domains = ["*"]
 
 [[route]]
 match = ["*"]
-transport = "hold"
+{route}
 
 [limits]
 connections_per_address = 100000
@@ -178,45 +211,58 @@ connections_per_network = 100000
 """
 
 
-def _smtpx(folder: Path, port: int, durable: bool) -> Running:
+#: How messages leave, by mode.
+_ROUTES = {
+    Mode.DURABLE: 'transport = "hold"',
+    Mode.RELAY: 'transport = "smtp"\nhosts = ["[127.0.0.1]:{next}"]\ntls = "unwanted"',
+}
+
+
+def _smtpx(job: Job) -> Running:
     env = {"PYTHONPATH": str(_ROOT)}
-    if durable:
-        (folder / "smtpx.toml").write_text(_CONFIGURATION.format(port=port))
-        command = ["-m", "twisted", "smtpx", "--config", "smtpx.toml"]
+    if job.mode is Mode.SINK:
+        command = [str(_HERE / "sink.py"), str(job.port)]
     else:
-        command = [str(_HERE / "sink.py"), str(port)]
-    process = _spawn(folder, sys.executable, *command, env=env)
-    return _ready(Running("smtpx", port, process), folder)
+        route = _ROUTES[job.mode].format(next=job.next)
+        text = _CONFIGURATION.format(port=job.port, route=route)
+        (job.folder / "smtpx.toml").write_text(text)
+        command = ["-m", "twisted", "smtpx", "--config", "smtpx.toml"]
+    process = _spawn(job.folder, sys.executable, *command, env=env)
+    return _ready(Running("smtpx", job.port, process), job.folder)
 
 
-def _floor(folder: Path, port: int, durable: bool) -> Running:
-    if durable:
+def _floor(job: Job) -> Running:
+    if job.mode is not Mode.SINK:
         raise Missing("floor")
     env = {"PYTHONPATH": str(_ROOT)}
     script = str(_HERE / "floor.py")
-    process = _spawn(folder, sys.executable, script, str(port), env=env)
-    return _ready(Running("floor", port, process), folder)
+    process = _spawn(job.folder, sys.executable, script, str(job.port), env=env)
+    return _ready(Running("floor", job.port, process), job.folder)
 
 
 # --- peers ---------------------------------------------------------------------
 
 
-def _twistedMail(folder: Path, port: int, durable: bool) -> Running:
-    mode = "durable" if durable else "sink"
+def _twistedMail(job: Job) -> Running:
+    if job.mode is Mode.RELAY:
+        raise Missing("twisted.mail")
+    words = (job.mode.value, str(job.port), str(job.folder))
     script = str(_HERE / "twistedmail.py")
-    process = _spawn(folder, sys.executable, script, mode, str(port), str(folder))
-    return _ready(Running("twisted.mail", port, process), folder)
+    process = _spawn(job.folder, sys.executable, script, *words)
+    return _ready(Running("twisted.mail", job.port, process), job.folder)
 
 
-def _smtpServer(folder: Path, port: int, durable: bool) -> Running:
-    node = _program("node")
+def _smtpServer(job: Job) -> Running:
+    if job.mode is Mode.RELAY:
+        raise Missing("smtp-server")
+    node = findProgram("node")
     modules = os.environ.get("NODE_PATH", "")
     if not any((Path(each) / "smtp-server").is_dir() for each in modules.split(":")):
         raise Missing("smtp-server")
-    mode = "durable" if durable else "sink"
+    words = (job.mode.value, str(job.port), str(job.folder))
     script = str(_HERE / "smtpserver.js")
-    process = _spawn(folder, node, script, mode, str(port), str(folder))
-    return _ready(Running("smtp-server", port, process), folder)
+    process = _spawn(job.folder, node, script, *words)
+    return _ready(Running("smtp-server", job.port, process), job.folder)
 
 
 _EXIM = """
@@ -237,6 +283,7 @@ smtp_accept_reserve = 0
 smtp_connect_backlog = 1024
 message_size_limit = 50M
 split_spool_directory = true
+remote_max_parallel = 2
 queue_only = {queue}
 acl_smtp_rcpt = acl_rcpt
 acl_smtp_data = acl_data
@@ -250,19 +297,24 @@ acl_data:
  {acl}
 begin routers
 r:
- driver = accept
+ driver = manualroute
  transport = t
+ route_list = * 127.0.0.1::{next} byname
+ self = send
 begin transports
 t:
- driver = appendfile
- file = /dev/null
+ driver = smtp
+ allow_localhost
+ hosts_try_fastopen =
+ hosts_avoid_tls = *
 begin retry
 * * F,1h,10m
 """
 
 
-def _exim(folder: Path, port: int, durable: bool) -> Running:
-    exim = os.environ.get("EXIM") or _program("exim4", "exim")
+def _exim(job: Job) -> Running:
+    folder = job.folder
+    exim = os.environ.get("EXIM") or findProgram("exim4", "exim")
     try:
         user = pwd.getpwnam("Debian-exim")
     except KeyError:
@@ -274,10 +326,11 @@ def _exim(folder: Path, port: int, durable: bool) -> Running:
     path.write_text(
         _EXIM.format(
             folder=folder,
-            port=port,
+            port=job.port,
+            next=job.next,
             exim=exim,
-            queue=str(durable).lower(),
-            acl="accept" if durable else "discard",
+            queue=str(job.mode is Mode.DURABLE).lower(),
+            acl="discard" if job.mode is Mode.SINK else "accept",
         )
     )
     path.chmod(0o644)
@@ -287,7 +340,7 @@ def _exim(folder: Path, port: int, durable: bool) -> Running:
     if str(path) not in known.splitlines():
         trusted.write_text(f"{known}{path}\n")
     process = _spawn(folder, exim, "-C", str(path), "-bdf")
-    return _ready(Running("exim", port, process), folder)
+    return _ready(Running("exim", job.port, process), folder)
 
 
 _POSTFIX = """
@@ -303,6 +356,9 @@ inet_protocols = ipv4
 myhostname = peer.test
 mydestination =
 mynetworks = 127.0.0.0/8
+relayhost = [127.0.0.1]:{next}
+smtp_host_lookup = native
+disable_dns_lookups = yes
 smtpd_peername_lookup = no
 smtpd_recipient_restrictions = check_recipient_access static:{action}, permit_mynetworks
 smtpd_relay_restrictions = permit_mynetworks, reject_unauth_destination
@@ -322,8 +378,13 @@ smtpd_client_event_limit_exceptions = static:all
 """
 
 
-def _postfix(folder: Path, port: int, durable: bool) -> Running:
-    postfix = _program("postfix")
+#: What becomes of messages, by mode.
+_ACTIONS = {Mode.SINK: "DISCARD", Mode.DURABLE: "HOLD", Mode.RELAY: "DUNNO"}
+
+
+def _postfix(job: Job) -> Running:
+    folder = job.folder
+    postfix = findProgram("postfix")
     try:
         user = pwd.getpwnam("postfix")
     except KeyError:
@@ -341,15 +402,15 @@ def _postfix(folder: Path, port: int, durable: bool) -> Running:
         if line[:1].isalpha() and len(words) > 7:
             words[4] = "n"  # no chroot: the queue's folder has no etc
             if words[:2] == ["smtp", "inet"]:
-                words[0] = f"127.0.0.1:{port}"
+                words[0] = f"127.0.0.1:{job.port}"
             line = " ".join(words)
         lines.append(line)
     lines.append("postlog unix-dgram n - n - 1 postlogd")
     (folder / "etc" / "master.cf").write_text("\n".join(lines) + "\n")
-    action = "HOLD" if durable else "DISCARD"
-    (folder / "etc" / "main.cf").write_text(
-        _POSTFIX.format(folder=folder, action=action)
+    text = _POSTFIX.format(
+        folder=folder, action=_ACTIONS[job.mode], next=job.next or 25
     )
+    (folder / "etc" / "main.cf").write_text(text)
     command = [postfix, "-c", str(folder / "etc")]
     _spawn(folder, *command, "check").wait(30)
     process = _spawn(folder, *command, "start-fg")
@@ -357,7 +418,7 @@ def _postfix(folder: Path, port: int, durable: bool) -> Running:
     def stop() -> None:
         _spawn(folder, *command, "stop").wait(30)
 
-    return _ready(Running("postfix", port, process, stop), folder)
+    return _ready(Running("postfix", job.port, process, stop), folder)
 
 
 def _copy(source: Path, folder: Path) -> None:
@@ -382,20 +443,22 @@ PEERS = {
 
 
 def startAll(
-    names: Sequence[str], folder: Path, port: int, durable: bool
+    names: Sequence[str], folder: Path, port: int, mode: Mode, next: int = 0
 ) -> tuple[list[Running], list[str]]:
     """
     Start servers side by side.
 
+    @param port: the first one's; the others' follow.
+    @param next: to which port they send, in mode RELAY.
     @return: those that run, and the names of those that are missing.
     """
     running: list[Running] = []
     missing: list[str] = []
     for index, name in enumerate(names):
-        place = folder / f"{name}-{'durable' if durable else 'sink'}"
+        place = folder / f"{name}-{mode.value}"
         place.mkdir(mode=0o755)
         try:
-            running.append(PEERS[name].start(place, port + index, durable))
+            running.append(PEERS[name].start(Job(place, port + index, mode, next)))
         except Missing as reason:
             missing.append(str(reason))
     return running, missing

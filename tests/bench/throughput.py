@@ -24,7 +24,7 @@ from pathlib import Path
 
 from attrs import define, field, frozen
 
-from .peers import SMTPX, Running, startAll
+from .peers import SMTPX, Mode, Running, startAll
 
 _HERE = Path(__file__).parent
 _PORT = 29200
@@ -266,7 +266,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             names = dict.fromkeys(n for each in wanted for n in each.against)
             extra = () if durable else (FLOOR,)
             servers, missing = startAll(
-                [SMTPX.name, *names, *extra], folder, _PORT + 10 * durable, durable
+                [SMTPX.name, *names, *extra],
+                folder,
+                _PORT + 10 * durable,
+                Mode.DURABLE if durable else Mode.SINK,
             )
             print("running", [each.name for each in servers], "missing", missing)
             try:
