@@ -188,8 +188,8 @@ class RelayKillTests(SynchronousTestCase):
         lines = (
             f"{ROUNDS} kills, {len(self.cut())} connections cut",
             f"{self.begun} messages begun, {len(self.acknowledged)} acknowledged",
-            f"{len(copies)} copies delivered, {len(self.sink.reports())} failures"
-            f" reported, {len(self.missing())} lost",
+            f"copies for {len(copies)} recipients, {len(self.sink.reports())} messages"
+            f" reported to have failed, {len(self.missing())} lost",
             f"delivered twice, as the 250 was not read: {tally.unread}",
             f"delivered twice, as the 250 was read too late: {tally.unwritten}"
             f" (at most {tally.longest * 1000:.0f} ms before the kill)",
