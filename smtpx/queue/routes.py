@@ -29,7 +29,7 @@ NULL_SENDER = "<>"
 
 
 @frozen
-class LocalRoute:
+class RouteRule:
     """
     A route as the configuration has it.
 
@@ -81,7 +81,7 @@ class Routes:
 
     def __init__(
         self,
-        routes: Iterable[LocalRoute],
+        routes: Iterable[RouteRule],
         transports: Iterable[ITransport],
         home: bytes = b"localhost",
         separators: bytes = b"",
@@ -100,14 +100,14 @@ class Routes:
             if transport.name in self.transports:
                 raise Conflict(f'two transports are called "{transport.name}"')
             self.transports[transport.name] = transport
-        byPattern: dict[str, list[LocalRoute]] = {}
+        byPattern: dict[str, list[RouteRule]] = {}
         for each in routes:
             byPattern.setdefault(each.pattern.lower(), []).append(each)
         ways = [(p, self._ways(r, home, separators)) for p, r in byPattern.items()]
         self._table = AddressTable(ways, home, separators)
 
     def _ways(
-        self, routes: Iterable[LocalRoute], home: bytes, separators: bytes
+        self, routes: Iterable[RouteRule], home: bytes, separators: bytes
     ) -> _Ways:
         """
         @param routes: all that have one pattern.
@@ -130,7 +130,7 @@ class Routes:
             ways.some = AddressTable(some, home, separators)
         return ways
 
-    def _resolved(self, route: LocalRoute) -> Route:
+    def _resolved(self, route: RouteRule) -> Route:
         transport = self.transports.get(route.transport)
         if transport is None:
             there = ", ".join(sorted(self.transports)) or "none"
@@ -179,4 +179,4 @@ class Routes:
         return True
 
 
-__all__ = ["NULL_SENDER", "LocalRoute", "Routes"]
+__all__ = ["NULL_SENDER", "RouteRule", "Routes"]

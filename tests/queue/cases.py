@@ -11,7 +11,7 @@ from smtpx.queue.dispatch import Dispatch
 from smtpx.queue.hold import Hold
 from smtpx.queue.interfaces import IRoutes
 from smtpx.queue.lanes import Lane, Lanes
-from smtpx.queue.routes import LocalRoute, Routes
+from smtpx.queue.routes import RouteRule, Routes
 from smtpx.queue.settlement import Settlement, Settlements
 from smtpx.spool.format import SpooledMessage
 from smtpx.testing.spool import MemorySpool
@@ -37,9 +37,9 @@ class DispatchCase(SynchronousTestCase):
         self.two = ScriptedTransport("two")
         self.routes = Routes(
             [
-                LocalRoute("a.example", "one"),
-                LocalRoute("b.example", "two"),
-                LocalRoute("h.example", "hold"),
+                RouteRule("a.example", "one"),
+                RouteRule("b.example", "two"),
+                RouteRule("h.example", "hold"),
             ],
             [self.one, self.two, Hold()],
         )

@@ -18,7 +18,7 @@ from smtpx.queue import mailbox
 from smtpx.queue.delivery import Bounds, Delivery
 from smtpx.queue.maildir import Maildir
 from smtpx.queue.mailpath import MailboxPath
-from smtpx.queue.routes import LocalRoute, Routes
+from smtpx.queue.routes import RouteRule, Routes
 from smtpx.spool.format import Outcome
 from smtpx.testing.spool import MemorySpool
 
@@ -51,7 +51,7 @@ class Process:
     def __init__(self, spool: MemorySpool, root: Path, clock: Clock) -> None:
         path = MailboxPath(str(root / "{user}"))
         maildir = Maildir("maildir", path, "mx", work, clock.seconds)
-        routes = Routes([LocalRoute("*", "maildir")], [maildir])
+        routes = Routes([RouteRule("*", "maildir")], [maildir])
         self.journal = RecordedJournal()
         self.delivery = Delivery(
             spool,

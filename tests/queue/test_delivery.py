@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from smtpx.core.errors import UsageError
 from smtpx.queue.delivery import Bounds, Delivery
 from smtpx.queue.hold import Hold
-from smtpx.queue.routes import LocalRoute, Routes
+from smtpx.queue.routes import RouteRule, Routes
 from smtpx.spool.format import Fate, SpooledMessage
 from smtpx.spool.interfaces import SpoolBroken
 from smtpx.spool.via import Cause
@@ -60,7 +60,7 @@ class DeliveryCase(SynchronousTestCase):
     def deliveryFrom(self, spool: MemorySpool, concurrent: int = 64) -> Delivery:
         """A delivery of what is in C{spool}; C{hold.example} is to be held."""
         routes = Routes(
-            [LocalRoute("*", "scripted"), LocalRoute("hold.example", "hold")],
+            [RouteRule("*", "scripted"), RouteRule("hold.example", "hold")],
             [self.transport, Hold()],
         )
         return Delivery(
@@ -349,7 +349,7 @@ class LaneTests(SynchronousTestCase):
     def start(self) -> None:
         """Start a delivery."""
         routes = Routes(
-            [LocalRoute("*", "relay"), LocalRoute("slow", "slow")],
+            [RouteRule("*", "relay"), RouteRule("slow", "slow")],
             [self.slow, self.relay],
         )
         self.delivery = Delivery(

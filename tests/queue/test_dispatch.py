@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from smtpx.core.envelope import Stamp, dumpFlag, loadFlag
 from smtpx.core.queueprofile import DISCARDED, QueueProfile
 from smtpx.queue.interfaces import Attempt
-from smtpx.queue.routes import LocalRoute, Routes
+from smtpx.queue.routes import RouteRule, Routes
 from smtpx.queue.settlement import Settlement
 from smtpx.spool.format import Fate, Outcome
 from smtpx.spool.via import Cause, Via
@@ -274,7 +274,7 @@ class RelayTests(DispatchCase):
         """One relay for everybody."""
         super().setUp()
         self.relay = ScriptedRelay("relay")
-        self.routes = Routes([LocalRoute("*", "relay")], [self.relay])
+        self.routes = Routes([RouteRule("*", "relay")], [self.relay])
 
     def test_legs(self) -> None:
         """Recipients who go one way go together, and are told of together."""

@@ -9,7 +9,7 @@ from smtpx.core.errors import Conflict, UsageError
 from smtpx.queue.discard import Discard
 from smtpx.queue.hold import Hold
 from smtpx.queue.interfaces import ITransport
-from smtpx.queue.routes import NULL_SENDER, LocalRoute, Routes
+from smtpx.queue.routes import NULL_SENDER, RouteRule, Routes
 
 from .doubles import ScriptedTransport
 
@@ -23,9 +23,9 @@ class RoutesTests(SynchronousTestCase):
         """Routes of every width."""
         self.routes = Routes(
             [
-                LocalRoute("*.example.org", "discard"),
-                LocalRoute("example.org", "hold"),
-                LocalRoute("root@example.org", "discard"),
+                RouteRule("*.example.org", "discard"),
+                RouteRule("example.org", "hold"),
+                RouteRule("root@example.org", "discard"),
             ],
             [HOLD, DISCARD],
             b"example.org",
@@ -51,9 +51,9 @@ class RoutesTests(SynchronousTestCase):
         """A tag goes where its user goes, unless it has a route of its own."""
         routes = Routes(
             [
-                LocalRoute("a.example", "one"),
-                LocalRoute("x@a.example", "two"),
-                LocalRoute("x+own@a.example", "one"),
+                RouteRule("a.example", "one"),
+                RouteRule("x@a.example", "two"),
+                RouteRule("x+own@a.example", "one"),
             ],
             [ScriptedTransport("one"), ScriptedTransport("two")],
             separators=b"+",
@@ -86,13 +86,13 @@ class RoutesTests(SynchronousTestCase):
     def test_unknownTransport(self) -> None:
         """A route to nowhere is refused, and it is said what there is."""
         with self.assertRaises(UsageError) as caught:
-            Routes([LocalRoute("*", "maildri")], [HOLD, DISCARD])
+            Routes([RouteRule("*", "maildri")], [HOLD, DISCARD])
         self.assertEqual(
             str(caught.exception),
             'route "*": there is no transport "maildri"; there is discard, hold',
         )
         with self.assertRaises(UsageError) as caught:
-            Routes([LocalRoute("*", "hold")], [])
+            Routes([RouteRule("*", "hold")], [])
         self.assertIn("there is none", str(caught.exception))
 
     def test_oneNameTwice(self) -> None:
@@ -104,9 +104,7 @@ class RoutesTests(SynchronousTestCase):
     def test_onePatternTwice(self) -> None:
         """Two routes for one pattern are refused."""
         with self.assertRaises(Conflict) as caught:
-            Routes(
-                [LocalRoute("*", "hold"), LocalRoute("*", "discard")], [HOLD, DISCARD]
-            )
+            Routes([RouteRule("*", "hold"), RouteRule("*", "discard")], [HOLD, DISCARD])
         self.assertEqual(str(caught.exception), '"*" has two routes')
 
 
@@ -118,12 +116,12 @@ class SenderTests(SynchronousTestCase):
         names = ["mx", "brand", "joe", "bounces", "local", "none"]
         self.transports = [ScriptedTransport(name) for name in names]
         self.rules = [
-            LocalRoute("*", "mx"),
-            LocalRoute("*", "brand", ("brand.example", "*.brand.example")),
-            LocalRoute("*", "joe", ("joe@brand.example",)),
-            LocalRoute("*", "bounces", (NULL_SENDER,)),
-            LocalRoute("example.org", "local"),
-            LocalRoute("*.example.org", "local", ("joe@brand.example",)),
+            RouteRule("*", "mx"),
+            RouteRule("*", "brand", ("brand.example", "*.brand.example")),
+            RouteRule("*", "joe", ("joe@brand.example",)),
+            RouteRule("*", "bounces", (NULL_SENDER,)),
+            RouteRule("example.org", "local"),
+            RouteRule("*.example.org", "local", ("joe@brand.example",)),
         ]
         self.routes = Routes(self.rules, self.transports, separators=b"+")
 
@@ -164,7 +162,7 @@ class SenderTests(SynchronousTestCase):
 
     def test_everybodyIsNobodysRoute(self) -> None:
         """C{*} as a sender is the same as none."""
-        routes = Routes([LocalRoute("*", "mx", ("*",))], self.transports)
+        routes = Routes([RouteRule("*", "mx", ("*",))], self.transports)
         self.assertTrue(routes.goes(b"x@example.net"))
         self.assertEqual(self.found(b"x@example.net", b"", routes), "mx")
 
@@ -174,7 +172,7 @@ class SenderTests(SynchronousTestCase):
         self.assertFalse(routes.goes(b"x@example.net"))
         self.assertTrue(routes.goes(b"x@example.org"))
         self.assertTrue(routes.leads(b"x@example.net"))
-        reports = Routes([LocalRoute("*", "mx", (NULL_SENDER,))], self.transports)
+        reports = Routes([RouteRule("*", "mx", (NULL_SENDER,))], self.transports)
         self.assertFalse(reports.leads(b"x@example.net"))
         self.assertTrue(routes.goesFrom(b"x@example.net", b"ann@brand.example"))
         self.assertFalse(routes.goesFrom(b"x@example.net", b"ann@else.example"))
@@ -182,7 +180,7 @@ class SenderTests(SynchronousTestCase):
     def test_holdsForTheSender(self) -> None:
         """Whether a message is put on hold at once depends on the sender, too."""
         routes = Routes(
-            [LocalRoute("*", "discard"), LocalRoute("*", "hold", ("a@b.example",))],
+            [RouteRule("*", "discard"), RouteRule("*", "hold", ("a@b.example",))],
             [HOLD, DISCARD],
         )
         people = [Recipient(b"x@example.net")]
@@ -196,7 +194,7 @@ class SenderTests(SynchronousTestCase):
             ("*", '"*" has two routes'),
             ("a.example", '"a.example" stands in the table twice'),
         ):
-            rules = [LocalRoute("*", "mx", (sender,)) for _ in range(2)]
+            rules = [RouteRule("*", "mx", (sender,)) for _ in range(2)]
             with self.assertRaises(Conflict) as caught:
                 Routes(rules, self.transports)
             self.assertEqual(str(caught.exception), expected)

@@ -20,7 +20,7 @@ from ...queue.hold import Hold
 from ...queue.interfaces import Attempt, ITransport
 from ...queue.maildir import Maildir, Work
 from ...queue.mailpath import MailboxPath
-from ...queue.routes import NULL_SENDER, LocalRoute, Routes
+from ...queue.routes import NULL_SENDER, RouteRule, Routes
 from ...spool.format import Fate, Outcome
 from ..config import Configuration
 from ..kinds import literal
@@ -120,7 +120,7 @@ def localRoutes(
     @raise UsageError: a pattern or a path is of no use.
     """
     transports: dict[RouteEntry, ITransport] = {}
-    routes: list[LocalRoute] = []
+    routes: list[RouteRule] = []
     for entry in routeEntries(configuration, name):
         # Whose mail it is makes no difference to how it goes.
         key = evolve(entry, match=("*",), senders=())
@@ -132,7 +132,7 @@ def localRoutes(
                 made = _transport(configuration, entry, called, name, work, now)
             transports[key] = made
         called = transports[key].name
-        routes += [LocalRoute(each, called, entry.senders) for each in entry.match]
+        routes += [RouteRule(each, called, entry.senders) for each in entry.match]
     separators = tagSeparators(configuration)
     return Routes(routes, transports.values(), name.encode("ascii"), separators)
 
