@@ -7,12 +7,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.errors import UsageError
 from smtpx.core.hooks import TLSLevel
+from smtpx.core.queueprofile import QueueProfile
 from smtpx.dns.mailhosts import ManualHost
+from smtpx.dns.ourselves import Ourselves
+from smtpx.dns.router import MailRouter
+from smtpx.knowledge.hints import HostHints
+from smtpx.knowledge.memory import MemoryKnowledge
+from smtpx.net.clientkit import ClientKit
+from smtpx.net.pool import ClientPool
 from smtpx.net.sending import Family as IP
+from smtpx.queue.retry import RetryRules
 from smtpx.service.cautions import cautions
 from smtpx.service.check import check
 from smtpx.service.config import Configuration, readConfiguration
@@ -20,6 +29,8 @@ from smtpx.service.problems import ConfigurationError
 from smtpx.service.spelling import shown
 from smtpx.service.tables import RouteEntry, RouteTLS
 from smtpx.service.wiring.hops import nextHops, readPassword
+from smtpx.service.wiring.sending import Senders
+from smtpx.testing.dns import StaticResolver
 from smtpx.tls.authority import ensureCertificate
 
 from .made import FOUND, NOW, site
@@ -136,6 +147,27 @@ class RouteTests(RouteTestCase):
             ("hosts = ['a']\nlogin = 'x'\npassword_file = 'p'\n", "verified"),
         ):
             self.assertIs(self.entry(text).wishedTLS, RouteTLS(level))
+
+    def test_limits(self) -> None:
+        """How many connections to a destination, and how many messages."""
+        for text, width, pause in (
+            ("", 10, 0.0),
+            ("connections = 3\nmessages_per_minute = 30\n", 3, 2.0),
+        ):
+            configuration = self.read(SMTP + text)
+            out = Senders(
+                configuration,
+                "mx.example",
+                ClientPool(ClientKit(Clock())),
+                MailRouter(StaticResolver(), Ourselves([], list)),
+                HostHints(MemoryKnowledge(lambda: NOW), lambda: NOW),
+                QueueProfile(),
+                lambda: NOW,
+                RetryRules(),
+            )
+            [entry] = configuration.routes or ()
+            transport = out.transport("smtp", entry)
+            self.assertEqual((transport.width, transport.pauseSeconds), (width, pause))
 
     def test_otherTransports(self) -> None:
         """What is for one transport is no use to another, and each has its line."""

@@ -366,6 +366,17 @@ class RouteEntry:
             " at once.  If not given: as the table ``sending`` says.",
         },
     )
+    messagesPerMinute: int | None = field(
+        default=None,
+        validator=_smtp,
+        metadata={
+            "least": 1,
+            "none": None,
+            "help": "For ``smtp``: how many messages a destination gets in a minute, at"
+            " equal distances.  The others wait, and keep no other destination waiting."
+            "  If not given: as many as it takes.",
+        },
+    )
 
     @property
     def wishedTLS(self) -> RouteTLS:

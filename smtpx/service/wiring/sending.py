@@ -27,7 +27,7 @@ from ...net.pool import ClientPool, PoolBounds
 from ...net.sending import Way
 from ...policy.callout import Callout
 from ...policy.turnstile import Turnstile
-from ...queue.interfaces import ITransport
+from ...queue.interfaces import IRelay
 from ...queue.nexthops import NextHops
 from ...queue.retry import RetryRules
 from ...queue.routes import Routes
@@ -102,7 +102,7 @@ class Senders:
     retries: RetryRules
     hops: dict[str, NextHops] = field(factory=dict)
 
-    def transport(self, called: str, entry: RouteEntry) -> ITransport:
+    def transport(self, called: str, entry: RouteEntry) -> IRelay:
         """
         The transport of a route.
 
@@ -122,6 +122,9 @@ class Senders:
             self.now,
             self.profile,
             width=entry.connections or self.configuration.sending.connections,
+            pauseSeconds=60.0 / entry.messagesPerMinute
+            if entry.messagesPerMinute
+            else 0.0,
             manual=hops.manual,
             wayTo=hops.wayTo,
             pause=self.retries.pause,
