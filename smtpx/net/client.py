@@ -483,14 +483,12 @@ class ClientProtocol(ClientWire):
 
     def _late(self, awaited: Awaited) -> None:
         """Nothing has come for too long."""
-        transport = self.transport
-        if transport is None:
-            return
+        # It is stopped where there is no transport any more.
         if awaited is Awaited.HANDSHAKE:
             self.brokeTLS = True
             self._fail("TLS handshake timed out", Cause.TLS, None)
         self._lose(tooLate(awaited))
-        transport.abortConnection()
+        self.transport.abortConnection()
 
 
 def _firstLine(said: Reply | None) -> bytes:

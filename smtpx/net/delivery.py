@@ -13,7 +13,7 @@ Usually that is one, idle or new.  It is tried again at once, over a new one,
   - where a TLS handshake failed and the route need not be encrypted, in the clear
     (RFC 7435).
 
-Each of these happens a bounded number of times.
+Each of these happens a bounded number of times, as long as nobody gets the message.
 """
 
 from __future__ import annotations
@@ -127,19 +127,17 @@ class Delivery:
 
     def _unanswered(self, failure: Failure) -> None:
         """No address could be connected to."""
-        error = failure.value
-        if not isinstance(error, Unanswered):
-            return self._failed(failure)
-        host = self._host
+        failure.trap(Unanswered)
+        error, host = failure.value, self._host
+        assert isinstance(error, Unanswered)
         via = Via(host.name, error.address or host.addresses[0], host.port)
         self._giveUp(Unreached(str(error), Cause.CONNECT, via, None))
 
     def _unreached(self, failure: Failure, line: ClientProtocol) -> None:
         """A connection came about, but no session."""
-        error = failure.value
-        if not isinstance(error, Unreached):
-            return self._failed(failure)
-        self._line = None
+        failure.trap(Unreached)
+        error, self._line = failure.value, None
+        assert isinstance(error, Unreached)
         address = error.via.address
         if line.brokeTLS and self._mayGoInClear:
             self._inClear = True
@@ -175,6 +173,8 @@ class Delivery:
         elif settled.scope is Scope.SESSION or stale:
             self._again(settled, line)
         elif settled.rest:
+            # There are ever fewer of them, so nothing has to be counted.
+            self._tries = 0
             self._now = self._envelope.addressedTo(list(settled.rest))
             if line.ready and not line.spent:
                 self._deliver(line)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from attrs import frozen
+from twisted.internet.defer import CancelledError
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
@@ -17,7 +18,7 @@ from smtpx.core.interfaces import IBody
 from smtpx.core.reply import Reply, reply
 from smtpx.net.client import ClientProtocol
 from smtpx.net.sending import Unreached
-from smtpx.spool.via import Cause
+from smtpx.spool.via import Cause, Via
 from smtpx.testing import GREETING, Fault, ScriptedServer, answered, silent
 from smtpx.testing.client import OctetsBody
 from smtpx.testing.scripted import KEYWORDS
@@ -210,6 +211,36 @@ class ProtocolTests(SynchronousTestCase):
         )
         network.run()
         self.assertEqual(network.getDelayedCalls(), [])
+
+    def test_cancelledEnvelope(self) -> None:
+        """Whoever waits no more has the connection cut off."""
+        network, line = self.protocol(silent(b"MAIL"))
+        network.run()
+        delivering = line.deliver(envelopeFor(), OctetsBody(b""))
+        got = watched(delivering)
+        delivering.cancel()
+        network.run()
+        self.assertIsInstance(got.error, CancelledError)
+        self.assertFalse(line.ready)
+        self.assertEqual(network.getDelayedCalls(), [])
+
+    def test_cutOffBetweenTwoPieces(self) -> None:
+        """While others have their turn, nothing goes on by itself."""
+        network, line = self.protocol()
+        network.run()
+        watched(line.deliver(envelopeFor(), OctetsBody(b"x" * 50_000, 1000)))
+        for _ in range(3):
+            network.advance(0)
+            network._move()
+        line.abort()
+        network.run()
+        self.assertEqual(network.getDelayedCalls(), [])
+
+    def test_notConnected(self) -> None:
+        """Before it is connected, it knows where it is to be."""
+        kit = rig().pool.kit
+        line = ClientProtocol(kit, b"mx.example.org", WAY, address=b"192.0.2.1")
+        self.assertEqual(line.via(), Via(b"mx.example.org", b"192.0.2.1", 0))
 
     def test_lateData(self) -> None:
         """What still comes is not looked at."""
