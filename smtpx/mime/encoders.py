@@ -78,7 +78,6 @@ class QuotedPrintable:
         """See L{IEncoder}."""
         out: list[str] = []
         if self._cut:
-            self._cut = False
             self._add("\r", out)
         if last and self._line:
             # A line end that is none (rule 5), for which there has to be room.

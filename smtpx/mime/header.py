@@ -110,7 +110,7 @@ def sealed(why: Obstacle) -> Header:
     return Header(Kind.SEALED, why)
 
 
-def readHeader(octets: bytes, inDigest: bool = False) -> Header:
+def readHeader(octets: bytes, inDigest: bool) -> Header:
     """
     Read a header.
 

@@ -273,9 +273,9 @@ class Walk:
                 if found < 0 or line >= stop:
                     return len(data) if final else self._safe(position)
             end = data.find(b"\r\n", line, line + LINE_OCTETS + 2)
-            if end < 0 and len(data) - line <= LINE_OCTETS:
+            if end < 0 and len(data) - line <= LINE_OCTETS + 1:
                 if not final:
-                    # It may become one.
+                    # It may become one, perhaps with the LF that is yet to come.
                     return line if fresh else line - 2
                 end = len(data)
             if data.startswith(self._delimiters, line):
@@ -307,7 +307,7 @@ class Walk:
         """Go beyond a boundary, and so out of all that it ends."""
         multipart = self._multiparts[found.level]
         level = self._open.index(multipart) + 1
-        self._close(level, self._base + max(self._position, found.line - 2), False)
+        self._close(level, self._base + self._position, last=False)
         self._position = found.next
         self._fresh = True
         self._searched = 0

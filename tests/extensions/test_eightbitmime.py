@@ -5,9 +5,11 @@ Tests for L{smtpx.extensions.eightbitmime}.
 from __future__ import annotations
 
 import quopri
+from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+import smtpx
 from smtpx.core.envelope import Envelope, Recipient
 from smtpx.core.grammar import Malformed
 from smtpx.core.hooks import Scope
@@ -23,6 +25,7 @@ from smtpx.extensions.eightbitmime import (
     EightBitMIMESettings,
 )
 from smtpx.extensions.size import Size
+from smtpx.mime import Obstacle
 from smtpx.testing.client import OctetsBody, ScriptedPeer, client
 from smtpx.testing.pair import Pair, pair
 from smtpx.testing.server import talk
@@ -97,6 +100,17 @@ class ServerTests(SynchronousTestCase):
         """Other settings make another extension."""
         options = EightBitMIMESettings(conversion=False)
         self.assertIs(EightBitMIME().configured(options).options, options)
+
+
+class PageTests(SynchronousTestCase):
+    """What the sender of a message is told that cannot be converted."""
+
+    def test_everyReasonIsExplained(self) -> None:
+        """In the words in which it is told."""
+        pages = Path(smtpx.__file__).parent.parent / "doc" / "reference" / "extensions"
+        page = (pages / "eightbitmime.rst").read_text("utf-8")
+        for obstacle in Obstacle:
+            self.assertIn(f"   * - {obstacle.value.decode('ascii')}\n", page)
 
 
 class QueueTests(SynchronousTestCase):

@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.mime import Obstacle, Plan, Wire
 from smtpx.mime.conversion import ENTITIES_MAX
+from smtpx.mime.structure import DEPTH_MAX
 
 from .oracle import surveyed, understood, written
 
@@ -471,6 +472,16 @@ class ObstacleTests(ConversionCase):
             self.part(b'Content-Disposition: attachment; filename="M\xc3\xa4rz"'),
             Obstacle.HEADER,
         )
+
+    def test_whatIsTooDeep(self) -> None:
+        """What was not looked into is not changed; what is signed there is named."""
+        for innermost, why in (
+            (b"Content-Type: message/rfc822", Obstacle.MALFORMED),
+            (b"Content-Type: multipart/signed; boundary=x", Obstacle.SIGNED),
+        ):
+            message = b"Content-Type: message/rfc822\r\n\r\n" * DEPTH_MAX
+            self.refused(message + innermost + b"\r\n\r\n\xff", why)
+            self.untouched(message + innermost + b"\r\n\r\na")
 
     def test_theFirstObstacleIsNamed(self) -> None:
         """And nothing more is looked for."""

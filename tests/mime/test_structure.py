@@ -172,6 +172,12 @@ class MultipartTests(WalkCase):
         self.assertEqual([diary.depth(entity) for entity in diary.entities], [0, 1, 1])
         self.assertEqual(diary.lost, b"")
 
+    def test_boundaryBehindBoundary(self) -> None:
+        """A part may be nothing at all."""
+        diary = self.seen(MIXED % b"x" + b"--x\r\n--x\r\n\r\na\r\n--x\r\n--x--\r\nend")
+        self.assertEqual(list(diary.bodies.values()), [b"", b"", b"a", b""])
+        self.assertEqual(diary.lost, b"end")
+
     def test_noEnd(self) -> None:
         """The message may end before its last boundary."""
         for rest in b"", b"\r\n", b"\r\n--", b"\r\n--x-", b"\r\n--y":
@@ -211,9 +217,11 @@ class MultipartTests(WalkCase):
         """White space behind it is part of its line."""
         line = b"--x" + b" " * (LINE_OCTETS - 3)
         message = MIXED % b"x" + line + b"\r\n\r\na\r\n" + line + b"\r\n\r\nb"
-        diary, doubtful = walked(message)
-        self.assertFalse(doubtful)
-        self.assertEqual(list(diary.bodies.values()), [b"", b"a", b"b"])
+        begins = message.index(b"a\r\n--x") + 3
+        for cut in 0, *range(begins + LINE_OCTETS - 3, begins + LINE_OCTETS + 4):
+            diary, doubtful = walked(message, cut)
+            self.assertFalse(doubtful)
+            self.assertEqual(list(diary.bodies.values()), [b"", b"a", b"b"])
 
     def test_headerOfAPartEndsAtABoundary(self) -> None:
         """Whatever it began."""
