@@ -265,7 +265,9 @@ def _hosts(selectors: frozenset[Selector]) -> list[FieldOf]:
     def host(event: LogEvent, fields: dict[str, Any]) -> str:
         if "host" not in event:
             return ""
-        shown = f" H={word(event['host'])} [{word(event['address'])}]"
+        # A literal in the place of a name stands there without its brackets.
+        name = word(event["host"].strip(b"[]").removeprefix(b"IPv6:"))
+        shown = f" H={name} [{word(event['address'])}]"
         if port:
             shown += f":{event['port']}"
         return f"{shown}*" if "reused" in event else shown

@@ -35,7 +35,7 @@ deliver_drop_privilege
 disable_ipv6
 keep_environment =
 add_environment =
-log_selector = +pipelining +tls_cipher +smtp_confirmation
+log_selector = {selectors}
 
 begin routers
 smtpx:
@@ -65,12 +65,17 @@ class EximClient:
     """
 
     def __init__(
-        self, port: int, options: Sequence[str] = (), authority: Path | None = None
+        self,
+        port: int,
+        options: Sequence[str] = (),
+        authority: Path | None = None,
+        selectors: str = "+pipelining +tls_cipher +smtp_confirmation",
     ) -> None:
         """
         @param options: of its smtp transport, a line each.
         @param authority: whom it trusts, and then sends nothing without TLS;
             L{None}: it sends in the clear.
+        @param selectors: what it logs.
         @raise SkipTest: there is no Exim.
         """
         self._program = findExim()
@@ -98,6 +103,7 @@ class EximClient:
             uid=account.pw_uid,
             gid=account.pw_gid,
             port=port,
+            selectors=selectors,
             options="\n".join(f"  {option}" for option in options),
         )
         self._configuration.write_text(text, "ascii")
@@ -107,9 +113,10 @@ class EximClient:
         """
         Have it take a message, and deliver it before this returns.
 
+        @param recipient: or several, with spaces between.
         @param message: with LF line ends, as programs give it.
         """
-        words = ["-odf", "-oi", "-f", "ann@client.example", recipient]
+        words = ["-odf", "-oi", "-f", "ann@client.example", *recipient.split()]
         self._call(words, message)
 
     def show(self, octets: bytes) -> None:

@@ -200,6 +200,18 @@ class DeliveryTests(LinesTestCase):
             self.delivered(long), f'{start} C="250 {"x" * (1024 - 4)}"', long
         )
 
+    def test_literals(self) -> None:
+        """In the place of a name an address has no brackets, as in Exim."""
+        for host, shown in (
+            (b"[192.0.2.1]", "H=192.0.2.1 [192.0.2.1]"),
+            (b"[IPv6:2001:db8::1]", "H=2001:db8::1 [2001:db8::1]"),
+        ):
+            address = host.strip(b"[]").removeprefix(b"IPv6:")
+            outcome = Outcome(0, Fate.DELIVERED, via=Via(host, address))
+            self.assertEqual(
+                self.delivered(outcome), f"=> bob@example.com {FAR} {shown}"
+            )
+
     def test_furtherRecipients(self) -> None:
         """C{->}: those who had it in the same transaction."""
 
