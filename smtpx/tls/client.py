@@ -12,6 +12,7 @@ nothing is called verified.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from ipaddress import ip_address
 
 from attrs import define, field, frozen
@@ -138,8 +139,12 @@ class ClientTLS:
         )
 
 
+@cache
 def trustingPlatform() -> IClientTLS:
-    """The trust of a client that has no opinion: whoever this machine trusts."""
+    """
+    The trust of a client that has no opinion: whoever this machine trusts.  It is made
+    once for the process, for a hundred authorities take tens of milliseconds to read.
+    """
     return ClientTLS()
 
 

@@ -22,7 +22,7 @@ from smtpx.core.errors import PeerError, UsageError
 from smtpx.core.hooks import TLSOptions
 from smtpx.tls.authority import Authority
 from smtpx.tls.certificates import loadCertified
-from smtpx.tls.client import ClientTLS, UntrustedPeer
+from smtpx.tls.client import ClientTLS, UntrustedPeer, trustingPlatform
 from smtpx.tls.contexts import ServerTLS
 from smtpx.tls.interfaces import IClientTLS
 
@@ -313,3 +313,13 @@ class TwistedTests(ClientTestCase):
             self.client.reason.getErrorMessage(),
             "the certificate is not for other.example",
         )
+
+
+class PlatformTests(SynchronousTestCase):
+    """
+    Whoever this machine trusts.
+    """
+
+    def test_madeOnce(self) -> None:
+        """The authorities are read once, however many clients there are."""
+        self.assertIs(trustingPlatform(), trustingPlatform())
