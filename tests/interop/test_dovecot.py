@@ -81,7 +81,8 @@ class DovecotTests(SMTPLibTestCase):
         file = folder / "smtpx.toml"
         twistd = Path(sys.executable).with_name("twistd")
         words = [str(twistd), "smtpx", "--config", str(file), "--check"]
-        file.write_text(f"[users]\ndovecot = '{dovecot.socket}'\n")
+        stays = "[relay]\nauthenticated = false\n"
+        file.write_text(f"{stays}[users]\ndovecot = '{dovecot.socket}'\n")
         self.assertIn("nothing is wrong", self.run_(words))
         file.write_text(f"[users]\ndovecot = '{dovecot.socket.parent}/stats-writer'\n")
         self.assertIn("users.dovecot: logins would be told 454", self.run_(words))

@@ -173,7 +173,7 @@ class PrivilegesTests(InteropTestCase):
         pair = (
             '[tls]\ncertificates = [{ certificate = "tls/certificate.pem",'
             ' key = "tls/key.pem" }]\n[log]\nmain = "main.log"\n'
-            '[users]\nfile = "users"\n'
+            '[users]\nfile = "users"\n[relay]\nauthenticated = false\n'
         )
         (self.folder / "main.log").touch()
         joe = makeUser(b"joe", b"secret", 4096)

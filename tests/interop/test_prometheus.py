@@ -42,7 +42,7 @@ class PrometheusTests(InteropTestCase):
         folder.mkdir()
         (folder / "rules.yml").write_text(rules)
         said = self.run_([promtool, "check", "rules", str(folder / "rules.yml")])
-        self.assertIn("SUCCESS: 9 rules found", said)
+        self.assertIn(f"SUCCESS: {rules.count('- alert:')} rules found", said)
         (folder / "prometheus.yml").write_text("rule_files: [rules.yml]\n" + scrape)
         self.run_([promtool, "check", "config", str(folder / "prometheus.yml")])
 
