@@ -215,7 +215,7 @@ class Delivery:
                 continue
             self._wanted = False
             for message in await self._look(room):
-                self._take(message, drawn=False)
+                self._take(message)
 
     async def _look(self, room: int) -> Sequence[SpooledMessage]:
         """
@@ -258,9 +258,9 @@ class Delivery:
 
     def _refill(self, lane: Lane) -> None:
         """A lane could do with more of what the spool has for it."""
-        room = self._share() - len(lane.waiting)
-        if self._running and 2 * len(lane.waiting) <= room:
-            lane.drawing = True
+        room = self._share() - lane.held
+        if self._running and 2 * lane.held <= room:
+            lane.drawing, lane.more = True, False
             self._track(self._draw(lane, room))
 
     async def _draw(self, lane: Lane, room: int) -> None:
@@ -273,9 +273,10 @@ class Delivery:
             self._resumed = b""
         if not self._running:
             return
-        lane.parked = bool(found)
+        # What came since the spool was asked may not be among it.
+        lane.parked = bool(found) or lane.more
         for message in found:
-            self._take(message, drawn=True)
+            self._take(message, lane)
         lane.drawing = False
         self._lanes.settle(lane)
 
@@ -296,9 +297,7 @@ class Delivery:
 
     def _parked(self, key: bytes) -> None:
         """The spool has something for a lane."""
-        lane = self._lanes.lane(key)
-        lane.parked = True
-        self._lanes.settle(lane)
+        self._lanes.settle(self._lanes.parked(key))
 
     def _unpark(self, lane: Lane, due: float) -> None:
         """There is no use in a lane before a time."""
@@ -314,10 +313,19 @@ class Delivery:
 
     # --- delivering them -----------------------------------------------------
 
-    def _take(self, message: SpooledMessage, drawn: bool) -> None:
+    def _take(self, message: SpooledMessage, lane: Lane | None = None) -> None:
+        """
+        Deliver it.
+
+        @param lane: the lane that it waited for in the spool; L{None}: none.
+        """
         # What a crash left unsettled may have been delivered.
         again = message.attempts > 0 or message.arrived <= self._started
-        self._track(self._deliver(message, again, drawn))
+        if lane is None:
+            self._track(self._deliver(message, again, False))
+        else:
+            lane.drawn += 1
+            self._track(self._deliverDrawn(message, again, lane))
 
     def _track(self, work: Coroutine[Deferred[Any], Any, None]) -> None:
         done = Deferred.fromCoroutine(work)
@@ -340,6 +348,15 @@ class Delivery:
         # Where nothing was tried, closing the spool gives the lease back.
         if settlement is not None:
             await self._settle(settlement)
+
+    async def _deliverDrawn(
+        self, message: SpooledMessage, again: bool, lane: Lane
+    ) -> None:
+        try:
+            await self._deliver(message, again, True)
+        finally:
+            lane.drawn -= 1
+            self._lanes.settle(lane)
 
     def _settleAgain(self) -> None:
         unsettled, self._unsettled = self._unsettled, []

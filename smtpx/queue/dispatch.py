@@ -16,13 +16,23 @@ from attrs import define, field
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 
+from ..core.errors import UsageError
 from ..core.queueprofile import DISCARDED
 from ..spool.format import Fate, Outcome, SpooledMessage, critical
 from ..spool.interfaces import ISpool
 from ..spool.journal import IDeliveryJournal
 from ..spool.via import Cause
 from .discard import Discard
-from .interfaces import Attempt, IRelay, IRoutes, ITransport, Leg, Located, Route
+from .interfaces import (
+    LANE_OCTETS,
+    Attempt,
+    IRelay,
+    IRoutes,
+    ITransport,
+    Leg,
+    Located,
+    Route,
+)
 from .lanes import Lane, Lanes, Task
 from .settlement import ON_HOLD, Settlement, Settlements, Tried
 
@@ -161,13 +171,15 @@ class Dispatch:
         if not work.called:
             self._running.add(work)
         try:
-            return await work
+            located = await work
+            _checkPromise(located, indices)
         except CancelledError:
             return Located()
         except Exception as error:
             return Located(outcomes=self._trouble(message, transport, indices, error))
         finally:
             self._running.discard(work)
+        return located
 
     def _enter(
         self,
@@ -270,6 +282,23 @@ class Dispatch:
 async def _awaited(work: Awaitable[T]) -> T:
     """Whatever it is, as a coroutine."""
     return await work
+
+
+def _checkPromise(located: Located, indices: Sequence[int]) -> None:
+    """
+    See that nobody gets it twice, or is asked for again and again.
+
+    @raise UsageError: it is not as L{IRelay} promises.
+    """
+    legs, outcomes = located.legs, located.outcomes
+    found = [index for leg in legs for index in leg.indices]
+    found += [each.index for each in outcomes]
+    if sorted(found) != sorted(indices) or not all(leg.indices for leg in legs):
+        raise UsageError("not each recipient is in one leg, or has one outcome")
+    if not all(0 < len(leg.lane) <= LANE_OCTETS for leg in legs):
+        raise UsageError("the name of a lane is empty or too long")
+    if any(each.fate is Fate.DELIVERED for each in outcomes):
+        raise UsageError("finding out where it goes delivers nothing")
 
 
 def _tried(route: Route, outcomes: Sequence[Outcome], seconds: float) -> list[Tried]:

@@ -15,6 +15,9 @@ from ..core.hooks import Schedule
 from ..core.interfaces import IBody
 from ..spool.format import Outcome, Report, SpooledMessage
 
+#: How long the name of a lane may be, in octets.
+LANE_OCTETS = 255
+
 
 @frozen
 class Leg:
@@ -24,8 +27,8 @@ class Leg:
 
     @ivar lane: what else goes there: legs of one lane share its connections and
         wait for each other, and lanes do not wait for other lanes.  The spool
-        keeps messages by it, so it is the same in another process: at most 255
-        octets.
+        keeps messages by it, so it is the same in another process: at most
+        C{LANE_OCTETS}.
     @ivar indices: the recipients, by their place in
         C{message.envelope.recipients}.
     @ivar where: whatever its transport wants to know again.
@@ -117,7 +120,8 @@ class IRelay(ITransport):
         Find out which ways recipients go.
 
         @return: each of C{indices} is in one leg, or has an outcome, which is not
-            DELIVERED.  Where it fails, all are tried later.
+            DELIVERED.  Where it fails, or does not keep this promise, all are
+            tried later.
         """
 
 
@@ -177,6 +181,7 @@ class Route:
 
 
 __all__ = [
+    "LANE_OCTETS",
     "NOT_YET",
     "TOO_LONG",
     "Attempt",

@@ -77,6 +77,9 @@ class Lane:
     @ivar active: how many attempts there are.
     @ivar parked: does the spool have more for it?
     @ivar drawing: is the spool asked for that just now?
+    @ivar more: was something parked since it was asked?
+    @ivar drawn: how many of those that it gave are under way, here or, where hosts
+        have changed meanwhile, in other lanes.
     @ivar capped: does it have no more than its share, as others had to wait for it?
     @ivar succeeded: when an attempt last did, in seconds of the clock.
     """
@@ -90,6 +93,8 @@ class Lane:
     active: int = 0
     parked: bool = False
     drawing: bool = False
+    more: bool = False
+    drawn: int = 0
     capped: bool = False
     succeeded: float = float("-inf")
     queued: bool = field(default=False, init=False)
@@ -109,7 +114,12 @@ class Lane:
         """Is there nothing to remember of it?"""
         if self.waiting or self.active or self.parked or self.drawing:
             return False
-        return self.timer is None
+        return not self.drawn and self.timer is None
+
+    @property
+    def held(self) -> int:
+        """How many messages it has in memory that are not being tried by it."""
+        return max(len(self.waiting), self.drawn - self.active)
 
 
 @frozen
@@ -186,8 +196,17 @@ class Lanes:
             found = self._lanes[key] = Lane(key, width, gathers, window)
         elif found.width < width:
             found.width = width
+        if found.gathers and not gathers:
+            # It was made for what the spool has, which does not say what it is.
+            found.gathers, found.window = False, found.width
         found.pauseSeconds = pauseSeconds
         return found
+
+    def parked(self, key: bytes) -> Lane:
+        """The lane of that name, whatever it is like: the spool has more for it."""
+        lane = self._lanes.get(key) or self.lane(key)
+        lane.parked = lane.more = True
+        return lane
 
     def share(self, most: int) -> int:
         """

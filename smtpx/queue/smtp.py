@@ -31,7 +31,7 @@ from ..knowledge.names import hostName
 from ..net.sending import IClientPool, Sent, Unreached, Way
 from ..spool.format import Fate, Outcome, SpooledMessage
 from ..spool.via import Cause, Via
-from .interfaces import NOT_YET, Attempt, IRelay, Leg, Located
+from .interfaces import LANE_OCTETS, NOT_YET, Attempt, IRelay, Leg, Located
 from .prefixed import PrefixedBody
 
 #: The most hosts that are tried in one attempt, and that are talked to: RFC 5321
@@ -43,9 +43,6 @@ HOSTS_HEARD = 2
 #: domain ask for them at once.  The DNS room keeps them as long as they are good.
 _REMEMBERED_SECONDS = 10.0
 _REMEMBERED_MOST = 5000
-
-#: A lane's name has at most 255 octets.
-_LANE_OCTETS = 255
 
 _UNPROVEN = reply(550, "5.7.10", b"It is not known surely enough where this is to go")
 
@@ -235,10 +232,10 @@ class SMTPTransport:
                 b"tls%d,%d%b" % (policy.tls, policy.lookup, b"-" * policy.lenient)
             )
         text = b" ".join([*words, hosts.key])
-        if len(text) <= _LANE_OCTETS:
+        if len(text) <= LANE_OCTETS:
             return text
         digest = b"#" + sha256(text).hexdigest().encode("ascii")
-        return text[: _LANE_OCTETS - len(digest)] + digest
+        return text[: LANE_OCTETS - len(digest)] + digest
 
     # --- an attempt ---------------------------------------------------------------
 

@@ -1,0 +1,215 @@
+"""
+What goes wrong only at the wrong moment: spools that answer late, destinations that
+move while messages wait for them, transports that say too little or too much.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from attrs import define
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from smtpx.queue.delivery import Bounds, Delivery
+from smtpx.queue.interfaces import Leg, Located
+from smtpx.queue.routes import LocalRoute, Routes
+from smtpx.spool.format import Fate, Outcome, SpooledMessage
+from smtpx.testing.spool import MemorySpool
+
+from .doubles import Doubling, RecordedJournal, ScriptedRelay, ScriptedReporter
+
+ANN = b"ann@example.org"
+
+
+class LateSpool(MemorySpool):
+    """
+    A spool whose answers to C{parked} come when the test calls C{answer}, as those
+    of a disk may; by then others may have been parked.
+    """
+
+    late = False
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        MemorySpool.__init__(self, now)
+        self.asked: list[tuple[Deferred[Sequence[SpooledMessage]], ...]] = []
+
+    def parked(self, lane: bytes, most: int) -> Deferred[Sequence[SpooledMessage]]:
+        """Look now, and answer later."""
+        found = super().parked(lane, most)
+        if not self.late:
+            return found
+        answer: Deferred[Sequence[SpooledMessage]] = Deferred()
+        self.asked.append((found, answer))
+        return answer
+
+    @property
+    def given(self) -> bool:
+        """Is the answer to the oldest question that there is something?"""
+        return bool(self.asked[0][0].result)
+
+    def answer(self) -> None:
+        """Answer the oldest question."""
+        found, answer = self.asked.pop(0)
+        found.chainDeferred(answer)
+
+
+@define
+class MovingRelay(ScriptedRelay):
+    """
+    One all of whose recipients have the same hosts, which may change.
+
+    @ivar lane: those hosts.
+    """
+
+    lane: bytes = b"old"
+
+    def locate(
+        self, message: SpooledMessage, indices: Sequence[int]
+    ) -> Deferred[Located]:
+        """Where the hosts are now."""
+        return succeed(Located((Leg(self.lane, tuple(indices)),)))
+
+
+class AttackedCase(SynchronousTestCase):
+    """Has a delivery with room for a few messages, and one relay."""
+
+    def setUp(self) -> None:
+        """The relay is slow."""
+        self.clock = Clock()
+        self.clock.advance(1_000_000)
+        self.spool = LateSpool(self.clock.seconds)
+        self.relay: ScriptedRelay = MovingRelay("relay", patient=True, width=1)
+        self.journal = RecordedJournal()
+
+    def start(self, messages: int = 16) -> None:
+        """Start a delivery."""
+        self.delivery = Delivery(
+            self.spool,
+            Routes([LocalRoute("*", "relay")], [self.relay]),
+            self.journal,
+            self.clock,
+            self.clock.seconds,
+            Doubling(),
+            ScriptedReporter(),
+            bounds=Bounds(messages=messages, pollSeconds=15, graceSeconds=5),
+        )
+        self.delivery.start()
+
+    def add(self, count: int, *recipients: bytes) -> list[str]:
+        """So many messages."""
+        return [self.spool.add(b"s@x", recipients or [ANN]) for _ in range(count)]
+
+    def pass_(self, seconds: float) -> None:
+        """Let time pass."""
+        self.clock.pump([0.25] * int(seconds * 4))
+
+
+class ParkedTests(AttackedCase):
+    """Messages that wait in the spool."""
+
+    def test_parkedWhileTheSpoolIsAsked(self) -> None:
+        """
+        A message that is parked for a lane while the spool is asked for the lane's,
+        and that the answer does not have, is not forgotten.
+        """
+        self.start()
+        self.add(20)
+        self.pass_(2)
+        self.assertTrue(self.delivery.destinations()[0].parked)
+        self.spool.late = True
+        # The last question of all finds nothing.
+        while not self.spool.asked or self.spool.given:
+            if self.spool.asked:
+                self.spool.answer()
+            else:
+                self.relay.finish()
+        self.add(1)
+        self.spool.late = False
+        self.spool.answer()
+        while self.relay.waiting:
+            self.relay.finish()
+        self.assertEqual(self.spool.kept, {})
+
+    def test_hostsMovedWhileItWaited(self) -> None:
+        """
+        Where what is parked goes elsewhere by now, no more of it is fetched than
+        there is room for.
+        """
+        self.start()
+        self.add(300)
+        self.pass_(2)
+        relay = self.relay
+        assert isinstance(relay, MovingRelay)
+        relay.lane = b"new"
+        while relay.waiting and relay.attempts[-1].message.lane is None:
+            relay.finish()
+        self.assertLessEqual(self.delivery.underWay, 16)
+        while relay.waiting:
+            relay.finish()
+            self.assertLessEqual(self.delivery.underWay, 16)
+        self.assertEqual(self.spool.kept, {})
+
+    def test_paceIsKept(self) -> None:
+        """What is parked for a lane does not make it forget its pace."""
+        self.relay.patient = False
+        self.relay.pauseSeconds = 10.0
+        self.start()
+        self.add(40)
+        for _ in range(8):
+            self.pass_(5)
+            self.add(2)
+        self.assertLessEqual(len(self.relay.attempts), 6)
+
+
+class LocatedTests(AttackedCase):
+    """A relay whose C{locate} does not keep its promise."""
+
+    def locate(self, *legs: Leg, outcomes: Sequence[Outcome] = ()) -> None:
+        """One that says this of a message for two."""
+
+        def answer(message: SpooledMessage, indices: Sequence[int]) -> object:
+            return succeed(Located(legs, tuple(outcomes)))
+
+        self.patch(
+            MovingRelay, "locate", lambda _, message, some: answer(message, some)
+        )
+
+    def check(self) -> None:
+        """Nobody is asked again and again, and nobody gets it twice."""
+        self.relay.patient = False
+        self.start()
+        [id] = self.add(1, ANN, b"bob@example.org")
+        self.pass_(2)
+        self.assertLessEqual(len(self.relay.attempts), 1)
+        self.assertEqual(self.delivery.underWay, 0)
+        kept = self.spool.kept[id]
+        self.assertIn("trouble", [told[0] for told in self.journal.told])
+        assert kept.due is not None
+        self.assertGreaterEqual(kept.due, self.clock.seconds() + 30)
+
+    def test_saysNothingOfSomebody(self) -> None:
+        """Who is in no leg is tried later, and not at once, again and again."""
+        self.locate(Leg(b"old", (0,)))
+        self.check()
+
+    def test_saysItTwice(self) -> None:
+        """Who is in two legs does not get the message twice."""
+        self.locate(Leg(b"old", (0, 1)), Leg(b"new", (1,)))
+        self.check()
+
+    def test_emptyLeg(self) -> None:
+        """A leg for nobody holds nothing up."""
+        self.locate(Leg(b"old", ()), Leg(b"new", (0,)))
+        self.check()
+
+    def test_namelessLane(self) -> None:
+        """Nothing can be parked for a lane without a name."""
+        self.locate(Leg(b"", (0, 1)))
+        self.check()
+
+    def test_delivered(self) -> None:
+        """Finding out where it goes delivers nothing."""
+        self.locate(Leg(b"old", (0,)), outcomes=[Outcome(1, Fate.DELIVERED, "did I?")])
+        self.check()
