@@ -212,21 +212,46 @@ class Delivery:
         """There is no session, or no other one."""
         self._end()
         if self._tally.begun:
+            self._tally.interrupted(self._now.recipients, error.cause)
             self._done.callback(self._tally.sent(error.via))
         else:
             self._done.errback(self._error or error)
 
     def _failed(self, failure: Failure) -> None:
         """What nobody foresaw."""
-        if not self._over:
-            self._abort()
+        if self._over:
+            return
+        via, error = self._via(), failure.value
+        self._abort()
+        if self._tally.served and error is not None:
+            self._pool.kit.trouble("client", error)
+            self._cutOff(via, Cause.LOCAL)
+        else:
             self._done.errback(failure)
 
     def _cancel(self) -> None:
-        waiting = self._waiting
+        waiting, via = self._waiting, self._via()
         self._abort()
         if waiting is not None:
             waiting.cancel()
+        if self._tally.served:
+            self._cutOff(via, Cause.LOST)
+
+    def _cutOff(self, via: Via, cause: Cause) -> None:
+        """
+        Tell what became of those who had their turn: whoever has it must not get it
+        again.  Of the others nobody knows.
+        """
+        tally = self._tally
+        tally.interrupted(self._now.recipients, cause)
+        tally.unsure = True
+        self._done.callback(tally.sent(via))
+
+    def _via(self) -> Via:
+        line, host = self._line, self._host
+        if line is not None:
+            return line.via()
+        return Via(host.name, host.addresses[0], host.port)
 
     def _abort(self) -> None:
         line = self._line

@@ -141,7 +141,8 @@ class IClientPool(Interface):
         @return: fires when all is known of all recipients.  Fails with
             L{Unreached} where no session came about.  Cancelled, it cuts the
             connection off, and fails with C{CancelledError}; the host may have the
-            message all the same.
+            message all the same.  Where recipients had it already, it fires with
+            what became of all, and is unsure.
         """
 
     def cold(host: MailHost, way: Way) -> int:

@@ -7,10 +7,12 @@ whom it is tried again; L{Tally} has the last word on each of them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ..core.effects import Settled
 from ..core.envelope import Envelope, Recipient
 from ..core.hooks import Scope, Stage
-from ..core.reply import Reply
+from ..core.reply import Reply, reply
 from ..spool.via import Cause, Via
 from .sending import Sent
 
@@ -20,6 +22,8 @@ _CAUSES = {
     Stage.DATA: Cause.CONTENT,
     Stage.MESSAGE: Cause.CONTENT,
 }
+
+_INTERRUPTED = reply(451, "4.4.2", b"Another session did not come about")
 
 
 class Tally:
@@ -43,6 +47,11 @@ class Tally:
         """Is anything known?"""
         return bool(self._found)
 
+    @property
+    def served(self) -> bool:
+        """Has somebody got it?"""
+        return any(not said.refuses for said, _ in self._found.values())
+
     def note(self, settled: Settled, otherwise: Cause) -> None:
         """
         A transaction is settled.
@@ -56,11 +65,24 @@ class Tally:
         self.unsure = self.unsure or settled.unsure
         self._scope = settled.scope
 
+    def interrupted(self, recipients: Iterable[Recipient], cause: Cause) -> None:
+        """
+        To these it was to go again, and that came to nothing.  Whatever they had
+        before is not for good.
+
+        @param cause: why.
+        """
+        for each in recipients:
+            said = self._found.get(id(each))
+            if said is None or said[0].permanent:
+                self._found[id(each)] = _INTERRUPTED, cause
+
     def sent(self, via: Via) -> Sent:
         """What became of all of them."""
         recipients = self._envelope.recipients
         found = [self._found[id(recipient)] for recipient in recipients]
-        scope = Scope.MESSAGE if self._scope is Scope.MESSAGE else Scope.HOST
+        last = self._scope is Scope.MESSAGE or self.unsure
+        scope = Scope.MESSAGE if last else Scope.HOST
         return Sent(
             tuple(zip(recipients, (said for said, _ in found), strict=True)),
             tuple(cause for _, cause in found),

@@ -12,26 +12,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from hashlib import sha256
-from ipaddress import ip_address
 from random import Random
 from typing import Protocol
 
 from attrs import evolve, frozen
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from zope.interface import implementer
 
 from ..core.address import domainOf
-from ..core.envelope import Recipient
-from ..core.hooks import LookupLevel, RoutePolicy, Scope, TLSLevel
+from ..core.hooks import LookupLevel, RoutePolicy, TLSLevel
 from ..core.queueprofile import QueueProfile
-from ..core.reply import Reply, reply
+from ..core.reply import reply
 from ..dns.mailhosts import MailHost, MailHosts, Unroutable
+from ..dns.together import together
 from ..knowledge.interfaces import IHostHints
 from ..knowledge.names import hostName
-from ..net.sending import IClientPool, Sent, Unreached, Way
+from ..net.sending import IClientPool, Unreached, Way
 from ..spool.format import Fate, Outcome, SpooledMessage
 from ..spool.via import Cause, Via
-from .interfaces import LANE_OCTETS, NOT_YET, Attempt, IRelay, Leg, Located
+from .findings import Findings, unreached
+from .interfaces import LANE_OCTETS, Attempt, IRelay, Leg, Located
 from .prefixed import PrefixedBody
 
 #: The most hosts that are tried in one attempt, and that are talked to: RFC 5321
@@ -156,18 +156,15 @@ class SMTPTransport:
         for index in indices:
             domain = domainOf(recipients[index].path)
             domains.setdefault(domain, []).append(index)
+        # All are asked for at once; cancelled, none is.
+        found = await together(self._found(domain, way) for domain in domains)
         legs: dict[bytes, tuple[MailHosts, list[int]]] = {}
         outcomes: list[Outcome] = []
-        # All are asked for at once, then waited for.
-        looked = [Deferred.fromCoroutine(self._hosts(each)) for each in domains]
-        for some, found in zip(domains.values(), looked, strict=True):
-            try:
-                hosts = await found
-                self._check(hosts, way)
-            except Unroutable as error:
-                outcomes += [_unroutable(index, error) for index in some]
-                continue
-            legs.setdefault(hosts.key, (hosts, []))[1].extend(some)
+        for hosts, some in zip(found, domains.values(), strict=True):
+            if isinstance(hosts, Unroutable):
+                outcomes += [_unroutable(index, hosts) for index in some]
+            else:
+                legs.setdefault(hosts.key, (hosts, []))[1].extend(some)
         return Located(
             tuple(
                 Leg(self._lane(hosts, way), tuple(sorted(some)), _Where(hosts, way))
@@ -175,6 +172,14 @@ class SMTPTransport:
             ),
             tuple(outcomes),
         )
+
+    async def _found(self, domain: bytes, way: Way) -> MailHosts | Unroutable:
+        try:
+            hosts = await self._hosts(domain)
+            self._check(hosts, way)
+        except Unroutable as error:
+            return error
+        return hosts
 
     def _wayOf(self, message: SpooledMessage) -> Way:
         """How this message wants to be sent."""
@@ -243,43 +248,48 @@ class SMTPTransport:
         """See L{smtpx.queue.interfaces.ITransport}."""
         where = attempt.where
         assert isinstance(where, _Where), "it is from locate"
+        known = Findings(attempt.indices)
+        try:
+            await self._offer(attempt, where, known)
+        except (CancelledError, Exception) as error:
+            # Who has it does not get it again because of what came then.
+            if not known.served:
+                raise
+            known.cutOff(error)
+        return known.outcomes()
+
+    async def _offer(self, attempt: Attempt, where: _Where, known: Findings) -> None:
+        """Offer it to one host after the other."""
         message = attempt.message
-        left = {i: message.envelope.recipients[i] for i in attempt.indices}
+        recipients = message.envelope.recipients
         body = PrefixedBody.over(message.prefix, attempt.body)
-        known: dict[int, Outcome] = {}
-        early: list[tuple[float, str]] = []
         tried = heard = 0
         for host in self._order(where.hosts):
             due = self._dueAt(host)
             if due > self._now():
-                early.append((due, self._troubleOf(host)))
+                known.early.append((due, self._troubleOf(host)))
                 continue
             if tried >= HOSTS_TRIED or heard >= HOSTS_HEARD:
-                break
+                return
             tried += 1
             way = where.way if self._wayTo is None else self._wayTo(host, where.way)
-            envelope = message.envelope.addressedTo(list(left.values()))
+            some = [recipients[index] for index in known.left]
+            envelope = message.envelope.addressedTo(some)
             envelope.octets = body.octets
             try:
                 sent = await self._pool.send(host, way, envelope, body)
             except Unreached as error:
-                notBefore = self._fault(host, error, left)
-                known |= {i: _unreached(i, error, notBefore) for i in left}
+                index = known.left[0]
+                outcome = unreached(index, error)
+                notBefore = self._fault(host, error, outcome, recipients[index].path)
+                known.unreached(error, notBefore)
                 heard += error.reply is not None
                 continue
             heard += 1
             self._praise(host, sent.via)
-            results = _results(left, sent)
-            known |= results
-            left = {
-                i: left[i]
-                for i, outcome in results.items()
-                if _maybeElsewhere(outcome, sent)
-            }
-            if not left:
-                break
-        known |= {i: _early(i, early) for i in left if i not in known}
-        return list(known.values())
+            known.sent(sent)
+            if not known.left:
+                return
 
     def _order(self, hosts: MailHosts) -> tuple[MailHost, ...]:
         """In which order to try them."""
@@ -306,12 +316,13 @@ class SMTPTransport:
         return ""
 
     def _fault(
-        self, host: MailHost, error: Unreached, left: dict[int, Recipient]
+        self, host: MailHost, error: Unreached, outcome: Outcome, path: bytes
     ) -> float:
         """
         It could not be reached, or would not talk.
 
-        @param left: who is to have the message.
+        @param outcome: what that is for one who was to have the message.
+        @param path: the same one.
         @return: when it may be tried again; 0: at any time.
         """
         now = self._now()
@@ -323,11 +334,9 @@ class SMTPTransport:
         if error.cause is not Cause.CONNECT and error.via.address in addresses:
             addresses = (error.via.address,)
         names = [hostName(host.name, each, host.port) for each in addresses]
-        [index, recipient], *_ = left.items()
-        outcome = _unreached(index, error, 0.0)
         dues = []
         for name in names:
-            due = self._dueBy(name, recipient.path, outcome, now)
+            due = self._dueBy(name, path, outcome, now)
             dues.append(self._hints.failed(name, error.text, now, due))
         return min(dues)
 
@@ -372,70 +381,6 @@ def _both(route: RoutePolicy, wanted: RoutePolicy) -> RoutePolicy:
 def _unroutable(index: int, error: Unroutable) -> Outcome:
     fate = Fate.FAILED if error.reply.permanent else Fate.WAITING
     return Outcome(index, fate, str(error), error.reply, cause=Cause.DNS)
-
-
-def _early(index: int, hosts: Sequence[tuple[float, str]]) -> Outcome:
-    """
-    It is not yet time for any of the hosts.
-
-    @param hosts: when it is, and what went wrong the last time.
-    """
-    due, why = min(hosts, default=(0.0, ""))
-    text = f"{NOT_YET}: {why}" if why else NOT_YET
-    return Outcome(index, Fate.WAITING, text, cause=Cause.EARLY, notBefore=due)
-
-
-def _unreached(index: int, error: Unreached, notBefore: float) -> Outcome:
-    said, via = error.reply, error.via
-    # What is wrong with a login or with TLS is for operators to mend; but a host
-    # that wants no mail at all (RFC 5321 section 3.1, RFC 7504) says so.
-    fate = Fate.WAITING
-    if error.cause is Cause.SESSION and said is not None and said.permanent:
-        fate = Fate.FAILED
-    return Outcome(index, fate, error.text, said, via, error.cause, notBefore)
-
-
-def _results(left: dict[int, Recipient], sent: Sent) -> dict[int, Outcome]:
-    """What a host said, by recipient."""
-    results: dict[int, Outcome] = {}
-    said = zip(left, sent.outcomes, sent.causes, strict=True)
-    for index, (_, got), cause in said:
-        if not got.refuses:
-            fate, text = Fate.DELIVERED, _spelled(got)
-        else:
-            fate = Fate.FAILED if got.permanent else Fate.WAITING
-            text = f"{_named(sent.via)}: {_spelled(got)}"
-        results[index] = Outcome(index, fate, text, got, sent.via, cause)
-    return results
-
-
-def _maybeElsewhere(outcome: Outcome, sent: Sent) -> bool:
-    """May another host take it, where this one did not?"""
-    if outcome.fate is Fate.DELIVERED or sent.unsure:
-        return False
-    if sent.scope is Scope.HOST:
-        return True
-    # RFC 5321 section 5.1: the next one, until one takes it.  A message that was
-    # sent whole is not sent to one after the other.
-    return outcome.fate is Fate.WAITING and outcome.cause is not Cause.CONTENT
-
-
-def _spelled(got: Reply) -> str:
-    """A reply on one line, for the operator."""
-    text = " ".join([line.decode("utf-8", "backslashreplace") for line in got.lines])
-    if got.status is not None:
-        text = ".".join(map(str, got.status)) + " " + text
-    return f"{got.code} {text}"
-
-
-def _named(via: Via) -> str:
-    """A host, as Exim writes it: C{mx.example.org [192.0.2.1]}."""
-    host, address = via.host.decode("utf-8", "backslashreplace"), via.address.decode()
-    try:
-        ip_address(host.strip("[]").removeprefix("IPv6:"))
-    except ValueError:
-        return f"{host} [{address}]"
-    return f"[{address}]"
 
 
 __all__ = ["Finder", "HOSTS_HEARD", "HOSTS_TRIED", "SMTPTransport"]

@@ -311,7 +311,7 @@ class AddressesTests(SynchronousTestCase):
         self.assertEqual([len(s.sessions) for s in servers], [1, 0])
 
 
-class _Knows:
+class Knows:
     """A memory of what hosts said to EHLO."""
 
     def __init__(self, *words: bytes) -> None:
@@ -333,7 +333,7 @@ class _Knows:
         self.forgotten += 1
 
 
-def early(memory: _Knows) -> Any:
+def early(memory: Knows) -> Any:
     """The standard extensions, with one that talks early."""
     from smtpx.core.hostlist import HostList
     from smtpx.extensions.pipeconnect import PipeConnect, PipeConnectSettings
@@ -356,7 +356,7 @@ class ForecastTests(SynchronousTestCase):
 
     def test_oneFlight(self) -> None:
         """What is known to be offered is used before the greeting: one write."""
-        memory = _Knows(b"PIPELINING", b"PIPECONNECT", b"CHUNKING")
+        memory = Knows(b"PIPELINING", b"PIPECONNECT", b"CHUNKING")
         rigged = rig(
             keywords=(b"PIPELINING", b"PIPECONNECT", b"CHUNKING"),
             extensions=early(memory),
@@ -370,7 +370,7 @@ class ForecastTests(SynchronousTestCase):
         """
         Where it was not so, the message goes again at once, without expectations.
         """
-        memory = _Knows(b"PIPELINING", b"PIPECONNECT", b"CHUNKING")
+        memory = Knows(b"PIPELINING", b"PIPECONNECT", b"CHUNKING")
         rigged = rig(
             answered(b"BDAT", b"500 What?"), keywords=(), extensions=early(memory)
         )
@@ -382,7 +382,7 @@ class ForecastTests(SynchronousTestCase):
     def test_neverRight(self) -> None:
         """A session's reason to try again holds a few times, and not forever."""
         refused = answered(GREETING, b"554 No", nth=None)
-        rigged = rig(refused, extensions=early(_Knows(b"PIPELINING", b"PIPECONNECT")))
+        rigged = rig(refused, extensions=early(Knows(b"PIPELINING", b"PIPECONNECT")))
         got = rigged.send(way=self.WAY)
         self.assertEqual(got.fired, 1)
         self.assertLessEqual(len(rigged.server.sessions), 5)

@@ -1,0 +1,147 @@
+"""
+What is known of the recipients of a message while it is offered to one host after the
+other, and what it comes to: delivered, failed, or to be tried again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ipaddress import ip_address
+
+from attrs import evolve
+from twisted.internet.defer import CancelledError
+
+from ..core.hooks import Scope
+from ..core.reply import Reply
+from ..net.sending import Sent, Unreached
+from ..spool.format import Fate, Outcome
+from ..spool.via import Cause, Via
+from .interfaces import NOT_YET
+
+
+class Findings:
+    """
+    What is known of the recipients of one attempt.
+
+    @ivar left: those whom another host may serve.
+    @ivar early: hosts that are not to be tried yet: when they are, and what went
+        wrong the last time.
+    """
+
+    def __init__(self, indices: Sequence[int]) -> None:
+        self.left: Sequence[int] = indices
+        self.early: list[tuple[float, str]] = []
+        self._known: dict[int, Outcome] = {}
+        #: Those for whom a host may yet be of use that was not today.
+        self._later: set[int] = set()
+
+    @property
+    def served(self) -> bool:
+        """Has somebody got it?"""
+        return any(each.fate is Fate.DELIVERED for each in self._known.values())
+
+    def unreached(self, error: Unreached, notBefore: float) -> None:
+        """A host could not be reached, or wants no mail."""
+        self._note({i: unreached(i, error, notBefore) for i in self.left})
+
+    def sent(self, sent: Sent) -> None:
+        """What a host said."""
+        results = _results(self.left, sent)
+        self._note(results)
+        self.left = [i for i in self.left if _maybeElsewhere(results[i], sent)]
+
+    def _note(self, outcomes: dict[int, Outcome]) -> None:
+        self._known |= outcomes
+        self._later.update([i for i in outcomes if outcomes[i].fate is Fate.WAITING])
+
+    def cutOff(self, error: BaseException) -> None:
+        """It was broken off."""
+        why = f"{type(error).__name__}: {error}"
+        cause = Cause.LOST if isinstance(error, CancelledError) else Cause.LOCAL
+        self._known |= {
+            i: Outcome(i, Fate.WAITING, why, cause=cause) for i in self.left
+        }
+
+    def outcomes(self) -> list[Outcome]:
+        """What became of each of them."""
+        for i in self.left:
+            outcome = self._known.get(i)
+            if outcome is None:
+                self._known[i] = _early(i, self.early)
+            elif outcome.fate is Fate.FAILED and (self.early or i in self._later):
+                # This host will never take it, for a reason of its own; but one that
+                # could not be asked today may.
+                self._known[i] = evolve(outcome, fate=Fate.WAITING)
+        return list(self._known.values())
+
+
+def _early(index: int, hosts: Sequence[tuple[float, str]]) -> Outcome:
+    """
+    It is not yet time for any of the hosts.
+
+    @param hosts: when it is, and what went wrong the last time.
+    """
+    due, why = min(hosts, default=(0.0, ""))
+    text = f"{NOT_YET}: {why}" if why else NOT_YET
+    return Outcome(index, Fate.WAITING, text, cause=Cause.EARLY, notBefore=due)
+
+
+def unreached(index: int, error: Unreached, notBefore: float = 0.0) -> Outcome:
+    """
+    What it means for a recipient that a host could not be reached, or wants no mail.
+
+    @param notBefore: when it may be tried again; 0: at any time.
+    """
+    said, via = error.reply, error.via
+    # What is wrong with a login or with TLS is for operators to mend; but a host
+    # that wants no mail at all (RFC 5321 section 3.1, RFC 7504) says so.
+    fate = Fate.WAITING
+    if error.cause is Cause.SESSION and said is not None and said.permanent:
+        fate = Fate.FAILED
+    return Outcome(index, fate, error.text, said, via, error.cause, notBefore)
+
+
+def _results(left: Sequence[int], sent: Sent) -> dict[int, Outcome]:
+    """What a host said, by recipient."""
+    results: dict[int, Outcome] = {}
+    said = zip(left, sent.outcomes, sent.causes, strict=True)
+    for index, (_, got), cause in said:
+        if not got.refuses:
+            fate, text = Fate.DELIVERED, _spelled(got)
+        else:
+            fate = Fate.FAILED if got.permanent else Fate.WAITING
+            text = f"{_named(sent.via)}: {_spelled(got)}"
+        results[index] = Outcome(index, fate, text, got, sent.via, cause)
+    return results
+
+
+def _maybeElsewhere(outcome: Outcome, sent: Sent) -> bool:
+    """May another host take it, where this one did not?"""
+    if outcome.fate is Fate.DELIVERED or sent.unsure:
+        return False
+    if sent.scope is Scope.HOST:
+        return True
+    # RFC 5321 section 5.1: the next one, until one takes it.  A message that was
+    # sent whole is not sent to one after the other.
+    return outcome.fate is Fate.WAITING and outcome.cause is not Cause.CONTENT
+
+
+def _spelled(got: Reply) -> str:
+    """A reply on one line, for the operator."""
+    text = " ".join([line.decode("utf-8", "backslashreplace") for line in got.lines])
+    if got.status is not None:
+        text = ".".join(map(str, got.status)) + " " + text
+    return f"{got.code} {text}"
+
+
+def _named(via: Via) -> str:
+    """A host, as Exim writes it: C{mx.example.org [192.0.2.1]}."""
+    host, address = via.host.decode("utf-8", "backslashreplace"), via.address.decode()
+    try:
+        ip_address(host.strip("[]").removeprefix("IPv6:"))
+    except ValueError:
+        return f"{host} [{address}]"
+    return f"[{address}]"
+
+
+__all__ = ["Findings", "unreached"]
