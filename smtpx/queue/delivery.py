@@ -161,7 +161,7 @@ class Delivery:
         Take nothing more, and wait for what is under way, but not for ever.
         """
         self._running = False
-        self._dispatch.stopping = True
+        self._dispatch.stop()
         for timer in (self._timer, self._pressing):
             if timer is not None and timer.active():
                 timer.cancel()
@@ -172,6 +172,9 @@ class Delivery:
         try:
             if self._loop is not None:
                 await self._loop
+            self._settleAgain()
+            await DeferredList(list(self._underWay))
+            # What the spool did not take a moment ago would be delivered again.
             self._settleAgain()
             await DeferredList(list(self._underWay))
         finally:
@@ -252,8 +255,10 @@ class Delivery:
         self._pressing = None
         if self._room() or not self._wanted:
             return
-        for task in self._lanes.press(self._share()):
+        share = self._share()
+        for task in self._lanes.press(share):
             task.ended.callback(None)
+        self._dispatch.press(share)
         self._watchPressure()
 
     def _refill(self, lane: Lane) -> None:

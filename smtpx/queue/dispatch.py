@@ -9,13 +9,13 @@ DELIVERED or its sender is told.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
 
 from attrs import define, field
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 
+from ..core.address import domainOf
 from ..core.errors import UsageError
 from ..core.queueprofile import DISCARDED
 from ..spool.format import Fate, Outcome, SpooledMessage, critical
@@ -35,8 +35,6 @@ from .interfaces import (
 )
 from .lanes import Lane, Lanes, Task
 from .settlement import ON_HOLD, Settlement, Settlements, Tried
-
-T = TypeVar("T")
 
 #: The most attempts at once in the lane of a transport that is no relay.
 LOCAL_WIDTH = 64
@@ -82,7 +80,9 @@ class Dispatch:
     clock: IReactorTime
     lanes: Lanes = field(init=False)
     stopping: bool = field(default=False, init=False)
-    _running: set[Deferred[Any]] = field(factory=set, init=False)
+    _running: set[Deferred[None]] = field(factory=set, init=False)
+    #: Who is finding out where messages go, and the lanes of those.
+    _searches: dict[Deferred[Located], bytes] = field(factory=dict, init=False)
 
     # --- a message ---------------------------------------------------------------
 
@@ -114,7 +114,11 @@ class Dispatch:
         tasks: list[Task] = []
         lane: bytes | None = None
         for route, indices in ways.items():
-            located = await self._locate(message, route, indices)
+            undecided = _undecided(message, route, indices)
+            located = await self._locate(message, route, indices, undecided, drawn)
+            if located is None:
+                lane = undecided
+                continue
             tried += [Tried(route, outcome) for outcome in located.outcomes]
             for leg in located.legs:
                 task = self._enter(message, route, leg, again, drawn)
@@ -160,26 +164,56 @@ class Dispatch:
         return ways
 
     async def _locate(
-        self, message: SpooledMessage, route: Route, indices: list[int]
-    ) -> Located:
+        self,
+        message: SpooledMessage,
+        route: Route,
+        indices: list[int],
+        lane: bytes,
+        drawn: bool,
+    ) -> Located | None:
+        """
+        Find out which ways recipients go.
+
+        @param lane: the lane of those of whom that is not known yet.
+        @return: L{None}: it takes so long that they are to wait in the spool.
+        """
         transport = route.transport
         if not IRelay.providedBy(transport):
-            lane = transport.name.encode("utf-8")
-            return Located((Leg(lane, tuple(indices)),))
+            name = transport.name.encode("utf-8")
+            return Located((Leg(name, tuple(indices)),))
         relay: IRelay = transport
-        work = Deferred.fromCoroutine(_awaited(relay.locate(message, indices)))
-        if not work.called:
-            self._running.add(work)
+        if self.stopping or self.lanes.isParked(lane) and not drawn:
+            return None
+        search = Deferred.fromCoroutine(_located(relay, message, indices))
+        self._searches[search] = lane
         try:
-            located = await work
+            located = await search
             _checkPromise(located, indices)
         except CancelledError:
-            return Located()
+            return None
         except Exception as error:
             return Located(outcomes=self._trouble(message, transport, indices, error))
         finally:
-            self._running.discard(work)
+            del self._searches[search]
         return located
+
+    def press(self, share: int) -> None:
+        """
+        Nothing moves: of those of whom it is not known where they go, what is above a
+        lane's share is to wait in the spool, the last first.
+        """
+        lanes: dict[bytes, list[Deferred[Located]]] = {}
+        for search, lane in self._searches.items():
+            lanes.setdefault(lane, []).append(search)
+        for searches in lanes.values():
+            for search in searches[share:]:
+                search.cancel()
+
+    def stop(self) -> None:
+        """Begin nothing more, and wait for no answer."""
+        self.stopping = True
+        for search in list(self._searches):
+            search.cancel()
 
     def _enter(
         self,
@@ -279,9 +313,22 @@ class Dispatch:
         )
 
 
-async def _awaited(work: Awaitable[T]) -> T:
-    """Whatever it is, as a coroutine."""
-    return await work
+async def _located(
+    relay: IRelay, message: SpooledMessage, indices: Sequence[int]
+) -> Located:
+    return await relay.locate(message, indices)
+
+
+def _undecided(message: SpooledMessage, route: Route, indices: Sequence[int]) -> bytes:
+    """
+    The lane of those of whom it is not known where they go: whoever waits for the
+    same answer shares one.
+    """
+    recipients = message.envelope.recipients
+    domains = {domainOf(recipients[index].path) for index in indices}
+    domain = domains.pop() if len(domains) == 1 else b""
+    name = b"%b ?%b" % (route.transport.name.encode("utf-8"), domain)
+    return name[:LANE_OCTETS]
 
 
 def _checkPromise(located: Located, indices: Sequence[int]) -> None:

@@ -208,6 +208,11 @@ class Lanes:
         lane.parked = lane.more = True
         return lane
 
+    def isParked(self, key: bytes) -> bool:
+        """Does the spool have more for that lane?"""
+        lane = self._lanes.get(key)
+        return lane is not None and lane.parked
+
     def share(self, most: int) -> int:
         """
         A lane's share of the memory.

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from attrs import define
-from twisted.internet.defer import Deferred, succeed
+from attrs import Factory, define
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -16,6 +16,8 @@ from smtpx.queue.delivery import Bounds, Delivery
 from smtpx.queue.interfaces import Leg, Located
 from smtpx.queue.routes import LocalRoute, Routes
 from smtpx.spool.format import Fate, Outcome, SpooledMessage
+from smtpx.spool.interfaces import SpoolBroken
+from smtpx.spool.via import Cause
 from smtpx.testing.spool import MemorySpool
 
 from .doubles import Doubling, RecordedJournal, ScriptedRelay, ScriptedReporter
@@ -213,3 +215,95 @@ class LocatedTests(AttackedCase):
         """Finding out where it goes delivers nothing."""
         self.locate(Leg(b"old", (0,)), outcomes=[Outcome(1, Fate.DELIVERED, "did I?")])
         self.check()
+
+
+@define
+class SearchingRelay(ScriptedRelay):
+    """
+    One for which it takes long to find out where C{slow} is.
+
+    @ivar questions: who wants to know.
+    """
+
+    questions: list[Deferred[Located]] = Factory(list)
+
+    def locate(
+        self, message: SpooledMessage, indices: Sequence[int]
+    ) -> Deferred[Located]:
+        """Answer when the test does."""
+        found = ScriptedRelay.locate(self, message, indices)
+        if not message.envelope.recipients[indices[0]].path.endswith(b"@slow"):
+            return found
+        answer: Deferred[Located] = Deferred()
+        self.questions.append(answer)
+        return answer
+
+    def answer(self) -> None:
+        """It is known now that nobody knows."""
+        questions, self.questions = self.questions, []
+        outcome = Outcome(0, Fate.WAITING, "no answer", cause=Cause.DNS)
+        for each in questions:
+            if not each.called:
+                each.callback(Located(outcomes=(outcome,)))
+
+
+class SearchTests(AttackedCase):
+    """Domains of whom nobody says where they are."""
+
+    def setUp(self) -> None:
+        """C{slow} is such a one."""
+        super().setUp()
+        self.searching = self.relay = SearchingRelay("relay")
+
+    def test_othersGoOn(self) -> None:
+        """However many messages there are for it, they delay nobody for long."""
+        self.start()
+        self.add(100, b"x@slow")
+        other = self.add(5, b"y@other")
+        self.pass_(2)
+        tried = [attempt.message.id for attempt in self.relay.attempts]
+        self.assertEqual(tried, other)
+        self.assertLess(self.delivery.underWay, 10)
+        # And each of them has its turn.
+        for _ in range(100):
+            self.searching.answer()
+        self.assertEqual({kept.attempts for kept in self.spool.kept.values()}, {1})
+        self.assertEqual(len(self.spool.kept), 100)
+        self.assertEqual(self.delivery.destinations(), [])
+
+    def test_stops(self) -> None:
+        """Nobody waits for an answer when the end has come."""
+        self.start()
+        [id] = self.add(1, b"x@slow")
+        stopped = Deferred.fromCoroutine(self.delivery.stop())
+        self.successResultOf(stopped)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertEqual(self.spool.kept[id].attempts, 0)
+
+    def test_stopsWithTheOthers(self) -> None:
+        """What is known of others by then is written down."""
+        self.relay.fates[b"y@other"] = Fate.DELIVERED
+        self.start()
+        [id] = self.add(1, b"x@slow", b"y@other")
+        self.assertEqual(len(self.searching.questions), 1)
+        self.successResultOf(Deferred.fromCoroutine(self.delivery.stop()))
+        self.assertEqual(self.spool.kept[id].waiting, (0, 1))
+
+    def test_lateSettlement(self) -> None:
+        """What the spool does not take at the very end is offered once more."""
+        self.relay = MovingRelay("relay", patient=True)
+        self.start()
+        self.add(1)
+        stopped = Deferred.fromCoroutine(self.delivery.stop())
+        settle, tries = self.spool.settle, []
+
+        def once(*all: object) -> object:
+            tries.append(all)
+            if len(tries) == 1:
+                return fail(SpoolBroken("for a moment"))
+            return settle(*all)  # type: ignore[arg-type]  # as it was called
+
+        self.patch(self.spool, "settle", once)
+        self.relay.finish()
+        self.successResultOf(stopped)
+        self.assertEqual(self.spool.kept, {})

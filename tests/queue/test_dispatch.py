@@ -442,8 +442,7 @@ class RelayTests(DispatchCase):
         made = Deferred.fromCoroutine(
             dispatch.round(self.message(b"x@a"), False, False)
         )
-        dispatch.stopping = True
-        dispatch.cancel()
+        dispatch.stop()
         self.assertIsNone(self.successResultOf(made))
 
     def test_stopping(self) -> None:

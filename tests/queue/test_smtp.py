@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from random import Random
 
 from attrs import evolve
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
@@ -156,6 +156,21 @@ class SMTPTransportTests(SynchronousTestCase):
         self.locate(messageFor(b"a@5000.example", b"a@0.example"))
         self.assertEqual(self.asked[-1], b"0.example")
         self.assertEqual(len(self.asked), 5002)
+
+    def test_slowNameServers(self) -> None:
+        """None of many domains waits for the name servers of another."""
+        asked: list[bytes] = []
+
+        def find(domain: bytes) -> Deferred[MailHosts]:
+            asked.append(domain)
+            return Deferred()
+
+        self.patch(self.transport, "_find", find)
+        message = messageFor(b"a@a.example", b"b@b.example", b"c@c.example")
+        located = Deferred.fromCoroutine(self.transport.locate(message, (0, 1, 2)))
+        self.assertEqual(asked, [b"a.example", b"b.example", b"c.example"])
+        located.cancel()
+        self.failureResultOf(located, CancelledError)
 
     def test_nowhere(self) -> None:
         """Where there is no way: for good, or for now."""
