@@ -18,7 +18,7 @@ that mail moves towards the best host and never in circles.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 
 from attrs import evolve, frozen
 from twisted.internet.defer import Deferred
@@ -64,6 +64,8 @@ UNKNOWN = reply(451, "4.4.3", b"The domain could not be looked up")
 # What is the operator's own fault is for him to mend.
 MANUAL_UNKNOWN = reply(451, "4.4.4", b"The next host could not be found")
 MANUAL_LOOP = reply(451, "4.4.6", b"The mail would come back to this server")
+
+_BROADCAST = ip_address("255.255.255.255")
 
 #: What a mail host's addresses are asked for.
 _FAMILIES = ("A", "AAAA")
@@ -305,8 +307,11 @@ class MailRouter:
 
     def _passedOver(self, address: bytes) -> bool:
         plain = ip_address(address.decode("ascii"))
+        if isinstance(plain, IPv6Address) and plain.ipv4_mapped is not None:
+            # It leads where the other does, C{0.0.0.0} to this machine.
+            plain = plain.ipv4_mapped
         nobodys = plain.is_unspecified or plain.is_multicast
-        return nobodys or address == b"255.255.255.255" or self._ignored(address)
+        return nobodys or plain == _BROADCAST or self._ignored(address)
 
 
 def _asciiName(domain: bytes) -> bytes:

@@ -177,6 +177,8 @@ class MXTests(RouterTests):
             "a.some.test A 255.255.255.255",
             "a.some.test A 224.0.0.1",
             "a.some.test AAAA ::",
+            "a.some.test AAAA ::ffff:0.0.0.0",
+            "a.some.test AAAA ::ffff:255.255.255.255",
         )
         self.assertEqual(
             self.names(self.router.byMX(b"some.test")), [b"mx2.example.org"]
