@@ -1,4 +1,4 @@
-"""Tests for L{smtpx.net.delivery}: envelopes that are given up half way."""
+"""Tests for L{smtpx.net.delivery}: envelopes that are broken off half way."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.queue.delivery import Bounds, Delivery
 from smtpx.queue.interfaces import Leg, Located
-from smtpx.queue.routes import LocalRoute, Routes
+from smtpx.queue.routes import RouteRule, Routes
 from smtpx.spool.format import Fate, Outcome, SpooledMessage
 from smtpx.spool.interfaces import SpoolBroken
 from smtpx.spool.via import Cause
@@ -89,7 +89,7 @@ class AttackedCase(SynchronousTestCase):
         """Start a delivery."""
         self.delivery = Delivery(
             self.spool,
-            Routes([LocalRoute("*", "relay")], [self.relay]),
+            Routes([RouteRule("*", "relay")], [self.relay]),
             self.journal,
             self.clock,
             self.clock.seconds,

@@ -21,7 +21,7 @@ from smtpx.queue.delivery import Bounds, Delivery
 from smtpx.queue.hold import Hold
 from smtpx.queue.interfaces import Attempt, IRelay, Leg, Located
 from smtpx.queue.retry import Lifetimes, RetryRules
-from smtpx.queue.routes import LocalRoute, Routes
+from smtpx.queue.routes import RouteRule, Routes
 from smtpx.spool.format import Fate, Outcome, Report, SpooledMessage
 from smtpx.spool.interfaces import SpoolBroken
 from smtpx.spool.via import Cause
@@ -236,7 +236,7 @@ class Simulation:
     def begin(self) -> None:
         """Start a delivery."""
         routes = Routes(
-            [LocalRoute("*", "world"), LocalRoute("hold.example", "hold")],
+            [RouteRule("*", "world"), RouteRule("hold.example", "hold")],
             [self.world, Hold()],
         )
         now = self.clock.seconds
