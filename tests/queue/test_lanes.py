@@ -170,6 +170,74 @@ class LanesTests(SynchronousTestCase):
         self.assertIs(self.begun[-1][1], turned)
         self.assertEqual(turned.tries, 2)
 
+    def test_tooManyForTheLastOne(self) -> None:
+        """Turned away with its only attempt, a lane has that one again, and no more."""
+        lanes = self.lanes()
+        lane = lanes.lane(b"a", 8)
+        self.fill(lanes, lane, 30)
+        self.end(lanes, good=False)
+        self.end(lanes, good=False)
+        self.assertEqual((lane.window, lane.active), (1, 1))
+        _, turned = self.begun.pop()
+        lanes.again(lane, turned)
+        self.assertEqual((lane.window, lane.active), (1, 1))
+        self.assertIs(self.begun[-1][1], turned)
+        self.assertEqual((lanes.active, lanes.waiting), (1, 27))
+
+    def test_fewerWhileItWaitsForItsTurn(self) -> None:
+        """
+        A lane whose window shrank before its turn came waits for its own attempts,
+        and goes on when the next of them ends.
+        """
+        self.attempts = 3
+        lanes = self.lanes()
+        lane, other = lanes.lane(b"a", 9, False), lanes.lane(b"b", 1, False)
+        self.fill(lanes, other, 1)
+        self.fill(lanes, lane, 4)
+        (_, turned), begun = self.begun.pop(), self.begun.pop()
+        lanes.again(lane, turned)
+        self.assertEqual((lane.window, lane.active, lanes.active), (1, 1, 2))
+        self.begun.insert(0, begun)
+        self.end(lanes, good=None)
+        self.assertEqual((lane.active, lanes.active), (1, 2))
+        self.assertIs(self.begun[-1][1], turned)
+
+    def test_manyLanesThroughAtOnce(self) -> None:
+        """However many lanes wait for a turn, the stack does not grow."""
+        self.attempts = 1
+        lanes = self.lanes()
+        for number in range(1000):
+            self.fill(lanes, lanes.lane(b"%d" % number, 1), 1)
+        self.atOnce = True
+        self.end(lanes)
+        self.assertEqual((lanes.active, lanes.waiting, len(lanes)), (0, 0, 0))
+
+    def test_remembered(self) -> None:
+        """A lane is remembered while it has anything: waiting, begun, parked, asked."""
+        self.attempts = 1
+        lanes = self.lanes()
+        busy, waits = lanes.lane(b"busy", 1), lanes.lane(b"waits", 1)
+        parked, asked = lanes.lane(b"parked", 1), lanes.lane(b"asked", 1)
+        self.fill(lanes, busy, 1)
+        self.fill(lanes, waits, 1)
+        parked.parked = asked.drawing = True
+        for lane in (busy, waits, parked, asked, lanes.lane(b"idle", 1)):
+            lanes.settle(lane)
+        self.assertEqual(
+            sorted(each.key for each in lanes.destinations()),
+            [b"asked", b"busy", b"parked", b"waits"],
+        )
+
+    def test_withoutItsPace(self) -> None:
+        """A destination whose pace was lifted is not held back any longer."""
+        lanes = self.lanes()
+        lane = lanes.lane(b"a", 5, False, 6.0)
+        self.fill(lanes, lane, 2)
+        self.assertEqual(lane.active, 1)
+        lanes.lane(b"a", 5, False)
+        self.fill(lanes, lane, 1)
+        self.assertEqual(lane.active, 3)
+
     def test_pace(self) -> None:
         """A destination that wants so many in a minute gets no more."""
         lanes = self.lanes()
@@ -202,6 +270,8 @@ class LanesTests(SynchronousTestCase):
         self.assertEqual(lanes.press(4), tasks[5:])
         self.assertEqual((len(slow.waiting), len(other.waiting)), (4, 2))
         self.assertEqual((slow.capped, other.capped, lanes.waiting), (True, False, 6))
+        self.assertEqual(lanes.press(2), tasks[3:5])
+        self.assertFalse(other.capped)
 
     def test_share(self) -> None:
         """It is less, the more lanes there are, and leaves half for what is new."""
@@ -211,6 +281,9 @@ class LanesTests(SynchronousTestCase):
             self.fill(lanes, lanes.lane(b"%d" % number, 1), 2)
         self.assertEqual(lanes.share(1000), 50)
         self.assertEqual(lanes.share(1), 1)
+        # What the spool has for a lane counts as well.
+        lanes.lane(b"parked", 1).parked = True
+        self.assertEqual(lanes.share(2200), 100)
 
     def test_refilled(self) -> None:
         """A lane of which the spool has more asks for it as it empties, once."""
@@ -246,6 +319,17 @@ class LanesTests(SynchronousTestCase):
         tasks = self.fill(lanes, lanes.lane(b"a", 1), 3)
         self.assertEqual(lanes.drop(), tasks[1:])
         self.assertEqual((lanes.waiting, lanes.active), (0, 1))
+        self.end(lanes)
+        self.assertEqual((lanes.waiting, lanes.active, self.begun), (0, 0, []))
+
+    def test_dropPaced(self) -> None:
+        """At the end, no lane waits for its time to come."""
+        lanes = self.lanes()
+        self.fill(lanes, lanes.lane(b"a", 1, False, 6.0), 2)
+        lanes.drop()
+        self.assertEqual(lanes.drop(), [])
+        self.end(lanes)
+        self.assertEqual((len(lanes), self.clock.getDelayedCalls()), (0, []))
 
     def test_destinations(self) -> None:
         """What there is for an operator, the fullest first."""

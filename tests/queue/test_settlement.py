@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from smtpx.queue.settlement import Settlement
-from smtpx.spool.format import Fate, Outcome
+from smtpx.queue.interfaces import Route
+from smtpx.queue.settlement import Settlement, Settlements, Tried
+from smtpx.spool.format import Fate, Outcome, SpooledMessage
 from smtpx.spool.via import Cause
 
 from .cases import DispatchCase
-from .doubles import (
-    ScriptedReporter,
-)
+from .doubles import Doubling, ScriptedReporter
 
 DELIVERED, WAITING, FAILED = Fate.DELIVERED, Fate.WAITING, Fate.FAILED
 
@@ -123,3 +122,71 @@ class ReportTests(DispatchCase):
         settlement = self.make(self.message(b"x@a.example", b"y@b.example"))
         self.assertEqual((settlement.held, settlement.due), (None, 1060.0))
         self.assertEqual(settlement.outcomes[0].fate, WAITING)
+
+
+class ConcludedTests(DispatchCase):
+    """What follows from several outcomes together."""
+
+    def conclude(self, message: SpooledMessage, *outcomes: Outcome) -> Settlement:
+        """What is written down when this came of its recipients, in order."""
+        route = Route("*", self.one)
+        settlements = Settlements(
+            self.spool, self.journal, Doubling(), self.clock.seconds, self.reporter
+        )
+        tried = [Tried(route, each) for each in outcomes]
+        return settlements.conclude(message, tried, None)
+
+    def early(self, index: int, seconds: float) -> Outcome:
+        """A host may be tried again so many seconds from now."""
+        when = self.clock.seconds() + seconds
+        return Outcome(index, WAITING, "", cause=Cause.EARLY, notBefore=when)
+
+    def test_soonest(self) -> None:
+        """A message comes again with the first who is due."""
+        message = self.message(b"x@a", b"y@b", b"z@c")
+        settlement = self.conclude(
+            message, self.early(0, 500.0), self.early(1, 0.0), self.early(2, 900.0)
+        )
+        self.assertEqual(settlement.due, self.clock.seconds())
+
+    def test_notAllAtOnce(self) -> None:
+        """
+        Those who wait for one host come a little later than it may be tried, and
+        not all together.
+        """
+        dues = []
+        for _ in range(20):
+            settlement = self.conclude(self.message(b"x@a"), self.early(0, 100.0))
+            assert settlement.due is not None
+            dues.append(settlement.due - self.clock.seconds())
+        self.assertGreater(len({round(due, 3) for due in dues}), 10)
+        self.assertTrue(all(100.0 <= due <= 110.0 for due in dues), dues)
+
+    def test_heldAndDue(self) -> None:
+        """Who is on hold does not keep those who wait from being tried."""
+        self.reporter = ScriptedReporter()
+        self.one.fates[b"x@a.example"] = FAILED
+        self.two.fates[b"y@b.example"] = WAITING
+        settlement = self.make(
+            self.message(b"x@a.example", b"y@b.example", b"z@h.example")
+        )
+        self.assertEqual(
+            (settlement.held, settlement.wished, settlement.due), (None, False, 1060.0)
+        )
+
+    def test_broken(self) -> None:
+        """When something of ours breaks, only who has it is written down."""
+        settlements = Settlements(
+            self.spool, self.journal, Doubling(), self.clock.seconds
+        )
+        message = self.message(b"x@a", b"y@b", b"z@c")
+        outcomes = [
+            Outcome(0, DELIVERED, "yes"),
+            Outcome(1, WAITING, "later"),
+            Outcome(2, FAILED, "no"),
+        ]
+        tried = [Tried(None, each) for each in outcomes]
+        settlement = settlements.broken(message, ValueError("broken"), tried)
+        self.assertEqual(settlement.outcomes, (outcomes[0],))
+        assert settlement.due is not None
+        self.assertGreater(settlement.due, self.clock.seconds())

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from random import Random
-
 from attrs import evolve
-from twisted.internet.defer import CancelledError, Deferred, fail, succeed
-from twisted.internet.task import Clock
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.internet.defer import CancelledError, Deferred, fail
 from zope.interface.verify import verifyObject
 
 from smtpx.core.envelope import Envelope, Recipient
@@ -16,82 +11,18 @@ from smtpx.core.hooks import LookupLevel, RoutePolicy, Scope, TLSLevel
 from smtpx.core.queueprofile import QueueProfile
 from smtpx.core.reply import Reply, reply
 from smtpx.dns.mailhosts import MailHost, MailHosts, Unroutable
-from smtpx.knowledge.hints import HostHints
-from smtpx.knowledge.memory import MemoryKnowledge
-from smtpx.net.sending import IClientPool, Sent, Unreached, Way
-from smtpx.queue.interfaces import Attempt, IRelay, Located
-from smtpx.queue.smtp import SMTPTransport
-from smtpx.spool.bodies import HeldBody
-from smtpx.spool.format import Fate, Outcome, SpooledMessage
+from smtpx.net.sending import IClientPool, Sent, Way
+from smtpx.queue.interfaces import IRelay
+from smtpx.spool.format import Fate, Outcome
 from smtpx.spool.via import Cause
 
 from .doubles import messageFor
-from .pools import FULL, GREY, NO, OK, ONE, THREE, TWO, ScriptedPool, sent, via
+from .pools import FULL, GREY, NO, OK, ONE, THREE, TWO, sent, via
+from .remotes import SMTPTransportCase
 
 
-class SMTPTransportTests(SynchronousTestCase):
+class SMTPTransportTests(SMTPTransportCase):
     """From recipients to what became of them."""
-
-    def setUp(self) -> None:
-        """C{example.org} and C{example.net} have the same hosts."""
-        self.clock = Clock()
-        self.clock.advance(10_000)
-        self.pool = ScriptedPool()
-        hosts = MailHosts((ONE, TWO))
-        self.domains: dict[bytes, MailHosts] = {
-            b"example.org": hosts,
-            b"example.net": hosts,
-            b"example.com": MailHosts((THREE,)),
-        }
-        self.asked: list[bytes] = []
-        self.hints = HostHints(MemoryKnowledge(self.clock.seconds), self.clock.seconds)
-        self.transport = self.made()
-
-    def made(self, way: Way | None = None, **options: object) -> SMTPTransport:
-        """A transport, made otherwise."""
-        return SMTPTransport(
-            "remote",
-            self.find,
-            self.pool,
-            way or Way(),
-            self.hints,
-            self.clock.seconds,
-            random=Random(1),
-            **options,  # type: ignore[arg-type]  # as the test has them
-        )
-
-    def find(self, domain: bytes) -> Deferred[MailHosts]:
-        """As the DNS of the test has it."""
-        self.asked.append(domain)
-        found = self.domains.get(domain)
-        if found is None:
-            refusal = reply(550, "5.1.2", b"There is no such domain")
-            return fail(Unroutable(refusal, f"{domain.decode()} does not exist"))
-        return succeed(found)
-
-    def locate(self, message: SpooledMessage) -> Located:
-        """Where all of them go."""
-        located = self.transport.locate(message, message.waiting)
-        return self.successResultOf(Deferred.fromCoroutine(located))
-
-    def deliver(self, message: SpooledMessage) -> list[Outcome]:
-        """Deliver all of it."""
-        outcomes: list[Outcome] = []
-        located = self.locate(message)
-        outcomes += located.outcomes
-        for leg in located.legs:
-            body = HeldBody(b"X: y\r\n\r\nHello\r\n")
-            attempt = Attempt(message, body, leg.indices, where=leg.where)
-            done = Deferred.fromCoroutine(self.transport.deliver(attempt))
-            found: Sequence[Outcome] = self.successResultOf(done)
-            outcomes += found
-        return outcomes
-
-    def unreached(
-        self, host: MailHost, cause: Cause = Cause.CONNECT, said: Reply | None = None
-    ) -> Unreached:
-        """A host that cannot be reached."""
-        return Unreached(f"{host.name.decode()}: no", cause, via(host), said)
 
     # --- where it goes -----------------------------------------------------------
 
