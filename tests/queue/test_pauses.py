@@ -103,6 +103,33 @@ class PausesTests(SynchronousTestCase):
         self.assertEqual(EXIM.after(10 * MINUTE, 50), 15 * MINUTE)
         self.assertEqual(EXIM.after(2.5 * HOUR, 50), HOUR)
 
+    def test_laterStretches(self) -> None:
+        """Each counts its pauses from where the one before ends."""
+        plan = Pauses(
+            (
+                Stretch(HOUR, untilSeconds=4 * HOUR),
+                Stretch(2 * HOUR, untilSeconds=8 * HOUR),
+                Stretch(3 * HOUR, 2.0),
+            )
+        )
+        for hours, attempts, expected in (
+            (9, 100, 3),
+            (12, 100, 6),
+            (12, 6, 3),
+            (72, 3, 1),
+            (72, 4, 2),
+            (72, 5, 2),
+            (72, 6, 3),
+            (72, 7, 6),
+        ):
+            self.assertEqual(plan.after(hours * HOUR, attempts), expected * HOUR)
+
+    def test_longestPause(self) -> None:
+        """A year is allowed, and what grows stays there."""
+        self.assertEqual(Stretch(LONGEST_SECONDS).pause(3), LONGEST_SECONDS)
+        self.assertRaises(UsageError, Stretch, LONGEST_SECONDS + 1)
+        self.assertRaises(UsageError, Stretch, 1.0, 100.5)
+
     def test_end(self) -> None:
         """A plan may say when to give up."""
         self.assertEqual(EXIM.endSeconds, 4 * DAY)

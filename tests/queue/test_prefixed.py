@@ -49,6 +49,12 @@ class PrefixedBodyTests(SynchronousTestCase):
         self.assertEqual(list(body.pieces()), [b"A: b\r\n", *parts])
         self.assertEqual(body.octets, (64 << 10) + 7)
 
+    def test_justLongEnough(self) -> None:
+        """Both are one piece as long as that is no longer than pieces may be."""
+        part = b"x" * ((64 << 10) - 6)
+        body = PrefixedBody(b"A: b\r\n", Pieces((part,)))
+        self.assertEqual(list(body.pieces()), [b"A: b\r\n" + part])
+
     def test_nothingBelow(self) -> None:
         """Fields alone."""
         self.assertEqual(

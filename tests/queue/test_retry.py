@@ -147,6 +147,15 @@ class DueTests(SynchronousTestCase):
         due = self.rules.due(self.message, failed(Cause.LOCAL), 1000.0)
         self.assertEqual(due, 1000.0 + MINUTE)
 
+    def test_pausesByAge(self) -> None:
+        """What is older has the longer pauses, counted from when it came."""
+        plan = Pauses((Stretch(MINUTE, untilSeconds=HOUR), Stretch(HOUR)))
+        rules = RetryRules([RetryRule(plan)], spread=0.0)
+        for age, pause in ((0.0, MINUTE), (HOUR / 2, MINUTE), (2 * HOUR, HOUR)):
+            message = messageFor(b"a@b.example", arrived=1000.0, attempts=100)
+            now = 1000.0 + age
+            self.assertEqual(rules.due(message, failed(), now), now + pause)
+
     def test_byRecipientAndError(self) -> None:
         """It is the recipient's rule, and the one of what went wrong."""
         rules = RetryRules(
