@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from smtpx.queue import delivery as module
 from smtpx.queue.delivery import Bounds, Delivery
 from smtpx.queue.interfaces import Located
-from smtpx.queue.routes import LocalRoute, Routes
+from smtpx.queue.routes import RouteRule, Routes
 from smtpx.spool.format import Fate, SpooledMessage
 from smtpx.spool.interfaces import SpoolBroken
 from smtpx.spool.via import Cause
@@ -96,7 +96,7 @@ class FullTests(SynchronousTestCase):
     def made(self) -> Delivery:
         """A delivery that is not started."""
         routes = Routes(
-            [LocalRoute("*", "relay"), LocalRoute("slow", "slow")],
+            [RouteRule("*", "relay"), RouteRule("slow", "slow")],
             [self.slow, self.relay],
         )
         return Delivery(
@@ -133,7 +133,7 @@ class FullTests(SynchronousTestCase):
 
     def test_asUsual(self) -> None:
         """Without bounds or rules of its own, it has those of the house."""
-        routes = Routes([LocalRoute("*", "relay")], [self.relay])
+        routes = Routes([RouteRule("*", "relay")], [self.relay])
         now = self.clock.seconds
         delivery = Delivery(self.spool, routes, self.journal, self.clock, now)
         delivery.start()

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, succeed
 
 from smtpx.queue.dispatch import Dispatch
 from smtpx.queue.interfaces import Attempt
-from smtpx.queue.routes import LocalRoute, Routes
+from smtpx.queue.routes import RouteRule, Routes
 from smtpx.queue.settlement import Settlement
 from smtpx.spool.format import Fate, Outcome
 from smtpx.spool.via import Cause, Via
@@ -44,7 +44,7 @@ class HostCase(DispatchCase):
         """A relay whose hosts answer when a test says so."""
         super().setUp()
         self.relay = ToldRelay("relay")
-        self.routes = Routes([LocalRoute("*", "relay")], [self.relay])
+        self.routes = Routes([RouteRule("*", "relay")], [self.relay])
         self.made = self.dispatch()
 
     def dispatch(self) -> Dispatch:
