@@ -239,13 +239,14 @@ class ToldTests(HostCase):
         rounds = [self.deliver(b"x@a")]
         self.relay.asked = None
         rounds.append(self.deliver(b"x@b"))
-        self.assertEqual(len(self.made._running), 2)
+        kept = self.made._running, self.made._searches
+        self.assertEqual([len(each) for each in kept], [1, 1])
         self.relay.locate(self.message(b"x@a"), [0]).chainDeferred(asked)
         while self.relay.waiting:
             self.relay.finish()
         for each in rounds:
             self.successResultOf(each)
-        self.assertEqual(self.made._running, set())
+        self.assertEqual([len(each) for each in kept], [0, 0])
 
     def test_stoppingWithSomethingLeft(self) -> None:
         """
