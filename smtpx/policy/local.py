@@ -21,7 +21,7 @@ from ..core.interfaces import IServerSession
 from ..core.reply import Reply, reply
 from ..net.interfaces import IPolicy
 from .aliastable import MISCONFIGURED, UNKNOWN
-from .ours import LocalAddresses
+from .ours import LocalAddresses, namesAnother
 from .redirect import Redirection
 
 #: Is a client in a host list?  Asked with its address, its verified names, and whether
@@ -116,9 +116,10 @@ class LocalPolicy:
         known = self._local.knows(path)
         if known is not None:
             return self.admit(envelope, recipient, known)
-        if self._relayed(path):
+        if self._relayed(path) and not namesAnother(path):
             # Better refused now than accepted and kept without a way to go.
             return None if self._goes(path, envelope.sender) else MISCONFIGURED
+        # The next host may trust us, and send on what names others.
         may = self._mayRelay(session)
         if not may:
             return NO_VERDICT if may is None else NO_RELAYING

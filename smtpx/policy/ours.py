@@ -171,7 +171,7 @@ class LocalAddresses:
         if isinstance(ours, _Listed):
             return True
         if ours.anybody:
-            return not _relayed(localPartOf(path))
+            return not namesAnother(path)
         return self.isPostmaster(path)
 
     def lists(self, local: bytes, domain: bytes) -> bool:
@@ -199,9 +199,20 @@ class LocalAddresses:
         return withoutTag(local, self.separators) == POSTMASTER
 
 
-def _relayed(local: bytes) -> bool:
-    """Was this a way to name another host, once?"""
+def namesAnother(path: bytes) -> bool:
+    """
+    Does a mailbox name another host in its local part, as mail was once routed by
+    its sender: C{user%host}, C{host!user} or C{"user@host"}?  Hosts that trust us may
+    send it on to there.
+    """
+    local = localPartOf(path)
     return b"%" in local or b"!" in local or b"@" in local
 
 
-__all__ = ["POSTMASTER", "LocalAddresses", "OurDomain", "VirtualDomains"]
+__all__ = [
+    "POSTMASTER",
+    "LocalAddresses",
+    "OurDomain",
+    "VirtualDomains",
+    "namesAnother",
+]

@@ -139,6 +139,18 @@ class LocalPolicyTests(SynchronousTestCase):
         policy = self.policy(relayed=relayed, goes=lambda path, sender: sender == b"x")
         self.assertEqual(self.receives(policy, b"x@a.branch.example"), MISCONFIGURED)
 
+    def test_relayedDomainsAreNoWayToOthers(self) -> None:
+        """
+        Nobody sends to others by naming them in front of a domain that is relayed:
+        its host may trust us, and send it on.  Who may relay may do so.
+        """
+        policy = self.policy(relayed=lambda path: path.endswith(b"@branch.example"))
+        for local in (b"x%evil.example", b"evil.example!x", b'"x@evil.example"'):
+            path = local + b"@branch.example"
+            self.assertEqual(self.receives(policy, path), NO_RELAYING)
+            ours = sessionFrom(identity=b"ann")
+            self.assertIsNone(self.receives(policy, path, ours))
+
     def test_refusedHosts(self) -> None:
         """Some may not even connect."""
         hosts = HostList.parse(["192.0.2.0/24", "*.evil.example"])
