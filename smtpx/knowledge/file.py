@@ -313,7 +313,9 @@ class KnowledgeFile:
             ).rowcount
             trimmed = execute(_TRIM, (room.records, room.octets)).rowcount
         if bygone.rowcount + expired + trimmed:
-            execute("PRAGMA incremental_vacuum").fetchall()
+            # It frees a page a step, and of what has no columns sqlite3's execute
+            # takes only one.
+            self._connection.executescript("PRAGMA incremental_vacuum")
         return expired + trimmed
 
     def all(self) -> list[Row]:

@@ -151,6 +151,22 @@ class HelloMemoryTests(SynchronousTestCase):
         self.memory.forget(_TARGET)
         self.assertIsNone(self.memory.recall(_TARGET))
 
+    def test_forgottenUnderTLS(self) -> None:
+        """That counts as well where only the answer under TLS was known."""
+        self.remember(_SECURED, True)
+        self.memory.forget(_TARGET)
+        self.remember()
+        self.assertEqual(self.memory.recall(_TARGET), Forecast(_CLEAR, None))
+
+    def test_forgottenTwice(self) -> None:
+        """What is forgotten already does not count as another failure."""
+        self.remember()
+        for _ in range(5):
+            self.memory.forget(_TARGET)
+        self.remember()
+        self.clock.advance(_HOUR)
+        self.assertIsNotNone(self.memory.recall(_TARGET))
+
     def test_failuresInARow(self) -> None:
         """The pause doubles with each failure, up to C{retry_data_expire}."""
         pauses = []

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+from attrs import evolve
 from twisted.internet.defer import Deferred, execute
 from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from smtpx.knowledge.clerk import Clerk, Got
+from smtpx.knowledge.clerk import Clerk, Given, Got
 from smtpx.knowledge.hints import HostHints
 from smtpx.knowledge.interfaces import IPeerKnowledge, Record
 from smtpx.knowledge.memory import ROOM, KnowledgeState, Room
@@ -163,6 +164,41 @@ class SharedKnowledgeTests(SharedCase):
         self.clock.advance(1)
         self.clock.advance(86400)
         self.assertEqual((process.state().names, self.known()), (0, []))
+
+    def test_notTidiedAtOnce(self) -> None:
+        """The first time is an hour after the start, and then once an hour."""
+        turns: list[bool] = []
+        turn = Clerk.turn
+
+        def noted(clerk: Clerk, given: Given) -> Got:
+            turns.append(given.tidies)
+            return turn(clerk, given)
+
+        self.patch(Clerk, "turn", noted)
+        process = self.process()
+        process.remember("retry", b"a", evolve(self.record(), expires=_NOW + 10))
+        self.clock.pump([60] * 59)
+        self.assertEqual((turns.count(True), process.state().names), (0, 1))
+        self.clock.pump([60] * 60)
+        self.assertEqual((turns.count(True), process.state().names), (1, 0))
+
+    def test_patience(self) -> None:
+        """A file that cannot be used is tried ever less often, then as before."""
+        turns: list[float] = []
+        turn = Clerk.turn
+
+        def noted(clerk: Clerk, given: Given) -> Got:
+            turns.append(self.clock.seconds() - _NOW)
+            return turn(clerk, given)
+
+        self.patch(Clerk, "turn", noted)
+        os.mkdir(self.path)
+        self.process()
+        self.clock.pump([1] * 200)
+        self.assertEqual(turns, [0, 2, 6, 14, 30, 62, 122, 182])
+        os.rmdir(self.path)
+        self.clock.pump([1] * 45)
+        self.assertEqual(turns[8:], [242, 243, 244, 245])
 
     def test_uses(self) -> None:
         """Once an hour, and at the end, it is written down what was asked for."""
