@@ -369,8 +369,9 @@ class ClientProtocol(ClientWire):
             # refused.
             transport.abortConnection()
             return
-        self.finish()
+        # Before the end: where our half is closed already, that is at once.
         self._timer.closing()
+        self.finish()
 
     def _gaveUp(self, effect: GaveUp) -> None:
         said = effect.reply

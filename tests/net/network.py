@@ -53,7 +53,7 @@ class End:
         self.reading = True
         self.producer: Any = None
         self.finWanted = self.finSent = False
-        self.closing = False
+        self.closing = self.halved = False
         self.gone = False
         self.tls: Any = None
 
@@ -86,7 +86,14 @@ class End:
             self.close()
 
     def close(self) -> None:
-        """The same, below TLS."""
+        """
+        The same, below TLS.  Where our half is closed there is nothing to wait for, and
+        Twisted's transports tell the protocol before this returns.
+        """
+        if self.halved and not self.out and not self.gone:
+            self.gone = True
+            self.other.lose(ConnectionDone())
+            self.protocol.connectionLost(Failure(ConnectionDone()))
         self.finWanted = self.closing = True
 
     def abortConnection(self) -> None:
@@ -98,7 +105,7 @@ class End:
 
     def loseWriteConnection(self) -> None:
         """Half of it is over."""
-        self.finWanted = True
+        self.finWanted = self.halved = True
 
     def lose(self, why: Exception) -> None:
         """It is gone."""
