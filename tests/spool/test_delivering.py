@@ -210,6 +210,20 @@ class UnfitTests(SpoolTestCase):
         self.assertIn("cannot be read: no JSON", seen.note)
         self.assertEqual(rig.wait(rig.spool.ready(NOW, 10)), [])
 
+    def test_damagedAmongOthers(self) -> None:
+        """A damaged message does not keep those of the same look from going."""
+        rig = self.rig()
+        ids = [rig.put(SHORT) for _ in range(3)]
+        rig.close()
+        with sqlite3.connect(rig.path("spool.db")) as connection:
+            first = "(SELECT min(id) FROM message)"
+            connection.execute(f"UPDATE message SET envelope = '{{' WHERE id = {first}")
+        connection.close()
+        rig = self.rig()
+        found = rig.wait(rig.spool.ready(NOW, 10))
+        self.assertEqual([one.id for one in found], ids[1:])
+        self.assertEqual(rig.spool.state().held, 1)
+
     def test_damagedWhileClosing(self) -> None:
         """One that cannot be put on hold any more is found the next time."""
         rig = self.rig()

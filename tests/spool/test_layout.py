@@ -122,3 +122,11 @@ class MigrationTests(SpoolTestCase):
                 self.assertEqual(file.read(), before)
         self.patch(layout, "_STEPS", (layout._FIRST, layout._SECOND))
         self.check(self.rig(), ids)
+
+    def test_markedByOthers(self) -> None:
+        """A file without tables that somebody has marked is not taken for new."""
+        for name in ("application_id", "user_version"):
+            connection = sqlite3.connect(":memory:")
+            self.addCleanup(connection.close)
+            connection.execute(f"PRAGMA {name} = 77")
+            self.assertRaises(layout.ForeignFile, layout.recognise, connection, "file")

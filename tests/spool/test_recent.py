@@ -88,6 +88,17 @@ class RecentTests(SynchronousTestCase):
         offered(self.shelf, 2)
         self.assertIsNot(self.shelf.take(2), None)
 
+    def test_octetsAreGivenBack(self) -> None:
+        """What is taken makes just as much room as it took, however often."""
+        one = len(dump(envelope(), PREFIX)) + 5
+        self.patch(recent, "_OCTETS", 2 * one)
+        for key in range(20):
+            offered(self.shelf, key)
+            self.assertIsNot(offered(self.shelf, key + 100).spare, None)
+            self.assertIs(offered(self.shelf, key + 200).spare, None)
+            self.shelf.take(key)
+            self.shelf.take(key + 100)
+
 
 class LentTests(SpoolTestCase):
     """What is given without being read."""

@@ -53,6 +53,22 @@ class SearchTests(StoreTestCase):
         self.assertEqual(due(8.0, 9, set(), {-9: (4.0, 3)})[0][-1], (0, 7.0, 5))
         self.assertEqual(due(3.0, 9, set(), {}), ([], 4.0))
 
+    def test_lanes(self) -> None:
+        """Lanes are found page by page, and what waits for one by its age."""
+        store = self.store()
+        names = [b"a", b"b", b"b", b"c", b"b", b"a"]
+        self.put(store, *range(len(names)))
+        store.commit(
+            [], [], [parked(key, name, "[]") for key, name in enumerate(names)]
+        )
+        lanes, found = store.search.lanes, store.search.parked
+        self.assertEqual(lanes(b"", 2), [b"a", b"b"])
+        self.assertEqual(lanes(b"b", 2), [b"c"])
+        self.assertEqual(lanes(b"", 0), [])
+        self.assertEqual(found(b"b", 2, set()), [1, 2])
+        self.assertEqual(found(b"b", 2, {1}), [2, 4])
+        self.assertEqual(found(b"b", 9, {1, 2, 4}), [])
+
     def test_indexes(self) -> None:
         """No search sorts, nor goes through messages that are not wanted."""
         store = self.store()
