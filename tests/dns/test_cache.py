@@ -61,6 +61,18 @@ class CacheTests(SynchronousTestCase):
             self.cache.keep(question, "x", 10.0)
         self.assertEqual(len(self.cache), 3)
 
+    def test_expiredMakesRoom(self) -> None:
+        """What expired and was asked for takes no room any more."""
+        for round in range(5):
+            for question in (A, B, C):
+                self.cache.keep(question, "x", 10.0 * round + 5)
+            self.assertEqual(len(self.cache), 3)
+            self.clock.advance(10)
+            for question in (A, B, C):
+                self.assertIsNone(self.cache.get(question))
+        self.cache.keep(A, "long", 1000.0, octets=600)
+        self.assertEqual(self.cache.get(A), "long")
+
 
 class LifetimeTests(SynchronousTestCase):
     """How long an answer is good."""

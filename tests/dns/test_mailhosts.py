@@ -117,6 +117,20 @@ class ShuffledTests(SynchronousTestCase):
         first = Counter(namesOf(hosts.shuffled(random))[0] for _ in range(1000))
         self.assertTrue(690 < first[b"three"] < 810, first)
 
+    def test_byTheLeastChance(self) -> None:
+        """A host without a weight is first where chance could not be smaller."""
+
+        class Least(Random):
+            def shuffle(self, x: object) -> None:
+                """Leave them as they are."""
+
+            def randint(self, a: int, b: int) -> int:
+                """The least."""
+                return a
+
+        hosts = MailHosts((host(b"a", 5, 10), host(b"b", 5, 0), host(b"c", 5, 1)))
+        self.assertEqual(namesOf(hosts.shuffled(Least())), [b"b", b"a", b"c"])
+
     def test_weightlessHostIsSeldomFirst(self) -> None:
         """Beside hosts with weights, one without has a very small chance."""
         hosts = MailHosts((host(b"none"), host(b"much", 0, 100)))

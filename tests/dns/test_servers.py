@@ -15,6 +15,7 @@ from smtpx.dns.servers import (
     NamedServers,
     Server,
     SystemServers,
+    patient,
     readSystem,
 )
 from smtpx.dns.watched import WatchedFile
@@ -123,3 +124,30 @@ class SystemServersTests(SynchronousTestCase):
         path.write_text("options attempts:5 timeout:9\n")
         system = SystemServers(WatchedFile(path, Clock().seconds), 0.5, 1)
         self.assertEqual((system.now().trySeconds, system.now().rounds), (0.5, 1))
+
+
+class PatienceTests(SynchronousTestCase):
+    """Other patience than the system's."""
+
+    def test_patient(self) -> None:
+        """What is not said stays as it is."""
+        asking = Asking(trySeconds=4.0, rounds=2)
+        for seconds, rounds, expected in (
+            (None, None, (4.0, 2)),
+            (1.5, None, (1.5, 2)),
+            (None, 5, (4.0, 5)),
+            (1.5, 5, (1.5, 5)),
+        ):
+            found = patient(asking, seconds, rounds)
+            self.assertEqual((found.trySeconds, found.rounds), expected)
+
+    def test_comments(self) -> None:
+        """Comments and lines that cannot be understood are passed over."""
+        found = readSystem(
+            "# nameserver 192.0.2.1\n;nameserver 192.0.2.2\n\n"
+            "nameserver\nnameserver nonsense\nnameserver 192.0.2.3 # one\n"
+            "options attempts:99999 timeout:100000 rotate:1 ndots:4\n"
+        )
+        self.assertEqual(found.servers, (Server("192.0.2.3"),))
+        self.assertEqual((found.rounds, found.trySeconds), (5, Asking().trySeconds))
+        self.assertEqual(readSystem("options ndots:1\n").rounds, Asking().rounds)
