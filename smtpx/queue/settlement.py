@@ -176,8 +176,11 @@ class Settlements:
             outcome = _expired(outcome)
             self.journal.failed(message, outcome, *names, tried.seconds)
             return evolve(tried, outcome=outcome), None
-        if outcome.cause is Cause.EARLY:
+        if outcome.cause is Cause.EARLY and outcome.notBefore:
             due = _spread(message, outcome.notBefore, now)
+            if schedule is not None and schedule.deadline is not None:
+                # Who set it wants to hear then, whenever the host may be tried.
+                due = min(due, schedule.deadline)
         self.journal.deferred(message, outcome, *names, due, tried.seconds)
         return tried, due
 

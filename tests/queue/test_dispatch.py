@@ -392,6 +392,22 @@ class RelayTests(DispatchCase):
         assert settlement.due is not None
         self.assertTrue(1300.0 <= settlement.due <= 1330.0, settlement.due)
 
+    def test_notYetButWhen(self) -> None:
+        """A transport that does not say when is not asked again and again."""
+        self.relay.cause = Cause.EARLY
+        self.relay.fates[b"x@a"] = WAITING
+        self.assertEqual(self.make(self.message(b"x@a")).due, 1060.0)
+
+    def test_notYetUntilTheDeadline(self) -> None:
+        """A message that is not to wait for so long is looked at when it is not."""
+        profile = QueueProfile()
+        profile.schedulers = (lambda envelope, plan: evolve(plan, deadline=1100.0),)
+        self.profile = profile
+        self.relay.notBefore = 1300.0
+        self.relay.cause = Cause.EARLY
+        self.relay.fates[b"x@a"] = WAITING
+        self.assertEqual(self.make(self.message(b"x@a")).due, 1100.0)
+
     def test_busyHost(self) -> None:
         """
         A host that has just taken something and turns a further connection away
