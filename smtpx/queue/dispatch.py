@@ -110,28 +110,31 @@ class Dispatch:
         if unknown:
             # Sending it on would break what somebody was promised.
             return Settlement(message, held=f"no extension is loaded for {unknown}")
-        ways = self._sort(message, tried)
         tasks: list[Task] = []
         lane: bytes | None = None
-        for route, indices in ways.items():
-            undecided = _undecided(message, route, indices)
-            located = await self._locate(message, route, indices, undecided, drawn)
-            if located is None:
-                lane = undecided
-                continue
-            tried += [Tried(route, outcome) for outcome in located.outcomes]
-            for leg in located.legs:
-                task = self._enter(message, route, leg, again, drawn)
-                if task is None:
-                    lane = leg.lane
+        try:
+            for route, indices in self._sort(message, tried).items():
+                undecided = _undecided(message, route, indices)
+                located = await self._locate(message, route, indices, undecided, drawn)
+                if located is None:
+                    lane = undecided
+                    continue
+                tried += [Tried(route, outcome) for outcome in located.outcomes]
+                for leg in located.legs:
+                    task = self._enter(message, route, leg, again, drawn)
+                    if task is None:
+                        lane = leg.lane
+                    else:
+                        tasks.append(task)
+        finally:
+            # Where something broke, too: who gets it from what was begun by then is
+            # not to get it again.
+            for task in tasks:
+                results = await task.ended
+                if results is None:
+                    lane = task.leg.lane
                 else:
-                    tasks.append(task)
-        for task in tasks:
-            results = await task.ended
-            if results is None:
-                lane = task.leg.lane
-            else:
-                tried += results
+                    tried += results
         if self.stopping:
             if not tried:
                 return None

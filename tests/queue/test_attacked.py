@@ -307,3 +307,37 @@ class SearchTests(AttackedCase):
         self.relay.finish()
         self.successResultOf(stopped)
         self.assertEqual(self.spool.kept, {})
+
+
+class BrokenRelay(MovingRelay):
+    """One that breaks when a leg of it is to wait for its turn."""
+
+    @property
+    def width(self) -> int:  # type: ignore[override]  # it is what breaks
+        """How many at once, if one could tell."""
+        raise ZeroDivisionError
+
+
+class BrokenTests(AttackedCase):
+    """Transports of others that break between the recipients of a message."""
+
+    def test_whatWasBegunIsKnown(self) -> None:
+        """Who gets it all the same does not get it again."""
+        self.relay.patient = True
+        broken = BrokenRelay.__new__(BrokenRelay)
+        broken.name, broken.holds, broken.lane = "broken", False, b"broken"
+        rules = [RouteRule("*", "relay"), RouteRule("broken", "broken")]
+        delivery = Delivery(
+            self.spool,
+            Routes(rules, [self.relay, broken]),
+            self.journal,
+            self.clock,
+            self.clock.seconds,
+            Doubling(),
+        )
+        delivery.start()
+        [id] = self.add(1, b"a@fine", b"b@broken")
+        self.assertEqual(self.spool.kept[id].waiting, (0, 1))
+        self.relay.finish()
+        self.assertEqual(self.spool.kept[id].waiting, (1,))
+        self.assertIn("trouble", [told[0] for told in self.journal.told])
