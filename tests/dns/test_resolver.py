@@ -82,6 +82,27 @@ class OneServerTests(ResolverTests):
         self.assertEqual(first.expires, second.expires)
         self.assertEqual(len(self.network.asked), 1)
 
+    def test_nothingIsKeptForLess(self) -> None:
+        """What has nothing of a kind is asked for again sooner than what has some."""
+        self.resolver = self.makeResolver(
+            bounds=ResolverBounds(cache=CacheBounds(nothingSeconds=20.0))
+        )
+        self.network.behave(ONE, known)
+        self.assertEqual(self.found(b"a.test").expires, 60)
+        self.network.behave(ONE, lambda query: answer(query, authority=(SOA,)))
+        self.assertEqual(self.found(b"b.test").expires, 20)
+
+    def test_longAnswersAreNotKept(self) -> None:
+        """An answer that would fill what is kept is asked for each time."""
+        self.resolver = self.makeResolver(
+            bounds=ResolverBounds(cache=CacheBounds(most=2))
+        )
+        lines = [f"long.test. 60 TXT {'x' * 200}{number}" for number in range(6)]
+        self.network.behave(ONE, lambda query: answer(query, *lines))
+        for _ in range(2):
+            self.found(b"long.test", "TXT")
+        self.assertEqual(len(self.network.asked), 2)
+
     def test_failureIsKept(self) -> None:
         """Nobody is asked again for some seconds what nobody knew (RFC 9520)."""
         self.network.behave(ONE, confused)

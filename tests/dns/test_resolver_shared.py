@@ -7,6 +7,7 @@ from twisted.internet.defer import CancelledError
 from smtpx.dns.interfaces import LookupFailed
 from smtpx.dns.resolver import ResolverBounds
 
+from .answers import RA, TC, answer
 from .asked import (
     ONE,
     ResolverTests,
@@ -107,6 +108,23 @@ class SharedTests(ResolverTests):
         third = self.ask(b"d.test")
         self.clock.advance(1.0)
         self.assertIn("too many other questions", self.failed(third))
+
+    def test_waitsForAConnection(self) -> None:
+        """So has one that waits while another is asked over a connection, too."""
+        bounds = ResolverBounds(questionSeconds=2.0, atOnceMost=1)
+        self.resolver = self.makeResolver(bounds=bounds)
+        first = self.ask(b"a.test")
+        self.clock.advance(0.5)
+        second = self.ask(b"b.test")
+        self.clock.advance(1.0)
+        self.network.answerNow(lambda query: answer(query, flags=RA | TC))
+        self.clock.advance(0.5)
+        self.assertNoResult(second)
+        self.clock.advance(0.5)
+        self.assertIn("too many other questions", self.failed(second))
+        self.network.answerNow(known)
+        self.successResultOf(first)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_givesUpWaiting(self) -> None:
         """Who gives up before his turn takes nobody's turn."""
