@@ -129,6 +129,26 @@ class RecipientListTests(SynchronousTestCase):
         self.write(TEXT)
         self.assertEqual(self.told[-1][0], RECIPIENTS_READ)
 
+    def test_readOnce(self) -> None:
+        """A change is read once, however often it is looked for."""
+        self.begin()
+        self.write("eve@branch.example\n")
+        self.clock.pump([1.0] * 10)
+        self.assertEqual(self.told, [(RECIPIENTS_READ, {"file": str(self.path)})])
+
+    def test_sameFaultAgain(self) -> None:
+        """The same fault is told again once the list has been of use meanwhile."""
+        self.begin()
+        self.write("a b\n")
+        self.write("a b\n\n")
+        self.assertEqual([event for event, _ in self.told], [RECIPIENTS_KEPT])
+        self.write(TEXT)
+        self.write("a b\n")
+        self.assertEqual(
+            [event for event, _ in self.told],
+            [RECIPIENTS_KEPT, RECIPIENTS_READ, RECIPIENTS_KEPT],
+        )
+
     def test_stop(self) -> None:
         """Nobody looks any more, however often that is said."""
         self.begin()

@@ -153,6 +153,19 @@ class SocketMapTests(SynchronousTestCase):
             self.successResultOf(found)
         self.assertEqual(self.socket.attempts, 3)
 
+    def test_oneOfTwoHasEnded(self) -> None:
+        """The other one is used again."""
+        asked = [self.asked() for _ in range(2)]
+        for found, line in asked:
+            line.say(netstring(b"OK"))
+            self.successResultOf(found)
+        asked[1][1].hangUp()
+        found, line = self.look(), asked[0][1]
+        self.assertEqual(line.said(), QUESTION)
+        line.say(netstring(b"OK"))
+        self.successResultOf(found)
+        self.assertEqual(self.socket.attempts, 2)
+
     def test_hangsUp(self) -> None:
         """A new connection that gives no reply is not tried again."""
         found, line = self.asked()
