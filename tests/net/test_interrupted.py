@@ -7,7 +7,9 @@ from typing import Any
 from twisted.internet.defer import CancelledError
 from twisted.trial.unittest import SynchronousTestCase
 
+from smtpx.core.envelope import Envelope
 from smtpx.core.hooks import RoutePolicy, TLSLevel
+from smtpx.net.client import ClientProtocol
 from smtpx.net.sending import Sent, Way
 from smtpx.testing import BODY, GREETING, Fault, answered, silent
 from smtpx.testing.client import OctetsBody
@@ -47,6 +49,29 @@ class CancelledTests(SynchronousTestCase):
     def test_nobodyHasIt(self) -> None:
         """Then there is nothing to tell."""
         self.assertIsInstance(self.cancelled(silent(BODY)).error, CancelledError)
+
+
+class BrokenTests(SynchronousTestCase):
+    """Mistakes of ours in the middle of an envelope."""
+
+    def test_someHaveIt(self) -> None:
+        """Who has it already is known to have it; the mistake is told of."""
+        rigged = rig(keywords=ONE_EACH)
+        deliver = ClientProtocol.deliver
+
+        def broken(line: ClientProtocol, envelope: Envelope, body: Any) -> Any:
+            if line.count:
+                raise ZeroDivisionError
+            return deliver(line, envelope, body)
+
+        self.patch(ClientProtocol, "deliver", broken)
+        got = rigged.send(envelopeFor(*PATHS))
+        rigged.network.run(1)
+        self.assertEqual(codes(got), [250, 452, 452])
+        [(owner, error)] = rigged.troubles
+        self.assertEqual(owner, "client")
+        self.assertIsInstance(error, ZeroDivisionError)
+        self.assertEqual(rigged.pool.open, 0)
 
 
 class MistakenTests(SynchronousTestCase):

@@ -132,6 +132,35 @@ class LanesTests(SynchronousTestCase):
         )
         self.assertEqual((lanes.active, lanes.waiting), (2, 0))
 
+    def test_parked(self) -> None:
+        """
+        That the spool has something for a lane says nothing of what it is like, so
+        it stays as it is, and a new one becomes so when somebody knows.
+        """
+        lanes = self.lanes()
+        lane = lanes.lane(b"a", 7, pauseSeconds=5.0)
+        self.assertIs(lanes.parked(b"a"), lane)
+        self.assertEqual((lane.width, lane.pauseSeconds), (7, 5.0))
+        self.assertTrue(lane.gathers)
+        self.assertTrue(lanes.isParked(b"a"))
+        unknown = lanes.parked(b"maildir")
+        self.assertIs(lanes.lane(b"maildir", 64, gathers=False), unknown)
+        self.assertEqual((unknown.gathers, unknown.window), (False, 64))
+        self.assertFalse(lanes.isParked(b"b"))
+
+    def test_drawn(self) -> None:
+        """What was fetched for a lane counts for it wherever it is by now."""
+        lanes = self.lanes()
+        lane = lanes.parked(b"a")
+        lane.drawn = 5
+        self.assertEqual(lane.held, 5)
+        lane.active = 2
+        self.assertEqual(lane.held, 3)
+        lane.active, lane.parked = 0, False
+        self.assertFalse(lane.idle)
+        lane.drawn = 0
+        self.assertTrue(lane.idle)
+
     def test_throughAtOnce(self) -> None:
         """However many are through at once, the stack does not grow."""
         self.attempts = 1
