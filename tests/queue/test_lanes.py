@@ -107,6 +107,32 @@ class LanesTests(SynchronousTestCase):
         self.end(lanes, good=False)
         self.assertEqual((lane.window, lane.active), (64, 64))
 
+    def test_knownFromTheSpool(self) -> None:
+        """
+        A lane that was known by its name alone is as wide as it is found to be,
+        and where one behind the other gains nothing, it is so at once.
+        """
+        lanes = self.lanes()
+        for key, gathers in ((b"maildir", False), (b"remote", True)):
+            lane = lanes.parked(key)
+            self.assertTrue(lane.gathers)
+            self.assertIs(lanes.lane(key, 64, gathers), lane)
+            self.assertEqual(
+                (lane.gathers, lane.width, lane.window),
+                (gathers, 64, 2 + 62 * (not gathers)),
+            )
+        lane = lanes.lane(b"maildir", 64, False)
+        lane.window = 5
+        self.assertEqual(lanes.lane(b"maildir", 64, False).window, 5)
+
+    def test_isParked(self) -> None:
+        """It is known of which lanes the spool has more."""
+        lanes = self.lanes()
+        lanes.lane(b"a")
+        lanes.parked(b"b")
+        found = [lanes.isParked(key) for key in (b"a", b"b", b"c")]
+        self.assertEqual(found, [False, True, False])
+
     def test_lanesDoNotWait(self) -> None:
         """One that is full keeps nobody else from beginning."""
         lanes = self.lanes()
