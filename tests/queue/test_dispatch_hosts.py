@@ -8,7 +8,7 @@ from attrs import Factory, define
 from twisted.internet.defer import Deferred, succeed
 
 from smtpx.queue.dispatch import Dispatch
-from smtpx.queue.interfaces import Attempt
+from smtpx.queue.interfaces import Attempt, Located
 from smtpx.queue.routes import RouteRule, Routes
 from smtpx.queue.settlement import Settlement
 from smtpx.spool.format import Fate, Outcome
@@ -266,3 +266,29 @@ class ToldTests(HostCase):
         assert settlement is not None
         self.assertEqual([each.index for each in settlement.outcomes], [1])
         self.assertEqual((settlement.lane, settlement.due), (None, 1000.0))
+
+    def test_searchThatWaits(self) -> None:
+        """
+        Where those of one route wait in the spool until it is known where they go,
+        those of the others are served.
+        """
+        self.routes = Routes(
+            [RouteRule("*", "relay"), RouteRule("b.example", "two")],
+            [self.relay, self.two],
+        )
+        self.dispatch()
+        self.made.lanes.parked(b"relay ?a")
+        settlement = self.successResultOf(self.deliver(b"x@a", b"y@b.example"))
+        assert settlement is not None
+        self.assertEqual([each.index for each in settlement.outcomes], [1])
+        self.assertEqual(settlement.lane, b"relay ?a")
+        self.assertEqual(self.relay.attempts, [])
+        settlement = self.successResultOf(self.deliver(b"x@a", drawn=True))
+        self.assertEqual(len(self.relay.attempts), 1)
+
+    def test_noSearchAtTheEnd(self) -> None:
+        """When the end has come, nobody is asked where mail goes."""
+        self.made.stopping = True
+        self.relay.asked = asked = Deferred[Located]()
+        self.assertIsNone(self.successResultOf(self.deliver(b"x@a")))
+        self.assertFalse(asked.called)
