@@ -31,6 +31,11 @@ _UNPARK = (
     " WHERE lane = ? AND held = 0 ORDER BY priority DESC, id LIMIT ?)"
 )
 _PLAN = _PROGRESS + "VALUES(?, 0, ?, ?, '[]', ?, ?, NULL)"
+_NOTE = (
+    _PROGRESS + "SELECT id, 0, hold IS NOT NULL, ?, ?, coalesce(hold, ''), 0, NULL"
+    " FROM message WHERE id = ?"
+    " ON CONFLICT(id) DO UPDATE SET outcomes = excluded.outcomes"
+)
 _HOLD = (
     _PROGRESS + "SELECT id, 0, 1, NULL, '[]', ?, 0, NULL FROM message WHERE id = ?"
     " ON CONFLICT(id) DO UPDATE SET held = 1, note = excluded.note"
@@ -57,6 +62,15 @@ def recorded(
     was being tried stays.
     """
     return _RECORD, (attempts, int(held), due, outcomes, note, key)
+
+
+def noted(key: int, due: float, outcomes: str) -> Change:
+    """
+    Write down what became of recipients, and nothing else.
+
+    @param due: when it goes, if it was never tried.
+    """
+    return _NOTE, (due, outcomes, key)
 
 
 def parked(key: int, lane: bytes, outcomes: str) -> Change:

@@ -18,13 +18,13 @@ changes and the message does not.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from enum import Enum
 from json import JSONEncoder, loads
 from json.encoder import encode_basestring_ascii as _quote
 from typing import Any, NamedTuple
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ..core.envelope import Envelope, Recipient, Stamp
 from ..core.errors import SMTPXError
@@ -35,6 +35,9 @@ from .via import Cause, Via
 #: The version of the text that is written.  A change that older code would
 #: misread raises it, and L{load} goes on to read the versions before.
 VERSION = 1
+
+#: The text of an outcome that was noted, and not written down.
+DELIVERED_BEFORE = "delivered before a crash"
 
 
 class Damaged(SMTPXError):
@@ -133,6 +136,19 @@ class Report:
     envelope: Envelope
     prefix: bytes
     body: bytes
+
+
+@frozen(eq=False)
+class Recovered:
+    """
+    A message that somebody had when a process died before it was settled.
+
+    @ivar message: as it is now.  Where nobody waits any more, it is gone.
+    @ivar outcomes: of those who had it.
+    """
+
+    message: SpooledMessage
+    outcomes: tuple[Outcome, ...]
 
 
 class Row(NamedTuple):
@@ -297,6 +313,27 @@ def waiting(recipients: int, outcomes: Sequence[Outcome]) -> tuple[int, ...]:
     """
     finished = {one.index for one in outcomes if one.fate is not Fate.WAITING}
     return tuple(index for index in range(recipients) if index not in finished)
+
+
+def recovered(message: SpooledMessage, had: Set[int]) -> Recovered | None:
+    """
+    What becomes of a message of which it was noted who has it.
+
+    @param had: their indices.
+    @return: L{None}: that is known already.
+    """
+    outcomes = tuple(
+        [
+            Outcome(index, Fate.DELIVERED, DELIVERED_BEFORE)
+            for index in message.waiting
+            if index in had
+        ]
+    )
+    if not outcomes:
+        return None
+    known = merged(message.outcomes, outcomes)
+    left = waiting(len(message.envelope.recipients), known)
+    return Recovered(evolve(message, waiting=left, outcomes=known), outcomes)
 
 
 def message(row: Row, known: Mapping[str, Stamp[Any]]) -> SpooledMessage:

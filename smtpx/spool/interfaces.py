@@ -29,7 +29,7 @@ from zope.interface import Attribute, Interface
 from ..core.envelope import Envelope
 from ..core.errors import SMTPXError
 from ..core.interfaces import IBody
-from .format import Outcome, Report, SpooledMessage
+from .format import Outcome, Recovered, Report, SpooledMessage
 from .stock import SpoolState
 
 
@@ -77,6 +77,13 @@ class IIncoming(IConsumer):
 class ISpool(Interface):
     """Where accepted messages are until they are delivered."""
 
+    recovered: Sequence[Recovered] = Attribute(
+        """
+        What C{delivered} had noted when a process died before it was settled; known
+        once the spool is open.
+        """
+    )
+
     def open() -> Deferred[None]:
         """
         Open, recover and adopt what others left behind.
@@ -120,6 +127,18 @@ class ISpool(Interface):
         The message's body, without its prefix.
 
         @raise UsageError: the message is from C{messages}, which has none.
+        """
+
+    def delivered(message: SpooledMessage, indices: Sequence[int]) -> None:
+        """
+        Note at once that recipients have a message, before it is settled or parked:
+        should the process die until then, they do not get it again.  It is cheap,
+        and not on the disk when it returns, so when the machine dies they might.
+
+        What C{settle} or C{park} writes down of them has to say DELIVERED.
+
+        @param message: leased; of one that is not, nothing is noted.
+        @param indices: the recipients, by their place in C{message.envelope}.
         """
 
     def settle(

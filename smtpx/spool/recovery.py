@@ -6,12 +6,13 @@ A spool is a folder with a numbered folder for each process that uses it::
     spool/1/lock          locked as long as the process lives
     spool/1/spool.db      the messages (and spool.db-wal, spool.db-shm)
     spool/1/bodies/ID     the body of a message, where it is a long one
+    spool/1/delivered     who has which message already
 
-Whoever opens a numbered folder first deletes the bodies that have no message,
-then takes over the messages of every other numbered folder whose lock nobody
-holds.  Message and body are durable in their new place before they are deleted
-from the old; killed in between, the same message with the same id is simply
-taken over again.
+Whoever opens a numbered folder first writes down the deliveries that were noted and
+not settled (L{smtpx.spool.ledger}) and deletes the bodies that have no message, then
+takes over the messages of every other numbered folder whose lock nobody holds.
+Message and body are durable in their new place before they are deleted from the old;
+killed in between, the same message with the same id is simply taken over again.
 """
 
 from __future__ import annotations
@@ -25,9 +26,10 @@ from attrs import define, field, frozen
 
 from ..core.errors import SMTPXError
 from .bodies import Bodies, syncFolder
-from .changes import held
-from .format import Row
+from .changes import held, noted
+from .format import Damaged, Recovered, Row, dumpOutcomes, message, recovered
 from .layout import ForeignFile
+from .ledger import read
 from .stock import Stock
 from .store import Store
 
@@ -59,6 +61,11 @@ class Place:
     def file(self) -> str:
         """The spool's file."""
         return os.path.join(self.path, "spool.db")
+
+    @property
+    def ledger(self) -> str:
+        """The ledger of deliveries."""
+        return os.path.join(self.path, "delivered")
 
     @property
     def bodies(self) -> Bodies:
@@ -103,12 +110,14 @@ class Found:
     @ivar second: up to where ids may have been given.
     @ivar stock: how much there is.
     @ivar remarks: what somebody should read.
+    @ivar recovered: what the ledgers of deliveries told.
     """
 
     generation: int = 0
     second: int = 0
     stock: Stock = field(factory=Stock)
     remarks: list[str] = field(factory=list)
+    recovered: list[Recovered] = field(factory=list)
 
 
 def prepare(folder: str, number: int) -> Place:
@@ -140,6 +149,7 @@ def recover(store: Store, folder: str, place: Place, now: int) -> Found:
     found = Found()
     syncFolder(place.path)
     found.generation, found.second = store.opened(now)
+    settleNoted(store, place.ledger, now, found)
     bodies = place.bodies
     for there in bodies.keys(_MESSAGES):
         known = store.among(there)
@@ -147,12 +157,66 @@ def recover(store: Store, folder: str, place: Place, now: int) -> Found:
     for name in sorted(os.listdir(folder)):
         other = Place(os.path.join(folder, name))
         if name.isdecimal() and other != place and os.path.exists(other.file):
-            _inherit(store, place, other, found)
+            _inherit(store, place, other, now, found)
     _holdLost(store, bodies, found.remarks)
     found.stock = store.stock()
     # Those are counted already.
     store.tally.shift()
     return found
+
+
+def settleNoted(store: Store, path: str, now: int, found: Found) -> None:
+    """
+    Write down what a ledger of deliveries tells, in one transaction, and empty it.
+    Killed in between, the same is simply found again, and changes nothing.
+
+    @param path: the ledger; it need not be there.
+    @param now: seconds since the epoch.
+    @param found: gets what was written down.
+    @raise sqlite3.Error: nothing was written down.
+    """
+    try:
+        with open(path, "rb") as file:
+            known, bad = read(file.read())
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        found.remarks.append(f"{path} cannot be read: {error}")
+        return
+    if bad:
+        found.remarks.append(f"{path}: {bad} damaged lines were passed over")
+    done: list[Recovered] = []
+    removals, changes = [], []
+    for key, indices in known.items():
+        one = _recovered(store, key, indices)
+        if one is None:
+            continue
+        done.append(one)
+        if one.message.waiting:
+            outcomes = dumpOutcomes(one.message.outcomes)
+            changes.append(noted(key, float(now), outcomes))
+        else:
+            removals.append(key)
+    if done:
+        store.commit((), removals, changes)
+        found.recovered += done
+    try:
+        os.truncate(path, 0)
+    except OSError as error:
+        found.remarks.append(f"{path} cannot be emptied: {error}")
+
+
+def _recovered(store: Store, key: int, had: set[int]) -> Recovered | None:
+    """What a ledger knows of a message and the file does not; L{None}: nothing."""
+    row = store.one(key)
+    if row is None:
+        return None
+    try:
+        # What its stamps mean makes no difference.
+        return recovered(message(row, {}), had)
+    except Damaged:
+        # It is put on hold as soon as somebody wants it.
+        return None
 
 
 def _holdLost(store: Store, bodies: Bodies, remarks: list[str]) -> None:
@@ -169,7 +233,7 @@ def _holdLost(store: Store, bodies: Bodies, remarks: list[str]) -> None:
         pairs = store.filed(pairs[-1], _MESSAGES)
 
 
-def _inherit(store: Store, place: Place, other: Place, found: Found) -> None:
+def _inherit(store: Store, place: Place, other: Place, now: int, found: Found) -> None:
     """Take over a numbered folder, if its process is dead."""
     try:
         lock = Lock(other.lock)
@@ -182,6 +246,11 @@ def _inherit(store: Store, place: Place, other: Place, found: Found) -> None:
             found.remarks.append(f"{other.path} was left alone: {error}")
             return
         try:
+            try:
+                settleNoted(estate, other.ledger, now, found)
+            except sqlite3.DatabaseError as error:
+                # Rather twice than never.
+                found.remarks.append(f"{other.ledger} was of no use: {error}")
             moved = adopt(store, place.bodies, estate, other.bodies, found.remarks)
         finally:
             estate.close()

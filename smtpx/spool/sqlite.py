@@ -31,10 +31,19 @@ from ..core.interfaces import IBody
 from .bodies import FiledBody, HeldBody
 from .changes import held, released
 from .desk import Desk, IOwner
-from .format import Outcome, Report, Row, SpooledMessage, message, unreadable
+from .format import (
+    Outcome,
+    Recovered,
+    Report,
+    Row,
+    SpooledMessage,
+    message,
+    unreadable,
+)
 from .identity import Identities, parse, secondOf
 from .incoming import BodyFile, Incoming, ISink
 from .interfaces import IOperatedSpool, ISpoolReactor, SpoolFull
+from .ledger import Ledger
 from .lending import OCTETS, Lender
 from .recovery import Found, Lock, Place, prepare, recover
 from .scheduling import Scheduler
@@ -88,6 +97,8 @@ class SQLiteSpool:
         self._threads = Threads() if threads is None else threads
         self._place = place = Place(os.path.join(self._folder, str(number)))
         self._bodies = place.bodies
+        self._ledger = Ledger(place.ledger)
+        self.recovered: Sequence[Recovered] = ()
         self._lock: Lock | None = None
         self._found = Found()
         self._wakes: list[Callable[[], object]] = []
@@ -147,6 +158,7 @@ class SQLiteSpool:
             self._number, found.generation, self._clock, found.second
         )
         self._stock = found.stock
+        self.recovered = found.recovered
         self._lender.agenda.recovered()
 
     def close(self) -> Deferred[None]:
@@ -154,10 +166,11 @@ class SQLiteSpool:
         Finish what is under way, then close.  Messages that were begun and not
         committed are forgotten.
         """
+        self._ledger.retire()
         done = self._desk.stop()
         for incoming in list(self._filing):
             incoming.abort()
-        return done
+        return done.addCallback(lambda _: self._ledger.close())
 
     def ended(self) -> None:
         """The file is closed: let others have it."""
@@ -255,11 +268,13 @@ class SQLiteSpool:
             if isinstance(job, Remove):
                 self._stock.remove(job.octets)
                 agenda.settled(job.key)
+                self._ledger.settled(job.key)
                 if job.filed:
                     gone.append(job.key)
             elif isinstance(job, Alter):
                 if job.leased is not None:
                     agenda.settled(job.leased)
+                    self._ledger.settled(job.leased)
                 if job.due is not None:
                     agenda.made(job.due)
                     due |= job.due <= self._clock()
@@ -344,6 +359,12 @@ class SQLiteSpool:
         if message.content is None:
             raise UsageError(f"{message.id}: fetch it first")
         return HeldBody(message.content)
+
+    def delivered(self, message: SpooledMessage, indices: Sequence[int]) -> None:
+        """Note at once that recipients have a message."""
+        key = parse(message.id)
+        if key in self._lender.agenda.leased:
+            self._ledger.add(key, indices)
 
     def settle(
         self,

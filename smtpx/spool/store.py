@@ -309,6 +309,12 @@ class Store:
         )
         return [Row(*columns) for columns in found.fetchall()]
 
+    def one(self, key: int) -> Row | None:
+        """A message without its body; L{None}: there is none."""
+        found = self._connection.execute(_WITHOUT + "WHERE m.id = ?", (key,))
+        columns = found.fetchone()
+        return None if columns is None else Row(*columns)
+
     def among(self, keys: Sequence[int]) -> set[int]:
         """Those of C{keys} that there are messages for."""
         found = set()

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from attrs import define, evolve
+from attrs import define, evolve, field
 from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
 
@@ -24,7 +24,15 @@ from ..core.errors import UsageError
 from ..core.hooks import Schedule
 from ..core.interfaces import IBody
 from ..spool.bodies import INSIDE
-from ..spool.format import Outcome, Report, SpooledMessage, merged, waiting
+from ..spool.format import (
+    Outcome,
+    Recovered,
+    Report,
+    SpooledMessage,
+    merged,
+    recovered,
+    waiting,
+)
 from ..spool.interfaces import IIncoming, IOperatedSpool, SpoolBroken, SpoolFull
 from ..spool.scheduling import Scheduler
 from ..spool.stock import SpoolState
@@ -40,6 +48,7 @@ class _Kept:
     message: SpooledMessage
     body: bytes
     leased: bool = False
+    noted: set[int] = field(factory=set)
 
     def isDue(self, now: float) -> bool:
         """Is it to be delivered now?"""
@@ -74,6 +83,7 @@ class MemorySpool:
     @ivar full: set it, and C{begin} and C{commit} fail with L{SpoolFull}.
     @ivar broken: set it, and C{begin}, C{commit}, C{ready}, C{parked}, C{settle},
         C{park}, C{unpark} and C{hold} fail with L{SpoolBroken}.
+    @ivar recovered: what C{close} wrote down.
     @ivar settled: every C{settle} that was done, in order: id, outcomes, due.
     """
 
@@ -93,6 +103,7 @@ class MemorySpool:
         self.full = False
         self.broken = False
         self.settled: list[tuple[str, tuple[Outcome, ...], float | None]] = []
+        self.recovered: list[Recovered] = []
         self._now = now
         self._scheduler = Scheduler(now, scheduleFor)
         self._known = {} if known is None else known
@@ -107,9 +118,23 @@ class MemorySpool:
         return succeed(None)
 
     def close(self) -> Deferred[None]:
-        """Give back every lease."""
-        for kept in self._kept.values():
+        """
+        Give back every lease, as when a process dies: what was noted is written
+        down.
+        """
+        self.recovered = []
+        for kept in [*self._kept.values()]:
             kept.leased = False
+            one = recovered(kept.message, kept.noted)
+            kept.noted.clear()
+            if one is None:
+                continue
+            self.recovered.append(one)
+            kept.message = one.message
+            if not one.message.waiting:
+                del self._kept[one.message.id]
+            elif one.message.due is None:
+                kept.message = evolve(one.message, due=self._now())
         return succeed(None)
 
     def begin(self) -> IIncoming:
@@ -242,6 +267,12 @@ class MemorySpool:
         """
         return MemoryBody(self._find(message).body)
 
+    def delivered(self, message: SpooledMessage, indices: Sequence[int]) -> None:
+        """Note at once that recipients have a message."""
+        kept = self._kept.get(message.id)
+        if kept is not None and kept.leased:
+            kept.noted.update(indices)
+
     def settle(
         self,
         message: SpooledMessage,
@@ -267,6 +298,7 @@ class MemorySpool:
         left = waiting(len(now.envelope.recipients), known)
         if left:
             kept.leased = False
+            kept.noted.clear()
             kept.message = evolve(
                 now,
                 waiting=left,
@@ -305,6 +337,7 @@ class MemorySpool:
         if self.broken:
             return fail(SpoolBroken("broken, as the test wished"))
         kept.leased = False
+        kept.noted.clear()
         kept.message = evolve(kept.message, waiting=left, outcomes=known, lane=lane)
         return succeed(None)
 

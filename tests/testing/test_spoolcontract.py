@@ -11,7 +11,8 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.errors import UsageError
-from smtpx.spool.format import Outcome
+from smtpx.spool.format import DELIVERED_BEFORE, Outcome
+from smtpx.spool.sqlite import SQLiteSpool
 from smtpx.testing.spool import MemorySpool
 
 from ..spool.rig import NOW, SpoolTestCase
@@ -22,6 +23,97 @@ T = TypeVar("T")
 
 class Contract(Sending):
     """What every spool does."""
+
+    def crash(self) -> None:
+        """The process dies, and the next one opens the spool."""
+        raise NotImplementedError
+
+    # --- noted, and not settled --------------------------------------------------
+
+    def test_notedWhenItDied(self) -> None:
+        """Who was noted to have a message does not get it again after a crash."""
+        id = self.put(b"a@x.example", b"b@x.example", b"c@x.example")
+        [message] = self.ready()
+        self.spool.delivered(message, [2])
+        self.spool.delivered(message, [0])
+        self.crash()
+        had = tuple(Outcome(index, DELIVERED, DELIVERED_BEFORE) for index in (0, 2))
+        [told] = self.spool.recovered
+        self.case.assertEqual((told.message.id, told.outcomes), (id, had))
+        self.case.assertEqual(told.message.waiting, (1,))
+        [message] = self.ready()
+        self.case.assertEqual((message.id, message.waiting), (id, (1,)))
+        self.case.assertEqual((message.outcomes, message.attempts), (had, 0))
+        self.crash()
+        self.case.assertEqual(list(self.spool.recovered), [])
+        self.case.assertEqual(self.ids(self.ready()), [id])
+
+    def test_everybodyNotedWhenItDied(self) -> None:
+        """A message that everybody has is gone after a crash, body and all."""
+        ids = [self.put(b"a@x.example", body=b"x" * n) for n in (10, 100_000)]
+        left = self.put()
+        for message in self.ready()[:2]:
+            self.spool.delivered(message, [0])
+        self.crash()
+        self.case.assertEqual([r.message.id for r in self.spool.recovered], ids)
+        self.case.assertEqual(self.told(), (1, 0, 4))
+        self.case.assertEqual(self.ids(self.ready()), [left])
+
+    def test_notedAgain(self) -> None:
+        """What was settled as waiting, and noted in the next attempt, is had."""
+        id = self.put(b"a@x.example", b"b@x.example", b"c@x.example")
+        [message] = self.ready()
+        outcomes = [Outcome(0, FAILED, "no"), Outcome(1, WAITING, "later")]
+        self.wait(self.spool.settle(message, outcomes, NOW - 1))
+        [message] = self.ready()
+        self.spool.delivered(message, [1])
+        self.crash()
+        [message] = self.ready()
+        self.case.assertEqual((message.id, message.waiting), (id, (2,)))
+        self.case.assertEqual(message.due, NOW - 1)
+        fates = [each.fate for each in message.outcomes]
+        self.case.assertEqual(fates, [FAILED, DELIVERED])
+
+    def test_notedThenSettled(self) -> None:
+        """What was settled or parked stays as that said."""
+        for number in range(2):
+            self.put(b"a@x.example", b"b@x.example")
+            [message] = self.ready()
+            self.spool.delivered(message, [0])
+            had = [Outcome(0, DELIVERED, "250 OK")]
+            if number:
+                self.wait(self.spool.park(message, b"lane", had))
+            else:
+                self.wait(self.spool.settle(message, had, NOW + 60))
+        self.crash()
+        self.case.assertEqual(list(self.spool.recovered), [])
+        self.case.assertEqual(self.ready(), [])
+        [message] = self.wait(self.spool.parked(b"lane", 9))
+        self.case.assertEqual(message.outcomes, tuple(had))
+        [message] = self.ready(NOW + 60)
+        self.case.assertEqual(message.outcomes, tuple(had))
+
+    def test_notedWhileHeld(self) -> None:
+        """A hold that came during the attempt stays."""
+        id = self.put(b"a@x.example", b"b@x.example")
+        [message] = self.ready()
+        self.wait(self.spool.hold([id], "look"))
+        self.spool.delivered(message, [0])
+        self.crash()
+        self.case.assertEqual(self.ready(NOW + 9), [])
+        self.wait(self.spool.release([id]))
+        self.case.assertEqual([m.waiting for m in self.ready(NOW + 9)], [(1,)])
+
+    def test_notLeasedNorNoted(self) -> None:
+        """Of what is not leased, nothing is noted."""
+        id = self.put()
+        seen = self.wait(self.spool.fetch(id))
+        assert seen is not None
+        self.spool.delivered(seen, [0])
+        self.crash()
+        self.case.assertEqual(self.ids(self.ready()), [id])
+
+    # --- the rest ----------------------------------------------------------------
 
     def test_inAndOut(self) -> None:
         """A message comes out as it went in."""
@@ -169,6 +261,10 @@ class MemoryContractTests(Contract, SynchronousTestCase):
         """Memory answers at once."""
         return self.successResultOf(answer)
 
+    def crash(self) -> None:
+        """The leases are over."""
+        self.wait(self.spool.close())
+
 
 class SQLiteContractTests(Contract, SpoolTestCase):
     """The spool on the disk keeps it."""
@@ -178,8 +274,14 @@ class SQLiteContractTests(Contract, SpoolTestCase):
         super().setUp()
         self.case = self
         self._rig = self.rig(scheduleFor=scheduleFor)
-        self.spool = self._rig.spool
+        self.spool: SQLiteSpool = self._rig.spool
 
     def wait(self, answer: Deferred[T]) -> T:
         """The disk answers when all was done."""
         return self._rig.wait(answer)
+
+    def crash(self) -> None:
+        """A killed process leaves no lock."""
+        self.spool.ended()
+        self._rig = self.rig(scheduleFor=scheduleFor)
+        self.spool = self._rig.spool
