@@ -263,16 +263,22 @@ class Dispatch:
         message, indices = task.message, task.leg.indices
         transport = task.route.transport
         began = self.now()
+        left = set(indices)
+        heard = _Heard(self.spool, message, IRelay.providedBy(transport), left)
         outcomes: Sequence[Outcome]
         try:
             body = self.spool.body(message)
-            attempt = Attempt(message, body, indices, task.again, task.leg.where)
+            where = task.leg.where
+            attempt = Attempt(message, body, indices, task.again, where, heard.note)
             given = {each.index: each for each in await transport.deliver(attempt)}
+            heard.note(tuple(given.values()))
+            given |= heard.had
             outcomes = [given.get(index) or _silent(index) for index in indices]
         except CancelledError:
-            outcomes = [_cut(index) for index in indices]
+            outcomes = [heard.had.get(index) or _cut(index) for index in indices]
         except Exception as error:
-            outcomes = self._trouble(message, transport, indices, error)
+            broken = self._trouble(message, transport, indices, error)
+            outcomes = [heard.had.get(each.index, each) for each in broken]
         now = self.now()
         if self._isBusy(lane, task, outcomes):
             self.lanes.again(lane, task)
@@ -314,6 +320,36 @@ class Dispatch:
         return tuple(
             [Outcome(each, Fate.WAITING, why, cause=Cause.LOCAL) for each in indices]
         )
+
+
+@define(eq=False)
+class _Heard:
+    """
+    Who has a message in an attempt, as soon as that is known, and whatever happens
+    until it is written down.
+
+    @ivar relayed: does it go to where nobody can tell that it came before?
+    @ivar left: who does not have it.
+    @ivar had: who does.
+    """
+
+    spool: ISpool
+    message: SpooledMessage
+    relayed: bool
+    left: set[int]
+    had: dict[int, Outcome] = field(factory=dict, init=False)
+
+    def note(self, outcomes: Sequence[Outcome]) -> None:
+        """See L{Attempt}."""
+        fresh = {
+            each.index: each
+            for each in outcomes
+            if each.fate is Fate.DELIVERED and each.index in self.left
+        }
+        self.had.update(fresh)
+        self.left.difference_update(fresh)
+        if fresh and self.relayed:
+            self.spool.delivered(self.message, tuple(fresh))
 
 
 async def _located(

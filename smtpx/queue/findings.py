@@ -36,9 +36,9 @@ class Findings:
         self._later: set[int] = set()
 
     @property
-    def served(self) -> bool:
-        """Has somebody got it?"""
-        return any(each.fate is Fate.DELIVERED for each in self._known.values())
+    def served(self) -> list[Outcome]:
+        """Of those who have got it."""
+        return [each for each in self._known.values() if each.fate is Fate.DELIVERED]
 
     def unreached(self, error: Unreached, notBefore: float) -> None:
         """A host could not be reached, or wants no mail."""

@@ -6,9 +6,9 @@ told what becomes of messages is L{smtpx.spool.journal}.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
-from attrs import frozen
+from attrs import field, frozen
 from zope.interface import Attribute, Interface
 
 from ..core.hooks import Schedule
@@ -60,6 +60,10 @@ NOT_YET = "retry time not reached for any host"
 TOO_LONG = "; tried for too long"
 
 
+def _unheard(outcomes: Sequence[Outcome]) -> None:
+    """Nobody wants to know."""
+
+
 @frozen
 class Attempt:
     """
@@ -72,6 +76,9 @@ class Attempt:
     @ivar again: may an earlier attempt have succeeded without the spool's
         knowledge?  After a crash nobody knows, so it is set then too.
     @ivar where: what the leg has for its transport.
+    @ivar note: may be called, before the attempt is at its end, with outcomes that
+        are known; recipients that have the message do not get it again then,
+        whatever happens to the rest.
     """
 
     message: SpooledMessage
@@ -79,6 +86,7 @@ class Attempt:
     indices: tuple[int, ...]
     again: bool = False
     where: object = None
+    note: Callable[[Sequence[Outcome]], None] = field(default=_unheard, eq=False)
 
 
 class ITransport(Interface):

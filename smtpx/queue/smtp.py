@@ -290,6 +290,8 @@ class SMTPTransport:
             known.sent(sent)
             if not known.left:
                 return
+            # Others take their time.
+            attempt.note(known.served)
 
     def _order(self, hosts: MailHosts) -> tuple[MailHost, ...]:
         """In which order to try them."""

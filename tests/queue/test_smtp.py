@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from attrs import evolve
 from twisted.internet.defer import CancelledError, Deferred, fail
 from zope.interface.verify import verifyObject
@@ -12,7 +14,8 @@ from smtpx.core.queueprofile import QueueProfile
 from smtpx.core.reply import Reply, reply
 from smtpx.dns.mailhosts import MailHost, MailHosts, Unroutable
 from smtpx.net.sending import IClientPool, Sent, Way
-from smtpx.queue.interfaces import IRelay
+from smtpx.queue.interfaces import Attempt, IRelay
+from smtpx.spool.bodies import HeldBody
 from smtpx.spool.format import Fate, Outcome
 from smtpx.spool.via import Cause
 
@@ -201,6 +204,30 @@ class SMTPTransportTests(SMTPTransportCase):
             self.pool.tried, [(b"mx1.example", [b"a@example.org", b"b@example.net"])]
         )
         self.assertEqual(self.pool.bodies, [(b"R: z\r\nX: y\r\n\r\nHello\r\n", 21)])
+
+    def test_notedBeforeTheNext(self) -> None:
+        """Who has it is told before another host is asked for the others."""
+        noted: list[tuple[int, int]] = []
+
+        def partly(host: MailHost, envelope: Envelope) -> Sent:
+            first, second = envelope.recipients
+            said = ((first, OK), (second, GREY))
+            causes = (Cause.RECIPIENT, Cause.RECIPIENT)
+            return Sent(said, causes, Scope.MESSAGE, via(host))
+
+        def note(outcomes: Sequence[Outcome]) -> None:
+            had = [each.index for each in outcomes if each.fate is Fate.DELIVERED]
+            noted.extend((index, len(self.pool.tried)) for index in had)
+
+        self.pool.said[b"mx1.example"] = partly
+        message = messageFor(b"a@example.org", b"b@example.org")
+        [leg] = self.locate(message).legs
+        body = HeldBody(b"X: y\r\n\r\nHello\r\n")
+        attempt = Attempt(message, body, leg.indices, where=leg.where, note=note)
+        done = Deferred.fromCoroutine(self.transport.deliver(attempt))
+        outcomes = self.successResultOf(done)
+        self.assertEqual([each.fate for each in outcomes], [Fate.DELIVERED] * 2)
+        self.assertEqual(noted, [(0, 1)])
 
     def test_hostsDiffer(self) -> None:
         """How one host is talked to may not be how another is."""
