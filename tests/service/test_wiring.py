@@ -20,7 +20,10 @@ from smtpx.net.server import ServerProtocol
 from smtpx.policy.users import changeUsers, makeUser
 from smtpx.service.config import isHostName
 from smtpx.service.machine import connectionsMax, machineName
+from smtpx.service.wiring.house import tellRecovered
+from smtpx.testing.spool import MemorySpool
 from tests.net.made import Call, Wire
+from tests.queue.doubles import RecordedJournal
 
 from .made import MESSAGE, HouseTestCase, Site, send, site
 
@@ -33,6 +36,31 @@ class Grumpy:
     def maySend(self, session: IServerSession, envelope: Envelope) -> Reply | None:
         """Nobody called grump."""
         return BUSY if envelope.sender.startswith(b"grump") else None
+
+
+class RecoveredTests(SynchronousTestCase):
+    """What the log has to say of a process that died."""
+
+    def test_told(self) -> None:
+        """The story of each message has its end, told once."""
+        spool = MemorySpool(lambda: 1000.0)
+        ids = [spool.add(b"s@x", [b"a@x", b"b@x"]) for _ in range(2)]
+        first, second = self.successResultOf(spool.ready(1000.0, 9))
+        spool.delivered(first, [0, 1])
+        spool.delivered(second, [1])
+        spool.close()
+        journal = RecordedJournal()
+        tellRecovered(spool, journal)
+        before = ("", "", "delivered before a crash")
+        self.assertEqual(
+            journal.take(),
+            [
+                ("delivered", ids[0], 0, *before),
+                ("delivered", ids[0], 1, *before),
+                ("completed", ids[0]),
+                ("delivered", ids[1], 1, *before),
+            ],
+        )
 
 
 class HouseTests(HouseTestCase):

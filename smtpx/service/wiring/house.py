@@ -22,6 +22,7 @@ from ...policy.names import HostNames
 from ...queue.delivery import Delivery
 from ...queue.routes import Routes
 from ...spool.interfaces import IOperatedSpool
+from ...spool.journal import IDeliveryJournal
 from ..announcement import announce
 from ..config import Configuration
 from ..listening import Door, endpointFor
@@ -133,8 +134,7 @@ async def enter(
         ours = withPorts(logins, journal, peers)
         extensions = chosenExtensions(configuration, found, ours, names.keep)
         spool = makeSpool(machine, configuration, extensions)
-        await spool.open()
-        stack.push_async_callback(spool.close)
+        await openSpool(spool, told, stack)
 
         tls = certificates(machine, configuration, name, stack)
         traced = tracer(machine, configuration, name, traces, names)
@@ -181,6 +181,24 @@ async def knownPeers(
     if not sends(configuration, name):
         return None
     return await peerKnowledge(machine, configuration, stack)
+
+
+async def openSpool(
+    spool: IOperatedSpool, told: IDeliveryJournal, stack: AsyncExitStack
+) -> None:
+    """Open the spool, and tell what it has found out by that."""
+    await spool.open()
+    stack.push_async_callback(spool.close)
+    tellRecovered(spool, told)
+
+
+def tellRecovered(spool: IOperatedSpool, told: IDeliveryJournal) -> None:
+    """Tell of what was delivered before a crash and not told any more."""
+    for one in spool.recovered:
+        for outcome in one.outcomes:
+            told.delivered(one.message, outcome, "", "", 0.0, True)
+        if not one.message.waiting:
+            told.completed(one.message)
 
 
 def startDelivery(
