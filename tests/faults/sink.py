@@ -84,14 +84,18 @@ class Sink:
     @ivar troubles: what no client of ours should have said.
     """
 
-    def __init__(self, chunking: bool = True, slow: float = 0.0) -> None:
+    def __init__(
+        self, chunking: bool = True, slow: float = 0.0, part: float = 0.2
+    ) -> None:
         """
         Listen.
 
         @param chunking: offer CHUNKING?
-        @param slow: how long it takes to think about one message of five, in
-            seconds at most.
+        @param slow: how long it takes to think about some messages, in seconds at
+            most.
+        @param part: about how large a part of them, from 0 to 1.
         """
+        self._part = part
         self._slow = slow
         self._random = random.Random(20261122)
         self.takes: list[Take] = []
@@ -142,7 +146,7 @@ class Sink:
 
     def think(self) -> None:
         """Let a client wait, now and then."""
-        if self._slow and self._random.random() < 0.2:
+        if self._slow and self._random.random() < self._part:
             time.sleep(self._random.uniform(0, self._slow))
 
     def complain(self, text: str) -> None:
