@@ -57,12 +57,16 @@ class IOwner(Interface):
     def began() -> None:
         """The file was opened for the first time."""
 
-    def wrote(jobs: Sequence[Write], shift: Shift) -> None:
+    def wrote(jobs: Sequence[Write], shift: Shift) -> bool:
         """
         These are on the disk; their Deferreds fire next.
 
         @param shift: what is on hold or parked because of them.
+        @return: is there something to deliver at once?
         """
+
+    def wake() -> None:
+        """The Deferreds have fired, and there is something to deliver."""
 
     def mended() -> None:
         """
@@ -300,9 +304,13 @@ class Desk:
         if error is None:
             # Not before: a file that opens and then fails again is not well.
             self._delay = _FIRST_DELAY
-            self._owner.wrote(jobs, shift)
+            due = self._owner.wrote(jobs, shift)
             for job in jobs:
                 job.done.callback(None)
+            if due:
+                # Behind the callbacks: the log has the arrival of a message before
+                # what becomes of it.
+                self._owner.wake()
         else:
             for job in jobs:
                 job.done.errback(self.failure(error))

@@ -252,8 +252,12 @@ class SQLiteSpool:
             self._desk.distrust(error)
         return fail(self._desk.failure(error))
 
-    def wrote(self, jobs: Sequence[Write], shift: Shift) -> None:
-        """These are on the disk."""
+    def wrote(self, jobs: Sequence[Write], shift: Shift) -> bool:
+        """
+        These are on the disk.
+
+        @return: is there something to deliver at once?
+        """
         self._stock.shift(shift)
         if shift.missing:
             self._count()
@@ -284,8 +288,7 @@ class SQLiteSpool:
             # The row is gone for good, so nobody will ask for the file.
             self._threads.submit(lambda: self._bodies.delete(gone))
         agenda.add(fresh)
-        if fresh or due:
-            self.wake()
+        return due or bool(fresh)
 
     def _arrived(self, job: Insert, fresh: list[int]) -> bool:
         """

@@ -176,6 +176,19 @@ class DeliveringTests(SpoolTestCase):
         self.assertEqual(calls, [1])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
+    def test_watchersAreCalledLast(self) -> None:
+        """
+        Whoever put a message down hears of it before those who deliver it, so a log
+        has its arrival before what became of it.
+        """
+        rig = self.rig()
+        heard: list[str] = []
+        rig.spool.watch(lambda: heard.append("wake"))
+        done = rig.spool.begin().commit(envelope(), PREFIX, False)
+        done.addCallback(lambda result: heard.append("committed"))
+        rig.run()
+        self.assertEqual(heard, ["committed", "wake"])
+
     def test_missingFile(self) -> None:
         """A body that is shorter than it was is not passed off as whole."""
         rig = self.rig()
