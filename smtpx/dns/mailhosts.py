@@ -166,6 +166,8 @@ class ManualHost:
         @raise Malformed: it is no such; the message is for the operator.
         """
         found = _manual(text)
+        if found is None and _isIPv6(text):
+            raise Malformed(f"{text!r} is no host: wants [] around an address")
         if found is None:
             raise Malformed(
                 f"{text!r} is no host: wants name, name:port, [address] or"
@@ -191,6 +193,14 @@ class ManualHost:
         """As text; L{ManualHost.parse} reads it."""
         port = f":{self.port}" if self.port != SMTP_PORT else ""
         return self.name.decode("utf-8") + port + ("/mx" if self.mx else "")
+
+
+def _isIPv6(text: str) -> bool:
+    try:
+        IPv6Address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def literalOf(domain: bytes) -> bytes | None:

@@ -48,7 +48,8 @@ def familyOf(address: bytes) -> Family:
 
 class Unanswered(Exception):
     """
-    No address of a host could be connected to; the message has each with its reason.
+    No address of a host could be connected to; the message has each with its reason,
+    or the reason where there was one address.
 
     @ivar address: the one that was tried last.
     """
@@ -112,7 +113,7 @@ class Dialling(Generic[P]):
         self._times = times
         self._build = build
         self._connectors: dict[_Attempt, IConnector] = {}
-        self._reasons: list[str] = []
+        self._reasons: list[tuple[bytes, str]] = []
         self._last = b""
         self._over = False
         self._timer: IDelayedCall | None = None
@@ -128,8 +129,7 @@ class Dialling(Generic[P]):
         if not self._left:
             if not self._connectors:
                 self._end()
-                text = "; ".join(self._reasons) or "no address of a kind that is tried"
-                self.done.errback(Unanswered(text, self._last))
+                self.done.errback(Unanswered(self._told(), self._last))
             return
         address = self._last = self._left.pop()
         if self._left:
@@ -166,9 +166,15 @@ class Dialling(Generic[P]):
         if self._over:
             return
         self._connectors.pop(attempt, None)
-        why = explained(reason)
-        self._reasons.append(f"{attempt.address.decode('ascii')}: {why}")
+        self._reasons.append((attempt.address, explained(reason)))
         self._next()
+
+    def _told(self) -> str:
+        """Why nothing came of it; of a single address, all who hear it know which."""
+        if len(self._reasons) == 1:
+            return self._reasons[0][1]
+        told = [f"{address.decode('ascii')}: {why}" for address, why in self._reasons]
+        return "; ".join(told) or "no address of a kind that is tried"
 
     def _end(self) -> None:
         self._over = True

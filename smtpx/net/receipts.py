@@ -95,7 +95,8 @@ class Findings:
         self._hosts.append(error.via)
         said = error.reply
         if said is None:
-            said = reply(451, "4.4.1", error.text.encode("utf-8", "replace"))
+            text = error.text.encode("utf-8", "replace")
+            said = reply(451, "4.4.1", error.via.host + b": " + text)
         for each in recipients:
             self._outcomes.setdefault(id(each), said)
 

@@ -193,9 +193,10 @@ class ManualHostTests(SynchronousTestCase):
 
     def test_bareAddressIsExplained(self) -> None:
         """An address without brackets is taken for what it is meant to be."""
-        with self.assertRaises(Malformed) as raised:
-            ManualHost.parse("192.0.2.1:26")
-        self.assertIn("wants [] around an address", str(raised.exception))
+        for text in ("192.0.2.1:26", "2001:db8::1"):
+            with self.assertRaises(Malformed) as raised:
+                ManualHost.parse(text)
+            self.assertIn("wants [] around an address", str(raised.exception))
 
     @given(
         st.sampled_from([b"mx.example.org", b"[192.0.2.1]", b"[IPv6:2001:db8::1]"]),

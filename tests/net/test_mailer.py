@@ -103,7 +103,9 @@ class ByHostTests(SynchronousTestCase):
         there = world()
         error = there.send("a@x.example", host="mail.example").error
         self.assertIsInstance(error.__cause__, Unreached)
-        self.assertIn("Connection refused", str(error))
+        self.assertEqual(
+            str(error), "a@x.example: 451 4.4.1 mail.example: Connection refused"
+        )
         self.assertEqual(error.receipt.hosts[0].address, b"192.0.2.25")
         there.host("192.0.2.25", answered(GREETING, b"554 5.3.2 No mail"))
         error = there.send("a@x.example", host="mail.example").error
