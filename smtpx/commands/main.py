@@ -81,7 +81,8 @@ def main(argv: Sequence[str] | None = None, console: Console | None = None) -> i
         print(f"smtpx: {_withWay(str(error))}", file=console.err)
         return 2
     except CommandFailed as error:
-        print(f"smtpx: {error}", file=console.err)
+        for line in str(error).split("\n"):
+            print(f"smtpx: {line}", file=console.err)
         return 1
     except BrokenPipeError:
         # "smtpx config default | head": it has seen enough, and so may the

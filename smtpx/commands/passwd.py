@@ -99,10 +99,7 @@ class PasswdOptions(ConsoleOptions):
                     console.say(name.decode("utf-8"))
                 return
             if not path.parent.is_dir():
-                raise CommandFailed(
-                    f"there is no folder {path.parent}; start the server once, or"
-                    " name its configuration with --config"
-                )
+                raise CommandFailed(self._nowhere(path.parent))
             name = self._name()
             if self["delete"]:
                 _delete(path, name, console)
@@ -114,6 +111,13 @@ class PasswdOptions(ConsoleOptions):
             raise CommandFailed(
                 f"{error.filename or path}: {error.strerror or error}"
             ) from error
+
+    def _nowhere(self, folder: Path) -> str:
+        """What to do where there is no folder for the file."""
+        text = f"there is no folder {folder}; start the server once, which makes it"
+        if self["config"] is None and self["file"] is None:
+            text += ", or name its configuration with --config"
+        return text
 
     def _path(self) -> Path:
         if self["config"] is None:

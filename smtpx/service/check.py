@@ -10,7 +10,7 @@ be at the start.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from ipaddress import ip_address
 from itertools import combinations
@@ -147,6 +147,28 @@ def _tried(
         yield configuration.problem(path, f"{type(error).__name__}: {error}")
 
 
+def _together(
+    name: str,
+    whole: Configuration,
+    beginnings: Iterable[Configuration],
+    work: Callable[[Configuration], object],
+) -> Iterator[Problem]:
+    """
+    What is wrong with entries of which each by itself is right: it stands with the
+    first that does not go with those before it.
+
+    @param name: what the entries are called.
+    @param beginnings: the configuration with the first of them, the first two, ...
+    """
+    problems = list(_tried(whole, (name,), partial(work, whole)))
+    for index, some in enumerate(beginnings if problems else ()):
+        found = list(_tried(some, (name, index), partial(work, some)))
+        if found:
+            problems = found
+            break
+    yield from problems
+
+
 def _listeners(
     machine: Machine, configuration: Configuration, starts: bool
 ) -> Iterator[Problem]:
@@ -243,7 +265,12 @@ def _addresses(machine: Machine, configuration: Configuration) -> Iterator[Probl
         alone = evolve(configuration, routes=(entry,))
         problems += _tried(configuration, ("route", index), partial(routes, alone))
     if not problems:
-        problems += _tried(configuration, ("route",), partial(routes, configuration))
+        entries = configuration.routes or ()
+        some = (
+            evolve(configuration, routes=entries[: count + 1])
+            for count in range(len(entries))
+        )
+        problems += _together("route", configuration, some, routes)
     if not problems:
         problems += _reached(configuration, name, local(), routes(configuration))
     yield from problems
@@ -324,9 +351,13 @@ def _passwords(configuration: Configuration) -> Iterator[Problem]:
 def _retries(machine: Machine, configuration: Configuration) -> Iterator[Problem]:
     """Two rules for the same."""
     name = configuration.name or machine.name
-    yield from _tried(
-        configuration, ("retry",), lambda: retryRules(configuration, name)
+    entries = configuration.retries
+    some = (
+        evolve(configuration, retries=entries[: count + 1])
+        for count in range(len(entries))
     )
+    work = partial(retryRules, name=name)
+    yield from _together("retry", configuration, some, work)
 
 
 def _relay(configuration: Configuration) -> Iterator[Problem]:

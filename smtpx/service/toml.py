@@ -32,7 +32,9 @@ _STRING = re.compile(
     re.DOTALL,
 )
 _PLAIN = re.compile(r"[^,\]}#\n]+")
-# "(at line 2, column 5)" or "(at end of document)", which are tomllib's words.
+# What is told twice, as in "Cannot declare ('log',) twice", and the place, "(at line 2,
+# column 5)" or "(at end of document)", which are tomllib's words.
+_TWICE = re.compile(r"Cannot declare (\(.*\)) twice")
 _PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)\Z")
 
 
@@ -116,6 +118,12 @@ def _syntaxProblem(message: str, text: str, name: str) -> Problem:
     else:
         line, column = int(match[1]), int(match[2])
     words = message if match is None else message[: match.start()]
+    twice = _TWICE.fullmatch(words)
+    if twice is not None:
+        table = ".".join(re.findall(r"'([^']*)'", twice[1]))
+        words = f"the table [{table}] stands here for the second time"
+    elif words == "Cannot overwrite a value":
+        words = "this option stands here for the second time"
     return Problem(name, line, (), f"not TOML: {words}", column)
 
 

@@ -189,7 +189,23 @@ class PasswdTests(SynchronousTestCase):
             (
                 1,
                 f"smtpx: there is no folder {self.path}/state; start the server once,"
-                " or name its configuration with --config\n",
+                " which makes it\n",
+            ),
+        )
+
+    def test_stateThatIsNotThere(self) -> None:
+        """Whoever has named the configuration is not told to do so."""
+        self.path.mkdir()
+        config = self.path / "smtpx.toml"
+        config.write_text('state = "new"\n')
+        ran = Terminal().run("passwd", "--config", str(config), "joe")
+        folder = self.path.resolve() / "new"
+        self.assertEqual(
+            (ran.status, ran.err),
+            (
+                1,
+                f"smtpx: there is no folder {folder}; start the server once,"
+                " which makes it\n",
             ),
         )
 

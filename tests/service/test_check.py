@@ -161,10 +161,10 @@ class CheckTests(SynchronousTestCase):
         self.assertTrue(problems[1].startswith(":3: route[1]: "), problems)
 
     def test_routesInConflict(self) -> None:
-        """Two routes for one thing are found."""
+        """Two routes for one thing are found, with the line of the second."""
         self.assertEqual(
             self.check("[[route]]\nmatch = ['*']\n[[route]]\nmatch = ['*']\n"),
-            [':1: route: "*" has two routes'],
+            [':3: route[1]: "*" has two routes'],
         )
 
     def test_noRoute(self) -> None:

@@ -238,7 +238,7 @@ class RouteTests(RouteTestCase):
         self.assertIn(':1: route[0]: "a b": ', problem)
         one = SMTP + "senders = ['a.example']\n"
         [problem] = self.faults(one + one)
-        self.assertIn('route: "a.example" stands in the table twice', problem)
+        self.assertIn('route[1]: "a.example" stands in the table twice', problem)
 
     def test_spelled(self) -> None:
         """Prints and reads the same, and never shows the password."""

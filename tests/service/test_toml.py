@@ -236,6 +236,18 @@ class DocumentTests(SynchronousTestCase):
         )
         self.assertEqual(str(error), "x.toml:2:5: not TOML: Invalid value")
 
+    def test_whatStandsTwice(self) -> None:
+        """A table or an option that stands there twice is told in plain words."""
+        for text, why in (
+            ("[a]\n[b]\n[a]\n", "3:3: not TOML: the table [a] stands"),
+            ("[a.b]\n[a.b]\n", "2:5: not TOML: the table [a.b] stands"),
+            ("a = 1\na = 2\n", "2:6: not TOML: this option stands"),
+        ):
+            error = self.assertRaises(
+                ConfigurationError, parseDocument, text, "x.toml", HERE
+            )
+            self.assertEqual(str(error), f"x.toml:{why} here for the second time")
+
     def test_syntaxErrorAtTheEnd(self) -> None:
         """A file that stops too early is reported at its end."""
         error = self.assertRaises(

@@ -115,7 +115,7 @@ class RulesTests(SynchronousTestCase):
         problems = check(self.site.machine, configuration, FOUND)
         found = [str(each) for each in problems if "retry" in str(each)]
         self.assertEqual(
-            found, ['configuration: retry: two retry rules are for "b.example"']
+            found, ['configuration: retry[1]: two retry rules are for "b.example"']
         )
 
 
