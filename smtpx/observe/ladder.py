@@ -92,7 +92,9 @@ def handshake(step: HandshakeStep) -> str:
     if step.serverName is not None:
         parts.append(f"SNI {step.serverName}")
     if step.subject is not None:
-        judged = "verified" if step.verified else f"not verified ({step.problem})"
+        judged = "verified" if step.verified else "not verified"
+        if step.problem is not None and not step.verified:
+            judged += f" ({step.problem})"
         parts.append(f"certificate {step.subject} {judged}")
     return ", ".join(parts)
 

@@ -70,3 +70,5 @@ class LadderTests(SynchronousTestCase):
         self.assertEqual(handshake(plain), "TLSv1.2 AES (128 bits), full handshake")
         good = evolve(plain, verified=True, subject="CN=ann")
         self.assertTrue(handshake(good).endswith(", certificate CN=ann verified"))
+        unseen = evolve(plain, subject="CN=ann")
+        self.assertTrue(handshake(unseen).endswith(" CN=ann not verified"))

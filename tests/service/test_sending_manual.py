@@ -16,9 +16,10 @@ from smtpx.service.cautions import cautions
 from smtpx.service.check import check
 from smtpx.service.config import readConfiguration
 from smtpx.testing.dns import StaticResolver
+from smtpx.tls.authority import ensureCertificate
 from tests.commands.terminals import Terminal
 
-from .made import FOUND, site
+from .made import FOUND, NOW, site
 from .test_aliases_manual import blocks
 
 ZONE = """
@@ -86,6 +87,8 @@ class SendingPagesTests(SynchronousTestCase):
 
     def test_smartHost(self) -> None:
         """Each configuration is of use, and the sender decides as the page says."""
+        ensureCertificate(self.site.folder, ["smtp.provider.example"], NOW)
+        (self.site.folder / "ca.pem").rename(self.site.folder / "provider-ca.pem")
         first, *others = blocks("smart-host.rst", ".. code-block:: toml\n")
         self.assertEqual(self.problems(first), [])
         for each in others:

@@ -281,7 +281,8 @@ def _spool(status: Status) -> Markup:
         *_fact("on hold", f"{amount(spool.held)} messages"),
         *_fact("size", octets(spool.octets)),
     ]
-    if status.oldest is None:
+    if status.oldest is None or not spool.messages:
+        # It is looked for now and then, and may have gone since.
         facts += _fact("oldest", "–")
     else:
         facts += _fact(
