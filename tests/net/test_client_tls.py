@@ -346,6 +346,25 @@ class LoginTests(SynchronousTestCase):
         self.assertEqual(got.error.text, "Timed out waiting for answer")
         self.assertEqual(rigged.troubles, [])
 
+    def test_hostIsGoneMeanwhile(self) -> None:
+        """What nobody wants to know any more is given up."""
+        salting: list[Deferred[bytes]] = []
+        ended: list[object] = []
+
+        def salt(question: SaltPassword) -> Deferred[bytes]:
+            salting.append(Deferred(ended.append))
+            return salting[-1]
+
+        way = Way(VERIFIED, login=self.LOGIN)
+        rigged = self.rigged("SCRAM-SHA-256", answers={SaltPassword: salt})
+        got = rigged.send(way=way)
+        self.assertEqual((len(salting), ended), (1, []))
+        rigged.network.links[0][1].abortConnection()
+        rigged.network.run()
+        self.assertEqual(ended, salting)
+        self.assertEqual((got.fired, rigged.troubles), (1, []))
+        self.assertEqual(rigged.network.getDelayedCalls(), [])
+
     def test_answerFails(self) -> None:
         """Who cannot tell ends the session, and the operator hears of it."""
 
@@ -364,7 +383,7 @@ class LoginTests(SynchronousTestCase):
             self.assertIs(error.cause, Cause.LOCAL)
             [(owner, trouble)] = rigged.troubles
             self.assertIsInstance(trouble, OSError)
-            self.assertEqual(owner, "client")
+            self.assertEqual((owner, rigged.pool.open), ("client", 0))
 
     def test_questionThatNobodyAnswers(self) -> None:
         """A mistake of whoever put an extension in."""
