@@ -124,8 +124,7 @@ class ListOptions(_FileOptions):
         """
         with self.opened() as file:
             rows = [] if file is None else file.all()
-        kind, now = self["kind"], self.now()
-        found = [row for row in rows if kind in (None, row.place.kind)]
+        found, now = _ofKind(rows, self["kind"]), self.now()
         if self["json"]:
             _sayJSON(console, found, now)
             return
@@ -189,12 +188,9 @@ class ForgetOptions(_HostOptions):
 
         @raise CommandFailed: it could not be done, or nothing was known of one.
         """
-        kind = self["kind"]
         with self.opened() as file:
             rows = [] if file is None else file.all()
-            found = _about(
-                self.hosts, [row for row in rows if kind in (None, row.place.kind)]
-            )
+            found = _about(self.hosts, _ofKind(rows, self["kind"]))
             for host, known in found.items():
                 if file is not None and known:
                     places = list(dict.fromkeys(row.place for row in known))
@@ -260,6 +256,20 @@ def _failed(path: str, error: Exception) -> CommandFailed:
     if isinstance(error, sqlite3.Error):
         return CommandFailed(f"{path}: {error}")
     return CommandFailed(str(error))
+
+
+def _ofKind(rows: Iterable[Row], kind: str | None) -> list[Row]:
+    """
+    Those of one kind; L{None}: all.
+
+    @raise CommandFailed: there is no such kind, neither here nor in the file.
+    """
+    found = [row for row in rows if kind in (None, row.place.kind)]
+    if not found and kind is not None and kind not in KINDS:
+        raise CommandFailed(
+            f'there is no kind "{kind}"; the kinds are {", ".join(sorted(KINDS))}'
+        )
+    return found
 
 
 def _about(hosts: Iterable[str], rows: Iterable[Row]) -> Mapping[str, list[Row]]:

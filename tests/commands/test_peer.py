@@ -222,6 +222,15 @@ class PeerTests(SynchronousTestCase):
         said = self.said("forget", "--kind", "ehlo", "192.0.2.1")
         self.assertEqual(said, ["192.0.2.1: forgot 1 record"])
 
+    def test_unknownKind(self) -> None:
+        """A kind that there is not is an error, and not nothing."""
+        self.know()
+        for words in (("list", "--kind", "helo"), ("forget", "--kind", "helo", "x")):
+            self.assertEqual(
+                self.failed(*words),
+                'there is no kind "helo"; the kinds are ehlo, retry',
+            )
+
     def test_oddTimes(self) -> None:
         """A time that no calendar has is printed in words."""
         self.write(Name("retry", _MX), Record(1, b"{}", NOW, 1e300))
