@@ -262,7 +262,7 @@ class Dispatch:
     async def _attempt(self, lane: Lane, task: Task) -> None:
         message, indices = task.message, task.leg.indices
         transport = task.route.transport
-        began = self.now()
+        began = self.clock.seconds()
         left = set(indices)
         heard = _Heard(self.spool, message, IRelay.providedBy(transport), left)
         outcomes: Sequence[Outcome]
@@ -279,12 +279,12 @@ class Dispatch:
         except Exception as error:
             broken = self._trouble(message, transport, indices, error)
             outcomes = [heard.had.get(each.index, each) for each in broken]
-        now = self.now()
+        took = self.clock.seconds() - began
         if self._isBusy(lane, task, outcomes):
             self.lanes.again(lane, task)
             return
-        self._tell(lane, outcomes, now)
-        task.ended.callback(_tried(task.route, outcomes, now - began))
+        self._tell(lane, outcomes, took)
+        task.ended.callback(_tried(task.route, outcomes, took))
 
     def _isBusy(self, lane: Lane, task: Task, outcomes: Sequence[Outcome]) -> bool:
         """Is the host well, but would have no more of us at the moment?"""
@@ -293,7 +293,7 @@ class Dispatch:
             return False
         return lane.active > 1 and all(_ofHost(each) for each in outcomes)
 
-    def _tell(self, lane: Lane, outcomes: Sequence[Outcome], now: float) -> None:
+    def _tell(self, lane: Lane, outcomes: Sequence[Outcome], took: float) -> None:
         """Tell the lane how it went."""
         good: bool | None = None
         for each in outcomes:
@@ -301,10 +301,10 @@ class Dispatch:
                 good = True
             elif good is None and _ofHost(each):
                 good = False
-        self.lanes.ended(lane, good)
+        self.lanes.ended(lane, good, took)
         if not good and lane.parked:
             early = [each.notBefore for each in outcomes]
-            if min(early) > now:
+            if min(early) > self.now():
                 self.unpark(lane, min(early))
 
     def _trouble(

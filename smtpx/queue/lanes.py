@@ -4,8 +4,9 @@ Who is next: legs of messages under way, each in the lane of its destination.
 A lane has so many attempts at once, its I{window}, which begins small, grows with
 each success and is halved when a host will not have so many; and it uses only as
 many as it has something for, so that a burst to one host goes over few connections
-and fills them.  Lanes do not wait for each other, but for the bound on all
-attempts, for which they take turns.
+and fills them; where an attempt takes its time, there are more of them, so that
+nobody waits for much longer than a second.  Lanes do not wait for each other, but
+for the bound on all attempts, for which they take turns.
 
 Memory is shared too.  While messages move, any lane may have as many as there are.
 When they do not, L{Lanes.press} takes from the fullest what is above its share:
@@ -81,6 +82,7 @@ class Lane:
     @ivar drawn: how many of those that it gave are under way, here or, where hosts
         have changed meanwhile, in other lanes.
     @ivar capped: does it have no more than its share, as others had to wait for it?
+    @ivar seconds: how long an attempt takes that succeeds, as the last ones did.
     @ivar succeeded: when an attempt last did, in seconds of the clock.
     """
 
@@ -96,6 +98,7 @@ class Lane:
     more: bool = False
     drawn: int = 0
     capped: bool = False
+    seconds: float = 0.0
     succeeded: float = float("-inf")
     queued: bool = field(default=False, init=False)
     #: Fires when the next attempt may begin; L{None}: it may.
@@ -107,7 +110,9 @@ class Lane:
         waiting = len(self.waiting)
         if not waiting or self.active >= self.window:
             return False
-        return not self.gathers or self.active <= waiting // _FILL
+        if not self.gathers:
+            return True
+        return self.active <= max(waiting // _FILL, waiting * self.seconds)
 
     @property
     def idle(self) -> bool:
@@ -247,16 +252,18 @@ class Lanes:
         self.waiting += 1
         self._wants(lane)
 
-    def ended(self, lane: Lane, good: bool | None) -> None:
+    def ended(self, lane: Lane, good: bool | None, seconds: float = 0.0) -> None:
         """
         An attempt has come to an end.
 
         @param good: did the destination take something?  L{None}: it did not, but
             it is none the worse for that.
+        @param seconds: how long it took.
         """
         self.active -= 1
         lane.active -= 1
         if good:
+            lane.seconds += (seconds - lane.seconds) / 4
             lane.succeeded = self._clock.seconds()
             lane.window = min(lane.width, lane.window + 1)
         elif good is not None and lane.gathers:

@@ -50,10 +50,10 @@ class LanesTests(SynchronousTestCase):
             lanes.add(lane, task)
         return tasks
 
-    def end(self, lanes: Lanes, good: bool | None = True) -> Task:
+    def end(self, lanes: Lanes, good: bool | None = True, seconds: float = 0.0) -> Task:
         """The oldest attempt comes to its end."""
         lane, task = self.begun.pop(0)
-        lanes.ended(lane, good)
+        lanes.ended(lane, good, seconds)
         return task
 
     def test_fewConnections(self) -> None:
@@ -81,6 +81,21 @@ class LanesTests(SynchronousTestCase):
             self.end(lanes)
             active.append((lane.window, lane.active))
         self.assertEqual(active, [(3, 3), (4, 4), (4, 4), (4, 4)])
+
+    def test_slow(self) -> None:
+        """Where an attempt takes long, there are more, so that nobody waits long."""
+        lanes = self.lanes()
+        lane = lanes.lane(b"a", 20)
+        self.fill(lanes, lane, 8)
+        active = []
+        for _ in range(6):
+            self.end(lanes, seconds=0.5)
+            active.append((len(lane.waiting), lane.active))
+        # The last of five would have waited for more than a second, at two tenths.
+        self.assertEqual(active, [(6, 1), (4, 2), (3, 2), (2, 2), (2, 1), (1, 1)])
+        self.fill(lanes, lane, 1)
+        self.end(lanes, good=False, seconds=300.0)
+        self.assertLess(lane.seconds, 0.5)
 
     def test_shrinks(self) -> None:
         """A destination in trouble gets half as many, but one."""
