@@ -134,11 +134,12 @@ def theMachine() -> Machine:
 async def _found(
     machine: Machine, configuration: Configuration, verdicts: Iterable[Verdict]
 ) -> Hosts:
-    """Find the hosts of all destinations that have some."""
+    """Find the hosts of all destinations that have some, and get the mail."""
     found: dict[Destination, Sequence[str]] = {}
     wanted = [
         each
         for verdict in verdicts
+        if verdict.reply is None
         for each in verdict.destinations
         if each.entry is not None
     ]

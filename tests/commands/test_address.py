@@ -192,9 +192,14 @@ class AddressTests(SynchronousTestCase):
             "  relayed: taken from everybody, and passed on",
             "  -> ann@branch.example: route branch.example, transport smtp",
         )
+        # What is refused goes nowhere, so nobody is asked where that is.
+        resolver = StaticResolver()
+        machine = evolve(address.theMachine(), resolver=resolver)
+        self.patch(address, "theMachine", lambda: machine)
         self.assertRefused(
             "eve@branch.example", "  refused: 550 5.1.1 No such recipient here"
         )
+        self.assertEqual(resolver.asked, [])
 
     def test_broken(self) -> None:
         """An alias that is broken for this address only."""

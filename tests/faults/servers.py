@@ -44,16 +44,19 @@ match = ["*"]
 _LISTENING = re.compile(r"Listening on 127\.0\.0\.1:(\d+) ")
 
 
-def waitFor(found: Callable[[], bool], what: str) -> None:
+def waitFor(
+    found: Callable[[], bool], what: str, seconds: float = PATIENCE_SECONDS
+) -> None:
     """
     Look again and again until C{found} is true.
 
+    @param seconds: for how long.
     @raise AssertionError: it never was.
     """
-    until = time.monotonic() + PATIENCE_SECONDS
+    until = time.monotonic() + seconds
     while not found():
         if time.monotonic() > until:
-            raise AssertionError(f"{what}: not within {PATIENCE_SECONDS:g} seconds")
+            raise AssertionError(f"{what}: not within {seconds:g} seconds")
         time.sleep(0.01)
 
 

@@ -25,7 +25,7 @@ from attrs import define, field
 from twisted.trial.unittest import SynchronousTestCase
 
 from .clients import Load, Message
-from .servers import Server, waitFor
+from .servers import PATIENCE_SECONDS, Server, waitFor
 from .sink import Sink, Take
 
 #: How often it is killed; C{SMTPX_KILLS} is for who has the time.
@@ -114,7 +114,10 @@ class RelayKillTests(SynchronousTestCase):
         for number in range(ROUNDS):
             self.killOnce(number)
         self.server.start()
-        waitFor(lambda: not self.missing(), "every acknowledged message at the sink")
+        # The more often it was killed, the more waits for the slow one.
+        patience = PATIENCE_SECONDS * (1 + ROUNDS / 25)
+        what = "every acknowledged message at the sink"
+        waitFor(lambda: not self.missing(), what, patience)
         waitFor(self.isSpoolEmpty, "the spool is empty")
         self.server.stop()
         waitFor(self.isQuiet, "the end of all connections")
