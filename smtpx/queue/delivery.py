@@ -172,7 +172,6 @@ class Delivery:
         try:
             if self._loop is not None:
                 await self._loop
-            self._settleAgain()
             await DeferredList(list(self._underWay))
             # What the spool did not take a moment ago would be delivered again.
             self._settleAgain()
