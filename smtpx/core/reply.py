@@ -72,6 +72,12 @@ class Reply:
         return _render(self)
 
     @property
+    def onOneLine(self) -> str:
+        """The reply as text for the operator, its lines with C{/} between them."""
+        text = self.octets.decode("utf-8", "backslashreplace")
+        return text.strip().replace("\r\n", " / ")
+
+    @property
     def refuses(self) -> bool:
         """Does this reply turn the command down (4yz or 5yz)?"""
         return self.code >= 400

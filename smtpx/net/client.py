@@ -377,8 +377,7 @@ class ClientProtocol(ClientWire):
         said = effect.reply
         if said is not None:
             cause = Cause.SESSION if effect.phase is None else _CAUSES[effect.phase]
-            text = said.octets.decode("utf-8", "replace").strip()
-            self._fail(text.replace("\r\n", " / "), cause, said)
+            self._fail(said.onOneLine, cause, said)
         else:
             text = self._why.lines[0].decode("ascii")
             self._fail(text, Cause.LOST, None)

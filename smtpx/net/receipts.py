@@ -59,14 +59,11 @@ class NotSent(SMTPXError):
     """
 
     def __init__(self, receipt: Receipt) -> None:
-        told = [
-            f"{name}: {said.octets.decode('utf-8', 'replace').strip()}"
-            for name, said in receipt.outcomes[:_TOLD]
-        ]
+        told = [f"{name}: {said.onOneLine}" for name, said in receipt.outcomes[:_TOLD]]
         more = len(receipt.outcomes) - len(told)
         if more:
             told.append(f"and {more} more")
-        SMTPXError.__init__(self, "; ".join(told).replace("\r\n", " / "))
+        SMTPXError.__init__(self, "; ".join(told))
         self.receipt = receipt
 
     @property

@@ -27,7 +27,6 @@ from typing import Protocol
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from ..core.reply import Reply
 from ..dns.mailhosts import MailHost, MailHosts, Unroutable
 from ..net.sending import Sent, Unreached, Way
 from ..spool.via import Cause
@@ -113,7 +112,7 @@ class Callout:
                 why = f"{host.name.decode()}: {error.text}"
                 continue
             [(_, said)], [cause] = sent.outcomes, sent.causes
-            told = f"{host.name.decode()}: {_spelled(said)}"
+            told = f"{host.name.decode()}: {said.onOneLine}"
             if not said.refuses:
                 return _KNOWN
             if said.permanent and cause is Cause.RECIPIENT:
@@ -127,12 +126,6 @@ def _unroutable(error: Unroutable) -> Finding:
     said = error.reply
     gone = said.status is not None and said.status[:2] == _ADDRESS
     return Finding(Standing.UNKNOWN if gone else Standing.UNSURE, str(error))
-
-
-def _spelled(said: Reply) -> str:
-    """A reply on one line, for the operator."""
-    text = said.octets.decode("utf-8", "backslashreplace").strip()
-    return " / ".join(text.splitlines())
 
 
 __all__ = ["HOSTS_MOST", "Callout", "Onward", "Verify"]

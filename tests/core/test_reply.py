@@ -43,6 +43,19 @@ def read(*lines: bytes) -> Reply | None:
     return got
 
 
+class OneLineTests(SynchronousTestCase):
+    """A reply as the operator is shown it."""
+
+    def test_lines(self) -> None:
+        """Each line with its code, on one line, and readable whatever it is."""
+        self.assertEqual(reply(250, "2.0.0", b"OK").onOneLine, "250 2.0.0 OK")
+        several = Reply(550, (5, 1, 1), (b"No", "S\xe3o".encode(), b"\xff"))
+        self.assertEqual(
+            several.onOneLine,
+            "550-5.1.1 No / 550-5.1.1 S\xe3o / 550 5.1.1 \\xff",
+        )
+
+
 class ReplyTests(SynchronousTestCase):
     """Replies as values."""
 
