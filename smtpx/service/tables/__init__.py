@@ -17,7 +17,9 @@ from .policy import Policy
 from .queue import Queue, RetryEntry
 from .relay import Relay, Subject, Unsure
 from .reports import Reports
-from .route import Family, Lookup, RouteEntry, RouteTLS, TransportKind
+from .route import RouteEntry
+from .routeoptions import TransportKind
+from .routesmtp import Family, Lookup, RouteTLS
 from .sending import Sending
 from .submission import SubmissionRules
 from .tls import TLS, CertificatePair, TLSVersion

@@ -9,7 +9,7 @@ may send through sends nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from attrs import evolve, frozen
 from twisted.internet.defer import Deferred, succeed
@@ -27,8 +27,8 @@ from ..kinds import literal
 from ..tables import Role, RouteEntry, TransportKind
 from .addresses import allDomains, tagSeparators
 
-#: Makes the transport of a route that sends: its name, and the route.
-MakeSMTP = Callable[[str, RouteEntry], ITransport]
+#: Makes the transport of a route: its name, and the route.
+Make = Callable[[str, RouteEntry], ITransport]
 
 
 @implementer(ITransport)
@@ -109,16 +109,18 @@ def localRoutes(
     name: str,
     work: Work,
     now: Callable[[], float],
-    smtp: MakeSMTP = PlannedTransport,
+    makers: Mapping[TransportKind, Make] | None = None,
 ) -> Routes:
     """
     The routes, with their transports.
 
     @param name: the server's.
     @param work: runs a job in a thread.
-    @param smtp: makes the transports that send.
+    @param makers: make the transports of these kinds; L{None}: it is only looked, and
+        of what reaches out of this process there are plans.
     @raise UsageError: a pattern or a path is of no use.
     """
+    made = localMakers(configuration, name, work, now) | dict(makers or {})
     transports: dict[RouteEntry, ITransport] = {}
     routes: list[RouteRule] = []
     for entry in routeEntries(configuration, name):
@@ -126,11 +128,8 @@ def localRoutes(
         key = evolve(entry, match=("*",), senders=())
         if key not in transports:
             called = _transportName(entry, transports.values())
-            if entry.transport is TransportKind.SMTP:
-                made = smtp(called, entry)
-            else:
-                made = _transport(configuration, entry, called, name, work, now)
-            transports[key] = made
+            make = made.get(entry.transport, PlannedTransport)
+            transports[key] = make(called, entry)
         called = transports[key].name
         routes += [RouteRule(each, called, entry.senders) for each in entry.match]
     separators = tagSeparators(configuration)
@@ -144,19 +143,24 @@ def _transportName(entry: RouteEntry, others: Iterable[ITransport]) -> str:
     return f"{word}{count + 1}" if count else word
 
 
-def _transport(
-    configuration: Configuration,
-    entry: RouteEntry,
-    called: str,
-    name: str,
-    work: Work,
-    now: Callable[[], float],
-) -> ITransport:
-    if entry.transport is TransportKind.DISCARD:
-        return Discard(called)
-    if entry.transport is TransportKind.HOLD:
-        return Hold(called)
-    template = str(entry.path or literal(configuration.maildir))
-    separators = tagSeparators(configuration)
-    path = MailboxPath(template, name.encode("ascii"), separators)
-    return Maildir(called, path, name, work, now, entry.lineEnds)
+def localMakers(
+    configuration: Configuration, name: str, work: Work, now: Callable[[], float]
+) -> dict[TransportKind, Make]:
+    """
+    What makes the transports that reach no other program.
+
+    @param name: the server's.
+    @param work: runs a job in a thread.
+    """
+
+    def maildir(called: str, entry: RouteEntry) -> Maildir:
+        template = str(entry.path or literal(configuration.maildir))
+        separators = tagSeparators(configuration)
+        path = MailboxPath(template, name.encode("ascii"), separators)
+        return Maildir(called, path, name, work, now, entry.lineEnds)
+
+    return {
+        TransportKind.MAILDIR: maildir,
+        TransportKind.DISCARD: lambda called, entry: Discard(called),
+        TransportKind.HOLD: lambda called, entry: Hold(called),
+    }

@@ -36,7 +36,7 @@ from ...tls.certificates import CertificateFiles, loadCertified, readCertificate
 from ...tls.client import ClientTLS
 from ..config import Configuration
 from ..machine import Machine
-from ..tables import RouteEntry
+from ..tables import RouteEntry, TransportKind
 from .hops import nextHops
 from .peers import PeerKnowledge
 from .queue import retryRules
@@ -256,7 +256,8 @@ def ways(
     out = senders(
         machine, configuration, name, extensions, peers, router, watchers, stack
     )
-    routes = localRoutes(configuration, name, work, machine.now, out.transport)
+    makers = {TransportKind.SMTP: out.transport}
+    routes = localRoutes(configuration, name, work, machine.now, makers)
     return Ways(routes, partial(out.callout, routes), lambda: out.pool.open)
 
 
