@@ -5,6 +5,11 @@ Jobs wait until the reactor is through with the events it was told of together,
 and go out together.  If each went at once, the writer would wake up for the first
 and share neither sync nor interpreter with those that come right behind it.
 
+Removals wait longer, up to C{LINGER_SECONDS}, to go out with something that somebody
+waits for.  Nobody waits for them: who has a message is noted already
+(L{smtpx.spool.ledger}), and each that went by itself would be a sync more.  So under
+load a message costs one transaction, not two.
+
 A L{Desk} counts what is under way, knows whether the spool file is in order,
 and has it opened again when it was not: after one second, then two, four, up to
 a minute.  Until then everything that is handed in fails at once.
@@ -31,6 +36,7 @@ from .writer import (
     Insert,
     IShelf,
     Query,
+    Remove,
     Reopening,
     Stop,
     Witness,
@@ -42,6 +48,10 @@ T = TypeVar("T")
 
 #: Seconds until the file is opened again: the first time, and the most.
 _FIRST_DELAY, _LONGEST_DELAY = 1.0, 60.0
+
+#: How long a removal waits for company, in seconds, and how many do.
+LINGER_SECONDS = 0.05
+_LINGER_MOST = 200
 
 
 class IOwner(Interface):
@@ -110,6 +120,9 @@ class Desk:
         self._owner = owner
         #: Jobs that have not gone out.
         self._waiting: list[Write | Query] = []
+        #: Removals that wait for company.
+        self._lingering: list[Remove] = []
+        self._linger: IDelayedCall | None = None
         #: Jobs whose end was not yet heard of.
         self._underway = 0
         self._delay = _FIRST_DELAY
@@ -154,6 +167,9 @@ class Desk:
             if self._again is not None:
                 self._again.cancel()
                 self._again = None
+            if self._linger is not None:
+                self._linger.cancel()
+                self._lingered()
             self._maybeStop()
         return done
 
@@ -245,7 +261,12 @@ class Desk:
         """Have something written down."""
         if self.trouble is not None:
             return fail(self.refusal(self.trouble))
-        self._send(job)
+        if isinstance(job, Remove) and not job.reports:
+            self._stay(job)
+        else:
+            if self._lingering:
+                self._sendLingering()
+            self._send(job)
         return job.done
 
     def _send(self, job: Write | Query) -> None:
@@ -261,6 +282,26 @@ class Desk:
         put = self._queue.put
         for job in waiting:
             put(job)
+
+    def _stay(self, job: Remove) -> None:
+        """Have a removal done, but not for its own sake."""
+        lingering = self._lingering
+        lingering.append(job)
+        if len(lingering) >= _LINGER_MOST:
+            self._sendLingering()
+        elif self._linger is None:
+            self._linger = self._reactor.callLater(LINGER_SECONDS, self._lingered)
+
+    def _sendLingering(self) -> None:
+        """Let removals go out."""
+        lingering, self._lingering = self._lingering, []
+        for job in lingering:
+            self._send(job)
+
+    def _lingered(self) -> None:
+        """They have waited for long enough."""
+        self._linger = None
+        self._sendLingering()
 
     def writeOnce(
         self, job: Insert, prepare: Callable[[Callable[[OSError | None], None]], None]

@@ -19,6 +19,7 @@ from smtpx.core.envelope import Envelope, Recipient, Stamp
 from smtpx.core.hooks import Schedule
 from smtpx.spool import store as storeModule
 from smtpx.spool.bodies import INSIDE
+from smtpx.spool.desk import LINGER_SECONDS
 from smtpx.spool.format import Fate, Outcome, SpooledMessage
 from smtpx.spool.interfaces import ISpoolReactor
 from smtpx.spool.sqlite import SQLiteSpool
@@ -133,9 +134,9 @@ class Rig:
         """Do everything until nothing is left to do."""
         desk = self.spool._desk
         while True:
-            self.reactor.advance(0)
+            self._send()
             self.threads.run(lambda: desk._queue.qsize() > 0)
-            if not desk._waiting:
+            if not desk._waiting and not desk._lingering:
                 break
 
     def turn(self) -> bool:
@@ -144,8 +145,14 @@ class Rig:
 
         @return: does it go on?
         """
-        self.reactor.advance(0)
+        self._send()
         return self.spool._desk._writer.turn()
+
+    def _send(self) -> None:
+        """Let all jobs go out, those too that wait for company."""
+        lingering = self.spool._desk._lingering
+        self.reactor.advance(LINGER_SECONDS if lingering else 0)
+        self.reactor.advance(0)
 
     def wait(self, deferred: Deferred[T]) -> T:
         """What C{deferred} comes to when everything was done."""
