@@ -182,6 +182,11 @@ class ClientSession:
         return cast("W | None", self._offers.get(capability.keyword))
 
     @property
+    def offers(self) -> frozenset[bytes]:
+        """The keywords of all that is C{offered}."""
+        return frozenset(self._offers)
+
+    @property
     def unsafeToGuess(self) -> bool:
         """
         Is C{peer} a guess that is not enough for a MAIL?  What a route demands

@@ -355,11 +355,22 @@ class RoutePolicy:
 
 @frozen
 class Schedule:
-    """When and in what order; seconds since the epoch."""
+    """
+    When and in what order; times in seconds since the epoch.
+
+    @ivar priority: those with a higher one go first.
+    @ivar notBefore: it does not go before.
+    @ivar deadline: when it is given up at the latest; L{None}: that is the queue's
+        to say.
+    @ivar noticeAt: its sender is told once of a delay then, if somebody still
+        waits, whatever the queue does otherwise; L{None}: that is the queue's to
+        say.
+    """
 
     priority: int = 0
     notBefore: float = 0.0
     deadline: float | None = None
+    noticeAt: float | None = None
 
 
 class Action(Enum):
@@ -370,6 +381,21 @@ class Action(Enum):
     RELAYED = "relayed"
     DELIVERED = "delivered"
     EXPANDED = "expanded"
+
+
+@frozen
+class News:
+    """
+    What there is to tell of a recipient.
+
+    @ivar action: what became of it.
+    @ivar offers: where a host has the message now, the keywords of what we know of
+        what it offers (L{Capability}), so that what a message wants can be left to
+        it; empty otherwise.
+    """
+
+    action: Action
+    offers: frozenset[bytes] = frozenset()
 
 
 @frozen

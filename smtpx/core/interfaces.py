@@ -26,7 +26,6 @@ from .dialogue import (
 )
 from .envelope import Envelope, Recipient, Stamp, Stamps
 from .hooks import (
-    Action,
     BatchLimits,
     Capability,
     Carrier,
@@ -34,6 +33,7 @@ from .hooks import (
     Forecast,
     Hello,
     LogFields,
+    News,
     Parameter,
     Phase,
     Refusal,
@@ -392,9 +392,12 @@ class IQueueBuilder(Interface):
         """
 
     def report(
-        wish: Callable[[Envelope, Recipient, Action], ReportWish | None],
+        wish: Callable[[Envelope, Recipient, News], ReportWish | None],
     ) -> None:
-        """Whether and how to report C{action}."""
+        """
+        Whether and how to report what became of a recipient.  It is asked of each
+        that is delivered, handed on, delayed or given up.
+        """
 
     def fields(
         fields: Callable[[Envelope, Recipient | None], Iterable[tuple[str, str]]],

@@ -26,7 +26,7 @@ from .envelope import (
     loadFlag,
     loadOctets,
 )
-from .hooks import Action, ReportWish, RoutePolicy, Schedule
+from .hooks import News, ReportWish, RoutePolicy, Schedule
 from .interfaces import IExtension, IQueueBuilder, IQueueExtension
 
 T = TypeVar("T")
@@ -59,7 +59,7 @@ class QueueProfile(Register):
     redirectors: tuple[Callable[[Recipient, Recipient, bool], None], ...] = field(
         default=(), init=False
     )
-    wishes: tuple[Callable[[Envelope, Recipient, Action], ReportWish | None], ...] = (
+    wishes: tuple[Callable[[Envelope, Recipient, News], ReportWish | None], ...] = (
         field(default=(), init=False)
     )
     fieldMakers: tuple[
@@ -105,7 +105,7 @@ class QueueProfile(Register):
         self.redirectors += (owned(self._note("redirect"), redirect),)
 
     def report(
-        self, wish: Callable[[Envelope, Recipient, Action], ReportWish | None]
+        self, wish: Callable[[Envelope, Recipient, News], ReportWish | None]
     ) -> None:
         """See L{IQueueBuilder}."""
         self.wishes += (owned(self._note("report"), wish),)
@@ -161,10 +161,10 @@ class QueueProfile(Register):
         )
 
     def wishFor(
-        self, envelope: Envelope, recipient: Recipient, action: Action
+        self, envelope: Envelope, recipient: Recipient, news: News
     ) -> ReportWish:
         """All opinions on a report, combined: False, then True, then None."""
-        found = [ask(envelope, recipient, action) for ask in self.wishes]
+        found = [ask(envelope, recipient, news) for ask in self.wishes]
         wishes = [wish for wish in found if wish is not None]
         return ReportWish(
             _strongest([wish.send for wish in wishes]),

@@ -28,7 +28,7 @@ from ..core.envelope import (
     loadOctets,
 )
 from ..core.grammar import KEYWORD, XTEXT, Grammar, Malformed
-from ..core.hooks import Action, Capability, Parameter, ReportWish, Where
+from ..core.hooks import Action, Capability, News, Parameter, ReportWish, Where
 from ..core.interfaces import (
     IClientBuilder,
     IClientExtension,
@@ -207,9 +207,6 @@ PARAMETERS = (
 _ASKS_FOR = {
     Action.FAILED: b"FAILURE",
     Action.DELAYED: b"DELAY",
-    Action.RELAYED: b"SUCCESS",
-    Action.DELIVERED: b"SUCCESS",
-    Action.EXPANDED: b"SUCCESS",
 }
 
 
@@ -282,11 +279,12 @@ class DSN:
         queue.fields(self._fields)
 
     def _wish(
-        self, envelope: Envelope, recipient: Recipient, action: Action
+        self, envelope: Envelope, recipient: Recipient, news: News
     ) -> ReportWish | None:
         if not envelope.sender:
             # Section 5.2: nobody to report to, whatever was asked for.
             return ReportWish(send=False)
+        action = news.action
         ret = envelope.stamps.get(RET)
         full: bool | None = None
         if ret is not None and (ret.upper() != b"FULL" or action is Action.FAILED):
@@ -295,7 +293,13 @@ class DSN:
         notify = recipient.stamps.get(NOTIFY)
         if notify is None:
             return None if full is None else ReportWish(full=full)
-        return ReportWish(_ASKS_FOR[action] in notify.upper().split(b","), full)
+        words = notify.upper().split(b",")
+        if action in (Action.FAILED, Action.DELAYED) or b"NEVER" in words:
+            return ReportWish(_ASKS_FOR.get(action, b"SUCCESS") in words, full)
+        # Section 5.2.1: a host that knows NOTIFY tells the rest.  Others may wish to
+        # tell all the same (RFC 2852 section 4.1.4).
+        told = b"SUCCESS" in words and CAPABILITY.keyword not in news.offers
+        return ReportWish(True if told else None, full)
 
     def _fields(
         self, envelope: Envelope, recipient: Recipient | None

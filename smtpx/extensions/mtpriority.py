@@ -25,9 +25,9 @@ from ..core.envelope import Bearer, Envelope, Recipient, Stamp
 from ..core.errors import Malformed
 from ..core.grammar import KEYWORD, Grammar
 from ..core.hooks import (
-    Action,
     Capability,
     LogFields,
+    News,
     Parameter,
     ReportWish,
     Schedule,
@@ -197,7 +197,7 @@ class MTPriority:
         return schedule if priority is None else evolve(schedule, priority=priority)
 
     def _wish(
-        self, envelope: Envelope, recipient: Recipient, action: Action
+        self, envelope: Envelope, recipient: Recipient, news: News
     ) -> ReportWish | None:
         priority = envelope.stamp(PRIORITY)
         if priority is None:

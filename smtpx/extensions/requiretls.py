@@ -20,9 +20,9 @@ from ..core.envelope import Bearer, Envelope, Recipient, Stamp, dumpFlag, loadFl
 from ..core.errors import UsageError
 from ..core.grammar import FLAG, KEYWORD
 from ..core.hooks import (
-    Action,
     Capability,
     LookupLevel,
+    News,
     Parameter,
     Refusal,
     ReportWish,
@@ -229,7 +229,7 @@ class RequireTLS:
         return policy
 
     def _report(
-        self, envelope: Envelope, recipient: Recipient, action: Action
+        self, envelope: Envelope, recipient: Recipient, news: News
     ) -> ReportWish | None:
         if _required(envelope):
             # Section 5: RET=FULL is disregarded.

@@ -225,6 +225,7 @@ class ClientProtocol(ClientWire):
             _firstLine(core.greeted),
             self.count > 1,
             self._source,
+            core.offers,
         )
 
     # --- Twisted's side ---------------------------------------------------------

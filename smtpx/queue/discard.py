@@ -13,6 +13,7 @@ from attrs import frozen
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
+from ..core.hooks import Action
 from ..spool.format import Fate, Outcome
 from .interfaces import Attempt, ITransport
 
@@ -28,6 +29,7 @@ class Discard:
 
     name: str = "discard"
     holds = False
+    reports = Action.DELIVERED
 
     def deliver(self, attempt: Attempt) -> Deferred[Sequence[Outcome]]:
         """Everyone has it."""

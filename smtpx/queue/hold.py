@@ -29,6 +29,7 @@ class Hold:
 
     name: str = "hold"
     holds = True
+    reports = None
 
     def deliver(self, attempt: Attempt) -> Deferred[Sequence[Outcome]]:
         """

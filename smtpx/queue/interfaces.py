@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from attrs import field, frozen
 from zope.interface import Attribute, Interface
 
-from ..core.hooks import Schedule
+from ..core.hooks import Action, Schedule
 from ..core.interfaces import IBody
 from ..spool.format import Outcome, Report, SpooledMessage
 
@@ -97,6 +97,13 @@ class ITransport(Interface):
         """
         Does it keep what it is given on hold, in the spool?  Then C{deliver} is
         never called.
+        """
+    )
+    reports: Action | None = Attribute(
+        """
+        What it means for the sender that somebody was DELIVERED to: DELIVERED: it
+        was the final delivery; RELAYED: a host took it, and may tell more; L{None}:
+        whoever took it tells the sender everything, and we nothing.
         """
     )
 

@@ -27,6 +27,7 @@ from pathlib import Path
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
+from ..core.hooks import Action
 from ..core.queueprofile import ORIGIN
 from ..spool.format import Fate, Outcome, SpooledMessage
 from ..spool.via import Cause
@@ -76,6 +77,7 @@ class Maildir:
     """
 
     holds = False
+    reports = Action.DELIVERED
 
     def __init__(
         self,

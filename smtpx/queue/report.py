@@ -22,7 +22,7 @@ from attrs import frozen
 from zope.interface import implementer
 
 from ..core.envelope import Envelope, Recipient
-from ..core.hooks import Action, ReportWish
+from ..core.hooks import Action, News, ReportWish
 from ..core.interfaces import IBody
 from ..core.queueprofile import DISCARDED, QueueProfile
 from ..extensions.eightbitmime import EIGHTBIT
@@ -163,7 +163,7 @@ class Reporter:
         recipient = envelope.recipients[told.outcome.index]
         if not envelope.sender or recipient.stamp(DISCARDED):
             return None
-        wish = self._profile.wishFor(envelope, recipient, told.action)
+        wish = self._profile.wishFor(envelope, recipient, News(told.action))
         send = told.action in _USUAL if wish.send is None else wish.send
         return wish if send else None
 

@@ -20,7 +20,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from zope.interface import implementer
 
 from ..core.address import domainOf
-from ..core.hooks import LookupLevel, RoutePolicy, TLSLevel
+from ..core.hooks import Action, LookupLevel, RoutePolicy, TLSLevel
 from ..core.queueprofile import QueueProfile
 from ..core.reply import reply
 from ..dns.mailhosts import MailHost, MailHosts, Unroutable
@@ -92,6 +92,7 @@ class SMTPTransport:
     """
 
     holds = False
+    reports = Action.RELAYED
 
     def __init__(
         self,

@@ -65,6 +65,8 @@ class Via:
     @ivar hello: the first line of its answer to EHLO or HELO; empty: none.
     @ivar again: was the connection used before, for another message?
     @ivar source: our own address and port on this connection; L{None}: not known.
+    @ivar offers: the keywords of what it offers and we know
+        (L{smtpx.core.hooks.Capability}).
     """
 
     host: bytes
@@ -76,6 +78,7 @@ class Via:
     hello: bytes = field(default=b"", repr=False)
     again: bool = False
     source: tuple[bytes, int] | None = None
+    offers: frozenset[bytes] = field(default=frozenset(), repr=False)
 
 
 __all__ = ["Cause", "Via"]

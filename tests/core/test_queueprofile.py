@@ -16,6 +16,7 @@ from smtpx.core.errors import Conflict, HookTrouble
 from smtpx.core.hooks import (
     Action,
     LookupLevel,
+    News,
     ReportWish,
     RoutePolicy,
     Schedule,
@@ -51,7 +52,9 @@ class QueueProfileTests(SynchronousTestCase):
             return lambda b: b.report(lambda e, r, a: opinion)
 
         profile = self.loaded(*[register(opinion) for opinion in opinions])
-        return profile.wishFor(Envelope(b"", 0.0), Recipient(b"a@x"), Action.FAILED)
+        return profile.wishFor(
+            Envelope(b"", 0.0), Recipient(b"a@x"), News(Action.FAILED)
+        )
 
     def test_interface(self) -> None:
         """It is the builder that extensions are promised."""

@@ -9,9 +9,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.envelope import Envelope, Recipient
 from smtpx.core.grammar import XTEXT, Malformed
-from smtpx.core.hooks import Action, ReportWish
+from smtpx.core.hooks import Action, News, ReportWish
 from smtpx.core.queueprofile import QueueProfile
 from smtpx.extensions.dsn import (
+    CAPABILITY,
     DSN,
     ENVID,
     NOTIFY,
@@ -319,7 +320,7 @@ class QueueTests(SynchronousTestCase):
         if notify is not None:
             recipient.stamps[NOTIFY] = notify
         return [
-            self.queue.wishFor(envelope, recipient, action)
+            self.queue.wishFor(envelope, recipient, News(action))
             for action in (
                 Action.FAILED,
                 Action.DELAYED,
@@ -337,13 +338,30 @@ class QueueTests(SynchronousTestCase):
         """Each word is for its kind of report, NEVER for none (section 4.1)."""
         for notify, sends in (
             (b"NEVER", [False, False, False, False, False]),
-            (b"failure", [True, False, False, False, False]),
-            (b"DELAY", [False, True, False, False, False]),
+            (b"failure", [True, False, None, None, None]),
+            (b"DELAY", [False, True, None, None, None]),
             (b"SUCCESS", [False, False, True, True, True]),
             (b"SUCCESS,FAILURE,DELAY", [True, True, True, True, True]),
         ):
             found = [wish.send for wish in self.wishes(None, notify)]
             self.assertEqual(found, sends, notify)
+
+    def test_aHostWithDSNTellsItself(self) -> None:
+        """
+        Whatever success was asked for, it is not ours to tell (section 5.2.1); but
+        NEVER is an opinion on what others would tell.
+        """
+        offers = frozenset({CAPABILITY.keyword})
+        for notify, send in (
+            (b"SUCCESS,FAILURE", None),
+            (b"FAILURE", None),
+            (b"NEVER", False),
+        ):
+            recipient = Recipient(b"b@d.example")
+            recipient.stamps[NOTIFY] = notify
+            envelope = Envelope(b"a@c.example", 0.0, [recipient])
+            wish = self.queue.wishFor(envelope, recipient, News(Action.RELAYED, offers))
+            self.assertEqual(wish.send, send)
 
     def test_RETSaysHowMuch(self) -> None:
         """
@@ -362,7 +380,7 @@ class QueueTests(SynchronousTestCase):
         recipient = Recipient(b"b@d.example")
         recipient.stamps[NOTIFY] = b"FAILURE"
         envelope = Envelope(b"", 0.0, [recipient])
-        wish = self.queue.wishFor(envelope, recipient, Action.FAILED)
+        wish = self.queue.wishFor(envelope, recipient, News(Action.FAILED))
         self.assertEqual(wish, ReportWish(send=False))
 
     def fields(self, envelope: Envelope) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.envelope import Envelope, Recipient
 from smtpx.core.errors import Malformed
-from smtpx.core.hooks import Action, Schedule
+from smtpx.core.hooks import Action, News, Schedule
 from smtpx.core.hostlist import HostList
 from smtpx.core.queueprofile import QueueProfile
 from smtpx.extensions.mtpriority import (
@@ -208,7 +208,7 @@ class QueueTests(SynchronousTestCase):
         for priority in 4, None:
             report = Envelope(b"", 0.0)
             wish = self.profile.wishFor(
-                self.envelope(priority), recipient, Action.FAILED
+                self.envelope(priority), recipient, News(Action.FAILED)
             )
             for stamper in wish.stampers:
                 stamper(report)

@@ -13,6 +13,7 @@ from smtpx.core.errors import HookTrouble, UsageError
 from smtpx.core.hooks import (
     Action,
     LookupLevel,
+    News,
     ReportWish,
     RoutePolicy,
     Scope,
@@ -277,7 +278,7 @@ class QueueTests(SynchronousTestCase):
         """The wish on a report of failure, where RET=FULL was asked for."""
         envelope.stamps[RET] = b"FULL"
         [recipient] = envelope.recipients
-        return self.queue.wishFor(envelope, recipient, Action.FAILED)
+        return self.queue.wishFor(envelope, recipient, News(Action.FAILED))
 
     def test_reportsHaveTheHeaderOnly(self) -> None:
         """RET=FULL is disregarded, and the report is tagged (section 5)."""

@@ -92,8 +92,11 @@ class SendingTests(SynchronousTestCase):
                 greeting=b"220 scripted.example ESMTP",
                 hello=b"250-scripted.example",
                 source=(b"198.51.100.9", 40000),
+                offers=got.value.via.offers,
             ),
         )
+        self.assertIn(b"PIPELINING", got.value.via.offers)
+        self.assertNotIn(b"CHUNKING", got.value.via.offers)
 
     def test_addressLiteral(self) -> None:
         """A host without a name is known by its address, not by its literal."""

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
 
 from smtpx.core.envelope import Envelope, Recipient
-from smtpx.core.hooks import Schedule
+from smtpx.core.hooks import Action, Schedule
 from smtpx.core.interfaces import IBody
 from smtpx.queue.interfaces import (
     Attempt,
@@ -58,6 +58,7 @@ class ScriptedTransport:
 
     name: str = "scripted"
     holds: bool = False
+    reports: Action | None = Action.DELIVERED
     fates: dict[bytes, Fate | None] = Factory(dict)
     error: Exception | None = None
     patient: bool = False
@@ -103,6 +104,7 @@ class ScriptedRelay(ScriptedTransport):
     @ivar notBefore: likewise.
     """
 
+    reports: Action | None = Action.RELAYED
     width: int = 9
     pauseSeconds: float = 0.0
     unroutable: dict[bytes, Outcome] = Factory(dict)

@@ -17,6 +17,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
+from smtpx.core.hooks import Action
 from smtpx.queue.delivery import Bounds, Delivery
 from smtpx.queue.hold import Hold
 from smtpx.queue.interfaces import Attempt, IRelay, Leg, Located
@@ -122,6 +123,7 @@ class World:
 
     name = "world"
     holds = False
+    reports = Action.RELAYED
     width = 3
     pauseSeconds = 0.0
 

@@ -44,6 +44,7 @@ class PlannedTransport:
     name: str
     entry: RouteEntry
     holds = False
+    reports = None
 
     def deliver(self, attempt: Attempt) -> Deferred[Sequence[Outcome]]:
         """Deliver to nobody."""
