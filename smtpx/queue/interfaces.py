@@ -1,19 +1,23 @@
 """
 The doors of the queue: what a transport is, what says which one a recipient gets,
-when it is tried again, and who writes the report where it never will work.  Who is
-told what becomes of messages is L{smtpx.spool.journal}.
+when it is tried again, and who writes the report where it never will work; and what
+an operator can do with what is there (L{IQueueControl}).  Who is told what becomes of
+messages is L{smtpx.spool.journal}.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from enum import Enum
 
 from attrs import field, frozen
+from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
 from ..core.hooks import Action, Schedule
 from ..core.interfaces import IBody
 from ..spool.format import Outcome, Report, SpooledMessage
+from ..spool.selection import Entry, Page, Selection, State
 
 #: How long the name of a lane may be, in octets.
 LANE_OCTETS = 255
@@ -195,11 +199,167 @@ class Route:
     transport: ITransport
 
 
+class Grouping(Enum):
+    """
+    By what messages are counted.
+
+    @cvar DOMAIN: the domains of those who wait for them.
+    @cvar SENDER: the domain of their sender.
+    @cvar ERROR: the last error of those who wait for them.
+    @cvar STATE: how they are.
+    """
+
+    DOMAIN = "domain"
+    SENDER = "sender"
+    ERROR = "error"
+    STATE = "state"
+
+
+@frozen
+class Group:
+    """
+    Messages that have something in common.
+
+    @ivar name: what; empty: the null sender, or no error.  L{None}: these are all
+        for which there was no room in the summary.
+    @ivar messages: how many they are.
+    @ivar recipients: how many wait for them, of those that have it in common.
+    @ivar octets: the length of their bodies together.
+    @ivar oldest: when the first one came, in seconds since the epoch.
+    @ivar newest: when the last one did.
+    """
+
+    name: str | None
+    messages: int
+    recipients: int
+    octets: int
+    oldest: float
+    newest: float
+
+
+@frozen
+class Done:
+    """
+    What came of what an operator wanted.
+
+    @ivar done: with how many messages it is done.
+    @ivar later: how many are being delivered; it is done with them when that
+        attempt is over, if anything is left of them, and forgotten if the server
+        ends before.
+    @ivar kept: how many could not be returned to their senders, as no way leads
+        there; they are on hold.
+    """
+
+    done: int = 0
+    later: int = 0
+    kept: int = 0
+
+
+def _untold(looked: int, done: int) -> None:
+    """Nobody wants to know."""
+
+
+class IQueueControl(Interface):
+    """
+    What an operator can do with the queue, while it delivers or not.
+
+    All of it goes through the spool page by page, however much there is, and others
+    have their turn between two pages.  C{tell} is called after each one, with how
+    many messages were looked at by then, and with how many something was done.
+    Cancelled, what is done stays done, and nothing more is.  C{by} is who wants it,
+    for the log: the name of a user, or of a program.
+    """
+
+    def find(selection: Selection, after: str = "", most: int = 100) -> Deferred[Page]:
+        """
+        A page of the messages that are meant, by id, without the bodies.
+
+        @param after: begin behind this id; empty: at the beginning.
+        """
+
+    def show(id: str) -> Deferred[Entry | None]:
+        """
+        One message.
+
+        @return: L{None}: there is none.
+        @raise ValueError: not an id.
+        """
+
+    def read(id: str) -> Deferred[tuple[SpooledMessage, IBody] | None]:
+        """
+        One message with its body.
+
+        @return: L{None}: there is none.
+        @raise ValueError: not an id.
+        """
+
+    def summary(
+        selection: Selection,
+        by: Grouping = Grouping.DOMAIN,
+        tell: Callable[[int, int], None] = _untold,
+    ) -> Deferred[Sequence[Group]]:
+        """
+        Count messages.
+
+        @return: the largest group first.
+        """
+
+    def retry(
+        selection: Selection, tell: Callable[[int, int], None] = _untold
+    ) -> Deferred[int]:
+        """
+        Try messages at once, also where their destination is busy or a host is
+        known to be in trouble: what is known against hosts by now does not count for
+        them.  Not what is on hold, nor what its sender wants to go later (RFC 4865).
+
+        @return: how many are due now, or being tried.
+        """
+
+    def hold(
+        selection: Selection,
+        by: str,
+        note: str = "",
+        tell: Callable[[int, int], None] = _untold,
+    ) -> Deferred[Done]:
+        """
+        Put messages on hold.
+
+        @param note: why, for operators.
+        """
+
+    def release(
+        selection: Selection, by: str, tell: Callable[[int, int], None] = _untold
+    ) -> Deferred[Done]:
+        """Take messages off hold; they are tried at once."""
+
+    def bounce(
+        selection: Selection,
+        by: str,
+        why: str = "",
+        tell: Callable[[int, int], None] = _untold,
+    ) -> Deferred[Done]:
+        """
+        Give messages up, with reports to their senders as for any that failed.
+
+        @param why: what the senders are told; empty: that an operator did.
+        """
+
+    def remove(
+        selection: Selection, by: str, tell: Callable[[int, int], None] = _untold
+    ) -> Deferred[Done]:
+        """Forget messages.  Nobody is told but the log."""
+
+
 __all__ = [
     "LANE_OCTETS",
     "NOT_YET",
     "TOO_LONG",
     "Attempt",
+    "Done",
+    "Entry",
+    "Group",
+    "Grouping",
+    "IQueueControl",
     "IRelay",
     "IReporter",
     "IRetries",
@@ -207,5 +367,8 @@ __all__ = [
     "ITransport",
     "Leg",
     "Located",
+    "Page",
     "Route",
+    "Selection",
+    "State",
 ]

@@ -15,14 +15,16 @@ _PROGRESS = (
     "INSERT INTO progress(id, attempts, held, due, outcomes, note, priority, lane) "
 )
 _RECORD = (
-    _PROGRESS + "SELECT id, ?, ?, ?, ?, ?, 0, NULL FROM message WHERE id = ?"
+    _PROGRESS + "SELECT id, ?, max(?, hold IS NOT NULL), ?, ?, coalesce(hold, ?), 0,"
+    " NULL FROM message WHERE id = ?"
     " ON CONFLICT(id) DO UPDATE SET attempts = excluded.attempts,"
     " held = max(held, excluded.held), due = excluded.due,"
     " outcomes = excluded.outcomes, lane = NULL,"
     " note = CASE WHEN excluded.held THEN excluded.note ELSE note END"
 )
 _PARK = (
-    _PROGRESS + "SELECT id, 0, 0, NULL, ?, '', 0, ? FROM message WHERE id = ?"
+    _PROGRESS + "SELECT id, 0, hold IS NOT NULL, NULL, ?, coalesce(hold, ''), 0, ?"
+    " FROM message WHERE id = ?"
     " ON CONFLICT(id) DO UPDATE SET outcomes = excluded.outcomes,"
     " lane = excluded.lane"
 )
@@ -39,6 +41,10 @@ _NOTE = (
 _HOLD = (
     _PROGRESS + "SELECT id, 0, 1, NULL, '[]', ?, 0, NULL FROM message WHERE id = ?"
     " ON CONFLICT(id) DO UPDATE SET held = 1, note = excluded.note"
+)
+_HASTEN = (
+    "UPDATE progress SET due = ?, lane = NULL WHERE id = ? AND held = 0"
+    " AND (lane IS NOT NULL OR coalesce(due > ?, 1))"
 )
 _RELEASE = (
     _PROGRESS + "SELECT m.id, 0, 0, ?, '[]', '', 0, NULL"
@@ -100,3 +106,8 @@ def held(key: int, note: str) -> Change:
 def released(key: int, due: float) -> Change:
     """Take a message off hold."""
     return _RELEASE, (due, key)
+
+
+def hastened(key: int, due: float) -> Change:
+    """Have a message that is to wait, for a later time or for a lane, wait no more."""
+    return _HASTEN, (due, key, due)

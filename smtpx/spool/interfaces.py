@@ -30,6 +30,7 @@ from ..core.envelope import Envelope
 from ..core.errors import SMTPXError
 from ..core.interfaces import IBody
 from .format import Outcome, Recovered, Report, SpooledMessage
+from .selection import Page, Selection
 from .stock import SpoolState
 
 
@@ -255,3 +256,32 @@ class IOperatedSpool(ISpool):
 
     def release(ids: Sequence[str]) -> Deferred[None]:
         """Take messages off hold: they are due at once, and not parked."""
+
+    def find(selection: Selection, after: str, most: int) -> Deferred[Page]:
+        """
+        A page of the messages that are meant, by id, without the bodies.  So much is
+        looked at that it takes no more than some milliseconds, whatever fits.
+
+        @param after: begin behind this id; empty: at the beginning.
+        @param most: how many.
+        """
+
+    def hasten(ids: Sequence[str]) -> Deferred[int]:
+        """
+        Make messages due at once, and not parked.  It is no attempt, and what is on
+        hold stays so.
+
+        @return: how many were to wait.
+        """
+
+    def claim(id: str) -> Deferred[SpooledMessage | None]:
+        """
+        Lease one message, whatever its state, with what C{body} wants; where somebody
+        has it already, as soon as it is given back, before anybody else gets it.
+        Its lease ends as those of C{ready} do.
+
+        @return: L{None}: there is none, or none any more.  Of one that cannot be
+            read there is an entry as in C{messages}: settled without outcomes, it is
+            gone.  Cancelled, it is not claimed.
+        @raise ValueError: not an id.
+        """

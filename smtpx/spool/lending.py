@@ -77,6 +77,8 @@ class Lender:
         self._stamps = stamps
         self._scheduler = scheduler
         self._newID = newID
+        #: Who wants messages that somebody has, first come first.
+        self._claims: dict[int, list[Deferred[None]]] = {}
 
     # --- leasing -------------------------------------------------------------
 
@@ -184,6 +186,65 @@ class Lender:
 
         job = Alter([held(key, note)])
         self._desk.write(job).addErrback(failed)
+
+    # --- claims ----------------------------------------------------------------
+
+    def claim(
+        self, key: int, seen: Callable[[Row], SpooledMessage]
+    ) -> Deferred[SpooledMessage | None]:
+        """
+        Lease one message, now or as soon as it is given back.
+
+        @param seen: makes a message of a row, whatever it is like.
+        """
+        return Deferred.fromCoroutine(self._claim(key, seen))
+
+    async def _claim(
+        self, key: int, seen: Callable[[Row], SpooledMessage]
+    ) -> SpooledMessage | None:
+        if key in self.agenda.leased:
+            await self._turn(key)
+        self.agenda.leased.add(key)
+        # However it was found, it is not to be had in another way.
+        self.recent.take(key)
+        try:
+            rows, _ = await self._desk.query(lambda store: store.whole([key], OCTETS))
+        except BaseException:
+            self.settled(key)
+            raise
+        if not rows:
+            self.settled(key)
+            return None
+        return seen(rows[0])
+
+    def _turn(self, key: int) -> Deferred[None]:
+        """Wait until a message is given back, behind those who wait already."""
+        waiting = self._claims.setdefault(key, [])
+
+        def withdraw(turn: Deferred[None]) -> None:
+            waiting.remove(turn)
+
+        turn: Deferred[None] = Deferred(withdraw)
+        waiting.append(turn)
+        return turn
+
+    def settled(self, key: int) -> None:
+        """A lease is at an end: it is the turn of the next who wants the message."""
+        self.agenda.settled(key)
+        waiting = self._claims.get(key)
+        if waiting is None:
+            return
+        if waiting:
+            self.agenda.leased.add(key)
+            waiting.pop(0).callback(None)
+        else:
+            del self._claims[key]
+
+    def close(self, error: Exception) -> None:
+        """Nothing is given back any more."""
+        claims, self._claims = self._claims, {}
+        for turn in [turn for turns in claims.values() for turn in turns]:
+            turn.errback(error)
 
     # --- giving back -----------------------------------------------------------
 

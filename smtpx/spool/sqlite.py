@@ -29,24 +29,17 @@ from ..core.errors import UsageError
 from ..core.hooks import Schedule
 from ..core.interfaces import IBody
 from .bodies import FiledBody, HeldBody
-from .changes import held, released
 from .desk import Desk, IOwner
-from .format import (
-    Outcome,
-    Recovered,
-    Report,
-    Row,
-    SpooledMessage,
-    message,
-    unreadable,
-)
+from .format import Outcome, Recovered, Report, SpooledMessage
 from .identity import Identities, parse, secondOf
 from .incoming import BodyFile, Incoming, ISink
-from .interfaces import IOperatedSpool, ISpoolReactor, SpoolFull
+from .interfaces import IOperatedSpool, ISpoolReactor, SpoolBroken, SpoolFull
 from .ledger import Ledger
-from .lending import OCTETS, Lender
+from .lending import Lender
+from .operating import Desktop
 from .recovery import Found, Lock, Place, prepare, recover
 from .scheduling import Scheduler
+from .selection import Page, Selection
 from .stock import Shift, SpoolState, Stock
 from .store import Store, isFull
 from .threads import IThreads, Threads
@@ -115,6 +108,7 @@ class SQLiteSpool:
             self.scheduler,
             lambda: self._identities.make(),
         )
+        self._desktop = Desktop(self._desk, self._lender, queueProfileStamps, clock)
         self._opened = False
 
     # --- opening and closing -------------------------------------------------
@@ -168,6 +162,7 @@ class SQLiteSpool:
         """
         self._ledger.retire()
         done = self._desk.stop()
+        self._lender.close(SpoolBroken(f"{self._place.file} is closed"))
         for incoming in list(self._filing):
             incoming.abort()
         return done.addCallback(lambda _: self._ledger.close())
@@ -271,13 +266,13 @@ class SQLiteSpool:
                 continue
             if isinstance(job, Remove):
                 self._stock.remove(job.octets)
-                agenda.settled(job.key)
+                self._lender.settled(job.key)
                 self._ledger.settled(job.key)
                 if job.filed:
                     gone.append(job.key)
             elif isinstance(job, Alter):
                 if job.leased is not None:
-                    agenda.settled(job.leased)
+                    self._lender.settled(job.leased)
                     self._ledger.settled(job.leased)
                 if job.due is not None:
                     agenda.made(job.due)
@@ -439,9 +434,7 @@ class SQLiteSpool:
 
         @raise ValueError: C{after} is neither an id nor empty.
         """
-        behind = parse(after) if after else -1
-        rows = self._desk.query(lambda store: store.page(behind, most))
-        return rows.addCallback(lambda found: [self._seen(row) for row in found])
+        return self._desktop.messages(after, most)
 
     def fetch(self, id: str) -> Deferred[SpooledMessage | None]:
         """
@@ -449,16 +442,15 @@ class SQLiteSpool:
 
         @raise ValueError: not an id.
         """
-        key = parse(id)
-        rows = self._desk.query(lambda store: store.whole([key], OCTETS)[0])
-        return rows.addCallback(lambda found: self._seen(found[0]) if found else None)
+        return self._desktop.fetch(id)
 
-    def _seen(self, row: Row) -> SpooledMessage:
-        """A row as a message, whatever state it is in."""
-        try:
-            return message(row, self._stamps)
-        except Exception as error:  # the one border: an extension's load
-            return unreadable(row, error)
+    def find(self, selection: Selection, after: str, most: int) -> Deferred[Page]:
+        """
+        A page of the messages that are meant.
+
+        @raise ValueError: what is given for an id is none.
+        """
+        return self._desktop.find(selection, after, most)
 
     def hold(self, ids: Sequence[str], note: str) -> Deferred[None]:
         """
@@ -466,12 +458,7 @@ class SQLiteSpool:
 
         @raise ValueError: something is not an id.
         """
-        keys = [parse(id) for id in ids]
-        for key in keys:
-            # Whoever wants it has to look whether it is on hold.
-            self._lender.recent.take(key)
-        changes = [held(key, note) for key in keys]
-        return self._desk.write(Alter(changes))
+        return self._desktop.hold(ids, note)
 
     def release(self, ids: Sequence[str]) -> Deferred[None]:
         """
@@ -479,7 +466,20 @@ class SQLiteSpool:
 
         @raise ValueError: something is not an id.
         """
-        now = self._clock()
-        keys = [parse(id) for id in ids]
-        changes = [released(key, now) for key in keys]
-        return self._desk.write(Alter(changes, due=now))
+        return self._desktop.release(ids)
+
+    def hasten(self, ids: Sequence[str]) -> Deferred[int]:
+        """
+        Make messages due at once; how many were to wait.
+
+        @raise ValueError: something is not an id.
+        """
+        return self._desktop.hasten(ids)
+
+    def claim(self, id: str) -> Deferred[SpooledMessage | None]:
+        """
+        Lease one message, now or as soon as it is given back.
+
+        @raise ValueError: not an id.
+        """
+        return self._desktop.claim(id)

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from attrs import define, evolve, field
+from attrs import evolve
 from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
 
@@ -35,31 +35,12 @@ from ..spool.format import (
 )
 from ..spool.interfaces import IIncoming, IOperatedSpool, SpoolBroken, SpoolFull
 from ..spool.scheduling import Scheduler
+from ..spool.selection import Entry, Page, Selection, stateOf
 from ..spool.stock import SpoolState
 from .incoming import PIECE_OCTETS, MemoryBody, MemoryIncoming
+from .kept import Kept, sinceWhen
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-
-
-@define(eq=False)
-class _Kept:
-    """One message in the spool."""
-
-    message: SpooledMessage
-    body: bytes
-    leased: bool = False
-    noted: set[int] = field(factory=set)
-
-    def isDue(self, now: float) -> bool:
-        """Is it to be delivered now?"""
-        due, waits = self.message.due, self.message.held or self.message.lane
-        return not waits and (due is None or due <= now)
-
-
-def _sinceWhen(kept: _Kept) -> float:
-    """Those that were never tried are due since they came."""
-    message = kept.message
-    return message.arrived if message.due is None else message.due
 
 
 def memoryID(number: int) -> str:
@@ -107,7 +88,7 @@ class MemorySpool:
         self._now = now
         self._scheduler = Scheduler(now, scheduleFor)
         self._known = {} if known is None else known
-        self._kept: dict[str, _Kept] = {}
+        self._kept: dict[str, Kept] = {}
         self._wakes: list[Callable[[], object]] = []
         self._begun = 0
 
@@ -124,9 +105,11 @@ class MemorySpool:
         """
         self.recovered = []
         for kept in [*self._kept.values()]:
-            kept.leased = False
+            claims, kept.claims = kept.claims, []
+            for claim in claims:
+                claim.errback(SpoolBroken("it is closed"))
             one = recovered(kept.message, kept.noted)
-            kept.noted.clear()
+            kept.giveBack()
             if one is None:
                 continue
             self.recovered.append(one)
@@ -170,7 +153,7 @@ class MemorySpool:
             due=None if plan is None else plan.due,
             priority=0 if plan is None else plan.priority,
         )
-        self._kept[id] = _Kept(message, body)
+        self._kept[id] = Kept(message, body)
         if not hold and (plan is None or plan.due <= self._now()):
             self._wake()
 
@@ -199,8 +182,8 @@ class MemorySpool:
         if self.broken:
             return fail(SpoolBroken("broken, as the test wished"))
         due = [k for k in self._kept.values() if k.isDue(now) and not k.leased]
-        due.sort(key=_sinceWhen)
-        chosen: list[_Kept] = []
+        due.sort(key=sinceWhen)
+        chosen: list[Kept] = []
         for priority in sorted({k.message.priority for k in due}, reverse=True):
             alike = [k for k in due if k.message.priority == priority]
             fresh = [k for k in alike if k.message.due is None]
@@ -208,7 +191,7 @@ class MemorySpool:
             room = most - len(chosen)
             half = max(room - room // 2, room - len(again))
             taken = fresh[:half] + again[: room - len(fresh[:half])]
-            chosen += sorted(taken, key=_sinceWhen)
+            chosen += sorted(taken, key=sinceWhen)
         return succeed(self._lease(chosen))
 
     def parked(self, lane: bytes, most: int) -> Deferred[Sequence[SpooledMessage]]:
@@ -218,12 +201,12 @@ class MemorySpool:
         found = [k for k in self._waitingFor(lane) if not k.leased]
         return succeed(self._lease(found[:most]))
 
-    def _lease(self, kept: Sequence[_Kept]) -> list[SpooledMessage]:
+    def _lease(self, kept: Sequence[Kept]) -> list[SpooledMessage]:
         for one in kept:
             one.leased = True
         return [one.message for one in kept]
 
-    def _waitingFor(self, lane: bytes) -> list[_Kept]:
+    def _waitingFor(self, lane: bytes) -> list[Kept]:
         """Those that are parked for a lane, in the order in which they go."""
         found = [
             k
@@ -297,8 +280,6 @@ class MemorySpool:
         known = merged(now.outcomes, outcomes)
         left = waiting(len(now.envelope.recipients), known)
         if left:
-            kept.leased = False
-            kept.noted.clear()
             kept.message = evolve(
                 now,
                 waiting=left,
@@ -311,6 +292,7 @@ class MemorySpool:
             )
         else:
             del self._kept[message.id]
+        kept.giveBack()
         return succeed([self._report(report) for report in reports])
 
     def _report(self, report: Report) -> str:
@@ -336,12 +318,11 @@ class MemorySpool:
             raise UsageError(f"{message.id} has nothing to be parked for")
         if self.broken:
             return fail(SpoolBroken("broken, as the test wished"))
-        kept.leased = False
-        kept.noted.clear()
         kept.message = evolve(kept.message, waiting=left, outcomes=known, lane=lane)
+        kept.giveBack()
         return succeed(None)
 
-    def _leased(self, message: SpooledMessage) -> _Kept:
+    def _leased(self, message: SpooledMessage) -> Kept:
         """
         A message that is leased.
 
@@ -356,7 +337,7 @@ class MemorySpool:
         """How many messages there are."""
         return succeed(len(self._kept))
 
-    def _find(self, message: SpooledMessage) -> _Kept:
+    def _find(self, message: SpooledMessage) -> Kept:
         kept = self._kept.get(message.id)
         if kept is None:
             raise UsageError(f"there is no message {message.id}")
@@ -393,6 +374,50 @@ class MemorySpool:
         kept = self._kept.get(id)
         return succeed(None if kept is None else kept.message)
 
+    def find(self, selection: Selection, after: str, most: int) -> Deferred[Page]:
+        """A page of the messages that are meant."""
+        now = self._now()
+        entries = []
+        for id in sorted(id for id in self._kept if id > after):
+            kept = self._kept[id]
+            message = evolve(kept.message, content=None)
+            entry = Entry(message, stateOf(message, kept.leased))
+            if selection.fits(entry, now):
+                entries.append(entry)
+        page = entries[:most]
+        more = page[-1].message.id if len(entries) > most else None
+        return succeed(Page(page, more, len(self._kept)))
+
+    def hasten(self, ids: Sequence[str]) -> Deferred[int]:
+        """Make messages due at once; how many were to wait."""
+        if self.broken:
+            return fail(SpoolBroken("broken, as the test wished"))
+        now, count = self._now(), 0
+        for kept in self._named(ids):
+            if not kept.message.held and not kept.isDue(now):
+                kept.message = evolve(kept.message, due=now, lane=None)
+                count += 1
+        self._wake()
+        return succeed(count)
+
+    def claim(self, id: str) -> Deferred[SpooledMessage | None]:
+        """Lease one message, now or as soon as it is given back."""
+        return Deferred.fromCoroutine(self._claim(id))
+
+    async def _claim(self, id: str) -> SpooledMessage | None:
+        kept = self._kept.get(id)
+        if kept is not None and kept.leased:
+            turn: Deferred[None] = Deferred(kept.claims.remove)
+            kept.claims.append(turn)
+            await turn
+            if id not in self._kept:
+                kept.giveBack()
+                return None
+        if kept is None:
+            return None
+        kept.leased = True
+        return kept.message
+
     def hold(self, ids: Sequence[str], note: str) -> Deferred[None]:
         """Put messages on hold."""
         if self.broken:
@@ -411,7 +436,7 @@ class MemorySpool:
         self._wake()
         return succeed(None)
 
-    def _named(self, ids: Sequence[str]) -> list[_Kept]:
+    def _named(self, ids: Sequence[str]) -> list[Kept]:
         return [self._kept[id] for id in ids if id in self._kept]
 
     # --- for tests ---------------------------------------------------------
