@@ -15,11 +15,13 @@ _PROGRESS = (
     "INSERT INTO progress(id, attempts, held, due, outcomes, note, priority, lane) "
 )
 _RECORD = (
-    _PROGRESS + "SELECT id, ?, max(?, hold IS NOT NULL), ?, ?, coalesce(hold, ?), 0,"
-    " NULL FROM message WHERE id = ?"
+    "INSERT INTO progress"
+    "(id, attempts, held, due, outcomes, note, priority, lane, told) "
+    "SELECT id, ?, max(?, hold IS NOT NULL), ?, ?, coalesce(hold, ?), 0, NULL, ?"
+    " FROM message WHERE id = ?"
     " ON CONFLICT(id) DO UPDATE SET attempts = excluded.attempts,"
     " held = max(held, excluded.held), due = excluded.due,"
-    " outcomes = excluded.outcomes, lane = NULL,"
+    " outcomes = excluded.outcomes, lane = NULL, told = coalesce(excluded.told, told),"
     " note = CASE WHEN excluded.held THEN excluded.note ELSE note END"
 )
 _PARK = (
@@ -62,12 +64,16 @@ def recorded(
     due: float | None,
     outcomes: str,
     note: str,
+    told: float | None = None,
 ) -> Change:
     """
     Write down how far a message is after an attempt.  A hold that came while it
     was being tried stays.
+
+    @param told: its sender is told of a delay now, in seconds since the epoch;
+        L{None}: is not.
     """
-    return _RECORD, (attempts, int(held), due, outcomes, note, key)
+    return _RECORD, (attempts, int(held), due, outcomes, note, told, key)
 
 
 def noted(key: int, due: float, outcomes: str) -> Change:

@@ -36,6 +36,9 @@ from .via import Cause, Via
 #: misread raises it, and L{load} goes on to read the versions before.
 VERSION = 1
 
+#: What stands behind an outcome whose sender is still to be told.
+_UNTOLD = "untold"
+
 #: The text of an outcome that was noted, and not written down.
 DELIVERED_BEFORE = "delivered before a crash"
 
@@ -70,6 +73,8 @@ class Outcome:
     @ivar cause: where it is not DELIVERED, at what it failed.
     @ivar notBefore: where it is WAITING, until when there is no use in another
         attempt, in seconds since the epoch; 0: nobody knows.
+    @ivar untold: where it is DELIVERED, is the sender still to be told?  Then it is
+        not finished with.
     """
 
     index: int
@@ -79,6 +84,7 @@ class Outcome:
     via: Via | None = None
     cause: Cause = Cause.OTHER
     notBefore: float = 0.0
+    untold: bool = False
 
 
 @frozen(eq=False)
@@ -90,7 +96,8 @@ class SpooledMessage:
     @ivar arrived: when, in seconds since the epoch.
     @ivar envelope: sender, all recipients as accepted, stamps, octets.
     @ivar prefix: header fields before the body, with CRLFs.
-    @ivar waiting: indices of recipients that are not finished with.
+    @ivar waiting: indices of recipients that are not finished with: they do not have
+        the message, or their sender is still to be told that they do.
     @ivar attempts: how often it was tried.
     @ivar held: is it on hold?
     @ivar note: why it is on hold; empty: nobody said.
@@ -103,6 +110,8 @@ class SpooledMessage:
     @ivar priority: those with a higher one go first; from -9 to 9 (RFC 6710).
     @ivar lane: what it is parked for, as its destination is busy; L{None}: it is
         not parked.
+    @ivar told: when its sender was last told of a delay, in seconds since the
+        epoch; L{None}: never.
     """
 
     id: str
@@ -120,6 +129,7 @@ class SpooledMessage:
     content: bytes | None = None
     priority: int = 0
     lane: bytes | None = None
+    told: float | None = None
 
 
 @frozen(eq=False)
@@ -176,6 +186,7 @@ class Row(NamedTuple):
     note: str | None
     priority: int | None
     lane: bytes | None
+    told: float | None = None
 
     @property
     def onHold(self) -> bool:
@@ -273,8 +284,16 @@ def _loadRecipient(found: object, known: Mapping[str, Stamp[Any]]) -> Recipient:
 
 
 def dumpOutcomes(outcomes: Sequence[Outcome]) -> str:
-    """Outcomes as text; L{loadOutcomes} is its inverse."""
-    return _encode([[one.index, one.fate.value, one.text] for one in outcomes])
+    """
+    Outcomes as text; L{loadOutcomes} is its inverse.  The word C{untold} stands
+    behind those whose sender is still to be told.
+    """
+    return _encode(
+        [
+            [one.index, one.fate.value, one.text, *([_UNTOLD] if one.untold else ())]
+            for one in outcomes
+        ]
+    )
 
 
 def loadOutcomes(text: str) -> tuple[Outcome, ...]:
@@ -288,13 +307,16 @@ def loadOutcomes(text: str) -> tuple[Outcome, ...]:
         raise Damaged("there is no list of outcomes")
     outcomes = []
     for item in found:
-        if type(item) is not list or len(item) != 3 or type(item[2]) is not str:
+        if type(item) is not list or len(item) < 3 or type(item[2]) is not str:
+            raise Damaged(f"{item!r} where an outcome should be")
+        if item[3:] not in ([], [_UNTOLD]):
             raise Damaged(f"{item!r} where an outcome should be")
         try:
             fate = Fate(item[1])
         except ValueError as error:
             raise Damaged(f"{item[1]!r} is no fate of a recipient") from error
-        outcomes.append(Outcome(_whole(item[0]), fate, item[2]))
+        untold = len(item) > 3
+        outcomes.append(Outcome(_whole(item[0]), fate, item[2], untold=untold))
     return tuple(outcomes)
 
 
@@ -311,29 +333,35 @@ def waiting(recipients: int, outcomes: Sequence[Outcome]) -> tuple[int, ...]:
 
     @param recipients: how many there are in all.
     """
-    finished = {one.index for one in outcomes if one.fate is not Fate.WAITING}
+    finished = {
+        one.index for one in outcomes if one.fate is not Fate.WAITING and not one.untold
+    }
     return tuple(index for index in range(recipients) if index not in finished)
 
 
-def recovered(message: SpooledMessage, had: Set[int]) -> Recovered | None:
+def recovered(
+    message: SpooledMessage, had: Set[int], untold: Set[int] = frozenset()
+) -> Recovered | None:
     """
     What becomes of a message of which it was noted who has it.
 
     @param had: their indices.
+    @param untold: those of them of whom the sender is still to be told.
     @return: L{None}: that is known already.
     """
+    known = {each.index for each in message.outcomes if each.untold}
     outcomes = tuple(
         [
-            Outcome(index, Fate.DELIVERED, DELIVERED_BEFORE)
+            Outcome(index, Fate.DELIVERED, DELIVERED_BEFORE, untold=index in untold)
             for index in message.waiting
-            if index in had
+            if index in had and index not in known
         ]
     )
     if not outcomes:
         return None
-    known = merged(message.outcomes, outcomes)
-    left = waiting(len(message.envelope.recipients), known)
-    return Recovered(evolve(message, waiting=left, outcomes=known), outcomes)
+    now = merged(message.outcomes, outcomes)
+    left = waiting(len(message.envelope.recipients), now)
+    return Recovered(evolve(message, waiting=left, outcomes=now), outcomes)
 
 
 def message(row: Row, known: Mapping[str, Stamp[Any]]) -> SpooledMessage:
@@ -360,6 +388,7 @@ def message(row: Row, known: Mapping[str, Stamp[Any]]) -> SpooledMessage:
         content=row.content,
         priority=row.priority or 0,
         lane=row.lane,
+        told=row.told,
     )
 
 
@@ -381,6 +410,7 @@ def unreadable(row: Row, error: Exception) -> SpooledMessage:
         content=row.content,
         priority=row.priority or 0,
         lane=row.lane,
+        told=row.told,
     )
 
 

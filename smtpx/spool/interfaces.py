@@ -15,7 +15,7 @@ fetches them as the lane has room, and C{unpark} makes them due at a time.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Callable
 
 from twisted.internet.defer import Deferred
@@ -130,7 +130,9 @@ class ISpool(Interface):
         @raise UsageError: the message is from C{messages}, which has none.
         """
 
-    def delivered(message: SpooledMessage, indices: Sequence[int]) -> None:
+    def delivered(
+        message: SpooledMessage, indices: Sequence[int], untold: Collection[int] = ()
+    ) -> None:
         """
         Note at once that recipients have a message, before it is settled or parked:
         should the process die until then, they do not get it again.  It is cheap,
@@ -140,6 +142,8 @@ class ISpool(Interface):
 
         @param message: leased; of one that is not, nothing is noted.
         @param indices: the recipients, by their place in C{message.envelope}.
+        @param untold: those of them of whom the sender is still to be told; after a
+            crash they wait, with an outcome that says so.
         """
 
     def settle(
@@ -147,18 +151,22 @@ class ISpool(Interface):
         outcomes: Sequence[Outcome],
         due: float | None,
         reports: Sequence[Report] = (),
+        told: float | None = None,
     ) -> Deferred[Sequence[str]]:
         """
         Write down what became of recipients; give back the lease.  This was an
         attempt: it is counted, and the message is parked no more.
 
         @param outcomes: one for each recipient that was tried.  DELIVERED and
-            FAILED ones are finished with; when all are, the message is gone.
+            FAILED ones are finished with, unless they are untold; when all are,
+            the message is gone.
         @param due: when to try those that are left, in seconds since the epoch;
             L{None}: on hold.
         @param reports: new messages that tell of the outcomes.  They are put down
             in the same step, so that a crash neither loses nor doubles one, and
             are due at once.
+        @param told: among them is one that tells of a delay, and this is the time,
+            in seconds since the epoch; L{None}: there is none.
         @return: the ids of the reports, in their order.  Where it fails, there
             are no reports and the lease is kept: settle again later, or the
             message is delivered twice.

@@ -17,7 +17,7 @@ from __future__ import annotations
 import sqlite3
 
 #: The version of the file's layout, in C{PRAGMA user_version}.
-LAYOUT = 2
+LAYOUT = 3
 
 #: What C{PRAGMA application_id} says: "smtx".
 _APPLICATION = 0x736D7478
@@ -61,8 +61,11 @@ CREATE INDEX holding ON message(hold) WHERE hold IS NOT NULL;
 CREATE INDEX filed ON message(octets, id) WHERE body IS NULL
 """
 
+# When a sender was last told of a delay.  From here on an outcome may be "untold".
+_THIRD = "ALTER TABLE progress ADD COLUMN told REAL"
+
 #: What makes each layout of the one before; that before the first is nothing.
-_STEPS = (_FIRST, _SECOND)
+_STEPS = (_FIRST, _SECOND, _THIRD)
 
 
 class ForeignFile(Exception):

@@ -17,6 +17,7 @@ mail.  So each line has a checksum::
 
     note    = checksum SP id SP index *("," index) LF
     checksum = 8HEXDIG              ; CRC-32 of what stands between SP and LF
+    index    = 1*9DIGIT ["!"]       ; "!": the sender is still to be told
 
 A line that is not of this form, as it was cut or damaged, is passed over.
 
@@ -29,7 +30,7 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from zlib import crc32
 
 from attrs import define, field
@@ -45,23 +46,40 @@ _LONG = 4 << 20
 
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
 
-_LINE = re.compile(rb"([0-9a-f]{8}) (([\w-]{16}) ([0-9]{1,9}(?:,[0-9]{1,9})*))\n")
+_LINE = re.compile(rb"([0-9a-f]{8}) (([\w-]{16}) ([0-9]{1,9}!?(?:,[0-9]{1,9}!?)*))\n")
 
 
-def note(key: int, indices: Sequence[int]) -> bytes:
-    """A line that says which recipients of a message have it."""
-    text = f"{render(key)} {','.join(map(str, indices))}".encode("ascii")
+@define
+class Noted:
+    """
+    What a ledger says of a message.
+
+    @ivar had: the recipients that have it.
+    @ivar untold: those of them of whom the sender is still to be told.
+    """
+
+    had: set[int] = field(factory=set)
+    untold: set[int] = field(factory=set)
+
+
+def note(key: int, indices: Sequence[int], untold: Collection[int] = ()) -> bytes:
+    """
+    A line that says which recipients of a message have it.
+
+    @param untold: those of them of whom the sender is still to be told.
+    """
+    words = ",".join([f"{each}!" if each in untold else str(each) for each in indices])
+    text = f"{render(key)} {words}".encode("ascii")
     return b"%08x %b\n" % (crc32(text), text)
 
 
-def read(octets: bytes) -> tuple[dict[int, set[int]], int]:
+def read(octets: bytes) -> tuple[dict[int, Noted], int]:
     """
     What a ledger says.
 
-    @return: the recipients that have it, by message, and how many lines were
-        passed over.
+    @return: what it says of each message, and how many lines were passed over.
     """
-    found: dict[int, set[int]] = {}
+    found: dict[int, Noted] = {}
     bad = 0
     for line in octets.splitlines(keepends=True):
         matched = _LINE.fullmatch(line)
@@ -73,7 +91,12 @@ def read(octets: bytes) -> tuple[dict[int, set[int]], int]:
         except ValueError:
             bad += 1
             continue
-        found.setdefault(key, set()).update(map(int, matched[4].split(b",")))
+        noted = found.setdefault(key, Noted())
+        for word in matched[4].split(b","):
+            index = int(word.rstrip(b"!"))
+            noted.had.add(index)
+            if word.endswith(b"!"):
+                noted.untold.add(index)
     return found, bad
 
 
@@ -99,9 +122,15 @@ class Ledger:
     _behind: bool = field(default=False, init=False)
     _closing: bool = field(default=False, init=False)
 
-    def add(self, key: int, indices: Sequence[int]) -> None:
-        """These recipients of a message have it."""
-        line = note(key, indices)
+    def add(
+        self, key: int, indices: Sequence[int], untold: Collection[int] = ()
+    ) -> None:
+        """
+        These recipients of a message have it.
+
+        @param untold: those of them of whom the sender is still to be told.
+        """
+        line = note(key, indices, untold)
         self._lines[key] = self._lines.get(key, b"") + line
         try:
             if self._behind:
@@ -200,4 +229,4 @@ def _write(number: int, octets: bytes) -> None:
         raise OSError(errno.ENOSPC, "not all of it was written")
 
 
-__all__ = ["Ledger", "note", "read"]
+__all__ = ["Ledger", "Noted", "note", "read"]

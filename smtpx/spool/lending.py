@@ -254,6 +254,7 @@ class Lender:
         outcomes: Sequence[Outcome],
         due: float | None,
         reports: Sequence[Report],
+        told: float | None,
     ) -> Deferred[Sequence[str]]:
         """
         Write down what became of recipients; give back the lease.
@@ -276,6 +277,7 @@ class Lender:
                 due,
                 dumpOutcomes(known),
                 "held after an attempt" if due is None else "",
+                told,
             )
             job = Alter([change], key, inserts, due)
         return self._giveBack(key, job).addCallback(lambda _: ids)

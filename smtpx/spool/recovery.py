@@ -29,7 +29,7 @@ from .bodies import Bodies, syncFolder
 from .changes import held, noted
 from .format import Damaged, Recovered, Row, dumpOutcomes, message, recovered
 from .layout import ForeignFile
-from .ledger import read
+from .ledger import Noted, read
 from .stock import Stock
 from .store import Store
 
@@ -187,8 +187,8 @@ def settleNoted(store: Store, path: str, now: int, found: Found) -> None:
         found.remarks.append(f"{path}: {bad} damaged lines were passed over")
     done: list[Recovered] = []
     removals, changes = [], []
-    for key, indices in known.items():
-        one = _recovered(store, key, indices)
+    for key, each in known.items():
+        one = _recovered(store, key, each)
         if one is None:
             continue
         done.append(one)
@@ -206,14 +206,14 @@ def settleNoted(store: Store, path: str, now: int, found: Found) -> None:
         found.remarks.append(f"{path} cannot be emptied: {error}")
 
 
-def _recovered(store: Store, key: int, had: set[int]) -> Recovered | None:
+def _recovered(store: Store, key: int, known: Noted) -> Recovered | None:
     """What a ledger knows of a message and the file does not; L{None}: nothing."""
     row = store.one(key)
     if row is None:
         return None
     try:
         # What its stamps mean makes no difference.
-        return recovered(message(row, {}), had)
+        return recovered(message(row, {}), known.had, known.untold)
     except Damaged:
         # It is put on hold as soon as somebody wants it.
         return None

@@ -16,7 +16,7 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Callable
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -358,11 +358,16 @@ class SQLiteSpool:
             raise UsageError(f"{message.id}: fetch it first")
         return HeldBody(message.content)
 
-    def delivered(self, message: SpooledMessage, indices: Sequence[int]) -> None:
+    def delivered(
+        self,
+        message: SpooledMessage,
+        indices: Sequence[int],
+        untold: Collection[int] = (),
+    ) -> None:
         """Note at once that recipients have a message."""
         key = parse(message.id)
         if key in self._lender.agenda.leased:
-            self._ledger.add(key, indices)
+            self._ledger.add(key, indices, untold)
 
     def settle(
         self,
@@ -370,6 +375,7 @@ class SQLiteSpool:
         outcomes: Sequence[Outcome],
         due: float | None,
         reports: Sequence[Report] = (),
+        told: float | None = None,
     ) -> Deferred[Sequence[str]]:
         """
         Write down what became of recipients; give back the lease.
@@ -377,7 +383,7 @@ class SQLiteSpool:
         @raise UsageError: the message is not leased, or being settled; or a
             report's body is too long.
         """
-        return self._lender.settle(message, outcomes, due, reports)
+        return self._lender.settle(message, outcomes, due, reports, told)
 
     def park(
         self, message: SpooledMessage, lane: bytes, outcomes: Sequence[Outcome] = ()

@@ -47,7 +47,7 @@ _INSERTS = tuple(
 )
 _COLUMNS = (
     "SELECT m.id, m.octets, m.envelope, typeof(m.body) = 'null', {body}, m.hold,"
-    " p.attempts, p.held, p.due, p.outcomes, p.note, p.priority, p.lane"
+    " p.attempts, p.held, p.due, p.outcomes, p.note, p.priority, p.lane, p.told"
     " FROM message m LEFT JOIN progress p ON p.id = m.id "
 )
 _WHOLE = _COLUMNS.format(body="m.body")
@@ -342,10 +342,10 @@ class Store:
                 )
                 if row.attempts is not None:
                     execute(
-                        "INSERT INTO progress VALUES(?, ?, ?, ?, ?, ?, ?, ?)"
+                        "INSERT INTO progress VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)"
                         " ON CONFLICT(id) DO NOTHING",
                         (row.key, row.attempts, row.held, row.due)
-                        + (row.outcomes, row.note, row.priority, row.lane),
+                        + (row.outcomes, row.note, row.priority, row.lane, row.told),
                     )
             execute("COMMIT")
         except BaseException:

@@ -19,6 +19,7 @@ class Kept:
     @ivar body: its body.
     @ivar leased: does somebody have it?
     @ivar noted: who has it by then, as was noted since.
+    @ivar untold: of whom of them the sender is still to be told.
     @ivar claims: who wants it when it is given back, first come first.
     """
 
@@ -26,6 +27,7 @@ class Kept:
     body: bytes
     leased: bool = False
     noted: set[int] = field(factory=set)
+    untold: set[int] = field(factory=set)
     claims: list[Deferred[None]] = field(factory=list)
 
     def isDue(self, now: float) -> bool:
@@ -37,6 +39,7 @@ class Kept:
         """Its lease is at an end: it is the turn of the next who wants it."""
         self.leased = bool(self.claims)
         self.noted.clear()
+        self.untold.clear()
         if self.claims:
             self.claims.pop(0).callback(None)
 

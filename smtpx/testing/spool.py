@@ -12,7 +12,7 @@ Trouble is had by setting L{MemorySpool.full} or L{MemorySpool.broken}.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from attrs import evolve
@@ -108,7 +108,7 @@ class MemorySpool:
             claims, kept.claims = kept.claims, []
             for claim in claims:
                 claim.errback(SpoolBroken("it is closed"))
-            one = recovered(kept.message, kept.noted)
+            one = recovered(kept.message, kept.noted, kept.untold)
             kept.giveBack()
             if one is None:
                 continue
@@ -250,11 +250,17 @@ class MemorySpool:
         """
         return MemoryBody(self._find(message).body)
 
-    def delivered(self, message: SpooledMessage, indices: Sequence[int]) -> None:
+    def delivered(
+        self,
+        message: SpooledMessage,
+        indices: Sequence[int],
+        untold: Collection[int] = (),
+    ) -> None:
         """Note at once that recipients have a message."""
         kept = self._kept.get(message.id)
         if kept is not None and kept.leased:
             kept.noted.update(indices)
+            kept.untold.update(untold)
 
     def settle(
         self,
@@ -262,6 +268,7 @@ class MemorySpool:
         outcomes: Sequence[Outcome],
         due: float | None,
         reports: Sequence[Report] = (),
+        told: float | None = None,
     ) -> Deferred[Sequence[str]]:
         """
         Write down what became of recipients; give back the lease.
@@ -289,6 +296,7 @@ class MemorySpool:
                 due=due,
                 outcomes=known,
                 lane=None,
+                told=now.told if told is None else told,
             )
         else:
             del self._kept[message.id]

@@ -104,10 +104,11 @@ class ShakySpool(MemorySpool):
         outcomes: Sequence[Outcome],
         due: float | None,
         reports: Sequence[Report] = (),
+        told: float | None = None,
     ) -> Deferred[Sequence[str]]:
         """Late."""
         return self._late(
-            lambda: MemorySpool.settle(self, message, outcomes, due, reports)
+            lambda: MemorySpool.settle(self, message, outcomes, due, reports, told)
         )
 
 

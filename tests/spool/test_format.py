@@ -192,6 +192,7 @@ class OutcomeTests(SynchronousTestCase):
                 index=st.integers(0, 1000),
                 fate=st.sampled_from(Fate),
                 text=st.text(max_size=20),
+                untold=st.booleans(),
             )
         )
     )
@@ -210,6 +211,8 @@ class OutcomeTests(SynchronousTestCase):
             '[[0,"failed",1]]',
             '[["0","failed",""]]',
             '[[-1,"failed",""]]',
+            '[[0,"delivered","","told"]]',
+            '[[0,"delivered","","untold",1]]',
         ):
             self.assertRaises(Damaged, loadOutcomes, bad)
 
@@ -223,6 +226,18 @@ class OutcomeTests(SynchronousTestCase):
         )
         self.assertEqual(waiting(3, known), (2,))
         self.assertEqual(waiting(2, first), (1,))
+
+    def test_untoldIsNotFinishedWith(self) -> None:
+        """Who has it waits all the same, until the sender was told."""
+        had = Outcome(0, Fate.DELIVERED, untold=True)
+        self.assertEqual(waiting(2, [had, Outcome(1, Fate.DELIVERED)]), (0,))
+
+    def test_readableUntold(self) -> None:
+        """What older versions wrote is as it was, and the word is one for people."""
+        text = dumpOutcomes(
+            [Outcome(0, Fate.WAITING, "a"), Outcome(1, Fate.DELIVERED, "", untold=True)]
+        )
+        self.assertEqual(text, '[[0,"waiting","a"],[1,"delivered","","untold"]]')
 
 
 class MessageTests(SynchronousTestCase):

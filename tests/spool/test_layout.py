@@ -42,16 +42,32 @@ PRAGMA user_version = 1;
 """
 
 
+#: What the second had besides, to the letter.
+SECOND = """
+ALTER TABLE progress ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE progress ADD COLUMN lane BLOB;
+DROP INDEX due;
+CREATE INDEX due ON progress(priority, due, id, held, lane)
+    WHERE held = 0 AND lane IS NULL;
+CREATE INDEX parked ON progress(lane, priority DESC, id, held)
+    WHERE held = 0 AND lane IS NOT NULL;
+CREATE INDEX held ON progress(held) WHERE held = 1;
+CREATE INDEX holding ON message(hold) WHERE hold IS NOT NULL;
+CREATE INDEX filed ON message(octets, id) WHERE body IS NULL;
+PRAGMA user_version = 2;
+"""
+
+
 class MigrationTests(SpoolTestCase):
     """A spool of the first layout."""
 
-    def leave(self, number: int = 1) -> list[str]:
+    def leave(self, number: int = 1, script: str = FIRST) -> list[str]:
         """A spool with a fresh, a tried, and two held messages; their ids."""
         place = os.path.join(self.folder, str(number))
         os.makedirs(os.path.join(place, "bodies"))
         self.path = os.path.join(place, "spool.db")
         connection = sqlite3.connect(self.path, isolation_level=None)
-        connection.executescript(FIRST)
+        connection.executescript(script)
         text = dump(envelope(b"a@x.example", b"b@x.example"), b"Received: x\r\n")
         for key in range(1, 5):
             values = (key, 5, text, b"hello", "at first" if key == 3 else None)
@@ -61,7 +77,11 @@ class MigrationTests(SpoolTestCase):
             (2, 3, 0, NOW - 5, outcomes, ""),
             (4, 1, 1, None, "[]", "look"),
         ):
-            connection.execute("INSERT INTO progress VALUES(?,?,?,?,?,?)", row)
+            connection.execute(
+                "INSERT INTO progress(id, attempts, held, due, outcomes, note)"
+                " VALUES(?,?,?,?,?,?)",
+                row,
+            )
         connection.close()
         return [render(key) for key in range(1, 5)]
 
@@ -77,6 +97,7 @@ class MigrationTests(SpoolTestCase):
         self.assertEqual(tried.outcomes[0], Outcome(0, Fate.DELIVERED, "fine"))
         self.assertEqual({one.priority for one in found.values()}, {0})
         self.assertEqual({one.lane for one in found.values()}, {None})
+        self.assertEqual({one.told for one in found.values()}, {None})
         self.assertEqual(found[ids[3]].note, "look")
         state = rig.spool.state()
         self.assertEqual((state.messages, state.held, state.octets), (4, 2, 20))
@@ -104,6 +125,13 @@ class MigrationTests(SpoolTestCase):
         ids = self.leave(number=2)
         self.check(self.rig(), ids)
 
+    def test_second(self) -> None:
+        """So is a spool of the second layout, also where its process is dead."""
+        for number in (1, 2):
+            self.folder = self.mktemp()
+            ids = self.leave(number, FIRST + SECOND)
+            self.check(self.rig(), ids)
+
     def test_killed(self) -> None:
         """Killed anywhere in it, the file is as it was, and the next start goes on."""
         ids = self.leave()
@@ -120,7 +148,7 @@ class MigrationTests(SpoolTestCase):
             connection.close()
             with open(self.path, "rb") as file:
                 self.assertEqual(file.read(), before)
-        self.patch(layout, "_STEPS", (layout._FIRST, layout._SECOND))
+        self.patch(layout, "_STEPS", (layout._FIRST, layout._SECOND, layout._THIRD))
         self.check(self.rig(), ids)
 
     def test_markedByOthers(self) -> None:

@@ -20,7 +20,7 @@ from zope.interface import implementer
 
 from smtpx.spool import ledger as ledgerModule
 from smtpx.spool.identity import KEYS
-from smtpx.spool.ledger import Ledger, note, read
+from smtpx.spool.ledger import Ledger, Noted, note, read
 from smtpx.spool.store import Store
 
 from .rig import LONG, NOW, SHORT, Rig, SpoolTestCase, delivered
@@ -29,6 +29,7 @@ NOTES = st.lists(
     st.tuples(
         st.integers(0, KEYS - 1),
         st.lists(st.integers(0, 100_000), min_size=1, max_size=5),
+        st.sets(st.integers(0, 5)),
     ),
     max_size=5,
 )
@@ -52,15 +53,18 @@ class LineTests(SynchronousTestCase):
         """A line can be read by people."""
         line = note(0, [0, 12])
         self.assertEqual(line, b"8b637f53 000000-000000-00 0,12\n")
+        line = note(0, [0, 12], {12})
+        self.assertEqual(line, b"6c829ce2 000000-000000-00 0,12!\n")
 
     @settings(max_examples=100, deadline=None)
     @given(NOTES)
-    def test_roundTrip(self, notes: list[tuple[int, list[int]]]) -> None:
+    def test_roundTrip(self, notes: list[tuple[int, list[int], set[int]]]) -> None:
         """What is written is read, all notes of a message together."""
-        wanted: dict[int, set[int]] = {}
-        for key, indices in notes:
-            wanted.setdefault(key, set()).update(indices)
-        text = b"".join(note(key, indices) for key, indices in notes)
+        wanted: dict[int, Noted] = {}
+        for key, indices, untold in notes:
+            wanted.setdefault(key, Noted()).had.update(indices)
+            wanted[key].untold.update(untold.intersection(indices))
+        text = b"".join(note(*each) for each in notes)
         self.assertEqual(read(text), (wanted, 0))
         self.assertEqual(read(text + text), (wanted, 0))
 
@@ -71,7 +75,7 @@ class LineTests(SynchronousTestCase):
         for cut in range(len(text) + 1):
             whole = text[:cut].count(b"\n")
             torn = not text[:cut].endswith(b"\n") and cut > 0
-            wanted = {key: {key, 10 * key} for key in range(1, whole + 1)}
+            wanted = {key: Noted({key, 10 * key}) for key in range(1, whole + 1)}
             self.assertEqual(read(text[:cut]), (wanted, int(torn)))
             # Something behind half a line does not make it whole.
             after = read(text[:cut] + note(9, [9]))[0]
@@ -85,7 +89,9 @@ class LineTests(SynchronousTestCase):
                 bad = bytearray(line)
                 bad[place] ^= 1 << bit
                 found, passed = read(before + bytes(bad) + behind)
-                self.assertEqual((found, passed > 0), ({1: {1}, 3: {3}}, True))
+                self.assertEqual(
+                    (found, passed > 0), ({1: Noted({1}), 3: Noted({3})}, True)
+                )
 
     def test_strangers(self) -> None:
         """A checksum that is right does not make an id or a list of anything."""
@@ -117,7 +123,7 @@ class LedgerTests(SynchronousTestCase):
         with open(self.path, "rb") as file:
             found, bad = read(file.read())
         self.assertEqual(bad, 0)
-        return found
+        return {key: each.had for key, each in found.items()}
 
     @contextmanager
     def full(self, octets: int = 0) -> Iterator[None]:

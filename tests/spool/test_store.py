@@ -62,8 +62,8 @@ class OpeningTests(StoreTestCase):
         error = self.assertRaises(ForeignFile, Store, self.path)
         self.assertEqual(
             str(error),
-            f"{self.path}: a spool of layout version 3; "
-            "this smtpx reads up to version 2",
+            f"{self.path}: a spool of layout version 4; "
+            "this smtpx reads up to version 3",
         )
         with open(self.path, "rb") as file:
             self.assertEqual(file.read(), before)
@@ -216,7 +216,9 @@ class CommitTests(StoreTestCase):
     def test_takeAllOrNothing(self) -> None:
         """Rows that another file had are taken all, or none."""
         store = self.store()
-        row = Row(1, 3, "{}", 0, b"abc", "since then", 2, 1, 5.0, "[]", "why", 0, None)
+        row = Row(
+            1, 3, "{}", 0, b"abc", "since then", 2, 1, 5.0, "[]", "why", 0, None, 7.5
+        )
         bad: Any = row._replace(key=2)
         bad = bad._replace(text=None)
         self.assertRaises(sqlite3.IntegrityError, store.take, [row, bad])

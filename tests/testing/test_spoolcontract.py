@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -47,6 +48,46 @@ class Contract(Sending):
         self.crash()
         self.case.assertEqual(list(self.spool.recovered), [])
         self.case.assertEqual(self.ids(self.ready()), [id])
+
+    def test_untoldWhenItDied(self) -> None:
+        """
+        Whose sender is still to be told waits after a crash, as one who has it, until
+        it is settled.
+        """
+        id = self.put(b"a@x.example", b"b@x.example", body=b"x" * 100_000)
+        [message] = self.ready()
+        self.spool.delivered(message, [0])
+        self.spool.delivered(message, [1], {1})
+        self.crash()
+        had = Outcome(0, DELIVERED, DELIVERED_BEFORE)
+        untold = Outcome(1, DELIVERED, DELIVERED_BEFORE, untold=True)
+        [told] = self.spool.recovered
+        self.case.assertEqual(told.outcomes, (had, untold))
+        for _ in range(2):
+            [message] = self.ready()
+            self.case.assertEqual((message.id, message.waiting), (id, (1,)))
+            self.case.assertEqual(message.outcomes, (had, untold))
+            self.spool.delivered(message, [1])
+            self.crash()
+            self.case.assertEqual(list(self.spool.recovered), [])
+        [message] = self.ready()
+        self.wait(self.spool.settle(message, [evolve(untold, untold=False)], None))
+        self.case.assertEqual(self.wait(self.spool.count()), 0)
+
+    def test_toldOfADelay(self) -> None:
+        """When the sender was last told of a delay is remembered."""
+        self.put(b"a@x.example")
+        [message] = self.ready()
+        self.case.assertEqual(message.told, None)
+        waits = [Outcome(0, WAITING, "busy")]
+        for told, known in ((NOW - 7.5, NOW - 7.5), (None, NOW - 7.5), (NOW, NOW)):
+            self.wait(self.spool.settle(message, waits, NOW, (), told))
+            self.crash()
+            [message] = self.ready()
+            self.case.assertEqual(message.told, known)
+        self.wait(self.spool.park(message, b"lane"))
+        [message] = self.wait(self.spool.parked(b"lane", 1))
+        self.case.assertEqual(message.told, NOW)
 
     def test_everybodyNotedWhenItDied(self) -> None:
         """A message that everybody has is gone after a crash, body and all."""
