@@ -234,7 +234,9 @@ class Dispatch:
         transport = route.transport
         if IRelay.providedBy(transport):
             relay: IRelay = transport
-            lane = self.lanes.lane(leg.lane, relay.width, True, relay.pauseSeconds)
+            lane = self.lanes.lane(
+                leg.lane, relay.width, relay.gathers, relay.pauseSeconds
+            )
         else:
             lane = self.lanes.lane(leg.lane, LOCAL_WIDTH, gathers=False)
         behind = lane.parked and not drawn

@@ -125,11 +125,21 @@ class ITransport(Interface):
 
 class IRelay(ITransport):
     """
-    A transport for which it has to be found out where a message goes.  The legs of
-    others are one lane, their own.
+    A transport that says which recipients go together, and in which lane; mostly
+    since it has to be found out where a message goes.  The legs of others are one
+    lane, their own.
+
+    Where it delivers to, nobody can tell that a message came before.  So who has it
+    is noted at once, and a crash makes few get it twice.
     """
 
     width: int = Attribute("The most attempts at once in each of its lanes.")
+    gathers: bool = Attribute(
+        """
+        Is an attempt the cheaper, the more there are one behind the other, as over
+        one connection?  Then a lane has no more of them at once than it is worth.
+        """
+    )
     pauseSeconds: float = Attribute(
         "The least time between the beginnings of two attempts in a lane; mostly 0."
     )

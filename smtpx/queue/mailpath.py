@@ -15,13 +15,13 @@ import hashlib
 import re
 from collections.abc import Callable
 from pathlib import Path
-from string import Formatter
 
 from attrs import field, frozen
 
 from ..core.address import domainOf, localPartOf, withoutTag
 from ..core.addresstable import domainKey
 from ..core.errors import UsageError
+from .template import parseTemplate
 
 #: The longest name of a folder, in octets.  POSIX file systems have 255.
 NAME_OCTETS = 200
@@ -54,23 +54,6 @@ _FIELDS: dict[str, Maker] = {
 }
 
 
-def _parse(template: str) -> tuple[str | Maker, ...]:
-    parts: list[str | Maker] = []
-    try:
-        found = list(Formatter().parse(template))
-    except ValueError as error:
-        raise UsageError(f'"{template}": {error}') from None
-    for text, name, specification, conversion in found:
-        parts.append(text)
-        if name is None:
-            continue
-        if name not in _FIELDS or specification or conversion:
-            known = ", ".join(f"{{{each}}}" for each in _FIELDS)
-            raise UsageError(f'"{template}": "{{{name}}}" is none of {known}')
-        parts.append(_FIELDS[name])
-    return tuple(parts)
-
-
 @frozen
 class MailboxPath:
     """
@@ -95,7 +78,10 @@ class MailboxPath:
     def _parsed(self) -> tuple[str | Maker, ...]:
         if not self.template or "\0" in self.template:
             raise UsageError("the path of a Maildir is not to be empty")
-        return _parse(self.template)
+        return tuple(
+            part if isinstance(part, str) else _FIELDS[part.name]
+            for part in parseTemplate(self.template, _FIELDS)
+        )
 
     def path(self, recipient: bytes) -> Path:
         """

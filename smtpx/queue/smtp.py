@@ -93,6 +93,7 @@ class SMTPTransport:
 
     holds = False
     reports = Action.RELAYED
+    gathers = True
 
     def __init__(
         self,

@@ -106,6 +106,7 @@ class ScriptedRelay(ScriptedTransport):
 
     reports: Action | None = Action.RELAYED
     width: int = 9
+    gathers: bool = True
     pauseSeconds: float = 0.0
     unroutable: dict[bytes, Outcome] = Factory(dict)
     lost: Exception | None = None

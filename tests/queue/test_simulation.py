@@ -126,6 +126,7 @@ class World:
     holds = False
     reports = Action.RELAYED
     width = 3
+    gathers = True
     pauseSeconds = 0.0
 
     def __init__(self, clock: Clock, random: Random) -> None:
