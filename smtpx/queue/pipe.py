@@ -4,7 +4,8 @@ became of it.
 
 What the command reads is the message as it was received, with the fields of final
 delivery above it (RFC 5321 section 4.4), as in a Maildir; where one run is for
-several recipients, only Return-Path, as the others would tell each of the rest.
+several recipients, only Return-Path, as the others would tell each of the rest.  A
+command that sends the message on gets none of them.
 
 How the command is made is in L{smtpx.queue.commandline}, how it runs in
 L{smtpx.queue.commandrun}, and what its end means in L{smtpx.queue.exitstatus}.  Here
@@ -24,6 +25,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
+from ..core.hooks import Action
 from ..spool.format import Fate, Outcome, SpooledMessage
 from ..spool.via import Cause
 from .commandline import Case, CommandLine, Unfit
@@ -46,6 +48,9 @@ class Piping:
     @ivar runAs: whose rights it has; L{None}: ours.
     @ivar lineEnds: how lines end in what it reads.
     @ivar fromLine: does a line C{From } stand above it, as in an mbox?
+    @ivar final: is who has it by the command the one it is for?  Otherwise it only
+        sends it on, so no fields are put above the message, and that is what its
+        sender is told.
     @ivar recipientsMax: the most recipients of one run.
     @ivar bounds: what it may take.
     @ivar reading: what its end means.
@@ -58,6 +63,7 @@ class Piping:
     runAs: RunAs | None = None
     lineEnds: LineEnds = LineEnds.LF
     fromLine: bool = False
+    final: bool = True
     recipientsMax: int = 1
     bounds: RunBounds = RunBounds()
     reading: Reading = field(factory=Reading)
@@ -80,6 +86,7 @@ class Pipe:
 
     @ivar name: its name, in the configuration and in logs.
     @ivar width: the most runs at once.
+    @ivar reports: what success means for the sender.
     """
 
     holds = False
@@ -100,6 +107,7 @@ class Pipe:
         """
         self.name = name
         self.width = width
+        self.reports = Action.DELIVERED if piping.final else Action.RELAYED
         self._piping = piping
         self._spawn = spawn
         self._clock = clock
@@ -160,11 +168,13 @@ class Pipe:
         """What the command reads, in pieces; it is a generator that owns a file."""
         message = attempt.message
         head = fromLine(message) if self._piping.fromLine else b""
-        if len(indices) == 1:
+        if self._piping.final and len(indices) == 1:
             head += fields(message, indices[0])
-        else:
+        elif self._piping.final:
             head += b"Return-Path: <%b>\r\n" % message.envelope.sender
-        yield head + message.prefix
+        head += message.prefix
+        if head:
+            yield head
         yield from attempt.body.pieces()
 
 

@@ -10,6 +10,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from smtpx.core.hooks import Action
 from smtpx.core.queueprofile import ORIGIN
 from smtpx.core.reply import reply
 from smtpx.queue.commandline import CommandLine
@@ -115,6 +116,19 @@ class PipeTests(SynchronousTestCase):
         )
         line = fromLine(messageFor(b"ann@x", sender=b"", arrived=0.0))
         self.assertEqual(line, b"From MAILER-DAEMON Thu Jan  1 00:00:00 1970\r\n")
+
+    def test_sentOn(self) -> None:
+        """A command that only sends it on reads what was received, and no more."""
+        pipe = self.pipe(Piping(ONE, final=False))
+        self.assertIs(pipe.reports, Action.RELAYED)
+        self.assertIs(self.pipe().reports, Action.DELIVERED)
+        self.deliver(pipe, messageFor(b"ann@x", prefix=RECEIVED))
+        self.child.take()
+        self.assertEqual(self.child.read, (RECEIVED + BODY).replace(b"\r\n", b"\n"))
+        # A report has nothing above its body, and nothing is no piece.
+        self.deliver(pipe, messageFor(b"ann@x"))
+        self.child.take()
+        self.assertEqual(self.child.read, BODY.replace(b"\r\n", b"\n"))
 
     def test_asConfigured(self) -> None:
         """Folder, rights and account are those of the configuration."""
