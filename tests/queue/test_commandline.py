@@ -85,7 +85,7 @@ class ArgumentsTests(SynchronousTestCase):
 
     def test_takenForAnOption(self) -> None:
         """An address that would be an option is not run with."""
-        case = caseFor(b"-oQ/tmp@x")
+        case = caseFor(b"-oQ/x@x")
         for words in (
             ["{local}"],
             ["{tag}{local}"],
@@ -101,11 +101,11 @@ class ArgumentsTests(SynchronousTestCase):
 
     def test_notTakenForAnOption(self) -> None:
         """Behind text of the configuration, or "--", it is none."""
-        case = caseFor(b"-oQ/tmp@x")
-        self.assertEqual(self.arguments("u={local}", case=case), (b"u=-oQ/tmp",))
+        case = caseFor(b"-oQ/x@x")
+        self.assertEqual(self.arguments("u={local}", case=case), (b"u=-oQ/x",))
         self.assertEqual(
             self.arguments("--", "{local}", "{recipients}", case=case),
-            (b"--", b"-oQ/tmp", b"-oQ/tmp@x"),
+            (b"--", b"-oQ/x", b"-oQ/x@x"),
         )
 
     def test_severalRecipients(self) -> None:
@@ -281,9 +281,9 @@ class EnvironmentTests(SynchronousTestCase):
 
     def test_ofTheConfiguration(self) -> None:
         """More of them, with blanks, also in the place of ours."""
-        command = CommandLine(("/bin/x",), ("PATH=/opt/bin", "BOX=in/{user}=1"))
+        command = CommandLine(("/bin/x",), ("PATH=/usr/games", "BOX=in/{user}=1"))
         found = command.environment(caseFor(b"ann@x"))
-        self.assertEqual(found[b"PATH"], b"/opt/bin")
+        self.assertEqual(found[b"PATH"], b"/usr/games")
         self.assertEqual(found[b"BOX"], b"in/ann=1")
 
     def test_NUL(self) -> None:
