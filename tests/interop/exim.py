@@ -41,7 +41,7 @@ begin routers
 smtpx:
   driver = manualroute
   transport = smtpx
-  route_list = * localhost::{port} byname
+  route_list = * {host}::{port} byname
   self = send
 
 begin transports
@@ -70,12 +70,16 @@ class EximClient:
         options: Sequence[str] = (),
         authority: Path | None = None,
         selectors: str = "+pipelining +tls_cipher +smtp_confirmation",
+        host: str = "localhost",
+        bare: bool = False,
     ) -> None:
         """
         @param options: of its smtp transport, a line each.
         @param authority: whom it trusts, and then sends nothing without TLS;
             L{None}: it sends in the clear.
         @param selectors: what it logs.
+        @param host: whose port it is.
+        @param bare: is nothing said of TLS but by C{options}?
         @raise SkipTest: there is no Exim.
         """
         self._program = findExim()
@@ -88,7 +92,9 @@ class EximClient:
             if os.getuid() == 0:
                 os.chown(self.folder / name, account.pw_uid, account.pw_gid)
         self._configuration = self.folder / "exim.conf"
-        if authority is None:
+        if bare:
+            pass
+        elif authority is None:
             options = ["hosts_avoid_tls = *", *options]
         else:
             # Where its user can read it.
@@ -103,6 +109,7 @@ class EximClient:
             uid=account.pw_uid,
             gid=account.pw_gid,
             port=port,
+            host=host,
             selectors=selectors,
             options="\n".join(f"  {option}" for option in options),
         )

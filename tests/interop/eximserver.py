@@ -79,13 +79,16 @@ class EximServer:
     @ivar port: where it listens.
     """
 
-    def __init__(self, tls: Path, selectors: str, password: str) -> None:
+    def __init__(
+        self, tls: Path, selectors: str, password: str, address: str = "127.0.0.1"
+    ) -> None:
         """
         Start it, and wait until it listens.
 
         @param tls: a folder with C{certificate.pem}, C{key.pem} and C{ca.pem}.
         @param selectors: what it logs.
         @param password: of C{ann}.
+        @param address: where it listens.
         @raise SkipTest: there is no Exim.
         """
         program, user = findExim(), findAccount()
@@ -116,7 +119,7 @@ class EximServer:
         root = os.getuid() == 0
         with (self.folder / "said.log").open("wb") as said:
             self._process = subprocess.Popen(
-                [program, "-C", configuration, "-bdf", "-oX", f"127.0.0.1.{self.port}"],
+                [program, "-C", configuration, "-bdf", "-oX", f"{address}.{self.port}"],
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=subprocess.STDOUT,

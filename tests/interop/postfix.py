@@ -32,7 +32,7 @@ mydestination =
 local_recipient_maps =
 alias_maps =
 alias_database =
-relayhost = [localhost]:{port}
+relayhost = [{host}]:{port}
 smtp_host_lookup = native
 disable_dns_lookups = yes
 smtp_tls_loglevel = 1
@@ -65,13 +65,18 @@ class PostfixClient:
     """
 
     def __init__(
-        self, port: int, options: Mapping[str, str], services: str = ""
+        self,
+        port: int,
+        options: Mapping[str, str],
+        services: str = "",
+        host: str = "localhost",
     ) -> None:
         """
         Start it.
 
         @param options: more of its C{main.cf}.
         @param services: more of its C{master.cf}.
+        @param host: whose port it is.
         @raise SkipTest: there is no Postfix, or it cannot be started.
         """
         self._program = findPeer("postfix", "postfix")
@@ -93,6 +98,7 @@ class PostfixClient:
             daemons=self._setting("daemon_directory"),
             commands=self._setting("command_directory"),
             port=port,
+            host=host,
         )
         main += "".join(f"{name} = {value}\n" for name, value in options.items())
         (self._etc / "main.cf").write_text(main, "ascii")

@@ -31,11 +31,14 @@ class PostfixServer:
     @ivar port: where.
     """
 
-    def __init__(self, options: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, options: Mapping[str, str] | None = None, address: str = "127.0.0.1"
+    ) -> None:
         """
         Start it, and wait until it listens.
 
         @param options: more of its C{main.cf}.
+        @param address: where it listens.
         @raise SkipTest: there is no Postfix, or it cannot be started.
         """
         self.port = freePort()
@@ -58,7 +61,7 @@ class PostfixServer:
             "smtpd_tls_security_level": "none",
         }
         services = (
-            f"127.0.0.1:{self.port} inet n - n - - smtpd\n"
+            f"{address}:{self.port} inet n - n - - smtpd\n"
             "virtual unix - n n - - virtual\n"
         )
         settings |= options or {}
