@@ -189,14 +189,14 @@ class ClientSession:
     @property
     def unsafeToGuess(self) -> bool:
         """
-        Is C{peer} a guess that is not enough for a MAIL?  What a route demands
-        is decided on what the peer says now, never on what it said once; and in
-        the clear a MAIL goes early only where TLS is not wanted.
+        Is C{peer} a guess that is not enough for a MAIL?  In the clear a MAIL goes
+        early only where TLS is not wanted.  Under TLS it may: whether the connection
+        is as the route demands was decided on the handshake, not on what the peer
+        said once; what is decided on EHLO waits for it by itself.
         """
-        level = self.policy.tls
-        if not self.guessed or level is TLSLevel.UNWANTED:
+        if not self.guessed or self.policy.tls is TLSLevel.UNWANTED:
             return False
-        return self.secured is None or level is not TLSLevel.OPPORTUNISTIC
+        return self.secured is None
 
     @property
     def protected(self) -> bool:

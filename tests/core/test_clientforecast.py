@@ -215,14 +215,26 @@ class SecuredTests(SynchronousTestCase):
         self.assertEqual(peer.codes, [250])
 
     def test_demandingRoutes(self) -> None:
-        """What a route demands is decided on the live response, under TLS too."""
+        """
+        What a route demands is decided on the handshake, and a MAIL goes early behind
+        one that is good enough.
+        """
         for level in (TLSLevel.ENCRYPTED, TLSLevel.VERIFIED):
             policy = RoutePolicy(tls=level)
             peer = connecting(self.KNOWN, policy, tls=TLSInfo(verified=True))
             peer.start()
             peer.say(GREETING + ehlo(b"UPGRADE") + b"220 go\r\n")
-            self.assertEqual(peer.deliver(envelope()), b"")
-            self.assertEqual(peer.say(ehlo(b"GROUPS")), MAIL + RCPT + b"DATA\r\n")
+            self.assertTrue(peer.connection.guessed)
+            self.assertEqual(peer.deliver(envelope()), MAIL + RCPT + b"DATA\r\n")
+
+    def test_demandNotMet(self) -> None:
+        """Behind one that is not, nothing of the message goes, early or late."""
+        policy = RoutePolicy(tls=TLSLevel.VERIFIED)
+        peer = connecting(self.KNOWN, policy, tls=TLSInfo(verified=False))
+        peer.start()
+        said = peer.say(GREETING + ehlo(b"UPGRADE") + b"220 go\r\n")
+        self.assertNotIn(b"EHLO", said)
+        self.assertFalse(peer.connection.ready)
 
     def test_implicitTLS(self) -> None:
         """There is only one EHLO then, and it is the secured one."""
