@@ -26,7 +26,7 @@ from ..core.reply import Reply
 from ..observe.harmless import visible
 from ..spool.format import Outcome, SpooledMessage
 from ..spool.via import Cause, Via
-from .interfaces import NOT_YET, TOO_LONG
+from .interfaces import NOT_YET, OUT_OF_TIME, TOO_LONG
 
 #: What is told of a reply: lines, and characters of each.
 REPLY_LINES = 10
@@ -207,7 +207,7 @@ def _why(outcome: Outcome, hidden: bytes | None, given: bytes) -> str:
     Only what is about a connection: all else tells of our inside.
     """
     about = (Cause.CONNECT, Cause.LOST, Cause.TLS, Cause.EARLY, Cause.EXPIRED)
-    text = outcome.text.removesuffix(TOO_LONG)
+    text = outcome.text.removesuffix(TOO_LONG).removesuffix(OUT_OF_TIME)
     if outcome.cause not in about:
         return ""
     if text.startswith(NOT_YET):

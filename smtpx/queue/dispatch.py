@@ -110,6 +110,9 @@ class Dispatch:
         if unknown:
             # Sending it on would break what somebody was promised.
             return Settlement(message, held=f"no extension is loaded for {unknown}")
+        untimely = self.settlements.untimely(message)
+        if untimely is not None:
+            return untimely
         tasks: list[Task] = []
         lane: bytes | None = None
         try:

@@ -63,6 +63,9 @@ NOT_YET = "retry time not reached for any host"
 #: What stands behind it where it has waited for too long.
 TOO_LONG = "; tried for too long"
 
+#: What stands behind it where the sender had set a time, which is over.
+OUT_OF_TIME = "; not delivered in the time that its sender gave it"
+
 
 def _unheard(outcomes: Sequence[Outcome]) -> None:
     """Nobody wants to know."""
@@ -363,6 +366,7 @@ class IQueueControl(Interface):
 __all__ = [
     "LANE_OCTETS",
     "NOT_YET",
+    "OUT_OF_TIME",
     "TOO_LONG",
     "Attempt",
     "Done",

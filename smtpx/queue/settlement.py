@@ -20,7 +20,14 @@ from ..spool.format import Fate, Outcome, Report, SpooledMessage
 from ..spool.interfaces import ISpool
 from ..spool.journal import IDeliveryJournal
 from ..spool.via import Cause
-from .interfaces import TOO_LONG, IReporter, IRetries, IRoutes, Route
+from .interfaces import (
+    OUT_OF_TIME,
+    TOO_LONG,
+    IReporter,
+    IRetries,
+    IRoutes,
+    Route,
+)
 
 #: When a host may be tried again, not everything that waits for it comes at once;
 #: in seconds, and as a part of the time until then.
@@ -32,6 +39,9 @@ ON_HOLD = "its route is to hold"
 
 #: Why it is on hold rather than reported, besides what went wrong.
 NO_WAY_BACK = "; and no route leads to its sender, to say so"
+
+#: Why it is not tried, where its sender wants it to go later.
+NOT_TO_GO_YET = "its sender wants it to go later"
 
 #: When something of ours is broken: the first pause, in seconds; the next ones are
 #: twice as long, up to an hour.
@@ -99,6 +109,30 @@ class Settlements:
     reporter: IReporter | None = None
     profile: QueueProfile | None = None
     routes: IRoutes | None = None
+
+    def untimely(self, message: SpooledMessage) -> Settlement | None:
+        """
+        Is nothing to be tried, because its sender does not want it to go yet (RFC
+        4865), or no more (RFC 2852)?  What was put down says when it goes, but it
+        may have been woken, and clocks are set.
+
+        @return: what is to be written down then; L{None}: it may go.
+        """
+        schedule = self._schedule(message)
+        if schedule is None:
+            return None
+        if schedule.deadline is not None and schedule.deadline <= self.now():
+            known = {each.index: each for each in message.outcomes}
+            gone = [known.get(i) or Outcome(i, Fate.WAITING) for i in message.waiting]
+            tried = [Tried(None, _expired(each, OUT_OF_TIME)) for each in gone]
+            return self.conclude(message, tried, None)
+        due = schedule.notBefore
+        if due <= self.now():
+            return None
+        for index in message.waiting:
+            outcome = Outcome(index, Fate.WAITING, NOT_TO_GO_YET)
+            self.journal.deferred(message, outcome, "", "", due, 0.0)
+        return Settlement(message, due=due)
 
     def conclude(
         self, message: SpooledMessage, tried: Sequence[Tried], lane: bytes | None
@@ -229,12 +263,12 @@ def _isKept(tried: Tried) -> bool:
     return route is not None and route.transport.holds
 
 
-def _expired(outcome: Outcome) -> Outcome:
+def _expired(outcome: Outcome, why: str = TOO_LONG) -> Outcome:
     """It waited for too long."""
     return evolve(
         outcome,
         fate=Fate.FAILED,
-        text=outcome.text + TOO_LONG,
+        text=(outcome.text + why).removeprefix("; "),
         cause=Cause.EXPIRED,
     )
 
