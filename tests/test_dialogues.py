@@ -24,6 +24,8 @@ expected; messages are listed at the end, each that was taken.  Settings:
 
     - C{extensions}: names, with spaces between; all standard ones if not given.
     - C{trusts}: names of extensions on whose host list the client is.
+    - C{options}: C{NAME.setting=value}, numbers, for extensions.
+    - C{role}: C{submission}: it is a listener where messages are submitted.
     - C{bounds}: C{name=value}, of L{smtpx.core.bounds.Bounds}.
     - C{tls}: C{ready} (there is a certificate) or C{implicit}.
     - C{users}: names of those who can log in: by the password C{pencil}, a token
@@ -67,6 +69,7 @@ from smtpx.core.profile import ServerProfile
 from smtpx.core.reply import reply
 from smtpx.core.server import ServerConnection
 from smtpx.extensions.auth import Auth
+from smtpx.extensions.futurerelease import FutureRelease
 from smtpx.extensions.standard import STANDARD
 from smtpx.sasl import (
     Authenticated,
@@ -84,7 +87,8 @@ FOLDER = Path(__file__).parent / "dialogues"
 
 _STEP = re.compile(r"([CcSMBb]):(?: (.*))?|(PAUSE|TLS|TIMEOUT|CONNECT|CLOSED)")
 _SETTING = re.compile(
-    r"# (extensions|trusts|bounds|tls|users|certificate|unknown|flights): (.*)"
+    r"# (extensions|trusts|options|role|bounds|tls|users|certificate|unknown|flights)"
+    r": (.*)"
 )
 
 CLIENT = b"192.0.2.7"
@@ -219,11 +223,33 @@ OUTCOMES: dict[Judgement, Callable[[bytes], Outcome]] = {
 }
 
 
-def trusted(extension: IExtension) -> IExtension:
-    """An extension with the client on its host list."""
-    assert extension.settings is not None
-    hosts = HostList.parse([CLIENT.decode()])
-    return extension.configured(extension.settings(hosts=hosts))
+def optionsOf(name: str, script: dict[str, str]) -> dict[str, Any]:
+    """
+    The settings that a dialogue has for an extension.
+
+    @param script: its own settings.
+    """
+    found: dict[str, Any] = {}
+    for pair in script.get("options", "").split():
+        key, _, value = pair.partition("=")
+        owner, _, option = key.partition(".")
+        if owner == name:
+            found[option] = int(value)
+    if name in script.get("trusts", "").split():
+        found["hosts"] = HostList.parse([CLIENT.decode()])
+    return found
+
+
+def configured(name: str, script: dict[str, str]) -> IExtension:
+    """A standard extension, as a dialogue wants it."""
+    extension = STANDARD[name]()
+    options = optionsOf(name, script)
+    if options:
+        assert extension.settings is not None
+        extension = extension.configured(extension.settings(**options))
+    if isinstance(extension, FutureRelease) and script.get("role") == "submission":
+        extension = extension.forSubmission()
+    return extension
 
 
 class Stage:
@@ -267,11 +293,9 @@ class Stage:
 
     def extension(self, name: str) -> IExtension:
         """An extension, with those whom it knows."""
-        if name in self.script.settings.get("trusts", "").split():
-            return trusted(STANDARD[name]())
         names = self.script.settings.get("users", "").split()
         if name != Auth.name or not names:
-            return STANDARD[name]()
+            return configured(name, self.script.settings)
         certificates = {f"CN={each}": each.encode() for each in names}
         return Auth(users=Known(), tokens=True, certificates=certificates)
 

@@ -184,6 +184,21 @@ def _sender(
     return send
 
 
+#: Of a client's session: does who sends the message wish to hear of delays from the
+#: next host as well?  Set by an extension whose hook C{admit} sees the envelope.
+TELL_DELAY = Stamp[bool]("dsn-tell-delay", None, bool)
+
+
+def _sendNotify(session: IClientSession, bearer: Bearer) -> bytes | None:
+    value = bearer.stamps.get(NOTIFY)
+    if not session.stamps.get(TELL_DELAY):
+        return value
+    if value is None:
+        return b"FAILURE,DELAY"
+    words = value.upper().split(b",")
+    return value if b"NEVER" in words or b"DELAY" in words else value + b",DELAY"
+
+
 #: The four parameters; each value is what stands on the wire.
 PARAMETERS = (
     Parameter[bytes](
@@ -197,7 +212,7 @@ PARAMETERS = (
         Where.RCPT,
         _exactly(_checkNotify),
         _receiver(NOTIFY),
-        _sender(NOTIFY),
+        _sendNotify,
     ),
     Parameter[bytes](
         b"ORCPT", Where.RCPT, _exactly(_readOrcpt), _receiver(ORCPT), _sender(ORCPT)

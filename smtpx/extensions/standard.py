@@ -14,9 +14,11 @@ from ..core.interfaces import IExtension
 from .auth import Auth
 from .binarymime import BinaryMIME
 from .chunking import Chunking
+from .deliverby import DeliverBy
 from .dsn import DSN
 from .eightbitmime import EightBitMIME
 from .enhancedstatuscodes import EnhancedStatusCodes
+from .futurerelease import FutureRelease
 from .limits import Limits
 from .mtpriority import MTPriority
 from .pipeconnect import PipeConnect
@@ -38,6 +40,8 @@ STANDARD: Mapping[str, Callable[[], IExtension]] = {
         Limits,
         EightBitMIME,
         DSN,
+        DeliverBy,
+        FutureRelease,
         MTPriority,
         Pipelining,
         PipeConnect,

@@ -18,6 +18,8 @@ L{Submission} is what makes the difference, as parts for a server factory::
  - The sender belongs to the login (section 6.1); see L{Senders}.  The null sender is
    everybody's, for mail programs send notifications by it (section 3.2).
  - Domains are whole (section 4.2), in the envelope and in the header.
+ - They may be sent later (RFC 4865), where the extension's settings say so; what takes
+   them has to be a spool then, which holds them.
  - Messages get the C{Date} and C{Message-ID} that they lack
    (L{smtpx.net.submission}); C{Sender} (section 8.1) is left to the mail program, for
    it would tell the world the login.
@@ -51,6 +53,7 @@ from ..core.interfaces import (
 )
 from ..core.reply import Reply, reply
 from ..extensions.auth import Auth
+from ..extensions.futurerelease import FutureRelease
 from ..extensions.pipeconnect import PipeConnect
 from ..net.interfaces import IPolicy
 from ..sasl import prepare
@@ -226,6 +229,8 @@ class Submission:
                     each.options, pipeliningConnectAdvertiseHosts=HostList()
                 )
                 each = each.configured(nobody)
+            elif isinstance(each, FutureRelease):
+                each = each.forSubmission()
             made.append(each)
         if all(each.name != Auth.name for each in made):
             raise UsageError("for submission there has to be AUTH")

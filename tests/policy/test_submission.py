@@ -19,6 +19,7 @@ from smtpx.core.profile import ServerProfile
 from smtpx.core.reply import Reply, reply
 from smtpx.core.server import ServerConnection
 from smtpx.extensions.auth import Auth, AuthSettings
+from smtpx.extensions.futurerelease import FutureRelease, FutureReleaseSettings
 from smtpx.extensions.pipeconnect import PipeConnect
 from smtpx.extensions.pipelining import Pipelining
 from smtpx.extensions.standard import standard
@@ -343,6 +344,14 @@ class PartsTests(SynchronousTestCase):
         for wanted, code in ((False, 554), (True, 220)):
             made = Submission(earlyTalk=wanted).extensions(extensions)
             self.assertEqual(talk(made, early=HELLO).codes[0], code)
+
+    def test_theyMaySendLater(self) -> None:
+        """Where the extension's settings say for how long (RFC 4865 section 4.2)."""
+        later = FutureRelease(FutureReleaseSettings(holdMaxSeconds=60))
+        made = Submission().extensions([Auth(), later])
+        for extensions, offered in ([Auth(), later], False), (made, True):
+            said = talk(extensions, HELLO, secured=TLS, answers=SERVER_ANSWERS)
+            self.assertIs(b"FUTURERELEASE 60 " in said.octets, offered)
 
     def test_noTickets(self) -> None:
         """Whatever another extension says."""

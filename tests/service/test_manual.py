@@ -17,6 +17,7 @@ from twisted.python import log
 from twisted.trial.unittest import SynchronousTestCase
 
 import smtpx
+from smtpx.extensions.futurerelease import FutureReleaseSettings
 from smtpx.net.entrance import Entrance
 from smtpx.queue.errorkind import ErrorKind
 from smtpx.queue.report import Returned
@@ -128,6 +129,13 @@ class GuideTests(SynchronousTestCase):
         self.assertEqual([each.port for each in ports.listeners], [25, 465])
         self.assertEqual([each.address for each in six.listeners][1], "::")
         self.assertTrue(unix.relay.hosts.matches(b""))
+
+    def test_sendLater(self) -> None:
+        """It switches the extension on."""
+        [found] = self.read("howto/send-later.rst")
+        options = found.extensions.settings["FUTURERELEASE"]
+        assert isinstance(options, FutureReleaseSettings)
+        self.assertEqual(options.holdMaxSeconds, 30 * 86400)
 
     def test_retries(self) -> None:
         """
