@@ -13,7 +13,7 @@ from zope.interface import implementer
 
 from ..core.queueprofile import ORIGIN
 from ..spool.format import Outcome, Report, SpooledMessage
-from ..spool.journal import IDeliveryJournal
+from ..spool.journal import IDeliveryJournal, Operation
 from ..spool.via import Via
 from . import events
 from .facts import codeFields, handshakeFields
@@ -21,6 +21,14 @@ from .publisher import Publisher, errorFields
 
 #: What is told of the header of a report, which is our own: no field is folded.
 _HEADER = re.compile(rb"^(Message-ID|Subject): *([^\r\n]*)", re.MULTILINE)
+
+#: What is told of what an operator does.
+_OPERATIONS = {
+    Operation.HELD: events.HELD,
+    Operation.RELEASED: events.RELEASED,
+    Operation.CANCELLED: events.CANCELLED,
+    Operation.REMOVED: events.REMOVED,
+}
 
 
 @implementer(IDeliveryJournal)
@@ -101,6 +109,16 @@ class DeliveryJournal:
             event = events.HELD if wished else events.STUCK
             fields: dict[str, object] = {"message": message.id, "reason": reason}
             self._publisher.publish(event, fields)
+
+    def operated(
+        self, message: SpooledMessage, operation: Operation, by: str, why: str
+    ) -> None:
+        """See L{IDeliveryJournal}."""
+        if self._publisher.enabled:
+            fields: dict[str, object] = {"message": message.id, "by": by}
+            if operation is Operation.HELD:
+                fields["reason"] = why
+            self._publisher.publish(_OPERATIONS[operation], fields)
 
     def completed(self, message: SpooledMessage) -> None:
         """See L{IDeliveryJournal}."""

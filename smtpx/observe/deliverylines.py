@@ -105,6 +105,9 @@ class DeliveryLines:
             events.REPORTED.name: self._reported,
             events.HELD.name: _frozen,
             events.STUCK.name: _frozen,
+            events.RELEASED.name: lambda event: _operated(event, "unfrozen"),
+            events.CANCELLED.name: lambda event: _operated(event, "cancelled"),
+            events.REMOVED.name: lambda event: _operated(event, "removed"),
             events.COMPLETED.name: self._completed,
         }
 
@@ -177,7 +180,15 @@ def _ourselves() -> str:
 
 
 def _frozen(event: LogEvent) -> str:
-    return f"{event['message']} Frozen ({text(event['reason'])})"
+    why = f" ({text(event['reason'])})" if event["reason"] else ""
+    if "by" in event:
+        return _operated(event, "frozen") + why
+    return f"{event['message']} Frozen{why}"
+
+
+def _operated(event: LogEvent, what: str) -> str:
+    """What an operator has done, in Exim's words."""
+    return f"{event['message']} {what} by {word(event['by'])}"
 
 
 def _recipient(event: LogEvent, local: bool = False) -> str:

@@ -255,8 +255,8 @@ _TOOK = {"took": "how long the attempt took, in seconds"}
 _CAUSE = {
     "cause": "at what it failed: ``other``, ``local``, ``dns``, ``connect``, ``lost``,"
     " ``tls``, ``login``, ``session``, ``sender``, ``recipient``, ``content``,"
-    " ``early`` (the host is known to be in trouble, and was not tried) or"
-    " ``expired``",
+    " ``early`` (the host is known to be in trouble, and was not tried), ``expired``"
+    " or ``operator``",
 }
 
 DELIVERED = Event(
@@ -305,7 +305,8 @@ HELD = Event(
     "message.held",
     LogLevel.info,
     "{message}: on hold: {reason}",
-    _MESSAGE | {"reason": "why"},
+    _MESSAGE
+    | {"reason": "why", "by": "the operator who put it on hold, if it was one"},
 )
 
 STUCK = Event(
@@ -313,6 +314,29 @@ STUCK = Event(
     LogLevel.error,
     "{message}: on hold until somebody releases it: {reason}",
     _MESSAGE | {"reason": "why"},
+)
+
+_BY = {"by": "who did it: the name of a user, or of a program"}
+
+RELEASED = Event(
+    "message.released",
+    LogLevel.info,
+    "{message}: taken off hold by {by}",
+    _MESSAGE | _BY,
+)
+
+CANCELLED = Event(
+    "message.cancelled",
+    LogLevel.info,
+    "{message}: given up by {by}",
+    _MESSAGE | _BY,
+)
+
+REMOVED = Event(
+    "message.removed",
+    LogLevel.info,
+    "{message}: removed by {by}",
+    _MESSAGE | _BY,
 )
 
 COMPLETED = Event(
@@ -398,6 +422,9 @@ CATALOGUE = (
     REPORTED,
     HELD,
     STUCK,
+    RELEASED,
+    CANCELLED,
+    REMOVED,
     COMPLETED,
     DELIVERY_TROUBLE,
     ALIASES_READ,

@@ -26,7 +26,7 @@ from ..core.reply import Reply
 from ..observe.harmless import visible
 from ..spool.format import Outcome, SpooledMessage
 from ..spool.via import Cause, Via
-from .interfaces import NOT_YET, OUT_OF_TIME, TOO_LONG
+from .interfaces import CANCELLED, NOT_YET, OUT_OF_TIME, TOO_LONG
 
 #: What is told of a reply: lines, and characters of each.
 REPLY_LINES = 10
@@ -208,6 +208,10 @@ def _why(outcome: Outcome, hidden: bytes | None, given: bytes) -> str:
     """
     about = (Cause.CONNECT, Cause.LOST, Cause.TLS, Cause.EARLY, Cause.EXPIRED)
     text = outcome.text.removesuffix(TOO_LONG).removesuffix(OUT_OF_TIME)
+    if outcome.cause is Cause.OPERATOR:
+        # Written for the sender; where nothing was, it says no more than the cause.
+        text = text.removeprefix(CANCELLED).removeprefix(": ")
+        return _shown(text.encode("utf-8", "replace"), None, b"")
     if outcome.cause not in about:
         return ""
     if text.startswith(NOT_YET):

@@ -15,7 +15,7 @@ comes it is tried to write it down.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Container, Coroutine, Iterable, Sequence
 from typing import Any, TypeVar
 
 from attrs import frozen
@@ -24,7 +24,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from ..core.errors import UsageError
 from ..core.queueprofile import QueueProfile
-from ..spool.format import SpooledMessage
+from ..spool.format import Fate, Outcome, SpooledMessage
 from ..spool.interfaces import IOperatedSpool
 from ..spool.journal import IDeliveryJournal
 from .dispatch import Dispatch
@@ -43,6 +43,9 @@ _LANES = 1000
 
 #: Messages that waited for a host that is away come back over so long, in seconds.
 _SPREAD_SECONDS = 60.0
+
+#: What stands, for a moment, for who does not get a message any more.
+_REMOVED = "removed by the operator"
 
 
 @frozen
@@ -179,6 +182,44 @@ class Delivery:
         finally:
             if grace.active():
                 grace.cancel()
+
+    # --- for operators -------------------------------------------------------
+
+    def ask(self, ids: Iterable[str]) -> None:
+        """
+        Try messages, when they are next due, whatever is known against their hosts
+        by now.
+        """
+        self._dispatch.asked.ask(ids, self._now())
+
+    def withdraw(self, ids: Container[str]) -> None:
+        """
+        Give back messages as soon as may be: attempts at them that are not begun
+        are not made, and those that are come to their end.
+        """
+        for task in self._lanes.withdraw(ids):
+            task.ended.callback(None)
+
+    async def cancel(self, message: SpooledMessage, text: str) -> bool:
+        """
+        Give a message up, and tell its sender.
+
+        @param message: leased by the caller.
+        @param text: why, for all who wait for it.
+        @return: is it on hold instead, as nobody can be told?
+        """
+        settlement = self._dispatch.settlements.cancelled(message, text)
+        await self._settle(settlement)
+        return settlement.held is not None
+
+    async def remove(self, message: SpooledMessage) -> None:
+        """
+        Forget a message.
+
+        @param message: leased by the caller.
+        """
+        gone = [Outcome(each, Fate.FAILED, _REMOVED) for each in message.waiting]
+        await self._settle(Settlement(message, tuple(gone)))
 
     def wake(self) -> None:
         """There may be something to do; called often, and mostly for nothing."""
@@ -384,6 +425,8 @@ class Delivery:
             self._journal.trouble(message, "spool", error)
             self._unsettled.append(settlement)
         else:
+            if settlement.lane is None:
+                self._dispatch.asked.tried(message.id)
             await self._tell(settlement, ids)
 
     async def _tell(self, settlement: Settlement, ids: Sequence[str]) -> None:

@@ -22,6 +22,7 @@ from ..spool.format import Fate, Outcome, SpooledMessage, critical
 from ..spool.interfaces import ISpool
 from ..spool.journal import IDeliveryJournal
 from ..spool.via import Cause
+from .asked import Asked
 from .discard import Discard
 from .interfaces import (
     LANE_OCTETS,
@@ -67,6 +68,7 @@ class Dispatch:
     @ivar unpark: called with a lane of which the spool has more, and the time
         before which there is no use in it.
     @ivar clock: how long something takes.
+    @ivar asked: which messages somebody wants tried at once.
     @ivar stopping: is nothing more to be begun?
     """
 
@@ -78,6 +80,7 @@ class Dispatch:
     share: Callable[[], int]
     unpark: Callable[[Lane, float], None]
     clock: IReactorTime
+    asked: Asked = field(factory=Asked)
     lanes: Lanes = field(init=False)
     stopping: bool = field(default=False, init=False)
     _running: set[Deferred[None]] = field(factory=set, init=False)
@@ -274,7 +277,10 @@ class Dispatch:
         try:
             body = self.spool.body(message)
             where = task.leg.where
-            attempt = Attempt(message, body, indices, task.again, where, heard.note)
+            asked = self.asked.when(message.id)
+            attempt = Attempt(
+                message, body, indices, task.again, where, heard.note, asked
+            )
             given = {each.index: each for each in await transport.deliver(attempt)}
             heard.note(tuple(given.values()))
             given |= heard.had

@@ -66,6 +66,7 @@ _CAUSES = {
     Cause.DNS: "where mail for it is to go could not be found out",
     Cause.EXPIRED: "the mail server{} did not take it",
     Cause.LOCAL: "this server was in trouble",
+    Cause.OPERATOR: "the operator of this server gave it up",
 }
 _NO_IDEA = "this server cannot deliver it"
 

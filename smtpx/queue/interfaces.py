@@ -60,6 +60,9 @@ class Located:
 #: to be in trouble; behind it stands what that is.
 NOT_YET = "retry time not reached for any host"
 
+#: What it begins with where an operator gave the message up; behind it may stand why.
+CANCELLED = "given up by the operator"
+
 #: What stands behind it where it has waited for too long.
 TOO_LONG = "; tried for too long"
 
@@ -86,6 +89,9 @@ class Attempt:
     @ivar note: may be called, before the attempt is at its end, with outcomes that
         are known; recipients that have the message do not get it again then,
         whatever happens to the rest.
+    @ivar asked: when somebody asked that it be tried at once, in seconds since the
+        epoch: what was known against hosts by then does not count.  L{None}: nobody
+        did.
     """
 
     message: SpooledMessage
@@ -94,6 +100,7 @@ class Attempt:
     again: bool = False
     where: object = None
     note: Callable[[Sequence[Outcome]], None] = field(default=_unheard, eq=False)
+    asked: float | None = None
 
 
 class ITransport(Interface):
@@ -268,7 +275,12 @@ class Done:
     kept: int = 0
 
 
-def _untold(looked: int, done: int) -> None:
+#: Is told how many messages were looked at by then, and with how many something was
+#: done.
+Tell = Callable[[int, int], None]
+
+
+def untold(looked: int, done: int) -> None:
     """Nobody wants to know."""
 
 
@@ -309,7 +321,7 @@ class IQueueControl(Interface):
     def summary(
         selection: Selection,
         by: Grouping = Grouping.DOMAIN,
-        tell: Callable[[int, int], None] = _untold,
+        tell: Tell = untold,
     ) -> Deferred[Sequence[Group]]:
         """
         Count messages.
@@ -317,9 +329,7 @@ class IQueueControl(Interface):
         @return: the largest group first.
         """
 
-    def retry(
-        selection: Selection, tell: Callable[[int, int], None] = _untold
-    ) -> Deferred[int]:
+    def retry(selection: Selection, tell: Tell = untold) -> Deferred[int]:
         """
         Try messages at once, also where their destination is busy or a host is
         known to be in trouble: what is known against hosts by now does not count for
@@ -332,7 +342,7 @@ class IQueueControl(Interface):
         selection: Selection,
         by: str,
         note: str = "",
-        tell: Callable[[int, int], None] = _untold,
+        tell: Tell = untold,
     ) -> Deferred[Done]:
         """
         Put messages on hold.
@@ -340,16 +350,14 @@ class IQueueControl(Interface):
         @param note: why, for operators.
         """
 
-    def release(
-        selection: Selection, by: str, tell: Callable[[int, int], None] = _untold
-    ) -> Deferred[Done]:
+    def release(selection: Selection, by: str, tell: Tell = untold) -> Deferred[Done]:
         """Take messages off hold; they are tried at once."""
 
     def bounce(
         selection: Selection,
         by: str,
         why: str = "",
-        tell: Callable[[int, int], None] = _untold,
+        tell: Tell = untold,
     ) -> Deferred[Done]:
         """
         Give messages up, with reports to their senders as for any that failed.
@@ -357,9 +365,7 @@ class IQueueControl(Interface):
         @param why: what the senders are told; empty: that an operator did.
         """
 
-    def remove(
-        selection: Selection, by: str, tell: Callable[[int, int], None] = _untold
-    ) -> Deferred[Done]:
+    def remove(selection: Selection, by: str, tell: Tell = untold) -> Deferred[Done]:
         """Forget messages.  Nobody is told but the log."""
 
 
@@ -368,6 +374,7 @@ __all__ = [
     "NOT_YET",
     "OUT_OF_TIME",
     "TOO_LONG",
+    "CANCELLED",
     "Attempt",
     "Done",
     "Entry",
@@ -385,4 +392,6 @@ __all__ = [
     "Route",
     "Selection",
     "State",
+    "Tell",
+    "untold",
 ]

@@ -22,7 +22,7 @@ when it has come to an end.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 
 from attrs import define, field, frozen
 from twisted.internet.defer import Deferred
@@ -290,6 +290,17 @@ class Lanes:
                     taken.append(lane.waiting.pop())
         self.waiting -= len(taken)
         taken.reverse()
+        return taken
+
+    def withdraw(self, ids: Container[str]) -> list[Task]:
+        """Somebody wants these messages: take what is not begun of them."""
+        taken: list[Task] = []
+        for lane in self._lanes.values():
+            left: deque[Task] = deque()
+            for task in lane.waiting:
+                (taken if task.message.id in ids else left).append(task)
+            lane.waiting = left
+        self.waiting -= len(taken)
         return taken
 
     def drop(self) -> list[Task]:

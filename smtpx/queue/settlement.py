@@ -14,6 +14,7 @@ from zlib import crc32
 
 from attrs import evolve, frozen
 
+from ..core.errors import UsageError
 from ..core.hooks import Schedule
 from ..core.queueprofile import QueueProfile
 from ..spool.format import Fate, Outcome, Report, SpooledMessage
@@ -161,6 +162,25 @@ class Settlements:
         if due is None and onHold:
             return Settlement(message, outcomes, held=ON_HOLD, wished=True)
         return Settlement(message, outcomes, due)
+
+    def cancelled(self, message: SpooledMessage, text: str) -> Settlement:
+        """
+        An operator gives a message up, for all who wait.
+
+        @param text: what is said of it.
+        @raise UsageError: nobody is known to wait for it, so that it would be lost.
+        """
+        if not message.waiting:
+            raise UsageError(f"nobody is known to wait for {message.id}")
+        outcomes = tuple(
+            [
+                Outcome(index, Fate.FAILED, text, cause=Cause.OPERATOR)
+                for index in message.waiting
+            ]
+        )
+        for outcome in outcomes:
+            self.journal.failed(message, outcome, "", "", 0.0)
+        return self._failed(message, outcomes, outcomes, None, False)
 
     def broken(
         self, message: SpooledMessage, error: Exception, tried: Sequence[Tried]

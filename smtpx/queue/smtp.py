@@ -267,7 +267,7 @@ class SMTPTransport:
         body = PrefixedBody.over(message.prefix, attempt.body)
         tried = heard = 0
         for host in self._order(where.hosts):
-            due = self._dueAt(host)
+            due = self._dueAt(host, attempt.asked)
             if due > self._now():
                 known.early.append((due, self._troubleOf(host)))
                 continue
@@ -303,11 +303,19 @@ class SMTPTransport:
 
     # --- what is known of hosts ----------------------------------------------------
 
-    def _dueAt(self, host: MailHost) -> float:
-        """When it may be tried; in the past, where nothing is known against it."""
+    def _dueAt(self, host: MailHost, asked: float | None) -> float:
+        """
+        When it may be tried; in the past, where nothing is known against it.
+
+        @param asked: what failed until then does not count; L{None}: all does.
+        """
         due = 0.0
         for place, address in enumerate(host.addresses):
-            at = self._hints.retryAt(hostName(host.name, address, host.port)) or 0.0
+            name = hostName(host.name, address, host.port)
+            at = self._hints.retryAt(name) or 0.0
+            if at and asked is not None:
+                found = self._hints.trouble(name)
+                at = 0.0 if found is None or found.last <= asked else at
             due = at if place == 0 else min(due, at)
         return due
 

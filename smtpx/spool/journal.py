@@ -7,9 +7,27 @@ it: the queue, which tells, and C{smtpx.observe}, which writes logs.
 
 from __future__ import annotations
 
+from enum import Enum
+
 from zope.interface import Interface
 
 from .format import Outcome, Report, SpooledMessage
+
+
+class Operation(Enum):
+    """
+    What an operator does to a message.
+
+    @cvar HELD: puts it on hold.
+    @cvar RELEASED: takes it off hold.
+    @cvar CANCELLED: gives it up; what comes of that is told as of any failure.
+    @cvar REMOVED: has it forgotten.
+    """
+
+    HELD = "held"
+    RELEASED = "released"
+    CANCELLED = "cancelled"
+    REMOVED = "removed"
 
 
 class IDeliveryJournal(Interface):
@@ -81,6 +99,16 @@ class IDeliveryJournal(Interface):
             look at it.
         """
 
+    def operated(
+        message: SpooledMessage, operation: Operation, by: str, why: str
+    ) -> None:
+        """
+        An operator has done something to the message.
+
+        @param by: who, the name of a user or of a program.
+        @param why: what was said of why; empty: nothing.
+        """
+
     def completed(message: SpooledMessage) -> None:
         """Nobody waits for it any more, and it is gone from the spool."""
 
@@ -95,4 +123,4 @@ class IDeliveryJournal(Interface):
         """
 
 
-__all__ = ["IDeliveryJournal"]
+__all__ = ["IDeliveryJournal", "Operation"]

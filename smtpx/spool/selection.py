@@ -117,8 +117,8 @@ class Selection:
         note why it is on hold, in small letters or capitals; empty: anything.
     @ivar states: one of these.
     @ivar lanes: patterns of the lane for which it is parked.
-    @ivar until: it came at that time or before, in seconds since the epoch, so that
-        what comes meanwhile is not meant; L{None}: any.
+    @ivar until: it came before that time, in seconds since the epoch, so that what
+        comes meanwhile is not meant; L{None}: any.
     """
 
     ids: tuple[str, ...] = field(default=(), converter=_tuple)
@@ -177,7 +177,7 @@ class Selection:
         return self.youngerSeconds is None or now - arrived < self.youngerSeconds
 
     def _isOld(self, arrived: float, now: float) -> bool:
-        if self.until is not None and arrived > self.until:
+        if self.until is not None and arrived >= self.until:
             return False
         return self.olderSeconds is None or now - arrived >= self.olderSeconds
 

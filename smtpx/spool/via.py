@@ -34,6 +34,7 @@ class Cause(Enum):
     @cvar EARLY: the host is known to be in trouble, and it is not yet time to try
         it again; nothing was tried.
     @cvar EXPIRED: it waited for too long.
+    @cvar OPERATOR: an operator gave it up.
     """
 
     OTHER = "other"
@@ -49,6 +50,7 @@ class Cause(Enum):
     CONTENT = "content"
     EARLY = "early"
     EXPIRED = "expired"
+    OPERATOR = "operator"
 
 
 @frozen

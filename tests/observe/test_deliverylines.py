@@ -22,6 +22,7 @@ from smtpx.observe.deliveries import DeliveryJournal
 from smtpx.observe.deliverylines import DeliveryLines
 from smtpx.observe.journal import Journal
 from smtpx.spool.format import Fate, Outcome, Report
+from smtpx.spool.journal import Operation
 from smtpx.spool.via import Cause, Via
 
 from .mainlogs import AT, MainLogTestCase
@@ -359,12 +360,33 @@ class FailureTests(LinesTestCase):
         def tell(journal: Journal, deliveries: DeliveryJournal) -> None:
             deliveries.held(spooled(), "no route", False)
             deliveries.held(spooled(), "as wished", True)
+            deliveries.operated(spooled(), Operation.HELD, "root", "spam?")
+            deliveries.operated(spooled(), Operation.HELD, "root", "")
 
         self.assertEqual(
             self.lines(tell),
             [
                 f"{AT}{MESSAGE} Frozen (no route)",
                 f"{AT}{MESSAGE} Frozen (as wished)",
+                f"{AT}{MESSAGE} frozen by root (spam?)",
+                f"{AT}{MESSAGE} frozen by root",
+            ],
+        )
+
+    def test_operated(self) -> None:
+        """What an operator does, in Exim's words; a name is one word."""
+
+        def tell(journal: Journal, deliveries: DeliveryJournal) -> None:
+            deliveries.operated(spooled(), Operation.RELEASED, "root", "")
+            deliveries.operated(spooled(), Operation.CANCELLED, "a b", "no")
+            deliveries.operated(spooled(), Operation.REMOVED, "root", "")
+
+        self.assertEqual(
+            self.lines(tell),
+            [
+                f"{AT}{MESSAGE} unfrozen by root",
+                f"{AT}{MESSAGE} cancelled by a\\x20b",
+                f"{AT}{MESSAGE} removed by root",
             ],
         )
 

@@ -21,7 +21,7 @@ from smtpx.queue.interfaces import (
     Located,
 )
 from smtpx.spool.format import Fate, Outcome, Report, SpooledMessage
-from smtpx.spool.journal import IDeliveryJournal
+from smtpx.spool.journal import IDeliveryJournal, Operation
 from smtpx.spool.via import Cause, Via
 from smtpx.testing.spool import memoryID
 
@@ -261,6 +261,12 @@ class RecordedJournal:
     def held(self, message: SpooledMessage, reason: str, wished: bool) -> None:
         """Note it."""
         self.told.append(("held", message.id, reason, wished))
+
+    def operated(
+        self, message: SpooledMessage, operation: Operation, by: str, why: str
+    ) -> None:
+        """Note it."""
+        self.told.append((operation.value, message.id, by, why))
 
     def completed(self, message: SpooledMessage) -> None:
         """Note it."""

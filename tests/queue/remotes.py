@@ -68,14 +68,16 @@ class SMTPTransportCase(SynchronousTestCase):
         located = self.transport.locate(message, message.waiting)
         return self.successResultOf(Deferred.fromCoroutine(located))
 
-    def deliver(self, message: SpooledMessage) -> list[Outcome]:
-        """Deliver all of it."""
+    def deliver(
+        self, message: SpooledMessage, asked: float | None = None
+    ) -> list[Outcome]:
+        """Deliver all of it; somebody may have asked for that."""
         outcomes: list[Outcome] = []
         located = self.locate(message)
         outcomes += located.outcomes
         for leg in located.legs:
             body = HeldBody(b"X: y\r\n\r\nHello\r\n")
-            attempt = Attempt(message, body, leg.indices, where=leg.where)
+            attempt = Attempt(message, body, leg.indices, where=leg.where, asked=asked)
             done = Deferred.fromCoroutine(self.transport.deliver(attempt))
             found: Sequence[Outcome] = self.successResultOf(done)
             outcomes += found

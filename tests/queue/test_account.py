@@ -10,7 +10,7 @@ from smtpx.core.interfaces import IQueueBuilder
 from smtpx.core.queueprofile import ORIGIN, QueueProfile
 from smtpx.core.reply import Reply, reply
 from smtpx.queue.account import Account, Told, accountOf, messageFields
-from smtpx.queue.interfaces import NOT_YET, TOO_LONG
+from smtpx.queue.interfaces import CANCELLED, NOT_YET, TOO_LONG
 from smtpx.spool.format import Fate, Outcome
 from smtpx.spool.via import Cause, Via
 from tests.core.made import MadeQueue
@@ -166,11 +166,17 @@ class SaidTests(SynchronousTestCase):
 
     def test_nothingOfOurInside(self) -> None:
         """What is about us is not, nor where nobody knows what it is about."""
-        for cause in Cause:
+        for cause in {*Cause} - {Cause.OPERATOR}:
             self.assertEqual(account(failed(cause, "/var/spool: full")).why, "")
         for cause in (Cause.LOCAL, Cause.LOGIN, Cause.OTHER):
             self.assertEqual(account(failed(cause, "password", VIA)).why, "")
         self.assertEqual(account(refused()).why, "")
+
+    def test_givenUp(self) -> None:
+        """What an operator wrote for the sender is."""
+        told = account(failed(Cause.OPERATOR, f"{CANCELLED}: no such place"))
+        self.assertEqual((told.why, told.status), ("no such place", (5, 0, 0)))
+        self.assertEqual(account(failed(Cause.OPERATOR, CANCELLED)).why, "")
 
 
 class AliasTests(SynchronousTestCase):

@@ -107,6 +107,25 @@ class HostsTests(SMTPTransportCase):
             self.assertEqual((outcome.fate, outcome.reply), (Fate.WAITING, said))
             self.clock.advance(4000)
 
+    def test_askedFor(self) -> None:
+        """Who is asked for does not mind what failed before, only what does since."""
+        self.domains[b"example.org"] = MailHosts((ONE,))
+        self.pool.said[ONE.name] = self.unreached(ONE)
+        message = messageFor(b"a@example.org")
+        self.deliver(message)
+        [outcome] = self.deliver(message)
+        self.assertIs(outcome.cause, Cause.EARLY)
+        asked = self.clock.seconds()
+        [outcome] = self.deliver(message, asked)
+        self.assertIs(outcome.cause, Cause.CONNECT)
+        self.clock.advance(1)
+        self.deliver(message, self.clock.seconds())
+        [outcome] = self.deliver(message, asked)
+        self.assertIs(outcome.cause, Cause.EARLY)
+        del self.pool.said[ONE.name]
+        [outcome] = self.deliver(message, self.clock.seconds())
+        self.assertIs(outcome.fate, Fate.DELIVERED)
+
     def test_deliveredIsDelivered(self) -> None:
         """Who has it does not get it of the next host, which others go to."""
 

@@ -94,8 +94,8 @@ class SelectionTests(SynchronousTestCase):
         self.assertFalse(self.fits(olderSeconds=3601))
         self.assertTrue(self.fits(youngerSeconds=3601))
         self.assertFalse(self.fits(youngerSeconds=3600))
-        self.assertTrue(self.fits(until=NOW - 3600))
-        self.assertFalse(self.fits(until=NOW - 3601))
+        self.assertTrue(self.fits(until=NOW - 3599))
+        self.assertFalse(self.fits(until=NOW - 3600))
 
     def test_size(self) -> None:
         """From so large on, and smaller than that."""

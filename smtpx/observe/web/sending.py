@@ -25,6 +25,7 @@ _CAUSES = {
     "content": "the message was refused",
     "early": "not tried: the host is in trouble",
     "expired": "it waited for too long",
+    "operator": "an operator gave it up",
 }
 
 
