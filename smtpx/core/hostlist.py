@@ -28,6 +28,7 @@ have, had the name been looked up, is what L{HostList.verdict} tells.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from ipaddress import (
     IPv4Address,
     IPv4Network,
@@ -260,10 +261,11 @@ class HostList:
         )
 
 
+@lru_cache(1000)
 def _numbersOf(address: bytes) -> tuple[int, int]:
     """
     An address as version and number; version 0 is none, and -1 one that is not
-    known, which is nobody's.
+    known, which is nobody's.  The same few are asked for again and again.
     """
     if not address:
         return 0, 0

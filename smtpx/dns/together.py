@@ -20,7 +20,11 @@ async def together(work: Iterable[Coroutine[Deferred[Any], Any, T]]) -> list[T]:
     @raise CancelledError: nobody wants to know any more.
     @raise Exception: what the first of them raised that raised anything.
     """
-    started = [Deferred.fromCoroutine(each) for each in work]
+    todo = list(work)
+    if len(todo) == 1:
+        # Mostly so, and then it costs nothing.
+        return [await todo[0]]
+    started = [Deferred.fromCoroutine(each) for each in todo]
     outcomes = await DeferredList(started, consumeErrors=True)
     failures: list[Any] = [outcome for success, outcome in outcomes if not success]
     # A list that is cancelled fires all the same, with what became of each.

@@ -124,6 +124,7 @@ class Limits:
 
     def __init__(self, settings: LimitsSettings = LimitsSettings()) -> None:
         self.options = settings
+        self._unsaid = BatchLimits(settings.recipientsUnsaid)
 
     def configured(self, settings: LimitsSettings) -> Limits:
         """See L{smtpx.core.interfaces.IExtension}."""
@@ -173,7 +174,10 @@ class Limits:
         client.batch(self._batch)
 
     def _batch(self, session: IClientSession) -> BatchLimits | None:
-        said = session.offered(CAPABILITY) or BatchLimits()
+        said = session.offered(CAPABILITY)
+        if said is None:
+            # Mostly so, and asked for each message.
+            return self._unsaid
         if said.recipients is not None:
             return said
         return evolve(said, recipients=self.options.recipientsUnsaid)

@@ -26,6 +26,7 @@ from .cautions import approval
 from .check import checkExtensions, explain
 from .config import Configuration, readConfiguration
 from .extensions import findExtensions
+from .garbage import collectSeldom
 from .machine import Machine
 from .mail import MailService
 from .privileges import (
@@ -129,6 +130,7 @@ def makeService(options: Options) -> IService:
     _allowDescriptors(options.configuration)
     # No business of a program that is more than a mail server.
     withoutLogContext(reactor)
+    reactor.callWhenRunning(collectSeldom)
     reactor.callWhenRunning(_onHangup, service, reactor)
     return service
 
