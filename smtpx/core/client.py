@@ -38,19 +38,29 @@ from .clientreplies import (
     BROKEN,
     LOST,
     NO_EHLO,
+    NO_LMTP,
     NO_LOGIN,
     NO_TLS,
     UNFIT,
-    UNSURE,
     completed,
 )
 from .clientsession import UNSAFE, GivingUp, parseHello
 from .clienttransaction import Transaction
-from .dialogue import Ask, Flow, Secure, Step, emit, send, settle, sync
+from .dialogue import Ask, Flow, Secure, Slot, Step, emit, send, settle, sync
 from .effects import Awaited, ClientEffect, Close, GaveUp, Ready, Settled
 from .envelope import Envelope, Recipient
 from .errors import HookTrouble, PeerError, UsageError
-from .hooks import Forecast, Hello, Phase, RoutePolicy, Scope, Stage, Target, TLSInfo
+from .hooks import (
+    Dialect,
+    Forecast,
+    Hello,
+    Phase,
+    RoutePolicy,
+    Scope,
+    Stage,
+    Target,
+    TLSInfo,
+)
 from .interfaces import IBody
 from .profile import ClientProfile
 from .reply import LOCAL_ERROR, Reply
@@ -327,9 +337,10 @@ class ClientConnection(ClientMachine):
     def _hello(self, guess: Hello | None) -> Part:
         """
         Say EHLO (RFC 5321 section 4.1.1.1), or HELO to a peer that knows no
-        EHLO (section 3.2).
+        EHLO (section 3.2); LHLO in LMTP (RFC 2033 section 4.1), where there is no
+        other.
         """
-        line = b"EHLO " + self.profile.name
+        line = self.target.dialect.value + b" " + self.profile.name
         if guess is not None:
             self.assume(guess)
             self.guessed = True
@@ -338,6 +349,9 @@ class ClientConnection(ClientMachine):
             return
         got = completed((yield from send(line)))
         if got.code in NO_EHLO:
+            if self.target.dialect is Dialect.LMTP:
+                # Whoever set it up was mistaken; no mail is to be lost by that.
+                raise GivingUp(NO_LMTP)
             got = completed((yield from send(b"HELO " + self.profile.name)))
             hello = Hello(parseHello(got).name)
         else:
@@ -365,6 +379,14 @@ class ClientConnection(ClientMachine):
         self.tell(hello)
 
     # --- a transaction ----------------------------------------------------------
+
+    def _expectEnd(self) -> Slot:
+        """See L{ClientMachine}."""
+        if self._transaction is None:
+            raise UsageError("there is no message that could end")
+        verdict = self._transaction.awaitVerdict()
+        self._expected.append(verdict.take)
+        return verdict.slot
 
     def _delivery(self, transaction: Transaction) -> Part:
         yield from transaction.run()
@@ -447,8 +469,10 @@ class ClientConnection(ClientMachine):
         if not leaving:
             if not self._heard:
                 self.tell(None)
-            if self._transaction is not None:
-                self._settleEnded(self._transaction, blame or said or LOST, early, said)
+            transaction, blame = self._transaction, blame or said or LOST
+            if transaction is not None:
+                unsure = transaction.brokenOff(said, blame, early)
+                self._settle(transaction, blame, transaction.scope, unsure=unsure)
             self._effect(GaveUp(said, phase))
             if polite:
                 self._leave()
@@ -465,31 +489,3 @@ class ClientConnection(ClientMachine):
                 script.close()
             except HookTrouble as trouble:
                 self.report(trouble)
-
-    def _settleEnded(
-        self, transaction: Transaction, blame: Reply, early: bool, said: Reply | None
-    ) -> None:
-        """
-        The connection ends under an envelope.
-
-        @param early: was the forecast not confirmed yet?  What was begun on a
-            guess is to be tried again without one: nothing that ends it may
-            count as the host's fault.
-        @param said: see L{_end}.
-        """
-        unsure = False
-        if transaction.final is not None:
-            scope = transaction.reach()
-        elif early:
-            scope = Scope.SESSION
-        elif transaction.whole and said in (None, BROKEN):
-            # RFC 1047: no other host is to have it as well, if that can be helped.
-            # What it said that makes no sense may have meant anything.
-            unsure, scope, blame = True, Scope.MESSAGE, said or UNSURE
-        elif transaction.guessed:
-            scope = Scope.SESSION
-        else:
-            scope = Scope.HOST
-        if transaction.final is None:
-            transaction.end(blame)
-        self._settle(transaction, blame, scope, unsure=unsure)

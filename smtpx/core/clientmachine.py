@@ -9,6 +9,7 @@ L{smtpx.core.client} says what becomes of the session.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator
 from enum import Enum, auto
@@ -49,7 +50,7 @@ class State(Enum):
     OVER = auto()
 
 
-class ClientMachine(ClientSession):
+class ClientMachine(ClientSession, ABC):
     """
     The machine without a purpose.
     """
@@ -71,8 +72,11 @@ class ClientMachine(ClientSession):
         self._reader = ReplyReader()
         #: How many commands were answered, for whoever measures time.
         self.replies = 0
-        #: Who gets the replies that are still to come, in order.
-        self._expected: deque[Callable[[Reply], None]] = deque()
+        #: Who gets the replies that are still to come, in order; true: and the
+        #: next one as well.
+        self._expected: deque[Callable[[Reply], object]] = deque()
+        #: How many of them may come in the octets that are looked at.
+        self._owed = 0
         self._script: Part | None = None
         #: What the dialogue waits for; L{None}: it does not.
         self._waiting: ClientNeed | None = None
@@ -113,7 +117,7 @@ class ClientMachine(ClientSession):
         """
         buffer, reader = self._buffer, self._reader
         buffer.feed(octets)
-        owed = len(self._expected)
+        self._owed = len(self._expected)
         while True:
             line = buffer.line()
             if line is None:
@@ -124,13 +128,16 @@ class ClientMachine(ClientSession):
                 raise PeerError("line too long")
             got = reader.line(line)
             if got is not None:
-                yield got, owed > 0
-                owed -= 1
+                yield got, self._owed > 0
+                self._owed -= 1
 
     def _replied(self, got: Reply) -> None:
         """The reply to the oldest command without one has come."""
         self.replies += 1
-        self._expected.popleft()(got)
+        take = self._expected.popleft()
+        if take(got):
+            self._expected.appendleft(take)
+            self._owed += 1
         waiting = self._waiting
         if isinstance(waiting, Await):
             if waiting.slot.reply is not None:
@@ -147,6 +154,10 @@ class ClientMachine(ClientSession):
 
         self._expected.append(fill)
         return slot
+
+    @abstractmethod
+    def _expectEnd(self) -> Slot:
+        """What is said to the end of a message is to come, one reply or more."""
 
     # --- dialogues --------------------------------------------------------------
 
@@ -186,6 +197,8 @@ class ClientMachine(ClientSession):
         """
         if isinstance(need, Emit):
             self._write(need.octets)
+            if need.ends:
+                return self._expectEnd()
             return self._expect() if need.expects else None
         if isinstance(need, Await) and need.slot.reply is not None:
             return need.slot.reply

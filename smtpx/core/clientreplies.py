@@ -17,6 +17,8 @@ NO_TLS = reply(451, "4.7.10", b"Peer cannot protect this as it has to be")
 UNFIT = reply(451, "4.7.0", b"Peer did not do what was asked of it")
 NO_LOGIN = reply(451, "4.7.0", b"Peer has no way to log in that may be used here")
 
+NO_LMTP = reply(451, "4.5.0", b"Peer does not speak LMTP")
+
 #: What a peer says to EHLO that knows none (RFC 5321 section 3.2, "command not
 #: recognized").
 NO_EHLO = frozenset({500, 502})

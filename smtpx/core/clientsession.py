@@ -274,6 +274,13 @@ class ClientSession:
             _least([limits.domains for limits in known]),
         )
 
+    def announced(self, got: Reply) -> bool:
+        """
+        Does a 3yz to the end of a message say that there is a reply for each
+        recipient to come, and one for all?
+        """
+        return any(announces(self, got) for announces in self.profile.announcers)
+
     def full(self, transactionsMax: int | None) -> bool:
         """
         Were there so many transactions?

@@ -10,39 +10,34 @@ never guessed at from their codes (RFC 2920 section 3.1).  Where everybody is
 refused while a carrier is on its way, it is stopped at its next wait, what it
 emitted is waited for, and the peer is reset.
 
-An envelope may have more recipients than the peer takes at a time: more than it
-said (RFC 9422), or than it turns out to take, where it refuses the last of them as
-too many (RFC 5321 section 4.5.3.1.10).  To those, the transaction's I{rest}, the
-message may go at once in another one.
+How it stands meanwhile, and what it comes to, is L{smtpx.core.clientstanding}.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, Generator
 
 from .bounds import BareLines
 from .claims import CORE, attributed, owned
-from .clientreplies import completed, isTooMany, softened
+from .clientreplies import BROKEN, completed
 from .clientselection import TOO_MANY_DOMAINS, select
 from .clientsession import ClientSession, GivingUp, unsafePath
+from .clientstanding import Standing
 from .dialogue import (
     Await,
     BodyDialogue,
     ClientNeed,
     Emit,
     Send,
-    Slot,
     emit,
     flow,
     pour,
     settle,
     sync,
 )
-from .effects import Awaited
-from .envelope import Envelope, Recipient
+from .envelope import Envelope
 from .errors import HookTrouble, PeerError, UsageError
-from .hooks import Carrier, Refusal, Scope, Stage
+from .hooks import Carrier, Dialect, Refusal, Scope, Stage
 from .interfaces import IBody
 from .reply import LOCAL_ERROR, Reply, reply
 from .transparency import DotWriter, LineEnds
@@ -55,36 +50,12 @@ _WOULD_TAKE = reply(250, "2.1.5", b"Peer takes mail for this recipient")
 Part = Generator[ClientNeed, Any, None]
 
 
-class Transaction:
+class Transaction(Standing):
     """
     One envelope and its body, from MAIL to the final reply.
-
-    @ivar envelope: the envelope.
-    @ivar carrying: has the body begun to go out?
-    @ivar guessed: was it begun on the strength of a forecast?
-    @ivar final: what became of it for those recipients who were not refused by
-        themselves; L{None}: nothing yet.
-    @ivar scope: how far C{final} reaches.
-    @ivar stage: at what C{final} came about; L{None}: at nothing the peer said.
     """
 
-    __slots__ = (
-        "_barred",
-        "_body",
-        "_mail",
-        "_over",
-        "_pending",
-        "_session",
-        "_slots",
-        "_unsent",
-        "_wholeCommand",
-        "carrying",
-        "envelope",
-        "final",
-        "guessed",
-        "scope",
-        "stage",
-    )
+    __slots__ = ("_body",)
 
     def __init__(
         self, session: ClientSession, envelope: Envelope, body: IBody | None
@@ -93,150 +64,8 @@ class Transaction:
         @param body: L{None}: nobody gets anything; it is only asked whom the peer
             takes mail for, and it is reset then.
         """
-        self._session = session
-        self.envelope = envelope
+        Standing.__init__(self, session, envelope)
         self._body = body
-        self.guessed = False
-        self.final: Reply | None = None
-        self.scope = Scope.MESSAGE
-        self.stage: Stage | None = None
-        self._mail = Slot()
-        #: The replies to RCPT, by the recipient's place in the envelope, and
-        #: our own for those to whom no RCPT goes: whose address is none, and who
-        #: are too many.
-        self._slots: dict[int, Slot] = {}
-        self._barred: dict[int, Reply] = {}
-        self._over: dict[int, Reply] = {}
-        #: Is there, for all we know, a transaction open at the peer?
-        self._pending = False
-        self.carrying = False
-        #: For all we know, does the next octet that goes out begin a command?
-        self._wholeCommand = True
-        #: How many octets of the body have not gone out; commands between them
-        #: count as if they were some.
-        self._unsent = 0
-
-    # --- how it stands ----------------------------------------------------------
-
-    @property
-    def awaited(self) -> Awaited:
-        """What it waits for, unless for room to send or an answer from here."""
-        if self._mail.reply is None:
-            return Awaited.MAIL
-        if any(slot.reply is None for slot in self._slots.values()):
-            return Awaited.RCPT
-        return Awaited.FINAL if self.carrying else Awaited.DATA
-
-    @property
-    def whole(self) -> bool:
-        """
-        Has all of the message been sent, to somebody who was not refused?  Then the
-        peer may have taken it, whether it says so or not.
-        """
-        return (
-            self.carrying
-            and self._wholeCommand
-            and self._unsent <= 0
-            and self._wanted()
-        )
-
-    # --- how it ended -----------------------------------------------------------
-
-    def outcomes(self, blame: Reply) -> tuple[tuple[Recipient, Reply], ...]:
-        """
-        One reply a recipient.
-
-        @param blame: what those get who were not refused, where the transaction
-            did not come to its end.
-        """
-        final = self.final or blame
-        mail = self._mail.reply
-        if mail is not None and mail.refuses:
-            # Without a MAIL any RCPT is refused; that says nothing of it.
-            replies = [mail for _ in self.envelope.recipients]
-        else:
-            replies = list(self._answers(final))
-            if not self._putOff:
-                for index, why in self._over.items():
-                    replies[index] = why
-        for index, why in self._barred.items():
-            replies[index] = why
-        return tuple(zip(self.envelope.recipients, replies, strict=True))
-
-    def stages(self) -> tuple[Stage | None, ...]:
-        """At what each of L{outcomes} came about."""
-        mail = self._mail.reply
-        refused = mail is not None and mail.refuses
-        return tuple(
-            self._stageOf(index, refused)
-            for index in range(len(self.envelope.recipients))
-        )
-
-    def _stageOf(self, index: int, refused: bool) -> Stage | None:
-        if index in self._barred:
-            return Stage.RCPT
-        if refused:
-            return Stage.MAIL
-        slot = self._slots.get(index)
-        if slot is not None and slot.reply is not None and slot.reply.refuses:
-            return Stage.RCPT
-        if index in self._over and not self._putOff:
-            return Stage.RCPT
-        return self.stage
-
-    def rest(self) -> tuple[Recipient, ...]:
-        """
-        Those who were too many, in order, if another transaction may follow at
-        once.  Since somebody was asked for in this one, there are ever fewer.
-        """
-        mail = self._mail.reply
-        if mail is None or mail.refuses or self._putOff:
-            return ()
-        places = sorted((*self._over, *self._excess()))
-        return tuple(self.envelope.recipients[index] for index in places)
-
-    @property
-    def _putOff(self) -> bool:
-        """
-        Is the message put off, whoever it is for?  Then those who were too many
-        had better wait with the others.
-        """
-        final = self.final
-        return final is not None and final.refuses and not final.permanent
-
-    def _excess(self) -> list[int]:
-        """
-        The places of those whom the peer refused as too many: it accepted some,
-        and nobody behind them.
-        """
-        found: list[int] = []
-        for index, slot in reversed(self._slots.items()):
-            got = slot.reply
-            if got is None or not got.refuses:
-                return found
-            if isTooMany(got):
-                found.append(index)
-        return []
-
-    def _answers(self, final: Reply) -> Iterator[Reply]:
-        accepted = False
-        for index in range(len(self.envelope.recipients)):
-            slot = self._slots.get(index)
-            got = None if slot is None else slot.reply
-            if got is None or not got.refuses:
-                accepted = accepted or got is not None
-                yield final
-            else:
-                yield softened(got) if accepted else got
-
-    def reach(self) -> Scope:
-        """
-        How far the outcome reaches.  What a peer refused that was forecast
-        wrongly says nothing of the message.
-        """
-        if self.guessed and self._session.forecastWrong:
-            return Scope.SESSION
-        return self.scope
 
     # --- how it goes ------------------------------------------------------------
 
@@ -259,28 +88,6 @@ class Transaction:
         if not self._wholeCommand:
             # Inside of a body: whatever we said next would be part of it.
             raise GivingUp(self.final, polite=False)
-
-    def _fitting(self) -> int | None:
-        """How many recipients this peer takes at a time, as far as is known."""
-        if not self._excess():
-            return self._session.fits
-        replies = [slot.reply for slot in self._slots.values()]
-        return sum(1 for got in replies if got is not None and not got.refuses)
-
-    @property
-    def pending(self) -> bool:
-        """Is there a transaction open at the peer that has to be reset?"""
-        mail = self._mail.reply
-        refused = mail is not None and mail.refuses
-        return self._pending and not (refused and not self.carrying)
-
-    def end(
-        self, why: Reply, scope: Scope = Scope.MESSAGE, stage: Stage | None = None
-    ) -> None:
-        """What became of it is known, and whoever was not refused gets that."""
-        self.final = why
-        self.scope = scope
-        self.stage = stage
 
     def _attempt(self) -> Part:
         """Find out whether and how it can go, and let it go."""
@@ -336,6 +143,10 @@ class Transaction:
         else:
             yield from self._byCarrier(*chosen, body, grouped)
 
+    @property
+    def _lmtp(self) -> bool:
+        return self._session.target.dialect is Dialect.LMTP
+
     def _grouping(self) -> Generator[ClientNeed, Any, bool]:
         """May the commands go without a wait in between?"""
         grouped = self._session.grouped()
@@ -361,14 +172,6 @@ class Transaction:
             if not grouped:
                 completed((yield from settle(slot)))
 
-    def _wanted(self) -> bool:
-        """Is there still somebody who may get the message?"""
-        mail = self._mail.reply
-        if mail is not None and mail.refuses:
-            return False
-        replies = [slot.reply for slot in self._slots.values()]
-        return any(got is None or not got.refuses for got in replies)
-
     def _addressed(self) -> Generator[ClientNeed, Any, bool]:
         """
         Wait for all replies to MAIL and RCPT.
@@ -392,6 +195,11 @@ class Transaction:
             # RFC 5321 section 3.3: nothing else lets the message go.
             raise PeerError("neither a go-ahead nor a refusal")
         self.carrying = True
+        if not wanted and self._lmtp:
+            # RFC 2033 section 4.2: that was to be a 503, and nobody knows how many
+            # replies there are to an end that should not be.
+            self.end(BROKEN, stage=Stage.DATA)
+            raise GivingUp(BROKEN, polite=False)
         if not wanted:
             # RFC 2920 section 3.1: a lone dot, for it wants an end.
             yield from settle((yield from emit(b".\r\n")))
@@ -411,7 +219,7 @@ class Transaction:
                 yield from flow()
             begun = True
             yield from pour(writer.write(piece))
-        end = yield from emit(writer.end())
+        end = yield from emit(writer.end(), ends=True)
         self._wholeCommand = True
         return (yield from settle(end))
 
@@ -420,7 +228,8 @@ class Transaction:
     def _byCarrier(
         self, owner: str, carrier: Carrier, body: IBody, grouped: bool
     ) -> Part:
-        early = grouped and carrier.early
+        # In LMTP, a message for nobody has no reply at all (RFC 2033 section 4.3).
+        early = grouped and carrier.early and not self._lmtp
         if not early and not (yield from self._addressed()):
             return
         self.carrying = True

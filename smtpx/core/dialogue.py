@@ -108,10 +108,15 @@ class Emit:
     The client sends C{octets} and goes on at once; answered with the L{Slot} of
     the reply to come, or L{None} where C{expects} is false and none will come.
     What is emitted without a wait in between leaves as one write.
+
+    @ivar ends: do these octets end the message?  Then there may be a reply for
+        each recipient (LMTP, PRDR).  Those are the core's business; the slot gets
+        what they come to.
     """
 
     octets: bytes
     expects: bool = True
+    ends: bool = False
 
 
 @frozen
@@ -198,9 +203,9 @@ def send(command: bytes) -> Generator[ClientNeed, Any, Reply]:
     return got
 
 
-def emit(octets: bytes) -> Generator[ClientNeed, Any, Slot]:
+def emit(octets: bytes, ends: bool = False) -> Generator[ClientNeed, Any, Slot]:
     """Send octets that will be replied to, go on; typed sugar over L{Emit}."""
-    slot: Slot = yield Emit(octets)
+    slot: Slot = yield Emit(octets, True, ends)
     return slot
 
 

@@ -243,14 +243,35 @@ class TLSInfo:
     onConnect: bool = False
 
 
+class Dialect(Enum):
+    """
+    Which of two protocols is spoken, that differ in little; the value is the verb
+    by which a client says who it is.
+
+    @cvar SMTP: RFC 5321.
+    @cvar LMTP: RFC 2033: each recipient is answered for by itself, behind the
+        message.
+    """
+
+    SMTP = b"EHLO"
+    LMTP = b"LHLO"
+
+
 @frozen
 class Target:
-    """Where a client connection goes."""
+    """
+    Where a client connection goes.
+
+    @ivar address: an IP address, or the path of a UNIX socket.
+    @ivar port: 0, where that is a path.
+    @ivar dialect: what is spoken there.
+    """
 
     host: bytes
     address: bytes
     port: int = 25
     implicitTLS: bool = False
+    dialect: Dialect = Dialect.SMTP
 
 
 @frozen
@@ -416,6 +437,10 @@ class ReportWish:
 
 #: Fields for a log line: name and value.
 LogFields = tuple[tuple[str, object], ...]
+
+#: What is said behind a message, of replies one a recipient: just these (LMTP), or
+#: with others around them (PRDR), or one that stands for all.
+Framing = Callable[[tuple[Reply, ...]], tuple[Reply, ...]]
 
 #: Clauses for the Received field (RFC 5321 section 4.4): name and value.
 TraceClauses = tuple[tuple[str, str], ...]

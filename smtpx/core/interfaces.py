@@ -350,6 +350,12 @@ class IClientBuilder(Interface):
     def batch(batch: Callable[[IClientSession], BatchLimits | None]) -> None:
         """How much this peer takes at a time."""
 
+    def announce(announces: Callable[[IClientSession, Reply], bool]) -> None:
+        """
+        Does this 3yz, to the end of a message, say that a reply for each recipient
+        that was accepted is to come, in their order, and then one for all?
+        """
+
     def forecast(forecast: Callable[[Target], Forecast | None]) -> None:
         """What this peer will answer to EHLO, if that is known."""
 

@@ -303,6 +303,9 @@ class ClientProfile(Register):
     batchers: tuple[Callable[[IClientSession], BatchLimits | None], ...] = field(
         default=(), init=False
     )
+    announcers: tuple[Callable[[IClientSession, Reply], bool], ...] = field(
+        default=(), init=False
+    )
     forecasters: tuple[Callable[[Target], Forecast | None], ...] = field(
         default=(), init=False
     )
@@ -377,6 +380,10 @@ class ClientProfile(Register):
     def batch(self, batch: Callable[[IClientSession], BatchLimits | None]) -> None:
         """See L{IClientBuilder}."""
         self.batchers += (owned(self._note("batch"), batch),)
+
+    def announce(self, announces: Callable[[IClientSession, Reply], bool]) -> None:
+        """See L{IClientBuilder}."""
+        self.announcers += (owned(self._note("announce"), announces),)
 
     def forecast(self, forecast: Callable[[Target], Forecast | None]) -> None:
         """See L{IClientBuilder}."""

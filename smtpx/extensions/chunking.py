@@ -44,7 +44,7 @@ from ..core.dialogue import (
 from ..core.envelope import Envelope, Stamp
 from ..core.errors import UsageError
 from ..core.grammar import KEYWORD
-from ..core.hooks import Capability, Carrier, LogFields, Verb
+from ..core.hooks import Capability, Carrier, Dialect, LogFields, Verb
 from ..core.interfaces import (
     IBody,
     IClientBuilder,
@@ -206,7 +206,7 @@ class Chunking:
             unanswered.append((yield from outbound.chunk(count)))
             if not outbound.left:
                 break
-            refusal = yield from self._watch(unanswered)
+            refusal = yield from self._watch(session, unanswered)
         # No more chunks (section 2), but each that was sent is answered.
         while unanswered:
             answer = yield from settle(unanswered.popleft())
@@ -216,15 +216,20 @@ class Chunking:
         return refusal
 
     def _watch(
-        self, unanswered: deque[Slot]
+        self, session: IClientSession, unanswered: deque[Slot]
     ) -> Generator[ClientNeed, Any, Reply | None]:
         """
         Take the answers that have come, and wait for one if too many have not.
 
         @return: the first refusal, or L{None}.
         """
+        most = self.options.chunksInFlight
+        if session.target.dialect is Dialect.LMTP:
+            # Behind a chunk that failed nobody knows how many replies there are to
+            # the last one (RFC 2033 section 4.3).
+            most = 1
         while unanswered:
-            full = len(unanswered) >= self.options.chunksInFlight
+            full = len(unanswered) >= most
             if not full and unanswered[0].reply is None:
                 break
             answer = yield from settle(unanswered.popleft())
@@ -268,7 +273,7 @@ class _Outbound:
             if not count:
                 if not self.left and (self._rest or any(self._pieces)):
                     raise UsageError("the body is longer than its length")
-                return (yield from emit(piece))
+                return (yield from emit(piece, ends=not self.left))
             yield from pour(piece)
             yield from flow()
 
