@@ -33,6 +33,8 @@ expected; messages are listed at the end, each that was taken.  Settings:
       name; whose passwords and tokens nobody can check now is C{later}.
     - C{certificate}: the subject of the client's, which is good.
     - C{unknown}: recipients that the policy refuses with 550 5.1.1.
+    - C{full}: recipients that it refuses with 452 4.2.2, once the message is there.
+    - C{dialect}: C{LMTP}.
     - C{flights}: C{whole}: this one is about what arrives together.
 
 Each dialogue is held three times: as it is written; with every flight cut into
@@ -57,12 +59,13 @@ from smtpx.core.bounds import BareLines, Bounds
 from smtpx.core.effects import (
     PENDING,
     MayConnect,
+    MayDeliver,
     MayReceive,
     MaySend,
     OpenBody,
     TakeMessage,
 )
-from smtpx.core.hooks import TLSInfo
+from smtpx.core.hooks import Dialect, TLSInfo
 from smtpx.core.hostlist import HostList
 from smtpx.core.interfaces import IExtension
 from smtpx.core.profile import ServerProfile
@@ -70,6 +73,7 @@ from smtpx.core.reply import reply
 from smtpx.core.server import ServerConnection
 from smtpx.extensions.auth import Auth
 from smtpx.extensions.futurerelease import FutureRelease
+from smtpx.extensions.prdr import PRDR
 from smtpx.extensions.standard import STANDARD
 from smtpx.sasl import (
     Authenticated,
@@ -87,12 +91,13 @@ FOLDER = Path(__file__).parent / "dialogues"
 
 _STEP = re.compile(r"([CcSMBb]):(?: (.*))?|(PAUSE|TLS|TIMEOUT|CONNECT|CLOSED)")
 _SETTING = re.compile(
-    r"# (extensions|trusts|options|role|bounds|tls|users|certificate|unknown|flights)"
-    r": (.*)"
+    r"# (extensions|trusts|options|role|bounds|tls|users|certificate|unknown|full"
+    r"|dialect|flights): (.*)"
 )
 
 CLIENT = b"192.0.2.7"
 UNKNOWN = reply(550, "5.1.1", b"No such user")
+FULL = reply(452, "4.2.2", b"Mailbox full")
 
 
 class Manner(Enum):
@@ -236,7 +241,7 @@ def optionsOf(name: str, script: dict[str, str]) -> dict[str, Any]:
         if owner == name:
             found[option] = int(value)
     if name in script.get("trusts", "").split():
-        found["hosts"] = HostList.parse([CLIENT.decode()])
+        found["prdrEnable" if name == PRDR.name else "hosts"] = HostList.parse([CLIENT.decode()])
     return found
 
 
@@ -266,14 +271,18 @@ class Stage:
             clock=lambda: 1000.0,
             bounds=boundsOf(settings.get("bounds", "")),
             tlsReady="tls" in settings,
+            dialect=Dialect[settings.get("dialect", "SMTP")],
+            judges="full" in settings,
         ).load(self.extension(name) for name in loaded)
         self.unknown = settings.get("unknown", "").encode().split()
+        self.full = settings.get("full", "").encode().split()
         self.pending: list[object] = []
         kinds = (
             MayConnect,
             MaySend,
             MayReceive,
             OpenBody,
+            MayDeliver,
             TakeMessage,
             CheckPassword,
             CheckToken,
@@ -326,6 +335,9 @@ class Stage:
             answer = TAKEN
         elif isinstance(question, MayReceive):
             answer = UNKNOWN if question.recipient.path in self.unknown else None
+        elif isinstance(question, MayDeliver):
+            paths = [each.path for each in question.envelope.recipients]
+            answer = tuple(FULL if path in self.full else None for path in paths)
         if self.manner is Manner.LATE:
             self.pending.append(answer)
             return PENDING

@@ -36,7 +36,9 @@ _DEMANDED = reply(530, "5.7.0", b"Authentication required")
 _TOO_OFTEN = reply(421, "4.7.0", b"Too many failed logins; closing", closes=True)
 
 #: Section 6, of 530: what is allowed to whoever has not logged in yet.
-_FREE = frozenset((_AUTH, *b"EHLO HELO HELP NOOP QUIT RSET".split(), STARTTLS.keyword))
+_FREE = frozenset(
+    (_AUTH, *b"EHLO HELO LHLO HELP NOOP QUIT RSET".split(), STARTTLS.keyword)
+)
 
 #: Of a session: how many logins have failed.
 _FAILURES = Stamp[int]("foreign-auth-failures", None, int)

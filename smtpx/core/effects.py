@@ -9,7 +9,7 @@ is called.  The client core, where nothing is that hot, answers with a list of
 effects.
 
 The core has questions of its own: L{MayConnect}, L{MaySend}, L{MayReceive},
-L{OpenBody} and L{TakeMessage}.
+L{OpenBody}, L{MayDeliver} and L{TakeMessage}.
 """
 
 from __future__ import annotations
@@ -166,10 +166,22 @@ class OpenBody(Question["Reply | None"]):
 
 
 @define
+class MayDeliver(Question["tuple[Reply | None, ...]"]):
+    """
+    The message is there, and may yet be refused to some of its recipients: a
+    refusal or L{None} for each, in order.  Asked where the profile says that
+    somebody judges (C{ServerProfile.judges}).
+    """
+
+    session: IServerSession
+    envelope: Envelope
+
+
+@define
 class TakeMessage(Question["Reply | tuple[Reply, ...]"]):
     """
-    The message is complete: the final reply, or one a recipient.  A 2yz means
-    that it is on the disk.
+    The message is complete: the final reply, or one a recipient, where the session
+    has C{tellEach}.  A 2yz means that it is on the disk.
     """
 
     session: IServerSession

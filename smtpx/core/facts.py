@@ -16,7 +16,7 @@ from .body import HeaderWatch, LineMeter
 from .dialogue import Answered
 from .effects import IServerPort
 from .envelope import Envelope, Stamps
-from .hooks import Ending, TLSInfo
+from .hooks import Dialect, Ending, Framing, TLSInfo
 from .profile import ServerProfile
 from .reply import Reply
 
@@ -89,6 +89,7 @@ class ServerFacts:
         "proxy",
         "received",
         "secured",
+        "tellEach",
         "transactions",
         "utf8Addresses",
     )
@@ -124,6 +125,7 @@ class ServerFacts:
         self.ended: Envelope | None = None
         self.utf8Addresses = False
         self.obliged = False
+        self.tellEach: Framing | None = profile.framing
         self.gated: Reply | None = None
         self.bodyBegun = False
         self.transactions = 0
@@ -180,6 +182,11 @@ class ServerFacts:
     def name(self) -> bytes:
         """What we call ourselves."""
         return self.profile.name
+
+    @property
+    def dialect(self) -> Dialect:
+        """What is spoken."""
+        return self.profile.dialect
 
     @property
     def messageOctets(self) -> int | None:

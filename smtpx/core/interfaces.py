@@ -19,6 +19,7 @@ from typing import Any, Callable, Iterable, Iterator, TypeVar
 from zope.interface import Attribute, Interface
 
 from .dialogue import (
+    Answered,
     ClientDialogue,
     ServerDialogue,
     Transformation,
@@ -29,8 +30,10 @@ from .hooks import (
     BatchLimits,
     Capability,
     Carrier,
+    Dialect,
     Ending,
     Forecast,
+    Framing,
     Hello,
     LogFields,
     News,
@@ -104,10 +107,10 @@ class IServerSession(Interface):
     """
     What a server-side hook sees of the connection.
 
-    A hook may set the facts C{utf8Addresses} and C{obliged}; one that knows better
-    who the client is, those that say so as well: C{peer} to C{localPort}, C{helo},
-    C{extended}, C{secured}, C{identity} and C{mechanism}.  Everything else is for
-    reading.
+    A hook may set the facts C{utf8Addresses}, C{obliged} and C{tellEach}; one that
+    knows better who the client is, those that say so as well: C{peer} to
+    C{localPort}, C{helo}, C{extended}, C{secured}, C{identity} and C{mechanism}.
+    Everything else is for reading.
     """
 
     id: str = Attribute("The session's id, in every event of it.")
@@ -148,6 +151,13 @@ class IServerSession(Interface):
     bodyBegun: bool = Attribute("Has the body of the transaction begun?")
     utf8Addresses: bool = Attribute("May addresses be UTF-8 in this transaction?")
     obliged: bool = Attribute("Is this transaction to stay under TLS all the way?")
+    tellEach: Framing | None = Attribute(
+        """
+        Makes what is said behind a message of replies one a recipient, where the
+        client takes several; None: it takes one for all.
+        """
+    )
+    dialect: Dialect = Attribute("What is spoken: SMTP or LMTP.")
     tlsReady: bool = Attribute("Is there a certificate?")
     transactions: int = Attribute("How many MAIL commands there were.")
     pipelined: bool = Attribute("Does it know that it may pipeline?")
@@ -169,6 +179,13 @@ class IServerSession(Interface):
 
     def closeBody() -> ServerDialogue:
         """End the message body and hand it over; yields, returns the replies."""
+
+    def refuseAll(refusal: Reply) -> Answered:
+        """
+        A refusal of the whole message, as the client is told of it behind the end:
+        one reply, or one a recipient.  For verbs that take bodies, before
+        C{abortBody}.
+        """
 
     def abortBody() -> None:
         """Forget the body and the transaction."""

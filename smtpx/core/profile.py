@@ -27,7 +27,9 @@ from .hooks import (
     BatchLimits,
     Capability,
     Carrier,
+    Dialect,
     Forecast,
+    Framing,
     Hello,
     LogFields,
     Parameter,
@@ -53,9 +55,9 @@ from .interfaces import (
     IServerSession,
     Transform,
 )
-from .reply import Reply
+from .reply import NO_RECIPIENTS, NO_RECIPIENTS_LMTP, Reply
 from .reviews import Check
-from .verbs import VERBS
+from .verbs import LMTP_VERBS, VERBS
 
 W = TypeVar("W")
 T = TypeVar("T")
@@ -64,6 +66,11 @@ Wrapper = Callable[[IServerSession, bytes, Run], "Reply | ServerDialogue | None"
 
 #: The most EHLO responses that are kept rendered.
 _HELLOS = 64
+
+
+def _plainly(replies: tuple[Reply, ...]) -> tuple[Reply, ...]:
+    """RFC 2033 section 4.2: the replies, in order, and no others."""
+    return replies
 
 
 @implementer(IServerBuilder)
@@ -76,6 +83,9 @@ class ServerProfile(Register):
     @ivar clock: seconds since the epoch.
     @ivar tlsReady: is there a certificate?
     @ivar greeting: what stands behind the name in the greeting.
+    @ivar dialect: what is spoken.
+    @ivar judges: is there anybody who has a say for each recipient, once a message
+        is there (L{smtpx.core.effects.MayDeliver})?
     """
 
     name: bytes = b"localhost"
@@ -83,6 +93,12 @@ class ServerProfile(Register):
     bounds: Bounds = field(factory=Bounds)
     tlsReady: bool = False
     greeting: bytes = b"ESMTP"
+    dialect: Dialect = Dialect.SMTP
+    judges: bool = False
+    #: See C{tellEach} of L{IServerSession}, unless an extension sets it.
+    framing: Framing | None = field(default=None, init=False)
+    #: What a message for nobody is told.
+    nobody: Reply = field(default=NO_RECIPIENTS, init=False)
 
     capabilities: list[tuple[Capability[Any], Callable[[IServerSession], Any]]] = field(
         factory=list, init=False
@@ -127,7 +143,10 @@ class ServerProfile(Register):
 
     def __attrs_post_init__(self) -> None:
         self.reviews = dict.fromkeys(Stage, ())
-        for verb in VERBS:
+        lmtp = self.dialect is Dialect.LMTP
+        if lmtp:
+            self.framing, self.nobody = _plainly, NO_RECIPIENTS_LMTP
+        for verb in LMTP_VERBS if lmtp else VERBS:
             self._claims.claim("verb", verb.name, CORE)
             self.table[verb.name] = verb
 
@@ -142,14 +161,20 @@ class ServerProfile(Register):
             if IServerExtension.providedBy(extension):
                 extension.extendServer(self)
         for name, guard in self._guards:
-            verb = self.table.get(name)
+            verb = self._verbFor(name)
             if verb is not None:
-                self.table[name] = evolve(verb, gates=(*verb.gates, guard))
+                self.table[verb.name] = evolve(verb, gates=(*verb.gates, guard))
         for name, wrapper in self._wrappers:
-            verb = self.table.get(name)
+            verb = self._verbFor(name)
             if verb is not None:
-                self.table[name] = evolve(verb, run=_wrapped(wrapper, verb.run))
+                run = _wrapped(wrapper, verb.run)
+                self.table[verb.name] = evolve(verb, run=run)
         return self
+
+    def _verbFor(self, name: bytes) -> Verb | None:
+        """The command that a hook is about: what is said of EHLO holds for LHLO."""
+        hello = Dialect.SMTP.value
+        return self.table.get(self.dialect.value if name == hello else name)
 
     # --- the menu -------------------------------------------------------------
 

@@ -185,6 +185,8 @@ BAD_CHARACTER = reply(500, "5.5.2", b"Invalid character in command")
 LINE_TOO_LONG = reply(500, "5.5.2", b"Line too long")
 NOT_IMPLEMENTED = reply(502, "5.5.1", b"Command not implemented")
 NO_RECIPIENTS = reply(554, "5.5.1", b"No valid recipients")
+#: The same in LMTP: RFC 2033 section 4.2 demands this code.
+NO_RECIPIENTS_LMTP = reply(503, "5.5.1", b"No valid recipients")
 LOCAL_ERROR = reply(451, "4.3.0", b"Local error in processing")
 OUT_OF_SYNC = reply(554, "5.5.0", b"SMTP synchronisation error", closes=True)
 TOO_MANY_ERRORS = reply(421, "4.7.0", b"Too many errors; closing", closes=True)

@@ -190,8 +190,7 @@ class ServerMachine(ServerSession, ABC):
         if type(outcome) is Reply:
             self._say(outcome)
         elif type(outcome) is tuple:
-            for one in outcome:
-                self._say(one)
+            self._sayEach(outcome)
         else:
             self._begin(outcome, CORE)
 
@@ -297,6 +296,24 @@ class ServerMachine(ServerSession, ABC):
         if what.code >= 400:
             if self.counts(what):
                 self._say(TOO_MANY_ERRORS)
+        if what.closes:
+            self.closed = True
+            self.farewell = what
+
+    def _sayEach(self, replies: tuple[Reply, ...]) -> None:
+        """
+        Say what belongs together; what is refused in it has been told to the shell,
+        but for our having enough of the client.
+        """
+        for one in replies:
+            if one is TOO_MANY_ERRORS:
+                self._say(one)
+            else:
+                self._utter(one)
+
+    def _utter(self, what: Reply) -> None:
+        """Say it, and no more."""
+        self._out += what.octets
         if what.closes:
             self.closed = True
             self.farewell = what

@@ -12,7 +12,7 @@ name of the extension.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
 from typing import Any, cast
 
 from zope.interface import implementer
@@ -20,20 +20,28 @@ from zope.interface import implementer
 from .body import HeaderWatch, LineMeter, bare, headerFields, normalised
 from .bounds import BareLines
 from .claims import CORE
-from .dialogue import Answered, Ask, ServerDialogue, Verdict, ask
+from .dialogue import Answered, Ask, ServerDialogue, ServerNeed, Verdict, ask
 from .effects import (
     PENDING,
     MayConnect,
+    MayDeliver,
     OpenBody,
     Pending,
     TakeMessage,
 )
-from .envelope import Envelope
-from .errors import HookTrouble
+from .envelope import Envelope, Recipient
+from .errors import HookTrouble, UsageError
 from .facts import BLOCKED, ServerFacts
-from .hooks import LogFields, Stage, SyncPoint, TLSOptions, TraceClauses
+from .hooks import Dialect, LogFields, Stage, SyncPoint, TLSOptions, TraceClauses
 from .interfaces import IServerSession
-from .reply import BAD_SEQUENCE, LOCAL_ERROR, NO_RECIPIENTS, Reply, reply
+from .judgement import Judged, forAll, forEach
+from .reply import (
+    BAD_SEQUENCE,
+    LOCAL_ERROR,
+    TOO_MANY_ERRORS,
+    Reply,
+    reply,
+)
 from .reviews import review
 
 TOO_BIG = reply(552, "5.3.4", b"Message size exceeds the maximum")
@@ -42,6 +50,7 @@ LONG_TEXT_LINE = reply(550, "5.6.0", b"Message has a line that is too long")
 
 #: "It has been asked already, and the answer is on its way."
 ASKED: Ask[Any] = Ask(cast(Any, None))
+
 
 #: Replies that say "you do not speak SMTP well".
 _SYNTAX = frozenset({500, 501, 502, 503, 504, 555})
@@ -267,6 +276,7 @@ class ServerSession(ServerFacts):
         self._spoiled = None
         self.envelope = None
         self.utf8Addresses = self.obliged = False
+        self.tellEach = self.profile.framing
 
     abortBody = reset
 
@@ -279,7 +289,7 @@ class ServerSession(ServerFacts):
         if envelope is None:
             return BAD_SEQUENCE
         if not envelope.recipients:
-            return NO_RECIPIENTS
+            return self.profile.nobody
         try:
             checks = self.profile.reviews[Stage.DATA]
             verdict = review(self, checks, None) if checks else None
@@ -333,7 +343,7 @@ class ServerSession(ServerFacts):
         refusal = self._objection()
         if refusal is not None:
             return self._turnedDown(refusal)
-        if self.profile.reviews[Stage.MESSAGE]:
+        if self.profile.reviews[Stage.MESSAGE] or self.profile.judges:
             return self.closeBody()
         final = self._hand()
         if final is PENDING:
@@ -368,6 +378,11 @@ class ServerSession(ServerFacts):
             verdict = yield from self._judge()
         if verdict is not None and verdict.refuses:
             return self._turnedDown(verdict)
+        judged: list[Judged] = []
+        if self.profile.judges:
+            judged = yield from self._sift()
+            if judged and all(no for _, no in judged):
+                return self._nobody(judged)
         answer: Answered
         final = self._hand()
         if final is not PENDING:
@@ -379,7 +394,7 @@ class ServerSession(ServerFacts):
                 answer = self.trouble(error, CORE)
         if verdict is not None and isinstance(answer, Reply) and not answer.refuses:
             answer = verdict
-        return self._handed(answer)
+        return self._handed(answer, judged)
 
     def _hand(self) -> Reply | tuple[Reply, ...] | Pending:
         envelope = self.envelope
@@ -392,15 +407,94 @@ class ServerSession(ServerFacts):
             self.port.dropBody()
             return self.trouble(error, CORE)
 
-    def _handed(self, final: Answered) -> Answered:
+    def _handed(self, final: Answered, judged: Sequence[Judged] = ()) -> Answered:
         self._idle = 0
-        if type(final) is Reply and final.refuses:
-            return self._turnedDown(final)
-        self.reset()
-        return final
+        if type(final) is Reply and not judged:
+            if final.refuses:
+                return self._turnedDown(final)
+            if self.tellEach is None:
+                self.reset()
+                return final
+        return self._answered(final, judged)
 
-    def _turnedDown(self, refusal: Reply) -> Reply:
+    def _turnedDown(self, refusal: Reply) -> Answered:
         """The message is refused; whose it was is known until that is told."""
         self.ended = self.envelope
+        told = self.refuseAll(refusal)
         self.reset()
-        return refusal
+        return told
+
+    # --- one reply a recipient ----------------------------------------------------
+
+    def refuseAll(self, refusal: Reply) -> Answered:
+        """See L{IServerSession}."""
+        envelope, tell = self.envelope, self.tellEach
+        if tell is None or envelope is None:
+            return refusal
+        count = len(envelope.recipients)
+        if not count and self.dialect is Dialect.SMTP:
+            return refusal
+        tired = self.counts(refusal)
+        told = tell((refusal,) * count)
+        return (*told, TOO_MANY_ERRORS) if tired else told
+
+    def _sift(self) -> Generator[ServerNeed, Any, list[Judged]]:
+        """
+        Ask who is not to have the message.  They are taken off the envelope; where
+        the client cannot be told, they get it, for it keeps no copy for some.
+
+        @return: all of them, with a refusal or L{None}; empty: nobody is refused.
+        """
+        envelope = self.envelope
+        assert envelope is not None
+        whole = envelope.recipients
+        try:
+            found = yield from ask(MayDeliver(self, envelope))
+            judged = list(zip(whole, found, strict=True))
+        except Exception as error:
+            later = self.trouble(error, CORE)
+            judged = [(each, later) for each in whole]
+        kept = [each for each, no in judged if no is None]
+        if len(kept) == len(whole) or (kept and self.tellEach is None):
+            return []
+        if kept:
+            envelope.recipients = kept
+        return judged
+
+    def _nobody(self, judged: Sequence[Judged]) -> Answered:
+        """Nobody is to have the message."""
+        if self.tellEach is None:
+            return self._turnedDown(forAll(judged))
+        return self._toldEach([(each, no) for each, no in judged if no is not None])
+
+    def _answered(self, final: Answered, judged: Sequence[Judged]) -> Answered:
+        """
+        The message was handed over.
+
+        @param final: what came of that, for all or for each.
+        @param judged: who was refused before, and who was not; empty: nobody was.
+        """
+        envelope = self.envelope
+        assert envelope is not None
+        try:
+            if self.tellEach is None:
+                raise UsageError(f"one reply is wanted for all, not {final!r}")
+            said = forEach(final, envelope.recipients, judged)
+        except UsageError as wrong:
+            later = self.trouble(wrong, CORE)
+            if self.tellEach is None:
+                return self._turnedDown(later)
+            said = forEach(later, envelope.recipients, judged)
+        return self._toldEach(said)
+
+    def _toldEach(self, said: Sequence[tuple[Recipient, Reply]]) -> Answered:
+        """Tell the shell who is refused, and the client what became of each."""
+        tired, tell = False, self.tellEach
+        assert tell is not None
+        for recipient, one in said:
+            if one.refuses:
+                self._line = b"RCPT TO:<%b>" % recipient.path
+                tired = self.counts(one) or tired
+        self.reset()
+        told = tell(tuple(one for _, one in said))
+        return (*told, TOO_MANY_ERRORS) if tired else told

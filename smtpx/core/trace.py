@@ -8,6 +8,7 @@ from email.utils import formatdate
 from functools import lru_cache
 
 from .envelope import Envelope
+from .hooks import Dialect
 from .interfaces import IServerSession
 
 
@@ -15,13 +16,18 @@ def protocol(session: IServerSession) -> str:
     """
     How the session is called in a Received field and in the log: C{smtp},
     C{esmtp}, with C{s} under TLS and C{a} after AUTH (RFC 3848), C{utf8} in front
-    where addresses may be UTF-8 (RFC 6531 section 4.3).  Keywords are compared
-    without regard to case; a capital C{S} says that the message is obliged to
-    stay under TLS.
+    where addresses may be UTF-8 (RFC 6531 section 4.3); likewise C{lmtp}.  Keywords
+    are compared without regard to case; a capital C{S} says that the message is
+    obliged to stay under TLS.
     """
-    if not session.extended:
+    if session.dialect is Dialect.LMTP:
+        word = "lmtp"
+    elif session.extended:
+        word = "esmtp"
+    else:
         return "smtp"
-    word = "utf8esmtp" if session.utf8Addresses else "esmtp"
+    if session.utf8Addresses:
+        word = f"utf8{word}"
     if session.secured is not None:
         word += "S" if session.obliged else "s"
     if session.identity is not None:

@@ -367,3 +367,10 @@ VERBS = (
     _verb(b"EXPN", expn, b"EXPN <list>"),
     _verb(b"HELP", help, b"HELP [command]"),
 )
+
+#: Those of LMTP, which has one verb by which a client says who it is, with all that
+#: EHLO does (RFC 2033 section 4.1).
+LMTP_VERBS = (
+    _verb(b"LHLO", ehlo, b"LHLO <domain or address literal>", last=True),
+    *VERBS[2:],
+)

@@ -31,6 +31,7 @@ from attrs.validators import and_, ge, le
 from zope.interface import implementer
 
 from ..core.dialogue import (
+    Answered,
     BodyDialogue,
     ClientNeed,
     ServerDialogue,
@@ -148,12 +149,15 @@ class Chunking:
         refusal = self._refusal(session, count)
         if refusal is None:
             refusal = yield from session.openBody()
+        told: Answered = refusal
         if refusal is not None:
+            if last:
+                told = session.refuseAll(refusal)
             # With the transaction gone, the octets go nowhere.
             session.abortBody()
         yield from octets(count)
         if refusal is not None:
-            return refusal
+            return told
         if last:
             return (yield from session.closeBody())
         return reply(250, "2.0.0", b"%d octets received" % count)

@@ -23,6 +23,7 @@ from .limits import Limits
 from .mtpriority import MTPriority
 from .pipeconnect import PipeConnect
 from .pipelining import Pipelining
+from .prdr import PRDR
 from .requiretls import RequireTLS
 from .size import Size
 from .smtputf8 import SMTPUTF8
@@ -51,6 +52,7 @@ STANDARD: Mapping[str, Callable[[], IExtension]] = {
         TLSVerify,
         XClient,
         XForward,
+        PRDR,
         BinaryMIME,
         SMTPUTF8,
         RequireTLS,

@@ -38,7 +38,7 @@ _NOT_NOW = reply(454, "4.7.0", b"TLS not available due to temporary reason")
 _FIRST = reply(530, "5.7.0", b"Must issue a STARTTLS command first")
 
 #: RFC 3207 section 4: the only commands of a client that has to begin TLS.
-_FREE = frozenset({b"NOOP", b"EHLO", b"STARTTLS", b"QUIT"})
+_FREE = frozenset({b"NOOP", b"EHLO", b"LHLO", b"STARTTLS", b"QUIT"})
 
 
 @frozen

@@ -36,7 +36,9 @@ from .sendingcounters import SendingCounters
 T = TypeVar("T")
 
 #: The commands that every server has (RFC 5321 section 4.1.1).
-COMMANDS = frozenset(b"EHLO HELO MAIL RCPT DATA RSET NOOP QUIT VRFY EXPN HELP".split())
+COMMANDS = frozenset(
+    b"EHLO HELO LHLO MAIL RCPT DATA RSET NOOP QUIT VRFY EXPN HELP".split()
+)
 
 #: No command was the cause; there is no enhanced status code.
 _NONE = "-"

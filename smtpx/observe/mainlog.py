@@ -249,6 +249,6 @@ def _what(command: bytes) -> str:
     head, colon, path = rest.partition(b":")
     if colon and head.upper() in (b"FROM", b"TO"):
         rest = path
-    if verb.upper() in (b"EHLO", b"HELO"):
+    if verb.upper() in (b"EHLO", b"HELO", b"LHLO"):
         return f"EHLO or HELO {text(rest)}"
     return f"{word(verb.upper())} {text(rest)}".rstrip()

@@ -30,7 +30,7 @@ from ..core.reply import Reply
 from .recording import Recording
 
 #: Commands whose arguments are shown, and those that have none.
-_ARGUMENTS = frozenset((b"EHLO", b"HELO", b"MAIL", b"RCPT"))
+_ARGUMENTS = frozenset((b"EHLO", b"HELO", b"LHLO", b"MAIL", b"RCPT"))
 _BARE = frozenset((b"DATA", b"NOOP", b"QUIT", b"RSET"))
 
 #: What stands behind a message that nobody wanted, and is none of it.

@@ -180,15 +180,22 @@ class TracedConnection(ServerConnection):
     # --- our own ------------------------------------------------------------
 
     def _say(self, what: Reply) -> None:
+        # Before: too many errors make another reply of this one.
+        self._record(what)
+        super()._say(what)
+
+    def _utter(self, what: Reply) -> None:
+        self._record(what)
+        super()._utter(what)
+
+    def _record(self, what: Reply) -> None:
         if self._masking:
             lines = [b"%d %b" % (what.code, _MASK)]
         else:
             lines = what.octets.split(b"\r\n")[:-1]
             if len(what.lines) > 1:
                 self._noteOffers(what)
-        # Before: too many errors make another reply of this one.
         self.recording.speak(lines)
-        super()._say(what)
 
     def _noteOffers(self, what: Reply) -> None:
         """The EHLO response: which words do we ourselves have behind a verb?"""

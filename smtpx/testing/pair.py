@@ -28,6 +28,7 @@ from ..core.effects import (
     Close,
     Drain,
     Handshake,
+    MayDeliver,
     Pose,
     Trouble,
     Write,
@@ -258,7 +259,12 @@ def pair(
     @param clock: seconds since the epoch, of both.
     """
     profile = ServerProfile(
-        name=target.host, clock=clock, bounds=bounds or Bounds(), tlsReady=tlsReady
+        name=target.host,
+        clock=clock,
+        bounds=bounds or Bounds(),
+        tlsReady=tlsReady,
+        dialect=target.dialect,
+        judges=MayDeliver in (serverAnswers or {}),
     ).load(serverExtensions)
     port = ScriptedPort(serverAnswers or {})
     server = ServerConnection(

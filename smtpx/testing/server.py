@@ -21,6 +21,7 @@ from ..core.dialogue import Question
 from ..core.effects import (
     IServerPort,
     MayConnect,
+    MayDeliver,
     MayReceive,
     MaySend,
     OpenBody,
@@ -28,7 +29,7 @@ from ..core.effects import (
     TakeMessage,
 )
 from ..core.envelope import Envelope
-from ..core.hooks import TLSInfo, TLSOptions
+from ..core.hooks import Dialect, TLSInfo, TLSOptions
 from ..core.interfaces import IExtension
 from ..core.profile import ServerProfile
 from ..core.reply import Reply, reply
@@ -47,7 +48,8 @@ class ScriptedPort:
     A port that answers at once, or as the test says.
 
     @ivar answers: by type of question, what answers it; the core's own are
-        granted where nothing is given.  L{smtpx.core.effects.PENDING} for
+        granted where nothing is given; C{MayDeliver} is asked where it is in
+        here.  L{smtpx.core.effects.PENDING} for
         "later".
     @ivar asked: all questions, in order.
     @ivar bodies: the bodies of messages that were taken.
@@ -175,6 +177,7 @@ def talk(
     clock: Callable[[], float] = lambda: 1000.0,
     early: bytes = b"",
     whole: bool = False,
+    dialect: Dialect = Dialect.SMTP,
 ) -> Said:
     """
     Play a client.
@@ -187,7 +190,12 @@ def talk(
     @param secured: the handshake of implicit TLS.
     """
     profile = ServerProfile(
-        name=name, clock=clock, bounds=bounds or Bounds(), tlsReady=tlsReady
+        name=name,
+        clock=clock,
+        bounds=bounds or Bounds(),
+        tlsReady=tlsReady,
+        dialect=dialect,
+        judges=MayDeliver in (answers or {}),
     ).load(extensions)
     port = ScriptedPort(answers or {})
     connection = ServerConnection(
