@@ -8,9 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.effects import MayConnect, MayReceive, MaySend, OpenBody
 from smtpx.core.envelope import Recipient
-from smtpx.core.hooks import (
-    TLSInfo,
-)
+from smtpx.core.hooks import Dialect, TLSInfo
 from smtpx.core.reply import reply
 from smtpx.core.trace import protocol, received
 from smtpx.testing.server import talk
@@ -41,6 +39,16 @@ class TraceTests(SynchronousTestCase):
         session.obliged = True
         session.utf8Addresses = True
         self.assertEqual(protocol(session), "utf8esmtpSa")
+
+    def test_protocolOfLMTP(self) -> None:
+        """RFC 3848 and RFC 6531 section 4.3 have the same letters for LMTP."""
+        session = talk([], b"LHLO c.example\r\n", dialect=Dialect.LMTP).connection
+        self.assertEqual(protocol(session), "lmtp")
+        session.secured = TLSInfo()
+        session.identity = b"me"
+        self.assertEqual(protocol(session), "lmtpsa")
+        session.utf8Addresses = True
+        self.assertEqual(protocol(session), "utf8lmtpsa")
 
     def test_received(self) -> None:
         """
