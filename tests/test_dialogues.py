@@ -241,7 +241,9 @@ def optionsOf(name: str, script: dict[str, str]) -> dict[str, Any]:
         if owner == name:
             found[option] = int(value)
     if name in script.get("trusts", "").split():
-        found["prdrEnable" if name == PRDR.name else "hosts"] = HostList.parse([CLIENT.decode()])
+        found["prdrEnable" if name == PRDR.name else "hosts"] = HostList.parse(
+            [CLIENT.decode()]
+        )
     return found
 
 

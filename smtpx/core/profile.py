@@ -92,8 +92,8 @@ class ServerProfile(Register):
     clock: Callable[[], float] = time.time
     bounds: Bounds = field(factory=Bounds)
     tlsReady: bool = False
-    greeting: bytes = b"ESMTP"
     dialect: Dialect = Dialect.SMTP
+    greeting: bytes = field()
     judges: bool = False
     #: See C{tellEach} of L{IServerSession}, unless an extension sets it.
     framing: Framing | None = field(default=None, init=False)
@@ -140,6 +140,10 @@ class ServerProfile(Register):
     )
     _wrappers: list[tuple[bytes, Wrapper]] = field(factory=list, init=False)
     _hellos: dict[tuple[object, ...], Reply] = field(factory=dict, init=False)
+
+    @greeting.default
+    def _usualGreeting(self) -> bytes:
+        return b"LMTP" if self.dialect is Dialect.LMTP else b"ESMTP"
 
     def __attrs_post_init__(self) -> None:
         self.reviews = dict.fromkeys(Stage, ())

@@ -30,6 +30,7 @@ from zope.interface import Interface, implementer
 from ..core.bounds import Bounds
 from ..core.claims import CORE
 from ..core.envelope import Envelope, Recipient
+from ..core.hooks import Dialect
 from ..core.hostlist import HostList
 from ..core.interfaces import IExtension, IServerSession
 from ..core.profile import ServerProfile
@@ -37,7 +38,7 @@ from ..core.reply import Reply
 from ..core.server import ServerConnection
 from ..extensions.standard import standard
 from ..tls.interfaces import IServerTLS
-from .answers import Answerers, answererFor
+from .answers import Answerers, answererFor, judgeOf
 from .ends import Ends, plainHost, plainPort
 from .entrance import Entrance
 from .interfaces import IJournal, IPolicy, IReceiver, ITracer
@@ -164,6 +165,7 @@ class SMTPServerFactory(Factory):
         tracer: ITracer | None = None,
         proxies: HostList | None = None,
         proxySeconds: float = 10.0,
+        dialect: Dialect = Dialect.SMTP,
     ) -> None:
         """
         @param reactor: for time limits.
@@ -183,6 +185,10 @@ class SMTPServerFactory(Factory):
         @param proxies: whose connections begin with a header of the PROXY protocol
             (L{smtpx.net.proxy}); L{None}: nobody's.
         @param proxySeconds: how long such a header may take to come.
+        @param dialect: what is spoken.  LMTP has a reply for each recipient behind a
+            message: a receiver may give one for each
+            (L{smtpx.net.interfaces.IArrival.finish}).  RFC 2033 section 5 forbids
+            it on port 25.
         @raise smtpx.core.errors.Conflict: extensions that do not go together.
         @raise ValueError: implicit TLS without certificates.
         """
@@ -197,11 +203,17 @@ class SMTPServerFactory(Factory):
         self.journal: IJournal = Silence() if journal is None else journal
         self.admission = admission
         self.tracer = tracer
-        self.profile = ServerProfile(name=name, bounds=self.bounds)
+        policy = Open() if policy is None else policy
+        self.profile = ServerProfile(
+            name=name,
+            bounds=self.bounds,
+            dialect=dialect,
+            judges=judgeOf(policy) is not None,
+        )
         if clock is not None:
             self.profile.clock = clock
         self.profile.load(standard() if extensions is None else extensions)
-        self.answer = answererFor(Open() if policy is None else policy, answers or {})
+        self.answer = answererFor(policy, answers or {})
         self.seconds = reactor.seconds
         self.connections: set[ServerProtocol] = set()
         self.proxySeconds = proxySeconds

@@ -22,6 +22,11 @@ from ..core.reply import Reply
 from ..core.server import ServerConnection
 from .ends import Ends
 
+#: What became of a message, now or later: one reply for all, or one a recipient.
+Taken = (
+    Reply | tuple[Reply, ...] | Deferred[Reply] | Deferred[Reply | tuple[Reply, ...]]
+)
+
 
 class IArrival(IConsumer):
     """
@@ -30,12 +35,14 @@ class IArrival(IConsumer):
     producer that was registered: the peer's sending stalls.
     """
 
-    def finish(session: IServerSession, envelope: Envelope) -> Reply | Deferred[Reply]:
+    def finish(session: IServerSession, envelope: Envelope) -> Taken:
         """
         The body is whole.
 
-        @return: what the peer is told.  A 2yz takes over responsibility (RFC
-            5321 section 6.1), so answer it when the message is on the disk.
+        @return: what the peer is told: a reply for all; or, where
+            C{session.tellEach} is set (LMTP, PRDR), one for each of the envelope's
+            recipients.  A 2yz takes over responsibility (RFC 5321 section 6.1), so
+            answer it when the message is on the disk.
         """
 
     def abort() -> None:
@@ -74,6 +81,26 @@ class IPolicy(Interface):
         session: IServerSession, envelope: Envelope, recipient: Recipient
     ) -> Reply | None | Deferred[Reply | None]:
         """RCPT; C{recipient} is not yet among the envelope's."""
+
+
+class IDeliveryPolicy(IPolicy):
+    """
+    A policy that has a say for each recipient, once the message is there.  Any
+    policy may have this method as well; it is looked for once, when a server is
+    made.
+    """
+
+    def mayDeliver(
+        session: IServerSession, envelope: Envelope, recipient: Recipient
+    ) -> Reply | None | Deferred[Reply | None]:
+        """
+        The message is there, and was not taken yet: may this recipient, who is among
+        the envelope's, have it?  C{envelope.octets} is its size.
+
+        Where the client can be told of each recipient (C{session.tellEach}), one who
+        is refused does not get it.  Where it cannot, the message is refused if
+        everybody is, and goes to all if somebody gets it.
+        """
 
 
 class IJournal(Interface):

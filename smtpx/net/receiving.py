@@ -15,10 +15,11 @@ from zope.interface import implementer
 from ..core.envelope import Envelope
 from ..core.interfaces import IServerSession
 from ..core.reply import OK, Reply
-from .interfaces import IArrival, IReceiver
+from .interfaces import IArrival, IReceiver, Taken
 
-#: What a L{Taker} may give back; L{None} is "taken".
-Answer = Reply | None
+#: What a L{Taker} may give back; L{None} is "taken".  A reply for each recipient is for
+#: sessions whose client can be told of them (C{tellEach}): those of LMTP.
+Answer = Reply | tuple[Reply, ...] | None
 
 #: A function of envelope and body, the latter an open file at its start, closed
 #: when the function, or what it gives back, is done.
@@ -77,9 +78,7 @@ class _TakenArrival:
         """A piece of the body."""
         self._file.write(data)
 
-    def finish(
-        self, session: IServerSession, envelope: Envelope
-    ) -> Reply | Deferred[Reply]:
+    def finish(self, session: IServerSession, envelope: Envelope) -> Taken:
         """The body is whole: call the function."""
         self._file.seek(0)
         try:
@@ -87,7 +86,7 @@ class _TakenArrival:
         except BaseException:
             self._file.close()
             raise
-        if answer is None or isinstance(answer, Reply):
+        if answer is None or isinstance(answer, Reply | tuple):
             self._file.close()
             return answer or OK
         later = answer if isinstance(answer, Deferred) else ensureDeferred(answer)

@@ -28,7 +28,7 @@ from ..core.server import ServerConnection
 from .answers import CORE_QUESTIONS
 from .direct import BODY_OCTETS, COMMAND_OCTETS, DirectProtocol, Stall
 from .ends import Ends
-from .interfaces import IArrival
+from .interfaces import IArrival, Taken
 from .proxy import beginsHeader
 from .upgrade import startTLS
 
@@ -338,7 +338,7 @@ class ServerProtocol(DirectProtocol):
         assert arrival is not None
         arrival.write(octets)
 
-    def _finishBody(self, question: TakeMessage) -> Reply | Deferred[Reply]:
+    def _finishBody(self, question: TakeMessage) -> Taken:
         arrival, self._arrival = self._arrival, None
         assert arrival is not None
         self.expect(COMMAND_OCTETS)

@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable
 from email.utils import formatdate
 
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IProducer
 from zope.interface import implementer
 
@@ -22,7 +21,7 @@ from ..core.envelope import Envelope, Stamp
 from ..core.interfaces import IServerSession
 from ..core.reply import Reply, reply
 from ..core.submitted import complete, unqualified
-from .interfaces import IArrival, IReceiver
+from .interfaces import IArrival, IReceiver, Taken
 from .receiving import Taker, receiverFor
 
 #: The most octets of a header.
@@ -142,9 +141,7 @@ class _SubmittedArrival:
     def _drop(self, data: bytes) -> None:
         """It will be refused; what still comes is of no use."""
 
-    def finish(
-        self, session: IServerSession, envelope: Envelope
-    ) -> Reply | Deferred[Reply]:
+    def finish(self, session: IServerSession, envelope: Envelope) -> Taken:
         """See L{IArrival}."""
         if self._held is not None:
             # It has ended within its header.

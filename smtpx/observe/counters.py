@@ -28,7 +28,7 @@ from ..core.envelope import Envelope
 from ..core.interfaces import IServerSession
 from ..core.reply import Reply
 from ..net.factory import IAdmission
-from ..net.interfaces import IArrival, IReceiver
+from ..net.interfaces import IArrival, IReceiver, Taken
 from . import events, metrics
 from .metrics import OTHER, Series, counter, histogram, series
 from .sendingcounters import SendingCounters
@@ -249,9 +249,7 @@ class _TimedArrival:
         """See L{IArrival}."""
         self._own.unregisterProducer()
 
-    def finish(
-        self, session: IServerSession, envelope: Envelope
-    ) -> Reply | Deferred[Reply]:
+    def finish(self, session: IServerSession, envelope: Envelope) -> Taken:
         """See L{IArrival}."""
         began = self._clock()
         answer: Any = self._own.finish(session, envelope)
@@ -259,7 +257,7 @@ class _TimedArrival:
             answer.addBoth(self._done, began)
         else:
             self._done(answer, began)
-        found: Reply | Deferred[Reply] = answer
+        found: Taken = answer
         return found
 
     def _done(self, answer: T, began: float) -> T:

@@ -49,7 +49,7 @@ class NamedPolicy:
 
 
 class _Question:
-    """One of the three questions, put to one policy after the other."""
+    """One of the questions, put to one policy after the other."""
 
     __slots__ = ("_asked", "_better", "_clock", "_seconds", "_trouble")
 
@@ -67,13 +67,19 @@ class _Question:
         @param better: may an answer be a 2yz that stands in for the usual one?
         @param seconds: how long each policy may take.
         """
+        found = [(each.name, getattr(each.policy, method, None)) for each in policies]
         self._asked: list[tuple[str, Callable[..., Any]]] = [
-            (each.name, getattr(each.policy, method)) for each in policies
+            (name, asked) for name, asked in found if asked is not None
         ]
         self._better = better
         self._trouble = trouble
         self._clock = clock
         self._seconds = seconds
+
+    @property
+    def forNobody(self) -> bool:
+        """Is there nobody who could be asked?"""
+        return not self._asked
 
     def ask(
         self, session: IServerSession, *rest: object
@@ -169,6 +175,9 @@ class PolicyChain:
     """
     Policies in order, as one.  A 2yz answer of C{mayReceive} stands in for the
     usual reply, if nobody refuses.
+
+    @ivar mayDeliver: see L{smtpx.net.interfaces.IDeliveryPolicy}; L{None}: none of
+        the policies has it.
     """
 
     def __init__(
@@ -189,6 +198,8 @@ class PolicyChain:
         self._connect = question("mayConnect").ask
         self._send = question("maySend").ask
         self._receive = question("mayReceive", True).ask
+        deliver = question("mayDeliver")
+        self.mayDeliver = None if deliver.forNobody else deliver.ask
 
     def mayConnect(
         self, session: IServerSession

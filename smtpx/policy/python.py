@@ -22,7 +22,7 @@ from ..core.reply import Reply
 from ..net.interfaces import IPolicy
 from .chain import NamedPolicy
 
-_METHODS = ("mayConnect", "maySend", "mayReceive")
+_METHODS = ("mayConnect", "maySend", "mayReceive", "mayDeliver")
 
 
 def policyFrom(name: str, found: object) -> NamedPolicy:
@@ -60,6 +60,9 @@ class PythonPolicy:
     """
     Some methods as a whole policy.  Answers are given on as they come:
     L{smtpx.policy.chain.PolicyChain} reads them.
+
+    @ivar mayDeliver: see L{smtpx.net.interfaces.IDeliveryPolicy}; L{None}: it has no
+        say there.
     """
 
     def __init__(self, methods: dict[str, Callable[..., Any]]) -> None:
@@ -69,6 +72,7 @@ class PythonPolicy:
         self._connect = methods.get("mayConnect", _noObjection)
         self._send = methods.get("maySend", _noObjection)
         self._receive = methods.get("mayReceive", _noObjection)
+        self.mayDeliver = methods.get("mayDeliver")
 
     def mayConnect(
         self, session: IServerSession

@@ -55,6 +55,7 @@ from ..core.reply import Reply, reply
 from ..extensions.auth import Auth
 from ..extensions.futurerelease import FutureRelease
 from ..extensions.pipeconnect import PipeConnect
+from ..net.answers import judgeOf
 from ..net.interfaces import IPolicy
 from ..sasl import prepare
 
@@ -275,6 +276,8 @@ class SubmissionPolicy:
         """
         self._submission = submission
         self._policy = policy
+        # What there is to say once a message is there, the other says.
+        self.mayDeliver = None if policy is None else judgeOf(policy)
 
     def mayConnect(self, session: IServerSession) -> Answer:
         """Whoever may connect may log in."""

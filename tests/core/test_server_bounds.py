@@ -127,16 +127,6 @@ class PolicyTests(SynchronousTestCase):
         self.assertEqual(said.codes[-2:], [354, 550])
         self.assertIsNone(said.connection.envelope)
 
-    def test_replyForEachRecipient(self) -> None:
-        """
-        The end of a message may be answered with a reply for each recipient.
-        """
-        both = (reply(250, "2.0.0", b"One"), NO)
-        said = talk(
-            [], BEGIN + b"DATA\r\nx\r\n.\r\n", answers={TakeMessage: lambda asked: both}
-        )
-        self.assertEqual(said.replies[-2:], [b"250 2.0.0 One", b"550 5.7.1 No"])
-
     def test_exceptionOfTheWorld(self) -> None:
         """
         An exception from the world is 451; the transaction is gone, the session

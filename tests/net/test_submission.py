@@ -59,7 +59,8 @@ class SubmissionReceiverTests(SynchronousTestCase):
             arrival.write(piece)
         arrival.unregisterProducer()
         self.assertIsNone(self.last.producer)
-        return arrival.finish(_SESSION, self.envelope)
+        answer: Reply | Deferred[Reply] = arrival.finish(_SESSION, self.envelope)  # type: ignore[assignment]  # one for all
+        return answer
 
     @property
     def last(self) -> RememberedArrival:

@@ -239,3 +239,52 @@ class PolicyChainTests(SynchronousTestCase):
         self.assertEqual(cancelled, [hanging])
         self.assertEqual(self.troubles, [])
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class Delivering(SamePolicy):
+    """The same, with a say once the message is there."""
+
+    def mayDeliver(
+        self, session: IServerSession, envelope: Envelope, recipient: Recipient
+    ) -> Reply | None:
+        """Answer."""
+        return self._say("deliver", session, envelope, recipient)
+
+
+class DeliveryTests(SynchronousTestCase):
+    """Several policies, some of which have a say once the message is there."""
+
+    def chain(self, *policies: SamePolicy) -> PolicyChain:
+        """A chain of them."""
+        self.troubles: list[str] = []
+
+        def trouble(session: object, owner: str, error: BaseException) -> None:
+            self.troubles.append(owner)
+
+        named = [NamedPolicy(str(n), each) for n, each in enumerate(policies, 1)]
+        return PolicyChain(named, trouble, Clock(), 10.0)
+
+    def test_nobody(self) -> None:
+        """Where nobody has it, nobody is asked of any message."""
+        self.assertIsNone(self.chain(SamePolicy(lambda: None)).mayDeliver)
+
+    def test_asked(self) -> None:
+        """Those who have it are asked, and the first refusal decides."""
+        silent = SamePolicy(lambda: NO)
+        one, two = Delivering(lambda: None), Delivering(lambda: LATER)
+        three = Delivering(lambda: NO)
+        chain = self.chain(silent, one, two, three)
+        assert chain.mayDeliver is not None
+        recipient = recipientOf(b"a@example.org")
+        self.assertIs(chain.mayDeliver(sessionFrom(), ENVELOPE, recipient), LATER)
+        counts = [len(each.asked) for each in (silent, one, two, three)]
+        self.assertEqual(counts, [0, 1, 1, 0])
+
+    def test_fails(self) -> None:
+        """One that answers nonsense lets nothing through."""
+        chain = self.chain(Delivering(lambda: "yes"))
+        assert chain.mayDeliver is not None
+        recipient = recipientOf(b"a@example.org")
+        answer = chain.mayDeliver(sessionFrom(), ENVELOPE, recipient)
+        self.assertIs(answer, LOCAL_ERROR)
+        self.assertEqual(self.troubles, ["policy 1"])

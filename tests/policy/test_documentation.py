@@ -126,6 +126,21 @@ class PythonPolicyPageTests(SynchronousTestCase):
         self.assertEqual(at(22, b"Shop@example.org"), found["CLOSED"])
         self.assertIsNone(at(22, b"ann@example.org"))
 
+    def test_appetites(self) -> None:
+        """Ann gets no large messages, and is the only one."""
+        found = defined()
+        chain = self.chain(found["Appetites"])
+        assert chain.mayDeliver is not None
+        session = sessionFrom()
+
+        def to(path: bytes, octets: int) -> object:
+            envelope = Envelope(b"a@example.com", 0.0, octets=octets)
+            return chain.mayDeliver(session, envelope, recipientOf(path))  # type: ignore[misc]  # it is there
+
+        self.assertIs(to(b"Ann@example.org", 1_000_001), found["TOO_BIG"])
+        self.assertIsNone(to(b"ann@example.org", 1_000_000))
+        self.assertIsNone(to(b"bob@example.org", 10_000_000))
+
     def test_directory(self) -> None:
         """Whom the directory does not know is refused, once it answered."""
         found = defined()

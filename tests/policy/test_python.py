@@ -9,6 +9,7 @@ from smtpx.core.envelope import Envelope, Recipient
 from smtpx.core.errors import UsageError
 from smtpx.core.interfaces import IServerSession
 from smtpx.core.reply import Reply, reply
+from smtpx.net.answers import judgeOf
 from smtpx.net.interfaces import IPolicy
 from smtpx.policy.python import policyFrom
 
@@ -47,6 +48,16 @@ class Whole(OnlyRecipients):
         return NO
 
 
+class OnlyDelivery:
+    """A policy that has a say once the message is there."""
+
+    def mayDeliver(
+        self, session: IServerSession, envelope: Envelope, recipient: Recipient
+    ) -> Reply | None:
+        """Refuse."""
+        return NO
+
+
 class PythonPolicyTests(SynchronousTestCase):
     """Policies by anybody."""
 
@@ -71,6 +82,16 @@ class PythonPolicyTests(SynchronousTestCase):
         """Those that are there are asked."""
         self.assertEqual(self.answers(Whole()), [NO, NO, None, NO])
 
+    def test_onceTheMessageIsThere(self) -> None:
+        """Who has no say then is known to have none."""
+        session, eve = sessionFrom(), recipientOf(b"eve@example.org")
+        named = policyFrom("module:name", OnlyDelivery)
+        self.assertEqual(self.answers(OnlyDelivery), [None] * 4)
+        judge = judgeOf(named.policy)
+        assert judge is not None
+        self.assertEqual(judge(session, ENVELOPE, eve), NO)
+        self.assertIsNone(judgeOf(policyFrom("module:name", Whole).policy))
+
     def test_madeByAClassOrFunction(self) -> None:
         """What can be called without arguments makes the policy."""
         expected: list[object] = [None, None, None, NO]
@@ -89,5 +110,5 @@ class PythonPolicyTests(SynchronousTestCase):
             self.assertEqual(
                 str(caught.exception),
                 "module:name is no policy: it has none of the methods"
-                " mayConnect, maySend, mayReceive",
+                " mayConnect, maySend, mayReceive, mayDeliver",
             )

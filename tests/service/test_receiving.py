@@ -32,7 +32,7 @@ from smtpx.policy.aliastable import Reach
 from smtpx.policy.local import LocalPolicy
 from smtpx.policy.ours import LocalAddresses
 from smtpx.policy.redirect import Redirection
-from smtpx.service.receiving import SpoolReceiver
+from smtpx.service.receiving import SpoolArrival, SpoolReceiver
 from smtpx.spool.interfaces import IIncoming
 from smtpx.testing.server import talk
 from smtpx.testing.spool import MemorySpool
@@ -144,13 +144,13 @@ class SpoolReceiverTests(SynchronousTestCase):
         )
         self.envelope = Envelope(b"a@b.example", 1000.0, [Recipient(b"c@d.example")])
 
-    def arrival(self, receiver: SpoolReceiver | None = None) -> IArrival:
+    def arrival(self, receiver: SpoolReceiver | None = None) -> SpoolArrival:
         """A message that has begun."""
         begun = (receiver or self.receiver).begin(session(), self.envelope)
-        assert not isinstance(begun, Reply)
+        assert isinstance(begun, SpoolArrival)
         return begun
 
-    def finished(self, arrival: IArrival) -> Reply:
+    def finished(self, arrival: SpoolArrival) -> Reply:
         """What the peer is told."""
         answer = arrival.finish(session(), self.envelope)
         if isinstance(answer, Reply):

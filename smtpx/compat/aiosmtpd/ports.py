@@ -10,6 +10,7 @@ from zope.interface import implementer
 from ...core.envelope import Envelope, Recipient
 from ...core.interfaces import IServerSession
 from ...core.reply import Reply, reply
+from ...net.answers import judgeOf
 from ...net.interfaces import IArrival, IPolicy, IReceiver
 from ..policies import unlessRefused
 from .hooks import Hooks
@@ -27,6 +28,7 @@ class HookPolicy:
         self._mayConnect = policy.mayConnect
         self._maySend = policy.maySend
         self._mayReceive = policy.mayReceive
+        self.mayDeliver = judgeOf(policy)
 
     def mayConnect(
         self, session: IServerSession

@@ -33,6 +33,7 @@ from zope.interface import implementer
 from ...core.envelope import Envelope, Recipient, Stamp
 from ...core.interfaces import IServerSession
 from ...core.reply import BAD_SEQUENCE, LOCAL_ERROR, Reply
+from ...net.answers import judgeOf
 from ...net.interfaces import IPolicy
 from ..policies import unlessRefused
 
@@ -229,6 +230,7 @@ class DeliveryPolicy:
         self.mayConnect = policy.mayConnect
         self._maySend = policy.maySend
         self._mayReceive = policy.mayReceive
+        self.mayDeliver = judgeOf(policy)
         self._delivery = delivery
         self._portal = portal
 
