@@ -33,8 +33,7 @@ expected; messages are listed at the end, each that was taken.  Settings:
       name; whose passwords and tokens nobody can check now is C{later}.
     - C{certificate}: the subject of the client's, which is good.
     - C{unknown}: recipients that the policy refuses with 550 5.1.1.
-    - C{full}: recipients that it refuses with 452 4.2.2, once the message is there.
-    - C{dialect}: C{LMTP}.
+    - C{full}: the same, with 452 4.2.2, behind the message.  C{dialect}: C{LMTP}.
     - C{flights}: C{whole}: this one is about what arrives together.
 
 Each dialogue is held three times: as it is written; with every flight cut into
@@ -236,14 +235,12 @@ def optionsOf(name: str, script: dict[str, str]) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     for pair in script.get("options", "").split():
-        key, _, value = pair.partition("=")
-        owner, _, option = key.partition(".")
+        owner, option, value = re.split("[.=]", pair)
         if owner == name:
             found[option] = int(value)
     if name in script.get("trusts", "").split():
-        found["prdrEnable" if name == PRDR.name else "hosts"] = HostList.parse(
-            [CLIENT.decode()]
-        )
+        hosts = "prdrEnable" if name == PRDR.name else "hosts"
+        found[hosts] = HostList.parse([CLIENT.decode()])
     return found
 
 
@@ -338,8 +335,8 @@ class Stage:
         elif isinstance(question, MayReceive):
             answer = UNKNOWN if question.recipient.path in self.unknown else None
         elif isinstance(question, MayDeliver):
-            paths = [each.path for each in question.envelope.recipients]
-            answer = tuple(FULL if path in self.full else None for path in paths)
+            whole = question.envelope.recipients
+            answer = tuple(FULL if each.path in self.full else None for each in whole)
         if self.manner is Manner.LATE:
             self.pending.append(answer)
             return PENDING
