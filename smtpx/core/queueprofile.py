@@ -4,8 +4,8 @@ The profile of the queue: what outlives a session, resolved once.
 The queue, the router and the reporter ask it; see L{smtpx.core.profile} for the
 profiles of servers and clients.
 
-Two stamps are the house's own, of no extension: L{ORIGIN} and L{DISCARDED}, by
-which an alias leaves word of what it did.
+Three stamps are the house's own, of no extension: L{ORIGIN}, L{EXPANDED} and
+L{DISCARDED}, by which an alias leaves word of what it did.
 """
 
 from __future__ import annotations
@@ -34,6 +34,10 @@ T = TypeVar("T")
 #: The address that the client gave, where an alias put others in its place.
 ORIGIN = Stamp[bytes]("origin", dumpOctets, loadOctets)
 
+#: This recipient stands for several others, who are recipients as well: it gets
+#: nothing, and its sender is told so (RFC 3461 section 5.2.7.3).
+EXPANDED = Stamp[bool]("expanded", dumpFlag, loadFlag)
+
 #: An alias says that this recipient's copy is to be thrown away.
 DISCARDED = Stamp[bool]("discarded", dumpFlag, loadFlag)
 
@@ -48,7 +52,8 @@ class QueueProfile(Register):
     """
 
     stamps: dict[str, Stamp[Any]] = field(
-        factory=lambda: {each.name: each for each in (ORIGIN, DISCARDED)}, init=False
+        factory=lambda: {each.name: each for each in (ORIGIN, EXPANDED, DISCARDED)},
+        init=False,
     )
     constrainers: tuple[Callable[[Envelope, RoutePolicy], RoutePolicy], ...] = field(
         default=(), init=False

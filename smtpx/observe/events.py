@@ -290,7 +290,7 @@ FAILED = Event(
 REPORTED = Event(
     "message.reported",
     LogLevel.info,
-    "{message}: its sender is told of what failed, by {report}",
+    "{message}: its sender is told what became of it, by {report}",
     _MESSAGE
     | {
         "report": "the id of the delivery report, which is a message of its own",

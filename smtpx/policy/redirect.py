@@ -9,12 +9,18 @@ before the message is whole are for the next one.
 The client's own recipients are as they were, in the journal and for policies.
 Whoever is among them, and in an alias besides, gets the message once, as the
 client wished it.
+
+Where an alias leads to several and the sender wants to hear of success, he hears that
+it was expanded (RFC 3461 section 5.2.7.3): the address stays among the recipients,
+marked as one that gets nothing, and the queue reports it with the first round, in the
+same step in which it is finished with.
 """
 
 from __future__ import annotations
 
 from ..core.envelope import Envelope, Recipient, Stamp
-from ..core.queueprofile import DISCARDED, QueueProfile
+from ..core.hooks import Action, News
+from ..core.queueprofile import DISCARDED, EXPANDED, QueueProfile
 from ..core.reply import Reply, reply
 from .aliases import Aliases
 from .aliastable import Expansion
@@ -103,15 +109,24 @@ class Redirection:
                 thrown.stamps[DISCARDED] = True
                 recipients.append(thrown)
             else:
+                several = len(paths) > 1
+                if several and self._isTold(envelope, recipient):
+                    expanded = recipient.redirected(recipient.path)
+                    expanded.stamps[EXPANDED] = True
+                    recipients.append(expanded)
                 for path in paths:
                     key = self._key(path)
                     if key not in taken:
                         taken.add(key)
-                        several = len(paths) > 1
                         recipients.append(
                             self._profile.redirected(recipient, path, several)
                         )
         return envelope.addressedTo(recipients)
+
+    def _isTold(self, envelope: Envelope, recipient: Recipient) -> bool:
+        """Does the sender want to hear that an alias leads to several?"""
+        wish = self._profile.wishFor(envelope, recipient, News(Action.EXPANDED))
+        return wish.send is True
 
 
 __all__ = ["Redirection"]

@@ -27,6 +27,7 @@ from ..observe.harmless import visible
 from ..spool.format import Outcome, SpooledMessage
 from ..spool.via import Cause, Via
 from .interfaces import CANCELLED, NOT_YET, OUT_OF_TIME, TOO_LONG
+from .told import Told
 
 #: What is told of a reply: lines, and characters of each.
 REPLY_LINES = 10
@@ -64,23 +65,6 @@ _CLASS = {Action.FAILED: 5, Action.DELAYED: 4}
 
 
 @frozen
-class Told:
-    """
-    What the sender is to be told of a recipient.
-
-    @ivar outcome: what became of the last attempt.
-    @ivar action: FAILED: nothing more is tried; DELAYED: it is; DELIVERED,
-        RELAYED and EXPANDED as RFC 3464 section 2.3.3 has them.
-    @ivar until: for DELAYED, when it would be given up, in seconds since the epoch;
-        L{None}: not said.
-    """
-
-    outcome: Outcome
-    action: Action = Action.FAILED
-    until: float | None = None
-
-
-@frozen
 class Account:
     """
     What a report says of a recipient.
@@ -91,6 +75,7 @@ class Account:
         sender is not to know.
     @ivar action: see L{Told}.
     @ivar until: see L{Told}.
+    @ivar tried: see L{Told}.
     @ivar status: RFC 3463.
     @ivar cause: at what it failed.
     @ivar said: the reply's lines, with their codes, to be shown; empty: nobody said
@@ -106,6 +91,7 @@ class Account:
     target: str | None
     action: Action
     until: float | None
+    tried: bool
     status: Status
     cause: Cause
     said: tuple[str, ...]
@@ -128,13 +114,11 @@ def accountOf(
     told: Told,
     profile: QueueProfile,
     aliases: bool,
-    late: bool,
 ) -> Account:
     """
     What a report says of a recipient.
 
     @param aliases: is the sender to know where aliases lead?
-    @param late: has the sender's own deadline passed?
     """
     outcome = told.outcome
     recipient = message.envelope.recipients[outcome.index]
@@ -147,7 +131,8 @@ def accountOf(
         target=_target(recipient, given) if aliases else None,
         action=told.action,
         until=told.until,
-        status=_status(told, late),
+        tried=told.tried,
+        status=_status(told),
         cause=outcome.cause,
         said=said,
         via=outcome.via,
@@ -222,7 +207,7 @@ def _why(outcome: Outcome, hidden: bytes | None, given: bytes) -> str:
     return _shown(text.encode("utf-8", "replace"), hidden, given)
 
 
-def _status(told: Told, late: bool) -> Status:
+def _status(told: Told) -> Status:
     """
     The status of RFC 3463; C{X.0.0} where there is nothing better (RFC 3461 section
     6.3 (g)).
@@ -231,7 +216,10 @@ def _status(told: Told, late: bool) -> Status:
     expected = _CLASS.get(action, 2)
     if action is Action.FAILED and outcome.cause is Cause.EXPIRED:
         # RFC 2852 section 4.1.4 for the sender's own deadline.
-        return (5, 4, 7) if late else (4, 4, 7)
+        return (5, 4, 7) if told.late else (4, 4, 7)
+    if action is Action.DELAYED and told.late:
+        # RFC 2852 section 4.1.3.
+        return (4, 4, 7)
     said = outcome.reply
     if said is not None and said.status is not None:
         # What has failed may do so for a reason of the moment (RFC 3464, 2.3.3).
@@ -242,4 +230,4 @@ def _status(told: Told, late: bool) -> Status:
     return (expected, *_BY_CAUSE.get(outcome.cause, (0, 0)))
 
 
-__all__ = ["Account", "Status", "Told", "accountOf", "messageFields"]
+__all__ = ["Account", "Status", "accountOf", "messageFields"]

@@ -85,6 +85,7 @@ class Delivery:
         reporter: IReporter | None = None,
         profile: QueueProfile | None = None,
         bounds: Bounds | None = None,
+        delays: tuple[float, ...] = (),
     ) -> None:
         """
         @param spool: open before C{start} is called.
@@ -96,6 +97,8 @@ class Delivery:
             work is put on hold.
         @param profile: what extensions say of when messages go; L{None}: nothing.
         @param bounds: L{None}: as usual.
+        @param delays: how old a message is, in seconds, when its sender is told that
+            somebody does not have it yet; once for each.
         """
         self._spool = spool
         self._journal = journal
@@ -115,6 +118,7 @@ class Delivery:
                 reporter,
                 profile,
                 routes,
+                delays,
             ),
             now,
             self._share,
@@ -416,7 +420,11 @@ class Delivery:
                 await self._spool.park(message, settlement.lane, settlement.outcomes)
             else:
                 ids = await self._spool.settle(
-                    message, settlement.outcomes, settlement.due, reports
+                    message,
+                    settlement.outcomes,
+                    settlement.due,
+                    reports,
+                    settlement.told,
                 )
         except UsageError as error:
             # It is not ours any more, and trying again would not change that.

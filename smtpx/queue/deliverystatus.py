@@ -103,7 +103,7 @@ def _recipient(
         yield "Diagnostic-Code", "smtp; " + " ".join(account.said)
     elif account.why:
         yield "Diagnostic-Code", f"x-smtpx; {account.why}"
-    if account.cause is not Cause.EARLY:
+    if account.tried and account.cause is not Cause.EARLY:
         yield "Last-Attempt-Date", date(heading.attempted)
     if account.action is Action.DELAYED and account.until is not None:
         yield "Will-Retry-Until", date(account.until)

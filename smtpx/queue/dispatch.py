@@ -158,7 +158,11 @@ class Dispatch:
         """
         ways: dict[Route, list[int]] = {}
         envelope = message.envelope
+        tried += self.settlements.served(message)
+        served = {each.outcome.index for each in tried}
         for index in message.waiting:
+            if index in served:
+                continue
             recipient = envelope.recipients[index]
             if recipient.stamp(DISCARDED):
                 route: Route | None = _BLACKHOLE
@@ -272,7 +276,8 @@ class Dispatch:
         transport = task.route.transport
         began = self.clock.seconds()
         left = set(indices)
-        heard = _Heard(self.spool, message, IRelay.providedBy(transport), left)
+        relayed = IRelay.providedBy(transport)
+        heard = _Heard(self.spool, self.settlements, message, task.route, relayed, left)
         outcomes: Sequence[Outcome]
         try:
             body = self.spool.body(message)
@@ -339,13 +344,16 @@ class _Heard:
     Who has a message in an attempt, as soon as that is known, and whatever happens
     until it is written down.
 
+    @ivar route: which way it goes.
     @ivar relayed: does it go to where nobody can tell that it came before?
     @ivar left: who does not have it.
     @ivar had: who does.
     """
 
     spool: ISpool
+    settlements: Settlements
     message: SpooledMessage
+    route: Route
     relayed: bool
     left: set[int]
     had: dict[int, Outcome] = field(factory=dict, init=False)
@@ -360,7 +368,14 @@ class _Heard:
         self.had.update(fresh)
         self.left.difference_update(fresh)
         if fresh and self.relayed:
-            self.spool.delivered(self.message, tuple(fresh))
+            untold = [index for index in fresh if self._isUntold(fresh[index])]
+            self.spool.delivered(self.message, tuple(fresh), untold)
+
+    def _isUntold(self, outcome: Outcome) -> bool:
+        """Has the sender to hear of it?"""
+        route = self.route
+        tried = Tried(route, outcome, action=route.transport.reports)
+        return self.settlements.owes(self.message, tried)
 
 
 async def _located(
@@ -407,7 +422,8 @@ def _tried(route: Route, outcomes: Sequence[Outcome], seconds: float) -> list[Tr
         first = each.via is None or each.via is not last
         if had:
             last = each.via
-        tried.append(Tried(route, each, seconds, not had or first))
+        action = route.transport.reports
+        tried.append(Tried(route, each, seconds, not had or first, action))
     return tried
 
 

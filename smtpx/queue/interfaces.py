@@ -18,6 +18,7 @@ from ..core.hooks import Action, Schedule
 from ..core.interfaces import IBody
 from ..spool.format import Outcome, Report, SpooledMessage
 from ..spool.selection import Entry, Page, Selection, State
+from .told import Told
 
 #: How long the name of a lane may be, in octets.
 LANE_OCTETS = 255
@@ -192,17 +193,35 @@ class IRetries(Interface):
         @return: L{None}: never, it has waited for too long.
         """
 
+    def until(
+        message: SpooledMessage, outcome: Outcome, schedule: Schedule | None = None
+    ) -> float:
+        """
+        Until when it is tried, if the outcome stays what it is; parameters as for
+        C{due}.
+
+        @return: in seconds since the epoch.
+        """
+
 
 class IReporter(Interface):
-    """Writes delivery reports."""
+    """Writes delivery reports (L{smtpx.queue.telling})."""
 
-    def failures(
-        message: SpooledMessage, failed: Sequence[Outcome], body: IBody
+    def owed(message: SpooledMessage, news: Sequence[Told]) -> Sequence[Told]:
+        """
+        Of whom the sender is to be told; asked for each message, so it is quick.
+
+        @param news: what became of recipients, each at most once.
+        @return: those of C{news} that a report is due for.
+        """
+
+    def reports(
+        message: SpooledMessage, owed: Sequence[Told], body: IBody
     ) -> Sequence[Report]:
         """
-        @param failed: the outcomes of those that failed, all of them FAILED.
+        @param owed: what C{owed} gave.
         @param body: the message's body, without its prefix.
-        @return: what its sender is told; empty: nothing is to be told.
+        @return: what its sender is told; empty: nothing, after all.
         """
 
 

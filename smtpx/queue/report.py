@@ -8,8 +8,11 @@ people (L{smtpx.queue.explanation}), fields for programs
 (L{smtpx.queue.returned}).
 
 There is none about a message from the null sender, and none for a recipient whose
-NOTIFY does not ask for it.  A report that would be very long becomes several; none
-tells of a recipient that it is not due for (RFC 3461 section 5.2.8).
+NOTIFY does not ask for it; nor one of a delay about mail that programs sent
+(L{smtpx.queue.returned.isBulk}), unless the sender asked for that.
+
+A report that would be very long becomes several; none tells of a recipient that it is
+not due for (RFC 3461 section 5.2.8).
 """
 
 from __future__ import annotations
@@ -22,18 +25,19 @@ from attrs import frozen
 from zope.interface import implementer
 
 from ..core.envelope import Envelope, Recipient
-from ..core.hooks import Action, News, ReportWish
+from ..core.hooks import Action, ReportWish
 from ..core.interfaces import IBody
 from ..core.queueprofile import DISCARDED, QueueProfile
 from ..extensions.eightbitmime import EIGHTBIT
 from ..extensions.smtputf8 import UTF8
-from ..spool.format import Outcome, Report, SpooledMessage
-from .account import Account, Told, accountOf, messageFields
+from ..spool.format import Report, SpooledMessage
+from .account import Account, accountOf, messageFields
 from .deliverystatus import Heading, date, deliveryStatus
 from .explanation import Original, explanation
 from .interfaces import IReporter
 from .multipart import Part, joined
-from .returned import MESSAGE, Message, readMessage, returned
+from .returned import MESSAGE, Message, isBulk, readMessage, returned
+from .told import Told
 
 #: The most octets of a report that L{smtpx.spool.format.Report} takes.
 REPORT_OCTETS = 64 << 10
@@ -108,16 +112,13 @@ class Reporter:
         self._now = now
         self._manner = manner or Manner()
 
-    def failures(
-        self, message: SpooledMessage, failed: Iterable[Outcome], body: IBody
-    ) -> tuple[Report, ...]:
+    def owed(self, message: SpooledMessage, news: Iterable[Told]) -> tuple[Told, ...]:
         """
-        Reports of recipients for whom nothing more is tried.
+        Of whom a report is due.
 
-        @param body: the message's, from the spool.
-        @return: empty: none is due.
+        @param news: what became of recipients, each at most once.
         """
-        return self.reports(message, [Told(each) for each in failed], body)
+        return tuple([each for each in news if self._wish(message, each)])
 
     def reports(
         self, message: SpooledMessage, told: Iterable[Told], body: IBody
@@ -125,7 +126,8 @@ class Reporter:
         """
         Reports of what became of recipients.
 
-        @param told: each recipient at most once.
+        @param told: each recipient at most once; those of whom none is due are left
+            out.
         @param body: the message's, from the spool.
         @return: empty: none is due.
         """
@@ -133,13 +135,16 @@ class Reporter:
         due = [(each, wish) for each in told if (wish := self._wish(message, each))]
         if not due:
             return ()
-        deadline = self._profile.scheduleFor(message.envelope).deadline
-        late = deadline is not None and deadline <= now
+        most = min(self._manner.mostOctets, RETURNED_OCTETS)
+        original = readMessage(message.prefix, body, most)
+        if isBulk(original.fields):
+            due = [each for each in due if not _isUsualDelay(*each)]
+        if not due:
+            return ()
         accounts = [
-            accountOf(message, each, self._profile, self._manner.aliases, late)
+            accountOf(message, each, self._profile, self._manner.aliases)
             for each, _ in due
         ]
-        most = min(self._manner.mostOctets, RETURNED_OCTETS)
         writing = _Writing(
             message=message,
             heading=Heading(
@@ -149,7 +154,7 @@ class Reporter:
                 attempted=now,
                 fields=messageFields(message, self._profile),
             ),
-            original=readMessage(message.prefix, body, most),
+            original=original,
             full=self._isFull(due),
             wishes=tuple(wish for _, wish in due),
         )
@@ -163,7 +168,7 @@ class Reporter:
         recipient = envelope.recipients[told.outcome.index]
         if not envelope.sender or recipient.stamp(DISCARDED):
             return None
-        wish = self._profile.wishFor(envelope, recipient, News(told.action))
+        wish = self._profile.wishFor(envelope, recipient, told.news)
         send = told.action in _USUAL if wish.send is None else wish.send
         return wish if send else None
 
@@ -178,6 +183,11 @@ class Reporter:
         if False in wishes:
             return False
         return True in wishes or self._manner.returned is Returned.MESSAGE
+
+
+def _isUsualDelay(told: Told, wish: ReportWish) -> bool:
+    """Is it a delay that nobody has asked to hear of?"""
+    return told.action is Action.DELAYED and wish.send is None and not told.late
 
 
 @frozen
@@ -256,13 +266,17 @@ class _Writing:
         subject = _SUBJECTS[actions.pop()] if len(actions) == 1 else _MIXED
         # The same for the same news, however often it is written.
         first = accounts[0]
-        id = f"<{self.message.id}.{first.action.value}.{first.index}@{name}>"
+        id = self.message.id
+        if any(each.action is Action.DELAYED for each in accounts):
+            # It may be news again tomorrow.
+            id += f".{int(self.heading.attempted)}"
+        id += f".{first.action.value}.{first.index}"
         lines = [
             f"From: Mail Delivery System <MAILER-DAEMON@{name}>".encode("ascii"),
             b"To: <%b>" % _CONTROL.sub(b"?", self.message.envelope.sender),
             f"Subject: {subject}".encode("ascii"),
             f"Date: {date(self.heading.attempted)}".encode("ascii"),
-            f"Message-ID: {id}".encode("ascii"),
+            f"Message-ID: <{id}@{name}>".encode("ascii"),
         ]
         about = self.original.messageID
         if about is not None:

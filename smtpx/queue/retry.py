@@ -178,6 +178,30 @@ class RetryRules:
             (L{smtpx.core.queueprofile.QueueProfile.scheduleFor}); L{None}: nothing.
         @return: in seconds since the epoch; L{None}: not again, it is too old.
         """
+        pauses, began, end = self._plan(message, outcome, schedule)
+        if now >= end:
+            return None
+        pause = pauses.after(now - began, message.attempts)
+        seed = f"{message.id} {message.attempts}".encode("ascii")
+        pause += pause * self._spread * crc32(seed) / _CRC
+        return min(now + pause, end)
+
+    def until(
+        self,
+        message: SpooledMessage,
+        outcome: Outcome,
+        schedule: Schedule | None = None,
+    ) -> float:
+        """Until when it is tried, in seconds since the epoch; see L{due}."""
+        return self._plan(message, outcome, schedule)[2]
+
+    def _plan(
+        self, message: SpooledMessage, outcome: Outcome, schedule: Schedule | None
+    ) -> tuple[Pauses, float, float]:
+        """
+        How long to wait, since when a message is tried, and until when; both in
+        seconds since the epoch.
+        """
         plan = schedule or Schedule()
         # What was to wait (RFC 4865) has not grown old from that.
         began = max(message.arrived, plan.notBefore)
@@ -188,12 +212,7 @@ class RetryRules:
             end = min(end, began + pauses.endSeconds)
         if plan.deadline is not None:
             end = min(end, plan.deadline)
-        if now >= end:
-            return None
-        pause = pauses.after(now - began, message.attempts)
-        seed = f"{message.id} {message.attempts}".encode("ascii")
-        pause += pause * self._spread * crc32(seed) / _CRC
-        return min(now + pause, end)
+        return pauses, began, end
 
 
 __all__ = [

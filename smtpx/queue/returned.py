@@ -9,6 +9,8 @@ octets that cannot be in the report is encoded.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 
@@ -25,6 +27,10 @@ MESSAGE = b"Message"
 HEADER = b"Header of the message"
 
 _END = b"\r\n\r\n"
+
+_LIST = frozenset({b"list-id", b"list-post", b"list-subscribe"})
+_PRECEDENCE = re.compile(rb"bulk|list|junk")
+_AUTOMATIC = re.compile(rb"auto-generated|auto-replied")
 
 #: The most characters of a subject that are shown.
 _SUBJECT_CHARACTERS = 200
@@ -100,6 +106,22 @@ def readMessage(prefix: bytes, body: IBody, most: int) -> Message:
         # The last one is cut short.
         fields.pop()
     return Message(tuple(fields), octets if small else None)
+
+
+def isBulk(fields: Iterable[Field]) -> bool:
+    """
+    Was a message sent by a program, or to a list (RFC 2369, RFC 2919, RFC 3834)?
+    The conditions are those of Exim's C{delay_warning_condition}.
+    """
+    for field in fields:
+        value = field.value.strip().lower()
+        if field.name in _LIST and value:
+            return True
+        if field.name == b"precedence" and _PRECEDENCE.search(value):
+            return True
+        if field.name == b"auto-submitted" and _AUTOMATIC.search(value):
+            return True
+    return False
 
 
 def returned(message: Message, full: bool, utf8: bool, global_: bool) -> Part:

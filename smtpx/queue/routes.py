@@ -22,6 +22,7 @@ from zope.interface import implementer
 from ..core.addresstable import AddressTable
 from ..core.envelope import Envelope
 from ..core.errors import Conflict, UsageError
+from ..core.queueprofile import EXPANDED
 from .interfaces import IRoutes, ITransport, Route
 
 #: The pattern of the null sender, whom only this and C{*} match.
@@ -173,6 +174,9 @@ class Routes:
         as it is received, and delivering never sees it.
         """
         for recipient in envelope.recipients:
+            if recipient.stamp(EXPANDED):
+                # Those whom it stands for are recipients of their own.
+                continue
             route = self.find(recipient.path, envelope.sender)
             if route is None or not route.transport.holds:
                 return False

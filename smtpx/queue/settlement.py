@@ -3,8 +3,9 @@ What is to be written down of a message after a round of attempts.
 
 Nothing is lost here.  A recipient is finished with only where a transport said
 DELIVERED, or where its sender is told that it failed, which is put down in the same
-step.  Where there is nobody to write reports, or the report cannot be written or has
-no way to go, the message is put on hold, and an operator is told.
+step (L{smtpx.queue.telling}).  Where there is nobody to write reports, or the report
+cannot be written or has no way to go, the message is put on hold, and an operator is
+told.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from zlib import crc32
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from ..core.errors import UsageError
-from ..core.hooks import Schedule
-from ..core.queueprofile import QueueProfile
+from ..core.hooks import Action, Schedule
+from ..core.queueprofile import EXPANDED, QueueProfile
 from ..spool.format import Fate, Outcome, Report, SpooledMessage
 from ..spool.interfaces import ISpool
 from ..spool.journal import IDeliveryJournal
@@ -29,6 +30,8 @@ from .interfaces import (
     IRoutes,
     Route,
 )
+from .telling import Teller, Telling
+from .told import Told
 
 #: When a host may be tried again, not everything that waits for it comes at once;
 #: in seconds, and as a part of the time until then.
@@ -44,6 +47,9 @@ NO_WAY_BACK = "; and no route leads to its sender, to say so"
 #: Why it is not tried, where its sender wants it to go later.
 NOT_TO_GO_YET = "its sender wants it to go later"
 
+#: Why it is on hold though everybody has it.
+NOT_TOLD = "its sender could not be told what became of it"
+
 #: When something of ours is broken: the first pause, in seconds; the next ones are
 #: twice as long, up to an hour.
 BROKEN_SECONDS = 60.0
@@ -58,12 +64,15 @@ class Tried:
     @ivar outcome: what came of it.
     @ivar seconds: how long that took, with all that were tried at once.
     @ivar first: is it the first of those that had it in one transaction?
+    @ivar action: what it means for the sender that it was DELIVERED
+        (C{ITransport.reports}); L{None}: nothing of ours.
     """
 
     route: Route | None
     outcome: Outcome
     seconds: float = 0.0
     first: bool = True
+    action: Action | None = None
 
 
 @frozen
@@ -78,6 +87,8 @@ class Settlement:
     @ivar wished: is it on hold because its routes say so?
     @ivar reports: what its sender is told.
     @ivar lane: the lane that it waits for in the spool; L{None}: none.
+    @ivar told: its sender is told of a delay now, in seconds since the epoch;
+        L{None}: is not.
     """
 
     message: SpooledMessage
@@ -87,6 +98,7 @@ class Settlement:
     wished: bool = False
     reports: tuple[Report, ...] = ()
     lane: bytes | None = None
+    told: float | None = None
 
 
 @frozen
@@ -101,6 +113,7 @@ class Settlements:
     @ivar reporter: who writes reports; L{None}: nobody does.
     @ivar profile: what extensions say of when messages go; L{None}: nothing.
     @ivar routes: where reports go; L{None}: that is not asked.
+    @ivar delays: see L{Teller}.
     """
 
     spool: ISpool
@@ -110,6 +123,19 @@ class Settlements:
     reporter: IReporter | None = None
     profile: QueueProfile | None = None
     routes: IRoutes | None = None
+    delays: tuple[float, ...] = ()
+    _teller: Teller = field(init=False)
+
+    @_teller.default
+    def _made(self) -> Teller:
+        return Teller(
+            self.spool,
+            self.journal,
+            self.retries,
+            self.reporter,
+            self.routes,
+            self.delays,
+        )
 
     def untimely(self, message: SpooledMessage) -> Settlement | None:
         """
@@ -123,10 +149,7 @@ class Settlements:
         if schedule is None:
             return None
         if schedule.deadline is not None and schedule.deadline <= self.now():
-            known = {each.index: each for each in message.outcomes}
-            gone = [known.get(i) or Outcome(i, Fate.WAITING) for i in message.waiting]
-            tried = [Tried(None, _expired(each, OUT_OF_TIME)) for each in gone]
-            return self.conclude(message, tried, None)
+            return self._givenUp(message, lambda last: _expired(last, OUT_OF_TIME))
         due = schedule.notBefore
         if due <= self.now():
             return None
@@ -153,15 +176,24 @@ class Settlements:
         if len(known) < len(message.waiting):
             # Some were not tried: there was no room, or the end came.
             due = now
-        onHold = any(_isKept(each) for each, _ in known)
-        failures = [each for each in outcomes if each.fate is Fate.FAILED]
-        if failures:
-            return self._failed(message, outcomes, failures, due, onHold)
-        if lane is not None:
+        news = self._news([each for each, _ in known], schedule, now)
+        delays = self._delays(message, known, schedule, now)
+        news += delays
+        telling = self._teller.tell(message, news)
+        if telling.owed:
+            return _kept(message, outcomes, due, telling)
+        if lane is not None and not telling.reports:
             return Settlement(message, outcomes, lane=lane)
-        if due is None and onHold:
-            return Settlement(message, outcomes, held=ON_HOLD, wished=True)
-        return Settlement(message, outcomes, due)
+        wished = due is None and any(_isKept(each) for each, _ in known)
+        return Settlement(
+            message,
+            outcomes,
+            due,
+            ON_HOLD if wished else None,
+            wished,
+            telling.reports,
+            told=now if delays and telling.done else None,
+        )
 
     def cancelled(self, message: SpooledMessage, text: str) -> Settlement:
         """
@@ -172,15 +204,52 @@ class Settlements:
         """
         if not message.waiting:
             raise UsageError(f"nobody is known to wait for {message.id}")
-        outcomes = tuple(
-            [
-                Outcome(index, Fate.FAILED, text, cause=Cause.OPERATOR)
-                for index in message.waiting
-            ]
+        return self._givenUp(
+            message,
+            lambda last: Outcome(last.index, Fate.FAILED, text, cause=Cause.OPERATOR),
         )
-        for outcome in outcomes:
-            self.journal.failed(message, outcome, "", "", 0.0)
-        return self._failed(message, outcomes, outcomes, None, False)
+
+    def _givenUp(
+        self, message: SpooledMessage, end: Callable[[Outcome], Outcome]
+    ) -> Settlement:
+        """
+        Nothing more is tried.
+
+        @param end: what becomes of a recipient, by its last outcome.
+        """
+        tried = self.served(message)
+        done = {each.outcome.index for each in tried}
+        last = {each.index: each for each in message.outcomes}
+        for index in message.waiting:
+            if index not in done:
+                known = last.get(index) or Outcome(index, Fate.WAITING)
+                tried.append(Tried(None, end(known)))
+        return self.conclude(message, tried, None)
+
+    def served(self, message: SpooledMessage) -> list[Tried]:
+        """
+        Those who wait, and only for their sender to be told: aliases that others
+        were put in the place of, and whoever had the message when a process died.
+        """
+        found: list[Tried] = []
+        envelope = message.envelope
+        untold = {each.index: each for each in message.outcomes if each.untold}
+        for index in message.waiting:
+            recipient = envelope.recipients[index]
+            if recipient.stamp(EXPANDED):
+                had = Outcome(index, Fate.DELIVERED, "expanded")
+                found.append(Tried(None, had, action=Action.EXPANDED))
+            elif index in untold:
+                action = self._actionOf(recipient.path, envelope.sender)
+                found.append(Tried(None, untold[index], action=action))
+        return found
+
+    def _actionOf(self, path: bytes, sender: bytes) -> Action:
+        """What a delivery meant for the sender of which only the ledger tells."""
+        route = None if self.routes is None else self.routes.find(path, sender)
+        # Only what goes to other hosts is noted there.
+        action = None if route is None else route.transport.reports
+        return action or Action.RELAYED
 
     def broken(
         self, message: SpooledMessage, error: Exception, tried: Sequence[Tried]
@@ -189,13 +258,51 @@ class Settlements:
         Something of ours is broken.
 
         @param tried: what is known of recipients all the same: who has it does not
-            get it again.
+            get it again, and the sender hears of that the next time.
         """
         self.journal.trouble(message, "queue", error)
-        done = [each.outcome for each in tried]
-        had = tuple([each for each in done if each.fate is Fate.DELIVERED])
+        had = tuple(
+            [
+                evolve(each.outcome, untold=self.owes(message, each))
+                for each in tried
+                if each.outcome.fate is Fate.DELIVERED
+            ]
+        )
         pause = BROKEN_SECONDS * 2.0 ** min(message.attempts, 6)
         return Settlement(message, had, self.now() + pause)
+
+    def owes(self, message: SpooledMessage, tried: Tried) -> bool:
+        """Is the sender to be told of a recipient who has the message?"""
+        return self._teller.owes(message, tried.outcome, tried.action)
+
+    def _delays(
+        self,
+        message: SpooledMessage,
+        known: Sequence[tuple[Tried, float | None]],
+        schedule: Schedule | None,
+        now: float,
+    ) -> list[Told]:
+        """Who is delayed, if it is time to tell."""
+        teller = self._teller
+        late = teller.isLate(message, schedule, now)
+        if not late and not teller.isDelayed(message, schedule, now):
+            return []
+        return teller.delayed(message, _waiting(message, known), schedule, late)
+
+    def _news(
+        self, tried: Sequence[Tried], schedule: Schedule | None, now: float
+    ) -> list[Told]:
+        """Who has the message, and who never will."""
+        deadline = None if schedule is None else schedule.deadline
+        late = deadline is not None and deadline <= now
+        news = []
+        for each in tried:
+            fate = each.outcome.fate
+            if fate is Fate.FAILED:
+                news.append(Told(each.outcome, late=late))
+            elif fate is Fate.DELIVERED and each.action is not None:
+                news.append(Told(each.outcome, each.action))
+        return news
 
     def _schedule(self, message: SpooledMessage) -> Schedule | None:
         profile = self.profile
@@ -217,8 +324,13 @@ class Settlements:
         """
         outcome, route = tried.outcome, tried.route
         names = ("", "") if route is None else (route.pattern, route.transport.name)
+        if outcome.untold:
+            # It was told when that became known; only the sender was not.
+            return evolve(tried, outcome=evolve(outcome, untold=False)), None
         if outcome.fate is Fate.DELIVERED:
-            self.journal.delivered(message, outcome, *names, tried.seconds, tried.first)
+            if tried.action is not Action.EXPANDED:
+                took, first = tried.seconds, tried.first
+                self.journal.delivered(message, outcome, *names, took, first)
             return tried, None
         if outcome.fate is Fate.FAILED:
             self.journal.failed(message, outcome, *names, tried.seconds)
@@ -232,49 +344,50 @@ class Settlements:
             return evolve(tried, outcome=outcome), None
         if outcome.cause is Cause.EARLY and outcome.notBefore:
             due = _spread(message, outcome.notBefore, now)
-            if schedule is not None and schedule.deadline is not None:
-                # Who set it wants to hear then, whenever the host may be tried.
-                due = min(due, schedule.deadline)
+        due = min([due, *_times(schedule, now)])
         self.journal.deferred(message, outcome, *names, due, tried.seconds)
         return tried, due
 
-    def _failed(
-        self,
-        message: SpooledMessage,
-        outcomes: tuple[Outcome, ...],
-        failures: Sequence[Outcome],
-        due: float | None,
-        onHold: bool,
-    ) -> Settlement:
-        """
-        Some will never have it: their sender is to know.
 
-        @param onHold: are others on hold, as their routes have it?
-        """
-        why = "; ".join(dict.fromkeys([each.text for each in failures]))
-        if self.reporter is not None:
-            try:
-                body = self.spool.body(message)
-                reports = tuple(self.reporter.failures(message, failures, body))
-                arrives = not reports or self._canTell(message.envelope.sender)
-            except Exception as error:
-                # The border: what a sender is told may depend on anything.
-                self.journal.trouble(message, "report", error)
-            else:
-                if arrives:
-                    wished = onHold and due is None
-                    held = ON_HOLD if wished else None
-                    return Settlement(message, outcomes, due, held, wished, reports)
-                why += NO_WAY_BACK
-        # The spool drops a recipient that FAILED, and nobody would hear of it.
-        waiting = tuple([_unsettled(each) for each in outcomes])
-        if due is not None:
-            return Settlement(message, waiting, due)
-        return Settlement(message, waiting, held=why)
+def _waiting(
+    message: SpooledMessage, known: Sequence[tuple[Tried, float | None]]
+) -> list[tuple[Outcome, bool]]:
+    """
+    Those who go on waiting: their last outcomes, and whether they were tried just
+    now.  Who is on hold, as an operator has it, is not among them.
+    """
+    now = {each.outcome.index: each.outcome for each, due in known if due is not None}
+    done = {each.outcome.index for each, _ in known}
+    before = {each.index: each for each in message.outcomes}
+    found = [(outcome, True) for outcome in now.values()]
+    for index in message.waiting:
+        if index not in done:
+            last = before.get(index, Outcome(index, Fate.WAITING))
+            if last.fate is Fate.WAITING:
+                found.append((last, False))
+    return found
 
-    def _canTell(self, sender: bytes) -> bool:
-        """Would a report have any way to go?"""
-        return self.routes is None or self.routes.find(sender, b"") is not None
+
+def _kept(
+    message: SpooledMessage,
+    outcomes: Sequence[Outcome],
+    due: float | None,
+    telling: Telling,
+) -> Settlement:
+    """
+    The sender could not be told.  The spool drops a recipient that FAILED, and
+    nobody would hear of it.
+    """
+    failures = [each.text for each in outcomes if each.fate is Fate.FAILED]
+    why = "; ".join(dict.fromkeys(failures)) or NOT_TOLD
+    if telling.noWay:
+        why += NO_WAY_BACK
+    left = tuple(
+        [_unsettled(each) if each.index in telling.owed else each for each in outcomes]
+    )
+    if due is not None:
+        return Settlement(message, left, due)
+    return Settlement(message, left, held=why)
 
 
 def _isKept(tried: Tried) -> bool:
@@ -294,9 +407,17 @@ def _expired(outcome: Outcome, why: str = TOO_LONG) -> Outcome:
 
 
 def _unsettled(outcome: Outcome) -> Outcome:
-    if outcome.fate is not Fate.FAILED:
-        return outcome
-    return evolve(outcome, fate=Fate.WAITING)
+    if outcome.fate is Fate.FAILED:
+        return evolve(outcome, fate=Fate.WAITING)
+    return evolve(outcome, untold=True)
+
+
+def _times(schedule: Schedule | None, now: float) -> list[float]:
+    """When the sender wants to hear, whenever a host may be tried."""
+    if schedule is None:
+        return []
+    times = (schedule.deadline, schedule.noticeAt)
+    return [at for at in times if at is not None and at > now]
 
 
 def _spread(message: SpooledMessage, notBefore: float, now: float) -> float:
@@ -305,4 +426,4 @@ def _spread(message: SpooledMessage, notBefore: float, now: float) -> float:
     return notBefore + most * (crc32(message.id.encode("ascii")) % 1000) / 1000
 
 
-__all__ = ["ON_HOLD", "Settlement", "Settlements", "Tried"]
+__all__ = ["NOT_TOLD", "ON_HOLD", "Settlement", "Settlements", "Tried"]

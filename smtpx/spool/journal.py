@@ -85,7 +85,7 @@ class IDeliveryJournal(Interface):
 
     def reported(message: SpooledMessage, id: str, report: Report) -> None:
         """
-        The sender is told of what failed.
+        The sender is told what became of recipients.
 
         @param id: the report's, which is in the spool as a message of its own.
         @param report: the report.

@@ -23,7 +23,7 @@ from smtpx.core.hooks import (
     TLSLevel,
 )
 from smtpx.core.interfaces import IQueueBuilder
-from smtpx.core.queueprofile import DISCARDED, ORIGIN, QueueProfile
+from smtpx.core.queueprofile import DISCARDED, EXPANDED, ORIGIN, QueueProfile
 
 from .made import MadeQueue, MadeServer
 
@@ -79,7 +79,8 @@ class QueueProfileTests(SynchronousTestCase):
     def test_stampsOfTheHouse(self) -> None:
         """What aliases leave word by can always be read, and is nobody else's."""
         self.assertEqual(
-            self.loaded().stamps, {"origin": ORIGIN, "discarded": DISCARDED}
+            self.loaded().stamps,
+            {"origin": ORIGIN, "expanded": EXPANDED, "discarded": DISCARDED},
         )
         conflict = self.assertRaises(
             Conflict, self.loaded, lambda b: b.stamp(Stamp[str]("origin", str, str))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.envelope import Envelope, Recipient
-from smtpx.core.queueprofile import DISCARDED, ORIGIN, QueueProfile
+from smtpx.core.queueprofile import DISCARDED, EXPANDED, ORIGIN, QueueProfile
 from smtpx.core.reply import Reply, reply
 from smtpx.extensions.dsn import DSN, NOTIFY, ORCPT
 from smtpx.policy.aliases import Aliases, AliasSources
@@ -117,6 +117,7 @@ class RedirectionTests(SynchronousTestCase):
             [(r.path, r.stamp(NOTIFY), r.stamp(ORCPT)) for r in made.recipients],
             [
                 (b"ann@example.org", b"SUCCESS", b"rfc822;i@x.example"),
+                (b"sales@example.org", b"SUCCESS,DELAY", None),
                 (b"bob@example.org", b"DELAY", b"rfc822;sales@example.org"),
                 (b"x@else.example", b"DELAY", b"rfc822;sales@example.org"),
             ],
@@ -127,9 +128,31 @@ class RedirectionTests(SynchronousTestCase):
         self.rcpt(b"ann@shop.example", notify=b"SUCCESS,DELAY")
         made = self.redirection.redirected(self.envelope)
         self.assertEqual(
-            [(r.path, r.stamp(NOTIFY)) for r in made.recipients],
-            [(b"ann@shop.example", b"DELAY"), (b"bob@example.org", b"DELAY")],
+            [(r.path, r.stamp(NOTIFY), r.stamp(EXPANDED)) for r in made.recipients],
+            [
+                (b"ann@shop.example", b"SUCCESS,DELAY", True),
+                (b"ann@shop.example", b"DELAY", None),
+                (b"bob@example.org", b"DELAY", None),
+            ],
         )
+
+    def test_expandedUnasked(self) -> None:
+        """
+        An alias is kept only to be told of: where the sender asked for SUCCESS, and
+        is somebody.
+        """
+        for sender, notify, kept in (
+            (b"s@x.example", b"SUCCESS", True),
+            (b"s@x.example", b"FAILURE", False),
+            (b"s@x.example", None, False),
+            (b"", b"SUCCESS", False),
+        ):
+            self.setUp()
+            self.envelope.sender = sender
+            self.rcpt(b"sales@example.org", **({"notify": notify} if notify else {}))
+            made = self.redirection.redirected(self.envelope)
+            found = [each.path for each in made.recipients if each.stamp(EXPANDED)]
+            self.assertEqual(found, [b"sales@example.org"] if kept else [])
 
     def test_thrownAway(self) -> None:
         """Mail for nobody is in the spool, to be told of and thrown away."""

@@ -46,6 +46,7 @@ class DispatchCase(SynchronousTestCase):
         self.reporter: ScriptedReporter | None = None
         self.profile: QueueProfile | None = None
         self.wayBack: IRoutes | None = None
+        self.delays: tuple[float, ...] = ()
         self.refilled: list[bytes] = []
         self.unparked: list[tuple[bytes, float]] = []
 
@@ -60,6 +61,7 @@ class DispatchCase(SynchronousTestCase):
             self.reporter,
             self.profile,
             self.wayBack,
+            self.delays,
         )
         dispatch = Dispatch(
             self.spool,

@@ -20,6 +20,7 @@ from smtpx.queue.interfaces import (
     Leg,
     Located,
 )
+from smtpx.queue.told import Told
 from smtpx.spool.format import Fate, Outcome, Report, SpooledMessage
 from smtpx.spool.journal import IDeliveryJournal, Operation
 from smtpx.spool.via import Cause, Via
@@ -167,28 +168,49 @@ class Doubling:
             return None
         return now + 60.0 * 2.0**message.attempts
 
+    def until(
+        self,
+        message: SpooledMessage,
+        outcome: Outcome,
+        schedule: Schedule | None = None,
+    ) -> float:
+        """Until when it is tried."""
+        return message.arrived + 4 * 24 * 3600
+
 
 @implementer(IReporter)
 @define
 class ScriptedReporter:
     """
-    Reports every failure to senders that are somebody.
+    Reports to senders that are somebody.
 
     @ivar error: fails with it; L{None}: does not fail.
+    @ivar wanted: what they want to hear.
+    @ivar confused: C{owed} fails with it; L{None}: does not fail.
     """
 
     error: Exception | None = None
+    wanted: tuple[Action, ...] = (Action.FAILED,)
+    confused: Exception | None = None
 
-    def failures(
-        self, message: SpooledMessage, failed: Sequence[Outcome], body: IBody
+    def owed(self, message: SpooledMessage, news: Sequence[Told]) -> Sequence[Told]:
+        """What they want to hear."""
+        if self.confused is not None:
+            raise self.confused
+        if not message.envelope.sender:
+            return ()
+        return [each for each in news if each.action in self.wanted]
+
+    def reports(
+        self, message: SpooledMessage, owed: Sequence[Told], body: IBody
     ) -> Sequence[Report]:
-        """What failed, a line each, above the body."""
+        """What happened, a line each, above the body."""
         if self.error is not None:
             raise self.error
         sender = message.envelope.sender
-        if not sender:
-            return ()
-        lines = "".join(f"{each.index} {each.text}\r\n" for each in failed)
+        lines = "".join(
+            f"{each.outcome.index} {each.outcome.text}\r\n" for each in owed
+        )
         text = lines.encode() + b"".join(body.pieces())
         envelope = Envelope(b"", message.arrived, [Recipient(sender)], len(text))
         return (Report(envelope, b"", text),)

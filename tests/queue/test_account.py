@@ -9,8 +9,9 @@ from smtpx.core.hooks import Action
 from smtpx.core.interfaces import IQueueBuilder
 from smtpx.core.queueprofile import ORIGIN, QueueProfile
 from smtpx.core.reply import Reply, reply
-from smtpx.queue.account import Account, Told, accountOf, messageFields
+from smtpx.queue.account import Account, accountOf, messageFields
 from smtpx.queue.interfaces import CANCELLED, NOT_YET, TOO_LONG
+from smtpx.queue.told import Told
 from smtpx.spool.format import Fate, Outcome
 from smtpx.spool.via import Cause, Via
 from tests.core.made import MadeQueue
@@ -31,7 +32,8 @@ def account(
     message = messageFor(path)
     if origin is not None:
         message.envelope.recipients[0].stamps[ORIGIN] = origin
-    return accountOf(message, Told(outcome, action), QueueProfile(), aliases, late)
+    told = Told(outcome, action, late=late)
+    return accountOf(message, told, QueueProfile(), aliases)
 
 
 def failed(cause: Cause, text: str = "", via: Via | None = None) -> Outcome:
@@ -101,6 +103,16 @@ class StatusTests(SynchronousTestCase):
         self.assertEqual(account(outcome).status, (4, 4, 7))
         self.assertEqual(account(outcome, late=True).status, (5, 4, 7))
         self.assertEqual(account(refused(), late=True).status, (5, 1, 1))
+
+    def test_late(self) -> None:
+        """
+        A delay is 4.4.7 where the sender wanted to hear of it by then (RFC 2852
+        section 4.1.3), whatever was said last.
+        """
+        outcome = refused(said=reply(450, "4.2.0", b"Later"))
+        later = Action.DELAYED
+        self.assertEqual(account(outcome, later).status, (4, 2, 0))
+        self.assertEqual(account(outcome, later, late=True).status, (4, 4, 7))
 
 
 class SaidTests(SynchronousTestCase):
@@ -247,7 +259,7 @@ class FieldTests(SynchronousTestCase):
         expected = (("X-Good", "a\\x0d\\x0aX-Evil: b"),)
         message = messageFor(b"bob@example.net")
         self.assertEqual(messageFields(message, profile), expected)
-        made = accountOf(message, Told(refused()), profile, False, False)
+        made = accountOf(message, Told(refused()), profile, False)
         self.assertEqual(made.fields, expected)
 
     def test_bounded(self) -> None:

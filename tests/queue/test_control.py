@@ -18,7 +18,8 @@ from smtpx.queue.control import MOMENT_SECONDS, PAGE, QueueControl
 from smtpx.queue.delivery import Bounds, Delivery
 from smtpx.queue.interfaces import Done, Grouping, Selection, State
 from smtpx.queue.routes import RouteRule, Routes
-from smtpx.spool.format import Fate, Outcome, Report, SpooledMessage
+from smtpx.queue.told import Told
+from smtpx.spool.format import Fate, Report, SpooledMessage
 from smtpx.spool.interfaces import SpoolBroken
 from smtpx.testing.spool import MemorySpool, memoryID
 
@@ -39,11 +40,11 @@ def scheduleFor(envelope: Envelope, before: Schedule) -> Schedule:
 class TimelyReporter(ScriptedReporter):
     """Whose reports are of the time when they are written."""
 
-    def failures(
-        self, message: SpooledMessage, failed: Sequence[Outcome], body: IBody
+    def reports(
+        self, message: SpooledMessage, owed: Sequence[Told], body: IBody
     ) -> Sequence[Report]:
         """As the other, a while later."""
-        reports = super().failures(message, failed, body)
+        reports = super().reports(message, owed, body)
         for each in reports:
             each.envelope.arrived = 2000.0
         return reports

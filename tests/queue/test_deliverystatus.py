@@ -20,6 +20,7 @@ ACCOUNT = Account(
     target=None,
     action=Action.FAILED,
     until=None,
+    tried=True,
     status=(5, 1, 1),
     cause=Cause.RECIPIENT,
     said=("550 5.1.1 No",),
@@ -107,6 +108,8 @@ class DeliveryStatusTests(SynchronousTestCase):
     def test_delayed(self) -> None:
         """Only a delay has an end of trying (RFC 3464 section 2.3.9)."""
         until = b"Will-Retry-Until: " + date(NOW + 60).encode()
+        untried = lines(evolve(ACCOUNT, tried=False))
+        self.assertNotIn(b"Last-Attempt-Date", b"\n".join(untried))
         late = evolve(ACCOUNT, action=Action.DELAYED, until=NOW + 60)
         self.assertIn(until, lines(late))
         self.assertNotIn(until, lines(evolve(late, action=Action.FAILED)))

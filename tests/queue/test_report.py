@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from attrs import evolve
+from collections.abc import Sequence
+
 from hypothesis import given, settings, strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.envelope import Envelope, Stamp
-from smtpx.core.hooks import Action, ReportWish, Schedule
+from smtpx.core.hooks import Action, ReportWish
 from smtpx.core.interfaces import IQueueBuilder
 from smtpx.core.queueprofile import DISCARDED, ORIGIN, QueueProfile
 from smtpx.core.reply import Reply, reply
@@ -16,8 +17,8 @@ from smtpx.extensions.eightbitmime import EIGHTBIT
 from smtpx.extensions.requiretls import REQUIRED
 from smtpx.extensions.smtputf8 import UTF8
 from smtpx.mime import Plan, Survey, Wire
-from smtpx.queue.account import Told
 from smtpx.queue.report import Manner, Reporter, Returned
+from smtpx.queue.told import Told
 from smtpx.spool.format import Fate, Outcome, Report, SpooledMessage
 from smtpx.spool.via import Cause, Via
 from smtpx.testing.spool import MemoryBody
@@ -34,6 +35,11 @@ def messageOf(
     paths = recipients or (b"bob@example.net",)
     prefix = b"Received: from client.example\r\n"
     return messageFor(*paths, sender=sender, arrived=ARRIVED, prefix=prefix)
+
+
+def failures(outcomes: Sequence[Outcome]) -> list[Told]:
+    """What is told of those who failed."""
+    return [Told(each) for each in outcomes]
 
 
 class DueTests(SynchronousTestCase):
@@ -68,7 +74,7 @@ class DueTests(SynchronousTestCase):
 
     def test_nothingHappened(self) -> None:
         """Where there is nothing to tell there is no report."""
-        found = reporter().failures(messageOf(), [], MemoryBody(MESSAGE))
+        found = reporter().reports(messageOf(), [], MemoryBody(MESSAGE))
         self.assertEqual(found, ())
 
     def test_thrownAway(self) -> None:
@@ -82,6 +88,57 @@ class DueTests(SynchronousTestCase):
         for action in Action:
             told = action in (Action.FAILED, Action.DELAYED)
             self.assertEqual(len(self.due(messageOf(), action)), told, action)
+
+    def test_owed(self) -> None:
+        """Of whom a report is due is known without reading the message."""
+        message = messageOf(b"a@example.net", b"b@example.net")
+        message.envelope.recipients[1].stamps[NOTIFY] = b"SUCCESS"
+        for action, indices in ((Action.FAILED, [0]), (Action.RELAYED, [1])):
+            news = [Told(refused(i), action) for i in message.waiting]
+            found = reporter().owed(message, news)
+            self.assertEqual([each.outcome.index for each in found], indices)
+
+    def test_delaysOfPrograms(self) -> None:
+        """
+        Mail that programs sent, or that went to a list, has no report of a delay, as
+        with Exim, unless somebody asked for it; one of failure it has (RFC 3834
+        section 2 is about answers, not reports).
+        """
+        for field in (
+            b"List-Id: <x.example>",
+            b"list-post: <mailto:x>",
+            b"Precedence: Bulk",
+            b"Precedence: junk",
+            b"Auto-Submitted: auto-generated (cron)",
+        ):
+            body = MemoryBody(field + b"\r\n\r\nHello\r\n")
+            for action, notify, late, reports in (
+                (Action.DELAYED, None, False, 0),
+                (Action.DELAYED, None, True, 1),
+                (Action.DELAYED, b"DELAY", False, 1),
+                (Action.FAILED, None, False, 1),
+            ):
+                message = messageOf()
+                if notify is not None:
+                    message.envelope.recipients[0].stamps[NOTIFY] = notify
+                told = [Told(refused(), action, late=late)]
+                found = reporter().reports(message, told, body)
+                self.assertEqual(len(found), reports, (field, action, notify, late))
+        for field in (b"List-Id:", b"Precedence: first-class", b"Auto-Submitted: no"):
+            body = MemoryBody(field + b"\r\n\r\nHello\r\n")
+            told = [Told(refused(), Action.DELAYED)]
+            self.assertEqual(len(reporter().reports(messageOf(), told, body)), 1)
+
+    def test_delaysAreNewsEachTime(self) -> None:
+        """A report of a delay has another Message-ID the next day."""
+        ids = set()
+        whens = [NOW, NOW, NOW + 86400]
+        while whens:
+            made = Reporter(NAME, QueueProfile(), whens.pop)
+            told = [Told(refused(), Action.DELAYED)]
+            [report] = made.reports(messageOf(), told, MemoryBody(MESSAGE))
+            ids.add(read(self, report).message["Message-ID"])
+        self.assertEqual(len(ids), 2)
 
     def test_asWished(self) -> None:
         """NOTIFY says which (RFC 3461 section 4.1)."""
@@ -121,7 +178,9 @@ class Written(SynchronousTestCase):
     ) -> Report:
         """The one report of these failures."""
         failed = outcomes or (refused(),)
-        [report] = reporter(manner, name).failures(message, failed, MemoryBody(body))
+        [report] = reporter(manner, name).reports(
+            message, failures(failed), MemoryBody(body)
+        )
         return report
 
     def read(
@@ -200,20 +259,14 @@ class ReportTests(Written):
         self.assertEqual(recipient["Final-Recipient"], "rfc822;sales@example.net")
 
     def test_deadlineOfTheSender(self) -> None:
-        """5.4.7 where the sender's own time is over (RFC 2852 section 4.1.4)."""
-
-        def register(builder: IQueueBuilder) -> None:
-            builder.schedule(lambda envelope, plan: evolve(plan, deadline=NOW))
-
-        profile = QueueProfile().load([MadeQueue(register, "E")])
+        """5.4.7 where the sender's own time is over (RFC 2852 section 4.1.3)."""
         told = refused(cause=Cause.EXPIRED)
-        [report] = Reporter(NAME, profile, lambda: NOW).failures(
-            messageOf(), [told], MemoryBody(MESSAGE)
+        [report] = reporter().reports(
+            messageOf(), [Told(told, late=True)], MemoryBody(MESSAGE)
         )
         self.assertEqual(read(self, report).recipients[0]["Status"], "5.4.7")
         [recipient] = self.read(messageOf(), told).recipients
         self.assertEqual(recipient["Status"], "4.4.7")
-        self.assertIsNone(Schedule().deadline)
 
     def test_otherNews(self) -> None:
         """Every kind of news has its subject, and a report may have several."""
@@ -352,10 +405,10 @@ class ReturnedTests(Written):
         made = Reporter(NAME, profile, lambda: NOW)
         message = messageOf(b"bob@example.net", b"carol@example.net")
         body = MemoryBody(MESSAGE)
-        [report] = made.failures(message, [refused(0), refused(1)], body)
+        [report] = made.reports(message, failures([refused(0), refused(1)]), body)
         self.assertNotIn(b"How are you?", report.body)
         self.assertTrue(report.envelope.stamp(stamp))
-        [report] = made.failures(message, [refused(1)], body)
+        [report] = made.reports(message, failures([refused(1)]), body)
         self.assertIn(b"How are you?", report.body)
 
 
@@ -408,7 +461,7 @@ class BoundTests(SynchronousTestCase):
         message.envelope.stamps[RET] = b"FULL"
         failed = [refused(number) for number in range(1000)]
         body = MemoryBody(MESSAGE + b"x\r\n" * 10_000)
-        made = reporter().failures(message, failed, body)
+        made = reporter().reports(message, failures(failed), body)
         self.assertGreater(len(made), 1)
         told: list[str] = []
         ids = set()
@@ -431,8 +484,8 @@ class BoundTests(SynchronousTestCase):
         recipient.stamps[ORIGIN] = letter * 60 + b"@" + b"y" * 60 + b".example"
         recipient.stamps[ORCPT] = b"utf-8;" + letter * 100
         header = b"".join(b"A%d: %b\r\n" % (i, b"x" * 70) for i in range(700))
-        made = reporter(Manner(aliases=True)).failures(
-            message, [refused(said=said)], MemoryBody(header + b"\r\n")
+        made = reporter(Manner(aliases=True)).reports(
+            message, failures([refused(said=said)]), MemoryBody(header + b"\r\n")
         )
         [report] = made
         read(self, report)

@@ -20,7 +20,7 @@ from zope.interface import implementer
 from smtpx.core.hooks import Action
 from smtpx.queue.delivery import Bounds, Delivery
 from smtpx.queue.hold import Hold
-from smtpx.queue.interfaces import Attempt, IRelay, Leg, Located
+from smtpx.queue.interfaces import Attempt, IRelay, IReporter, Leg, Located
 from smtpx.queue.retry import Lifetimes, RetryRules
 from smtpx.queue.routes import RouteRule, Routes
 from smtpx.spool.format import Fate, Outcome, Report, SpooledMessage
@@ -41,6 +41,7 @@ class ShakySpool(MemorySpool):
 
     @ivar trouble: how often it breaks, from 0 to 1.
     @ivar told: who was told of which of the recipients of his message.
+    @ivar dead: was the process killed that has it?
     """
 
     def __init__(self, clock: Clock, random: Random) -> None:
@@ -49,6 +50,7 @@ class ShakySpool(MemorySpool):
         self.random = random
         self.trouble = 0.0
         self.told: list[tuple[bytes, int]] = []
+        self.dead = False
 
     def _report(self, report: Report) -> str:
         """Note whom of the recipients a sender is told of."""
@@ -62,6 +64,8 @@ class ShakySpool(MemorySpool):
     def _late(self, work: Callable[[], Deferred[T]]) -> Deferred[T]:
         """Do it, at the beginning or at the end of the time that it takes."""
         random = self.random
+        if self.dead:
+            return Deferred()
         if random.random() < self.trouble:
             return fail(SpoolBroken("as chance has it"))
         seconds = random.choice((0.0, 0.0, 0.01, 0.3))
@@ -71,8 +75,12 @@ class ShakySpool(MemorySpool):
         if random.random() < 0.5:
             self.clock.callLater(seconds, work().chainDeferred, done)
         else:
-            self.clock.callLater(seconds, lambda: work().chainDeferred(done))
+            self.clock.callLater(seconds, self._later, work, done)
         return done
+
+    def _later(self, work: Callable[[], Deferred[T]], done: Deferred[T]) -> None:
+        if not self.dead:
+            work().chainDeferred(done)
 
     def ready(self, now: float, most: int) -> Deferred[Sequence[SpooledMessage]]:
         """Late."""
@@ -224,7 +232,12 @@ class Simulation:
     A server under all that may happen.
 
     @ivar sent: by id, sender and recipients of each message that came in.
+    @ivar reporter: who writes reports.
+    @ivar delays: at which ages of a message, in seconds, delays are told.
     """
+
+    reporter: IReporter = ScriptedReporter()
+    delays: tuple[float, ...] = ()
 
     def __init__(self, seed: int, messages: int = 12) -> None:
         self.random = random = Random(seed)
@@ -251,8 +264,9 @@ class Simulation:
             self.clock,
             now,
             RetryRules(lifetimes=Lifetimes(4 * 3600.0, 2 * 3600.0)),
-            ScriptedReporter(),
+            self.reporter,
             bounds=self.bounds,
+            delays=self.delays,
         )
         self.delivery.start()
 
@@ -284,36 +298,37 @@ class Simulation:
 DOMAINS = (b"a.example", b"b.example", b"c.example", b"d.example", b"hold.example")
 
 
+def shake(random: Random, made: Simulation) -> None:
+    """Something happens."""
+    what = random.randrange(10)
+    domain = random.choice(DOMAINS)
+    if what < 5:
+        paths = [
+            b"%d@%b" % (number, random.choice(DOMAINS[:4]))
+            for number in range(random.choice((1, 1, 2, 7)))
+        ]
+        if random.random() < 0.05:
+            paths.append(b"x@hold.example")
+        for _ in range(random.choice((1, 5, 40))):
+            made.send(random.random() < 0.3, paths)
+    elif what < 7:
+        made.world.moods[domain] = random.choice(MOODS)
+    elif what == 7:
+        made.spool.trouble = random.choice((0.0, 0.0, 0.2))
+    elif what == 8:
+        made.restart()
+    else:
+        made.world.merged = not made.world.merged
+        ids = random.sample(sorted(made.spool.kept), min(3, len(made.spool.kept)))
+        if random.random() < 0.5:
+            made.spool.hold(ids, "an operator")
+        else:
+            made.spool.release(ids)
+    made.run(random.choice((0.25, 1, 5, 40, 400)), 0.25)
+
+
 class SimulationTests(SynchronousTestCase):
     """Nothing is lost, doubled or reported twice."""
-
-    def shake(self, random: Random, made: Simulation) -> None:
-        """Something happens."""
-        what = random.randrange(10)
-        domain = random.choice(DOMAINS)
-        if what < 5:
-            paths = [
-                b"%d@%b" % (number, random.choice(DOMAINS[:4]))
-                for number in range(random.choice((1, 1, 2, 7)))
-            ]
-            if random.random() < 0.05:
-                paths.append(b"x@hold.example")
-            for _ in range(random.choice((1, 5, 40))):
-                made.send(random.random() < 0.3, paths)
-        elif what < 7:
-            made.world.moods[domain] = random.choice(MOODS)
-        elif what == 7:
-            made.spool.trouble = random.choice((0.0, 0.0, 0.2))
-        elif what == 8:
-            made.restart()
-        else:
-            made.world.merged = not made.world.merged
-            ids = random.sample(sorted(made.spool.kept), min(3, len(made.spool.kept)))
-            if random.random() < 0.5:
-                made.spool.hold(ids, "an operator")
-            else:
-                made.spool.release(ids)
-        made.run(random.choice((0.25, 1, 5, 40, 400)), 0.25)
 
     @settings(
         max_examples=8,
@@ -326,7 +341,7 @@ class SimulationTests(SynchronousTestCase):
         made = Simulation(seed)
         random = made.random
         for _ in range(25):
-            self.shake(random, made)
+            shake(random, made)
             self.assertLessEqual(made.delivery.underWay, 40)
         self.end(made)
 

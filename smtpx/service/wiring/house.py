@@ -220,6 +220,7 @@ def startDelivery(
         rules.reporter,
         rules.profile,
         rules.bounds,
+        rules.delays,
     )
     delivery.start()
     stack.push_async_callback(delivery.stop)

@@ -47,12 +47,15 @@ class QueueRules:
     @ivar reporter: who tells senders what became of their messages.
     @ivar profile: what extensions say of messages.
     @ivar bounds: how much is delivered at once.
+    @ivar delays: at which ages of a message its sender is told of a delay, in
+        seconds.
     """
 
     retries: RetryRules
     reporter: Reporter
     profile: QueueProfile
     bounds: Bounds
+    delays: tuple[float, ...]
 
 
 def queueRules(
@@ -79,6 +82,7 @@ def queueRules(
             octets=queue.messagesOctets,
             attempts=queue.deliveriesMax,
         ),
+        delays=reports.delayAfter,
     )
 
 
