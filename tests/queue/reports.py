@@ -19,8 +19,11 @@ from smtpx.extensions.requiretls import RequireTLS
 from smtpx.extensions.smtputf8 import SMTPUTF8
 from smtpx.queue.multipart import fits
 from smtpx.queue.report import REPORT_OCTETS, Manner, Reporter
-from smtpx.spool.format import Fate, Outcome, Report
+from smtpx.queue.told import Told
+from smtpx.spool.format import Fate, Outcome, Report, SpooledMessage
 from smtpx.spool.via import Cause, Via
+
+from .doubles import messageFor
 
 #: Thursday, and five days later.
 ARRIVED = 1_700_000_000.0
@@ -110,3 +113,17 @@ def statusGroups(status: Message) -> list[Message]:
     rest = str(inner.get_payload())
     texts = [each for each in rest.split("\r\n\r\n") if each.strip()]
     return [inner, *map(email.message_from_string, texts)]
+
+
+def messageOf(
+    *recipients: bytes, sender: bytes = b"ann@client.example"
+) -> SpooledMessage:
+    """A message that arrived five days ago."""
+    paths = recipients or (b"bob@example.net",)
+    prefix = b"Received: from client.example\r\n"
+    return messageFor(*paths, sender=sender, arrived=ARRIVED, prefix=prefix)
+
+
+def failures(outcomes: Sequence[Outcome]) -> list[Told]:
+    """What is told of those who failed."""
+    return [Told(each) for each in outcomes]
