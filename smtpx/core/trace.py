@@ -1,15 +1,43 @@
 """
 The Received field (RFC 5321 section 4.4), and the name of a session's protocol.
+
+L{received} writes the field, and L{origin} reads it back: it is what the spool knows
+of the client that a message came from.
 """
 
 from __future__ import annotations
 
+import re
 from email.utils import formatdate
 from functools import lru_cache
+
+from attrs import frozen
 
 from .envelope import Envelope
 from .hooks import Dialect
 from .interfaces import IServerSession
+
+_RECEIVED = re.compile(
+    rb"Received: from ([^\r]+) \((?:([^ \r]+) )?(?:\[(?:IPv6:)?([^]\r]+)\]|unknown)\)"
+    rb"\r\n\tby [^\r]+ with ([^ \r]+)"
+)
+
+
+@frozen
+class Origin:
+    """
+    Where a message came from.
+
+    @ivar helo: what the client called itself.
+    @ivar name: the client's name; L{None}: it was not looked for, or there is none.
+    @ivar address: its IP address; L{None}: it has none.
+    @ivar protocol: by which protocol it came.
+    """
+
+    helo: bytes
+    name: bytes | None
+    address: bytes | None
+    protocol: bytes
 
 
 def protocol(session: IServerSession) -> str:
@@ -80,3 +108,14 @@ def received(
         to,
         _date(int(session.now())),
     )
+
+
+def origin(prefix: bytes) -> Origin | None:
+    """
+    Where a message came from, as its L{received} field says.
+
+    @param prefix: what we put above a message, beginning with that field.
+    @return: L{None}: it does not begin so, as the message is one of our own.
+    """
+    found = _RECEIVED.match(prefix)
+    return None if found is None else Origin(*found.groups())

@@ -10,7 +10,7 @@ from smtpx.core.effects import MayConnect, MayReceive, MaySend, OpenBody
 from smtpx.core.envelope import Recipient
 from smtpx.core.hooks import Dialect, TLSInfo
 from smtpx.core.reply import reply
-from smtpx.core.trace import protocol, received
+from smtpx.core.trace import Origin, origin, protocol, received
 from smtpx.testing.server import talk
 
 HELLO = b"EHLO c.example\r\n"
@@ -85,6 +85,32 @@ class TraceTests(SynchronousTestCase):
             session.peer = nowhere
             field = received(session, envelope, "ID")
             self.assertIn(b"from c.example (unknown)", field)
+
+    def test_readBack(self) -> None:
+        """What the field says of the client is read again."""
+        session = talk([], BEGIN).connection
+        envelope = session.envelope
+        assert envelope is not None
+        for peer in (b"192.0.2.1", b"2001:db8::1"):
+            session.peer = peer
+            self.assertEqual(
+                origin(received(session, envelope, "ID")),
+                Origin(b"c.example", None, peer, b"esmtp"),
+            )
+        session.peerName = b"host.example"
+        self.assertEqual(
+            origin(received(session, envelope, "ID")),
+            Origin(b"c.example", b"host.example", b"2001:db8::1", b"esmtp"),
+        )
+        session.peer, session.peerName, session.helo = b"", None, b""
+        self.assertEqual(
+            origin(received(session, envelope, "ID")),
+            Origin(b"unknown", None, None, b"esmtp"),
+        )
+
+    def test_readBackOurOwn(self) -> None:
+        """A message of our own came from nobody."""
+        self.assertIsNone(origin(b"From: <>\r\nReceived: from a ([1.2.3.4])\r\n"))
 
     def test_questions(self) -> None:
         """The core's questions carry the session and what they are about."""
