@@ -1,6 +1,6 @@
 """
-Where the Maildir of an address is: a template from the configuration, filled in
-with parts of the address.
+Where the Maildir of an address is, or another folder for its mail: a template from
+the configuration, filled in with parts of the address.
 
 What a peer writes into an address becomes part of a path on our disk here.  So
 everything but small letters, digits and C{+ - _ = .} is percent-encoded, and so
@@ -15,6 +15,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from attrs import field, frozen
 
@@ -43,14 +44,35 @@ def folderName(raw: bytes) -> str:
     return f"{name[: NAME_OCTETS - _DIGEST_OCTETS - 2]}%-{digest}"
 
 
-#: Makes a name of a local part, the same without its tag, and a domain.
-Maker = Callable[[bytes, bytes, bytes], str]
+class Parts(NamedTuple):
+    """
+    What templates are filled in with.
+
+    @ivar local: the recipient's local part.
+    @ivar user: the same without its tag.
+    @ivar domain: the recipient's domain.
+    @ivar senderDomain: the sender's; empty: there is none.
+    """
+
+    local: bytes
+    user: bytes
+    domain: bytes
+    senderDomain: bytes
+
+
+#: Makes a name.
+Maker = Callable[[Parts], str]
 
 _FIELDS: dict[str, Maker] = {
-    "local": lambda local, user, domain: folderName(local),
-    "user": lambda local, user, domain: folderName(user),
-    "domain": lambda local, user, domain: folderName(domain),
-    "address": lambda local, user, domain: f"{folderName(local)}@{folderName(domain)}",
+    "local": lambda parts: folderName(parts.local),
+    "user": lambda parts: folderName(parts.user),
+    "domain": lambda parts: folderName(parts.domain),
+    "address": lambda parts: f"{folderName(parts.local)}@{folderName(parts.domain)}",
+}
+
+#: Fields that a Maildir cannot have, as mail for somebody goes to one place.
+_SENDER_FIELDS: dict[str, Maker] = {
+    "sender_domain": lambda parts: folderName(parts.senderDomain),
 }
 
 
@@ -66,28 +88,33 @@ class MailboxPath:
         domain with an C{@} between them.
     @ivar home: the domain of C{<postmaster>}, who may come without one.
     @ivar separators: what separates a tag.
+    @ivar senders: may the template have C{{sender_domain}} as well?  For the null
+        sender that is a percent sign.
     @raise UsageError: there is another field in it, or an open brace.
     """
 
     template: str
     home: bytes = b"localhost"
     separators: bytes = b"+"
+    senders: bool = False
     _parts: tuple[str | Maker, ...] = field(init=False, eq=False, repr=False)
 
     @_parts.default
     def _parsed(self) -> tuple[str | Maker, ...]:
         if not self.template or "\0" in self.template:
-            raise UsageError("the path of a Maildir is not to be empty")
+            raise UsageError("the path of a folder is not to be empty")
+        fields = _FIELDS | _SENDER_FIELDS if self.senders else _FIELDS
         return tuple(
-            part if isinstance(part, str) else _FIELDS[part.name]
-            for part in parseTemplate(self.template, _FIELDS)
+            part if isinstance(part, str) else fields[part.name]
+            for part in parseTemplate(self.template, fields)
         )
 
-    def path(self, recipient: bytes) -> Path:
+    def path(self, recipient: bytes, sender: bytes = b"") -> Path:
         """
-        The folder of a recipient's Maildir.
+        The folder for a recipient.
 
         @param recipient: the mailbox, as the envelope has it.
+        @param sender: the sender's, likewise.
         """
         parts = self._parts
         if len(parts) == 1 and isinstance(parts[0], str):
@@ -95,9 +122,8 @@ class MailboxPath:
         local = localPartOf(recipient)
         user = withoutTag(local, self.separators)
         domain = domainKey(domainOf(recipient)) or self.home
-        return Path(
-            "".join(p if isinstance(p, str) else p(local, user, domain) for p in parts)
-        )
+        given = Parts(local, user, domain, domainKey(domainOf(sender)))
+        return Path("".join(p if isinstance(p, str) else p(given) for p in parts))
 
 
 __all__ = ["NAME_OCTETS", "MailboxPath", "folderName"]

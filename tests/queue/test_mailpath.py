@@ -113,6 +113,19 @@ class MailboxPathTests(SynchronousTestCase):
         """C{<postmaster>} is the home domain's."""
         self.assertPath("/m/{address}", b"Postmaster", "/m/postmaster@home.example")
 
+    def test_sender(self) -> None:
+        """Where it is asked for, a folder may be the sender's domain's as well."""
+        path = MailboxPath("/q/{domain}/{sender_domain}", senders=True)
+        for sender, name in (
+            ("a@bücher.example".encode(), "xn--bcher-kva.example"),
+            (b"ann@C.example", "c.example"),
+            (b"", "%"),
+        ):
+            found = path.path(b"b@d.example", sender)
+            self.assertEqual(found, Path(f"/q/d.example/{name}"))
+        with self.assertRaises(UsageError):
+            MailboxPath("/m/{sender_domain}")
+
     def test_badTemplates(self) -> None:
         """What cannot be filled in is refused when it is read, by name."""
         for template in ["", "a\0", "{", "}", "{}", "{name}", "{local!r}", "{local:9}"]:
