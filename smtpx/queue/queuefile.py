@@ -79,6 +79,15 @@ class QueueFile:
         self._path = path
         self._work = work
 
+    def folder(self, recipient: bytes, sender: bytes) -> Path:
+        """
+        Where messages go.
+
+        @param recipient: the mailbox, as the envelope has it.
+        @param sender: likewise.
+        """
+        return self._path.path(recipient, sender)
+
     # --- where it goes ---------------------------------------------------------------
 
     def locate(
@@ -93,7 +102,7 @@ class QueueFile:
             if unable:
                 outcomes.append(_unsayable(index, unable))
                 continue
-            path = self._path.path(envelope.recipients[index].path, envelope.sender)
+            path = self.folder(envelope.recipients[index].path, envelope.sender)
             folders.setdefault(path, []).append(index)
         legs: list[Leg] = []
         for path, some in folders.items():

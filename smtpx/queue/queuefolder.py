@@ -23,6 +23,7 @@ from pathlib import Path
 
 from attrs import frozen
 
+from ..core.errors import SMTPXError
 from ..spool.eximreader import parseHeaderFile
 from ..spool.eximspool import BadSpoolFile, EximMessage, FilePart
 
@@ -48,7 +49,7 @@ _WORDS = {
 }
 
 
-class QueueFolderError(Exception):
+class QueueFolderError(SMTPXError):
     """A message cannot be put into a folder for now; the text says why."""
 
 

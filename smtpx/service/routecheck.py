@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from pathlib import Path
 
 from twisted.internet.defer import succeed
 
@@ -19,6 +20,7 @@ from ..core.interfaces import IExtension
 from ..core.profile import ClientProfile
 from ..extensions.auth import Auth
 from ..policy.recipientlist import BadList, readList
+from ..queue.queuefolder import QueueFolder
 from ..tls.certificates import CertificateFiles, loadCertified, readCertificates
 from .config import Configuration
 from .machine import Machine
@@ -47,9 +49,14 @@ def checkSending(
 
     @param found: the extensions that there are, by name.
     """
+    path: KeyPath
     for index, entry in enumerate(configuration.routes or ()):
+        path = ("route", index)
+        if entry.directory is not None and "{" not in entry.directory:
+            # With fields in braces it is a folder for each recipient.
+            folder = QueueFolder(Path(entry.directory))
+            yield from tried(configuration, (*path, "directory"), folder.check)
         if entry.transport is TransportKind.SMTP:
-            path: KeyPath = ("route", index)
             password = partial(credentials, entry)
             yield from tried(configuration, (*path, "password_file"), password)
             login = partial(checkLogin, configuration, entry)

@@ -13,6 +13,8 @@ from smtpx.service.wiring.hops import keepsRequireTLS
 from .made import NOW
 from .test_routes import SMTP, RouteTestCase
 
+QUEUEFILE = "[[route]]\nmatch = ['*']\ntransport = 'queuefile'\n"
+
 
 class RelayTests(RouteTestCase):
     """Domains that are relayed."""
@@ -112,6 +114,7 @@ class RequireTLSTests(RouteTestCase):
             (SMTP + "tls = 'verified'\nhosts = ['a.example']\n", True),
             (SMTP + "tls = 'verified'\nhosts = ['a.example/mx']\n", False),
             (SMTP + "tls = 'encrypted'\nhosts = ['a.example']\n", False),
+            (QUEUEFILE + "directory = '/queue'\n", False),
         ):
             self.assertIs(keepsRequireTLS(self.read(text).routes or ()), kept, text)
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from .routesmtp import SMTPOptions
+from .routequeuefile import QueueFileOptions
 
 
 @frozen
-class RouteEntry(SMTPOptions):
+class RouteEntry(QueueFileOptions):
     """Where the messages of some recipients go."""
 
 

@@ -18,6 +18,7 @@ class TransportKind(Enum):
 
     MAILDIR = "maildir"
     SMTP = "smtp"
+    QUEUEFILE = "queuefile"
     DISCARD = "discard"
     HOLD = "hold"
 
@@ -67,7 +68,8 @@ class RouteOptions:
         default=TransportKind.MAILDIR,
         metadata={
             "help": "``maildir`` writes a file for each recipient, ``smtp`` sends it to"
-            " another host, ``discard`` throws the message away, ``hold`` keeps it in"
+            " another host, ``queuefile`` hands it to an Exim or a scanner in Exim's"
+            " spool format, ``discard`` throws the message away, ``hold`` keeps it in"
             " the spool until somebody releases it."
         },
     )

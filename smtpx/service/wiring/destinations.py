@@ -25,6 +25,7 @@ from ...policy.recipients import Standing
 from ...policy.redirect import Redirection
 from ...queue.interfaces import Route
 from ...queue.maildir import Maildir
+from ...queue.queuefile import QueueFile
 from ..config import Configuration
 from ..machine import Machine
 from ..tables import RouteEntry
@@ -151,6 +152,8 @@ class Destinations:
                 folder = entry = None
                 if isinstance(transport, Maildir):
                     folder = transport.folder(each.path)
+                elif isinstance(transport, QueueFile):
+                    folder = transport.folder(each.path, sender)
                 elif isinstance(transport, PlannedTransport):
                     entry = transport.entry
                 found.append(Destination(each.path, route, folder, entry))

@@ -127,10 +127,13 @@ def keepsRequireTLS(entries: Iterable[RouteEntry]) -> bool:
     RFC 8689 section 4.2.1 wants a host to be known by DNSSEC, by MTA-STS, or because
     the operator named it, and its certificate to be good.
     """
-    return all(_keeps(each) for each in entries if each.transport is TransportKind.SMTP)
+    return all(_keeps(each) for each in entries)
 
 
 def _keeps(entry: RouteEntry) -> bool:
+    if entry.transport is not TransportKind.SMTP:
+        # Exim's spool format has no words for it, so such mail would be refused.
+        return entry.transport is not TransportKind.QUEUEFILE
     verified = entry.wishedTLS.level is TLSLevel.VERIFIED
     hosts = entry.manualHosts
     return verified and bool(hosts) and not any(each.mx for each in hosts)

@@ -20,6 +20,7 @@ from ...queue.hold import Hold
 from ...queue.interfaces import Attempt, ITransport
 from ...queue.maildir import Maildir, Work
 from ...queue.mailpath import MailboxPath
+from ...queue.queuefile import QueueFile
 from ...queue.routes import NULL_SENDER, RouteRule, Routes
 from ...spool.format import Fate, Outcome
 from ..config import Configuration
@@ -66,8 +67,12 @@ def routeEntries(configuration: Configuration, name: str) -> Sequence[RouteEntry
 
 def sends(configuration: Configuration, name: str) -> bool:
     """Is there a route that sends?"""
-    entries = routeEntries(configuration, name)
-    return any(each.transport is TransportKind.SMTP for each in entries)
+    return uses(configuration, name, TransportKind.SMTP)
+
+
+def uses(configuration: Configuration, name: str, kind: TransportKind) -> bool:
+    """Is there a route with a transport of this kind?"""
+    return any(each.transport is kind for each in routeEntries(configuration, name))
 
 
 def usualRoutes(configuration: Configuration, name: str) -> Iterator[RouteEntry]:
@@ -162,6 +167,25 @@ def localMakers(
 
     return {
         TransportKind.MAILDIR: maildir,
+        TransportKind.QUEUEFILE: queueFiles(configuration, name, work),
         TransportKind.DISCARD: lambda called, entry: Discard(called),
         TransportKind.HOLD: lambda called, entry: Hold(called),
     }
+
+
+def queueFiles(configuration: Configuration, name: str, work: Work) -> Make:
+    """
+    What makes the transports to folders in Exim's spool format.
+
+    @param name: the server's.
+    @param work: runs a job in a thread.
+    """
+
+    def make(called: str, entry: RouteEntry) -> QueueFile:
+        assert entry.directory is not None, "its table demands one"
+        separators = tagSeparators(configuration)
+        home = name.encode("ascii")
+        path = MailboxPath(entry.directory, home, separators, senders=True)
+        return QueueFile(called, path, work)
+
+    return make

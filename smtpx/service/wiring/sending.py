@@ -41,10 +41,11 @@ from .hops import nextHops
 from .peers import PeerKnowledge
 from .queue import retryRules
 from .relaying import MakeCallout
-from .routes import localRoutes
+from .routes import Make, localRoutes, queueFiles, uses
 from .threads import threads
 
 _MAILDIR_THREADS = 8
+_QUEUEFILE_THREADS = 8
 
 
 def clientTLS(configuration: Configuration) -> ClientTLS:
@@ -251,12 +252,17 @@ def ways(
     @raise smtpx.core.errors.SMTPXError: what the configuration names is of no use.
     """
     work = threads(machine, _MAILDIR_THREADS, "maildir", stack)
+    makers: dict[TransportKind, Make] = {}
+    if uses(configuration, name, TransportKind.QUEUEFILE):
+        # A folder on a disk that hangs is not to keep Maildirs waiting.
+        folders = threads(machine, _QUEUEFILE_THREADS, "queuefile", stack)
+        makers[TransportKind.QUEUEFILE] = queueFiles(configuration, name, folders)
     if peers is None:
-        return Ways(localRoutes(configuration, name, work, machine.now))
+        return Ways(localRoutes(configuration, name, work, machine.now, makers))
     out = senders(
         machine, configuration, name, extensions, peers, router, watchers, stack
     )
-    makers = {TransportKind.SMTP: out.transport}
+    makers[TransportKind.SMTP] = out.transport
     routes = localRoutes(configuration, name, work, machine.now, makers)
     return Ways(routes, partial(out.callout, routes), lambda: out.pool.open)
 
