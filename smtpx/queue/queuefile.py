@@ -68,6 +68,7 @@ class QueueFile:
     #: Exim tells the sender everything.
     reports = None
     width = WIDTH
+    gathers = False
     pauseSeconds = 0.0
 
     def __init__(self, name: str, path: MailboxPath, work: Work) -> None:
