@@ -6,7 +6,7 @@ L{tests.test_dialogues}, but here the script has the server's part: C{S:} is wha
 the server says, and C{C:} what the client has to say.  C{O: address reply} is what
 became of a recipient, with C{*} for any text; those stand at the end.  Its settings:
 
-    - C{extensions}, C{trusts}, C{options}, C{role}: as there, for both sides.
+    - C{extensions}, C{trusts}, C{options}, C{role}, C{owners}: as there.
     - C{name}: what the client calls itself.
     - C{mail}, C{rcpt}: the commands by which the message came to us: a server reads
       them, and what its extensions note goes through the spool.
@@ -26,16 +26,20 @@ from smtpx.core.envelope import Envelope, Recipient
 from smtpx.core.profile import ServerProfile
 from smtpx.core.queueprofile import QueueProfile
 from smtpx.core.server import ServerConnection
+from smtpx.extensions.rrvs import KeptSince
 from smtpx.testing.client import ScriptedPeer, client
 from smtpx.testing.server import ScriptedPort
 
-from .test_dialogues import CLIENT, FOLDER, configured, matches
+from .actors import CLIENT, configured, matches, ownership
+from .test_dialogues import FOLDER
 
 #: When the message came to us, in seconds since the epoch.
 THEN = 1000.0
 
 _STEP = re.compile(r"([CSO]):(?: (.*))?")
-_SETTING = re.compile(r"# (extensions|trusts|options|role|name|mail|rcpt|later): (.*)")
+_SETTING = re.compile(
+    r"# (extensions|trusts|options|role|owners|name|mail|rcpt|later): (.*)"
+)
 _MESSAGE = b"Subject: hello\r\n\r\nHello.\r\n"
 
 
@@ -85,7 +89,8 @@ def hold(script: Script) -> None:
     flat = {name: values[0] for name, values in script.settings.items()}
     names = script.setting("extensions").split()
     extensions = [configured(name, flat) for name in names]
-    port = ScriptedPort()
+    owners = script.setting("owners")
+    port = ScriptedPort({KeptSince: lambda asked: ownership(asked, owners)})
     profile = ServerProfile(clock=lambda: THEN).load(extensions)
     server = ServerConnection(profile, port, CLIENT)
     server.start()

@@ -32,6 +32,8 @@ expected; messages are listed at the end, each that was taken.  Settings:
       that is C{token-} and the name, or a certificate of the subject C{CN=} and the
       name; whose passwords and tokens nobody can check now is C{later}.
     - C{certificate}: the subject of the client's, which is good.
+    - C{owners}: C{mailbox=word}, of L{smtpx.extensions.rrvs.Ownership}: whether it has
+      had the same owner; others are elsewhere.
     - C{unknown}: recipients that the policy refuses with 550 5.1.1.
     - C{full}: the same, with 452 4.2.2, behind the message.  C{dialect}: C{LMTP}.
     - C{flights}: C{whole}: this one is about what arrives together.
@@ -65,14 +67,12 @@ from smtpx.core.effects import (
     TakeMessage,
 )
 from smtpx.core.hooks import Dialect, TLSInfo
-from smtpx.core.hostlist import HostList
 from smtpx.core.interfaces import IExtension
 from smtpx.core.profile import ServerProfile
 from smtpx.core.reply import reply
 from smtpx.core.server import ServerConnection
 from smtpx.extensions.auth import Auth
-from smtpx.extensions.futurerelease import FutureRelease
-from smtpx.extensions.prdr import PRDR
+from smtpx.extensions.rrvs import KeptSince
 from smtpx.extensions.standard import STANDARD
 from smtpx.sasl import (
     Authenticated,
@@ -86,15 +86,16 @@ from smtpx.sasl import (
 )
 from smtpx.testing.server import TAKEN, ScriptedPort
 
+from .actors import CLIENT, configured, matches, ownership
+
 FOLDER = Path(__file__).parent / "dialogues"
 
 _STEP = re.compile(r"([CcSMBb]):(?: (.*))?|(PAUSE|TLS|TIMEOUT|CONNECT|CLOSED)")
 _SETTING = re.compile(
-    r"# (extensions|trusts|options|role|bounds|tls|users|certificate|unknown|full"
-    r"|dialect|flights): (.*)"
+    r"# (extensions|trusts|options|role|bounds|tls|users|certificate|owners|unknown"
+    r"|full|dialect|flights): (.*)"
 )
 
-CLIENT = b"192.0.2.7"
 UNKNOWN = reply(550, "5.1.1", b"No such user")
 FULL = reply(452, "4.2.2", b"Mailbox full")
 
@@ -227,35 +228,6 @@ OUTCOMES: dict[Judgement, Callable[[bytes], Outcome]] = {
 }
 
 
-def optionsOf(name: str, script: dict[str, str]) -> dict[str, Any]:
-    """
-    The settings that a dialogue has for an extension.
-
-    @param script: its own settings.
-    """
-    found: dict[str, Any] = {}
-    for pair in script.get("options", "").split():
-        owner, option, value = re.split("[.=]", pair)
-        if owner == name:
-            found[option] = int(value)
-    if name in script.get("trusts", "").split():
-        hosts = "prdrEnable" if name == PRDR.name else "hosts"
-        found[hosts] = HostList.parse([CLIENT.decode()])
-    return found
-
-
-def configured(name: str, script: dict[str, str]) -> IExtension:
-    """A standard extension, as a dialogue wants it."""
-    extension = STANDARD[name]()
-    options = optionsOf(name, script)
-    if options:
-        assert extension.settings is not None
-        extension = extension.configured(extension.settings(**options))
-    if isinstance(extension, FutureRelease) and script.get("role") == "submission":
-        extension = extension.forSubmission()
-    return extension
-
-
 class Stage:
     """A server, and the client that the script has."""
 
@@ -285,6 +257,7 @@ class Stage:
             TakeMessage,
             CheckPassword,
             CheckToken,
+            KeptSince,
         )
         self.port = ScriptedPort(dict.fromkeys(kinds, self.ask))
         self.server = ServerConnection(
@@ -330,6 +303,8 @@ class Stage:
             answer = self.judge(question)
         elif isinstance(question, CheckToken):
             answer = OUTCOMES[self.judge(question)](question.user)
+        elif isinstance(question, KeptSince):
+            answer = ownership(question, self.script.settings["owners"])
         elif isinstance(question, TakeMessage):
             answer = TAKEN
         elif isinstance(question, MayReceive):
@@ -421,12 +396,6 @@ class Stage:
         if not good:
             place = f"{self.script.name}:{step.number}: {step.kind}: {step.text}"
             raise FailTest(f"{place}: {complaint} ({self.manner.name})")
-
-
-def matches(pattern: str, line: str) -> bool:
-    """Is C{line} what C{pattern} describes?"""
-    parts = [re.escape(part) for part in pattern.split("*")]
-    return re.fullmatch(".*".join(parts), line) is not None
 
 
 class DialogueTests(SynchronousTestCase):

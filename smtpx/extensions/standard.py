@@ -25,6 +25,7 @@ from .pipeconnect import PipeConnect
 from .pipelining import Pipelining
 from .prdr import PRDR
 from .requiretls import RequireTLS
+from .rrvs import RRVS
 from .size import Size
 from .smtputf8 import SMTPUTF8
 from .starttls import StartTLS
@@ -43,6 +44,7 @@ STANDARD: Mapping[str, Callable[[], IExtension]] = {
         DSN,
         DeliverBy,
         FutureRelease,
+        RRVS,
         MTPriority,
         Pipelining,
         PipeConnect,

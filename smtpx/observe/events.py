@@ -393,6 +393,20 @@ RECIPIENTS_KEPT = Event(
     {"why": "what is wrong with the list: a line a problem, with file and line"},
 )
 
+OWNERS_READ = Event(
+    "owners.read",
+    LogLevel.info,
+    "{file}: since when mailboxes have their owners is as it is there now",
+    {"file": "the list"},
+)
+
+OWNERS_KEPT = Event(
+    "owners.kept",
+    LogLevel.error,
+    "Since when mailboxes have their owners stays as it was: {why}",
+    {"why": "what is wrong with the list: a line a problem, with file and line"},
+)
+
 RECIPIENT_UNSURE = Event(
     "recipient.unsure",
     LogLevel.warn,
@@ -432,5 +446,7 @@ CATALOGUE = (
     ALIAS_BROKEN,
     RECIPIENTS_READ,
     RECIPIENTS_KEPT,
+    OWNERS_READ,
+    OWNERS_KEPT,
     RECIPIENT_UNSURE,
 )

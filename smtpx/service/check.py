@@ -27,6 +27,7 @@ from ..extensions.auth import Auth
 from ..policy.aliasentry import BadAliases
 from ..policy.aliastable import Reach
 from ..policy.ours import LocalAddresses
+from ..policy.owners import readOwners
 from ..policy.pam import findService, loadPAM
 from ..policy.users import BadUsersFile, readUsers
 from ..queue.routes import Routes
@@ -38,7 +39,7 @@ from .listening import Place, endpointFor
 from .machine import Machine, usePythonPath
 from .places import checkPlaces, whoIsThis
 from .problems import KeyPath, Problem
-from .routecheck import checkRelayed, checkSending
+from .routecheck import checkList, checkRelayed, checkSending
 from .tables import DNS, Role, SubmissionRules
 from .wiring import (
     aliases,
@@ -48,6 +49,7 @@ from .wiring import (
     localAddresses,
     localDomains,
     localRoutes,
+    ownerCheck,
     passwordCheck,
     relaySubjects,
     retryRules,
@@ -83,6 +85,7 @@ def check(
         *_addresses(machine, configuration),
         *_users(configuration),
         *_retries(machine, configuration),
+        *_owners(configuration),
         *_relay(configuration),
         *checkRelayed(machine, configuration, _tried),
         *checkSending(configuration, found, _tried),
@@ -323,6 +326,16 @@ def _users(configuration: Configuration) -> Iterator[Problem]:
         yield from _tried(configuration, path, lambda: tokenCheck(tokens))
     path = ("users", "certificates")
     yield from _tried(configuration, path, lambda: certified(configuration))
+
+
+def _owners(configuration: Configuration) -> Iterator[Problem]:
+    local = configuration.local
+    path: KeyPath = ("local", "owners_since_file")
+    yield from checkList(configuration, path, local.ownersSinceFile, readOwners)
+    named = local.ownersPython
+    if named is not None:
+        path = ("local", "owners_python")
+        yield from _tried(configuration, path, lambda: ownerCheck(named))
 
 
 def _passwords(configuration: Configuration) -> Iterator[Problem]:

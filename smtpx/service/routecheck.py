@@ -115,22 +115,38 @@ def checkRelayed(
     relayed = partial(relayedDomains, configuration, local)
     problems = list(tried(configuration, path, relayed))
     yield from problems or _ways(configuration, name)
-    file = relay.recipientsFile
-    if file is not None:
-        try:
-            readList(file, tagSeparators(configuration))
-        except BadList as bad:
-            for line, text in bad.problems:
-                if line is None:
-                    path = ("relay", "recipients_file")
-                    yield configuration.problem(path, f"{file}: {text}")
-                else:
-                    yield Problem(str(file), line, (), text)
+    path = ("relay", "recipients_file")
+    yield from checkList(configuration, path, relay.recipientsFile, readList)
     if relay.recipientsSocket is not None:
         path = ("relay", "recipients_socket")
         yield from tried(
             configuration, path, lambda: mapEndpoint(machine, configuration)
         )
+
+
+def checkList(
+    configuration: Configuration,
+    path: KeyPath,
+    file: Path | None,
+    read: Callable[[Path, bytes], object],
+) -> Iterator[Problem]:
+    """
+    What is wrong with a file of addresses.
+
+    @param path: of the option that names it.
+    @param file: L{None}: there is none.
+    @param read: reads it, given what separates tags.
+    """
+    if file is None:
+        return
+    try:
+        read(file, tagSeparators(configuration))
+    except BadList as bad:
+        for line, text in bad.problems:
+            if line is None:
+                yield configuration.problem(path, f"{file}: {text}")
+            else:
+                yield Problem(str(file), line, (), text)
 
 
 def _ways(configuration: Configuration, name: str) -> Iterator[Problem]:

@@ -246,6 +246,15 @@ class ClientTests(SynchronousTestCase):
             before = len(joined.said)
             joined.deliver(envelopeBy(deadline), b"x\r\n")
             self.assertIn(b"RCPT TO:<b@d.example>" + value, joined.said[before:])
+        for notify, value in (
+            (b"SUCCESS", b" NOTIFY=SUCCESS,DELAY\r\n"),
+            (b"NEVER", b" NOTIFY=NEVER\r\n"),
+            (b"delay", b" NOTIFY=delay\r\n"),
+        ):
+            envelope = envelopeBy(Deadline(1098.0, Mode.NOTIFY))
+            envelope.recipients[0].stamps[NOTIFY] = notify
+            joined.deliver(envelope, b"x\r\n")
+            self.assertIn(b"RCPT TO:<b@d.example>" + value, joined.said)
         known = pair([DSN(), DeliverBy(EVERYBODY)], [DSN(), DeliverBy()]).open()
         known.deliver(envelopeBy(Deadline(1098.0, Mode.NOTIFY)), b"x\r\n")
         self.assertNotIn(b"NOTIFY", known.said)

@@ -15,6 +15,8 @@ from smtpx.observe.events import (
     ALIASES_KEPT,
     ALIASES_READ,
     CATALOGUE,
+    OWNERS_KEPT,
+    OWNERS_READ,
     PROXY_REFUSED,
     RECIPIENT_UNSURE,
     RECIPIENTS_KEPT,
@@ -62,6 +64,7 @@ class EventTests(SynchronousTestCase):
         """
         others = [TURNED_AWAY, PROXY_REFUSED, ALIASES_READ, ALIASES_KEPT, ALIAS_BROKEN]
         others += [RECIPIENTS_READ, RECIPIENTS_KEPT, RECIPIENT_UNSURE]
+        others += [OWNERS_READ, OWNERS_KEPT]
         for event in CATALOGUE:
             if event in others:
                 continue

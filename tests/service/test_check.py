@@ -332,6 +332,21 @@ class CheckTests(SynchronousTestCase):
             ],
         )
 
+    def test_owners(self) -> None:
+        """A file of owners with a fault has its line; what is called can be."""
+        file = self.site.folder / "owners"
+        text = f"[local]\nowners_since_file = '{file}'\nowners_python = 'json:__name__'"
+        missing, python = self.check(text)
+        self.assertIn(":2: local.owners_since_file: ", missing)
+        self.assertEqual(
+            python, ":3: local.owners_python: json:__name__ is not callable"
+        )
+        file.write_text("ann@localhost\n")
+        problem, _ = self.check(text)
+        self.assertEqual(
+            problem, f"{file}:1: expected an address or a domain, and a time"
+        )
+
     def test_extensions(self) -> None:
         """Extensions that do not go together are found."""
 

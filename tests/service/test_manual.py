@@ -13,12 +13,15 @@ from typing import Any
 
 from twisted import internet
 from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred
 from twisted.python import log
 from twisted.trial.unittest import SynchronousTestCase
 
 import smtpx
 from smtpx.extensions.futurerelease import FutureReleaseSettings
+from smtpx.extensions.rrvs import Ownership
 from smtpx.net.entrance import Entrance
+from smtpx.policy.owners import readOwners
 from smtpx.queue.errorkind import ErrorKind
 from smtpx.queue.report import Returned
 from smtpx.queue.retry import RetryRules
@@ -38,6 +41,17 @@ def blocks(page: str, language: str) -> list[str]:
     pattern = rf"code-block:: {language}\n\n((?: +.*\n|\n)+)"
     found = re.findall(pattern, (DOC / page).read_text("utf-8"))
     return [textwrap.dedent(each) for each in found]
+
+
+class Known:
+    """An account in somebody's directory: of Ann, Bob, or nobody."""
+
+    def __init__(self, address: str) -> None:
+        self.created = {"ann@x": 7, "bob@x": 8}.get(address)
+
+    def __await__(self) -> Any:
+        yield from ()
+        return None if self.created is None else self
 
 
 class LessonTests(SynchronousTestCase):
@@ -136,6 +150,28 @@ class GuideTests(SynchronousTestCase):
         options = found.extensions.settings["FUTURERELEASE"]
         assert isinstance(options, FutureReleaseSettings)
         self.assertEqual(options.holdMaxSeconds, 30 * 86400)
+
+    def test_reusedAddresses(self) -> None:
+        """The file is one, and the function is what its page says."""
+        page = "howto/reused-addresses.rst"
+        file, python = self.read(page)
+        self.assertTrue(file.local.ownersSinceFile)
+        self.assertEqual(str(python.local.ownersPython), "directory:keptSince")
+        path = Path(self.mktemp())
+        path.write_text(blocks(page, "text")[0])
+        owners = readOwners(path)
+        for address, ownership in (
+            (b"old@example.org", Ownership.UNKNOWN),
+            (b"ann@example.org", Ownership.CHANGED),
+            (b"x@shop.example", Ownership.DOMAIN_CHANGED),
+            (b"x@example.org", Ownership.KEPT),
+        ):
+            self.assertIs(owners.kept(address, 0), ownership)
+        names: dict[str, Any] = {"lookUp": Known}
+        exec(compile(blocks(page, "python")[0], page, "exec"), names)
+        for address, said in (b"ann@x", True), (b"bob@x", False), (b"eve@x", None):
+            asked = Deferred.fromCoroutine(names["keptSince"](address, 7))
+            self.assertIs(self.successResultOf(asked), said)
 
     def test_retries(self) -> None:
         """

@@ -5,8 +5,11 @@ The table C{[local]}: whom we are the final host of.
 from __future__ import annotations
 
 from enum import Enum
+from pathlib import Path
 
 from attrs import Attribute, field, frozen
+
+from ..objects import PythonObject
 
 
 class Unknown(Enum):
@@ -93,3 +96,24 @@ class Local:
     virtual: tuple[VirtualEntry, ...] = field(
         default=(), metadata={"help": "Domains with people of their own."}
     )
+    ownersSinceFile: Path | None = field(
+        default=None,
+        metadata={
+            "help": "A file that lists addresses and domains of ours that had another"
+            " owner before, each with the time since when that is over.  With it,"
+            " senders may ask whether a mailbox is still the same person's (the"
+            " extension RRVS).  It is read again when it changes."
+        },
+    )
+    ownersPython: PythonObject | None = field(
+        default=None,
+        metadata={
+            "help": "A callable that says since when mailboxes have their owners; it"
+            " is asked before the file."
+        },
+    )
+
+    @property
+    def ownersKnown(self) -> bool:
+        """Is there somebody who knows since when mailboxes have their owners?"""
+        return self.ownersSinceFile is not None or self.ownersPython is not None

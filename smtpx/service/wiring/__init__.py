@@ -10,6 +10,7 @@ from .aliases import aliases
 from .certificates import certificatesOf, serverTLS
 from .extensions import chosenExtensions
 from .house import build, enter
+from .owners import ownerCheck
 from .peers import peerKnowledge
 from .policies import relaySubjects
 from .queue import retryRules
@@ -31,6 +32,7 @@ __all__ = [
     "localDomains",
     "localRoutes",
     "mailRouter",
+    "ownerCheck",
     "passwordCheck",
     "peerKnowledge",
     "relaySubjects",

@@ -14,6 +14,7 @@ from ...core.interfaces import IExtension
 from ...extensions.auth import Auth
 from ...extensions.pipeconnect import PipeConnect
 from ...extensions.requiretls import RequireTLS
+from ...extensions.rrvs import RRVS
 from ...extensions.tlsverify import TLSVerify
 from ...extensions.xclient import XClient
 from ...observe.journal import Journal
@@ -72,6 +73,8 @@ def chosenExtensions(
         entries = routeEntries(configuration, configuration.name or "localhost")
         kept = keepsRequireTLS(entries)
         joined[RequireTLS.name] = RequireTLS(honoured=kept)
+    if isinstance(joined.get(RRVS.name), RRVS):
+        joined[RRVS.name] = RRVS(asked=configuration.local.ownersKnown)
     if isinstance(joined.get(TLSVerify.name), TLSVerify):
         joined[TLSVerify.name] = _verifying(configuration.tls, keep)
     wanted = configuration.extensions

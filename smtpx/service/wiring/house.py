@@ -36,6 +36,7 @@ from .doors import DoorKind, Hall
 from .extensions import chosenExtensions, withPorts
 from .intake import intake
 from .observing import openLogs, watchMemory
+from .owners import ownerAnswers
 from .peers import PeerKnowledge, peerKnowledge
 from .policies import admission, policies
 from .queue import QueueRules, queueRules
@@ -144,6 +145,7 @@ async def enter(
         taken = intake(machine, configuration, name, out, extensions, logs, stack)
         receiver = SpoolReceiver(spool, journal, out.routes.holds, taken.redirection)
         msa = submission(configuration, taken.local)
+        owners = ownerAnswers(machine, configuration, taken, journal, logs, stack)
 
         hall = Hall(
             machine=machine,
@@ -157,7 +159,7 @@ async def enter(
             ),
             submission=msa,
             tls=tls,
-            answers=logins.answers,
+            answers={**logins.answers, **owners},
             journal=journal,
             admission=counted(watch, admission(configuration)),
         )
