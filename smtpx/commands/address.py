@@ -195,6 +195,8 @@ def _told(verdict: Verdict, hosts: Hosts) -> Iterator[str]:
             continue
         line = f"-> {shown(each.path)}: route {each.route.pattern},"
         line += f" transport {each.route.transport.name}"
+        if each.command is not None:
+            line += f", {each.command}"
         yield line if each.folder is None else f"{line}, {each.folder}"
         for host in hosts.get(each, ()):
             yield f"   {host}"

@@ -26,6 +26,8 @@ from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from ..core.hooks import Action
+from ..core.reply import reply
+from ..extensions.requiretls import REQUIRED
 from ..spool.format import Fate, Outcome, SpooledMessage
 from ..spool.via import Cause
 from .commandline import Case, CommandLine, Unfit
@@ -34,6 +36,9 @@ from .exitstatus import Reading, spread
 from .interfaces import Attempt, IRelay, Leg, Located
 from .mailbox import LineEnds, unixLines
 from .maildir import fields
+
+# RFC 8689 section 4.2.1.
+_NO_REQUIRETLS = reply(550, "5.7.30", b"REQUIRETLS support required")
 
 
 @frozen
@@ -51,7 +56,7 @@ class Piping:
     @ivar final: is who has it by the command the one it is for?  Otherwise it only
         sends it on, so no fields are put above the message, and that is what its
         sender is told.
-    @ivar recipientsMax: the most recipients of one run.
+    @ivar batchMax: the most recipients of one run.
     @ivar bounds: what it may take.
     @ivar reading: what its end means.
     """
@@ -64,7 +69,7 @@ class Piping:
     lineEnds: LineEnds = LineEnds.LF
     fromLine: bool = False
     final: bool = True
-    recipientsMax: int = 1
+    batchMax: int = 1
     bounds: RunBounds = RunBounds()
     reading: Reading = field(factory=Reading)
 
@@ -120,7 +125,7 @@ class Pipe:
         return succeed(Located(tuple(Leg(lane, some) for some in self._runs(indices))))
 
     def _runs(self, indices: Sequence[int]) -> Iterator[tuple[int, ...]]:
-        most = self._piping.recipientsMax
+        most = self._piping.batchMax
         for start in range(0, len(indices), most):
             yield tuple(indices[start : start + most])
 
@@ -137,6 +142,12 @@ class Pipe:
         """
         @raise OSError: the command cannot be started.
         """
+        if not self._piping.final and attempt.message.envelope.stamp(REQUIRED):
+            why = "the sender demands TLS, and the command sends it on"
+            return [
+                Outcome(each, Fate.FAILED, why, _NO_REQUIRETLS, cause=Cause.TLS)
+                for each in indices
+            ]
         outcomes: list[Outcome] = []
         fit: list[int] = []
         launch: Launch | None = None

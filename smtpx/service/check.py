@@ -37,6 +37,7 @@ from .config import Configuration
 from .inherited import PREFIX, NotHandedOver
 from .listening import Place, endpointFor
 from .machine import Machine, usePythonPath
+from .pipecheck import checkPipes
 from .places import checkPlaces, whoIsThis
 from .problems import KeyPath, Problem
 from .routecheck import checkList, checkRelayed, checkSending
@@ -89,6 +90,7 @@ def check(
         *_relay(configuration),
         *checkRelayed(machine, configuration, _tried),
         *checkSending(configuration, found, _tried),
+        *checkPipes(configuration, _tried),
         *_policies(configuration),
         *_submission(machine, configuration, found),
         *_trace(machine, configuration),

@@ -40,6 +40,16 @@ postmaster: ann
 """
 
 
+PIPED = """
+name = "mx.example.org"
+[local]
+domains = ["example.org"]
+[[route]]
+match = ["example.org", "mx.example.org"]
+transport = "pipe"
+command = ["/usr/bin/filer", "-t", "{tag}", "{sender}", "{id}"]
+"""
+
 SENDING = """
 name = "mx.example.org"
 [[listener]]
@@ -169,6 +179,22 @@ class AddressTests(SynchronousTestCase):
         resolver.asked.clear()
         self.assertEqual(self.run_("--offline", "x@example.net").status, 0)
         self.assertEqual(resolver.asked, [])
+
+    def test_command(self) -> None:
+        """What would be run, as it would be typed, or that nothing would be."""
+        self.file.write_text(PIPED)
+        self.assertSaid(
+            self.run_("--sender", "s@x.example", "ann+a|b@example.org"),
+            "ann+a|b@example.org",
+            "  -> ann+a|b@example.org: route example.org, transport pipe,"
+            " /usr/bin/filer -t 'a|b' s@x.example ID",
+        )
+        self.assertSaid(
+            self.run_('"a b+--x y"@example.org'),
+            '"a b+--x y"@example.org',
+            '  -> "a b+--x y"@example.org: route example.org, transport pipe,'
+            " fails: b'--x y' could be taken for an option",
+        )
 
     def test_loop(self) -> None:
         """A domain whose hosts are we ourselves has none."""

@@ -13,6 +13,7 @@ from zope.interface.verify import verifyObject
 from smtpx.core.hooks import Action
 from smtpx.core.queueprofile import ORIGIN
 from smtpx.core.reply import reply
+from smtpx.extensions.requiretls import REQUIRED
 from smtpx.queue.commandline import CommandLine
 from smtpx.queue.commandrun import Launch, RunAs, RunBounds
 from smtpx.queue.exitstatus import Crashed, Reading
@@ -130,6 +131,20 @@ class PipeTests(SynchronousTestCase):
         self.child.take()
         self.assertEqual(self.child.read, BODY.replace(b"\r\n", b"\n"))
 
+    def test_sentOnInTheClear(self) -> None:
+        """Who demands TLS all the way (RFC 8689) is not handed on without it."""
+        message = messageFor(b"ann@x", b"bob@x")
+        message.envelope.stamps[REQUIRED] = True
+        done, _ = self.deliver(self.pipe(Piping(ONE, final=False)), message, 0, 1)
+        for outcome in self.successResultOf(done):
+            self.assertIs(outcome.fate, Fate.FAILED)
+            said = reply(550, "5.7.30", b"REQUIRETLS support required")
+            self.assertEqual(outcome.reply, said)
+        self.assertEqual(self.stage.children, [])
+        # Here its way is at its end.
+        self.deliver(self.pipe(), message)
+        self.assertEqual(len(self.stage.children), 1)
+
     def test_asConfigured(self) -> None:
         """Folder, rights and account are those of the configuration."""
         piping = Piping(
@@ -163,7 +178,7 @@ class PipeTests(SynchronousTestCase):
         located = self.successResultOf(self.pipe().locate(message, (0, 2, 4)))
         legs = (Leg(b"pipe", (0,)), Leg(b"pipe", (2,)), Leg(b"pipe", (4,)))
         self.assertEqual(located, Located(legs))
-        pipe = self.pipe(Piping(SEVERAL, recipientsMax=2))
+        pipe = self.pipe(Piping(SEVERAL, batchMax=2))
         located = self.successResultOf(pipe.locate(message, (0, 2, 4)))
         self.assertEqual(located, Located((Leg(b"pipe", (0, 2)), Leg(b"pipe", (4,)))))
 
@@ -180,7 +195,7 @@ class PipeTests(SynchronousTestCase):
 
     def test_severalInOneRun(self) -> None:
         """They share the outcome, and none reads of the others."""
-        pipe = self.pipe(Piping(SEVERAL, recipientsMax=9))
+        pipe = self.pipe(Piping(SEVERAL, batchMax=9))
         message = messageFor(b"a@x", b"b@x", b"c@x", sender=b"s@x")
         done, _ = self.deliver(pipe, message, 0, 2)
         self.child.take()
@@ -194,7 +209,7 @@ class PipeTests(SynchronousTestCase):
 
     def test_oneOfSeveralIsUnfit(self) -> None:
         """The others get theirs."""
-        pipe = self.pipe(Piping(SEVERAL, recipientsMax=9))
+        pipe = self.pipe(Piping(SEVERAL, batchMax=9))
         message = messageFor(b"a@x", b"-rf@x", b"c@x")
         done, noted = self.deliver(pipe, message, 0, 1, 2)
         self.assertEqual(self.child.launch.words, (b"/bin/x", b"a@x", b"c@x"))

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from .routequeuefile import QueueFileOptions
+from .routepipe import PipeOptions
 
 
 @frozen
-class RouteEntry(QueueFileOptions):
+class RouteEntry(PipeOptions):
     """Where the messages of some recipients go."""
 
 

@@ -28,14 +28,23 @@ class MaildirOptions(RouteOptions):
             " the recipient's address.  If not given: ``Maildir`` in the state folder.",
         },
     )
-    lineEnds: LineEnds = field(
-        default=LineEnds.CRLF,
-        validator=only(TransportKind.MAILDIR),
+    lineEnds: LineEnds | None = field(
+        default=None,
+        validator=only(TransportKind.MAILDIR, TransportKind.PIPE),
         metadata={
-            "help": "For ``maildir``: ``crlf`` keeps the message octet for octet,"
-            " ``lf`` makes each CRLF an LF, as most readers of Maildirs expect."
+            "help": "For ``maildir`` and ``pipe``: ``crlf`` keeps the message octet for"
+            " octet, ``lf`` makes each CRLF an LF, as most programs expect.  If not"
+            " given: ``crlf`` in a Maildir, ``lf`` for a command."
         },
     )
+
+    @property
+    def wishedLineEnds(self) -> LineEnds:
+        """How lines end, whether that was said or not."""
+        if self.lineEnds is not None:
+            return self.lineEnds
+        piped = self.transport is TransportKind.PIPE
+        return LineEnds.LF if piped else LineEnds.CRLF
 
 
 __all__ = ["MaildirOptions"]

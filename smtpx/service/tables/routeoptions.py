@@ -19,6 +19,7 @@ class TransportKind(Enum):
     MAILDIR = "maildir"
     SMTP = "smtp"
     QUEUEFILE = "queuefile"
+    PIPE = "pipe"
     DISCARD = "discard"
     HOLD = "hold"
 
@@ -68,9 +69,9 @@ class RouteOptions:
         default=TransportKind.MAILDIR,
         metadata={
             "help": "``maildir`` writes a file for each recipient, ``smtp`` sends it to"
-            " another host, ``queuefile`` hands it to an Exim or a scanner in Exim's"
-            " spool format, ``discard`` throws the message away, ``hold`` keeps it in"
-            " the spool until somebody releases it."
+            " another host, ``pipe`` hands it to a command, ``queuefile`` to an Exim or"
+            " a scanner in Exim's spool format, ``discard`` throws the message away,"
+            " ``hold`` keeps it in the spool until somebody releases it."
         },
     )
     senders: tuple[str, ...] = field(

@@ -5,6 +5,7 @@ without one.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -18,23 +19,29 @@ from ...core.hooks import TLSLevel
 from ...core.queueprofile import DISCARDED, QueueProfile
 from ...core.reply import Reply
 from ...dns.mailhosts import MailHost
+from ...observe.harmless import visible
 from ...policy.aliastable import UNKNOWN, Reach, Step
 from ...policy.local import LocalPolicy
 from ...policy.recipientlist import RecipientList
 from ...policy.recipients import Standing
 from ...policy.redirect import Redirection
+from ...queue.commandline import Case, Unfit
 from ...queue.interfaces import Route
 from ...queue.maildir import Maildir
 from ...queue.queuefile import QueueFile
 from ..config import Configuration
 from ..machine import Machine
-from ..tables import RouteEntry
+from ..tables import RouteEntry, TransportKind
 from .addresses import localAddresses, tagSeparators
 from .aliases import aliases
 from .hops import nextHops
+from .pipes import commandLine
 from .relaying import relayedDomains
 from .resolving import mailRouter, resolver
 from .routes import PlannedTransport, localRoutes
+
+#: The longest argument that is shown, in characters.
+_WORD_MOST = 500
 
 
 @frozen
@@ -46,12 +53,14 @@ class Destination:
     @ivar route: its route; L{None}: an alias throws it away.
     @ivar folder: the Maildir; L{None}: it goes into none.
     @ivar entry: the route's, where it sends; L{None}: it does not.
+    @ivar command: what is run for it, on one line; L{None}: nothing.
     """
 
     path: bytes
     route: Route | None
     folder: Path | None = None
     entry: RouteEntry | None = None
+    command: str | None = None
 
 
 @frozen
@@ -82,7 +91,8 @@ class Destinations:
         """
         @raise smtpx.core.errors.SMTPXError: the configuration is of no use.
         """
-        name = configuration.name or machine.name
+        self._configuration = configuration
+        self._name = name = configuration.name or machine.name
         self._routes = localRoutes(
             configuration, name, lambda job: succeed([]), machine.now
         )
@@ -148,16 +158,33 @@ class Destinations:
                 continue
             route = self._routes.find(each.path, sender)
             if route is not None:
-                transport = route.transport
-                folder = entry = None
-                if isinstance(transport, Maildir):
-                    folder = transport.folder(each.path)
-                elif isinstance(transport, QueueFile):
-                    folder = transport.folder(each.path, sender)
-                elif isinstance(transport, PlannedTransport):
-                    entry = transport.entry
-                found.append(Destination(each.path, route, folder, entry))
+                found.append(self._destination(each, route, sender))
         return tuple(found)
+
+    def _destination(
+        self, recipient: Recipient, route: Route, sender: bytes
+    ) -> Destination:
+        transport, path = route.transport, recipient.path
+        if isinstance(transport, Maildir):
+            return Destination(path, route, transport.folder(path))
+        if isinstance(transport, QueueFile):
+            return Destination(path, route, transport.folder(path, sender))
+        if not isinstance(transport, PlannedTransport):
+            return Destination(path, route)
+        if transport.entry.transport is not TransportKind.PIPE:
+            return Destination(path, route, entry=transport.entry)
+        command = self._command(transport.entry, recipient, sender)
+        return Destination(path, route, command=command)
+
+    def _command(self, entry: RouteEntry, recipient: Recipient, sender: bytes) -> str:
+        """What is run, as it would be typed into a shell; or why nothing is."""
+        made = commandLine(self._configuration, self._name, entry)
+        case = Case(Envelope(sender, 0.0, [recipient]), (0,), "ID")
+        try:
+            words = made.arguments(case)
+        except Unfit as error:
+            return f"fails: {error}"
+        return shlex.join(visible(each, _WORD_MOST) for each in words)
 
 
 class NextHosts:

@@ -131,6 +131,9 @@ def keepsRequireTLS(entries: Iterable[RouteEntry]) -> bool:
 
 
 def _keeps(entry: RouteEntry) -> bool:
+    if entry.transport is TransportKind.PIPE:
+        # Whither a command sends it on, and how, nobody knows.
+        return entry.finalDelivery
     if entry.transport is not TransportKind.SMTP:
         # Exim's spool format has no words for it, so such mail would be refused.
         return entry.transport is not TransportKind.QUEUEFILE

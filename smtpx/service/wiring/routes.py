@@ -163,7 +163,7 @@ def localMakers(
         template = str(entry.path or literal(configuration.maildir))
         separators = tagSeparators(configuration)
         path = MailboxPath(template, name.encode("ascii"), separators)
-        return Maildir(called, path, name, work, now, entry.lineEnds)
+        return Maildir(called, path, name, work, now, entry.wishedLineEnds)
 
     return {
         TransportKind.MAILDIR: maildir,

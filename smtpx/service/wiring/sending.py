@@ -39,6 +39,7 @@ from ..machine import Machine
 from ..tables import RouteEntry, TransportKind
 from .hops import nextHops
 from .peers import PeerKnowledge
+from .pipes import pipeMaker
 from .queue import retryRules
 from .relaying import MakeCallout
 from .routes import Make, localRoutes, queueFiles, uses
@@ -252,7 +253,9 @@ def ways(
     @raise smtpx.core.errors.SMTPXError: what the configuration names is of no use.
     """
     work = threads(machine, _MAILDIR_THREADS, "maildir", stack)
-    makers: dict[TransportKind, Make] = {}
+    makers: dict[TransportKind, Make] = {
+        TransportKind.PIPE: pipeMaker(machine, configuration, name)
+    }
     if uses(configuration, name, TransportKind.QUEUEFILE):
         # A folder on a disk that hangs is not to keep Maildirs waiting.
         folders = threads(machine, _QUEUEFILE_THREADS, "queuefile", stack)
