@@ -27,6 +27,7 @@ from .console import (
 from .features import FeaturesOptions
 from .passwd import PasswdOptions
 from .peer import PeerOptions
+from .send import SendOptions
 
 
 class MainOptions(ConsoleOptions):
@@ -43,6 +44,7 @@ class MainOptions(ConsoleOptions):
         ["features", None, FeaturesOptions, "List what this installation can do."],
         ["passwd", None, PasswdOptions, "Make, change, delete or list users."],
         ["peer", None, PeerOptions, "Look at what is known of other hosts."],
+        ["send", None, SendOptions, "Send a message by hand, and show what happens."],
     ]
 
     def postOptions(self) -> None:

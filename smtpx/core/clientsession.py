@@ -39,6 +39,7 @@ from .hooks import (
 )
 from .interfaces import IBody, IClientSession
 from .profile import ClientProfile
+from .rawparameters import rawOf
 from .reply import Reply
 
 W = TypeVar("W")
@@ -363,8 +364,12 @@ class ClientSession:
         )
 
     def _parameters(self, where: Where, bearer: Bearer) -> bytes:
-        out = b""
+        raw = rawOf(bearer)
+        out = b"".join(b" " + each.render() for each in raw)
+        told = {each.keyword for each in raw}
         for parameter, under in self.profile.parameters:
+            if parameter.keyword in told:
+                continue
             # RFC 5321 section 4.1.1.11: only what this peer offered.
             if parameter.where is not where or under.keyword not in self._offers:
                 continue

@@ -104,6 +104,7 @@ class SMTPClientFactory(ClientFactory):
             tls=options.trust,
             times=options.times,
             clock=options.clock,
+            tracer=options.tracer,
         )
 
     def buildProtocol(self, addr: IAddress | None) -> SMTPClientProtocol:

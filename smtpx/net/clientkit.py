@@ -27,6 +27,7 @@ from ..sasl import FetchCredentials, SaltPassword, saltPassword
 from ..tls.client import trustingPlatform
 from ..tls.interfaces import IClientTLS
 from .answers import Answerers
+from .dialling import Dial
 from .interfaces import IClientTracer
 from .sending import Way
 from .times import ClientTimes
@@ -126,6 +127,23 @@ class ClientKit:
             bareLines=self._bareLines,
             ignored=way.ignored,
         )
+
+    def dials(
+        self, host: bytes, port: int
+    ) -> Callable[[bytes, Dial, str], None] | None:
+        """
+        Who is told of the addresses of a host, as they are tried.
+
+        @return: L{None}: nobody.
+        """
+        tracer = self.tracer
+        if tracer is None:
+            return None
+
+        def told(address: bytes, what: Dial, why: str) -> None:
+            tracer.clientDials(host, address, port, what, why)
+
+        return told
 
     def ended(
         self, core: ClientConnection | None, source: tuple[bytes, int] | None, why: str

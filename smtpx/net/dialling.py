@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from enum import Enum
 from itertools import zip_longest
 from typing import Any, Generic, TypeVar
 
@@ -24,6 +25,26 @@ from .sending import Family, Way
 from .times import ClientTimes
 
 P = TypeVar("P", bound=Protocol)
+
+
+class Dial(Enum):
+    """
+    What becomes of one address.
+
+    @cvar BEGUN: it is tried.
+    @cvar ANSWERED: it is the one.
+    @cvar FAILED: it did not answer.
+    @cvar GIVEN_UP: another was faster, or nobody waits any more.
+    """
+
+    BEGUN = "begun"
+    ANSWERED = "answered"
+    FAILED = "failed"
+    GIVEN_UP = "given up"
+
+
+def _nobody(address: bytes, what: Dial, why: str) -> None:
+    """Nobody looks on."""
 
 
 def arranged(addresses: Iterable[bytes], way: Way) -> list[bytes]:
@@ -98,12 +119,15 @@ class Dialling(Generic[P]):
         way: Way,
         times: ClientTimes,
         build: Callable[[bytes], P],
+        told: Callable[[bytes, Dial, str], None] | None = None,
     ) -> None:
         """
         @param reactor: connects by TCP, and has time.
         @param addresses: in the order in which they are to be tried.
         @param build: makes the protocol for a connection to an address; called
             once at most.
+        @param told: told what becomes of each address, and why it failed; must not
+            raise.
         """
         self.done: Deferred[P] = Deferred(lambda done: self._end())
         self._reactor = reactor
@@ -112,6 +136,7 @@ class Dialling(Generic[P]):
         self._way = way
         self._times = times
         self._build = build
+        self._tell = told or _nobody
         self._connectors: dict[_Attempt, IConnector] = {}
         self._reasons: list[tuple[bytes, str]] = []
         self._last = b""
@@ -135,6 +160,7 @@ class Dialling(Generic[P]):
         if self._left:
             self._timer = self._reactor.callLater(self._times.apartSeconds, self._next)
         attempt = _Attempt(self, address)
+        self._tell(address, Dial.BEGUN, "")
         connector = self._reactor.connectTCP(
             address.decode("ascii"),
             self._port,
@@ -157,6 +183,7 @@ class Dialling(Generic[P]):
             return None
         self._connectors.pop(attempt, None)
         self._end()
+        self._tell(attempt.address, Dial.ANSWERED, "")
         protocol = self._build(attempt.address)
         self.done.callback(protocol)
         return protocol
@@ -166,7 +193,9 @@ class Dialling(Generic[P]):
         if self._over:
             return
         self._connectors.pop(attempt, None)
-        self._reasons.append((attempt.address, explained(reason)))
+        why = explained(reason)
+        self._tell(attempt.address, Dial.FAILED, why)
+        self._reasons.append((attempt.address, why))
         self._next()
 
     def _told(self) -> str:
@@ -180,7 +209,8 @@ class Dialling(Generic[P]):
         self._over = True
         self._stopTimer()
         connectors, self._connectors = self._connectors, {}
-        for connector in connectors.values():
+        for attempt, connector in connectors.items():
+            self._tell(attempt.address, Dial.GIVEN_UP, "")
             connector.disconnect()
 
     def _stopTimer(self) -> None:
@@ -207,4 +237,4 @@ def explained(reason: Failure) -> str:
     return reason.getErrorMessage()
 
 
-__all__ = ["Dialling", "Unanswered", "arranged", "explained", "familyOf"]
+__all__ = ["Dial", "Dialling", "Unanswered", "arranged", "explained", "familyOf"]

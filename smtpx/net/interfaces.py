@@ -20,6 +20,7 @@ from ..core.interfaces import IServerSession
 from ..core.profile import ClientProfile, ServerProfile
 from ..core.reply import Reply
 from ..core.server import ServerConnection
+from .dialling import Dial
 from .ends import Ends
 
 #: What became of a message, now or later: one reply for all, or one a recipient.
@@ -172,6 +173,16 @@ class IClientTracer(Interface):
         ignored: frozenset[bytes],
     ) -> ClientConnection:
         """The core of a new connection; see L{ClientConnection}."""
+
+    def clientDials(
+        host: bytes, address: bytes, port: int, what: Dial, why: str
+    ) -> None:
+        """
+        An address of a host is connected to, or was not.
+
+        @param what: what becomes of it.
+        @param why: it failed; empty: it did not.
+        """
 
     def clientEnded(
         core: ClientConnection, source: tuple[bytes, int] | None, why: str

@@ -31,6 +31,7 @@ from ..tls.interfaces import IClientTLS
 from .addressing import Address, prepared
 from .clientkit import ClientKit
 from .content import Source
+from .interfaces import IClientTracer
 from .pool import ClientPool, PoolBounds
 from .postman import Finder, Postman
 from .receipts import Receipt
@@ -95,6 +96,8 @@ class SMTPClientOptions:
     @ivar router: finds the hosts of domains; L{None}: the system's DNS.
     @ivar random: shuffles hosts of equal preference.
     @ivar clock: seconds since the epoch.
+    @ivar tracer: is shown all that happens, such as
+        L{smtpx.observe.eyewitness.Eyewitness}; L{None}: nobody is.
     """
 
     name: str | None = None
@@ -107,6 +110,7 @@ class SMTPClientOptions:
     router: IMailRouter | None = None
     random: Random | None = None
     clock: Callable[[], float] = time.time
+    tracer: IClientTracer | None = None
 
 
 _OPTIONS = SMTPClientOptions()
@@ -158,12 +162,13 @@ class SMTPClient:
             tls=options.trust,
             times=options.times,
             clock=options.clock,
+            tracer=options.tracer,
         )
         self._clock = options.clock
         self._pool = ClientPool(kit, options.bounds)
         self._postman = Postman(
             self._pool,
-            way,
+            lambda host: way,
             _finder(reactor, host, port, options.router),
             options.connectionsMost,
             options.random or Random(),

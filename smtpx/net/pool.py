@@ -187,6 +187,7 @@ class ClientPool:
             way,
             self.kit.times,
             build,
+            self.kit.dials(host.name, host.port),
         )
         return dialling.begin()
 

@@ -15,7 +15,7 @@ from ..core.address import domainOf
 from ..core.envelope import Envelope, Recipient
 from ..core.hooks import Scope
 from ..core.interfaces import IBody
-from ..dns.mailhosts import MailHosts, Unroutable
+from ..dns.mailhosts import MailHost, MailHosts, Unroutable
 from ..spool.via import Cause
 from .addressing import Addressed
 from .receipts import Findings, Receipt
@@ -36,19 +36,20 @@ class Postman:
     def __init__(
         self,
         pool: IClientPool,
-        way: Way,
+        wayTo: Callable[[MailHost], Way],
         find: Finder,
         connectionsMost: int,
         random: Random,
     ) -> None:
         """
+        @param wayTo: how to talk to a host.
         @param find: finds the hosts for a domain, in lower case.
         @param connectionsMost: how many connections are in use at a time; what is
             more waits.
         @param random: shuffles hosts of equal preference.
         """
         self._pool = pool
-        self._way = way
+        self._wayTo = wayTo
         self._find = find
         self._turns = DeferredSemaphore(connectionsMost)
         self._random = random
@@ -106,7 +107,7 @@ class Postman:
             some = envelope.addressedTo(left)
             await self._turns.acquire()
             try:
-                sent = await self._pool.send(host, self._way, some, body)
+                sent = await self._pool.send(host, self._wayTo(host), some, body)
             except Unreached as error:
                 found.unreached(left, error)
                 if error.cause in (Cause.LOGIN, Cause.LOCAL):

@@ -7,6 +7,8 @@ one before was there.  It is noted in the flight that its last octet came with.
 
 The peer is a client, or it is the server that we are the client of.
 
+Who looks on while it happens is told of each line (L{Said}).
+
 A recording is bounded: beyond so many octets of text and flights, what is noted is
 only counted, so that it ends with the session and not with our memory.
 """
@@ -15,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from ..core.hooks import TLSInfo
 from .harmless import line as plainly
@@ -27,6 +29,34 @@ LINE_CHARACTERS = 1000
 #: About what a flight or a remark costs, and a line besides its text, in octets.
 _STEP_OCTETS = 512
 _LINE_OCTETS = 96
+
+
+@frozen
+class Said:
+    """
+    A line, as it comes or goes.
+
+    @ivar seconds: when, in seconds since the connection was made.
+    @ivar direction: who said it.
+    @ivar secured: was it inside TLS?
+    @ivar line: without what is secret in it.
+    @ivar counted: how many octets stand behind C{line}, where it only counts them; a
+        long message is told of piece by piece.
+    """
+
+    seconds: float
+    direction: Direction
+    secured: bool
+    line: str
+    counted: int = 0
+
+
+#: What is told to who looks on.
+Seen = Said | HandshakeStep | Remark
+
+
+def _nobody(seen: Seen) -> None:
+    """Nobody looks on."""
 
 
 @define(eq=False)
@@ -55,6 +85,12 @@ class _Stretch:
     secured: bool
     ends: int = 0
     lines: list[str | _Count] = field(factory=list)
+    moments: list[float] = field(factory=list)
+
+    def add(self, line: str | _Count, seconds: float) -> None:
+        """There is one line more."""
+        self.lines.append(line)
+        self.moments.append(seconds)
 
     def finished(self) -> Flight:
         """The flight as it is."""
@@ -65,6 +101,7 @@ class _Stretch:
             self.octets,
             self.secured,
             tuple(map(str, self.lines)),
+            tuple(self.moments),
         )
 
 
@@ -86,6 +123,7 @@ class Recording:
         "_seconds",
         "_steps",
         "_theirs",
+        "_told",
         "heard",
         "omitted",
     )
@@ -95,12 +133,15 @@ class Recording:
         seconds: Callable[[], float],
         octetsMax: int,
         theirs: Direction = Direction.CLIENT,
+        told: Callable[[Seen], None] = _nobody,
     ) -> None:
         """
         @param seconds: of a clock that never goes back.
         @param octetsMax: about how much memory it may take.
         @param theirs: who the peer is.
+        @param told: told of each line as it comes or goes; must not raise.
         """
+        self._told = told
         self._theirs = theirs
         client = theirs is Direction.CLIENT
         self._ours = Direction.SERVER if client else Direction.CLIENT
@@ -172,7 +213,9 @@ class Recording:
         if flight is None or not self._pays(len(shown) + _LINE_OCTETS):
             self.omitted += 1
         else:
-            flight.lines.append(shown)
+            flight.add(shown, flight.untilSeconds)
+        if flight is not None:
+            self._told(Said(self.now, self._theirs, flight.secured, shown))
 
     def count(self, what: str, taken: int) -> None:
         """
@@ -193,7 +236,7 @@ class Recording:
         if isinstance(last, _Count) and last.what == what:
             last.octets += octets
         elif self._pays(_LINE_OCTETS):
-            flight.lines.append(_Count(what, octets))
+            flight.add(_Count(what, octets), flight.untilSeconds)
         else:
             self.omitted += 1
 
@@ -229,6 +272,9 @@ class Recording:
     def say(self, octets: int, secured: bool) -> None:
         """So many octets leave, with all lines that were made."""
         lines, self._lines = self._lines, []
+        for line in lines:
+            counted = line.octets if isinstance(line, _Count) else 0
+            self._told(Said(self.now, self._ours, secured, str(line), counted))
         if len(lines) == 1 and isinstance(lines[0], _Count):
             last = self._goesOn(lines[0].what)
             if last is not None and last.secured is secured:
@@ -242,7 +288,8 @@ class Recording:
             return
         now = self.now
         stretch = _Stretch(now, now, self._ours, octets, secured)
-        stretch.lines += lines
+        for line in lines:
+            stretch.add(line, now)
         self._steps.append(stretch)
 
     def _goesOn(self, what: str) -> _Stretch | None:
@@ -269,28 +316,30 @@ class Recording:
         """It is complete; one that nobody saw begin began with the connection."""
         began, self._handshake = self._handshake or 0.0, None
         name = info.serverName
-        if not self._pays(_STEP_OCTETS):
-            self.omitted += 1
-            return
-        self._steps.append(
-            HandshakeStep(
-                began,
-                self.now,
-                info.version,
-                plainly(info.cipher),
-                info.bits,
-                info.resumed,
-                None if name is None else _cut(plainly(name)),
-                info.verified,
-                None if info.subject is None else _cut(plainly(info.subject)),
-                None if info.problem is None else _cut(plainly(info.problem)),
-            )
+        step = HandshakeStep(
+            began,
+            self.now,
+            info.version,
+            plainly(info.cipher),
+            info.bits,
+            info.resumed,
+            None if name is None else _cut(plainly(name)),
+            info.verified,
+            None if info.subject is None else _cut(plainly(info.subject)),
+            None if info.problem is None else _cut(plainly(info.problem)),
         )
+        self._told(step)
+        if self._pays(_STEP_OCTETS):
+            self._steps.append(step)
+        else:
+            self.omitted += 1
 
     def remark(self, said: str) -> None:
         """Something happened beside the wire."""
+        remark = Remark(self.now, _cut(plainly(said)))
+        self._told(remark)
         if self._pays(len(said) + _STEP_OCTETS):
-            self._steps.append(Remark(self.now, _cut(plainly(said))))
+            self._steps.append(remark)
         else:
             self.omitted += 1
 
@@ -315,4 +364,4 @@ def _cut(shown: str) -> str:
     return shown[:LINE_CHARACTERS] + "..."
 
 
-__all__ = ["LINE_CHARACTERS", "Recording"]
+__all__ = ["LINE_CHARACTERS", "Recording", "Said", "Seen"]

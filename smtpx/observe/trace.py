@@ -44,6 +44,8 @@ class Flight:
     @ivar secured: was it inside TLS?
     @ivar lines: the commands or replies in it, without what is secret; a message
         is one line that counts its octets.
+    @ivar moments: when each of C{lines} came or went, in seconds since the connection
+        was made; of a message, when it began to.  Empty: it is not known.
     """
 
     seconds: float
@@ -52,6 +54,7 @@ class Flight:
     octets: int
     secured: bool = False
     lines: tuple[str, ...] = ()
+    moments: tuple[float, ...] = field(default=(), eq=False)
 
     def asJSON(self) -> dict[str, object]:
         """What C{json} can write."""
@@ -63,6 +66,7 @@ class Flight:
             "octets": self.octets,
             "secured": self.secured,
             "lines": list(self.lines),
+            "moments": list(self.moments),
         }
 
 

@@ -28,6 +28,7 @@ from ..core.hooks import Ending, Forecast, RoutePolicy, Target
 from ..core.hostlist import clientNames
 from ..core.profile import ClientProfile, ServerProfile
 from ..core.server import ServerConnection
+from ..net.dialling import Dial
 from ..net.interfaces import IClientTracer, ITracer
 from .harmless import text, word
 from .recording import Recording
@@ -189,6 +190,11 @@ class Tracer:
             profile, target, policy, forecast, bareLines, ignored, freshID(), recording
         )
 
+    def clientDials(
+        self, host: bytes, address: bytes, port: int, what: Dial, why: str
+    ) -> None:
+        """See L{IClientTracer}.  What is traced is what is said."""
+
     def clientEnded(
         self, core: ClientConnection, source: tuple[bytes, int] | None, why: str
     ) -> None:
@@ -198,7 +204,7 @@ class Tracer:
         self.recording -= 1
         wanted = self._choice.whyServer(core)
         if wanted is not None and self._mayKeep():
-            self._store.add(_clientTrace(core, wanted, source, why))
+            self._store.add(clientTrace(core, wanted, source, why))
 
     def _mayKeep(self) -> bool:
         now = self._seconds()
@@ -239,12 +245,21 @@ def _trace(core: TracedConnection, wanted: str, why: str) -> SessionTrace:
     )
 
 
-def _clientTrace(
+def clientTrace(
     core: TracedClient, wanted: str, source: tuple[bytes, int] | None, why: str
 ) -> SessionTrace:
+    """
+    What was recorded of a session in which we were the client.
+
+    @param wanted: what for.
+    @param source: our address and port of it; L{None}: not known.
+    @param why: what the transport said when it ended.
+    """
     recording, target = core.recording, core.target
     ending = Ending.QUIT if core.saidAll else Ending.LOST
-    if core.securing:
+    # Where TLS begins with the connection, the core begins behind the handshake.
+    securing = core.securing or (target.implicitTLS and core.secured is None)
+    if securing:
         ending = Ending.HANDSHAKE
     end = ending.value
     if ending in _MORE:
@@ -261,10 +276,10 @@ def _clientTrace(
         localPort=localPort,
         why=wanted,
         end=end,
-        steps=recording.steps(core.securing),
+        steps=recording.steps(securing),
         omitted=recording.omitted,
         outgoing=True,
     )
 
 
-__all__ = ["TraceChoice", "Tracer"]
+__all__ = ["TraceChoice", "Tracer", "clientTrace"]

@@ -11,12 +11,18 @@ nothing is called verified.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from functools import cache
 from ipaddress import ip_address
 
 from attrs import define, field, frozen
-from cryptography.x509 import Certificate
+from cryptography.x509 import (
+    Certificate,
+    DNSName,
+    ExtensionNotFound,
+    SubjectAlternativeName,
+)
 from OpenSSL import SSL
 from OpenSSL.crypto import X509
 from service_identity import CertificateError, VerificationError
@@ -31,7 +37,7 @@ from zope.interface import implementer
 
 from ..core.errors import PeerError, UsageError
 from ..core.hooks import TLSInfo, TLSOptions
-from .certificates import Certified
+from .certificates import UNREADABLE, Certified
 from .handshake import (
     describe,
     endPointOf,
@@ -42,6 +48,10 @@ from .handshake import (
 )
 from .interfaces import IClientTLS
 from .openssl import verifyProblem
+
+#: How many names of a certificate are told at most, and which are.
+_NAMES = 3
+_plain = re.compile(r"[A-Za-z0-9.*_-]{1,255}").fullmatch
 
 _Judge = Callable[[SSL.Connection, X509, int, int, int], bool]
 
@@ -190,10 +200,32 @@ def _mismatch(certificate: Certificate | None, name: bytes) -> str | None:
     try:
         check(certificate, host)
     except VerificationError:
-        return f"the certificate is not for {host}"
+        return f"the certificate is not for {host}{_otherwise(certificate)}"
     except (CertificateError, ValueError):
         return "the certificate has no name that can be read"
     return None
+
+
+def _otherwise(certificate: Certificate) -> str:
+    """
+    For whom a certificate is, as far as that is of use to who looks for a mistake.
+    What stands there is the server's word, so there is an end to it, and it is
+    plain.
+    """
+    try:
+        names = certificate.extensions.get_extension_for_class(
+            SubjectAlternativeName
+        ).value.get_values_for_type(DNSName)
+    except UNREADABLE:
+        return ""
+    except ExtensionNotFound:
+        return ", nor for any host"
+    told = [each for each in names if _plain(each)][:_NAMES]
+    if not told:
+        return ""
+    more = len(names) - len(told)
+    rest = f" and {more} more" if more else ""
+    return f", but for {', '.join(told)}{rest}"
 
 
 def _isAddress(name: bytes) -> bool:

@@ -13,7 +13,7 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from smtpx.net.dialling import Dialling, Unanswered, arranged, explained
+from smtpx.net.dialling import Dial, Dialling, Unanswered, arranged, explained
 from smtpx.net.sending import Family, Way
 from smtpx.net.times import ClientTimes
 
@@ -55,6 +55,7 @@ class DiallingTests(SynchronousTestCase):
         """Nobody answers, nobody refuses."""
         self.network = Network()
         self.built: list[bytes] = []
+        self.told: list[tuple[bytes, Dial, str]] = []
         self.factory = Factory.forProtocol(Protocol)
 
     def there(self, *addresses: bytes, what: Any = None) -> None:
@@ -71,7 +72,11 @@ class DiallingTests(SynchronousTestCase):
             return Protocol()
 
         times = ClientTimes(connectSeconds=10)
-        return Dialling(self.network, addresses, 25, way, times, build).begin()
+
+        def told(address: bytes, what: Dial, why: str) -> None:
+            self.told.append((address, what, why))
+
+        return Dialling(self.network, addresses, 25, way, times, build, told).begin()
 
     def test_first(self) -> None:
         """The first one that answers is taken, and no other is tried."""
@@ -133,6 +138,24 @@ class DiallingTests(SynchronousTestCase):
             str(error), "192.0.2.2: Connection refused; 192.0.2.1: Connection timed out"
         )
         self.assertEqual(error.address, FOUR[1])
+
+    def test_lookingOn(self) -> None:
+        """Who looks on is told what became of each address."""
+        self.there(SIX[0], what=SILENT)
+        self.there(FOUR[1])
+        watched(self.dial([SIX[0], FOUR[0], FOUR[1]]))
+        self.network.run(1)
+        self.assertEqual(
+            self.told,
+            [
+                (SIX[0], Dial.BEGUN, ""),
+                (FOUR[0], Dial.BEGUN, ""),
+                (FOUR[0], Dial.FAILED, "Connection refused"),
+                (FOUR[1], Dial.BEGUN, ""),
+                (SIX[0], Dial.GIVEN_UP, ""),
+                (FOUR[1], Dial.ANSWERED, ""),
+            ],
+        )
 
     def test_noAddress(self) -> None:
         """There may be none."""

@@ -11,7 +11,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.hooks import TLSInfo
-from smtpx.observe.recording import LINE_CHARACTERS, Recording
+from smtpx.observe.recording import LINE_CHARACTERS, Recording, Said, Seen
 from smtpx.observe.trace import Direction, Flight, HandshakeStep, Remark
 
 _ROOM = 1 << 16
@@ -31,6 +31,76 @@ class RecordingTestCase(SynchronousTestCase):
         return [
             step.lines for step in recording.steps(False) if isinstance(step, Flight)
         ]
+
+
+class LookingOnTests(SynchronousTestCase):
+    """Who looks on is told of each line as it comes or goes."""
+
+    def setUp(self) -> None:
+        """Somebody looks on."""
+        self.clock = Clock()
+        self.seen: list[Seen] = []
+        self.recording = Recording(
+            self.clock.seconds, _ROOM, Direction.SERVER, self.seen.append
+        )
+
+    def test_lines(self) -> None:
+        """When, who, and whether inside TLS."""
+        recording = self.recording
+        self.clock.advance(0.5)
+        recording.hear(6, False)
+        recording.note(b"220 x", 6)
+        recording.speak([b"EHLO y"])
+        recording.say(8, True)
+        self.assertEqual(
+            self.seen,
+            [
+                Said(0.5, Direction.SERVER, False, "220 x"),
+                Said(0.5, Direction.CLIENT, True, "EHLO y"),
+            ],
+        )
+
+    def test_messages(self) -> None:
+        """Of a message each piece is told, with its octets."""
+        for octets in (3, 4):
+            self.recording.pour("octets", octets)
+            self.recording.say(octets, False)
+        told = [each.counted for each in self.seen if isinstance(each, Said)]
+        self.assertEqual(told, [3, 4])
+        [flight] = self.recording.steps(False)
+        self.assertEqual(getattr(flight, "moments", None), (0.0,))
+
+    def test_handshakesAndRemarks(self) -> None:
+        """They are told as they stand in the trace."""
+        self.recording.secure()
+        self.clock.advance(0.25)
+        self.recording.secured(TLSInfo("TLSv1.3", "X", 256, True))
+        self.recording.remark("OSError in x")
+        self.assertEqual(tuple(self.seen), self.recording.steps(False))
+
+    def test_evenWithoutRoom(self) -> None:
+        """Whoever looks on sees it, though nothing of it is kept."""
+        recording = Recording(
+            self.clock.seconds, 600, Direction.SERVER, self.seen.append
+        )
+        recording.hear(500, False)
+        for _ in range(3):
+            recording.note(b"250-X", 7)
+        recording.secured(TLSInfo("TLSv1.3", "X", 256, True))
+        recording.remark("OSError in x")
+        self.assertEqual(len(self.seen), 5)
+        self.assertEqual(recording.omitted, 5)
+
+    def test_moments(self) -> None:
+        """A line has the time at which its last octet came."""
+        recording = self.recording
+        for octets, line in ((7, b"250-A"), (7, b"250 B")):
+            self.clock.advance(0.5)
+            recording.hear(octets, False)
+            recording.note(line, recording.heard)
+        [flight] = recording.steps(False)
+        assert isinstance(flight, Flight)
+        self.assertEqual(flight.moments, (0.5, 1.0))
 
 
 class FlightTests(RecordingTestCase):

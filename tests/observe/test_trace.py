@@ -56,6 +56,7 @@ class SessionTraceTests(SynchronousTestCase):
                 "octets": 33,
                 "secured": False,
                 "lines": ["220 mx.example.org ESMTP"],
+                "moments": [],
             },
         )
         self.assertEqual(

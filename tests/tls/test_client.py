@@ -109,8 +109,20 @@ class VerificationTests(ClientTestCase):
         for name in ("other.example", "x.mail.example", "example", "192.0.2.1"):
             self.assertEqual(
                 self.refusal(server, name.encode()),
-                f"the certificate is not for {name}",
+                f"the certificate is not for {name}, but for mail.example",
             )
+
+    def test_whoseItIs(self) -> None:
+        """
+        What a certificate is for is told, as far as that is plain, and some of it.
+        """
+        for names, told in (
+            (("*.a.example", "b.example"), ", but for *.a.example, b.example"),
+            (("a", "b", "c", "d", "e"), ", but for a, b, c and 2 more"),
+            (("a_b.example", "x.example"), ", but for a_b.example, x.example"),
+        ):
+            refused = self.refusal(self.serving(*issue(*names)), b"mx.example")
+            self.assertEqual(refused, f"the certificate is not for mx.example{told}")
 
     def test_unknownAuthorityIsRefused(self) -> None:
         """
@@ -311,7 +323,7 @@ class TwistedTests(ClientTestCase):
         self.assertIs(self.client.reason.type, UntrustedPeer)
         self.assertEqual(
             self.client.reason.getErrorMessage(),
-            "the certificate is not for other.example",
+            "the certificate is not for other.example, but for mail.example",
         )
 
 

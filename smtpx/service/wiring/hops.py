@@ -22,16 +22,17 @@ from ..tables import Lookup, RouteEntry, TransportKind
 _PASSWORD_OCTETS = 1024
 
 
-def readPassword(path: Path) -> bytes:
+def readPassword(path: Path, most: int = _PASSWORD_OCTETS) -> bytes:
     """
     The first line of a file that nobody but its owner may read.
 
+    @param most: the longest one, in octets, with its line end.
     @raise UsageError: it cannot be read, others may read it, or it is empty.
     """
     try:
         with open(path, "rb") as file:
             mode = os.fstat(file.fileno()).st_mode
-            line = file.readline(_PASSWORD_OCTETS)
+            line = file.readline(most)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from error
     if stat.S_IMODE(mode) & (stat.S_IRWXG | stat.S_IRWXO):
@@ -39,7 +40,7 @@ def readPassword(path: Path) -> bytes:
             f'{path}: others may read it; "chmod 600 {path}" keeps it to its owner'
         )
     password = line.rstrip(b"\r\n")
-    if not password or len(line) == _PASSWORD_OCTETS:
+    if not password or len(line) == most:
         raise UsageError(f"{path}: there is no password in its first line")
     return password
 

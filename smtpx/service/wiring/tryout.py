@@ -1,0 +1,345 @@
+"""
+Sending by hand: the parts that a server sends with, put together for one message.
+
+A L{Leg} is where some recipients' mail goes and how; a L{Tryout} has the connections.
+Where mail is sent as the configuration has it, the routes, logins and host lists are
+those of the server, but nothing that it remembers of hosts is used or changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from ipaddress import ip_address
+from pathlib import Path
+from random import Random
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from ...core.envelope import Envelope
+from ...core.errors import UsageError
+from ...core.interfaces import IExtension
+from ...core.reply import Reply
+from ...dns.mailhosts import IMailRouter, MailHost, MailHosts, Unroutable
+from ...dns.system import systemRouter
+from ...extensions.auth import Auth, AuthSettings
+from ...net.addressing import Addressed
+from ...net.clientkit import ClientKit
+from ...net.pool import ClientPool
+from ...net.postman import Finder, Postman
+from ...net.probing import Probe, Probed, Stop, probe
+from ...net.receipts import Receipt
+from ...net.sending import Unreached, Way
+from ...net.systemhosts import SystemHost
+from ...net.times import ClientTimes
+from ...observe.eyewitness import Eyewitness
+from ...spool.via import Cause
+from ...tls.certificates import CertificateFiles, loadCertified, readCertificates
+from ...tls.client import ClientTLS, trustingPlatform
+from ...tls.interfaces import IClientTLS
+from ..config import Configuration
+from ..machine import Machine
+from .destinations import Destination, Destinations
+from .extensions import chosenExtensions
+from .hops import nextHops
+from .resolving import mailRouter, resolver
+from .sending import clientTLS
+
+#: The most hosts that a probe tries.
+_HOSTS = 5
+
+
+@frozen
+class Leg:
+    """
+    Where mail for some recipients goes.
+
+    @ivar recipients: them.
+    @ivar find: finds the hosts for a domain.
+    @ivar wayTo: how to talk to a host.
+    @ivar hosts: what is looked up, where that is not the domain of the recipients;
+        empty: nothing has to be.
+    """
+
+    recipients: tuple[str, ...]
+    find: Finder
+    wayTo: Callable[[MailHost], Way]
+    hosts: str | None = None
+
+
+#: Changes how hosts are talked to.
+Adjust = Callable[[Way], Way]
+
+
+def toServer(
+    machine: Machine, recipients: Sequence[str], host: str, port: int, way: Way
+) -> Leg:
+    """By a host that somebody names: a name that the system knows, or an address."""
+    find = SystemHost(machine.reactor, host, port).find
+    hosts = "" if _isAddress(host) else host
+    return Leg(tuple(recipients), find, lambda host: way, hosts)
+
+
+def _isAddress(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def toDomains(machine: Machine, recipients: Sequence[str], way: Way) -> Leg:
+    """By the MX records of the recipients' domains, as the system's DNS has them."""
+    router = systemRouter(machine.reactor, machine.resolver)
+    return Leg(tuple(recipients), router.byMX, lambda host: way)
+
+
+class NowhereToSend(UsageError):
+    """Mail for somebody is not sent anywhere; the message says what becomes of it."""
+
+
+def byRoutes(
+    machine: Machine,
+    configuration: Configuration,
+    recipients: Mapping[str, bytes],
+    sender: bytes,
+    adjust: Adjust,
+    logsIn: bool,
+    stack: AsyncExitStack,
+) -> list[Leg]:
+    """
+    By the routes of a configuration.
+
+    @param recipients: the mailboxes, by how they were spelled.
+    @param sender: whose mail it is; empty: the null sender's.
+    @param adjust: changes the ways that the routes have.
+    @param logsIn: are the routes' own passwords wanted?
+    @param stack: ends it.
+    @raise NowhereToSend: mail for somebody goes nowhere else.
+    @raise smtpx.core.errors.SMTPXError: the configuration is of no use.
+    """
+    destinations = Destinations(machine, configuration)
+    name = configuration.name or machine.name
+    router = mailRouter(
+        configuration, name, resolver(machine, configuration, stack), lambda: ()
+    )
+    found: dict[str, tuple[Destination, list[str]]] = {}
+    for spelled, path in recipients.items():
+        verdict = destinations.find(path, sender)
+        if verdict.reply is not None:
+            raise NowhereToSend(_refused(spelled, verdict.reply))
+        if not verdict.destinations:
+            raise NowhereToSend(f"there is no route for {spelled}")
+        for each in verdict.destinations:
+            if each.route is None or each.entry is None:
+                raise NowhereToSend(_kept(spelled, each))
+            key = each.route.transport.name
+            path_ = each.path.decode("utf-8", "backslashreplace")
+            found.setdefault(key, (each, []))[1].append(path_)
+    return [
+        _leg(configuration, name, router, some, each, adjust, logsIn)
+        for each, some in found.values()
+    ]
+
+
+def _leg(
+    configuration: Configuration,
+    name: str,
+    router: IMailRouter,
+    recipients: Sequence[str],
+    destination: Destination,
+    adjust: Adjust,
+    logsIn: bool,
+) -> Leg:
+    entry = destination.entry
+    assert entry is not None, "its route sends"
+    hops = nextHops(configuration, name, entry, logsIn)
+
+    def find(domain: bytes) -> Deferred[MailHosts]:
+        return hops.find(router, domain)
+
+    hosts = " ".join(each.render() for each in hops.hosts) or None
+
+    def wayTo(host: MailHost) -> Way:
+        return adjust(hops.wayTo(host))
+
+    return Leg(tuple(recipients), find, wayTo, hosts)
+
+
+def _refused(spelled: str, said: Reply) -> str:
+    return f"the server would not take mail for {spelled}: {said.onOneLine}"
+
+
+def _kept(spelled: str, destination: Destination) -> str:
+    if destination.route is None:
+        return f"mail for {spelled} is thrown away by an alias"
+    transport = destination.route.transport.name
+    where = f" into {destination.folder}" if destination.folder else ""
+    return f"mail for {spelled} is not sent: its transport is {transport}{where}"
+
+
+def ofConfiguration(
+    configuration: Configuration, found: Mapping[str, IExtension]
+) -> tuple[IExtension, ...]:
+    """
+    The extensions of a server, for a client that logs in.
+
+    @param found: those that there are, by name.
+    @raise smtpx.service.extensions.BadChoice: they cannot be had so.
+    """
+    return tuple(chosenExtensions(configuration, found, (Auth(logsIn=True),)))
+
+
+def loggingInBy(
+    extensions: Iterable[IExtension], change: Callable[[AuthSettings], AuthSettings]
+) -> tuple[IExtension, ...]:
+    """
+    The same extensions, with other settings for logins.
+
+    @param change: makes them of those that there are.
+    """
+    return tuple(
+        each.configured(change(each.options)) if isinstance(each, Auth) else each
+        for each in extensions
+    )
+
+
+def trusting(
+    configuration: Configuration | None,
+    authorities: Path | None,
+    shown: CertificateFiles | None,
+) -> IClientTLS:
+    """
+    Whom a client trusts, and what it shows.
+
+    @param configuration: says it; L{None}: the platform does.
+    @param authorities: a file of those who are trusted instead; L{None}: none.
+    @param shown: what is shown instead; L{None}: nothing else.
+    @raise smtpx.tls.certificates.CertificateError: a file is of no use.
+    """
+    trust = None if authorities is None else readCertificates(authorities)
+    certified = None if shown is None else loadCertified(shown)
+    if configuration is not None:
+        made = clientTLS(configuration)
+        return ClientTLS(
+            trust or made.trust,
+            certificate=certified or made.certificate,
+            minimum=made.minimum,
+        )
+    if trust is None and certified is None:
+        return trustingPlatform()
+    return ClientTLS(trust, certificate=certified)
+
+
+class Tryout:
+    """
+    Connections for one message, or a few, of which an eyewitness sees everything.
+    """
+
+    def __init__(
+        self,
+        machine: Machine,
+        name: str,
+        extensions: Sequence[IExtension],
+        tls: IClientTLS | None,
+        times: ClientTimes,
+        witness: Eyewitness,
+        trouble: Callable[[str, BaseException], None],
+        stop: Stop | None = None,
+        envelope: Envelope | None = None,
+    ) -> None:
+        """
+        @param name: what it calls itself, where the way does not say.
+        @param tls: whom it trusts; L{None}: whoever the platform trusts.
+        @param trouble: told of exceptions out of extensions.
+        @param stop: how far it goes; L{None}: messages are sent.
+        @param envelope: what a probe says in MAIL and RCPT.
+        @raise smtpx.core.errors.SMTPXError: extensions that do not go together.
+        """
+        self._stop = stop
+        self._envelope = envelope
+        self._witness = witness
+        chosen = extensions
+        if stop is not None and envelope is not None:
+            chosen = Probe(stop, envelope).among(extensions)
+        kit = ClientKit(
+            machine.reactor,
+            name=name.encode("ascii"),
+            extensions=chosen,
+            tls=tls,
+            times=times,
+            clock=machine.now,
+            trouble=trouble,
+            tracer=witness,
+        )
+        self._pool = ClientPool(kit)
+
+    async def send(self, leg: Leg, message: Addressed) -> Receipt:
+        """
+        Send a message.
+
+        @raise smtpx.net.receipts.NotSent: nobody has it.
+        """
+        postman = Postman(self._pool, leg.wayTo, self._finder(leg), 1, Random())
+        return await postman.send(message)
+
+    async def probe(self, leg: Leg, domain: bytes) -> Probed:
+        """
+        Go as far as it was to go, at the first host that can be connected to.
+
+        @param domain: whose hosts.
+        @raise Unreached: it did not get as far as that.
+        @raise Unroutable: there are no hosts.
+        """
+        stop, envelope = self._stop, self._envelope
+        assert stop is not None and envelope is not None, "how far?"
+        found = await self._finder(leg)(domain)
+        *first, last = found.hosts[:_HOSTS]
+        for host in first:
+            try:
+                return await probe(self._pool, host, leg.wayTo(host), stop, envelope)
+            except Unreached as error:
+                if error.cause is not Cause.CONNECT:
+                    raise
+        return await probe(self._pool, last, leg.wayTo(last), stop, envelope)
+
+    async def close(self) -> None:
+        """Say goodbye to all hosts."""
+        await self._pool.close()
+
+    def _finder(self, leg: Leg) -> Finder:
+        if leg.hosts == "":
+            return leg.find
+
+        def find(domain: bytes) -> Deferred[MailHosts]:
+            told = self._witness.looksUp(leg.hosts or domain)
+
+            def found(hosts: MailHosts) -> MailHosts:
+                told(hosts)
+                return hosts
+
+            def failed(failure: Failure) -> Failure:
+                failure.trap(Unroutable)
+                assert isinstance(failure.value, Exception)
+                told(failure.value)
+                return failure
+
+            return leg.find(domain).addCallbacks(found, failed)
+
+        return find
+
+
+__all__ = [
+    "Adjust",
+    "Leg",
+    "NowhereToSend",
+    "Tryout",
+    "byRoutes",
+    "loggingInBy",
+    "ofConfiguration",
+    "toDomains",
+    "toServer",
+    "trusting",
+]

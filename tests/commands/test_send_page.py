@@ -1,0 +1,57 @@
+"""
+What the manual shows of C{smtpx send} is what it prints.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+import smtpx
+from smtpx.commands.sendline import SendLine
+from smtpx.testing import BODY, GREETING, delayed
+from smtpx.testing.scripted import KEYWORDS
+
+from .terminals import Terminal
+from .towns import staged
+
+DOC = Path(smtpx.__file__).parent.parent / "doc"
+PRINTED = DOC / "howto" / "test-a-server.txt"
+
+
+class SendPageTests(SynchronousTestCase):
+    """The pages on C{smtpx send}."""
+
+    maxDiff = None
+
+    def test_shown(self) -> None:
+        """The dialogue, the drawing and the times are those of a slow server."""
+        stage = staged(self)
+        stage.town.delays["192.0.2.25"] = 0.05
+        stage.host(
+            delayed(GREETING, 0.05),
+            delayed(b"EHLO", 0.05),
+            delayed(b"MAIL", 2.1),
+            delayed(b"DATA", 0.3),
+            delayed(BODY, 0.05),
+            keywords=(*KEYWORDS, b"DSN"),
+        )
+        ran = Terminal(interactive=False).run(
+            *("send", "--server", "mx.example", "--ascii", "--helo", "client.example"),
+            *("--from", "ann@client.example", "--to", "bob@x.example"),
+            *("--data", str(DOC / "howto" / "test-a-server.eml")),
+        )
+        self.assertEqual(ran.out, PRINTED.read_text("ascii"))
+
+    def test_everyOptionIsThere(self) -> None:
+        """In the reference."""
+        page = (DOC / "reference" / "commands.rst").read_text("utf-8")
+        section = page.partition("``smtpx send``\n")[2].partition("\n``smtpx ")[0]
+        options = [str(each[0]) for each in SendLine.optParameters]
+        options += [str(each[0]) for each in SendLine.optFlags]
+        options += ["to", "header", "ignore", "mail-parameter", "rcpt-parameter"]
+        named = set(re.findall(r"``--([a-z0-9-]+)``", section))
+        self.assertEqual(sorted(set(options) - named), [])
+        self.assertEqual(sorted(named - set(options)), [])
