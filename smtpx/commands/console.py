@@ -27,7 +27,11 @@ from ..core.errors import SMTPXError
 class CommandFailed(SMTPXError):
     """
     A command could not do what it was told; the message is for the operator.
+
+    @cvar status: the exit status.
     """
+
+    status = 1
 
 
 class Shown(SMTPXError):

@@ -28,6 +28,7 @@ from .features import FeaturesOptions
 from .passwd import PasswdOptions
 from .peer import PeerOptions
 from .send import SendOptions
+from .sendmail import SendmailOptions
 
 
 class MainOptions(ConsoleOptions):
@@ -45,6 +46,7 @@ class MainOptions(ConsoleOptions):
         ["passwd", None, PasswdOptions, "Make, change, delete or list users."],
         ["peer", None, PeerOptions, "Look at what is known of other hosts."],
         ["send", None, SendOptions, "Send a message by hand, and show what happens."],
+        ["sendmail", None, SendmailOptions, "Submit a message, as sendmail does."],
     ]
 
     def postOptions(self) -> None:
@@ -85,7 +87,7 @@ def main(argv: Sequence[str] | None = None, console: Console | None = None) -> i
     except CommandFailed as error:
         for line in str(error).split("\n"):
             print(f"smtpx: {line}", file=console.err)
-        return 1
+        return error.status
     except BrokenPipeError:
         # "smtpx config default | head": it has seen enough, and so may the
         # interpreter's own flush at the end.

@@ -4,8 +4,9 @@ The profile of the queue: what outlives a session, resolved once.
 The queue, the router and the reporter ask it; see L{smtpx.core.profile} for the
 profiles of servers and clients.
 
-Three stamps are the house's own, of no extension: L{ORIGIN}, L{EXPANDED} and
-L{DISCARDED}, by which an alias leaves word of what it did.
+Four stamps are the house's own, of no extension: L{ORIGIN}, L{EXPANDED} and
+L{DISCARDED}, by which an alias leaves word of what it did, and L{REFUSED}, for a
+message that was taken before it was known who may get it.
 """
 
 from __future__ import annotations
@@ -41,6 +42,12 @@ EXPANDED = Stamp[bool]("expanded", dumpFlag, loadFlag)
 #: An alias says that this recipient's copy is to be thrown away.
 DISCARDED = Stamp[bool]("discarded", dumpFlag, loadFlag)
 
+#: Mail for this recipient is not taken: the reply that a client would have had, as it
+#: goes over the wire.  Whoever sent the message gets it in a report.
+REFUSED = Stamp[bytes]("refused", dumpOctets, loadOctets)
+
+_OURS = (ORIGIN, EXPANDED, DISCARDED, REFUSED)
+
 
 @implementer(IQueueBuilder)
 @define(eq=False)
@@ -52,8 +59,7 @@ class QueueProfile(Register):
     """
 
     stamps: dict[str, Stamp[Any]] = field(
-        factory=lambda: {each.name: each for each in (ORIGIN, EXPANDED, DISCARDED)},
-        init=False,
+        factory=lambda: {each.name: each for each in _OURS}, init=False
     )
     constrainers: tuple[Callable[[Envelope, RoutePolicy], RoutePolicy], ...] = field(
         default=(), init=False

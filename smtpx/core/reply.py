@@ -174,6 +174,22 @@ def _assemble(code: int, lines: list[bytes]) -> Reply:
     return Reply(code, status, tuple(line[first.end() :] for line in lines))
 
 
+def readReply(octets: bytes) -> Reply | None:
+    """
+    A reply from C{Reply.octets}.
+
+    @return: L{None}: it is none.
+    """
+    reader = ReplyReader()
+    said = None
+    try:
+        for line in octets.split(b"\r\n")[:-1]:
+            said = reader.line(line)
+    except PeerError:
+        return None
+    return said
+
+
 OK = reply(250, "2.0.0", b"OK")
 BYE = reply(221, "2.0.0", b"Bye", closes=True)
 BAD_SEQUENCE = reply(503, "5.5.1", b"Bad sequence of commands")

@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterator
 
 from attrs import frozen
 
+from .addresslist import findAddresses
+
 #: A field or more of its lines (RFC 5322 section 2.2), and what is no such line.
 _NAME = re.compile(rb"([!-9;-~]+)[ \t]*:")
 
@@ -29,9 +31,6 @@ _ADDRESSES = frozenset(
     for prefix in (b"", b"resent-")
 )
 _BLIND = frozenset({b"bcc", b"resent-bcc"})
-
-#: The parts of an address list that matter: pairs, literals, specials, all else.
-_PART = re.compile(rb'\\.|\[[^\[\]]*\]|["()<>,;:]|[^\\"()<>,;:\[]+|.', re.DOTALL)
 
 
 @frozen
@@ -97,7 +96,9 @@ class Completed:
     fields: tuple[Field, ...]
 
 
-def complete(beginning: bytes, date: bytes, messageID: bytes) -> Completed:
+def complete(
+    beginning: bytes, date: bytes, messageID: bytes, sender: bytes | None = None
+) -> Completed:
     """
     Add what is missing in a header, and take out what is nobody's business.
 
@@ -105,6 +106,9 @@ def complete(beginning: bytes, date: bytes, messageID: bytes) -> Completed:
         least, or all of it.
     @param date: a date (RFC 5322 section 3.3), if it is needed.
     @param messageID: a new one, in angle brackets, if it is needed.
+    @param sender: the address of who sends it, to be named in C{Sender} unless it is
+        the one in C{From} (RFC 5322 section 3.6.2), whatever the message says of it;
+        L{None}: the message is right.
     """
     # The first line may be the empty one.
     end = (b"\r\n" + beginning).find(b"\r\n\r\n")
@@ -119,6 +123,10 @@ def complete(beginning: bytes, date: bytes, messageID: bytes) -> Completed:
     if b"message-id" not in names:
         made = messageID
         added.append(Field(b"message-id", b"Message-ID: %b\r\n" % messageID))
+    if sender is not None:
+        kept = [field for field in kept if field.name != b"sender"]
+        if _authors(kept) != [sender.lower()]:
+            added.append(Field(b"sender", b"Sender: %b\r\n" % sender))
     whole = (*added, *kept)
     octets = b"".join(field.octets for field in whole)
     if not octets.endswith(b"\r\n"):
@@ -126,6 +134,12 @@ def complete(beginning: bytes, date: bytes, messageID: bytes) -> Completed:
     # Where the header ended at a line that is no field, there was no empty one.
     octets += b"\r\n" + rest + text if rest else text or b"\r\n"
     return Completed(octets, made, whole)
+
+
+def _authors(fields: list[Field]) -> list[bytes]:
+    """The addresses of From, in lower case."""
+    values = [field.value for field in fields if field.name == b"from"]
+    return [each.address.lower() for value in values for each in findAddresses(value)]
 
 
 def unqualified(
@@ -147,86 +161,12 @@ def unqualified(
 
 def domainsOf(value: bytes) -> Iterator[bytes | None]:
     """
-    The domain of each address in an address list (RFC 5322 section 3.4)::
-
-        address-list = address *("," address)
-        address      = mailbox / group
-        mailbox      = [display-name] "<" addr-spec ">" / addr-spec
-        group        = display-name ":" [address-list] ";"
-
-    Comments, obsolete routes and whatever stands around an address are read over;
-    nothing is an error.
+    The domain of each address in an address list (L{smtpx.core.addresslist}).
 
     @return: without blanks, in lower case; L{None}: an address without a domain.
     """
-    reader = _AddressReader()
-    for part in _PART.findall(value):
-        if reader.take(part):
-            yield from reader.finish()
-    yield from reader.finish()
-
-
-class _AddressReader:
-    """Reads one address after the other, part by part."""
-
-    __slots__ = ("_angled", "_depth", "_inside", "_outside", "_quoted")
-
-    def __init__(self) -> None:
-        self._depth = 0
-        self._quoted = False
-        self._begin()
-
-    def _begin(self) -> None:
-        self._angled = False
-        #: Between angle brackets; L{None}: there were none.
-        self._inside: list[bytes] | None = None
-        self._outside: list[bytes] = []
-
-    def take(self, part: bytes) -> bool:
-        """
-        Take a part.
-
-        @return: does it end an address?
-        """
-        if self._quoted:
-            self._quoted = part != b'"'
-        elif part == b"(":
-            self._depth += 1
-        elif self._depth:
-            self._depth -= part == b")"
-        elif part == b'"':
-            self._quoted = True
-            self._add(b"x")
-        elif part == b"<":
-            self._angled, self._inside = True, []
-        elif part == b">":
-            self._angled = False
-        elif part == b":":
-            # What stood before is the name of a group, or a route.
-            if self._inside is None:
-                self._outside = []
-            else:
-                self._inside = []
-        elif part in (b",", b";") and not self._angled:
-            return True
-        else:
-            self._add(part)
-        return False
-
-    def _add(self, part: bytes) -> None:
-        if self._angled and self._inside is not None:
-            self._inside.append(part)
-        else:
-            self._outside.append(part)
-
-    def finish(self) -> Iterator[bytes | None]:
-        """The address has ended: its domain, if there is an address at all."""
-        found = self._outside if self._inside is None else self._inside
-        self._begin()
-        address = b"".join(b"".join(found).split())
-        if address:
-            _, at, domain = address.rpartition(b"@")
-            yield domain.lower() if at else None
+    for found in findAddresses(value):
+        yield found.address.rpartition(b"@")[2].lower() if found.qualified else None
 
 
 __all__ = ["Completed", "Field", "complete", "domainsOf", "fieldsOf", "unqualified"]

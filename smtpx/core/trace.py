@@ -17,6 +17,10 @@ from .envelope import Envelope
 from .hooks import Dialect
 from .interfaces import IServerSession
 
+#: The C{mechanism} of a session with a user of this machine, whose program has handed
+#: a message over: nobody logged in, for the system knows who it is.
+LOCAL = "local"
+
 _RECEIVED = re.compile(
     rb"Received: from ([^\r]+) \((?:([^ \r]+) )?(?:\[(?:IPv6:)?([^]\r]+)\]|unknown)\)"
     rb"\r\n\tby [^\r]+ with ([^ \r]+)"
@@ -46,8 +50,11 @@ def protocol(session: IServerSession) -> str:
     C{esmtp}, with C{s} under TLS and C{a} after AUTH (RFC 3848), C{utf8} in front
     where addresses may be UTF-8 (RFC 6531 section 4.3); likewise C{lmtp}.  Keywords
     are compared without regard to case; a capital C{S} says that the message is
-    obliged to stay under TLS.
+    obliged to stay under TLS.  C{local} is Exim's word for what comes over no
+    connection.
     """
+    if session.mechanism == LOCAL:
+        return LOCAL
     if session.dialect is Dialect.LMTP:
         word = "lmtp"
     elif session.extended:
@@ -87,7 +94,9 @@ def received(
     @param messageID: the id under which we keep it; never empty.
     @param clauses: what extensions add.
     """
-    client = _literal(session.peer)
+    helo, client = session.helo, _literal(session.peer)
+    if session.mechanism == LOCAL:
+        helo, client = session.identity, b"local user"
     if session.peerName is not None:
         client = b"%b %b" % (session.peerName, client)
     how = protocol(session)
@@ -100,7 +109,7 @@ def received(
     # Only where there is one: another would learn of the rest (section 7.2).
     to = b"\r\n\tfor <%b>" % recipients[0].path if len(recipients) == 1 else b""
     return b"Received: from %b (%b)\r\n\tby %b with %b\r\n\tid %b%b;\r\n\t%b\r\n" % (
-        session.helo or b"unknown",
+        helo or b"unknown",
         client,
         session.name,
         how.encode("utf-8"),

@@ -70,6 +70,7 @@ from ..core.reply import (
     Reply,
     reply,
 )
+from ..core.trace import LOCAL
 from .authclient import Login, bindingsOf
 from .authsettings import AuthSettings
 from .starttls import CAPABILITY as STARTTLS
@@ -382,7 +383,7 @@ class Auth:
         )
 
     def _record(self, session: IServerSession) -> LogFields:
-        if session.identity is None or session.mechanism is None:
+        if session.identity is None or session.mechanism in (None, LOCAL):
             return ()
         return (("A", f"{session.mechanism}:{_text(session.identity)}"),)
 

@@ -48,6 +48,7 @@ class SubmissionReceiver:
         whole: Callable[[bytes], bool] | None = None,
         clock: Callable[[], float] = time.time,
         word: Callable[[], str] = lambda: secrets.token_hex(10),
+        sender: Callable[[IServerSession], bytes | None] = lambda session: None,
     ) -> None:
         """
         @param receiver: where messages go.
@@ -56,19 +57,21 @@ class SubmissionReceiver:
             one is not is refused; L{None}: addresses in it are not looked at.
         @param clock: seconds since the epoch.
         @param word: a word that there has never been.
+        @param sender: whom C{Sender} is to name (L{complete}).
         """
         self.receiver = receiverFor(receiver)
         self.name = name
         self.whole = whole
         self.clock = clock
         self.word = word
+        self.sender = sender
 
     def begin(self, session: IServerSession, envelope: Envelope) -> IArrival | Reply:
         """See L{IReceiver}."""
         arrival = self.receiver.begin(session, envelope)
         if isinstance(arrival, Reply):
             return arrival
-        return _SubmittedArrival(self, arrival, envelope)
+        return _SubmittedArrival(self, arrival, envelope, self.sender(session))
 
 
 @implementer(IArrival)
@@ -80,12 +83,25 @@ class _SubmittedArrival:
         other arrival's own.
     """
 
-    __slots__ = ("_arrival", "_envelope", "_held", "_receiver", "_refusal", "write")
+    __slots__ = (
+        "_arrival",
+        "_envelope",
+        "_held",
+        "_receiver",
+        "_refusal",
+        "_sender",
+        "write",
+    )
 
     def __init__(
-        self, receiver: SubmissionReceiver, arrival: IArrival, envelope: Envelope
+        self,
+        receiver: SubmissionReceiver,
+        arrival: IArrival,
+        envelope: Envelope,
+        sender: bytes | None,
     ) -> None:
         self._receiver = receiver
+        self._sender = sender
         self._arrival = arrival
         self._envelope = envelope
         #: The message so far; L{None}: its header is through.
@@ -122,6 +138,7 @@ class _SubmittedArrival:
             bytes(held),
             formatdate(now, localtime=True).encode("ascii"),
             b"<%b@%b>" % (word, receiver.name),
+            self._sender,
         )
         bad = receiver.whole and unqualified(made.fields, receiver.whole)
         if bad:

@@ -28,6 +28,7 @@ _CLIENT = {
     "port": "the client's port; 0: not known",
     "name": "the client's host name, if it was verified",
     "helo": "what the client called itself",
+    "user": "the user of this machine who is the client, if it came over no connection",
     "proxy": "the address of the proxy that has brought the client, if one has",
     "local": "our address of the connection",
     "localPort": "our port of it",

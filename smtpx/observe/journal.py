@@ -16,7 +16,7 @@ from ..core.errors import HookTrouble
 from ..core.hooks import Ending, LogFields
 from ..core.interfaces import IServerBuilder, IServerSession
 from ..core.reply import Reply
-from ..core.trace import protocol
+from ..core.trace import LOCAL, protocol
 from ..extensions.auth import FAILURE, SUBMITTER, Failure
 from ..extensions.xclient import PROXY, PROXY_PORT
 from ..net.ends import Ends
@@ -267,6 +267,8 @@ class Journal:
             "address": session.peer,
             "port": session.peerPort,
         }
+        if session.mechanism == LOCAL:
+            fields["user"] = session.identity
         if session.peerName is not None:
             fields["name"] = session.peerName
         if session.helo is not None:
@@ -283,7 +285,7 @@ class Journal:
         return fields
 
     def _login(self, session: IServerSession) -> dict[str, object]:
-        if session.identity is None:
+        if session.identity is None or session.mechanism == LOCAL:
             return {}
         mechanism = (session.mechanism or "").upper()
         return {"identity": session.identity, "mechanism": mechanism}

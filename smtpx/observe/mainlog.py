@@ -114,6 +114,11 @@ class MainLog:
     def _host(self, event: LogEvent) -> str:
         return clientOf(event, self._selectors)
 
+    def _whence(self, event: LogEvent) -> str:
+        """Who brings a message: a host, or a user of this machine."""
+        user = event.get("user")
+        return f"H={self._host(event)}" if user is None else f"U={word(user)}"
+
     # --- sessions -----------------------------------------------------------------
 
     def _connected(self, event: LogEvent) -> str | None:
@@ -185,7 +190,7 @@ class MainLog:
         # By BDAT as well; Exim has one word for both.
         what = "after DATA" if "octets" in event else _what(command)
         return (
-            f"H={self._host(event)}{self._tls(event, {})}"
+            f"{self._whence(event)}{self._tls(event, {})}"
             + ("" if sender is None else f" F=<{word(sender)}>")
             + loginOf(event, {})
             + (" temporarily" if code < 500 else "")
@@ -218,7 +223,7 @@ class MainLog:
 
     def _accepted(self, event: LogEvent) -> str:
         fields: dict[str, object] = dict(event.get("fields", ()))
-        out = [f"{event['message']} <= {_sender(event)} H={self._host(event)}"]
+        out = [f"{event['message']} <= {_sender(event)} {self._whence(event)}"]
         out += [field(event, fields) for field in self._arrival]
         return "".join(out)
 

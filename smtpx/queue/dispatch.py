@@ -17,7 +17,8 @@ from twisted.internet.interfaces import IReactorTime
 
 from ..core.address import domainOf
 from ..core.errors import UsageError
-from ..core.queueprofile import DISCARDED
+from ..core.queueprofile import DISCARDED, REFUSED
+from ..core.reply import readReply
 from ..spool.format import Fate, Outcome, SpooledMessage, critical
 from ..spool.interfaces import ISpool
 from ..spool.journal import IDeliveryJournal
@@ -164,6 +165,10 @@ class Dispatch:
             if index in served:
                 continue
             recipient = envelope.recipients[index]
+            refusal = recipient.stamp(REFUSED)
+            if refusal is not None:
+                tried.append(Tried(None, _refused(index, refusal)))
+                continue
             if recipient.stamp(DISCARDED):
                 route: Route | None = _BLACKHOLE
             else:
@@ -336,6 +341,13 @@ class Dispatch:
         return tuple(
             [Outcome(each, Fate.WAITING, why, cause=Cause.LOCAL) for each in indices]
         )
+
+
+def _refused(index: int, refusal: bytes) -> Outcome:
+    """The outcome of a recipient whom we ourselves take no mail for."""
+    said = readReply(refusal)
+    text = "refused" if said is None else f"refused: {said.onOneLine}"
+    return Outcome(index, Fate.FAILED, text, said, cause=Cause.RECIPIENT)
 
 
 @define(eq=False)

@@ -35,6 +35,7 @@ from .tables import (
     RetryEntry,
     RouteEntry,
     Sending,
+    SendmailOptions,
     SubmissionRules,
     Trace,
     Users,
@@ -145,6 +146,7 @@ class Configuration:
     peers: Peers = field(factory=Peers)
     users: Users = field(factory=Users)
     submission: SubmissionRules = field(factory=SubmissionRules)
+    sendmail: SendmailOptions = field(factory=SendmailOptions)
     policy: Policy = field(factory=Policy)
     dns: DNS = field(factory=DNS)
     log: Log = field(factory=Log)
@@ -181,6 +183,11 @@ class Configuration:
     def peersFile(self) -> Path:
         """Where it is kept what is known of the hosts that we talk to."""
         return self.peers.file or self.state / "peers.sqlite"
+
+    @property
+    def dropFolder(self) -> Path:
+        """Where users of this machine put their mail."""
+        return self.sendmail.folder or self.state / "drop"
 
     @property
     def maildir(self) -> Path:

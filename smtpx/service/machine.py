@@ -10,6 +10,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -20,6 +21,7 @@ from ..dns.interfaces import IResolver
 from ..spool.interfaces import IOperatedSpool
 from ..spool.sqlite import SQLiteSpool
 from .config import Configuration, isHostName
+from .foldernews import hearOf
 from .memory import memoryLeft
 
 #: How long a server that stops waits for work in threads, in seconds.
@@ -93,6 +95,7 @@ class Machine:
     @ivar spool: makes the spool.
     @ivar memory: how many octets of memory are left; L{None}: it is not known.
     @ivar mayListen: is it allowed to listen at a port of an address?
+    @ivar hearOf: has something called when a file appears in a folder.
     @ivar resolver: is asked for names; L{None}: the DNS is, as configured.
     """
 
@@ -103,6 +106,9 @@ class Machine:
     spool: Callable[..., IOperatedSpool] = SQLiteSpool
     memory: Callable[[], int | None] = memoryLeft
     mayListen: Callable[[str, int], bool] = mayListen
+    hearOf: Callable[[Any, Path, Callable[[], object]], Callable[[], object] | None] = (
+        hearOf
+    )
     resolver: IResolver | None = None
 
 

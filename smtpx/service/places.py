@@ -6,6 +6,7 @@ Files that are read are not looked at here: the check reads them.
 
 from __future__ import annotations
 
+import grp
 import os
 import pwd
 import re
@@ -18,7 +19,7 @@ from .problems import KeyPath, Problem
 #: The folders in the state folder that the server has, and how deep it goes in
 #: each to look for what is somebody else's: a server that ran as root once leaves
 #: a spool that nobody else can open.
-_FOLDERS = (("spool", 2), ("tls", 0), ("trace", 0), ("Maildir", 1))
+_FOLDERS = (("spool", 2), ("drop", 1), ("tls", 0), ("trace", 0), ("Maildir", 1))
 
 #: The file of a UNIX socket.
 _SOCKET = re.compile(r"unix:(?:address=)?([^:\\]+)")
@@ -62,6 +63,7 @@ def checkPlaces(configuration: Configuration) -> Iterator[Problem]:
         yield from _folder(
             configuration, ("trace", "folder"), configuration.trace.folder
         )
+    yield from _drop(configuration)
     for index, listener in enumerate(configuration.listeners):
         found = _SOCKET.match(listener.endpoint or "")
         # A relative path is relative to where twistd will be.
@@ -127,6 +129,28 @@ def _state(configuration: Configuration) -> Iterator[Problem]:
         # One is enough to see what is wrong, and there may be thousands.
         found = [_refused(configuration, ("state",), each) for each in bad[:1]]
     yield from found
+
+
+def _drop(configuration: Configuration) -> Iterator[Problem]:
+    """The folder of what users of this machine submit, and who may do that."""
+    options = configuration.sendmail
+    if not options.enabled:
+        return
+    path: KeyPath = ("sendmail", "folder")
+    if options.folder is not None:
+        yield from _folder(configuration, path, options.folder)
+    if options.group is None:
+        return
+    path = ("sendmail", "group")
+    try:
+        group = grp.getgrnam(options.group).gr_gid
+    except KeyError:
+        text = f'there is no group "{options.group}"'
+        yield configuration.problem(path, text)
+        return
+    if os.geteuid() != 0 and group not in (os.getegid(), *os.getgroups()):
+        text = f'{whoIsThis()} is not in the group "{options.group}"'
+        yield configuration.problem(path, text)
 
 
 def _within(folder: Path, depth: int) -> Iterator[Path]:

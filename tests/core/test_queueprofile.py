@@ -23,7 +23,13 @@ from smtpx.core.hooks import (
     TLSLevel,
 )
 from smtpx.core.interfaces import IQueueBuilder
-from smtpx.core.queueprofile import DISCARDED, EXPANDED, ORIGIN, QueueProfile
+from smtpx.core.queueprofile import (
+    DISCARDED,
+    EXPANDED,
+    ORIGIN,
+    REFUSED,
+    QueueProfile,
+)
 
 from .made import MadeQueue, MadeServer
 
@@ -77,10 +83,15 @@ class QueueProfileTests(SynchronousTestCase):
         self.assertEqual(str(conflict), "E0 and E1 both claim stamp oath")
 
     def test_stampsOfTheHouse(self) -> None:
-        """What aliases leave word by can always be read, and is nobody else's."""
+        """What the house leaves word by can always be read, and is nobody else's."""
         self.assertEqual(
             self.loaded().stamps,
-            {"origin": ORIGIN, "expanded": EXPANDED, "discarded": DISCARDED},
+            {
+                "origin": ORIGIN,
+                "expanded": EXPANDED,
+                "discarded": DISCARDED,
+                "refused": REFUSED,
+            },
         )
         conflict = self.assertRaises(
             Conflict, self.loaded, lambda b: b.stamp(Stamp[str]("origin", str, str))

@@ -161,6 +161,30 @@ class CompleteTests(SynchronousTestCase):
         self.assertTrue(found.endswith(octets.replace(b"\r\n", b"")), found)
 
 
+class SenderTests(SynchronousTestCase):
+    """Who sends it is said where the header says otherwise."""
+
+    def sent(self, header: bytes) -> bytes:
+        """What becomes of a header where ann sends it."""
+        return complete(_WHOLE + header + b"\r\n", _DATE, _ID, b"ann@mx.example").octets
+
+    def test_ofAnother(self) -> None:
+        """A field Sender is added, and one that lies is taken out."""
+        for header in (
+            b"From: bob@b.example\r\n",
+            b"Sender: bob@b.example\r\nFrom: bob@b.example\r\n",
+            b"From: Ann <ann@mx.example>, bob@b.example\r\n",
+            b"",
+        ):
+            self.assertIn(b"Sender: ann@mx.example\r\n", self.sent(header))
+            self.assertNotIn(b"Sender: bob", self.sent(header))
+
+    def test_ofOneself(self) -> None:
+        """Nothing is added where From says so."""
+        header = b"From: Ann <ANN@mx.example>\r\n"
+        self.assertEqual(self.sent(header), _WHOLE + header + b"\r\n")
+
+
 class DomainsTests(SynchronousTestCase):
     """The addresses in a header."""
 

@@ -10,7 +10,7 @@ from smtpx.core.effects import MayConnect, MayReceive, MaySend, OpenBody
 from smtpx.core.envelope import Recipient
 from smtpx.core.hooks import Dialect, TLSInfo
 from smtpx.core.reply import reply
-from smtpx.core.trace import Origin, origin, protocol, received
+from smtpx.core.trace import LOCAL, Origin, origin, protocol, received
 from smtpx.testing.server import talk
 
 HELLO = b"EHLO c.example\r\n"
@@ -39,6 +39,8 @@ class TraceTests(SynchronousTestCase):
         session.obliged = True
         session.utf8Addresses = True
         self.assertEqual(protocol(session), "utf8esmtpSa")
+        session.mechanism = LOCAL
+        self.assertEqual(protocol(session), "local")
 
     def test_protocolOfLMTP(self) -> None:
         """RFC 3848 and RFC 6531 section 4.3 have the same letters for LMTP."""
@@ -85,6 +87,10 @@ class TraceTests(SynchronousTestCase):
             session.peer = nowhere
             field = received(session, envelope, "ID")
             self.assertIn(b"from c.example (unknown)", field)
+        session.identity, session.mechanism = b"ann", LOCAL
+        field = received(session, envelope, "ID")
+        start = b"Received: from ann (local user)\r\n\tby mx.example.org with local\r\n"
+        self.assertTrue(field.startswith(start), field)
 
     def test_readBack(self) -> None:
         """What the field says of the client is read again."""

@@ -47,6 +47,12 @@ class SubmissionReceiverTests(SynchronousTestCase):
         )
         self.envelope = Envelope(b"ann@example.org", _NOW)
 
+    def test_theSender(self) -> None:
+        """Whom Sender is to name is asked of the session."""
+        self.receiver.sender = lambda session: b"ann@mx.example"
+        self.submit(_WHOLE + b"From: bob@b.example\r\n\r\nx")
+        self.assertIn(b"Sender: ann@mx.example\r\n", self.last.octets)
+
     def submit(self, *pieces: bytes) -> Reply | Deferred[Reply]:
         """Let a message through, piece by piece."""
         arrival = self.receiver.begin(_SESSION, self.envelope)

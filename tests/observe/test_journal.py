@@ -70,6 +70,16 @@ class JournalTests(SynchronousTestCase):
         verifyObject(IJournal, self.journal)
         self.assertTrue(self.journal.enabled)
 
+    def test_aUserOfThisMachine(self) -> None:
+        """Nobody logged in; the name stands in a field of its own."""
+        self.session.identity, self.session.mechanism = b"ann", "local"
+        self.journal.accepted(self.session, envelope(), MESSAGE, OK)
+        told = self.heard.last
+        self.assertEqual((told["user"], told["protocol"]), (b"ann", "local"))
+        self.assertNotIn("identity", told)
+        self.journal.refused(self.session, b"RCPT TO:<x@y.example>", NO)
+        self.assertEqual(self.heard.last["user"], b"ann")
+
     def test_aConnection(self) -> None:
         """Who connected, and where; the verified name once there is one."""
         self.session.helo = None

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 
 from smtpx.core.hooks import Ending, TLSInfo
-from smtpx.core.reply import SHUTTING_DOWN, TIMED_OUT, Reply, reply
+from smtpx.core.reply import OK, SHUTTING_DOWN, TIMED_OUT, Reply, reply
 from smtpx.extensions.auth import FAILURE, Failure
 from smtpx.observe.deliveries import DeliveryJournal
 from smtpx.observe.journal import (
@@ -15,7 +15,7 @@ from smtpx.observe.journal import (
 )
 
 from .mainlogs import AT, NO, MainLogTestCase, X
-from .stories import NOW, TLS, envelope, visit
+from .stories import MESSAGE, NOW, TLS, envelope, visit
 
 
 class RefusalTests(MainLogTestCase):
@@ -53,6 +53,20 @@ class RefusalTests(MainLogTestCase):
                 "rejected RCPT <x@example.com> NOTIFY=NEVER: No such user"
             ],
         )
+
+    def test_ofAUserOfThisMachine(self) -> None:
+        """There is no host."""
+
+        def tell(journal: Journal, deliveries: DeliveryJournal) -> None:
+            session = visit()
+            session.identity, session.mechanism = b"ann", "local"
+            journal.refused(session, b"RCPT TO:<x@example.com>", NO)
+            journal.accepted(session, envelope(), MESSAGE, OK)
+
+        refused, taken = self.lines(tell)
+        said = "U=ann rejected RCPT <x@example.com>: No such user"
+        self.assertEqual(refused, AT + said)
+        self.assertIn(f"{MESSAGE} <= ann@example.org U=ann P=local S=", taken)
 
     def test_forNow(self) -> None:
         """A 4yz is temporary."""

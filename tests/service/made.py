@@ -153,7 +153,13 @@ def site(folder: str) -> Site:
     path.mkdir()
     resolver = StaticResolver()
     machine = Machine(
-        reactor, "mx.example.org", reactor.seconds, pool, spool, resolver=resolver
+        reactor,
+        "mx.example.org",
+        reactor.seconds,
+        pool,
+        spool,
+        hearOf=lambda reactor, folder, wake: None,
+        resolver=resolver,
     )
     return Site(path, reactor, machine, pools, spools, resolver)
 

@@ -21,6 +21,7 @@ from .route import RouteEntry
 from .routeoptions import TransportKind
 from .routesmtp import Family, Lookup, RouteTLS
 from .sending import Sending
+from .sendmail import SendmailOptions
 from .submission import SubmissionRules
 from .tls import TLS, CertificatePair, TLSVersion
 from .trace import Trace
@@ -50,6 +51,7 @@ __all__ = [
     "RouteTLS",
     "SelectorItem",
     "Sending",
+    "SendmailOptions",
     "SubmissionRules",
     "Subject",
     "TLS",

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ...core.hostlist import HostList
 from ...core.interfaces import IExtension
 from ...net.answers import Answerers
 from ...net.factory import IAdmission, SMTPServerFactory
-from ...net.interfaces import IPolicy, IReceiver, ITracer
+from ...net.interfaces import IReceiver, ITracer
 from ...net.submission import SubmissionReceiver
 from ...observe.journal import Journal
 from ...policy.submission import Submission
@@ -20,6 +20,7 @@ from ...tls.contexts import ServerTLS
 from ..config import Configuration
 from ..machine import Machine, connectionsMax
 from ..tables import Listener, ListenerTLS, Role
+from .policies import Policies
 from .users import loginBounds
 
 
@@ -53,7 +54,7 @@ class Hall:
     What all doors lead to.
 
     @ivar name: what the server calls itself.
-    @ivar policies: who may connect, send and receive, by the role of the door.
+    @ivar policies: who may connect, send and receive.
     @ivar submission: what doors for submission do otherwise.
     @ivar tracer: who traces; L{None}: nobody is traced.
     """
@@ -63,7 +64,7 @@ class Hall:
     name: str
     extensions: Sequence[IExtension]
     receiver: IReceiver
-    policies: Mapping[Role, IPolicy]
+    policies: Policies
     submission: Submission
     tls: ServerTLS
     answers: Answerers
@@ -98,7 +99,7 @@ class Hall:
             receiver,
             name=name,
             extensions=extensions,
-            policy=self.policies[kind.role],
+            policy=self.policies.doors[kind.role],
             tls=None if kind.tls is ListenerTLS.NONE else self.tls,
             implicitTLS=kind.tls is ListenerTLS.IMPLICIT,
             bounds=bounds,
@@ -110,6 +111,34 @@ class Hall:
             clock=self.machine.now,
             proxies=kind.proxies if kind.proxies.items else None,
             proxySeconds=kind.proxySeconds,
+        )
+        self.journal.watch(made.profile)
+        return made
+
+    def inside(self, receiver: IReceiver, recipientsMax: int) -> SMTPServerFactory:
+        """
+        What users of this machine are met by, who come through no door.
+
+        @param receiver: what is done with their messages.
+        @param recipientsMax: the most of a message; any of them may be refused.
+        """
+        bounds = evolve(
+            self.configuration.limits.bounds,
+            recipientsMax=recipientsMax,
+            refusalsMax=recipientsMax,
+            putOffMax=recipientsMax,
+            errorsMax=recipientsMax,
+        )
+        made = SMTPServerFactory(
+            self.machine.reactor,
+            receiver,
+            name=self.name.encode("ascii"),
+            extensions=self.extensions,
+            policy=self.policies.inside,
+            bounds=bounds,
+            answers=self.answers,
+            journal=self.journal,
+            clock=self.machine.now,
         )
         self.journal.watch(made.profile)
         return made

@@ -33,6 +33,7 @@ from ..receiving import SpoolReceiver
 from ..tables import Listener
 from .certificates import certificates
 from .doors import DoorKind, Hall
+from .dropping import openDropFolder
 from .extensions import chosenExtensions, withPorts
 from .intake import intake
 from .observing import openLogs, watchMemory
@@ -136,7 +137,6 @@ async def enter(
         extensions = chosenExtensions(configuration, found, ours, names.keep)
         spool = makeSpool(machine, configuration, extensions)
         await openSpool(spool, told, stack)
-
         tls = certificates(machine, configuration, name, stack)
         traced = tracer(machine, configuration, name, traces, names)
         router = mailRouter(configuration, name, asking, partial(placesOf, doors))
@@ -169,6 +169,7 @@ async def enter(
 
         rules = queueRules(machine, configuration, name, extensions)
         delivery = startDelivery(machine, rules, spool, out.routes, told, stack)
+        openDropFolder(machine, configuration, hall, spool, out, taken, stack)
         outside = Outside(delivery, out.connections, peers)
         premises = Premises(name, doors, inside, spool, tls, outside)
         await openSite(machine, configuration, watch, premises, stack)

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 
+from attrs import frozen
+
 from ...core.errors import UsageError
 from ...dns.interfaces import IResolver
 from ...net.interfaces import IPolicy
@@ -67,6 +69,20 @@ def pythonPolicies(configuration: Configuration) -> list[NamedPolicy]:
     ]
 
 
+@frozen
+class Policies:
+    """
+    Who may connect, send and receive.
+
+    @ivar doors: by the role of the door.
+    @ivar inside: for users of this machine, who come through no door; the same holds
+        for them as for users who have logged in.
+    """
+
+    doors: Mapping[Role, IPolicy]
+    inside: IPolicy
+
+
 async def policies(
     machine: Machine,
     configuration: Configuration,
@@ -76,9 +92,9 @@ async def policies(
     names: HostNames,
     resolver: IResolver,
     stack: AsyncExitStack,
-) -> Mapping[Role, IPolicy]:
+) -> Policies:
     """
-    The policy of each role of listeners: ours alone, if there is nothing to wait for.
+    The policies: ours alone, if there is nothing to wait for.
 
     @param names: has all other host lists already, and is started here.
     """
@@ -114,11 +130,13 @@ async def policies(
         chain = [*before, NamedPolicy("local", ours), *others, *intake.last]
         return PolicyChain(chain, journal.trouble, machine.reactor, seconds)
 
-    return {
+    # Whoever submits has logged in, and is here to send elsewhere.
+    inside = policy(True)
+    doors = {
         Role.MX: policy(relaysUsers(configuration)),
-        # Whoever submits has logged in, and is here to send elsewhere.
-        Role.SUBMISSION: submission.policy(policy(True)),
+        Role.SUBMISSION: submission.policy(inside),
     }
+    return Policies(doors, inside)
 
 
 def admission(configuration: Configuration) -> Admission:
