@@ -34,6 +34,7 @@ from ..queue.routes import Routes
 from ..tls.certificates import CertificateError, readCertificates
 from .cautions import withoutClients
 from .config import Configuration
+from .control.endpoint import BadSocketPath
 from .inherited import PREFIX, NotHandedOver
 from .listening import Place, endpointFor
 from .machine import Machine, usePythonPath
@@ -43,10 +44,12 @@ from .problems import KeyPath, Problem
 from .routecheck import checkList, checkRelayed, checkSending
 from .tables import DNS, Role, SubmissionRules
 from .wiring import (
+    NoSuchGroup,
     aliases,
     certificatesOf,
     certified,
     chosenExtensions,
+    controlEndpoint,
     localAddresses,
     localDomains,
     localRoutes,
@@ -81,6 +84,7 @@ def check(
         *_listeners(machine, configuration, starts),
         *_meetings(configuration),
         *_site(machine, configuration, starts),
+        *_control(machine, configuration),
         *_certificates(machine, configuration),
         *checkPlaces(configuration),
         *_addresses(machine, configuration),
@@ -240,6 +244,18 @@ def _site(
         # Unlike those of listeners it is taken by the user that the server becomes.
         text = f"{whoIsThis()} may not listen at port {http.port}"
         yield configuration.problem(("http", "port"), text)
+
+
+def _control(machine: Machine, configuration: Configuration) -> Iterator[Problem]:
+    """A control socket that cannot be where it is to be."""
+    try:
+        controlEndpoint(machine, configuration)
+    except NoSuchGroup as error:
+        yield configuration.problem(("control", "group"), str(error))
+    except BadSocketPath as error:
+        # Where nobody has said where, the server does without.
+        if configuration.control.socket is not None:
+            yield configuration.problem(("control", "socket"), str(error))
 
 
 def _certificates(machine: Machine, configuration: Configuration) -> Iterator[Problem]:

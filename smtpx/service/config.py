@@ -22,6 +22,7 @@ from .tables import (
     HTTP,
     TLS,
     AliasOptions,
+    Control,
     Limits,
     Listener,
     ListenerTLS,
@@ -152,6 +153,7 @@ class Configuration:
     log: Log = field(factory=Log)
     trace: Trace = field(factory=Trace)
     http: HTTP = field(factory=HTTP)
+    control: Control = field(factory=Control)
     extensions: Extensions = field(factory=Extensions)
     document: Document = field(
         factory=lambda: Document("configuration", Path.cwd(), {}),
@@ -188,6 +190,11 @@ class Configuration:
     def dropFolder(self) -> Path:
         """Where users of this machine put their mail."""
         return self.sendmail.folder or self.state / "drop"
+
+    @property
+    def controlSocket(self) -> Path:
+        """Where commands reach the server."""
+        return self.control.socket or self.state / "control"
 
     @property
     def maildir(self) -> Path:

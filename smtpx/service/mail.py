@@ -23,8 +23,9 @@ from twisted.internet.error import CannotListenError
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
-from ..core.errors import SMTPXError
+from ..core.errors import SMTPXError, UsageError
 from ..net.factory import SMTPServerFactory
+from ..queue.interfaces import IQueueControl
 from .listening import Door
 from .tables import Listener
 
@@ -33,7 +34,13 @@ EXPECTED = (CannotListenError, OSError, SMTPXError)
 
 
 class House(Protocol):
-    """What is behind the doors, once it stands."""
+    """
+    What is behind the doors, once it stands.
+    """
+
+    @property
+    def queue(self) -> IQueueControl:
+        """What can be done with its queue."""
 
     def factory(self, listener: Listener) -> SMTPServerFactory:
         """What is behind the door of a listener."""
@@ -127,6 +134,18 @@ class MailService(MultiService):
         @return: fires when all is done.
         """
         return Deferred.fromCoroutine(self._stop(MultiService.stopService(self)))
+
+    @property
+    def queue(self) -> IQueueControl:
+        """
+        What an operator, or a program that the server is a part of, can do with its
+        queue: find messages, have them tried, held, returned, removed.
+
+        @raise UsageError: the server does not run.
+        """
+        if self.house is None:
+            raise UsageError("a server has a queue while it runs: see whenOpen")
+        return self.house.queue
 
     def reopenLogs(self) -> None:
         """Go on in new log files, after the old ones were moved away."""

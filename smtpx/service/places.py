@@ -70,6 +70,10 @@ def checkPlaces(configuration: Configuration) -> Iterator[Problem]:
         if found is not None and os.path.isabs(found[1]):
             path = ("listener", index, "endpoint")
             yield from _inFolder(configuration, path, Path(found[1]).parent)
+    control = configuration.control
+    if control.enabled and control.socket is not None:
+        path = ("control", "socket")
+        yield from _inFolder(configuration, path, control.socket.parent)
     for index, entry in enumerate(configuration.routes or ()):
         # With fields in braces it is a folder for each recipient.
         if entry.path is not None and "{" not in str(entry.path):

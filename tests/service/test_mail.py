@@ -15,7 +15,9 @@ from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from smtpx.core.errors import UsageError
 from smtpx.net.factory import SMTPServerFactory
+from smtpx.queue.interfaces import IQueueControl
 from smtpx.service.listening import Door
 from smtpx.service.mail import House, MailService
 from smtpx.service.tables import Listener, ListenerTLS
@@ -29,6 +31,7 @@ class FakeHouse:
 
     done: list[str]
     gone: Deferred[None] = field(factory=Deferred)
+    queue: IQueueControl = field(factory=lambda: cast(IQueueControl, object()))
 
     def factory(self, listener: Listener) -> SMTPServerFactory:
         """Something to be behind a door."""
@@ -180,6 +183,13 @@ class MailServiceTests(SynchronousTestCase):
         self.assertFalse(self.port.listening)
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
         self.successResultOf(self.service.stopService())
+
+    def test_queue(self) -> None:
+        """There is a queue to be controlled while it runs."""
+        self.assertRaises(UsageError, getattr, self.service, "queue")
+        self.entering.callback(self.house)
+        self.service.startService()
+        self.assertIs(self.service.queue, self.house.queue)
 
     def test_reopenLogs(self) -> None:
         """Logs are reopened if there are any."""

@@ -341,7 +341,9 @@ class HouseTests(HouseTestCase):
             relay = {"hosts": hosts}
             route = [{"match": ["localhost", "mx.example.org"]}]
             self.start(listener=listener, limits=limits, relay=relay, route=route)
-            vestibule: Any = self.site.reactor.unixServers[-1][1]
+            vestibule: Any = dict(each[:2] for each in self.site.reactor.unixServers)[
+                "/run/x"
+            ]
             for _ in range(2):
                 protocol = vestibule.buildProtocol(UNIXAddress(None))
                 wire = Wire(UNIXAddress("/run/x"), UNIXAddress(None))

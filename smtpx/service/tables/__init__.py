@@ -6,6 +6,7 @@ The reference page C{configuration.rst} is made of these classes
 """
 
 from .aliases import AliasOptions
+from .control import Control
 from .dns import DNS
 from .http import HTTP
 from .limits import Limits
@@ -30,6 +31,7 @@ from .users import Users
 __all__ = [
     "AliasOptions",
     "CertificatePair",
+    "Control",
     "DNS",
     "Family",
     "HTTP",

@@ -8,6 +8,7 @@ beside it is a file for each part that takes more than a line.
 from .addresses import allDomains, localAddresses, localDomains
 from .aliases import aliases
 from .certificates import certificatesOf, serverTLS
+from .control import NoSuchGroup, controlEndpoint
 from .extensions import chosenExtensions
 from .house import build, enter
 from .owners import ownerCheck
@@ -21,12 +22,14 @@ from .tracing import tracedRecipients
 from .users import certified, passwordCheck, tokenCheck
 
 __all__ = [
+    "NoSuchGroup",
     "aliases",
     "allDomains",
     "build",
     "certificatesOf",
     "certified",
     "chosenExtensions",
+    "controlEndpoint",
     "enter",
     "localAddresses",
     "localDomains",

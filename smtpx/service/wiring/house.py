@@ -19,7 +19,9 @@ from ...net.factory import SMTPServerFactory
 from ...observe.deliveries import DeliveryJournal
 from ...observe.journal import Journal
 from ...policy.names import HostNames
+from ...queue.control import QueueControl
 from ...queue.delivery import Delivery
+from ...queue.interfaces import IQueueControl
 from ...queue.routes import Routes
 from ...spool.interfaces import IOperatedSpool
 from ...spool.journal import IDeliveryJournal
@@ -32,6 +34,7 @@ from ..mail import MailService
 from ..receiving import SpoolReceiver
 from ..tables import Listener
 from .certificates import certificates
+from .control import openControl, queueControl
 from .doors import DoorKind, Hall
 from .dropping import openDropFolder
 from .extensions import chosenExtensions, withPorts
@@ -81,11 +84,13 @@ class Rooms:
 
     @ivar factories: what is behind doors, by kind.
     @ivar logs: its logs.
+    @ivar queue: what can be done with its queue.
     @ivar stack: how it is taken down.
     """
 
     factories: Mapping[DoorKind, SMTPServerFactory]
     logs: Logs
+    queue: IQueueControl
     stack: AsyncExitStack
 
     def factory(self, listener: Listener) -> SMTPServerFactory:
@@ -168,12 +173,13 @@ async def enter(
         watchMemory(machine, configuration, inside, stack)
 
         rules = queueRules(machine, configuration, name, extensions)
-        delivery = startDelivery(machine, rules, spool, out.routes, told, stack)
+        delivery, queue = startDelivery(machine, rules, spool, out.routes, told, stack)
         openDropFolder(machine, configuration, hall, spool, out, taken, stack)
         outside = Outside(delivery, out.connections, peers)
         premises = Premises(name, doors, inside, spool, tls, outside)
         await openSite(machine, configuration, watch, premises, stack)
-        rooms = Rooms(factories, logs, stack.pop_all())
+        openControl(machine, configuration, name, queue, spool, stack)
+        rooms = Rooms(factories, logs, queue, stack.pop_all())
     return rooms
 
 
@@ -211,8 +217,8 @@ def startDelivery(
     routes: Routes,
     told: DeliveryJournal,
     stack: AsyncExitStack,
-) -> Delivery:
-    """Let what is in the spool go its ways."""
+) -> tuple[Delivery, QueueControl]:
+    """Let what is in the spool go its ways, and let operators have a say in it."""
     delivery = Delivery(
         spool,
         routes,
@@ -227,7 +233,7 @@ def startDelivery(
     )
     delivery.start()
     stack.push_async_callback(delivery.stop)
-    return delivery
+    return delivery, queueControl(machine, rules, spool, delivery, told, stack)
 
 
 def makeSpool(
