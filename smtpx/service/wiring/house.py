@@ -169,14 +169,13 @@ async def enter(
             admission=counted(watch, admission(configuration)),
         )
         factories = hall.factories(configuration.listeners)
-        inside = list(factories.values())
-        watchMemory(machine, configuration, inside, stack)
+        watchMemory(machine, configuration, factories.values(), stack)
 
         rules = queueRules(machine, configuration, name, extensions)
         delivery, queue = startDelivery(machine, rules, spool, out.routes, told, stack)
         openDropFolder(machine, configuration, hall, spool, out, taken, stack)
         outside = Outside(delivery, out.connections, peers)
-        premises = Premises(name, doors, inside, spool, tls, outside)
+        premises = Premises(name, doors, [*factories.values()], spool, tls, outside)
         await openSite(machine, configuration, watch, premises, stack)
         openControl(machine, configuration, name, queue, spool, stack)
         rooms = Rooms(factories, logs, queue, stack.pop_all())
