@@ -179,7 +179,9 @@ def _sender(
         if value is None or value.isascii() or session.offered(SMTPUTF8):
             return value
         kind, text = _readOrcpt(value)
-        return f"{kind};{embedded(text)}".encode("ascii")
+        spelled = f"{kind};{embedded(text)}".encode("ascii")
+        # What is too long would be refused, and the recipient with it.
+        return spelled if len(spelled) <= ORCPT_MAX else None
 
     return send
 

@@ -25,8 +25,9 @@ from ..core.queueprofile import ORIGIN, QueueProfile
 from ..core.reply import Reply
 from ..observe.harmless import visible
 from ..spool.format import Outcome, SpooledMessage
-from ..spool.via import Cause, Via
+from ..spool.via import Cause
 from .interfaces import CANCELLED, NOT_YET, OUT_OF_TIME, TOO_LONG
+from .remote import Remote, remoteOf
 from .told import Told
 
 #: What is told of a reply: lines, and characters of each.
@@ -44,6 +45,16 @@ _FIELDS_MOST = 10
 #: More than anything has that gets here; what is shown is cut afterwards, for an
 #: escape is longer than what it stands for.
 _MOST = 100_000
+
+_DIAGNOSTIC_CHARACTERS = 900
+
+#: Behind which of our commands a host refused.
+_AFTER = {
+    Cause.SESSION: " in the initial connection",
+    Cause.SENDER: " after MAIL FROM",
+    Cause.RECIPIENT: " after RCPT TO",
+    Cause.CONTENT: " after the message",
+}
 
 Status = tuple[int, int, int]
 
@@ -80,9 +91,11 @@ class Account:
     @ivar cause: at what it failed.
     @ivar said: the reply's lines, with their codes, to be shown; empty: nobody said
         anything.
-    @ivar via: the host that was talked to; L{None}: there was none.
+    @ivar remote: the host that was talked to; L{None}: there was none.
     @ivar why: where nobody said anything, what is to be shown of why; empty:
         nothing is.
+    @ivar diagnostic: what went wrong and where, on one line; empty: nothing, or it
+        is not to be shown.
     @ivar fields: of extensions, by name, for the report.
     """
 
@@ -95,18 +108,15 @@ class Account:
     status: Status
     cause: Cause
     said: tuple[str, ...]
-    via: Via | None
+    remote: Remote | None
     why: str
+    diagnostic: str
     fields: tuple[tuple[str, str], ...]
 
     @property
     def host(self) -> str:
         """The host that was talked to, for people; empty: there was none."""
-        if self.via is None:
-            return ""
-        name = _cut(visible(self.via.host, _MOST), LINE_CHARACTERS)
-        address = f"[{_cut(visible(self.via.address, _MOST), LINE_CHARACTERS)}]"
-        return f"{name} {address}" if name and name != address else address
+        return "" if self.remote is None else self.remote.words
 
 
 def accountOf(
@@ -125,9 +135,11 @@ def accountOf(
     given = recipient.stamp(ORIGIN) or recipient.path
     hidden = None if aliases or given == recipient.path else recipient.path
     said = () if outcome.reply is None else _lines(outcome.reply, hidden, given)
+    why = "" if said else _why(outcome, hidden, given)
+    address = _cut(visible(given, _MOST), ADDRESS_CHARACTERS)
     return Account(
         index=outcome.index,
-        address=_cut(visible(given, _MOST), ADDRESS_CHARACTERS),
+        address=address,
         target=_target(recipient, given) if aliases else None,
         action=told.action,
         until=told.until,
@@ -135,8 +147,9 @@ def accountOf(
         status=_status(told),
         cause=outcome.cause,
         said=said,
-        via=outcome.via,
-        why="" if said else _why(outcome, hidden, given),
+        remote=remoteOf(outcome.via),
+        why=why,
+        diagnostic=_diagnostic(told, said, why, address),
         fields=_harmless(profile.fieldsFor(message.envelope, recipient)),
     )
 
@@ -205,6 +218,23 @@ def _why(outcome: Outcome, hidden: bytes | None, given: bytes) -> str:
     elif outcome.via is None:
         return ""
     return _shown(text.encode("utf-8", "replace"), hidden, given)
+
+
+def _diagnostic(told: Told, said: tuple[str, ...], why: str, address: str) -> str:
+    """
+    What went wrong and where: C{SMTP error from remote mail server after RCPT
+    TO:<bob@example.net>: 550 5.1.1 No such user}, in the words of Exim.
+    """
+    if told.action not in _CLASS:
+        return ""
+    if not said:
+        return why
+    after = _AFTER.get(told.outcome.cause, "")
+    if told.outcome.cause is Cause.RECIPIENT:
+        after += f":<{address}>"
+    lines = [said[0], *[line[4:] for line in said[1:]]]
+    where = f"SMTP error from remote mail server{after}: "
+    return _cut(where + " ".join(lines), _DIAGNOSTIC_CHARACTERS)
 
 
 def _status(told: Told) -> Status:

@@ -17,7 +17,7 @@ from attrs import frozen
 
 from ..core.hooks import Action
 from ..extensions.dsn import embedded, unembedded
-from ..spool.via import Cause, Via
+from ..spool.via import Cause
 from .account import Account
 from .multipart import Part, plain
 
@@ -28,6 +28,9 @@ _WORD_MOST = 900
 _VALUE_MOST = 1000
 
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
+
+#: The name of our field of what went wrong and where.
+DIAGNOSTIC = "X-Smtpx-Diagnostic"
 
 #: Fields that RFC 3464 section 2.2 and section 2.3 have before all others.
 _FIRST = "original-"
@@ -43,6 +46,7 @@ class Heading:
     @ivar arrived: when it came, in seconds since the epoch.
     @ivar attempted: when it was tried.
     @ivar fields: of extensions, by name.
+    @ivar diagnostic: the name of the field of what went wrong and where.
     """
 
     name: str
@@ -50,6 +54,7 @@ class Heading:
     arrived: float
     attempted: float
     fields: tuple[tuple[str, str], ...] = ()
+    diagnostic: str = DIAGNOSTIC
 
 
 def date(seconds: float) -> str:
@@ -96,8 +101,12 @@ def _recipient(
     yield "Final-Recipient", _address(account.address, utf8)
     yield "Action", account.action.value
     yield "Status", ".".join(map(str, account.status))
-    if account.via is not None:
-        yield "Remote-MTA", f"dns; {_name(account.via)}"
+    remote = account.remote
+    if remote is not None:
+        yield "Remote-MTA", f"dns; {remote.name or remote.words}"
+    if remote is not None and remote.socket:
+        # As Exim has it: several addresses may have that name.
+        yield "Remote-MTA", f"X-ip; {remote.socket}"
     if account.said:
         # RFC 3461 section 9.2; each line has its code, so that none is lost.
         yield "Diagnostic-Code", "smtp; " + " ".join(account.said)
@@ -107,6 +116,12 @@ def _recipient(
         yield "Last-Attempt-Date", date(heading.attempted)
     if account.action is Action.DELAYED and account.until is not None:
         yield "Will-Retry-Until", date(account.until)
+    if remote is not None and remote.greeting:
+        yield "X-Remote-MTA-smtp-greeting", f"X-str; {remote.greeting}"
+    if remote is not None and remote.hello:
+        yield "X-Remote-MTA-helo-response", f"X-str; {remote.hello}"
+    if account.diagnostic:
+        yield heading.diagnostic, f"X-str; {account.diagnostic}"
     yield from _those(account.fields, False)
 
 
@@ -121,10 +136,6 @@ def _address(address: str, utf8: bool) -> str:
     if address.isascii():
         return f"rfc822;{address}"
     return f"utf-8;{address if utf8 else embedded(address)}"
-
-
-def _name(via: Via) -> str:
-    return (via.host or b"[%b]" % via.address).decode("utf-8", "backslashreplace")
 
 
 def _field(name: str, value: str, utf8: bool) -> bytes:
@@ -150,4 +161,4 @@ def _field(name: str, value: str, utf8: bool) -> bytes:
     return b"\r\n".join(lines) + b"\r\n"
 
 
-__all__ = ["Heading", "date", "deliveryStatus"]
+__all__ = ["DIAGNOSTIC", "Heading", "date", "deliveryStatus"]

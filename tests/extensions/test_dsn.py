@@ -291,6 +291,14 @@ class ClientTests(SynchronousTestCase):
         )
         self.assertEqual(joined.codes, [250])
 
+    def test_UTF8TooLongInASCII(self) -> None:
+        """What would be longer than a parameter may be there is left out."""
+        envelope = _envelope("utf-8;" + "\u4e2d" * 100 + "@d.example")
+        joined = pair([DSN()], [DSN()]).open()
+        joined.deliver(envelope)
+        self.assertNotIn(b"ORCPT", joined.said)
+        self.assertEqual(joined.codes, [250])
+
     def test_UTF8GoesAsItIsWhereItMay(self) -> None:
         """A host with SMTPUTF8 gets what we got."""
         extensions = [EightBitMIME(), DSN(), SMTPUTF8()]

@@ -8,12 +8,13 @@ from twisted.trial.unittest import SynchronousTestCase
 from smtpx.core.hooks import Action
 from smtpx.queue.account import Account
 from smtpx.queue.deliverystatus import Heading, date, deliveryStatus
-from smtpx.spool.via import Cause, Via
+from smtpx.queue.remote import Remote
+from smtpx.spool.via import Cause
 
 from .reports import ARRIVED, NOW
 
 HEADING = Heading("mail.example.org", "1abc", ARRIVED, NOW)
-VIA = Via(b"mx.example.net", b"192.0.2.1")
+REMOTE = Remote("mx.example.net", "192.0.2.1")
 ACCOUNT = Account(
     index=0,
     address="bob@example.net",
@@ -24,8 +25,9 @@ ACCOUNT = Account(
     status=(5, 1, 1),
     cause=Cause.RECIPIENT,
     said=("550 5.1.1 No",),
-    via=VIA,
+    remote=REMOTE,
     why="",
+    diagnostic="after RCPT TO: 550 5.1.1 No",
     fields=(),
 )
 
@@ -66,16 +68,20 @@ class DeliveryStatusTests(SynchronousTestCase):
                 b"Action: failed",
                 b"Status: 5.1.1",
                 b"Remote-MTA: dns; mx.example.net",
+                b"Remote-MTA: X-ip; [192.0.2.1]",
                 b"Diagnostic-Code: smtp; 550 5.1.1 No",
                 b"Last-Attempt-Date: " + tried,
+                b"X-Smtpx-Diagnostic: X-str; after RCPT TO: 550 5.1.1 No",
                 b"X-Other: y",
                 b"",
                 b"Final-Recipient: rfc822;bob@example.net",
                 b"Action: failed",
                 b"Status: 5.1.1",
                 b"Remote-MTA: dns; mx.example.net",
+                b"Remote-MTA: X-ip; [192.0.2.1]",
                 b"Diagnostic-Code: smtp; 550 5.1.1 No",
                 b"Last-Attempt-Date: " + tried,
+                b"X-Smtpx-Diagnostic: X-str; after RCPT TO: 550 5.1.1 No",
             ],
         )
 
@@ -86,14 +92,47 @@ class DeliveryStatusTests(SynchronousTestCase):
 
     def test_noHost(self) -> None:
         """Where no host was involved, none is named."""
-        text = b"\n".join(lines(evolve(ACCOUNT, via=None, said=())))
+        text = b"\n".join(lines(evolve(ACCOUNT, remote=None, said=())))
         self.assertNotIn(b"Remote-MTA", text)
         self.assertNotIn(b"Diagnostic-Code", text)
 
     def test_aHostWithoutName(self) -> None:
         """It is named by its address."""
-        found = lines(evolve(ACCOUNT, via=Via(b"", b"192.0.2.1")))
+        found = lines(evolve(ACCOUNT, remote=Remote("", "192.0.2.1")))
         self.assertIn(b"Remote-MTA: dns; [192.0.2.1]", found)
+
+    def test_extraInformation(self) -> None:
+        """
+        What was read of the host is told, as Exim tells it; the port is where it is
+        not that of SMTP.
+        """
+        remote = evolve(
+            REMOTE,
+            address="2001:db8::1",
+            port=587,
+            greeting="220 mx.example.net ESMTP Exim x.yz",
+            hello="250-mx.example.net Hello mail.example.org [192.0.2.9]",
+        )
+        heading = evolve(HEADING, diagnostic="X-Exim-Diagnostic")
+        found = lines(evolve(ACCOUNT, remote=remote), heading=heading)
+        self.assertIn(b"Remote-MTA: X-ip; [2001:db8::1]:587", found)
+        self.assertIn(
+            b"X-Remote-MTA-smtp-greeting: X-str; 220 mx.example.net ESMTP Exim x.yz",
+            found,
+        )
+        whole = b"\r\n".join(found).replace(b"\r\n ", b" ")
+        self.assertIn(
+            b"\r\nX-Remote-MTA-helo-response: X-str;"
+            b" 250-mx.example.net Hello mail.example.org [192.0.2.9]\r\n",
+            whole,
+        )
+        self.assertIn(b"X-Exim-Diagnostic: X-str; after RCPT TO: 550 5.1.1 No", found)
+
+    def test_whatWasNeverRead(self) -> None:
+        """It is left out."""
+        text = b"\n".join(lines(evolve(ACCOUNT, diagnostic="")))
+        for name in (b"X-Remote-MTA", b"Diagnostic:", b"]:"):
+            self.assertNotIn(name, text)
 
     def test_brokenConnection(self) -> None:
         """What went wrong is no reply of SMTP."""
@@ -144,7 +183,7 @@ class DeliveryStatusTests(SynchronousTestCase):
         for account in (
             evolve(ACCOUNT, said=(evil,)),
             evolve(ACCOUNT, address=evil),
-            evolve(ACCOUNT, via=Via(evil.encode(), b"192.0.2.1")),
+            evolve(ACCOUNT, remote=Remote(evil, evil, 25, evil, evil)),
             evolve(ACCOUNT, fields=(("X-Good", evil),)),
         ):
             for line in lines(account):

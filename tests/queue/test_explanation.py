@@ -98,21 +98,23 @@ class ExplanationTests(SynchronousTestCase):
                 <bob@example.net>
                     It has been tried for 5 days without success. The last time, the
                     mail server did not take it."""),
-            self.about(evolve(ACCOUNT, cause=Cause.EXPIRED, said=(), via=None)),
+            self.about(evolve(ACCOUNT, cause=Cause.EXPIRED, said=(), remote=None)),
         )
 
     def test_ourOwnReply(self) -> None:
         """What we found out ourselves, we say ourselves."""
         self.assertIn(
             "    This server said:\n        556 5.1.10 No mail, please",
-            self.about(evolve(ACCOUNT, via=None, said=("556 5.1.10 No mail, please",))),
+            self.about(
+                evolve(ACCOUNT, remote=None, said=("556 5.1.10 No mail, please",))
+            ),
         )
 
     def test_everyCause(self) -> None:
         """There is a sentence for whatever went wrong, host or no host."""
         for cause in Cause:
-            for via in (ACCOUNT.via, None):
-                mute = evolve(ACCOUNT, cause=cause, said=(), via=via)
+            for remote in (ACCOUNT.remote, None):
+                mute = evolve(ACCOUNT, cause=cause, said=(), remote=remote)
                 text = self.about(mute).partition("<bob@example.net>\n    ")[2]
                 self.assertTrue(text[0].isupper(), text)
                 self.assertTrue(text.endswith("."), text)
