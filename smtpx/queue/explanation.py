@@ -4,13 +4,13 @@ other host said, and whether anything more is done.
 
 It is written for somebody who knows nothing of mail servers, and has what a
 postmaster wants to know as well.  Recipients of whom there is the same to say share
-a paragraph.
+a paragraph.  The words are those of the sender's language (L{smtpx.queue.wording}).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from textwrap import wrap
+from email.header import Header
 
 from attrs import frozen
 
@@ -19,56 +19,23 @@ from ..spool.via import Cause
 from .account import Account
 from .deliverystatus import Heading, date
 from .multipart import Part, text
+from .wording import Template, Wording, filled, substituted, wrapped
 
-_COLUMNS = 72
-
-_NO_MORE = "It will not be tried again."
-
-#: What is said of each kind of news: of one address, and of several.
-_NEWS = {
-    Action.FAILED: (
-        f"Your message could not be delivered to the address below. {_NO_MORE}",
-        f"Your message could not be delivered to the addresses below. {_NO_MORE}",
-    ),
-    Action.DELAYED: (
-        "Your message has not reached the address below yet. This server goes on"
-        " trying. You need not send it again.",
-        "Your message has not reached the addresses below yet. This server goes on"
-        " trying. You need not send it again.",
-    ),
-    Action.DELIVERED: (
-        "Your message was delivered to the address below.",
-        "Your message was delivered to the addresses below.",
-    ),
-    Action.RELAYED: (
-        "Your message was handed to the mail server of the address below, which does"
-        " not send confirmations. Nothing more may be heard of it.",
-        "Your message was handed to the mail servers of the addresses below, which do"
-        " not send confirmations. Nothing more may be heard of it.",
-    ),
-    Action.EXPANDED: (
-        "Your message reached the address below, which stands for several others, and"
-        " was sent on to them. Nothing more may be heard of it.",
-        "Your message reached the addresses below, which stand for several others,"
-        " and was sent on to them. Nothing more may be heard of it.",
-    ),
+#: What went wrong, where no host said anything: the phrase for it.
+_PHRASES = {
+    Cause.CONNECT: "connect",
+    Cause.EARLY: "connect",
+    Cause.LOST: "lost",
+    Cause.TLS: "tls",
+    Cause.LOGIN: "login",
+    Cause.DNS: "dns",
+    Cause.EXPIRED: "expired",
+    Cause.LOCAL: "local",
+    Cause.OPERATOR: "operator",
 }
 
-#: What went wrong, where no host said anything.
-_CAUSES = {
-    Cause.CONNECT: "the mail server{} could not be reached",
-    Cause.EARLY: "the mail server{} could not be reached",
-    Cause.LOST: "the connection to the mail server{} was lost",
-    Cause.TLS: (
-        "the connection to the mail server{} could not be protected as it has to be"
-    ),
-    Cause.LOGIN: "the mail server{} did not let this server in",
-    Cause.DNS: "where mail for it is to go could not be found out",
-    Cause.EXPIRED: "the mail server{} did not take it",
-    Cause.LOCAL: "this server was in trouble",
-    Cause.OPERATOR: "the operator of this server gave it up",
-}
-_NO_IDEA = "this server cannot deliver it"
+#: The most characters of a subject.
+_SUBJECT_CHARACTERS = 400
 
 
 @frozen
@@ -84,99 +51,127 @@ class Original:
     attached: str
 
 
-def explanation(
-    heading: Heading, accounts: Sequence[Account], original: Original
-) -> Part:
-    """The part."""
-    blocks = [_wrapped(f"This is the mail server {heading.name}.")]
-    for action in Action:
-        ours = [each for each in accounts if each.action is action]
-        if ours:
-            blocks.append(_wrapped(_NEWS[action][len(ours) > 1]))
-            blocks += _grouped(ours, heading)
-    blocks.append(_footer(heading, original))
-    # No line can be too long for a message: the parts are bounded.
-    return text("\n".join(blocks), b"Explanation")
+@frozen
+class Explanation:
+    """
+    Writes what people read.
+
+    @ivar heading: what is said of the message as a whole.
+    @ivar original: what people know it by.
+    @ivar wording: the words.
+    """
+
+    heading: Heading
+    original: Original
+    wording: Wording
+
+    def subject(self, accounts: Sequence[Account], utf8: bool) -> bytes:
+        """
+        The field C{Subject}, folded, without its CRLF.
+
+        @param utf8: may it have UTF-8?
+        """
+        actions = {each.action for each in accounts}
+        template = self.wording.report
+        if len(actions) == 1:
+            template = self.wording.news[actions.pop()]
+        words = substituted(template.subject, self._values())[:_SUBJECT_CHARACTERS]
+        if utf8:
+            return b"Subject: " + words.encode()
+        charset = "us-ascii" if words.isascii() else "utf-8"
+        header = Header(words, charset, header_name="Subject")
+        return b"Subject: " + header.encode(linesep="\r\n").encode("ascii")
+
+    def part(self, accounts: Sequence[Account]) -> Part:
+        """The part."""
+        values = self._values() | {
+            "news": "\n".join(self._sections(accounts)),
+            "attached": self.wording.phrase(self.original.attached),
+        }
+        words = filled(self.wording.report.one, values)
+        # No line can be too long for a message: the parts are bounded.
+        return text(words, b"Explanation", self.wording.language)
+
+    def _values(self) -> dict[str, str]:
+        heading = self.heading
+        return {
+            "server": heading.name,
+            "postmaster": f"postmaster@{heading.name}",
+            "id": heading.id,
+            "subject": self.original.subject,
+            "received": date(heading.arrived),
+        }
+
+    def _sections(self, accounts: Sequence[Account]) -> Iterator[str]:
+        """What is said of each kind of news."""
+        for action in Action:
+            ours = [each for each in accounts if each.action is action]
+            if ours:
+                template: Template = self.wording.news[action]
+                words = template.several if len(ours) > 1 else template.one
+                values = self._values()
+                values["recipients"] = "\n".join(self._grouped(ours))
+                yield filled(words, values)
+
+    def _grouped(self, accounts: Iterable[Account]) -> Iterator[str]:
+        """Paragraphs, one for all of whom there is the same to say."""
+        groups: dict[str, list[Account]] = {}
+        for each in accounts:
+            groups.setdefault(self._reason(each), []).append(each)
+        for reason, ours in groups.items():
+            yield "".join(map(self._addressed, ours)) + reason
+
+    def _addressed(self, account: Account) -> str:
+        lines = f"<{account.address}>\n"
+        for name, value in account.fields:
+            # RFC 3464 section 2.3.1: what the sender wrote, if it was not that.
+            _, semicolon, address = value.partition(";")
+            if name.lower() == "original-recipient" and semicolon:
+                address = address.strip()
+                if address.lower() != account.address.lower():
+                    lines += f"    {self.wording.phrase('sent-on', address=address)}\n"
+        if account.target is not None:
+            lines += f"    {self.wording.phrase('alias', address=account.target)}\n"
+        return lines
+
+    def _reason(self, account: Account) -> str:
+        """Why, in indented lines; empty: there is nothing to say."""
+        if account.action not in (Action.FAILED, Action.DELAYED):
+            return ""
+        wording = self.wording
+        words = ""
+        if account.action is Action.DELAYED or account.cause is Cause.EXPIRED:
+            tried = age(self.heading.attempted - self.heading.arrived, wording)
+            words = _indented(wording.phrase("tried", age=tried))
+        if account.said:
+            who = "said" if account.host else "said-here"
+            words += _indented(wording.phrase(who, host=account.host))
+            words += "".join(f"        {line}\n" for line in account.said)
+        else:
+            why = f": {account.why}" if account.why else ""
+            phrase = wording.phrase(_phraseOf(account), host=account.host, why=why)
+            words += _indented(phrase)
+        if account.action is Action.DELAYED and account.until is not None:
+            words += _indented(wording.phrase("until", until=date(account.until)))
+        return words
 
 
-def _grouped(accounts: Iterable[Account], heading: Heading) -> Iterator[str]:
-    """Paragraphs, one for all of whom there is the same to say."""
-    groups: dict[str, list[Account]] = {}
-    for each in accounts:
-        groups.setdefault(_reason(each, heading), []).append(each)
-    for reason, ours in groups.items():
-        yield "".join(map(_addressed, ours)) + reason
+def _phraseOf(account: Account) -> str:
+    """The name of what went wrong, where no host said anything."""
+    waits = account.action is Action.DELAYED and account.cause is Cause.OTHER
+    return "waiting" if waits else _PHRASES.get(account.cause, "other")
 
 
-def _addressed(account: Account) -> str:
-    lines = f"<{account.address}>\n"
-    for name, value in account.fields:
-        # RFC 3464 section 2.3.1: what the sender wrote, if it was not that.
-        _, semicolon, address = value.partition(";")
-        if name.lower() == "original-recipient" and semicolon:
-            address = address.strip()
-            if address.lower() != account.address.lower():
-                lines += f"    (to which your message to <{address}> was sent on)\n"
-    if account.target is not None:
-        lines += f"    (from where it was sent on to <{account.target}>)\n"
-    return lines
-
-
-def _reason(account: Account, heading: Heading) -> str:
-    """Why, in indented lines; empty: there is nothing to say."""
-    if account.action not in (Action.FAILED, Action.DELAYED):
-        return ""
-    began = ""
-    if account.action is Action.DELAYED or account.cause is Cause.EXPIRED:
-        tried = age(heading.attempted - heading.arrived)
-        began = f"It has been tried for {tried} without success. The last time, "
-    if account.said:
-        who = f"the mail server {account.host}" if account.host else "this server"
-        words = _indented(_sentence(f"{began}{who} said:"))
-        words += "".join(f"        {line}\n" for line in account.said)
-    else:
-        host = f" {account.host}" if account.host else ""
-        what = _CAUSES.get(account.cause, _NO_IDEA).format(host)
-        why = f": {account.why}" if account.why else ""
-        words = _indented(_sentence(f"{began}{what}{why}."))
-    if account.action is Action.DELAYED and account.until is not None:
-        words += _indented(f"It is tried until {date(account.until)}.")
-    return words
-
-
-def age(seconds: float) -> str:
+def age(seconds: float, wording: Wording) -> str:
     """A time as people say it."""
     for length, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
         if seconds >= 2 * length:
-            return f"{round(seconds / length)} {unit}"
-    return "some moments"
-
-
-def _footer(heading: Heading, original: Original) -> str:
-    """What message it was, and who can help."""
-    lines = "It was this message:\n"
-    if original.subject:
-        lines += f"    Subject: {original.subject}\n"
-    lines += f"    Received here: {date(heading.arrived)}\n"
-    lines += f"    Known here as: {heading.id}\n\n"
-    return lines + _wrapped(
-        f"The {original.attached} is attached. If you need help, send this report to"
-        f" <postmaster@{heading.name}>, or to the person you wrote to by another way."
-    )
-
-
-def _sentence(words: str) -> str:
-    return words[:1].upper() + words[1:]
-
-
-def _wrapped(words: str, indent: str = "") -> str:
-    width = _COLUMNS - len(indent)
-    lines = wrap(words, width, break_long_words=False, break_on_hyphens=False)
-    return "".join(f"{indent}{line}\n" for line in lines)
+            return wording.phrase(unit, count=str(round(seconds / length)))
+    return wording.phrase("moments")
 
 
 def _indented(words: str) -> str:
-    return _wrapped(words, "    ")
+    return wrapped(words, "    ")
 
 
-__all__ = ["Original", "age", "explanation"]
+__all__ = ["Explanation", "Original", "age"]

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from hashlib import sha256
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 #: RFC 5322 section 2.1.1, without the CRLF.
 LINE_OCTETS = 998
@@ -59,20 +59,26 @@ class Part:
     @ivar content: as it goes over the wire.
     @ivar encoding: the value of its C{Content-Transfer-Encoding}.
     @ivar description: what it is, for people.
+    @ivar language: the tag of the language that it is in; empty: it is in none.
     """
 
     type: bytes
     content: bytes
     encoding: bytes
     description: bytes
+    language: str = ""
 
     @property
     def octets(self) -> bytes:
         """The part with its header."""
+        language = b""
+        if self.language:
+            # RFC 3282.
+            language = b"Content-Language: %b\r\n" % self.language.encode("ascii")
         return (
-            b"Content-Description: %b\r\nContent-Type: %b\r\n"
+            b"Content-Description: %b\r\nContent-Type: %b\r\n%b"
             b"Content-Transfer-Encoding: %b\r\n\r\n%b"
-            % (self.description, self.type, self.encoding, self.content)
+            % (self.description, self.type, language, self.encoding, self.content)
         )
 
 
@@ -88,15 +94,17 @@ def plain(type: bytes, octets: bytes, description: bytes, eight: bool = False) -
     return Part(type, quoted(octets), b"quoted-printable", description)
 
 
-def text(words: str, description: bytes) -> Part:
+def text(words: str, description: bytes, language: str = "") -> Part:
     """
     A text for people.
 
     @param words: lines that end in C{\\n}, none too long.
+    @param language: the tag of the language that it is in; empty: not said.
     """
     octets = words.replace("\n", "\r\n").encode()
     charset = b"us-ascii" if octets.isascii() else b"utf-8"
-    return plain(b"text/plain; charset=" + charset, octets, description)
+    part = plain(b"text/plain; charset=" + charset, octets, description)
+    return evolve(part, language=language)
 
 
 def joined(parts: Sequence[Part]) -> tuple[bytes, bytes]:

@@ -32,12 +32,15 @@ from ..extensions.eightbitmime import EIGHTBIT
 from ..extensions.smtputf8 import UTF8
 from ..spool.format import Report, SpooledMessage
 from .account import Account, accountOf, messageFields
-from .deliverystatus import Heading, date, deliveryStatus
-from .explanation import Original, explanation
+from .author import Author, usualAuthor
+from .deliverystatus import DIAGNOSTIC, Heading, date, deliveryStatus
+from .explanation import Explanation, Original
 from .interfaces import IReporter
 from .multipart import Part, joined
 from .returned import MESSAGE, Message, isBulk, readMessage, returned
 from .told import Told
+from .wording import Wording
+from .wordings import Wordings
 
 #: The most octets of a report that L{smtpx.spool.format.Report} takes.
 REPORT_OCTETS = 64 << 10
@@ -56,6 +59,13 @@ class Returned(Enum):
     MESSAGE = "message"
 
 
+class Diagnostic(Enum):
+    """The name of the field of what went wrong and where."""
+
+    OURS = DIAGNOSTIC
+    EXIM = "X-Exim-Diagnostic"
+
+
 @frozen
 class Manner:
     """
@@ -65,23 +75,20 @@ class Manner:
     @ivar mostOctets: a longer message is not returned whole, and of a longer header
         only the beginning.
     @ivar aliases: are senders told where aliases lead?
+    @ivar diagnostic: the name of the field of what went wrong and where.
+    @ivar author: whom they are from; L{None}: C{MAILER-DAEMON} of this server.
+    @ivar wordings: in which language.
     """
 
     returned: Returned = Returned.HEADER
     mostOctets: int = RETURNED_OCTETS
     aliases: bool = False
+    diagnostic: Diagnostic = Diagnostic.OURS
+    author: Author | None = None
+    wordings: Wordings = Wordings()
 
 
 _USUAL = {Action.FAILED, Action.DELAYED}
-
-_SUBJECTS = {
-    Action.FAILED: "Mail could not be delivered",
-    Action.DELAYED: "Mail is delayed",
-    Action.RELAYED: "Mail was sent on",
-    Action.DELIVERED: "Mail was delivered",
-    Action.EXPANDED: "Mail was sent on",
-}
-_MIXED = "What became of your mail"
 
 #: Addresses come from the grammar of SMTP; this is for the spool of a broken disk.
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
@@ -153,10 +160,13 @@ class Reporter:
                 arrived=message.arrived,
                 attempted=now,
                 fields=messageFields(message, self._profile),
+                diagnostic=self._manner.diagnostic.value,
             ),
             original=original,
             full=self._isFull(due),
             wishes=tuple(wish for _, wish in due),
+            wording=self._manner.wordings.of(message.envelope.sender),
+            author=self._manner.author,
         )
         return tuple(writing.reports(accounts))
 
@@ -197,6 +207,8 @@ class _Writing:
 
     @ivar full: is the whole message wished?
     @ivar wishes: what extensions wish.
+    @ivar wording: the sender's language.
+    @ivar author: whom the reports are from; L{None}: as usual.
     """
 
     message: SpooledMessage
@@ -204,6 +216,8 @@ class _Writing:
     original: Message
     full: bool
     wishes: tuple[ReportWish, ...]
+    wording: Wording
+    author: Author | None
 
     def reports(self, accounts: Sequence[Account]) -> list[Report]:
         """One report, or as many as it takes."""
@@ -224,16 +238,18 @@ class _Writing:
         utf8 = not sender.isascii()
         last = self._returned(utf8, room)
         attached = "message" if last.description == MESSAGE else "header"
+        words = Explanation(
+            self.heading, Original(self.original.subject, attached), self.wording
+        )
         parts = [
-            explanation(
-                self.heading, accounts, Original(self.original.subject, attached)
-            ),
+            words.part(accounts),
             deliveryStatus(self.heading, accounts, utf8),
             last,
         ]
         boundary, content = joined(parts)
         eight = any(part.encoding == b"8bit" for part in parts)
-        header = self._header(accounts, boundary, utf8, eight)
+        subject = words.subject(accounts, utf8)
+        header = self._header(accounts, subject, boundary, utf8, eight)
         body = header + b"\r\n" + content
         envelope = Envelope(b"", self.heading.attempted, [Recipient(sender)], len(body))
         for wish in self.wishes:
@@ -258,12 +274,15 @@ class _Writing:
         return made
 
     def _header(
-        self, accounts: Sequence[Account], boundary: bytes, utf8: bool, eight: bool
+        self,
+        accounts: Sequence[Account],
+        subject: bytes,
+        boundary: bytes,
+        utf8: bool,
+        eight: bool,
     ) -> bytes:
         """The report's own header (RFC 5322, RFC 3834, RFC 6522 section 3)."""
         name = self.heading.name
-        actions = {each.action for each in accounts}
-        subject = _SUBJECTS[actions.pop()] if len(actions) == 1 else _MIXED
         # The same for the same news, however often it is written.
         first = accounts[0]
         id = self.message.id
@@ -272,9 +291,9 @@ class _Writing:
             id += f".{int(self.heading.attempted)}"
         id += f".{first.action.value}.{first.index}"
         lines = [
-            f"From: Mail Delivery System <MAILER-DAEMON@{name}>".encode("ascii"),
+            b"From: " + (self.author or usualAuthor(name)).field,
             b"To: <%b>" % _CONTROL.sub(b"?", self.message.envelope.sender),
-            f"Subject: {subject}".encode("ascii"),
+            subject,
             f"Date: {date(self.heading.attempted)}".encode("ascii"),
             f"Message-ID: <{id}@{name}>".encode("ascii"),
         ]
@@ -294,4 +313,11 @@ class _Writing:
         return b"".join(line + b"\r\n" for line in lines)
 
 
-__all__ = ["REPORT_OCTETS", "RETURNED_OCTETS", "Manner", "Reporter", "Returned"]
+__all__ = [
+    "REPORT_OCTETS",
+    "RETURNED_OCTETS",
+    "Diagnostic",
+    "Manner",
+    "Reporter",
+    "Returned",
+]

@@ -1,8 +1,9 @@
 """
 What a start does not stumble over, and an operator should know all the same:
-certificates and staples that can be used, or left out, but are of little use, a
-disk without room, a file of peers that cannot be used, a Dovecot that is not there,
-and doors that are hardly meant to be as they are (L{smtpx.service.openness}).
+certificates and staples that can be used, or left out, but are of little use, templates
+of reports that have an error, a disk without room, a file of peers that cannot be used,
+a Dovecot that is not there, and doors that are hardly meant to be as they are
+(L{smtpx.service.openness}).
 
 What stops a start is L{smtpx.service.check}'s.
 """
@@ -25,7 +26,7 @@ from .openness import openness
 from .problems import KeyPath, Problem
 from .routecheck import unrouted
 from .tables.tls import ANYBODY
-from .wiring import certificatesOf, serverTLS
+from .wiring import certificatesOf, reportWordings, serverTLS
 
 
 def cautions(machine: Machine, configuration: Configuration) -> Iterator[Problem]:
@@ -43,6 +44,9 @@ def cautions(machine: Machine, configuration: Configuration) -> Iterator[Problem
             yield configuration.problem((*path, "tls_ocsp_file"), text)
     yield from _room(configuration)
     yield from _peers(configuration)
+    for flaw in reportWordings(configuration)[1]:
+        text = f"reports would be in English there: {flaw}"
+        yield configuration.problem(("reports", "templates"), text)
     dovecot = configuration.users.dovecot
     if dovecot is not None:
         try:

@@ -56,6 +56,7 @@ from .wiring import (
     ownerCheck,
     passwordCheck,
     relaySubjects,
+    reportWordings,
     retryRules,
     serverTLS,
     submission,
@@ -91,6 +92,7 @@ def check(
         *_users(configuration),
         *_retries(machine, configuration),
         *_owners(configuration),
+        *_reports(configuration),
         *_relay(configuration),
         *checkRelayed(machine, configuration, _tried),
         *checkSending(configuration, found, _tried),
@@ -389,6 +391,11 @@ def _retries(machine: Machine, configuration: Configuration) -> Iterator[Problem
     )
     work = partial(retryRules, name=name)
     yield from _together("retry", configuration, some, work)
+
+
+def _reports(configuration: Configuration) -> Iterator[Problem]:
+    path = ("reports", "languages")
+    yield from _tried(configuration, path, lambda: reportWordings(configuration))
 
 
 def _relay(configuration: Configuration) -> Iterator[Problem]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import email
+import email.policy
 import textwrap
 
 from attrs import evolve
@@ -10,7 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from smtpx.core.hooks import Action
 from smtpx.queue.account import Account
 from smtpx.queue.deliverystatus import date
-from smtpx.queue.explanation import Original, age, explanation
+from smtpx.queue.explanation import Explanation, Original, age
+from smtpx.queue.wordings import ENGLISH
 from smtpx.spool.via import Cause
 
 from .reports import ARRIVED, NOW
@@ -21,7 +24,8 @@ HELLO = Original("Hello", "header")
 
 def words(*accounts: Account, original: Original = HELLO) -> str:
     """The text."""
-    return explanation(HEADING, accounts, original).content.decode().replace("\r", "")
+    part = Explanation(HEADING, original, ENGLISH).part(accounts)
+    return part.content.decode().replace("\r", "")
 
 
 class ExplanationTests(SynchronousTestCase):
@@ -88,16 +92,16 @@ class ExplanationTests(SynchronousTestCase):
         self.assertIn(
             textwrap.dedent("""\
                 <bob@example.net>
-                    It has been tried for 5 days without success. The last time, the
-                    mail server mx.example.net [192.0.2.1] said:
+                    It has been tried for 5 days without success. The last time:
+                    The mail server mx.example.net [192.0.2.1] said:
                         450 Later"""),
             self.about(evolve(ACCOUNT, cause=Cause.EXPIRED, said=("450 Later",))),
         )
         self.assertIn(
             textwrap.dedent("""\
                 <bob@example.net>
-                    It has been tried for 5 days without success. The last time, the
-                    mail server did not take it."""),
+                    It has been tried for 5 days without success. The last time:
+                    The mail server did not take it."""),
             self.about(evolve(ACCOUNT, cause=Cause.EXPIRED, said=(), remote=None)),
         )
 
@@ -118,7 +122,8 @@ class ExplanationTests(SynchronousTestCase):
                 text = self.about(mute).partition("<bob@example.net>\n    ")[2]
                 self.assertTrue(text[0].isupper(), text)
                 self.assertTrue(text.endswith("."), text)
-                self.assertNotIn("{}", text)
+                self.assertNotIn("$", text)
+                self.assertNotIn("  ", text.replace("\n    ", " "))
 
     def test_brokenConnection(self) -> None:
         """With the reason, where it may be shown."""
@@ -141,8 +146,8 @@ class ExplanationTests(SynchronousTestCase):
                 trying. You need not send it again.
 
                 <bob@example.net>
-                    It has been tried for 5 days without success. The last time, the
-                    mail server mx.example.net [192.0.2.1] said:
+                    It has been tried for 5 days without success. The last time:
+                    The mail server mx.example.net [192.0.2.1] said:
                         450 Later
                     It is tried until {date(NOW + 60)}."""),
         )
@@ -158,6 +163,29 @@ class ExplanationTests(SynchronousTestCase):
                 "\n\n<bob@example.net>\n<carol@example.net>"
             )
             self.assertTrue(found)
+
+    def test_waitsForItsTurn(self) -> None:
+        """Who was not tried yet has no reason but that."""
+        late = evolve(ACCOUNT, action=Action.DELAYED, said=(), cause=Cause.OTHER)
+        self.assertIn("    It waits for its turn here.", self.about(late))
+
+    def test_subjects(self) -> None:
+        """In ASCII where it has to be, and short lines; in UTF-8 where it may."""
+        report = evolve(ENGLISH.report, subject="\xc4 $subject " + "\xfc" * 100)
+        wording = evolve(ENGLISH, report=report)
+        explanation = Explanation(HEADING, HELLO, wording)
+        both = [ACCOUNT, evolve(ACCOUNT, action=Action.DELAYED)]
+        field = explanation.subject(both, False)
+        self.assertTrue(field.isascii())
+        self.assertLessEqual(max(map(len, field.split(b"\r\n"))), 78)
+        read = email.message_from_bytes(field + b"\r\n\r\n", policy=email.policy.SMTP)
+        self.assertEqual(read["Subject"], "\xc4 Hello " + "\xfc" * 100)
+        wanted = "Subject: \xc4 Hello " + "\xfc" * 100
+        self.assertEqual(explanation.subject(both, True).decode(), wanted)
+        self.assertEqual(
+            explanation.subject([ACCOUNT], False),
+            b"Subject: Mail could not be delivered",
+        )
 
     def test_allKindsOfNews(self) -> None:
         """Bad news first."""
@@ -191,8 +219,8 @@ class ExplanationTests(SynchronousTestCase):
 
     def test_beyondASCII(self) -> None:
         """Letters of all scripts are shown as they are."""
-        part = explanation(
-            HEADING, [evolve(ACCOUNT, address="j\xf6rg@example.net")], HELLO
+        part = Explanation(HEADING, HELLO, ENGLISH).part(
+            [evolve(ACCOUNT, address="j\xf6rg@example.net")]
         )
         self.assertEqual(part.type, b"text/plain; charset=utf-8")
         self.assertIn(b"<j=C3=B6rg@example.net>", part.content)
@@ -209,4 +237,4 @@ class ExplanationTests(SynchronousTestCase):
             (172800, "2 days"),
             (5 * 86400 + 100, "5 days"),
         ):
-            self.assertEqual(age(seconds), expected)
+            self.assertEqual(age(seconds, ENGLISH), expected)

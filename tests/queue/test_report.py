@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from attrs import evolve
 from hypothesis import given, settings, strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from smtpx.core.addresstable import AddressTable
 from smtpx.core.envelope import Envelope, Stamp
 from smtpx.core.hooks import Action, ReportWish
 from smtpx.core.interfaces import IQueueBuilder
@@ -15,8 +17,11 @@ from smtpx.extensions.eightbitmime import EIGHTBIT
 from smtpx.extensions.requiretls import REQUIRED
 from smtpx.extensions.smtputf8 import UTF8
 from smtpx.mime import Plan, Survey, Wire
-from smtpx.queue.report import Manner, Reporter, Returned
+from smtpx.queue.author import Author
+from smtpx.queue.report import Diagnostic, Manner, Reporter, Returned
 from smtpx.queue.told import Told
+from smtpx.queue.wording import Template
+from smtpx.queue.wordings import ENGLISH, Wordings
 from smtpx.spool.format import Fate, Outcome, Report, SpooledMessage
 from smtpx.spool.via import Cause, Via
 from smtpx.testing.spool import MemoryBody
@@ -158,6 +163,25 @@ class ReportTests(Written):
         found = read(self, report)
         self.assertEqual(found.message["Subject"], "What became of your mail")
         self.assertEqual(len(found.recipients), 5)
+
+    def test_asTheOperatorWishes(self) -> None:
+        """Whom it is from, in which language, and Exim's name for a field."""
+        late = Template("Zu sp\xe4t", "Hier:\n$recipients", "Hier:\n$recipients")
+        german = evolve(ENGLISH, language="de", news={Action.FAILED: late})
+        manner = Manner(
+            author=Author("P\xf6st", "p@example.org"),
+            diagnostic=Diagnostic.EXIM,
+            wordings=Wordings(senders=AddressTable([("client.example", german)])),
+        )
+        made = self.read(messageOf(), refused(), manner=manner)
+        self.assertEqual(made.message["From"], "P\xf6st <p@example.org>")
+        self.assertEqual(made.message["Subject"], "Zu sp\xe4t")
+        self.assertIn("Hier:\n<bob@example.net>\n", made.words)
+        words = next(made.message.iter_parts())
+        self.assertEqual(words["Content-Language"], "de")
+        self.assertIn("X-Exim-Diagnostic", made.recipients[0])
+        other = self.read(messageOf(sender=b"x@other.example"), manner=manner)
+        self.assertEqual(other.message["Subject"], "Mail could not be delivered")
 
     def test_stampers(self) -> None:
         """

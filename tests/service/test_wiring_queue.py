@@ -6,6 +6,7 @@ a house whose senders are told.
 from __future__ import annotations
 
 import email
+import email.policy
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -18,8 +19,9 @@ from smtpx.service.problems import ConfigurationError
 from smtpx.service.toml import parseDocument
 from smtpx.service.walker import readSettings
 from smtpx.service.wiring.queue import QueueRules, queueRules
+from tests.net.made import Call
 
-from .made import FOUND, NOW, HouseTestCase, send, site
+from .made import FOUND, MESSAGE, NOW, HouseTestCase, send, site
 
 
 class RulesTests(SynchronousTestCase):
@@ -108,6 +110,19 @@ class RulesTests(SynchronousTestCase):
             ["smtpx.toml:3: retry[0].match: a retry rule needs something to match"],
         )
 
+    def test_badLanguages(self) -> None:
+        """C{--check} finds a pattern of senders that is none."""
+        configuration = self.site.read({"reports": {"languages": {"a@@b": "en"}}})
+        [problem] = check(self.site.machine, configuration, FOUND)
+        self.assertIn("reports.languages: ", str(problem))
+
+    def test_badAuthor(self) -> None:
+        """So is who cannot be the author of a report."""
+        [fault] = self.faults('[reports]\ndsn_from = "Postmaster"\n')
+        self.assertTrue(
+            fault.startswith("smtpx.toml:2: reports.dsn_from: expected a mailbox")
+        )
+
     def test_twoForTheSame(self) -> None:
         """C{--check} finds two rules for the same."""
         rules = [{"pauses": "1 min", "match": ["b.example"]}] * 2
@@ -168,6 +183,81 @@ class ToldHouseTests(HouseTestCase):
         self.begin(reports={"returned": "message"})
         [report] = self.report()
         self.assertIn(b"hello", report)
+
+    def test_asTheOperatorSays(self) -> None:
+        """Whom it is from, in which language, and what a field is called."""
+        folder = self.site.folder / "templates" / "de"
+        folder.mkdir(parents=True)
+        template = "Subject: Schade\n\nLeider nicht:\n\n$recipients\n"
+        (folder / "failed.txt").write_text(template)
+        self.begin(
+            reports={
+                "dsn_from": "P\xf6st <post@example.org>",
+                "templates": self.site.folder / "templates",
+                "languages": {"example.org": "de"},
+            }
+        )
+        [report] = self.report()
+        message = email.message_from_bytes(report, policy=email.policy.SMTP)
+        self.assertEqual(message["From"], "P\xf6st <post@example.org>")
+        self.assertEqual(message["Subject"], "Schade")
+        self.assertIn(b"\r\nLeider nicht:\r\n\r\n<bob@example.org>\r\n", report)
+
+    def test_success(self) -> None:
+        """Who asked for it is told that a message is in a mailbox."""
+        self.begin()
+        call = self.site.call()
+        self.ask(call, b"carol@example.org NOTIFY=SUCCESS ORCPT=rfc822;Carol@x.example")
+        self.site.reactor.advance(1)
+        reports = [each for each in self.site.inboxes() if b"Action:" in each]
+        [report] = reports
+        self.assertIn(b"\r\nAction: delivered\r\n", report)
+        self.assertIn(b"\r\nOriginal-Recipient: rfc822;Carol@x.example\r\n", report)
+        self.assertIn(b"\r\nOriginal-Envelope-Id: order 4711\r\n", report)
+        self.assertIn(b"\r\nSubject: Mail was delivered\r\n", report)
+        self.assertNotIn(b"hello", report)
+
+    def test_expanded(self) -> None:
+        """
+        Who asked for it is told that an alias leads to several, and not told of each
+        (RFC 3461 section 5.2.7.3).
+        """
+        entries = {"all": ["carol@example.org", "dan@example.org"]}
+        self.begin(aliases={"entries": entries})
+        self.ask(self.site.call(), b"all@example.org NOTIFY=SUCCESS")
+        self.site.reactor.advance(1)
+        inboxes = self.site.inboxes()
+        self.assertEqual(len(inboxes), 3)
+        [report] = [each for each in inboxes if b"Action:" in each]
+        self.assertIn(b"\r\nFinal-Recipient: rfc822;all@example.org\r\n", report)
+        self.assertIn(b"\r\nAction: expanded\r\n", report)
+        self.assertNotIn(b"dan@", report)
+
+    def ask(self, call: Call, recipient: bytes) -> None:
+        """C{ann} sends a message, with parameters."""
+        path, _, parameters = recipient.partition(b" ")
+        call.say(b"EHLO client.example\r\n")
+        call.say(b"MAIL FROM:<ann@example.org> RET=FULL ENVID=order+204711\r\n")
+        call.say(b"RCPT TO:<%b> %b\r\n" % (path, parameters))
+        call.say(b"DATA\r\n")
+        self.assertEqual(call.say(MESSAGE + b".\r\n")[:3], b"250")
+
+    def test_delay(self) -> None:
+        """Who waits for long is told so, and in the end that it failed."""
+        self.begin(
+            queue={"queue_lifetime": "2 h"}, reports={"delay_after": ["10 min", "1 h"]}
+        )
+        send(self.site.call(), b"bob@example.org", b"ann@example.org")
+        for _ in range(3 * 60):
+            self.site.reactor.advance(60)
+        actions = [
+            line
+            for report in self.site.inboxes()
+            for line in report.split(b"\r\n")
+            if line.startswith(b"Action:")
+        ]
+        wanted = [b"Action: delayed", b"Action: delayed", b"Action: failed"]
+        self.assertEqual(sorted(actions), wanted)
 
     def test_nobodyIsTold(self) -> None:
         """Nobody hears of what nobody has sent."""

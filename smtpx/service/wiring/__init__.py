@@ -14,7 +14,7 @@ from .house import build, enter
 from .owners import ownerCheck
 from .peers import peerKnowledge
 from .policies import relaySubjects
-from .queue import retryRules
+from .queue import reportWordings, retryRules
 from .resolving import mailRouter, resolver
 from .routes import localRoutes
 from .submission import submission, submissionExtensions
@@ -40,6 +40,7 @@ __all__ = [
     "peerKnowledge",
     "relaySubjects",
     "resolver",
+    "reportWordings",
     "retryRules",
     "serverTLS",
     "submission",

@@ -8,15 +8,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from attrs import frozen
+from twisted.logger import Logger
 
 from ...core.interfaces import IExtension
 from ...core.queueprofile import QueueProfile
 from ...queue.delivery import Bounds
 from ...queue.report import Manner, Reporter
 from ...queue.retry import Lifetimes, RetryRule, RetryRules
+from ...queue.wordings import Flaw, Wordings, wordings
 from ..config import Configuration
 from ..machine import Machine
 from .addresses import tagSeparators
+
+_log = Logger()
 
 
 def retryRules(configuration: Configuration, name: str) -> RetryRules:
@@ -36,6 +40,16 @@ def retryRules(configuration: Configuration, name: str) -> RetryRules:
         name.encode("ascii"),
         tagSeparators(configuration),
     )
+
+
+def reportWordings(configuration: Configuration) -> tuple[Wordings, list[Flaw]]:
+    """
+    In which languages reports are, and what is wrong with their templates.
+
+    @raise UsageError: something is no pattern of senders.
+    """
+    reports = configuration.reports
+    return wordings(reports.templates, reports.language, reports.languages)
 
 
 @frozen
@@ -72,7 +86,17 @@ def queueRules(
     """
     queue, reports = configuration.queue, configuration.reports
     profile = QueueProfile().load(extensions)
-    manner = Manner(reports.returned, reports.returnedOctets, reports.aliases)
+    words, flaws = reportWordings(configuration)
+    for flaw in flaws:
+        _log.warn("Reports are in English there: {flaw}", flaw=str(flaw))
+    manner = Manner(
+        reports.returned,
+        reports.returnedOctets,
+        reports.aliases,
+        reports.diagnostic,
+        reports.dsnFrom,
+        words,
+    )
     return QueueRules(
         retries=retryRules(configuration, name),
         reporter=Reporter(name, profile, machine.now, manner),
@@ -86,4 +110,4 @@ def queueRules(
     )
 
 
-__all__ = ["QueueRules", "queueRules", "retryRules"]
+__all__ = ["QueueRules", "queueRules", "reportWordings", "retryRules"]
