@@ -175,6 +175,12 @@ class IRoutes(Interface):
         @return: L{None}: nowhere.
         """
 
+    def onward(path: bytes, sender: bytes) -> Route | None:
+        """
+        The same as C{find}, as if there were no routes that hold: for what somebody
+        has released.
+        """
+
 
 class IRetries(Interface):
     """Says when what did not work is tried again."""

@@ -153,6 +153,21 @@ class Routes:
                 return route
         return None
 
+    def onward(self, path: bytes, sender: bytes) -> Route | None:
+        """
+        Where mail goes that was on hold, and that somebody has released: as if there
+        were no routes that hold.
+
+        @param path: a recipient's mailbox, as the envelope has it.
+        @param sender: the sender's; empty: the null sender.
+        @return: L{None}: nowhere.
+        """
+        for ways in self._table.matching(path):
+            route = ways.find(sender)
+            if route is not None and not route.transport.holds:
+                return route
+        return None
+
     def goes(self, path: bytes) -> bool:
         """Is there a route for this recipient, whoever sends?"""
         return any(each.everybody is not None for each in self._table.matching(path))

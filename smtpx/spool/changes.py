@@ -8,6 +8,8 @@ change that was told too late does no harm.
 
 from __future__ import annotations
 
+from .format import RELEASED
+
 #: A statement and its values.
 Change = tuple[str, tuple[object, ...]]
 
@@ -17,12 +19,13 @@ _PROGRESS = (
 _RECORD = (
     "INSERT INTO progress"
     "(id, attempts, held, due, outcomes, note, priority, lane, told) "
-    "SELECT id, ?, max(?, hold IS NOT NULL), ?, ?, coalesce(hold, ?), 0, NULL, ?"
-    " FROM message WHERE id = ?"
+    "SELECT id, ?1, max(?2, hold IS NOT NULL), ?3, ?4, coalesce(hold, ?5), 0, NULL, ?6"
+    " FROM message WHERE id = ?7"
+    # Not excluded.held: a hold that it came with may have been released since.
     " ON CONFLICT(id) DO UPDATE SET attempts = excluded.attempts,"
-    " held = max(held, excluded.held), due = excluded.due,"
+    " held = max(held, ?2), due = excluded.due,"
     " outcomes = excluded.outcomes, lane = NULL, told = coalesce(excluded.told, told),"
-    " note = CASE WHEN excluded.held THEN excluded.note ELSE note END"
+    " note = CASE WHEN ?2 THEN ?5 ELSE note END"
 )
 _PARK = (
     _PROGRESS + "SELECT id, 0, hold IS NOT NULL, NULL, ?, coalesce(hold, ''), 0, ?"
@@ -49,11 +52,11 @@ _HASTEN = (
     " AND (lane IS NOT NULL OR coalesce(due > ?, 1))"
 )
 _RELEASE = (
-    _PROGRESS + "SELECT m.id, 0, 0, ?, '[]', '', 0, NULL"
+    _PROGRESS + f"SELECT m.id, 0, 0, ?, '[]', '{RELEASED}', 0, NULL"
     " FROM message m LEFT JOIN progress p ON p.id = m.id"
     " WHERE m.id = ? AND coalesce(p.held, m.hold IS NOT NULL)"
-    " ON CONFLICT(id) DO UPDATE SET held = 0, due = excluded.due, note = '',"
-    " lane = NULL"
+    " ON CONFLICT(id) DO UPDATE SET held = 0, due = excluded.due,"
+    " note = excluded.note, lane = NULL"
 )
 
 

@@ -39,6 +39,9 @@ VERSION = 1
 #: What stands behind an outcome whose sender is still to be told.
 _UNTOLD = "untold"
 
+#: The note of a message that was on hold until somebody released it.
+RELEASED = "released"
+
 #: The text of an outcome that was noted, and not written down.
 DELIVERED_BEFORE = "delivered before a crash"
 
@@ -101,6 +104,8 @@ class SpooledMessage:
     @ivar attempts: how often it was tried.
     @ivar held: is it on hold?
     @ivar note: why it is on hold; empty: nobody said.
+    @ivar released: was it on hold until somebody released it?  Then routes that hold
+        are over for it.
     @ivar due: when it is to be tried; L{None}: at once, it never was.
     @ivar outcomes: the last outcome of each recipient that was tried, by index.
     @ivar octets: the length of its body, without the prefix.
@@ -130,6 +135,7 @@ class SpooledMessage:
     priority: int = 0
     lane: bytes | None = None
     told: float | None = None
+    released: bool = False
 
 
 @frozen(eq=False)
@@ -192,6 +198,11 @@ class Row(NamedTuple):
     def onHold(self) -> bool:
         """Is it on hold?  What was written down since it arrived goes first."""
         return self.hold is not None if self.held is None else bool(self.held)
+
+    @property
+    def isReleased(self) -> bool:
+        """Was it on hold, and did somebody release it?"""
+        return not self.onHold and self.why == RELEASED
 
     @property
     def why(self) -> str:
@@ -380,7 +391,8 @@ def message(row: Row, known: Mapping[str, Stamp[Any]]) -> SpooledMessage:
         waiting=waiting(len(envelope.recipients), outcomes),
         attempts=row.attempts or 0,
         held=row.onHold,
-        note=row.why,
+        note="" if row.isReleased else row.why,
+        released=row.isReleased,
         due=row.due,
         outcomes=outcomes,
         octets=row.octets,

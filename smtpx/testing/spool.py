@@ -297,6 +297,7 @@ class MemorySpool:
                 outcomes=known,
                 lane=None,
                 told=now.told if told is None else told,
+                released=now.released and not now.held and due is not None,
             )
         else:
             del self._kept[message.id]
@@ -431,7 +432,7 @@ class MemorySpool:
         if self.broken:
             return fail(SpoolBroken("broken, as the test wished"))
         for kept in self._named(ids):
-            kept.message = evolve(kept.message, held=True, note=note)
+            kept.message = evolve(kept.message, held=True, note=note, released=False)
         return succeed(None)
 
     def release(self, ids: Sequence[str]) -> Deferred[None]:
@@ -440,7 +441,9 @@ class MemorySpool:
             if not kept.message.held:
                 continue
             now = self._now()
-            kept.message = evolve(kept.message, held=False, note="", due=now, lane=None)
+            kept.message = evolve(
+                kept.message, held=False, note="", due=now, lane=None, released=True
+            )
         self._wake()
         return succeed(None)
 

@@ -7,6 +7,7 @@ from twisted.internet.defer import Deferred
 
 from smtpx.core.envelope import Stamp, dumpFlag, loadFlag
 from smtpx.core.queueprofile import DISCARDED, QueueProfile
+from smtpx.queue.hold import Hold
 from smtpx.queue.interfaces import Attempt
 from smtpx.queue.routes import RouteRule, Routes
 from smtpx.queue.settlement import Settlement
@@ -193,6 +194,24 @@ class DispatchTests(DispatchCase):
                 message, (on, Outcome(1, WAITING, "y@b.example waiting")), due=1060.0
             ),
         )
+
+    def test_released(self) -> None:
+        """What somebody released is not held again, if there is another way."""
+        message = self.message(b"x@h.example", b"y@b.example")
+        message = evolve(message, released=True)
+        on = Outcome(0, WAITING, "its route is to hold")
+        done = Outcome(1, DELIVERED, "y@b.example delivered")
+        held = Settlement(message, (on, done), held=on.text, wished=True)
+        self.assertEqual(self.make(message), held)
+        self.routes = Routes(
+            [RouteRule("h.example", "hold"), RouteRule("*", "one")], [Hold(), self.one]
+        )
+        self.assertEqual(
+            {(each.index, each.fate) for each in self.make(message).outcomes},
+            {(0, DELIVERED), (1, DELIVERED)},
+        )
+        fresh = evolve(message, released=False)
+        self.assertEqual(self.make(fresh).held, on.text)
 
     def test_transportFails(self) -> None:
         """An exception is told of, keeps its recipients, and no others."""

@@ -83,6 +83,19 @@ class RoutesTests(SynchronousTestCase):
         self.assertFalse(holds(b"a@example.org", b"root@example.org"))
         self.assertFalse(holds(b"a@example.org", b"a@example.net"))
 
+    def test_onward(self) -> None:
+        """What somebody has released goes the next wider way that does not hold."""
+        rules = [
+            RouteRule("ann@example.org", "hold", ("b.example",)),
+            RouteRule("example.org", "hold"),
+            RouteRule("*", "discard", ("b.example",)),
+        ]
+        routes = Routes(rules, [HOLD, DISCARD])
+        found = routes.onward(b"ann@example.org", b"a@b.example")
+        assert found is not None
+        self.assertEqual((found.pattern, found.transport), ("*", DISCARD))
+        self.assertIsNone(routes.onward(b"ann@example.org", b"a@c.example"))
+
     def test_unknownTransport(self) -> None:
         """A route to nowhere is refused, and it is said what there is."""
         with self.assertRaises(UsageError) as caught:

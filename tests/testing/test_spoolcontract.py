@@ -220,6 +220,33 @@ class Contract(Sending):
         self.wait(self.spool.release([first, second]))
         self.case.assertEqual(set(self.ids(self.ready(NOW + 1))), {first, second})
 
+    def test_released(self) -> None:
+        """It is known that somebody released it, until it is on hold again."""
+        first, second, third = self.put(hold=True), self.put(), self.put()
+        self.wait(self.spool.hold([second], "look at it"))
+        self.wait(self.spool.release([first, second, third]))
+        found = {each.id: each for each in self.ready(NOW + 1)}
+        self.case.assertEqual(
+            {id: (each.released, each.held, each.note) for id, each in found.items()},
+            {
+                first: (True, False, ""),
+                second: (True, False, ""),
+                third: (False, False, ""),
+            },
+        )
+        # An attempt that did not work does not change that.
+        outcomes = [Outcome(0, WAITING)]
+        self.wait(self.spool.settle(found[first], outcomes, NOW + 5))
+        [again] = self.ready(NOW + 6)
+        self.case.assertTrue(again.released)
+        self.wait(self.spool.settle(again, outcomes, None))
+        self.wait(self.spool.hold([second], "and again"))
+        self.wait(self.spool.settle(found[second], outcomes, NOW))
+        for id in (first, second):
+            fetched = self.wait(self.spool.fetch(id))
+            assert fetched is not None
+            self.case.assertEqual((fetched.released, fetched.held), (False, True))
+
     def test_state(self) -> None:
         """It is known at any time how much there is, and how much is on hold."""
         self.case.assertEqual(self.told(), (0, 0, 0))
