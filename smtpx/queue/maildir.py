@@ -16,11 +16,13 @@ whole file is an LF.
 
 The work blocks, so it is done in threads, C{work} says where and how many at a
 time.  Trouble with the disk keeps the recipient waiting, and the message in the
-spool, however bad it is: it is never the sender's fault.
+spool, however bad it is: it is never the sender's fault.  Where it is the quota of
+the mailbox, retry rules and reports are told so.
 """
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -29,6 +31,7 @@ from zope.interface import implementer
 
 from ..core.hooks import Action
 from ..core.queueprofile import ORIGIN
+from ..core.reply import reply
 from ..spool.format import Fate, Outcome, SpooledMessage
 from ..spool.via import Cause
 from .interfaces import Attempt, ITransport
@@ -37,6 +40,9 @@ from .mailpath import MailboxPath
 
 #: Runs a job somewhere where it may block.
 Work = Callable[[Callable[[], Sequence[Outcome]]], "Deferred[Sequence[Outcome]]"]
+
+# RFC 3463 section 3.3.
+_FULL = reply(452, "4.2.2", b"The mailbox is full")
 
 #: How long until a Maildir is looked through for leavings again, in seconds.
 SWEEP_SECONDS = 12 * 3600.0
@@ -144,13 +150,21 @@ class Maildir:
         try:
             written = mailbox.deliver(name, self._pieces(attempt, index), attempt.again)
         except OSError as error:
-            return Outcome(index, Fate.WAITING, str(error), cause=Cause.LOCAL)
+            return _trouble(index, error)
         text = "" if written else "was there already"
         return Outcome(index, Fate.DELIVERED, text)
 
     def _pieces(self, attempt: Attempt, index: int) -> Iterable[bytes]:
         pieces = _whole(attempt, index)
         return unixLines(pieces) if self._lineEnds is LineEnds.LF else pieces
+
+
+def _trouble(index: int, error: OSError) -> Outcome:
+    """Somebody waits: until there is room in the mailbox, or we are well again."""
+    if error.errno == errno.EDQUOT:
+        # The recipient's own doing, which a sender may know.
+        return Outcome(index, Fate.WAITING, str(error), _FULL, cause=Cause.RECIPIENT)
+    return Outcome(index, Fate.WAITING, str(error), cause=Cause.LOCAL)
 
 
 def _whole(attempt: Attempt, index: int) -> Iterator[bytes]:

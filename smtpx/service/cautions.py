@@ -21,6 +21,7 @@ from ..core.hostlist import HostList
 from ..knowledge.layout import glance
 from ..policy.dovecot import tryDovecot
 from .config import Configuration
+from .localcautions import localCautions
 from .machine import Machine
 from .openness import openness
 from .problems import KeyPath, Problem
@@ -57,6 +58,7 @@ def cautions(machine: Machine, configuration: Configuration) -> Iterator[Problem
             yield configuration.problem(("users", "dovecot"), text)
     yield from openness(configuration)
     yield from unrouted(machine, configuration)
+    yield from localCautions(machine, configuration)
     yield from _trustedServers(configuration)
 
 

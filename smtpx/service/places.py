@@ -11,6 +11,7 @@ import os
 import pwd
 import re
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 
 from .config import Configuration
@@ -75,10 +76,20 @@ def checkPlaces(configuration: Configuration) -> Iterator[Problem]:
         path = ("control", "socket")
         yield from _inFolder(configuration, path, control.socket.parent)
     for index, entry in enumerate(configuration.routes or ()):
-        # With fields in braces it is a folder for each recipient.
+        path = ("route", index, "path")
         if entry.path is not None and "{" not in str(entry.path):
-            path = ("route", index, "path")
             yield from _folder(configuration, path, entry.path)
+        elif entry.path is not None:
+            # It is a folder for each recipient.
+            there = above(entry.path)
+            if not there.is_dir():
+                yield configuration.problem(path, f"{there} is not a folder")
+
+
+def above(template: Path) -> Path:
+    """What there is of the folders above all that a template stands for."""
+    fixed = Path(*takewhile(lambda part: "{" not in part, template.parts))
+    return next(each for each in (fixed, *fixed.parents) if os.path.exists(each))
 
 
 def _refused(configuration: Configuration, path: KeyPath, place: Path) -> Problem:
@@ -176,4 +187,4 @@ def _writable(place: Path) -> bool:
     return os.access(place, mode | os.X_OK if place.is_dir() else mode)
 
 
-__all__ = ["checkPlaces", "whoIsThis"]
+__all__ = ["above", "checkPlaces", "whoIsThis"]

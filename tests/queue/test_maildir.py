@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from attrs import frozen
+from attrs import evolve, frozen
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -15,11 +16,14 @@ from zope.interface.verify import verifyObject
 
 from smtpx.core.interfaces import IBody
 from smtpx.core.queueprofile import ORIGIN
+from smtpx.core.reply import reply
+from smtpx.queue.errorkind import ErrorKind, kindOf
 from smtpx.queue.interfaces import Attempt, ITransport
 from smtpx.queue.mailbox import STALE_SECONDS, LineEnds
 from smtpx.queue.maildir import SWEEP_SECONDS, Maildir, fields, fileName
 from smtpx.queue.mailpath import MailboxPath
 from smtpx.spool.format import Fate, Outcome
+from smtpx.spool.via import Cause
 from smtpx.testing.spool import MemoryBody, memoryID
 
 from .doubles import messageFor
@@ -180,6 +184,46 @@ class MaildirTests(SynchronousTestCase):
         self.assertIn("Not a directory", first.text)
         self.assertEqual(second, Outcome(1, Fate.DELIVERED))
         self.assertEqual(len(self.read("bob@x")), 1)
+
+    def trouble(self, name: str, number: int) -> tuple[Outcome, list[str]]:
+        """
+        Have a call of the system fail.
+
+        @return: what comes of it, and what is left of the message in the Maildir.
+        """
+        maildir = self.maildir()
+        attempt = Attempt(messageFor(b"ann@x"), MemoryBody(BODY), (0,))
+
+        def fails(*arguments: object, **more: object) -> None:
+            raise OSError(number, os.strerror(number))
+
+        patch = self.patch(os, name, fails)
+        [outcome] = self.deliver(maildir, attempt)
+        patch.restore()
+        left = [p.name for p in self.root.rglob("*") if p.is_file()]
+        [again] = self.deliver(maildir, evolve(attempt, again=True))
+        self.assertEqual((again.fate, len(self.read("ann@x"))), (Fate.DELIVERED, 1))
+        return outcome, left
+
+    def test_troubleOfOurs(self) -> None:
+        """
+        Whatever is wrong with the disk, the message waits, nobody sees a part of it,
+        and it is delivered when all is well again.
+        """
+        for number in (errno.ENOSPC, errno.EROFS, errno.EIO, errno.EACCES, errno.ELOOP):
+            for name in ("open", "mkdir", "write", "fsync", "rename"):
+                self.root = Path(self.mktemp())
+                outcome, left = self.trouble(name, number)
+                why = f"[Errno {number}] {os.strerror(number)}"
+                expected = Outcome(0, Fate.WAITING, why, cause=Cause.LOCAL)
+                self.assertEqual((outcome, left), (expected, []), name)
+
+    def test_overQuota(self) -> None:
+        """That is the recipient's: it has retry rules of its own."""
+        outcome, left = self.trouble("write", errno.EDQUOT)
+        self.assertEqual((outcome.fate, left), (Fate.WAITING, []))
+        self.assertEqual(outcome.reply, reply(452, "4.2.2", b"The mailbox is full"))
+        self.assertIs(kindOf(outcome), ErrorKind.QUOTA)
 
     def test_bodyIsBroken(self) -> None:
         """Trouble of the spool is not taken for trouble of the mailbox."""

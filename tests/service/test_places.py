@@ -158,6 +158,15 @@ class PlacesTests(SynchronousTestCase):
             ["configuration: route[0].path: mail cannot be written to"],
         )
 
+    def test_fileInTheWay(self) -> None:
+        """Nor can a Maildir be made below a file, whosever it is."""
+        (self.site.folder / "file").write_text("")
+        path = f"{self.site.folder}/file/{{domain}}/{{user}}"
+        self.assertEqual(
+            self.check(route=[{"match": ["*"], "path": path}]),
+            ["configuration: route[0].path: file is not a folder"],
+        )
+
     def test_names(self) -> None:
         """Who is meant is told by name, or by number where there is none."""
         self.assertEqual(whoIsThis(), pwd.getpwuid(os.getuid()).pw_name)
