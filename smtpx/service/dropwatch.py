@@ -107,7 +107,8 @@ class DropWatch:
             self._log.error("The drop folder cannot be read: {why}", why=str(error))
         ended = self._reactor.seconds()
         self._restUntil = ended + (ended - began) * _REST
-        self._lookAt(self._restUntil if more else ended + self._lookSeconds)
+        usual = ended if more else ended + self._lookSeconds
+        self._lookAt(max(self._restUntil, usual))
 
     def _begin(self) -> bool:
         """

@@ -4,6 +4,7 @@ Tests for L{smtpx.service.places}.
 
 from __future__ import annotations
 
+import grp
 import os
 import pwd
 from pathlib import Path
@@ -76,6 +77,30 @@ class PlacesTests(SynchronousTestCase):
         self.assertEqual(len(self.check()), 1)
         self.closed = {self.site.folder / "state/main.log"}
         self.assertEqual(self.check(log={"main": "-"}), [])
+
+    def test_drop(self) -> None:
+        """The folder of what users submit, and who may do that."""
+        drop = {"folder": str(self.site.folder / "drop")}
+        self.assertEqual(self.check(sendmail=drop), [])
+        self.close("drop", folder=True)
+        self.assertEqual(
+            self.check(sendmail=drop),
+            ["configuration: sendmail.folder: drop cannot be written to"],
+        )
+        self.assertEqual(self.check(sendmail=drop | {"enabled": False}), [])
+        where = "configuration: sendmail.group: "
+        self.assertEqual(
+            self.check(sendmail={"group": "nobody-at-all"}),
+            [f'{where}there is no group "nobody-at-all"'],
+        )
+        ours = (os.getegid(), *os.getgroups())
+        other = next(each for each in grp.getgrall() if each.gr_gid not in ours)
+        self.assertEqual(
+            self.check(sendmail={"group": grp.getgrgid(os.getegid()).gr_name}), []
+        )
+        self.patch(os, "geteuid", lambda: 12345)
+        [problem] = self.check(sendmail={"group": other.gr_name})
+        self.assertIn(f'is not in the group "{other.gr_name}"', problem)
 
     def test_peers(self) -> None:
         """The file of what is known of peers has to be ours, if it is there."""
