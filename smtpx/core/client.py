@@ -46,7 +46,7 @@ from .clientreplies import (
 )
 from .clientsession import UNSAFE, GivingUp, parseHello
 from .clienttransaction import Transaction
-from .dialogue import Ask, Flow, Secure, Slot, Step, emit, send, settle, sync
+from .dialogue import Ask, Establish, Flow, Secure, Slot, Step, emit, send, settle, sync
 from .effects import Awaited, ClientEffect, Close, GaveUp, Ready, Settled
 from .envelope import Envelope, Recipient
 from .errors import HookTrouble, PeerError, UsageError
@@ -159,6 +159,11 @@ class ClientConnection(ClientMachine):
         self.recall()
         return self._do(lambda: self._begin(self._opening()))
 
+    def opened(self) -> list[ClientEffect]:
+        """The peer has answered the SYN, so nothing more is heard twice."""
+        self.opening = False
+        return self._goOn(Establish)
+
     def feed(self, octets: bytes) -> list[ClientEffect]:
         """
         Octets have come.
@@ -191,7 +196,10 @@ class ClientConnection(ClientMachine):
 
     def resume(self) -> list[ClientEffect]:
         """The transport wants more; without effect where nothing waits for it."""
-        if not isinstance(self._waiting, Flow):
+        return self._goOn(Flow)
+
+    def _goOn(self, need: type[Establish | Flow]) -> list[ClientEffect]:
+        if not isinstance(self._waiting, need):
             return []
         return self._do(lambda: self._advance(None))
 

@@ -23,6 +23,7 @@ from .dialogue import (
     Await,
     ClientNeed,
     Emit,
+    Establish,
     Flow,
     Secure,
     Send,
@@ -77,6 +78,8 @@ class ClientMachine(ClientSession, ABC):
         self._expected: deque[Callable[[Reply], object]] = deque()
         #: How many of them may come in the octets that are looked at.
         self._owed = 0
+        #: Might what is sent be heard twice, as it may ride on a SYN?
+        self.opening = False
         self._script: Part | None = None
         #: What the dialogue waits for; L{None}: it does not.
         self._waiting: ClientNeed | None = None
@@ -203,6 +206,8 @@ class ClientMachine(ClientSession, ABC):
         if isinstance(need, Await) and need.slot.reply is not None:
             return need.slot.reply
         if isinstance(need, Sync) and not self._expected:
+            return None
+        if isinstance(need, Establish) and not self.opening:
             return None
         if isinstance(need, Send):
             if UNSAFE.search(need.line):

@@ -30,6 +30,7 @@ from .dialogue import (
     Emit,
     Send,
     emit,
+    established,
     flow,
     pour,
     settle,
@@ -232,6 +233,8 @@ class Transaction(Standing):
         early = grouped and carrier.early and not self._lmtp
         if not early and not (yield from self._addressed()):
             return
+        # A message that is heard twice is two messages.
+        yield from established()
         self.carrying = True
         self._unsent = body.octets
         carriage = owned(owner, carrier.carry)(self._session, body)

@@ -78,6 +78,14 @@ class Sync:
 
 
 @frozen
+class Establish:
+    """
+    Wait until what is sent can only be heard once, which what rides on a SYN (RFC
+    7413 section 2.1) cannot.
+    """
+
+
+@frozen
 class Ask(Generic[T]):
     """A question only the world outside can answer."""
 
@@ -141,7 +149,7 @@ class Question(Generic[T]):
 
 
 ServerNeed = Line | Octets | Dotted | Secure | Ask[Any]
-ClientNeed = Send | Emit | Await | Flow | Secure | Sync | Ask[Any]
+ClientNeed = Send | Emit | Await | Flow | Secure | Sync | Establish | Ask[Any]
 
 #: What ends a command: a reply, one a recipient (LMTP, PRDR), or None where
 #: nothing is to be said (after a TLS handshake).
@@ -228,6 +236,11 @@ def flow() -> Generator[ClientNeed, Any, None]:
 def sync() -> Generator[ClientNeed, Any, None]:
     """Wait for the truth; typed sugar over L{Sync}."""
     yield Sync()
+
+
+def established() -> Generator[ClientNeed, Any, None]:
+    """Wait until nothing is heard twice; typed sugar over L{Establish}."""
+    yield Establish()
 
 
 def secure(before: Reply | None = None) -> Generator[Any, Any, TLSInfo]:

@@ -44,6 +44,7 @@ class ServerFacts:
     @ivar farewell: the reply that ended it; L{None}: there was none.
     @ivar progress: how many commands and lines were taken.
     @ivar bodyBegun: has the body of the transaction begun?
+    @ivar fastOpen: C{TFO} or C{TFO*}, see L{IServerSession}; empty: neither.
     """
 
     __slots__ = (
@@ -72,6 +73,7 @@ class ServerFacts:
         "envelope",
         "extended",
         "farewell",
+        "fastOpen",
         "gated",
         "helo",
         "identity",
@@ -132,6 +134,7 @@ class ServerFacts:
         self.began = profile.clock()
         self.closed = False
         self.farewell: Reply | None = None
+        self.fastOpen = ""
         self.ending: Ending | None = None
         self.batched = self.early = False
         self.received = 0

@@ -120,6 +120,12 @@ class IServerSession(Interface):
     peerNameKnown: bool = Attribute(
         "Is that all there is to know?  Not where it could not be looked up."
     )
+    fastOpen: str = Attribute(
+        """
+        How the connection was opened, for logs: C{TFO}, by TCP Fast Open (RFC 7413);
+        C{TFO*}, by a SYN with something in it; empty: as ever.
+        """
+    )
     proxy: bytes | None = Attribute(
         """
         The address of the proxy that has brought the client, and said who it is;

@@ -57,8 +57,10 @@ from .clientkit import ClientKit
 from .clientwire import ClientWire
 from .dialling import explained
 from .ends import endsOf
+from .fastopen import IEarlySpeaker, Opened
 from .sending import Unreached, Way
 from .times import ClientTimer, tooLate
+from .viaof import viaOf
 
 #: How many pieces of a message go out before others get their turn, where the
 #: kernel takes all of them at once.
@@ -73,7 +75,7 @@ _CAUSES = {
 _LOST = reply(451, "4.4.2", b"Connection lost")
 
 
-@implementer(IHandshakeListener)
+@implementer(IHandshakeListener, IEarlySpeaker)
 class ClientProtocol(ClientWire):
     """
     One connection to a host.
@@ -83,12 +85,15 @@ class ClientProtocol(ClientWire):
     @ivar way: how it is talked to.
     @ivar count: how many envelopes were delivered by it, or tried.
     @ivar brokeTLS: did a TLS handshake fail?
+    @ivar unopened: was it to be opened fast, and has not come about?
     """
 
     core: ClientConnection | None = None
     count = 0
     brokeTLS = False
+    unopened = False
 
+    _opened = Opened.USUALLY
     _source: tuple[bytes, int] | None = None
     _options: TLSOptions | None = None
     _handshaking = False
@@ -125,13 +130,9 @@ class ClientProtocol(ClientWire):
         """
         self.host = host
         self.way = way
-        self._gone = gone
-        self._ended = ended
-        self.kit = kit
+        self._gone, self._ended, self.kit = gone, ended, kit
         self._timer = ClientTimer(kit.reactor, kit.times, self._late)
-        self._address = address
-        self._port = port
-        self._forecast = forecast
+        self._address, self._port, self._forecast = address, port, forecast
         self._ready: list[Deferred[None]] = []
         self._effects: deque[ClientEffect] = deque()
         self._out: list[bytes] = []
@@ -211,22 +212,11 @@ class ClientProtocol(ClientWire):
 
     def via(self) -> Via:
         """The host, as far as it is known."""
+        opened, source = self._opened, self._source
         core = self.core
         if core is None:
-            return Via(self.host, self._address, self._port, source=self._source)
-        target = core.target
-        return Via(
-            self.host,
-            target.address,
-            target.port,
-            core.secured,
-            core.logFields(),
-            _firstLine(core.greeting),
-            _firstLine(core.greeted),
-            self.count > 1,
-            self._source,
-            core.offers,
-        )
+            return Via(self.host, self._address, self._port, source=source)
+        return viaOf(core, self.host, self.count > 1, source, opened)
 
     # --- Twisted's side ---------------------------------------------------------
 
@@ -243,6 +233,7 @@ class ClientProtocol(ClientWire):
             name = addressIn(name)
         target = Target(name, self._address, self._port, way.implicitTLS)
         core = self.core = self.kit.connection(target, way, self._forecast)
+        core.opening = self.unopened = getattr(self.transport, "opening", False)
         if not way.implicitTLS:
             self._do(core.start())
             return
@@ -255,6 +246,14 @@ class ClientProtocol(ClientWire):
             return
         self._startTLS(options)
         self._watch()
+
+    def connectionOpened(self, how: Opened) -> None:
+        """The host has answered; what rode on the SYN is not heard again."""
+        self.unopened, self._opened = False, how
+        core, hosts = self.core, self.kit.fastOpen
+        assert core is not None and hosts is not None
+        hosts.opened(self._address, self._port, how, core.early)
+        self._do(core.opened())
 
     def dataReceived(self, data: bytes) -> None:
         """Octets have come."""
@@ -283,7 +282,12 @@ class ClientProtocol(ClientWire):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone."""
         self.released()
-        if self._handshaking:
+        if self.unopened:
+            hosts = self.kit.fastOpen
+            assert hosts is not None
+            hosts.failed(self._address, self._port)
+            self._fail(explained(reason), Cause.CONNECT, None)
+        elif self._handshaking:
             self.brokeTLS = True
             self._fail(f"TLS handshake failed: {explained(reason)}", Cause.TLS, None)
         elif self._unreached is None:
@@ -490,10 +494,6 @@ class ClientProtocol(ClientWire):
             self._fail("TLS handshake timed out", Cause.TLS, None)
         self._lose(tooLate(awaited))
         self.transport.abortConnection()
-
-
-def _firstLine(said: Reply | None) -> bytes:
-    return b"" if said is None else said.octets.partition(b"\r\n")[0]
 
 
 __all__ = ["ClientProtocol"]

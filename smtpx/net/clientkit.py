@@ -28,6 +28,7 @@ from ..tls.client import trustingPlatform
 from ..tls.interfaces import IClientTLS
 from .answers import Answerers
 from .dialling import Dial
+from .fastopenhosts import FastOpenHosts
 from .interfaces import IClientTracer
 from .sending import Way
 from .times import ClientTimes
@@ -70,6 +71,7 @@ class ClientKit:
         clock: Callable[[], float] = time.time,
         trouble: Callable[[str, BaseException], None] = report,
         tracer: IClientTracer | None = None,
+        fastOpen: FastOpenHosts | None = None,
     ) -> None:
         """
         @param extensions: L{None}: the standard ones.
@@ -78,6 +80,8 @@ class ClientKit:
             login needs.
         @param clock: seconds since the epoch.
         @param tracer: records some sessions; L{None}: none.
+        @param fastOpen: hosts that connections are opened fast to (RFC 7413); L{None}:
+            none.  It takes a reactor of sockets.
         @raise smtpx.core.errors.Conflict: extensions that do not go together.
         @raise UsageError: C{name} cannot be said in EHLO.
         """
@@ -87,6 +91,7 @@ class ClientKit:
         self.times = ClientTimes() if times is None else times
         self.trouble = trouble
         self.tracer: IClientTracer | None = None
+        self.fastOpen = fastOpen
         self._extensions = tuple(
             standard(logsIn=True) if extensions is None else extensions
         )

@@ -5,6 +5,8 @@ Usually that is one, idle or new.  It is tried again at once, over a new one,
 
   - where an idle connection turns out to have been closed by the host, and the host
     cannot have taken the message;
+  - where a connection that was to be opened fast did not come about, this time as
+    ever;
   - where the host is not as it was expected to be (L{smtpx.core.hooks.Forecast}),
     this time without expectations;
   - where the host takes no more messages, or recipients, in one session;
@@ -79,6 +81,8 @@ class Delivery:
         self._tries = 0
         self._forecast: Forecast | None = None
         self._inClear = False
+        #: May connections be opened fast?
+        self._fast = True
 
     def begin(self) -> Deferred[Sent]:
         """Send it."""
@@ -95,7 +99,9 @@ class Delivery:
         way = self._way
         if self._inClear:
             way = evolve(way, policy=evolve(way.policy, tls=TLSLevel.UNWANTED))
-        waiting = self._pool.dial(self._host, way, addresses, self._forecast)
+        waiting = self._pool.dial(
+            self._host, way, addresses, self._forecast, self._fast
+        )
         self._wait(waiting, self._connected, self._unanswered)
 
     def _wait(
@@ -139,6 +145,8 @@ class Delivery:
         error, self._line = failure.value, None
         assert isinstance(error, Unreached)
         address = error.via.address
+        if line.unopened:
+            return self._dialAgain()
         if line.brokeTLS and self._mayGoInClear:
             self._inClear = True
             return self._dial([address])
@@ -149,6 +157,11 @@ class Delivery:
             self._dial(self._left)
         else:
             self._giveUp(error)
+
+    def _dialAgain(self) -> None:
+        """A connection that was to be opened fast has not come about: do it as ever."""
+        self._line, self._fast = None, False
+        self._dial(self._left)
 
     @property
     def _mayGoInClear(self) -> bool:
@@ -166,6 +179,9 @@ class Delivery:
         )
 
     def _settled(self, settled: Settled, line: ClientProtocol) -> None:
+        if line.unopened:
+            # Nobody has heard anything of it.
+            return self._dialAgain()
         stale = line.count > 1 and not line.ready and line.silent
         self._tally.note(settled, Cause.LOCAL if line.ready else Cause.LOST)
         if settled.unsure:

@@ -21,6 +21,7 @@ from twisted.internet.interfaces import IAddress, IConnector, IDelayedCall
 from twisted.internet.protocol import ClientFactory, Protocol
 from twisted.python.failure import Failure
 
+from .fastopen import connectFast
 from .sending import Family, Way
 from .times import ClientTimes
 
@@ -120,6 +121,7 @@ class Dialling(Generic[P]):
         times: ClientTimes,
         build: Callable[[bytes], P],
         told: Callable[[bytes, Dial, str], None] | None = None,
+        fast: Callable[[bytes], bool] = lambda address: False,
     ) -> None:
         """
         @param reactor: connects by TCP, and has time.
@@ -128,6 +130,8 @@ class Dialling(Generic[P]):
             once at most.
         @param told: told what becomes of each address, and why it failed; must not
             raise.
+        @param fast: is the connection to an address to be opened fast?  Then it may
+            count before it has come about.
         """
         self.done: Deferred[P] = Deferred(lambda done: self._end())
         self._reactor = reactor
@@ -137,6 +141,7 @@ class Dialling(Generic[P]):
         self._times = times
         self._build = build
         self._tell = told or _nobody
+        self._fast = fast
         self._connectors: dict[_Attempt, IConnector] = {}
         self._reasons: list[tuple[bytes, str]] = []
         self._last = b""
@@ -161,13 +166,15 @@ class Dialling(Generic[P]):
             self._timer = self._reactor.callLater(self._times.apartSeconds, self._next)
         attempt = _Attempt(self, address)
         self._tell(address, Dial.BEGUN, "")
-        connector = self._reactor.connectTCP(
-            address.decode("ascii"),
-            self._port,
-            attempt,
-            timeout=self._times.connectSeconds,
-            bindAddress=self._source(address),
-        )
+        place = (address.decode("ascii"), self._port, attempt)
+        limit, source = self._times.connectSeconds, self._source(address)
+        connector: IConnector
+        if self._fast(address):
+            connector = connectFast(self._reactor, *place, limit, source)
+        else:
+            connector = self._reactor.connectTCP(
+                *place, timeout=limit, bindAddress=source
+            )
         if attempt.pending:
             self._connectors[attempt] = connector
 

@@ -70,7 +70,9 @@ class DirectProtocol(Protocol):
             transport.setTcpNoDelay(True)
             transport.bufferSize = COMMAND_OCTETS
             self._connection = transport
-            self._socket = transport.getHandle()
+            if not getattr(transport, "opening", False):
+                # Until it is open, what is sent is the transport's business.
+                self._socket = transport.getHandle()
         Protocol.makeConnection(self, transport)
 
     def expect(self, octets: int) -> None:

@@ -155,6 +155,7 @@ class ClientPool:
         way: Way,
         addresses: list[bytes],
         forecast: Forecast | None,
+        fast: bool = True,
     ) -> Deferred[ClientProtocol]:
         """
         Connect.
@@ -162,6 +163,7 @@ class ClientPool:
         @param addresses: those of the host that are tried.
         @param forecast: what the host is expected to say; L{None}: whatever
             extensions know of it.
+        @param fast: may connections be opened fast?
         @return: fires with a connection that is about to be made; fails with
             L{smtpx.net.dialling.Unanswered}.
         """
@@ -180,6 +182,11 @@ class ClientPool:
             self._lines.add(line)
             return line
 
+        hosts = self.kit.fastOpen if fast else None
+
+        def mayTry(address: bytes) -> bool:
+            return hosts is not None and hosts.mayTry(host.name, address, host.port)
+
         dialling = Dialling(
             self._reactor,
             arranged(addresses, way),
@@ -188,6 +195,7 @@ class ClientPool:
             self.kit.times,
             build,
             self.kit.dials(host.name, host.port),
+            mayTry,
         )
         return dialling.begin()
 

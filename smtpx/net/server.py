@@ -28,6 +28,7 @@ from ..core.server import ServerConnection
 from .answers import CORE_QUESTIONS
 from .direct import BODY_OCTETS, COMMAND_OCTETS, DirectProtocol, Stall
 from .ends import Ends
+from .fastopen import Opened, Proof, openedOf, proofOf, proven
 from .interfaces import IArrival, Taken
 from .proxy import beginsHeader
 from .upgrade import startTLS
@@ -88,6 +89,7 @@ class ServerProtocol(DirectProtocol):
     _waiting: Waiting | None = None
     _mark = 0
     _since = 0.0
+    _opened = Opened.USUALLY
 
     def __init__(self, factory: SMTPServerFactory, core: ServerConnection) -> None:
         """
@@ -102,6 +104,9 @@ class ServerProtocol(DirectProtocol):
         """Greet, unless TLS comes first or the client is talking already."""
         factory = self.factory
         factory.entered(self)
+        if self._socket is not None:
+            self._opened = openedOf(self._socket)
+            self.core.fastOpen = self._opened.value
         self._since = factory.seconds()
         if factory.journal.enabled:
             factory.journal.connected(self.core)
@@ -273,7 +278,7 @@ class ServerProtocol(DirectProtocol):
         """See L{IServerPort}."""
         kind = type(question)
         if kind is TakeMessage:
-            answer = self._finishBody(cast(TakeMessage, question))
+            answer = self._take(cast(TakeMessage, question))
         elif kind is OpenBody:
             return cast("T | Pending", self._openBody(cast(OpenBody, question)))
         else:
@@ -296,7 +301,8 @@ class ServerProtocol(DirectProtocol):
 
     def _await(self, answer: Deferred[Any], question: Question[Any]) -> None:
         self._asked = answer
-        self._commits = type(question) is TakeMessage
+        # While it is not known where the client is, nothing is committed.
+        self._commits = type(question) is TakeMessage and self._arrival is None
         answer.addCallbacks(self._answered, self._failed, errbackArgs=(question,))
 
     def _answered(self, value: object) -> None:
@@ -337,6 +343,28 @@ class ServerProtocol(DirectProtocol):
         arrival = self._arrival
         assert arrival is not None
         arrival.write(octets)
+
+    def _take(self, question: TakeMessage) -> Taken:
+        """The message is whole; the first that came by a SYN may have come before."""
+        if self._opened is Opened.USUALLY:
+            return self._finishBody(question)
+        self._opened = Opened.USUALLY
+        connection = self._connection
+        if connection is None or proofOf(connection.socket) is Proof.GIVEN:
+            return self._finishBody(question)
+        wait = proven(self.factory.reactor, lambda: proofOf(connection.socket))
+        return wait.addCallbacks(self._proven, self._unproven, (question,))
+
+    def _proven(self, good: bool, question: TakeMessage) -> Any:
+        if not good:
+            self.dropBody()
+            raise ConnectionAborted("The client is not where its packet said")
+        self._commits = True
+        return self._finishBody(question)
+
+    def _unproven(self, failure: Failure) -> Failure:
+        self.dropBody()
+        return failure
 
     def _finishBody(self, question: TakeMessage) -> Taken:
         arrival, self._arrival = self._arrival, None

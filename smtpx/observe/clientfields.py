@@ -48,6 +48,8 @@ def clientOf(event: LogEvent, selectors: frozenset[Selector]) -> str:
         parts.append("unknown")
     if event.get("local") and Selector.INCOMING_INTERFACE in selectors:
         shown += f" I=[{word(event['local'])}]:{event['localPort']}"
+    if "fastOpen" in event:
+        shown += f" {event['fastOpen']}"
     return " ".join([*parts, shown]).rstrip()
 
 

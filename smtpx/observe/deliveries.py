@@ -180,6 +180,8 @@ def _addHost(fields: dict[str, object], via: Via) -> None:
     fields["port"] = via.port
     if via.source is not None:
         fields["source"], fields["sourcePort"] = via.source
+    if via.fastOpen:
+        fields["fastOpen"] = via.fastOpen
     if via.again:
         fields["reused"] = True
     if via.tls is not None:

@@ -270,7 +270,7 @@ def _confirmation(event: LogEvent, fields: dict[str, Any]) -> str:
 
 
 def _hosts(selectors: frozenset[Selector]) -> list[FieldOf]:
-    """C{H=} and C{I=}: the two ends of the connection."""
+    """C{H=} and C{I=}, the two ends of the connection, and C{TFO}."""
     port = Selector.OUTGOING_PORT in selectors
 
     def host(event: LogEvent, fields: dict[str, Any]) -> str:
@@ -289,9 +289,12 @@ def _hosts(selectors: frozenset[Selector]) -> list[FieldOf]:
         shown = f" I=[{word(event['source'])}]"
         return f"{shown}:{event['sourcePort']}" if port else shown
 
+    def fastOpen(event: LogEvent, fields: dict[str, Any]) -> str:
+        return f" {event['fastOpen']}" if "fastOpen" in event else ""
+
     if {Selector.INCOMING_INTERFACE, Selector.OUTGOING_INTERFACE} <= selectors:
-        return [host, interface]
-    return [host]
+        return [host, interface, fastOpen]
+    return [host, fastOpen]
 
 
 def _senders(selectors: frozenset[Selector]) -> list[FieldOf]:

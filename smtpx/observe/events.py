@@ -155,6 +155,8 @@ ACCEPTED = Event(
         "title": "the field Subject, if the main log is to show it",
         "pipelining": "PIPELINING (RFC 2920): offered, or used",
         "early": "PIPECONNECT: offered, or used",
+        "fastOpen": "of the first message of a connection, TFO: it was opened fast;"
+        " TFO*: by a packet with something in it (RFC 7413)",
         "identity": "who sent it, where somebody logged in",
         "mechanism": "the SASL mechanism of the login",
         "submitter": "who submitted it, as the parameter AUTH of MAIL says",
@@ -237,6 +239,8 @@ _HOST = {
     "port": "its port",
     "source": "our address of the connection, if it came about",
     "sourcePort": "our port of it",
+    "fastOpen": "TFO: the connection was opened fast; TFO*: its first packet had"
+    " something in it (RFC 7413)",
     "reused": "true: the connection had been used for another message",
     "code": "the code of the reply that settled it, if there was one",
     "status": "its enhanced status code",

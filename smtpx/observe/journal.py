@@ -177,6 +177,9 @@ class Journal:
             fields["messageID"] = found
         if self._subjects and SUBJECT in envelope.stamps:
             fields["title"] = envelope.stamps[SUBJECT]
+        if session.fastOpen and session.transactions == 1:
+            # Of the connection, so once.
+            fields["fastOpen"] = session.fastOpen
         if session.pipelined:
             fields["pipelining"] = "used" if session.batched else "offered"
             if session.early:

@@ -29,6 +29,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from ..net.factory import SMTPServerFactory
+from ..net.fastopen import takeFast
 from .inherited import PREFIX, inheritedEndpoint
 from .problems import Problem
 from .tables import Listener, ListenerTLS, Role
@@ -213,6 +214,9 @@ class Door:
             self.port = await self._endpoint.listen(self._vestibule)
         except CannotListenError as error:
             raise NoDoor(self._problem(str(error)), error) from error
+        listening = getattr(self.port, "socket", None)
+        if self.listener.fastOpen and isinstance(listening, socket.socket):
+            takeFast(listening)
         self._let(False)
 
     def open(self, factory: SMTPServerFactory) -> None:

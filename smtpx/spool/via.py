@@ -69,6 +69,8 @@ class Via:
     @ivar source: our own address and port on this connection; L{None}: not known.
     @ivar offers: the keywords of what it offers and we know
         (L{smtpx.core.hooks.Capability}).
+    @ivar fastOpen: was the connection opened fast (RFC 7413)?  C{TFO}; and C{TFO*}
+        where the SYN carried what was said first.  Empty: it was not.
     """
 
     host: bytes
@@ -81,6 +83,7 @@ class Via:
     again: bool = False
     source: tuple[bytes, int] | None = None
     offers: frozenset[bytes] = field(default=frozenset(), repr=False)
+    fastOpen: str = ""
 
 
 __all__ = ["Cause", "Via"]

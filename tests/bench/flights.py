@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from attrs import define, frozen
 
-from .apart import Packet
+from ..interop.apart import Packet
 
 #: A flight with more than that has the message in it, in octets.
 _BODY_OCTETS = 900

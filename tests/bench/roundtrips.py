@@ -2,10 +2,10 @@
 How many round trips a message takes, beside others:
 C{python -m tests.bench.roundtrips}, as root.
 
-Two servers stand in network namespaces that are a delay apart (L{.apart}).  The one
-sends a message of 1000 octets to the other, which puts it onto the disk.  What is told
-is the time from the departure of the SYN to the arrival of the final 250, in round
-trips, as the packets show it; the median of some.
+Two servers stand in network namespaces that are a delay apart
+(L{tests.interop.apart}).  The one sends a message of 1000 octets to the other, which
+puts it onto the disk.  What is told is the time from the departure of the SYN to the
+arrival of the final 250, in round trips, as the packets show it; the median of some.
 
 A whole number and a few hundredths is what it takes; anything else is a wait for
 something that is no answer (Nagle, a delayed ACK, a disk).  Nothing here fails: it
@@ -30,6 +30,7 @@ from pathlib import Path
 from attrs import field, frozen
 from twisted.trial.unittest import SkipTest
 
+from ..interop.apart import FAR, Apart
 from ..interop.exim import EximClient
 from ..interop.eximserver import EximServer
 from ..interop.postfix import PostfixClient
@@ -37,7 +38,6 @@ from ..interop.postfixserver import DOMAIN, PostfixServer
 from ..interop.running import RunningProgram, freePort, waitFor
 from ..tls.identities import ROOT, made
 from ..tls.joined import pem, pemKey
-from .apart import FAR, Apart
 from .flights import Exchange, exchanges
 
 _SENDER, _RECIPIENT = "ann@client.example", f"bob@{DOMAIN}"
@@ -65,16 +65,20 @@ class Row:
 
     @ivar security: how it is secured.
     @ivar early: may the sender talk before the greeting (PIPECONNECT)?
+    @ivar fast: are connections opened fast (RFC 7413)?
     @ivar warm: how many messages go before those that count.
     """
 
     security: Security
     early: bool = False
     warm: int = 0
+    fast: bool = False
 
     @property
     def label(self) -> str:
         """What it is called."""
+        if self.fast:
+            return f"{self.security.value}, PIPECONNECT warm, TFO"
         if self.early:
             return f"{self.security.value}, PIPECONNECT warm"
         return f"{self.security.value}, no knowledge"
@@ -83,10 +87,13 @@ class Row:
 ROWS = (
     Row(Security.CLEAR),
     Row(Security.CLEAR, True, 2),
+    Row(Security.CLEAR, True, 3, True),
     Row(Security.STARTTLS),
     Row(Security.STARTTLS, True, 2),
+    Row(Security.STARTTLS, True, 3, True),
     Row(Security.IMPLICIT),
     Row(Security.IMPLICIT, True, 2),
+    Row(Security.IMPLICIT, True, 3, True),
 )
 
 
@@ -219,6 +226,7 @@ hosts = ["127.0.0.1"]
 
 [sending]
 idle_seconds = 0.2
+hosts_try_fastopen = [{fast}]
 
 [[route]]
 match = ["*"]
@@ -242,6 +250,7 @@ def _ourSender(folder: Path, row: Row, port: int) -> Sender:
         level="unwanted" if clear else "encrypted",
         implicit=str(row.security is Security.IMPLICIT).lower(),
         early='"*"' if row.early else "",
+        fast='"*"' if row.fast else "",
     )
     program = _program(folder, text)
     log, count = folder / "state" / "main.log", 0
@@ -260,7 +269,12 @@ def _ourSender(folder: Path, row: Row, port: int) -> Sender:
 def _eximSender(folder: Path, row: Row, port: int) -> Sender:
     if row.security is Security.IMPLICIT:
         raise SkipTest("not measured")
-    options = ["hosts_try_fastopen =", "tls_verify_hosts =", "tls_try_verify_hosts ="]
+    fast = "*" if row.fast else ""
+    options = [
+        f"hosts_try_fastopen = {fast}",
+        "tls_verify_hosts =",
+        "tls_try_verify_hosts =",
+    ]
     if row.early:
         options.append("hosts_pipe_connect = *")
     if row.security is Security.STARTTLS:
@@ -272,7 +286,7 @@ def _eximSender(folder: Path, row: Row, port: int) -> Sender:
 
 
 def _postfixSender(folder: Path, row: Row, port: int) -> Sender:
-    if row.early or row.security is Security.IMPLICIT:
+    if row.early or row.fast or row.security is Security.IMPLICIT:
         raise SkipTest("it has no such thing")
     level = "none" if row.security is Security.CLEAR else "encrypt"
     options = {"inet_interfaces": "127.0.0.1", "smtp_tls_security_level": level}
@@ -344,7 +358,8 @@ class Bench:
         if self.verbose:
             for each in found:
                 said = " ".join(f"{at:.2f}:{octets}" for at, octets in each.flights)
-                print(f"    {each.trips:.2f} packets={each.packets} [{said}]")
+                told = f"packets={each.packets} syn={each.inSYN} [{said}]"
+                print(f"    {each.trips:.2f} {told}")
         return statistics.median(each.trips for each in found) if found else None
 
 

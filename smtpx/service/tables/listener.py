@@ -100,6 +100,15 @@ class Listener:
             " 2) that says whom they bring.  Nobody else may send one."
         },
     )
+    fastOpen: bool = field(
+        default=True,
+        metadata={
+            "help": "May clients open connections by TCP Fast Open (RFC 7413), where"
+            " the kernel takes them (``net.ipv4.tcp_fastopen``, bit 2)?  Nothing that"
+            " came with a first packet is taken for a message before the client has"
+            " shown that it is where the packet said."
+        },
+    )
     proxySeconds: float = field(
         default=10.0,
         metadata={

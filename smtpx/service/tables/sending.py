@@ -66,6 +66,16 @@ class Sending:
             " of the certificate.",
         },
     )
+    hostsTryFastOpen: HostList = field(
+        factory=HostList,
+        metadata={
+            "option": "hosts_try_fastopen",
+            "help": "Hosts to which connections are opened by TCP Fast Open (RFC 7413),"
+            " where the kernel knows how (``net.ipv4.tcp_fastopen``, bit 1): what is"
+            " said before the greeting (PIPECONNECT), or to begin TLS, leaves with the"
+            " first packet.  A message never does.",
+        },
+    )
     connections: int = field(
         default=10,
         metadata={

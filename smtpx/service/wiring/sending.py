@@ -16,12 +16,14 @@ from attrs import field, frozen
 from twisted.internet.defer import Deferred
 
 from ...core.address import domainOf
+from ...core.hostlist import HostList
 from ...core.interfaces import IExtension
 from ...core.queueprofile import QueueProfile
 from ...dns.mailhosts import IMailRouter, MailHost, MailHosts
 from ...knowledge.interfaces import IHostHints
 from ...knowledge.names import hostName
 from ...net.clientkit import ClientKit
+from ...net.fastopenhosts import FastOpenHosts
 from ...net.interfaces import IClientTracer
 from ...net.pool import ClientPool, PoolBounds
 from ...net.sending import Way
@@ -64,6 +66,16 @@ def clientTLS(configuration: Configuration) -> ClientTLS:
         else loadCertified(CertificateFiles(certificate, sending.tlsPrivateKey)),
         minimum=f"TLSv{configuration.tls.minimum.value}",
     )
+
+
+def fastOpenHosts(
+    machine: Machine, configuration: Configuration
+) -> FastOpenHosts | None:
+    """Which hosts connections are opened fast to; L{None}: none."""
+    hosts = configuration.sending.hostsTryFastOpen
+    if hosts == HostList():
+        return None
+    return FastOpenHosts(hosts, machine.reactor.seconds)
 
 
 @frozen
@@ -196,6 +208,7 @@ def senders(
         clock=machine.now,
         trouble=watchers.trouble,
         tracer=watchers.tracer,
+        fastOpen=fastOpenHosts(machine, configuration),
     )
     bounds = PoolBounds(idleSeconds=configuration.sending.idleSeconds)
     pool = ClientPool(kit, bounds)

@@ -1,0 +1,70 @@
+"""
+Which hosts connections are opened fast to: those that the operator names, but for some
+time none where it did not help.
+
+A SYN with something in it may be lost where an empty one is not, and then it costs a
+second; or its content is passed over, and then it costs nothing, and gains nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from attrs import define, field
+
+from ..core.hostlist import HostList
+from .fastopen import Opened
+
+#: How long a host is spared where it failed, in seconds.
+SPARED_SECONDS = 3600.0
+
+#: More are not remembered.
+_MOST = 10_000
+
+Place = tuple[bytes, int]
+
+
+@define(eq=False)
+class FastOpenHosts:
+    """
+    Hosts that connections are opened fast to.
+
+    @ivar hosts: the operator's list, of names and addresses.
+    @ivar clock: seconds, of any beginning.
+    """
+
+    hosts: HostList
+    clock: Callable[[], float]
+    #: Until when addresses are spared, the first to be spared first.
+    _spared: dict[Place, float] = field(factory=dict, init=False)
+
+    def mayTry(self, host: bytes, address: bytes, port: int) -> bool:
+        """
+        @param host: its name.
+        """
+        until = self._spared.get((address, port))
+        if until is not None:
+            if self.clock() < until:
+                return False
+            del self._spared[address, port]
+        return self.hosts.matches(address, (host,))
+
+    def failed(self, address: bytes, port: int) -> None:
+        """Nothing came of it; spare it for a while."""
+        place = (address, port)
+        self._spared.pop(place, None)
+        while len(self._spared) >= _MOST:
+            del self._spared[next(iter(self._spared))]
+        self._spared[place] = self.clock() + SPARED_SECONDS
+
+    def opened(self, address: bytes, port: int, how: Opened, said: bool) -> None:
+        """
+        It came about.
+
+        @param said: was there something to say in the SYN?
+        """
+        if how is Opened.EARLY and said:
+            self.failed(address, port)
+
+
+__all__ = ["SPARED_SECONDS", "FastOpenHosts"]

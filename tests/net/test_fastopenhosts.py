@@ -1,0 +1,68 @@
+"""
+Tests for L{smtpx.net.fastopenhosts}.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from smtpx.core.hostlist import HostList
+from smtpx.net import fastopenhosts
+from smtpx.net.fastopen import Opened
+from smtpx.net.fastopenhosts import SPARED_SECONDS, FastOpenHosts
+
+HOST, ADDRESS = b"mx.example.org", b"192.0.2.25"
+
+
+class FastOpenHostsTests(SynchronousTestCase):
+    """Whom connections are opened fast to."""
+
+    def setUp(self) -> None:
+        """All but one."""
+        self.clock = Clock()
+        hosts = HostList.parse(["!192.0.2.66", "*"])
+        self.hosts = FastOpenHosts(hosts, self.clock.seconds)
+
+    def mayTry(self, address: bytes = ADDRESS, port: int = 25) -> bool:
+        """May it be tried?"""
+        return self.hosts.mayTry(HOST, address, port)
+
+    def test_listed(self) -> None:
+        """The operator says to whom."""
+        self.assertTrue(self.mayTry())
+        self.assertFalse(self.mayTry(b"192.0.2.66"))
+        names = FastOpenHosts(HostList.parse(["*.example.org"]), self.clock.seconds)
+        self.assertTrue(names.mayTry(HOST, ADDRESS, 25))
+        self.assertFalse(names.mayTry(b"mx.example.net", ADDRESS, 25))
+
+    def test_spared(self) -> None:
+        """Where it failed, it is not tried again for a while; only there."""
+        self.hosts.failed(ADDRESS, 25)
+        self.assertFalse(self.mayTry())
+        self.assertTrue(self.mayTry(port=2525))
+        self.assertTrue(self.mayTry(b"192.0.2.26"))
+        self.clock.advance(SPARED_SECONDS - 1)
+        self.assertFalse(self.mayTry())
+        self.clock.advance(1)
+        self.assertTrue(self.mayTry())
+
+    def test_lost(self) -> None:
+        """What rode on a SYN and was not taken costs a second, or gains nothing."""
+        self.hosts.opened(ADDRESS, 25, Opened.EARLY, True)
+        self.assertFalse(self.mayTry())
+
+    def test_well(self) -> None:
+        """Everything else is as it should be."""
+        self.hosts.opened(ADDRESS, 25, Opened.EARLY, False)
+        self.hosts.opened(ADDRESS, 25, Opened.CARRYING, True)
+        self.hosts.opened(ADDRESS, 25, Opened.USUALLY, True)
+        self.assertTrue(self.mayTry())
+
+    def test_bounded(self) -> None:
+        """However many fail, only so many are remembered; the oldest are forgotten."""
+        self.patch(fastopenhosts, "_MOST", 3)
+        for last in range(5):
+            self.hosts.failed(b"192.0.2.%d" % last, 25)
+        found = [self.mayTry(b"192.0.2.%d" % last) for last in range(5)]
+        self.assertEqual(found, [True, True, False, False, False])
