@@ -175,13 +175,22 @@ class QueueProfile(Register):
         self, envelope: Envelope, recipient: Recipient, news: News
     ) -> ReportWish:
         """All opinions on a report, combined: False, then True, then None."""
-        found = [ask(envelope, recipient, news) for ask in self.wishes]
-        wishes = [wish for wish in found if wish is not None]
+        wishes: list[ReportWish] = []
+        for ask in self.wishes:
+            wish = ask(envelope, recipient, news)
+            if wish is not None:
+                wishes.append(wish)
+        if not wishes:
+            # Of most messages nobody wants to hear anything.
+            return _NO_WISH
         return ReportWish(
             _strongest([wish.send for wish in wishes]),
             _strongest([wish.full for wish in wishes]),
             tuple(stamper for wish in wishes for stamper in wish.stampers),
         )
+
+
+_NO_WISH = ReportWish()
 
 
 def _strongest(opinions: list[bool | None]) -> bool | None:

@@ -13,6 +13,9 @@ from ..spool.format import Outcome
 #: Of whom a host may have the message now.
 _HANDED_ON = (Action.DELIVERED, Action.RELAYED)
 
+#: Where nobody has it, made once.
+_NEWS = {action: News(action) for action in Action}
+
 
 @frozen
 class Told:
@@ -39,7 +42,7 @@ class Told:
         """The same, for extensions."""
         via = self.outcome.via
         if via is None or self.action not in _HANDED_ON:
-            return News(self.action)
+            return _NEWS[self.action]
         return News(self.action, via.offers)
 
 

@@ -36,6 +36,7 @@ disable_ipv6
 keep_environment =
 add_environment =
 log_selector = {selectors}
+{main}
 
 begin routers
 smtpx:
@@ -72,6 +73,7 @@ class EximClient:
         selectors: str = "+pipelining +tls_cipher +smtp_confirmation",
         host: str = "localhost",
         bare: bool = False,
+        main: Sequence[str] = (),
     ) -> None:
         """
         @param options: of its smtp transport, a line each.
@@ -80,6 +82,7 @@ class EximClient:
         @param selectors: what it logs.
         @param host: whose port it is.
         @param bare: is nothing said of TLS but by C{options}?
+        @param main: more of the main part of its configuration, a line each.
         @raise SkipTest: there is no Exim.
         """
         self._program = findExim()
@@ -112,6 +115,7 @@ class EximClient:
             host=host,
             selectors=selectors,
             options="\n".join(f"  {option}" for option in options),
+            main="\n".join(main),
         )
         self._configuration.write_text(text, "ascii")
         self._account = account
@@ -125,6 +129,16 @@ class EximClient:
         """
         words = ["-odf", "-oi", "-f", "ann@client.example", *recipient.split()]
         self._call(words, message)
+
+    def talk(self, *commands: str) -> str:
+        """
+        Talk SMTP with it; what it takes, it delivers before this returns.
+
+        @param commands: lines of the client, and of messages.
+        @return: what it said.
+        """
+        said = "".join(f"{line}\r\n" for line in (*commands, "QUIT"))
+        return self._call(["-odf", "-bs"], said.encode())
 
     def show(self, octets: bytes) -> None:
         """

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from .exim import findAccount, findExim
@@ -41,6 +42,7 @@ tls_certificate = {folder}/certificate.pem
 tls_privatekey = {folder}/key.pem
 tls_try_verify_hosts = *
 tls_verify_certificates = {folder}/ca.pem
+{options}
 
 begin acl
 recipient:
@@ -80,7 +82,12 @@ class EximServer:
     """
 
     def __init__(
-        self, tls: Path, selectors: str, password: str, address: str = "127.0.0.1"
+        self,
+        tls: Path,
+        selectors: str,
+        password: str,
+        address: str = "127.0.0.1",
+        options: Sequence[str] = (),
     ) -> None:
         """
         Start it, and wait until it listens.
@@ -89,6 +96,7 @@ class EximServer:
         @param selectors: what it logs.
         @param password: of C{ann}.
         @param address: where it listens.
+        @param options: more of the main part of its configuration, a line each.
         @raise SkipTest: there is no Exim.
         """
         program, user = findExim(), findAccount()
@@ -114,6 +122,7 @@ class EximServer:
             gid=user.pw_gid,
             selectors=selectors,
             password=password,
+            options="\n".join(options),
         )
         configuration.write_text(text, "ascii")
         root = os.getuid() == 0

@@ -10,7 +10,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from twisted.trial.unittest import SkipTest
@@ -109,13 +109,14 @@ class PostfixClient:
         """A default of this system's Postfix."""
         return self._call([findPeer("postconf", "postfix"), "-d", "-h", name]).strip()
 
-    def send(self, recipient: str, message: bytes) -> None:
+    def send(self, recipient: str, message: bytes, options: Sequence[str] = ()) -> None:
         """
         Give it a message, which it delivers by and by.
 
         @param message: with LF line ends, as programs give it.
+        @param options: more of its C{sendmail}.
         """
-        words = [self._sendmail, "-C", str(self._etc), "-i"]
+        words = [self._sendmail, "-C", str(self._etc), "-i", *options]
         self._call([*words, "-f", "ann@client.example", recipient], message)
 
     def log(self) -> str:

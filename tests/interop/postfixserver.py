@@ -20,7 +20,7 @@ _ABOVE = re.compile(
     rb"Return-Path: <(?P<sender>[^\n]*)>\n"
     rb"X-Original-To: (?P<recipient>[^\n]*)\n"
     rb"Delivered-To: [^\n]*\n"
-    rb"Received: from [^\n]*\n(?:[ \t][^\n]*\n)*"
+    rb"Received: (?:from|by) [^\n]*\n(?:[ \t][^\n]*\n)*"
 )
 
 
