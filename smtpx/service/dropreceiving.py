@@ -139,7 +139,7 @@ class DropReceiver:
             await self.threads(partial(self.folder.done, claim))
             claim = Claim(claim.name, claim.id, True)
         if not hold:
-            await self.spool.release([claim.id])
+            await self.spool.letGo([claim.id])
         await self.threads(partial(self.folder.remove, claim))
 
 

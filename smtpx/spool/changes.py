@@ -58,6 +58,12 @@ _RELEASE = (
     " ON CONFLICT(id) DO UPDATE SET held = 0, due = excluded.due,"
     " note = excluded.note, lane = NULL"
 )
+_LET_GO = (
+    _PROGRESS + "SELECT m.id, 0, 0, ?, '[]', '', 0, NULL"
+    " FROM message m LEFT JOIN progress p ON p.id = m.id"
+    " WHERE m.id = ? AND coalesce(p.held, m.hold IS NOT NULL)"
+    " ON CONFLICT(id) DO UPDATE SET held = 0, note = ''"
+)
 
 
 def recorded(
@@ -115,6 +121,15 @@ def held(key: int, note: str) -> Change:
 def released(key: int, due: float) -> Change:
     """Take a message off hold."""
     return _RELEASE, (due, key)
+
+
+def letGo(key: int, due: float) -> Change:
+    """
+    Take a message off hold that nobody has released: it goes when it was to.
+
+    @param due: when it goes, if nothing is known of that.
+    """
+    return _LET_GO, (due, key)
 
 
 def hastened(key: int, due: float) -> Change:

@@ -265,6 +265,13 @@ class IOperatedSpool(ISpool):
     def release(ids: Sequence[str]) -> Deferred[None]:
         """Take messages off hold: they are due at once, and not parked."""
 
+    def letGo(ids: Sequence[str]) -> Deferred[None]:
+        """
+        Let messages go that were on hold only until somebody had finished with what
+        they were made of.  Nobody has released them: routes that hold still do, and
+        what is to go later does.
+        """
+
     def find(selection: Selection, after: str, most: int) -> Deferred[Page]:
         """
         A page of the messages that are meant, by id, without the bodies.  So much is

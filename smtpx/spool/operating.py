@@ -15,7 +15,7 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 
 from ..core.envelope import Stamp
-from .changes import hastened, held, released
+from .changes import hastened, held, letGo, released
 from .desk import Desk
 from .format import Row, SpooledMessage, message, unreadable
 from .identity import parse, render
@@ -141,6 +141,16 @@ class Desktop:
         """
         now = self.clock()
         changes = [released(parse(id), now) for id in ids]
+        return self.desk.write(Alter(changes, due=now))
+
+    def letGo(self, ids: Sequence[str]) -> Deferred[None]:
+        """
+        Let messages go that were put by for a moment.
+
+        @raise ValueError: something is not an id.
+        """
+        now = self.clock()
+        changes = [letGo(parse(id), now) for id in ids]
         return self.desk.write(Alter(changes, due=now))
 
     def hasten(self, ids: Sequence[str]) -> Deferred[int]:

@@ -474,6 +474,14 @@ class SQLiteSpool:
         """
         return self._desktop.release(ids)
 
+    def letGo(self, ids: Sequence[str]) -> Deferred[None]:
+        """
+        Let messages go that were put by for a moment.
+
+        @raise ValueError: something is not an id.
+        """
+        return self._desktop.letGo(ids)
+
     def hasten(self, ids: Sequence[str]) -> Deferred[int]:
         """
         Make messages due at once; how many were to wait.

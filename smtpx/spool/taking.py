@@ -302,7 +302,7 @@ class Taking:
             if why:
                 await self._spool.hold(ids, why)
             else:
-                await self._spool.release(ids)
+                await self._spool.letGo(ids)
 
     # --- behind a crash --------------------------------------------------------------
 

@@ -447,6 +447,15 @@ class MemorySpool:
         self._wake()
         return succeed(None)
 
+    def letGo(self, ids: Sequence[str]) -> Deferred[None]:
+        """Let messages go that were put by for a moment."""
+        for kept in self._named(ids):
+            if kept.message.held:
+                due = self._now() if kept.message.due is None else kept.message.due
+                kept.message = evolve(kept.message, held=False, note="", due=due)
+        self._wake()
+        return succeed(None)
+
     def _named(self, ids: Sequence[str]) -> list[Kept]:
         return [self._kept[id] for id in ids if id in self._kept]
 

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core import reply as module
 from smtpx.core.errors import PeerError
-from smtpx.core.reply import MAX_LINES, Reply, ReplyReader, reply
+from smtpx.core.reply import MAX_LINES, OK, Reply, ReplyReader, readReply, reply
 
 #: Text that stays as it is: no controls but HT.
 TEXT = st.binary(max_size=20).map(
@@ -234,3 +234,17 @@ class ReplyReaderTests(SynchronousTestCase):
             except PeerError:
                 return
             self.assertEqual(got is None, reader.midway)
+
+
+class ReadReplyTests(SynchronousTestCase):
+    """What was written down of a reply."""
+
+    def test_readBack(self) -> None:
+        """Each comes back as it was."""
+        for said in (OK, reply(550, None, b"No"), reply(550, "5.1.1", b"No", b"user")):
+            self.assertEqual(readReply(said.octets), said)
+
+    def test_noReply(self) -> None:
+        """What is none is nothing."""
+        for octets in (b"", b"what?\r\n", b"550-unfinished\r\n", b"550 no line end"):
+            self.assertIsNone(readReply(octets))

@@ -130,6 +130,19 @@ class TakingTests(DropCase):
         self.assertTrue(message.held)
         self.assertEqual(self.left(), {})
 
+    def test_aRouteThatHolds(self) -> None:
+        """It does for those whom it is for, and the others get it."""
+        routes = [
+            {"match": ["held.example"], "transport": "hold"},
+            {"match": ["*"], "transport": "maildir"},
+        ]
+        self.serve(route=routes)
+        self.drop(b"TO:<x@held.example>", BOB)
+        self.look()
+        (message,) = self.successResultOf(self.spool.messages("", 9))
+        self.assertEqual((message.held, message.waiting), (True, (0,)))
+        self.assertEqual(len(self.site.inboxes()), 1)
+
     def test_aliases(self) -> None:
         """They hold here, too."""
         self.serve(aliases={"entries": {"team": ["bob", "joe"]}})

@@ -12,6 +12,8 @@ from unittest import mock
 
 from smtpx.spool.changes import (
     held,
+    letGo,
+    planned,
     recorded,
     released,
 )
@@ -195,6 +197,17 @@ class CommitTests(StoreTestCase):
         self.assertEqual(store.search.due(7.0, 5, set(), {}), ([(0, 7.0, 1)], inf))
         self.assertEqual(store.search.due(7.0, 5, {1}, {}), ([], inf))
         self.assertEqual(store.search.due(6.9, 5, set(), {}), ([], 7.0))
+
+    def test_putByForAMoment(self) -> None:
+        """A message goes when it was to go once it is off hold."""
+        store = self.store()
+        rows = [(1, 0, "{}", b"", "wait"), (2, 0, "{}", b"", "wait")]
+        store.commit(rows, [], [planned(2, 50.0, 3, "wait")])
+        store.commit([], [], [letGo(1, 7.0), letGo(2, 7.0), letGo(3, 7.0)])
+        one, other = store.page(0, 5)
+        self.assertEqual((one.onHold, one.due, one.priority), (False, 7.0, 0))
+        self.assertEqual((other.onHold, other.due, other.priority), (False, 50.0, 3))
+        self.assertEqual((one.isReleased, one.why), (False, ""))
 
     def test_heldFromTheStart(self) -> None:
         """A message that arrives on hold is so until it is released."""

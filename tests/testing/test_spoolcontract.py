@@ -220,6 +220,16 @@ class Contract(Sending):
         self.wait(self.spool.release([first, second]))
         self.case.assertEqual(set(self.ids(self.ready(NOW + 1))), {first, second})
 
+    def test_letGo(self) -> None:
+        """What was put by for a moment goes, and nobody has released it."""
+        first, second = self.put(hold=True), self.put()
+        self.wait(self.spool.letGo([first, second]))
+        found = {each.id: each for each in self.ready(NOW + 1)}
+        self.case.assertEqual(
+            {id: (each.released, each.held, each.note) for id, each in found.items()},
+            {first: (False, False, ""), second: (False, False, "")},
+        )
+
     def test_released(self) -> None:
         """It is known that somebody released it, until it is on hold again."""
         first, second, third = self.put(hold=True), self.put(), self.put()
