@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from typing import Any
 
 from attrs import evolve, field, frozen
 from zope.interface import implementer
@@ -35,7 +34,7 @@ from ..core.hooks import (
     TraceClauses,
     Where,
 )
-from ..core.hostlist import HostList, clientNames
+from ..core.hostlist import HostList
 from ..core.interfaces import (
     IClientBuilder,
     IClientExtension,
@@ -77,11 +76,6 @@ _CHANGED = Stamp[bool]("mt-priority-changed", None, bool)
 GRAMMAR = Grammar[int](_parse, lambda priority: b"%d" % priority)
 
 
-def _checkUsers(instance: object, attribute: Any, names: tuple[str, ...]) -> None:
-    for name in names:
-        sasl.prepare(name.encode("utf-8"))
-
-
 @frozen
 class MTPrioritySettings:
     """What an operator may set of MT-PRIORITY."""
@@ -92,7 +86,7 @@ class MTPrioritySettings:
     )
     users: tuple[str, ...] = field(
         default=(),
-        validator=_checkUsers,
+        validator=sasl.checkUsers,
         metadata={
             "help": 'The users whose messages may be urgent; "*" is everybody who has'
             " logged in."
@@ -123,9 +117,7 @@ class MTPriority:
 
     def __init__(self, settings: MTPrioritySettings = MTPrioritySettings()) -> None:
         self.options = settings
-        self._users = frozenset(
-            sasl.prepare(name.encode("utf-8")) for name in settings.users
-        )
+        self._trusted = sasl.Trusted(settings.hosts, settings.users)
         #: C{MT-PRIORITY=} on MAIL.
         self.parameter = Parameter(
             b"MT-PRIORITY", Where.MAIL, GRAMMAR, self._receive, _send
@@ -139,7 +131,7 @@ class MTPriority:
 
     def extendServer(self, server: IServerBuilder) -> None:
         """See L{IServerExtension}.  While it is for nobody, it is not there."""
-        if self.options == MTPrioritySettings():
+        if self._trusted.nobody:
             return
         server.capability(CAPABILITY, lambda session: True)
         server.parameter(self.parameter)
@@ -150,17 +142,11 @@ class MTPriority:
     def _receive(
         self, session: IServerSession, bearer: Bearer, priority: int
     ) -> Reply | None:
-        if priority > 0 and not self._trusted(session):
+        if priority > 0 and not self._trusted.includes(session):
             bearer.stamps[_CHANGED] = True
             priority = 0
         bearer.stamps[PRIORITY] = priority
         return None
-
-    def _trusted(self, session: IServerSession) -> bool:
-        user = session.identity
-        if user is not None and (b"*" in self._users or user in self._users):
-            return True
-        return self.options.hosts.matches(session.peer, clientNames(session))
 
     def _review(
         self, session: IServerSession, recipient: Recipient | None

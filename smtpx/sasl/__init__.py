@@ -17,6 +17,7 @@ from .questions import (
     SaltPassword,
 )
 from .scram import BINDINGS, SCRAM_SHA_256, SCRAM_SHA_256_PLUS, scram
+from .trusted import Trusted, checkUsers
 from .values import (
     CREDENTIAL_OCTETS,
     ITERATIONS_MAX,
@@ -93,6 +94,8 @@ __all__ = [
     "SaltPassword",
     "ServerExchange",
     "TokenHints",
+    "Trusted",
+    "checkUsers",
     "decodeBase64",
     "decoy",
     "encodeBase64",
