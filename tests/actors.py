@@ -10,6 +10,7 @@ from typing import Any
 
 from smtpx.core.hostlist import HostList
 from smtpx.core.interfaces import IExtension
+from smtpx.extensions.etrn import ETRN, Begun, StartQueue, State
 from smtpx.extensions.futurerelease import FutureRelease
 from smtpx.extensions.prdr import PRDR
 from smtpx.extensions.rrvs import RRVS, KeptSince, Ownership
@@ -47,6 +48,9 @@ def configured(name: str, script: dict[str, str]) -> IExtension:
         extension = extension.forSubmission()
     if isinstance(extension, RRVS) and "owners" in script:
         extension = RRVS(extension.options, asked=True)
+    if isinstance(extension, ETRN) and "queue" in script:
+        domains = [word.partition("=")[0] for word in script["queue"].split()]
+        extension = ETRN(extension.options, kept=domains)
     return extension
 
 
@@ -54,6 +58,13 @@ def ownership(question: KeptSince, owners: str) -> Ownership:
     """Has a mailbox had the same owner, as a dialogue has it?"""
     known = dict(word.split("=") for word in owners.split())
     return Ownership(known.get(question.path.decode(), "elsewhere"))
+
+
+def begun(question: StartQueue, queue: str) -> Begun:
+    """What becomes of a domain's mail, as a dialogue has it?"""
+    known = dict(word.split("=") for word in queue.split())
+    state, _, count = known[question.node].partition(":")
+    return Begun(State[state.upper()], int(count or 0))
 
 
 def matches(pattern: str, line: str) -> bool:

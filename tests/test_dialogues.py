@@ -34,6 +34,8 @@ expected; messages are listed at the end, each that was taken.  Settings:
     - C{certificate}: the subject of the client's, which is good.
     - C{owners}: C{mailbox=word}, of L{smtpx.extensions.rrvs.Ownership}: whether it has
       had the same owner; others are elsewhere.
+    - C{queue}: C{domain=word}, of L{smtpx.extensions.etrn.State}, perhaps with
+      C{:count}: what becomes of mail that waits for it; others are not kept.
     - C{unknown}: recipients that the policy refuses with 550 5.1.1.
     - C{full}: the same, with 452 4.2.2, behind the message.  C{dialect}: C{LMTP}.
     - C{flights}: C{whole}: this one is about what arrives together.
@@ -72,6 +74,7 @@ from smtpx.core.profile import ServerProfile
 from smtpx.core.reply import reply
 from smtpx.core.server import ServerConnection
 from smtpx.extensions.auth import Auth
+from smtpx.extensions.etrn import StartQueue
 from smtpx.extensions.rrvs import KeptSince
 from smtpx.extensions.standard import STANDARD
 from smtpx.sasl import (
@@ -86,14 +89,14 @@ from smtpx.sasl import (
 )
 from smtpx.testing.server import TAKEN, ScriptedPort
 
-from .actors import CLIENT, configured, matches, ownership
+from .actors import CLIENT, begun, configured, matches, ownership
 
 FOLDER = Path(__file__).parent / "dialogues"
 
 _STEP = re.compile(r"([CcSMBb]):(?: (.*))?|(PAUSE|TLS|TIMEOUT|CONNECT|CLOSED)")
 _SETTING = re.compile(
-    r"# (extensions|trusts|options|role|bounds|tls|users|certificate|owners|unknown"
-    r"|full|dialect|flights): (.*)"
+    r"# (extensions|trusts|options|role|bounds|tls|users|certificate|owners|queue"
+    r"|unknown|full|dialect|flights): (.*)"
 )
 
 UNKNOWN = reply(550, "5.1.1", b"No such user")
@@ -258,6 +261,7 @@ class Stage:
             CheckPassword,
             CheckToken,
             KeptSince,
+            StartQueue,
         )
         self.port = ScriptedPort(dict.fromkeys(kinds, self.ask))
         self.server = ServerConnection(
@@ -303,6 +307,8 @@ class Stage:
             answer = self.judge(question)
         elif isinstance(question, CheckToken):
             answer = OUTCOMES[self.judge(question)](question.user)
+        elif isinstance(question, StartQueue):
+            answer = begun(question, self.script.settings["queue"])
         elif isinstance(question, KeptSince):
             answer = ownership(question, self.script.settings["owners"])
         elif isinstance(question, TakeMessage):

@@ -24,6 +24,7 @@ from .console import (
     tellWarnings,
     terminal,
 )
+from .etrn import EtrnOptions
 from .features import FeaturesOptions
 from .passwd import PasswdOptions
 from .peer import PeerOptions
@@ -42,6 +43,7 @@ class MainOptions(ConsoleOptions):
     subCommands = [
         ["address", None, AddressOptions, "Tell where mail for an address goes."],
         ["config", None, ConfigOptions, "Look at a configuration."],
+        ["etrn", None, EtrnOptions, "Have a host send what waits there for us."],
         ["features", None, FeaturesOptions, "List what this installation can do."],
         ["passwd", None, PasswdOptions, "Make, change, delete or list users."],
         ["peer", None, PeerOptions, "Look at what is known of other hosts."],

@@ -18,6 +18,7 @@ from .deliverby import DeliverBy
 from .dsn import DSN
 from .eightbitmime import EightBitMIME
 from .enhancedstatuscodes import EnhancedStatusCodes
+from .etrn import ETRN
 from .futurerelease import FutureRelease
 from .limits import Limits
 from .mtpriority import MTPriority
@@ -42,6 +43,7 @@ STANDARD: Mapping[str, Callable[[], IExtension]] = {
         Limits,
         EightBitMIME,
         DSN,
+        ETRN,
         DeliverBy,
         FutureRelease,
         RRVS,

@@ -118,6 +118,21 @@ LOGIN_FAILED = Event(
     },
 )
 
+QUEUE_ASKED = Event(
+    "queue.asked",
+    LogLevel.info,
+    "{session}: mail for {node} is wanted now: {answer}",
+    _SESSION
+    | _CLIENT
+    | {
+        "node": "the domain that was named (ETRN), with @ where those below it are"
+        " meant as well",
+        "answer": "what came of it: started, nothing, pending, counted, unable or"
+        " too often",
+        "count": "how many messages are tried now, if that is known",
+    },
+)
+
 REFUSED = Event(
     "command.refused",
     LogLevel.info,
@@ -428,6 +443,7 @@ CATALOGUE = (
     SECURED,
     OVERRIDDEN,
     AUTHENTICATED,
+    QUEUE_ASKED,
     LOGIN_FAILED,
     REFUSED,
     ACCEPTED,

@@ -18,6 +18,7 @@ from ..core.interfaces import IServerBuilder, IServerSession
 from ..core.reply import Reply
 from ..core.trace import LOCAL, protocol
 from ..extensions.auth import FAILURE, SUBMITTER, Failure
+from ..extensions.etrn import Begun, State
 from ..extensions.xclient import PROXY, PROXY_PORT
 from ..net.ends import Ends
 from ..net.interfaces import IJournal
@@ -115,6 +116,21 @@ class Journal:
             fields["proxy"] = session.stamps[PROXY]
             fields["proxyPort"] = session.stamps[PROXY_PORT]
             self._publish(events.OVERRIDDEN, fields)
+
+    def queueAsked(self, session: IServerSession, node: str, begun: Begun) -> None:
+        """
+        A client wants mail for a domain to be sent now.
+
+        @param node: with C{@} where the domains below it are meant as well.
+        @param begun: what came of it.
+        """
+        if self.enabled:
+            fields = self._client(session)
+            fields["node"] = node
+            fields["answer"] = begun.state.name.lower().replace("_", " ")
+            if begun.state is State.COUNTED:
+                fields["count"] = begun.count
+            self._publish(events.QUEUE_ASKED, fields)
 
     def authenticated(
         self, session: IServerSession, mechanism: str, good: bool

@@ -71,7 +71,7 @@ class StandardTests(SynchronousTestCase):
     def test_namesAreTheRegistry(self) -> None:
         """Each stands under its own name, and each call makes new ones."""
         self.assertEqual(list(STANDARD), [each.name for each in standard()])
-        self.assertEqual(len(STANDARD), 21)
+        self.assertEqual(len(STANDARD), 22)
 
     def test_everyFileIsNamed(self) -> None:
         """
@@ -115,7 +115,7 @@ class EveryExtensionTests(SynchronousTestCase):
             if door is IServerExtension:
                 # Some promises are not made by default, and nobody is trusted so.
                 provided -= {"MT-PRIORITY", "REQUIRETLS", "XCLIENT", "XFORWARD"}
-                provided -= {"DELIVERBY", "FUTURERELEASE", "RRVS"}
+                provided -= {"DELIVERBY", "ETRN", "FUTURERELEASE", "RRVS"}
             self.assertEqual(owners, provided)
 
     def test_everyExtensionHasAPage(self) -> None:

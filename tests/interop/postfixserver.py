@@ -32,13 +32,17 @@ class PostfixServer:
     """
 
     def __init__(
-        self, options: Mapping[str, str] | None = None, address: str = "127.0.0.1"
+        self,
+        options: Mapping[str, str] | None = None,
+        address: str = "127.0.0.1",
+        services: str = "",
     ) -> None:
         """
         Start it, and wait until it listens.
 
         @param options: more of its C{main.cf}.
         @param address: where it listens.
+        @param services: more of its C{master.cf}.
         @raise SkipTest: there is no Postfix, or it cannot be started.
         """
         self.port = freePort()
@@ -60,7 +64,7 @@ class PostfixServer:
             "smtputf8_enable": "yes",
             "smtpd_tls_security_level": "none",
         }
-        services = (
+        services += (
             f"{address}:{self.port} inet n - n - - smtpd\n"
             "virtual unix - n n - - virtual\n"
         )

@@ -18,6 +18,7 @@ from twisted.python import log
 from twisted.trial.unittest import SynchronousTestCase
 
 import smtpx
+from smtpx.extensions.etrn import ETRNSettings
 from smtpx.extensions.futurerelease import FutureReleaseSettings
 from smtpx.extensions.rrvs import Ownership
 from smtpx.net.entrance import Entrance
@@ -150,6 +151,14 @@ class GuideTests(SynchronousTestCase):
         options = found.extensions.settings["FUTURERELEASE"]
         assert isinstance(options, FutureReleaseSettings)
         self.assertEqual(options.holdMaxSeconds, 30 * 86400)
+
+    def test_hostThatIsAway(self) -> None:
+        """The branch may ask, and mail is kept for as long as is said."""
+        [found] = self.read("howto/mail-for-a-host-that-is-away.rst")
+        options = found.extensions.settings["ETRN"]
+        assert isinstance(options, ETRNSettings)
+        self.assertEqual(options.hosts.render(), ("mail.branch.example",))
+        self.assertEqual(found.queue.queueLifetime, 14 * 86400)
 
     def test_reusedAddresses(self) -> None:
         """The file is one, and the function is what its page says."""

@@ -12,6 +12,7 @@ from attrs import evolve, fields
 from ...core.hostlist import HostList
 from ...core.interfaces import IExtension
 from ...extensions.auth import Auth
+from ...extensions.etrn import ETRN
 from ...extensions.pipeconnect import PipeConnect
 from ...extensions.requiretls import RequireTLS
 from ...extensions.rrvs import RRVS
@@ -75,6 +76,8 @@ def chosenExtensions(
         joined[RequireTLS.name] = RequireTLS(honoured=kept)
     if isinstance(joined.get(RRVS.name), RRVS):
         joined[RRVS.name] = RRVS(asked=configuration.local.ownersKnown)
+    if isinstance(joined.get(ETRN.name), ETRN):
+        joined[ETRN.name] = ETRN(kept=configuration.relay.domains)
     if isinstance(joined.get(TLSVerify.name), TLSVerify):
         joined[TLSVerify.name] = _verifying(configuration.tls, keep)
     wanted = configuration.extensions

@@ -38,9 +38,9 @@ from .control import openControl, queueControl
 from .doors import DoorKind, Hall
 from .dropping import openDropFolder
 from .extensions import chosenExtensions, withPorts
+from .inquiries import inquiries
 from .intake import intake
 from .observing import openLogs, watchMemory
-from .owners import ownerAnswers
 from .peers import PeerKnowledge, peerKnowledge
 from .policies import admission, policies
 from .queue import QueueRules, queueRules
@@ -123,8 +123,7 @@ async def enter(
     @param found: the extensions that there are, by name.
     @param doors: they are not open yet.
     @raise OSError: the machine does not let us.
-    @raise smtpx.core.errors.SMTPXError: something that the configuration names is
-        of no use, or there is a spool that cannot be opened.
+    @raise smtpx.core.errors.SMTPXError: what is named, or the spool, is of no use.
     """
     usePythonPath(configuration)
     async with AsyncExitStack() as stack:
@@ -150,8 +149,7 @@ async def enter(
         taken = intake(machine, configuration, name, out, extensions, logs, stack)
         receiver = SpoolReceiver(spool, journal, out.routes.holds, taken.redirection)
         msa = submission(configuration, taken.local)
-        owners = ownerAnswers(machine, configuration, taken, journal, logs, stack)
-
+        asked = inquiries(machine, configuration, logins, taken, journal, logs, stack)
         hall = Hall(
             machine=machine,
             configuration=configuration,
@@ -164,7 +162,7 @@ async def enter(
             ),
             submission=msa,
             tls=tls,
-            answers={**logins.answers, **owners},
+            answers=asked.answers,
             journal=journal,
             admission=counted(watch, admission(configuration)),
         )
@@ -173,6 +171,7 @@ async def enter(
 
         rules = queueRules(machine, configuration, name, extensions)
         delivery, queue = startDelivery(machine, rules, spool, out.routes, told, stack)
+        asked.starter.control = queue
         openDropFolder(machine, configuration, hall, spool, out, taken, stack)
         outside = Outside(delivery, out.connections, peers)
         premises = Premises(name, doors, [*factories.values()], spool, tls, outside)
