@@ -17,10 +17,12 @@ import tempfile
 import time
 from pathlib import Path
 
+from twisted.trial.unittest import SkipTest
+
 from tests.service.test_manual import blocks
 
 from .cases import InteropTestCase, findPeer
-from .running import Delivered, RunningProgram, RunningServer, waitFor
+from .running import NAME, Delivered, RunningProgram, RunningServer, waitFor
 
 #: A user that every Debian has, and who owns next to nothing.
 USER = "nobody"
@@ -249,6 +251,18 @@ class OutcomeTests(PipeTestCase):
         for secret in (b"No ann here", str(self.folder).encode(), b"status 67"):
             self.assertNotIn(secret, report)
 
+    def test_successIsReported(self) -> None:
+        """Who wants to know hears that it was delivered, or only sent on."""
+        for more, action in (
+            ("", b"delivered"),
+            ("final_delivery = false\n", b"relayed"),
+        ):
+            server = self.commands(more)
+            with smtplib.SMTP("127.0.0.1", server.port, "client.example", 30) as client:
+                to = "ann+unread@pipe.example"
+                client.sendmail(FROM, [to], ODD, (), ["NOTIFY=SUCCESS"])
+            self.assertIn(b"\r\nAction: %b\r\n" % action, self.report(server))
+
     def test_hangsAndFloods(self) -> None:
         """They are ended, with all that they have started, and keep nobody waiting."""
         more = "time_limit_seconds = 1\noutput_octets = '1 MiB'\n"
@@ -413,3 +427,51 @@ class ProcmailTests(PipeTestCase):
             whole = file.read_bytes()
             self.assertTrue(whole.startswith(b"Return-Path: <sender@client.example>\n"))
             self.assertTrue(whole.endswith(ODD.replace(b"\r\n", b"\n")))
+
+
+class DovecotTests(PipeTestCase):
+    """Dovecot's local delivery agent."""
+
+    #: Where systems have it; it is on nobody's path.
+    PROGRAM = Path("/usr/lib/dovecot/dovecot-lda")
+
+    def setUp(self) -> None:
+        """A Dovecot without a daemon."""
+        super().setUp()
+        if not self.PROGRAM.exists():
+            raise SkipTest("peer missing: dovecot (dovecot-lda)")
+        self.settings = self.folder / "dovecot.conf"
+
+    def serveWith(self, mail: Path) -> RunningServer:
+        """A server that hands mail to it."""
+        self.settings.write_text(
+            f"log_path = {self.out}/log\nmail_location = maildir:{mail}\n"
+            f"base_dir = {self.out}/run\npostmaster_address = postmaster@{NAME}\n"
+            "lda_mailbox_autocreate = yes\nssl = no\n"
+        )
+        self.settings.chmod(0o644)
+        more = f"environment = ['HOME={self.out}']\n"
+        words = ("-c", self.settings, "-e", "-f", "{sender}", "-a", "{address}")
+        return self.serve(self.route(self.PROGRAM, *words, "-m", "{tag}", more=more))
+
+    def test_delivers(self) -> None:
+        """It files by the tag, and has the message as it was sent."""
+        server = self.serveWith(self.out / "mail")
+        new = self.out / "mail" / ".lists" / "new"
+        for body in (ODD, LONG):
+            self.sendTo(server, "lists", body=body)
+            waitFor(lambda: new.is_dir() and any(new.iterdir()), "delivery")
+            [file] = new.iterdir()
+            whole = file.read_bytes()
+            self.assertTrue(whole.startswith(b"Return-Path: <sender@client.example>\n"))
+            self.assertTrue(whole.endswith(body.replace(b"\r\n", b"\n")))
+            file.unlink()
+
+    def test_trouble(self) -> None:
+        """What it cannot file now waits, by its exit status."""
+        (self.out / "file").write_text("")
+        server = self.serveWith(self.out / "file" / "mail")
+        self.sendTo(server, "lists")
+        line = self.lines(server, "lists")
+        ended = "== defer (0): the command ended with status 75 (temporary failure)"
+        self.assertEqual(line[: len(ended)], ended)
