@@ -197,6 +197,9 @@ def _told(verdict: Verdict, hosts: Hosts) -> Iterator[str]:
         line += f" transport {each.route.transport.name}"
         if each.command is not None:
             line += f", {each.command}"
+        if each.released is not None:
+            line += f"; once it is released: route {each.released.pattern},"
+            line += f" transport {each.released.transport.name}"
         yield line if each.folder is None else f"{line}, {each.folder}"
         for host in hosts.get(each, ()):
             yield f"   {host}"

@@ -180,6 +180,18 @@ class AddressTests(SynchronousTestCase):
         self.assertEqual(self.run_("--offline", "x@example.net").status, 0)
         self.assertEqual(resolver.asked, [])
 
+    def test_onHold(self) -> None:
+        """Where it is on hold, the way that it goes when it is released."""
+        more = "[[route]]\nmatch = ['*.example']\ntransport = 'discard'\n"
+        self.file.write_text(CONFIGURATION + more)
+        self.assertSaid(
+            self.run_("x@partner.example"),
+            "x@partner.example",
+            "  not ours: taken only from those who may relay",
+            "  -> x@partner.example: route partner.example, transport hold;"
+            " once it is released: route *.example, transport discard",
+        )
+
     def test_command(self) -> None:
         """What would be run, as it would be typed, or that nothing would be."""
         self.file.write_text(PIPED)

@@ -54,6 +54,8 @@ class Destination:
     @ivar folder: the Maildir; L{None}: it goes into none.
     @ivar entry: the route's, where it sends; L{None}: it does not.
     @ivar command: what is run for it, on one line; L{None}: nothing.
+    @ivar released: where it is on hold, its route once somebody has released it;
+        L{None}: it is not on hold, or there is no other route.
     """
 
     path: bytes
@@ -61,6 +63,7 @@ class Destination:
     folder: Path | None = None
     entry: RouteEntry | None = None
     command: str | None = None
+    released: Route | None = None
 
 
 @frozen
@@ -165,6 +168,9 @@ class Destinations:
         self, recipient: Recipient, route: Route, sender: bytes
     ) -> Destination:
         transport, path = route.transport, recipient.path
+        if transport.holds:
+            onward = self._routes.onward(path, sender)
+            return Destination(path, route, released=onward)
         if isinstance(transport, Maildir):
             return Destination(path, route, transport.folder(path))
         if isinstance(transport, QueueFile):
