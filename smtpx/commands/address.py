@@ -26,7 +26,7 @@ from ..service.wiring.destinations import (
     NextHosts,
     Verdict,
 )
-from .console import CommandFailed, Console, ConsoleOptions
+from .console import CONFIG_HELP, CommandFailed, Console, ConsoleOptions
 from .retries import RetriesOptions
 from .waiting import wait
 from .words import pathOf
@@ -44,7 +44,7 @@ class TestOptions(ConsoleOptions):
         " do that reads them again."
     )
     optParameters = [
-        ["config", "c", None, "The configuration of the server."],
+        ["config", "c", None, CONFIG_HELP],
         ["sender", "s", "", "Whose mail it is; if not given, that of a report."],
     ]
     optFlags = [

@@ -23,6 +23,9 @@ from zope.interface import implementer
 
 from ..core.errors import SMTPXError
 
+#: What C{--config} is, where a command has it.
+CONFIG_HELP = "The configuration of the server; without it, a first start's, here."
+
 
 class CommandFailed(SMTPXError):
     """

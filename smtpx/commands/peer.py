@@ -27,7 +27,7 @@ from ..knowledge.layout import isDamage
 from ..knowledge.names import parseName
 from ..service.config import Configuration, readConfiguration
 from ..service.extensions import findExtensions
-from .console import CommandFailed, Console, ConsoleOptions
+from .console import CONFIG_HELP, CommandFailed, Console, ConsoleOptions
 
 #: The end of the names of facts that are moments.
 _MOMENT = "_at"
@@ -44,7 +44,7 @@ class _FileOptions(ConsoleOptions):
     """
 
     optParameters = [
-        ["config", "c", None, "The configuration of the server."],
+        ["config", "c", None, CONFIG_HELP],
     ]
     now: Callable[[], float] = staticmethod(time.time)
     hosts: tuple[str, ...] = ()

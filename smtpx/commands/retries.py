@@ -23,7 +23,7 @@ from ..service.pausewords import renderPauses
 from ..service.problems import closest
 from ..service.quantities import spellSeconds
 from ..service.wiring import retryRules
-from .console import CommandFailed, Console, ConsoleOptions
+from .console import CONFIG_HELP, CommandFailed, Console, ConsoleOptions
 from .words import pathOf
 
 #: How many times are printed before it goes on in the same way.
@@ -41,7 +41,7 @@ class RetriesOptions(ConsoleOptions):
         + "."
     )
     optParameters = [
-        ["config", "c", None, "The configuration of the server."],
+        ["config", "c", None, CONFIG_HELP],
         ["error", "e", ErrorKind.CONNECT.value, "What goes wrong each time."],
     ]
     addresses: tuple[str, ...] = ()

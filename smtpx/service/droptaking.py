@@ -183,10 +183,8 @@ class _Taking:
         try:
             said = await self._envelope()
             if said is None:
-                said = await session.deliver(messageOf(self._number, self._drop))
-                if said.refuses and not said.permanent:
-                    # The spool, most likely: no report could be put there either.
-                    raise NotNow(said.onOneLine)
+                message = messageOf(self._number, self._drop)
+                said = self._patient(await session.deliver(message))
             if said.refuses:
                 await self._refuse(said)
         finally:

@@ -11,7 +11,12 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from itertools import islice
 
-from twisted.internet.defer import Deferred, DeferredList, DeferredSemaphore
+from twisted.internet.defer import (
+    CancelledError,
+    Deferred,
+    DeferredList,
+    DeferredSemaphore,
+)
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
@@ -26,6 +31,9 @@ _AT_ONCE, _MOST = 10, 500
 #: When something is tried again, in seconds: what could not be taken, and what could
 #: not even be put aside.
 _AGAIN_SECONDS, _HARDLY_SECONDS = 60.0, 4 * 3600.0
+
+#: How long what is under way may take when the server stops, in seconds.
+_LEAVE_SECONDS = 10.0
 
 #: After a look there is none for so many times as long: whoever fills the folder with
 #: rubbish is not to have all of our time.
@@ -78,11 +86,19 @@ class DropWatch:
             self._lookAt(self._restUntil)
 
     async def stop(self) -> None:
-        """Begin nothing more, and finish what is under way."""
+        """
+        Begin nothing more, and finish what is under way.  What takes too long, since a
+        policy does not answer, is left for the next start.
+        """
         self._stopped = True
         if self._next is not None and self._next.active():
             self._next.cancel()
-        await DeferredList(list(self._busy.values()))
+        ended = DeferredList(list(self._busy.values()))
+        if not ended.called:
+            late = self._reactor.callLater(_LEAVE_SECONDS, ended.cancel)
+            await ended
+            if late.active():
+                late.cancel()
 
     def _lookAt(self, moment: float) -> None:
         """
@@ -149,6 +165,8 @@ class DropWatch:
             return
         try:
             await work()
+        except CancelledError:
+            return
         except FileNotFoundError:
             # Whoever dropped it has taken it back.
             return

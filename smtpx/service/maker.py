@@ -54,11 +54,16 @@ class Options(TwistedOptions):
         ./smtpx-state, and puts mail for this machine into one Maildir there.
 
         For example: "twistd -n smtpx" to try it, "twistd -n smtpx --config
-        /etc/smtpx.toml --check" to see whether a configuration is of use, and
-        "twistd -n smtpx --config /etc/smtpx.toml" to run by it.
+        /etc/smtpx/smtpx.toml --check" to see whether a configuration is of use, and
+        "twistd -n smtpx --config /etc/smtpx/smtpx.toml" to run by it.
     """
     optParameters = [
-        ["config", "c", None, "The configuration, a TOML file."],
+        [
+            "config",
+            "c",
+            None,
+            "A TOML file; without it, a first start's.",
+        ],
     ]
     optFlags = [
         ["check", None, "Print what is wrong with the configuration, and exit."],

@@ -178,6 +178,18 @@ class DropWatchTests(SynchronousTestCase):
         self.successResultOf(stopped)
         self.assertEqual(len(self.taken), 10)
 
+    def test_theEndOfWhatHangs(self) -> None:
+        """It is not waited for longer than some seconds."""
+        self.waiting = Deferred()
+        self.drop()
+        self.watch.start()
+        stopped = Deferred.fromCoroutine(self.watch.stop())
+        self.clock.advance(9)
+        self.assertNoResult(stopped)
+        self.clock.advance(1)
+        self.successResultOf(stopped)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
 
 class FolderNewsTests(SynchronousTestCase):
     """Where the system does not tell, somebody has to look."""
