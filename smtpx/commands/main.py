@@ -28,6 +28,7 @@ from .etrn import EtrnOptions
 from .features import FeaturesOptions
 from .passwd import PasswdOptions
 from .peer import PeerOptions
+from .queue import QueueOptions
 from .send import SendOptions
 from .sendmail import SendmailOptions
 
@@ -47,6 +48,7 @@ class MainOptions(ConsoleOptions):
         ["features", None, FeaturesOptions, "List what this installation can do."],
         ["passwd", None, PasswdOptions, "Make, change, delete or list users."],
         ["peer", None, PeerOptions, "Look at what is known of other hosts."],
+        ["queue", None, QueueOptions, "Look at the queue, and change it."],
         ["send", None, SendOptions, "Send a message by hand, and show what happens."],
         ["sendmail", None, SendmailOptions, "Submit a message, as sendmail does."],
     ]

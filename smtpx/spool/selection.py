@@ -186,7 +186,8 @@ class Selection:
         envelope = message.envelope
         if self.senders and not _matches(self.senders, envelope.sender):
             return False
-        if self.lanes and not _matches(self.lanes, message.lane or b""):
+        lane = message.lane
+        if self.lanes and (lane is None or not _matches(self.lanes, lane)):
             return False
         if not self.recipients and not self.domains:
             return True

@@ -125,10 +125,18 @@ class QueueVerbs:
         """Each group of messages, a part each."""
         selection = _only(exchange, "selection", "by")
         by = groupingOf(exchange.fields.get("by", "domain"))
-        groups = await self.control.summary(selection, by, await self._tell(exchange))
+        messages = 0
+        tell = await self._tell(exchange)
+
+        def count(looked: int, done: int) -> None:
+            nonlocal messages
+            messages = done
+            tell(looked, done)
+
+        groups = await self.control.summary(selection, by, count)
         for each in groups:
             await exchange.send(groupFields(each))
-        return {"found": len(groups)}
+        return {"found": len(groups), "messages": messages}
 
     # --- doing -------------------------------------------------------------------
 

@@ -220,17 +220,21 @@ def entryFields(entry: Entry) -> Fields:
         "priority": message.priority,
         "lane": None if message.lane is None else _text(message.lane),
         "error": _lastError(message)[:_ERROR_CHARACTERS],
+        "errors": len(_errors(message)),
         "note": message.note[:_ERROR_CHARACTERS],
     }
 
 
-def _lastError(message: SpooledMessage) -> str:
-    """What was said last of somebody who waits."""
+def _errors(message: SpooledMessage) -> list[str]:
+    """What was said last of those who wait, each once."""
     left = set(message.waiting)
-    for each in message.outcomes:
-        if each.index in left and each.text:
-            return each.text
-    return ""
+    said = [each.text for each in message.outcomes if each.index in left]
+    return [*dict.fromkeys(text for text in said if text)]
+
+
+def _lastError(message: SpooledMessage) -> str:
+    """The first of them; empty: there is none."""
+    return next(iter(_errors(message)), "")
 
 
 def messageFields(entry: Entry) -> Fields:

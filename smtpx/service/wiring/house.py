@@ -208,16 +208,15 @@ def tellRecovered(spool: IOperatedSpool, told: IDeliveryJournal) -> None:
             told.completed(one.message)
 
 
-def startDelivery(
+def makeDelivery(
     machine: Machine,
     rules: QueueRules,
     spool: IOperatedSpool,
     routes: Routes,
-    told: DeliveryJournal,
-    stack: AsyncExitStack,
-) -> tuple[Delivery, QueueControl]:
-    """Let what is in the spool go its ways, and let operators have a say in it."""
-    delivery = Delivery(
+    told: IDeliveryJournal,
+) -> Delivery:
+    """What lets messages go their ways; it is not started."""
+    return Delivery(
         spool,
         routes,
         told,
@@ -229,6 +228,18 @@ def startDelivery(
         rules.bounds,
         rules.delays,
     )
+
+
+def startDelivery(
+    machine: Machine,
+    rules: QueueRules,
+    spool: IOperatedSpool,
+    routes: Routes,
+    told: DeliveryJournal,
+    stack: AsyncExitStack,
+) -> tuple[Delivery, QueueControl]:
+    """Let what is in the spool go its ways, and let operators have a say in it."""
+    delivery = makeDelivery(machine, rules, spool, routes, told)
     delivery.start()
     stack.push_async_callback(delivery.stop)
     return delivery, queueControl(machine, rules, spool, delivery, told, stack)

@@ -66,7 +66,7 @@ class LookingTests(ControlCase):
         self.put(b"bob@b.example")
         parts, done = self.asked("queue.summary", by="domain")
         self.assertEqual([each["name"] for each in parts], ["a.example", "b.example"])
-        self.assertEqual(done, {"found": 2})
+        self.assertEqual(done, {"found": 2, "messages": 2})
 
     def test_missing(self) -> None:
         """A message that is not there."""

@@ -140,6 +140,7 @@ class EntryTests(SynchronousTestCase):
                 "due": None,
                 "priority": 0,
                 "lane": "smtp mx",
+                "errors": 1,
                 "note": "",
             },
         )
