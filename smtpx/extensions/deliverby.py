@@ -33,6 +33,7 @@ from ..core.grammar import Grammar
 from ..core.hooks import (
     Action,
     Capability,
+    Dialect,
     LogFields,
     News,
     Parameter,
@@ -279,14 +280,16 @@ def _admit(session: IClientSession, envelope: Envelope) -> Refusal | None:
     least = session.offered(CAPABILITY)
     notifies = deadline is not None and deadline.mode is Mode.NOTIFY
     # Section 4.1.4.2: who does not know of the time is asked to tell of any delay.
-    session.stamps[TELL_DELAY] = notifies and least is None
+    final = session.target.dialect is Dialect.LMTP
+    session.stamps[TELL_DELAY] = notifies and least is None and not final
     if deadline is None or notifies:
         return None
     # Section 4.1.4.1.
     left = deadline.left(session.now())
     if left <= 0:
         return Refusal(_OVER, Scope.MESSAGE)
-    if least is not None and left >= least:
+    if final or (least is not None and left >= least):
+        # Who speaks LMTP delivers it, and relays nothing.
         return None
     if session.guessed:
         return Refusal(_GUESSED, Scope.SESSION)

@@ -9,20 +9,25 @@ and so is whoever reads the Received field.  A report of the message has its pri
 Anybody may say that a message is not urgent.  That it is, is believed of clients and
 users that the settings name; of others it counts as 0, and the reply to MAIL says so
 (section 4.1).  While the settings name nobody, the server does not offer it.
+
+Where room is scarce, the settings may put off what is not urgent enough, and refuse
+what is urgent and too long.
 """
 
 from __future__ import annotations
 
 import re
 from functools import partial
+from typing import Any
 
 from attrs import evolve, field, frozen
+from attrs.validators import ge, le, optional
 from zope.interface import implementer
 
 from .. import sasl
 from ..core.envelope import Bearer, Envelope, Recipient, Stamp
 from ..core.errors import Malformed
-from ..core.grammar import KEYWORD, Grammar
+from ..core.grammar import Grammar
 from ..core.hooks import (
     Capability,
     LogFields,
@@ -47,13 +52,26 @@ from ..core.interfaces import (
 )
 from ..core.reply import Reply, reply
 
-#: The name of the policy that may follow is not looked at (section 3 item 3).
-CAPABILITY = Capability[bool](b"MT-PRIORITY", KEYWORD)
+#: Section 7: priority-profile.
+_profile = re.compile(rb"[A-Za-z0-9._-]{1,20}").fullmatch
+
+
+def _parseProfile(raw: bytes | None) -> bytes:
+    # What is no name is as good as none: clients need not know it (section 3 item 3).
+    return raw if raw is not None and _profile(raw) else b""
+
+
+#: The name of the policy; empty: the server does not tell.
+CAPABILITY = Capability[bytes](
+    b"MT-PRIORITY", Grammar(_parseProfile, lambda name: name or None)
+)
 
 #: Section 7: no plus sign, no leading zeros, and no "-0".
 _value = re.compile(rb"-?[1-9]|0").fullmatch
 
 _LOWERED = reply(250, "2.3.6", b"0 is the priority of this message")
+_TOO_LOW = reply(450, "4.7.15", b"Priority level is too low for now")
+_TOO_BIG = reply(552, "5.7.16", b"Message is too big for its priority")
 
 
 def _parse(raw: bytes | None) -> int:
@@ -76,6 +94,11 @@ _CHANGED = Stamp[bool]("mt-priority-changed", None, bool)
 GRAMMAR = Grammar[int](_parse, lambda priority: b"%d" % priority)
 
 
+def _checkPolicy(instance: object, attribute: Any, name: str) -> None:
+    if name and not _profile(name.encode("utf-8")):
+        raise ValueError(f'"{name}" is no name of a policy')
+
+
 @frozen
 class MTPrioritySettings:
     """What an operator may set of MT-PRIORITY."""
@@ -90,6 +113,31 @@ class MTPrioritySettings:
         metadata={
             "help": 'The users whose messages may be urgent; "*" is everybody who has'
             " logged in."
+        },
+    )
+    policy: str = field(
+        default="",
+        validator=_checkPolicy,
+        metadata={
+            "help": "The name of the policy by which priorities are given, such as"
+            " ``MIXER``, as clients are told it; empty: they are not."
+        },
+    )
+    lowest: int = field(
+        default=-9,
+        validator=[ge(-9), le(9)],
+        metadata={
+            "least": -9,
+            "help": "Messages with a lower priority are put off (450 4.7.15), such as"
+            " while a line is scarce.",
+        },
+    )
+    urgentOctets: int | None = field(
+        default=None,
+        validator=optional(ge(1)),
+        metadata={
+            "help": "The largest message that may be urgent; larger ones are refused"
+            " (552 5.7.16).",
         },
     )
 
@@ -133,9 +181,12 @@ class MTPriority:
         """See L{IServerExtension}.  While it is for nobody, it is not there."""
         if self._trusted.nobody:
             return
-        server.capability(CAPABILITY, lambda session: True)
+        policy = self.options.policy.encode("ascii")
+        server.capability(CAPABILITY, lambda session: policy)
         server.parameter(self.parameter)
         server.review(Stage.MAIL, self._review)
+        if self.options.urgentOctets is not None:
+            server.review(Stage.MESSAGE, self._reviewSize)
         server.trace(self._trace)
         server.record(self._record)
 
@@ -153,7 +204,17 @@ class MTPriority:
     ) -> Reply | None:
         envelope = session.envelope
         assert envelope is not None
+        if (envelope.stamp(PRIORITY) or 0) < self.options.lowest:
+            return _TOO_LOW
         return _LOWERED if envelope.stamp(_CHANGED) else None
+
+    def _reviewSize(
+        self, session: IServerSession, recipient: Recipient | None
+    ) -> Reply | None:
+        envelope, most = session.envelope, self.options.urgentOctets
+        assert envelope is not None and most is not None
+        urgent = (envelope.stamp(PRIORITY) or 0) > 0
+        return _TOO_BIG if urgent and envelope.octets > most else None
 
     def _trace(self, session: IServerSession) -> TraceClauses:
         priority = _priorityOf(session)

@@ -11,7 +11,15 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.envelope import Envelope, Recipient
 from smtpx.core.errors import Malformed
-from smtpx.core.hooks import Action, News, ReportWish, Schedule, Scope
+from smtpx.core.hooks import (
+    Action,
+    Dialect,
+    News,
+    ReportWish,
+    Schedule,
+    Scope,
+    Target,
+)
 from smtpx.core.hostlist import HostList
 from smtpx.core.queueprofile import QueueProfile
 from smtpx.extensions.deliverby import (
@@ -24,7 +32,7 @@ from smtpx.extensions.deliverby import (
     DeliverBySettings,
     Mode,
 )
-from smtpx.extensions.dsn import DSN, NOTIFY
+from smtpx.extensions.dsn import DSN, NOTIFY, TELL_DELAY
 from smtpx.testing.client import ScriptedPeer, client
 from smtpx.testing.pair import Pair, pair
 from smtpx.testing.server import Said, talk
@@ -217,6 +225,22 @@ class ClientTests(SynchronousTestCase):
             self.assertNotIn(b"MAIL", joined.said)
             [(_, got)] = joined.settled[-1].outcomes
             self.assertEqual(got.octets, octets)
+
+    def test_finalDelivery(self) -> None:
+        """
+        Who speaks LMTP delivers it, and need not know of times, unless there is none
+        left; nor is it asked to tell of delays.
+        """
+        target = Target(b"mx.example.org", b"192.0.2.25", dialect=Dialect.LMTP)
+        for deadline, refused in (
+            (Deadline(1098.0, Mode.RETURN), False),
+            (Deadline(1000.5, Mode.RETURN), True),
+            (Deadline(900.0, Mode.NOTIFY), False),
+        ):
+            connection = client([DSN(), DeliverBy()], target=target)
+            [admit] = connection.profile.admitters
+            self.assertIs(admit(connection, envelopeBy(deadline)) is not None, refused)
+            self.assertFalse(connection.stamps.get(TELL_DELAY))
 
     def test_aGuessIsNotEnough(self) -> None:
         """

@@ -13,6 +13,7 @@ from smtpx.core.hooks import Action, News, Schedule
 from smtpx.core.hostlist import HostList
 from smtpx.core.queueprofile import QueueProfile
 from smtpx.extensions.mtpriority import (
+    CAPABILITY,
     GRAMMAR,
     PRIORITY,
     MTPriority,
@@ -55,6 +56,21 @@ class GrammarTests(SynchronousTestCase):
             self.assertRaises(ValueError, PRIORITY.load, raw.decode("ascii"))
         self.assertRaises(Malformed, GRAMMAR.parse, None)
         self.assertRaises(ValueError, PRIORITY.load, "\u0661")
+
+
+class PolicyTests(SynchronousTestCase):
+    """C{mt-priority-ehlo} (section 7)."""
+
+    @given(st.from_regex(r"[A-Za-z0-9._-]{0,20}", fullmatch=True))
+    def test_isItsOwnInverse(self, name: str) -> None:
+        """A name, or none."""
+        grammar, octets = CAPABILITY.grammar, name.encode("ascii")
+        self.assertEqual(grammar.parse(grammar.render(octets)), octets)
+
+    def test_others(self) -> None:
+        """What is no name does not keep the keyword from counting."""
+        for raw in b"a b", b"x" * 21, b"", b"\xff":
+            self.assertEqual(CAPABILITY.grammar.parse(raw), b"")
 
 
 class ServerTests(SynchronousTestCase):
@@ -137,8 +153,49 @@ class ServerTests(SynchronousTestCase):
             self.assertEqual(connection.clauses(), (("PRIORITY", str(value)),))
             self.assertEqual(connection.logFields(), (("priority", value),))
 
+    def test_policy(self) -> None:
+        """The policy may have a name, which clients are told (section 3 item 3)."""
+        named = MTPrioritySettings(users=("ann",), policy="MIXER")
+        said = talk([MTPriority(named)], HELLO)
+        self.assertEqual(said.last, b"250 MT-PRIORITY MIXER")
+        for name in "a b", "x" * 21, "m\u00fcller":
+            self.assertRaises(ValueError, MTPrioritySettings, policy=name)
+
+    def test_tooLow(self) -> None:
+        """
+        What is not urgent enough is put off (section 4.1), whether it says so or
+        not, and also where its priority was lowered.
+        """
+        some = MTPrioritySettings(users=("ann",), lowest=2)
+        for octets, user, answer in (
+            (b"MT-PRIORITY=2", b"ann", b"250 2.0.0"),
+            (b"MT-PRIORITY=1", b"ann", b"450 4.7.15"),
+            (b"MT-PRIORITY=2", None, b"450 4.7.15"),
+            (b"MT-PRIORITY=-1", None, b"450 4.7.15"),
+            (b"", b"ann", b"450 4.7.15"),
+        ):
+            said = self.said(octets, some, user)
+            self.assertTrue(said.last.startswith(answer), (octets, said.last))
+
+    def test_tooBig(self) -> None:
+        """What is urgent may be shorter than what is not (section 5)."""
+        some = MTPrioritySettings(hosts=HostList.parse(["*"]), urgentOctets=10)
+        for octets, body, answer in (
+            (b"MT-PRIORITY=1", b"12345678\r\n", b"250"),
+            (b"MT-PRIORITY=1", b"123456789\r\n", b"552 5.7.16"),
+            (b"MT-PRIORITY=0", b"123456789\r\n", b"250"),
+            (b"", b"123456789\r\n", b"250"),
+        ):
+            said = self.said(octets, some)
+            said.feed(b"RCPT TO:<b@d.example>\r\n")
+            said.feed(b"DATA\r\n")
+            said.feed(body + b".\r\n")
+            self.assertTrue(said.last.startswith(answer), (octets, said.last))
+
     def test_settings(self) -> None:
         """Names are names; other settings make another extension."""
+        for lowest in -10, 10:
+            self.assertRaises(ValueError, MTPrioritySettings, lowest=lowest)
         self.assertRaises(Malformed, MTPrioritySettings, users=("\u0000",))
         self.assertIs(MTPriority().configured(SOMEBODY).options, SOMEBODY)
 

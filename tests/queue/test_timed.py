@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from smtpx.core.envelope import Envelope, Recipient
@@ -14,15 +15,16 @@ from smtpx.core.queueprofile import QueueProfile
 from smtpx.extensions.deliverby import DEADLINE, Deadline, DeliverBy, Mode
 from smtpx.extensions.futurerelease import HOLD, FutureRelease, Hold
 from smtpx.queue.delivery import Bounds, Delivery
-from smtpx.queue.interfaces import OUT_OF_TIME
+from smtpx.queue.interfaces import OUT_OF_TIME, Attempt
 from smtpx.queue.report import Reporter
 from smtpx.queue.retry import Lifetimes, RetryRules
 from smtpx.queue.routes import RouteRule, Routes
 from smtpx.spool.format import Fate, SpooledMessage
+from smtpx.spool.via import Via
 from smtpx.testing.spool import MemorySpool
 from tests.spool.rig import NOW, Rig, SpoolTestCase
 
-from .doubles import RecordedJournal, ScriptedTransport
+from .doubles import RecordedJournal, ScriptedRelay, ScriptedTransport
 
 HOUR = 3600.0
 DAY = 24 * HOUR
@@ -42,7 +44,11 @@ class TimedCase(SpoolTestCase):
         self.profile = QueueProfile().load([DeliverBy(), FutureRelease()])
         self.journal = RecordedJournal()
         self.transport = ScriptedTransport()
-        self.spool = MemorySpool(
+        self.spool = self.memory()
+
+    def memory(self) -> MemorySpool:
+        """A spool that asks."""
+        return MemorySpool(
             self.clock.seconds, self.profile.stamps, self.profile.scheduleFor
         )
 
@@ -233,11 +239,60 @@ class DeadlineTests(TimedCase):
         failed = [told for told in self.journal.take() if told[0] == "failed"]
         self.assertEqual(failed, [("failed", id, 0, "", "", OUT_OF_TIME[2:])])
 
-    def test_theMessageThatIsTriedOn(self) -> None:
-        """In mode N it is not returned."""
+    def test_toldThen(self) -> None:
+        """In mode N its sender is told once, at that time, and it is tried on."""
         self.transport.fates[b"b@d.example"] = Fate.WAITING
         self.start()
         id = self.put(self.envelope(deadline=Deadline(NOW + 120, Mode.NOTIFY)))
+        self.pass_(119)
+        self.assertEqual(self.tried(), [b"a@c.example"])
+        self.pass_(POLL)
+        [report] = [each for each in self.transport.attempts if self.isReport(each)]
+        content = report.message.content
+        assert content is not None
+        for line in (
+            b"Action: delayed\r\nStatus: 4.4.7\r\n",
+            b"Deliver-By-Date: ",
+        ):
+            self.assertIn(line, content)
         self.pass_(HOUR)
         self.assertIn(id, self.spool.kept)
-        self.assertGreater(self.tried().count(b"a@c.example"), 1)
+        self.assertEqual(self.tried().count(b""), 1)
+        self.assertGreater(self.tried().count(b"a@c.example"), 2)
+
+    def test_overAlready(self) -> None:
+        """A time that was over when it came is told of, if it has to wait."""
+        self.transport.fates[b"b@d.example"] = Fate.WAITING
+        self.start()
+        self.put(self.envelope(deadline=Deadline(NOW - 60, Mode.NOTIFY)))
+        self.assertEqual(self.tried(), [b"a@c.example", b""])
+
+    def isReport(self, attempt: Attempt) -> bool:
+        """Is this what a sender is told?"""
+        return not attempt.message.envelope.sender
+
+    def test_relayed(self) -> None:
+        """
+        Whom a host has that does not know of the time, the sender is told of, and all
+        who are traced (section 4.1.4).
+        """
+        for offers, mode, trace, told in (
+            (frozenset(), Mode.NOTIFY, False, True),
+            (frozenset({b"DELIVERBY"}), Mode.NOTIFY, False, False),
+            (frozenset({b"DELIVERBY"}), Mode.RETURN, False, False),
+            (frozenset({b"DELIVERBY"}), Mode.RETURN, True, True),
+        ):
+            relay = ScriptedRelay("scripted")
+            relay.via = Via(b"mx.d.example", b"192.0.2.25", offers=offers)
+            self.transport = relay
+            self.spool = self.memory()
+            delivery = self.start()
+            now = self.clock.seconds()
+            self.put(self.envelope(deadline=Deadline(now + 60, mode, trace)))
+            reports = [each for each in relay.attempts if self.isReport(each)]
+            self.assertEqual(len(reports), told, (offers, mode, trace))
+            for report in reports:
+                content = report.message.content
+                assert content is not None
+                self.assertIn(b"Action: relayed\r\n", content)
+            self.successResultOf(Deferred.fromCoroutine(delivery.stop()))
