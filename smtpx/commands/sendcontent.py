@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
-from typing import IO, Any, cast
+from typing import IO, Any, TypeVar, cast
 
-from ..core.envelope import Bearer
+from ..core.envelope import Bearer, Envelope
 from ..core.errors import Malformed
-from ..core.grammar import XTEXT
+from ..core.grammar import XTEXT, Grammar
 from ..core.rawparameters import RAW
-from ..extensions import dsn
+from ..extensions import deliverby, dsn, futurerelease, rrvs
 from ..extensions.binarymime import BINARY
 from ..extensions.eightbitmime import EIGHTBIT
 from ..extensions.mtpriority import PRIORITY
@@ -31,6 +31,8 @@ from .sendline import SendLine
 
 #: What is kept of the standard input in memory; more goes into a file, in octets.
 _MEMORY_OCTETS = 1 << 20
+
+T = TypeVar("T")
 
 _TEXT = """\
 This is a test message.
@@ -172,6 +174,7 @@ def _stamp(options: SendLine, made: Addressed) -> None:
     if options["requiretls"]:
         stamps[REQUIRED] = True
     _stampBody(options["body"], envelope)
+    _stampTimes(options, envelope)
     if options.mailParameters:
         stamps[RAW] = tuple(options.mailParameters)
     for recipient in envelope.recipients:
@@ -193,6 +196,44 @@ def _stampBody(body: str | None, bearer: Bearer) -> None:
         stamps[EIGHTBIT] = True
     elif body == "binary":
         stamps[BINARY] = True
+
+
+def _stampTimes(options: SendLine, envelope: Envelope) -> None:
+    """
+    When it is to go, and to be there.
+
+    @raise Malformed: an option does not say that.
+    """
+    stamps, now = envelope.stamps, envelope.arrived
+    by = _parsed(options, "by", deliverby.GRAMMAR)
+    if by is not None:
+        at = now + by.seconds
+        stamps[deliverby.DEADLINE] = deliverby.Deadline(at, by.mode, by.trace)
+    seconds = _parsed(options, "hold-for", futurerelease.INTERVAL)
+    if seconds is not None:
+        stamps[futurerelease.HOLD] = futurerelease.Hold(now + seconds, seconds)
+    until = _parsed(options, "hold-until", futurerelease.TIME)
+    if until is not None:
+        stamps[futurerelease.HOLD] = futurerelease.Hold(until)
+    since = _parsed(options, "rrvs", rrvs.GRAMMAR)
+    if since is not None:
+        for recipient in envelope.recipients:
+            recipient.stamps[rrvs.SINCE] = since
+
+
+def _parsed(options: SendLine, name: str, grammar: Grammar[T]) -> T | None:
+    """
+    What an option says; L{None}: it is not there.
+
+    @raise Malformed: it does not say that; the message names the option.
+    """
+    text: str | None = options[name]
+    if text is None:
+        return None
+    try:
+        return grammar.parse(os.fsencode(text))
+    except Malformed as error:
+        raise Malformed(f"--{name} {error}") from None
 
 
 def _read(keyword: bytes, value: bytes) -> bytes:
@@ -230,6 +271,7 @@ _WISHES = (
     ("orcpt", "ORCPT=", "DSN"),
     ("priority", "MT-PRIORITY=", "MT-PRIORITY"),
     ("smtputf8", "SMTPUTF8", "SMTPUTF8"),
+    ("by", "BY=", "DELIVERBY"),
 )
 
 

@@ -128,6 +128,10 @@ class SendLine(ConsoleOptions):
         ["envid", None, None, "DSN: what reports are to call the message."],
         ["orcpt", None, None, "DSN: the original recipient."],
         ["priority", None, None, "MT-PRIORITY: from -9 to 9."],
+        ["by", None, None, "DELIVERBY: SECONDS;R or SECONDS;N, perhaps with a T."],
+        ["hold-for", None, None, "FUTURERELEASE: for so many seconds."],
+        ["hold-until", None, None, "FUTURERELEASE: until 2026-11-30T12:00:00Z."],
+        ["rrvs", None, None, "RRVS: whoever had the mailbox at that time."],
         ["body", None, None, "7bit, 8bit or binary.  [default: as the message is]"],
         ["data", "d", None, "Send the message in this file; -: standard input."],
         ["subject", None, None, "The subject of the test message."],
@@ -204,6 +208,7 @@ class SendLine(ConsoleOptions):
         self._oneOf("server", "route")
         self._oneOf("ipv4", "ipv6")
         self._oneOf("password-file", "token-file")
+        self._oneOf("hold-for", "hold-until")
         self._oneOf("json", "quiet")
         self._needs("config", "route")
         self._needs("key", "cert")

@@ -73,6 +73,21 @@ class ExtensionTests(SendTestCase):
         commands = self.said("--body", "binary", keywords=keywords)
         self.assertIn(b" BODY=BINARYMIME", commands[1])
 
+    def test_times(self) -> None:
+        """By when it is to be there, until when it is held, whose mailbox it is."""
+        keywords = (*KEYWORDS, b"DELIVERBY", b"RRVS")
+        release = b"FUTURERELEASE 86400 2027-01-01T00:00:00Z"
+        commands = self.said(
+            *("--by", "600;nt", "--rrvs", "2026-01-31T12:00:00Z;C"), keywords=keywords
+        )
+        self.assertIn(b" BY=600;NT", commands[1])
+        self.assertIn(b" RRVS=2026-01-31T12:00:00Z;C", commands[2])
+        commands = self.said("--hold-for", "60", keywords=(*KEYWORDS, release))
+        self.assertIn(b" HOLDFOR=60", commands[1])
+        until = "2026-11-22T12:00:00Z"
+        commands = self.said("--hold-until", until, keywords=(*KEYWORDS, release))
+        self.assertIn(b" HOLDUNTIL=" + until.encode(), commands[1])
+
     def test_raw(self) -> None:
         """Any other parameter, offered or not."""
         commands = self.said(
@@ -101,6 +116,8 @@ class ExtensionTests(SendTestCase):
             (("--notify", "ever"), "--notify wants NEVER or SUCCESS"),
             (("--envid", "x" * 101), "--envid wants at most 100 characters"),
             (("--orcpt", ";x"), "--orcpt wants addr-type;xtext"),
+            (("--by", "600"), "--by wants seconds, a semicolon, and R or N"),
+            (("--hold-for", "x"), "--hold-for wants a number of seconds"),
             (("--to", "nobody"), "'nobody' is no address"),
             (("--from", "nobody"), "'nobody' is no address"),
             (("--header", "To: a@b", "--header", "To: c@d"), "cannot be made"),
