@@ -31,6 +31,7 @@ from .peer import PeerOptions
 from .queue import QueueOptions
 from .send import SendOptions
 from .sendmail import SendmailOptions
+from .why import WhyOptions
 
 
 class MainOptions(ConsoleOptions):
@@ -50,6 +51,7 @@ class MainOptions(ConsoleOptions):
         ["peer", None, PeerOptions, "Look at what is known of other hosts."],
         ["queue", None, QueueOptions, "Look at the queue, and change it."],
         ["send", None, SendOptions, "Send a message by hand, and show what happens."],
+        ["why", None, WhyOptions, "Tell what happened to a message, and what will."],
         ["sendmail", None, SendmailOptions, "Submit a message, as sendmail does."],
     ]
 

@@ -51,7 +51,8 @@ _COLUMNS = (
     " FROM message m LEFT JOIN progress p ON p.id = m.id "
 )
 _WHOLE = _COLUMNS.format(body="m.body")
-_WITHOUT = _COLUMNS.format(body="NULL")
+#: Rows of messages, for which the body is not wanted.
+WITHOUT_BODY = _COLUMNS.format(body="NULL")
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -305,13 +306,13 @@ class Store:
         @param after: begin behind this key.
         """
         found = self._connection.execute(
-            _WITHOUT + "WHERE m.id > ? ORDER BY m.id LIMIT ?", (after, most)
+            WITHOUT_BODY + "WHERE m.id > ? ORDER BY m.id LIMIT ?", (after, most)
         )
         return [Row(*columns) for columns in found.fetchall()]
 
     def one(self, key: int) -> Row | None:
         """A message without its body; L{None}: there is none."""
-        found = self._connection.execute(_WITHOUT + "WHERE m.id = ?", (key,))
+        found = self._connection.execute(WITHOUT_BODY + "WHERE m.id = ?", (key,))
         columns = found.fetchone()
         return None if columns is None else Row(*columns)
 
