@@ -89,6 +89,7 @@ class OffersTests(SynchronousTestCase):
     def test_keywordsInAnyCase(self) -> None:
         """Keywords are compared without case (RFC 5321 section 2.4)."""
         self.assertEqual(self.opened(b"Size 12").offered(self.SIZE), 12)
+        self.assertEqual(self.opened(b"Size 12").offers, {self.SIZE.keyword})
 
     def test_malformedIsNotOffered(self) -> None:
         """A keyword with an argument that cannot be read is as good as none."""

@@ -194,5 +194,12 @@ class ClientTests(SynchronousTestCase):
             bounds = Bounds(recipientsMax=1_000_000)
             joined = pair(server, [extension], bounds=bounds).open()
             self.assertEqual(joined.client.limits(), BatchLimits(recipients=most))
+        # It says something else: what it does not say is as with the others.
+        joined = pair(
+            [Limits()],
+            [Limits()],
+            bounds=Bounds(recipientsMax=1_000_000, transactionsMax=5),
+        ).open()
+        self.assertEqual(joined.client.limits(), BatchLimits(1000, 5))
         for value in (99, 1_000_000):
             self.assertRaises(ValueError, LimitsSettings, recipientsUnsaid=value)
