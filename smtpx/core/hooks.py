@@ -273,6 +273,11 @@ class Target:
     implicitTLS: bool = False
     dialect: Dialect = Dialect.SMTP
 
+    @property
+    def local(self) -> bool:
+        """Is it a UNIX socket, so that nothing leaves this machine?"""
+        return self.address.startswith(b"/")
+
 
 @frozen
 class Hello:

@@ -45,7 +45,7 @@ class MailHost:
         address literal (C{[192.0.2.1]}) where it has none.
     @ivar addresses: at least one.  In which order they stand makes no difference
         between two hosts.
-    @ivar port: the TCP port.
+    @ivar port: the TCP port; 0: it is at a UNIX socket.
     @ivar preference: hosts of the lowest are tried first.
     @ivar weight: how much of the mail it is to get, among those of its preference
         (RFC 2782).
@@ -62,10 +62,24 @@ class MailHost:
     canonical: bytes = b""
     authentic: bool = False
 
+    @classmethod
+    def atSocket(cls, path: bytes) -> MailHost:
+        """
+        What listens at a UNIX socket: its path is its name, and its one address.
+
+        @param path: absolute.
+        """
+        return cls(path, (path,), 0)
+
+    @property
+    def local(self) -> bool:
+        """Is it at a UNIX socket?"""
+        return self.name.startswith(b"/")
+
     @property
     def spelled(self) -> bytes:
         """Name and port, as in a manual route: C{mx.example.org:25}."""
-        return b"%b:%d" % (self.name, self.port)
+        return self.name if self.local else b"%b:%d" % (self.name, self.port)
 
 
 @frozen
@@ -120,7 +134,8 @@ def _key(hosts: Iterable[MailHost]) -> bytes:
 
 def _keyOf(host: MailHost) -> bytes:
     weight = b"*%d" % host.weight if host.weight else b""
-    port = b":%d" % host.port if host.port != SMTP_PORT else b""
+    # Of a UNIX socket there is none.
+    port = b":%d" % host.port if host.port not in (0, SMTP_PORT) else b""
     return host.name + port + weight
 
 

@@ -194,7 +194,8 @@ class RequireTLS:
         client.admit(self._admit)
 
     def _admit(self, session: IClientSession, envelope: Envelope) -> Refusal | None:
-        if not _required(envelope):
+        # A UNIX socket is where the promise ends, as a mailbox is.
+        if not _required(envelope) or session.target.local:
             return None
         if not _verified(session):
             return Refusal(_UNVERIFIED, Scope.HOST)

@@ -231,7 +231,7 @@ class ClientProtocol(ClientWire):
         name = self.host
         if name.startswith(b"["):
             name = addressIn(name)
-        target = Target(name, self._address, self._port, way.implicitTLS)
+        target = Target(name, self._address, self._port, way.implicitTLS, way.dialect)
         core = self.core = self.kit.connection(target, way, self._forecast)
         core.opening = self.unopened = getattr(self.transport, "opening", False)
         if not way.implicitTLS:

@@ -173,10 +173,18 @@ class Delivery:
 
     def _deliver(self, line: ClientProtocol) -> None:
         self._line = line
-        self._wait(
-            line.deliver(self._now, self._body),
-            lambda settled: self._settled(settled, line),
-        )
+        settling = line.deliver(self._now, self._body)
+        settling.addCallback(self._noteCutOff)
+        self._wait(settling, lambda settled: self._settled(settled, line))
+
+    def _noteCutOff(self, settled: Settled) -> Settled:
+        """
+        Where it was broken off behind the message, some recipients may have been
+        answered for already (RFC 2033 section 5).
+        """
+        if self._over:
+            self._tally.noteAnswered(settled)
+        return settled
 
     def _settled(self, settled: Settled, line: ClientProtocol) -> None:
         if line.unopened:

@@ -1,5 +1,6 @@
 """
-Connecting to a host that has more than one address (RFC 8305, "happy eyeballs").
+Connecting to a host that has more than one address (RFC 8305, "happy eyeballs"); or
+to a UNIX socket, whose path is an address by itself.
 
 Addresses are tried in turn, the kinds alternating; the next one is tried as well as
 soon as one has failed, or has not answered for a quarter of a second.  The first
@@ -52,7 +53,12 @@ def arranged(addresses: Iterable[bytes], way: Way) -> list[bytes]:
     """
     The addresses to try, in order: the kinds alternate, and within a kind the order
     stays.
+
+    @param addresses: of IP, or the path of a UNIX socket, alone.
     """
+    addresses = list(addresses)
+    if any(map(isPath, addresses)):
+        return addresses
     kinds: dict[Family, list[bytes]] = {Family.IPV6: [], Family.IPV4: []}
     for address in addresses:
         kinds[familyOf(address)].append(address)
@@ -66,6 +72,11 @@ def arranged(addresses: Iterable[bytes], way: Way) -> list[bytes]:
 def familyOf(address: bytes) -> Family:
     """The kind of an IP address."""
     return Family.IPV6 if b":" in address else Family.IPV4
+
+
+def isPath(address: bytes) -> bool:
+    """Is it the path of a UNIX socket?"""
+    return address.startswith(b"/")
 
 
 class Unanswered(Exception):
@@ -124,7 +135,8 @@ class Dialling(Generic[P]):
         fast: Callable[[bytes], bool] = lambda address: False,
     ) -> None:
         """
-        @param reactor: connects by TCP, and has time.
+        @param reactor: connects by TCP, to UNIX sockets where one is wanted, and has
+            time.
         @param addresses: in the order in which they are to be tried.
         @param build: makes the protocol for a connection to an address; called
             once at most.
@@ -166,17 +178,23 @@ class Dialling(Generic[P]):
             self._timer = self._reactor.callLater(self._times.apartSeconds, self._next)
         attempt = _Attempt(self, address)
         self._tell(address, Dial.BEGUN, "")
-        place = (address.decode("ascii"), self._port, attempt)
-        limit, source = self._times.connectSeconds, self._source(address)
-        connector: IConnector
-        if self._fast(address):
-            connector = connectFast(self._reactor, *place, limit, source)
-        else:
-            connector = self._reactor.connectTCP(
-                *place, timeout=limit, bindAddress=source
-            )
+        connector = self._connect(attempt, address)
         if attempt.pending:
             self._connectors[attempt] = connector
+
+    def _connect(self, attempt: _Attempt, address: bytes) -> IConnector:
+        limit = self._times.connectSeconds
+        connector: IConnector
+        if isPath(address):
+            path = os.fsdecode(address)
+            connector = self._reactor.connectUNIX(path, attempt, timeout=limit)
+            return connector
+        place = (address.decode("ascii"), self._port, attempt)
+        source = self._source(address)
+        if self._fast(address):
+            return connectFast(self._reactor, *place, limit, source)
+        connector = self._reactor.connectTCP(*place, timeout=limit, bindAddress=source)
+        return connector
 
     def _source(self, address: bytes) -> tuple[str, int] | None:
         way = self._way
@@ -244,4 +262,12 @@ def explained(reason: Failure) -> str:
     return reason.getErrorMessage()
 
 
-__all__ = ["Dial", "Dialling", "Unanswered", "arranged", "explained", "familyOf"]
+__all__ = [
+    "Dial",
+    "Dialling",
+    "Unanswered",
+    "arranged",
+    "explained",
+    "familyOf",
+    "isPath",
+]

@@ -19,7 +19,7 @@ from zope.interface import Interface
 from ..core.domain import checkDomain
 from ..core.envelope import Envelope, Recipient
 from ..core.errors import SMTPXError
-from ..core.hooks import RoutePolicy, Scope
+from ..core.hooks import Dialect, RoutePolicy, Scope
 from ..core.interfaces import IBody
 from ..core.reply import Reply
 from ..dns.mailhosts import MailHost
@@ -69,6 +69,7 @@ class Way:
     @ivar ignored: keywords of EHLO that the host is not believed, in upper case.
     @ivar login: with what to log in; L{None}: not at all.  A session without a
         login, where there should be one, does not come about.
+    @ivar dialect: what is spoken.
     @raise ValueError: an address of the wrong kind.
     @raise smtpx.core.errors.Malformed: a name that cannot be said in EHLO.
     """
@@ -82,6 +83,7 @@ class Way:
     name: bytes | None = field(default=None, validator=_checkName)
     ignored: frozenset[bytes] = field(default=frozenset(), converter=_keywords)
     login: Credentials | None = None
+    dialect: Dialect = Dialect.SMTP
 
 
 @frozen(eq=False)

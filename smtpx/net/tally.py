@@ -65,6 +65,16 @@ class Tally:
         self.unsure = self.unsure or settled.unsure
         self._scope = settled.scope
 
+    def noteAnswered(self, settled: Settled) -> None:
+        """
+        A transaction was broken off: note those whom the host had answered for by
+        themselves, behind the message, and no others.
+        """
+        outcomes = zip(settled.outcomes, settled.stages, strict=True)
+        for (recipient, said), stage in outcomes:
+            if stage is Stage.MESSAGE:
+                self._found[id(recipient)] = said, _CAUSES[stage]
+
     def interrupted(self, recipients: Iterable[Recipient], cause: Cause) -> None:
         """
         To these it was to go again, and that came to nothing.  Whatever they had

@@ -174,10 +174,11 @@ class DeliveryJournal:
 
 
 def _addHost(fields: dict[str, object], via: Via) -> None:
-    """By which host it went, or was to go."""
-    fields["host"] = via.host
-    fields["address"] = via.address
-    fields["port"] = via.port
+    """By which host it went, or was to go; of a UNIX socket there is none to tell."""
+    if not via.local:
+        fields["host"] = via.host
+        fields["address"] = via.address
+        fields["port"] = via.port
     if via.source is not None:
         fields["source"], fields["sourcePort"] = via.source
     if via.fastOpen:

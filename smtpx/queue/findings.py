@@ -136,6 +136,8 @@ def _spelled(got: Reply) -> str:
 
 def _named(via: Via) -> str:
     """A host, as Exim writes it: C{mx.example.org [192.0.2.1]}."""
+    if via.local:
+        return via.address.decode("utf-8", "backslashreplace")
     host, address = via.host.decode("utf-8", "backslashreplace"), via.address.decode()
     try:
         ip_address(host.strip("[]").removeprefix("IPv6:"))

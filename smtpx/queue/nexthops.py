@@ -9,7 +9,7 @@ what host lists say of TLS (L{NextHops.wayTo}).
 from __future__ import annotations
 
 from attrs import evolve, field, frozen
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 
 from ..core.hooks import TLSLevel
 from ..core.hostlist import HostList
@@ -64,6 +64,8 @@ class NextHops:
     @ivar way: how to talk to them.
     @ivar tls: what host lists say of TLS.
     @ivar home: the domain of C{<postmaster>}, who may come without one.
+    @ivar socket: the path of a UNIX socket to which all goes; L{None}: it goes to
+        hosts.
     """
 
     hosts: tuple[ManualHost, ...] = ()
@@ -73,6 +75,7 @@ class NextHops:
     way: Way = Way()
     tls: TLSHosts = TLSHosts()
     home: bytes = b"localhost"
+    socket: bytes | None = None
 
     @property
     def manual(self) -> bool:
@@ -81,6 +84,8 @@ class NextHops:
         are others, as RFC 8689 section 4.2.1 wants it?  Hosts of a domain are not,
         whoever named that.
         """
+        if self.socket is not None:
+            return True
         return bool(self.hosts) and not any(each.mx for each in self.hosts)
 
     def find(self, router: IMailRouter, domain: bytes) -> Deferred[MailHosts]:
@@ -90,6 +95,8 @@ class NextHops:
         @param domain: what stands behind the C{@}; empty: that of C{<postmaster>}.
         @return: fails with L{smtpx.dns.mailhosts.Unroutable} where there is no way.
         """
+        if self.socket is not None:
+            return succeed(MailHosts((MailHost.atSocket(self.socket),)))
         if self.hosts:
             return router.byHosts(self.hosts, self.shuffle)
         domain = domain or self.home
@@ -109,6 +116,8 @@ class NextHops:
         @param way: what the message wants; L{None}: nothing but the route's.
         """
         way = way or self.way
+        if host.local:
+            return way
         level = self.tls.level(way.policy.tls, host)
         if level is way.policy.tls:
             return way

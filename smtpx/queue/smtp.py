@@ -1,5 +1,6 @@
 """
-The transport C{smtp}: messages to other hosts, over the connections of a pool.
+The transports C{smtp} and C{lmtp}: messages to other hosts, over the connections of a
+pool; by LMTP (RFC 2033) to whoever delivers them, perhaps at a UNIX socket.
 
 Where a domain's mail goes is found out first (C{locate}); recipients whose hosts are
 the same, and who want the same of the connection, go in one transaction.  Then the
@@ -20,7 +21,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from zope.interface import implementer
 
 from ..core.address import domainOf
-from ..core.hooks import Action, LookupLevel, RoutePolicy, TLSLevel
+from ..core.hooks import Action, Dialect, LookupLevel, RoutePolicy, TLSLevel
 from ..core.queueprofile import QueueProfile
 from ..core.reply import reply
 from ..dns.mailhosts import MailHost, MailHosts, Unroutable
@@ -92,7 +93,7 @@ class SMTPTransport:
     """
 
     holds = False
-    reports = Action.RELAYED
+    reports: Action | None = Action.RELAYED
     gathers = True
 
     def __init__(
@@ -107,6 +108,7 @@ class SMTPTransport:
         width: int = 20,
         pauseSeconds: float = 0.0,
         manual: bool = False,
+        local: bool = False,
         random: Random | None = None,
         lively: float = 30.0,
         wayTo: Callable[[MailHost, Way], Way] | None = None,
@@ -119,6 +121,8 @@ class SMTPTransport:
         @param now: seconds since the epoch.
         @param profile: what extensions want of the route of a message; L{None}:
             nothing.
+        @param local: do they stay on this machine, at a UNIX socket?  Then messages
+            want nothing of the connection.
         @param manual: did the operator name the hosts?  Then nobody else did.
         @param random: shuffles hosts of equal preference; L{None}: by the system's
             chance.
@@ -134,10 +138,14 @@ class SMTPTransport:
         self._find = find
         self._pool = pool
         self._way = way
+        if way.dialect is Dialect.LMTP:
+            # RFC 2033 section 1: it is for those who deliver, and queue nothing.
+            self.reports = Action.DELIVERED
         self._hints = hints
         self._now = now
         self._profile = profile
         self._manual = manual
+        self._local = local
         self._random = random or Random()
         self._lively = lively
         self._wayTo = wayTo
@@ -186,7 +194,7 @@ class SMTPTransport:
     def _wayOf(self, message: SpooledMessage) -> Way:
         """How this message wants to be sent."""
         way, profile = self._way, self._profile
-        if profile is None or not profile.constrainers:
+        if profile is None or not profile.constrainers or self._local:
             return way
         policy = _both(way.policy, profile.policyFor(message.envelope))
         return way if policy == way.policy else evolve(way, policy=policy)

@@ -25,7 +25,7 @@ from .localcautions import localCautions
 from .machine import Machine
 from .openness import openness
 from .problems import KeyPath, Problem
-from .routecheck import unrouted
+from .routecheck import unheard, unrouted
 from .tables.tls import ANYBODY
 from .wiring import certificatesOf, reportWordings, serverTLS
 
@@ -56,6 +56,7 @@ def cautions(machine: Machine, configuration: Configuration) -> Iterator[Problem
             why = getattr(error, "strerror", None) or str(error)
             text = f"logins would be told 454: {dovecot}: {why}"
             yield configuration.problem(("users", "dovecot"), text)
+    yield from unheard(configuration)
     yield from openness(configuration)
     yield from unrouted(machine, configuration)
     yield from localCautions(machine, configuration)

@@ -32,7 +32,7 @@ from ..net.factory import SMTPServerFactory
 from ..net.fastopen import takeFast
 from .inherited import PREFIX, inheritedEndpoint
 from .problems import Problem
-from .tables import Listener, ListenerTLS, Role
+from .tables import Listener, ListenerProtocol, ListenerTLS, Role
 
 #: What the endpoint of a UNIX socket begins with.
 UNIX_PREFIX = "unix:"
@@ -269,6 +269,8 @@ class Door:
         words = self.tlsWords
         if self.listener.role is Role.SUBMISSION:
             words += ", submission"
+        if self.listener.protocol is ListenerProtocol.LMTP:
+            words += ", LMTP"
         return f"{where or self.listener.endpoint} ({words})"
 
 

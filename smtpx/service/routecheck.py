@@ -4,11 +4,12 @@ L{smtpx.service.check}: files with passwords and with those who are trusted, key
 that nobody knows, lists of recipients.
 
 L{unrouted} tells what is no error and hardly meant: somebody may send, and there is
-no way out.
+no way out; L{unheard}, that nobody listens at the socket of a route.
 """
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -26,7 +27,7 @@ from .config import Configuration
 from .machine import Machine
 from .openness import hasUsers
 from .problems import KeyPath, Problem, closest
-from .tables import RouteEntry, RouteTLS, TransportKind
+from .tables import SENDING, RouteEntry, RouteTLS
 from .wiring.addresses import localAddresses, tagSeparators
 from .wiring.extensions import chosenExtensions
 from .wiring.hops import checkLogin, credentials
@@ -36,6 +37,9 @@ from .wiring.routes import localRoutes, sendsElsewhere
 
 #: Tells what is wrong with a part, if it cannot be made.
 Tried = Callable[[Configuration, KeyPath, Callable[[], object]], Iterator[Problem]]
+
+#: How long a program may take to accept a connection to its socket.
+_PROBE_SECONDS = 2.0
 
 #: A recipient for whom there is a route only if one is for everybody.
 _SOMEBODY = b"somebody@nowhere.invalid"
@@ -56,7 +60,7 @@ def checkSending(
             # With fields in braces it is a folder for each recipient.
             folder = QueueFolder(Path(entry.directory))
             yield from tried(configuration, (*path, "directory"), folder.check)
-        if entry.transport is TransportKind.SMTP:
+        if entry.transport in SENDING:
             password = partial(credentials, entry)
             yield from tried(configuration, (*path, "password_file"), password)
             login = partial(checkLogin, configuration, entry)
@@ -163,6 +167,21 @@ def _ways(configuration: Configuration, name: str) -> Iterator[Problem]:
         if not routes.goes(f"somebody@{sample}".encode()):
             path: KeyPath = ("relay", "domains", at)
             yield configuration.problem(path, f"no route takes mail for {domain}")
+
+
+def unheard(configuration: Configuration) -> Iterator[Problem]:
+    """UNIX sockets at which nobody listens, or not for us."""
+    for index, entry in enumerate(configuration.routes or ()):
+        path = entry.socket
+        if path is None:
+            continue
+        try:
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.settimeout(_PROBE_SECONDS)
+                probe.connect(bytes(path))
+        except OSError as error:
+            text = f"mail would wait: {path}: {error.strerror or error}"
+            yield configuration.problem(("route", index, "socket"), text)
 
 
 def unrouted(machine: Machine, configuration: Configuration) -> Iterator[Problem]:

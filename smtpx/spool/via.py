@@ -59,8 +59,9 @@ class Via:
     A host that was talked to, or tried.
 
     @ivar host: its name, as DNS or the configuration has it.
-    @ivar address: its IP address, without brackets.
-    @ivar port: the port.
+    @ivar address: its IP address, without brackets; or the path of a UNIX socket, as
+        C{host} is then.
+    @ivar port: the port; of a UNIX socket, 0.
     @ivar tls: the handshake; L{None}: in the clear.
     @ivar fields: what extensions have for the log (C{IClientBuilder.record}).
     @ivar greeting: the first line of its greeting; empty: there was none.
@@ -82,6 +83,12 @@ class Via:
     hello: bytes = field(default=b"", repr=False)
     again: bool = False
     source: tuple[bytes, int] | None = None
+
+    @property
+    def local(self) -> bool:
+        """Is it at a UNIX socket of this machine?"""
+        return self.address.startswith(b"/")
+
     offers: frozenset[bytes] = field(default=frozenset(), repr=False)
     fastOpen: str = ""
 

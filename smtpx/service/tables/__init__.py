@@ -10,7 +10,7 @@ from .control import Control
 from .dns import DNS
 from .http import HTTP
 from .limits import Limits
-from .listener import Listener, ListenerTLS, Role
+from .listener import Listener, ListenerProtocol, ListenerTLS, Role
 from .local import Local, Unknown, VirtualEntry
 from .log import Log, LogLevel, SelectorItem
 from .peers import Peers
@@ -19,7 +19,7 @@ from .queue import Queue, RetryEntry
 from .relay import Relay, Subject, Unsure
 from .reports import Reports
 from .route import RouteEntry
-from .routeoptions import TransportKind
+from .routeoptions import SENDING, TransportKind
 from .routesmtp import Family, Lookup, RouteTLS
 from .sending import Sending
 from .sendmail import SendmailOptions
@@ -37,6 +37,7 @@ __all__ = [
     "HTTP",
     "Limits",
     "Listener",
+    "ListenerProtocol",
     "ListenerTLS",
     "Local",
     "Log",
@@ -51,6 +52,7 @@ __all__ = [
     "Role",
     "RouteEntry",
     "RouteTLS",
+    "SENDING",
     "SelectorItem",
     "Sending",
     "SendmailOptions",

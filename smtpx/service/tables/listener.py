@@ -4,11 +4,13 @@ The tables C{[[listener]]}: where clients connect.
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 from ipaddress import ip_address
 
 from attrs import Attribute, field, frozen
 
+from ...core.hooks import Dialect
 from ...core.hostlist import HostList
 
 
@@ -20,11 +22,30 @@ class ListenerTLS(Enum):
     IMPLICIT = "implicit"
 
 
+class ListenerProtocol(Enum):
+    """What is spoken on a listener."""
+
+    SMTP = "smtp"
+    LMTP = "lmtp"
+
+    @property
+    def dialect(self) -> Dialect:
+        """The same, as the core has it."""
+        return Dialect[self.name]
+
+
 class Role(Enum):
     """Whom a listener is for."""
 
     MX = "mx"
     SUBMISSION = "submission"
+
+
+#: RFC 2033 section 5.
+_FORBIDDEN_PORT = 25
+
+#: The same as an endpoint.
+_isForbidden = re.compile(r"(tcp6?|ssl):(.*:)?(port=)?0*25(:|\Z)").match
 
 
 def checkAddress(instance: object, attribute: Attribute[str], value: str) -> None:
@@ -72,6 +93,14 @@ class Listener:
         metadata={
             "help": "A Twisted server endpoint, such as ``unix:/run/smtp.sock`` or"
             " ``systemd:domain=INET:index=0``, in place of address and port."
+        },
+    )
+    protocol: ListenerProtocol = field(
+        default=ListenerProtocol.SMTP,
+        metadata={
+            "help": "What is spoken: ``smtp``, or ``lmtp`` (RFC 2033), which has a"
+            " reply for each recipient behind a message, and is for mail servers that"
+            " have been told of it; never at port 25."
         },
     )
     role: Role = field(
@@ -126,7 +155,13 @@ class Listener:
 
     def __attrs_post_init__(self) -> None:
         """
-        @raise ValueError: neither a port nor an endpoint, or both.
+        @raise ValueError: neither a port nor an endpoint, or both; or nothing for
+            LMTP.
         """
         if (self.port is None) == (self.endpoint is None):
             raise ValueError("a listener needs either a port or an endpoint")
+        if self.protocol is ListenerProtocol.LMTP:
+            if self.port == _FORBIDDEN_PORT or _isForbidden(self.endpoint or ""):
+                raise ValueError("RFC 2033 forbids LMTP at port 25")
+            if self.role is Role.SUBMISSION:
+                raise ValueError("mail programs do not submit by LMTP")

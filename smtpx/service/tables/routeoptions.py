@@ -18,10 +18,15 @@ class TransportKind(Enum):
 
     MAILDIR = "maildir"
     SMTP = "smtp"
+    LMTP = "lmtp"
     QUEUEFILE = "queuefile"
     PIPE = "pipe"
     DISCARD = "discard"
     HOLD = "hold"
+
+
+#: Those that reach other programs by connections of the pool.
+SENDING = frozenset({TransportKind.SMTP, TransportKind.LMTP})
 
 
 def _someone(entry: RouteOptions, attribute: Attribute[Any], value: object) -> None:
@@ -69,9 +74,10 @@ class RouteOptions:
         default=TransportKind.MAILDIR,
         metadata={
             "help": "``maildir`` writes a file for each recipient, ``smtp`` sends it to"
-            " another host, ``pipe`` hands it to a command, ``queuefile`` to an Exim or"
-            " a scanner in Exim's spool format, ``discard`` throws the message away,"
-            " ``hold`` keeps it in the spool until somebody releases it."
+            " another host, ``lmtp`` gives it to a program that delivers it (RFC 2033),"
+            " ``pipe`` hands it to a command, ``queuefile`` to an Exim or a scanner in"
+            " Exim's spool format, ``discard`` throws the message away, ``hold`` keeps"
+            " it in the spool until somebody releases it."
         },
     )
     senders: tuple[str, ...] = field(
@@ -85,4 +91,4 @@ class RouteOptions:
     )
 
 
-__all__ = ["RouteOptions", "TransportKind", "only"]
+__all__ = ["SENDING", "RouteOptions", "TransportKind", "only"]

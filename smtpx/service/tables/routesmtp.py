@@ -1,5 +1,5 @@
 """
-What routes with the transport C{smtp} have besides.
+What routes with the transports C{smtp} and C{lmtp} have besides.
 
 Some options go together only in one way.  Each says itself what is wrong with it, so
 that the fault has its line.
@@ -24,7 +24,7 @@ from ...dns.mailhosts import SMTP_PORT, ManualHost
 from ..kinds import IKind, IReading, Unwanted, Wrong
 from ..nested import ListOf
 from ..problems import KeyPath
-from .routemaildir import MaildirOptions
+from .routelmtp import FORBIDDEN_PORT, LMTP_PORT, LMTPOptions
 from .routeoptions import TransportKind, only
 
 # RFC 5321 section 4.1.1.1: ehlo-keyword.
@@ -152,22 +152,55 @@ def _source(version: int) -> Callable[[SMTPOptions], str | None]:
 
 
 def _for(*checks: Callable[[SMTPOptions], str | None]) -> Any:
-    return only(TransportKind.SMTP, checks=checks)
+    return only(TransportKind.SMTP, TransportKind.LMTP, checks=checks)
 
+
+def _hosts(entry: SMTPOptions) -> str | None:
+    if not entry.speaksLMTP:
+        return None
+    if entry.socket is not None:
+        return "there is a socket already, which takes all the mail"
+    if any(each.mx for each in entry.manualHosts):
+        return "LMTP is spoken by arrangement, not with the mail hosts of a domain"
+    if any(each.port == FORBIDDEN_PORT for each in entry.manualHosts):
+        return _FORBIDDEN
+    return None
+
+
+def _port(entry: SMTPOptions) -> str | None:
+    if entry.speaksLMTP and entry.port == FORBIDDEN_PORT:
+        return _FORBIDDEN
+    return _network(entry)
+
+
+def _network(entry: SMTPOptions) -> str | None:
+    return None if entry.socket is None else "a UNIX socket has no such thing"
+
+
+def _protected(entry: SMTPOptions) -> str | None:
+    if entry.socket is not None and entry.tls is not RouteTLS.UNWANTED:
+        return "what goes to a UNIX socket stays on this machine, without TLS"
+    return None
+
+
+_BOTH = "For ``smtp`` and ``lmtp``: "
 
 _smtp = _for()
+_tcp = _for(_network)
+
+_FORBIDDEN = "RFC 2033 forbids LMTP at port 25"
 
 
 @frozen
-class SMTPOptions(MaildirOptions):
+class SMTPOptions(LMTPOptions):
     """What routes that send have."""
 
     hosts: tuple[str, ...] = field(
         default=(),
-        validator=_smtp,
+        validator=_for(_hosts),
         metadata={
             "kind": ListOf(NextHost()),
-            "help": "For ``smtp``: the hosts that take the mail, whatever the DNS says"
+            "help": _BOTH + "the hosts that take the mail, whatever the DNS says"
             " of the recipient's domain: ``mail.example.org``,"
             " ``mail.example.org:2525``, ``[192.0.2.1]``, ``[2001:db8::1]:25``, and"
             " ``example.org/mx`` for the mail hosts of a domain.  They are tried in"
@@ -178,13 +211,13 @@ class SMTPOptions(MaildirOptions):
         default=False,
         validator=_for(_shuffle),
         metadata={
-            "help": "For ``smtp``: are ``hosts`` equal, so that each gets its share of"
+            "help": _BOTH + "are ``hosts`` equal, so that each gets its share of"
             " the mail?"
         },
     )
     lookup: Lookup = field(
         default=Lookup.MX,
-        validator=_for(_lookup),
+        validator=only(TransportKind.SMTP, checks=(_lookup,)),
         metadata={
             "help": "For ``smtp`` without ``hosts``: how the hosts of a domain are"
             " found: ``mx``, by its MX records (RFC 5321 section 5), or ``srv``, by its"
@@ -193,20 +226,20 @@ class SMTPOptions(MaildirOptions):
     )
     port: int | None = field(
         default=None,
-        validator=_smtp,
+        validator=_for(_port),
         metadata={
             "least": 1,
             "most": 65535,
             "none": None,
-            "help": "For ``smtp``: the port of hosts that are given without one.  If"
-            " not given: 25, or 465 with ``implicit_tls``.",
+            "help": _BOTH + "the port of hosts that are given without one.  If"
+            " not given: 25, or 465 with ``implicit_tls``; 24 for ``lmtp``.",
         },
     )
     tls: RouteTLS | None = field(
         default=None,
-        validator=_smtp,
+        validator=_for(_protected),
         metadata={
-            "help": "For ``smtp``: what TLS has to be.  ``unwanted``: there is none;"
+            "help": _BOTH + "what TLS has to be.  ``unwanted``: there is none;"
             " ``opportunistic``: what the host has, and any certificate will do;"
             " ``encrypted``: without TLS no mail is sent; ``verified``: nor where the"
             " certificate is not good for the host's name.  If not given:"
@@ -215,9 +248,9 @@ class SMTPOptions(MaildirOptions):
     )
     implicitTLS: bool = field(
         default=False,
-        validator=_for(_implicit),
+        validator=_for(_implicit, _network),
         metadata={
-            "help": "For ``smtp``: does TLS begin with the connection (RFC 8314), not"
+            "help": _BOTH + "does TLS begin with the connection (RFC 8314), not"
             " by STARTTLS?"
         },
     )
@@ -225,7 +258,7 @@ class SMTPOptions(MaildirOptions):
         default=None,
         validator=_for(_login),
         metadata={
-            "help": "For ``smtp``: the name of a user, to log in to ``hosts`` (RFC"
+            "help": _BOTH + "the name of a user, to log in to ``hosts`` (RFC"
             " 4954).  ``tls`` has to be ``verified`` or ``encrypted`` then, unless"
             " ``clear_text`` of the extension AUTH says otherwise."
         },
@@ -234,40 +267,40 @@ class SMTPOptions(MaildirOptions):
         default=None,
         validator=_for(_password),
         metadata={
-            "help": "For ``smtp``: a file with the password of ``login`` in its first"
+            "help": _BOTH + "a file with the password of ``login`` in its first"
             " line, which nobody but its owner may read.  It is read at the start."
         },
     )
     prefer: Family = field(
         default=Family.NONE,
-        validator=_smtp,
+        validator=_tcp,
         metadata={
-            "help": "For ``smtp``: which addresses of a host are tried first: ``ipv4``,"
+            "help": _BOTH + "which addresses of a host are tried first: ``ipv4``,"
             " ``ipv6``, or ``none`` in particular."
         },
     )
     sourceIPv4: str | None = field(
         default=None,
-        validator=_for(_source(4)),
+        validator=_for(_source(4), _network),
         metadata={
             "option": "source_ipv4",
-            "help": "For ``smtp``: the address of ours that connections to IPv4"
+            "help": _BOTH + "the address of ours that connections to IPv4"
             " addresses come from.  If not given: the system's choice.",
         },
     )
     sourceIPv6: str | None = field(
         default=None,
-        validator=_for(_source(6)),
+        validator=_for(_source(6), _network),
         metadata={
             "option": "source_ipv6",
-            "help": "For ``smtp``: the same for IPv6.",
+            "help": _BOTH + "the same for IPv6.",
         },
     )
     heloData: str | None = field(
         default=None,
         validator=_for(_hello),
         metadata={
-            "help": "For ``smtp``: what the server calls itself in EHLO: a host name,"
+            "help": _BOTH + "what the server calls itself in EHLO: a host name,"
             " or an address in brackets.  If not given: its name."
         },
     )
@@ -275,7 +308,7 @@ class SMTPOptions(MaildirOptions):
         default=(),
         validator=_for(_ignored),
         metadata={
-            "help": "For ``smtp``: keywords of EHLO, such as ``CHUNKING``, that are"
+            "help": _BOTH + "keywords of EHLO, such as ``CHUNKING``, that are"
             " taken as not offered, for hosts that offer what they cannot do."
         },
     )
@@ -285,7 +318,7 @@ class SMTPOptions(MaildirOptions):
         metadata={
             "least": 1,
             "none": None,
-            "help": "For ``smtp``: how many connections to a destination there may be"
+            "help": _BOTH + "how many connections to a destination there may be"
             " at once.  If not given: as the table ``sending`` says.",
         },
     )
@@ -295,17 +328,26 @@ class SMTPOptions(MaildirOptions):
         metadata={
             "least": 1,
             "none": None,
-            "help": "For ``smtp``: how many messages a destination gets in a minute, at"
+            "help": _BOTH + "how many messages a destination gets in a minute, at"
             " equal distances.  The others wait, and keep no other destination waiting."
             "  If not given: as many as it takes.",
         },
     )
+
+    def __attrs_post_init__(self) -> None:
+        """
+        @raise ValueError: it is by LMTP, and says not where to.
+        """
+        if self.speaksLMTP and self.socket is None and not self.hosts:
+            raise ValueError("a route by LMTP needs a socket or hosts")
 
     @property
     def wishedTLS(self) -> RouteTLS:
         """What TLS has to be, whether it was given or not."""
         if self.tls is not None:
             return self.tls
+        if self.socket is not None:
+            return RouteTLS.UNWANTED
         return RouteTLS.OPPORTUNISTIC if self.login is None else RouteTLS.VERIFIED
 
     @property
@@ -313,6 +355,8 @@ class SMTPOptions(MaildirOptions):
         """The port of hosts that have none of their own."""
         if self.port is not None:
             return self.port
+        if self.speaksLMTP:
+            return LMTP_PORT
         return TLS_PORT if self.implicitTLS else SMTP_PORT
 
     @property

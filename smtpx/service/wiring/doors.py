@@ -19,7 +19,7 @@ from ...policy.submission import Submission
 from ...tls.contexts import ServerTLS
 from ..config import Configuration
 from ..machine import Machine, connectionsMax
-from ..tables import Listener, ListenerTLS, Role
+from ..tables import Listener, ListenerProtocol, ListenerTLS, Role
 from .policies import Policies
 from .users import loginBounds
 
@@ -33,18 +33,24 @@ class DoorKind:
     @ivar role: whom it is for.
     @ivar proxies: who says whom it brings.
     @ivar proxySeconds: how long that may take.
+    @ivar protocol: what is spoken.
     """
 
     tls: ListenerTLS
     role: Role
     proxies: HostList
     proxySeconds: float
+    protocol: ListenerProtocol = ListenerProtocol.SMTP
 
     @classmethod
     def of(cls, listener: Listener) -> DoorKind:
         """The kind of a listener."""
         return cls(
-            listener.tls, listener.role, listener.proxyHosts, listener.proxySeconds
+            listener.tls,
+            listener.role,
+            listener.proxyHosts,
+            listener.proxySeconds,
+            listener.protocol,
         )
 
 
@@ -111,6 +117,7 @@ class Hall:
             clock=self.machine.now,
             proxies=kind.proxies if kind.proxies.items else None,
             proxySeconds=kind.proxySeconds,
+            dialect=kind.protocol.dialect,
         )
         self.journal.watch(made.profile)
         return made

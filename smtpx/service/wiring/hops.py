@@ -10,13 +10,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ...core.errors import Malformed, UsageError
-from ...core.hooks import RoutePolicy, TLSLevel
+from ...core.hooks import Dialect, RoutePolicy, TLSLevel
 from ...extensions.auth import Auth
+from ...extensions.dsn import DSN
 from ...net.sending import Family, Way
 from ...queue.nexthops import NextHops, TLSHosts
 from ...sasl.values import Credentials
 from ..config import Configuration
-from ..tables import Lookup, RouteEntry, TransportKind
+from ..tables import SENDING, Lookup, RouteEntry
 
 #: The longest password, in octets, with its line end.
 _PASSWORD_OCTETS = 1024
@@ -90,6 +91,10 @@ def nextHops(
     if logsIn:
         checkLogin(configuration, entry)
     sending = configuration.sending
+    ignored = {each.encode("ascii") for each in entry.ignoreKeywords}
+    if entry.speaksLMTP:
+        # What is delivered is reported by us: the other side is not to do it, too.
+        ignored.add(DSN.name.encode("ascii"))
     way = Way(
         policy=RoutePolicy(entry.wishedTLS.level),
         implicitTLS=entry.implicitTLS,
@@ -97,8 +102,9 @@ def nextHops(
         sourceIPv6=_octets(entry.sourceIPv6),
         prefer=_FAMILIES.get(entry.prefer.value),
         name=_octets(entry.heloData),
-        ignored=frozenset(each.encode("ascii") for each in entry.ignoreKeywords),
+        ignored=frozenset(ignored),
         login=credentials(entry) if logsIn else None,
+        dialect=Dialect.LMTP if entry.speaksLMTP else Dialect.SMTP,
     )
     lists = TLSHosts(
         sending.hostsAvoidTLS, sending.hostsRequireTLS, sending.tlsVerifyHosts
@@ -111,6 +117,7 @@ def nextHops(
         way,
         lists,
         name.encode("ascii"),
+        None if entry.socket is None else bytes(entry.socket),
     )
 
 
@@ -135,9 +142,12 @@ def _keeps(entry: RouteEntry) -> bool:
     if entry.transport is TransportKind.PIPE:
         # Whither a command sends it on, and how, nobody knows.
         return entry.finalDelivery
-    if entry.transport is not TransportKind.SMTP:
+    if entry.transport not in SENDING:
         # Exim's spool format has no words for it, so such mail would be refused.
         return entry.transport is not TransportKind.QUEUEFILE
+    if entry.socket is not None:
+        # There it ends, as in a mailbox.
+        return True
     verified = entry.wishedTLS.level is TLSLevel.VERIFIED
     hosts = entry.manualHosts
     return verified and bool(hosts) and not any(each.mx for each in hosts)

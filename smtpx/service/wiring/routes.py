@@ -25,7 +25,7 @@ from ...queue.routes import NULL_SENDER, RouteRule, Routes
 from ...spool.format import Fate, Outcome
 from ..config import Configuration
 from ..kinds import literal
-from ..tables import Role, RouteEntry, TransportKind
+from ..tables import SENDING, Role, RouteEntry, TransportKind
 from .addresses import allDomains, tagSeparators
 
 #: Makes the transport of a route: its name, and the route.
@@ -67,12 +67,12 @@ def routeEntries(configuration: Configuration, name: str) -> Sequence[RouteEntry
 
 def sends(configuration: Configuration, name: str) -> bool:
     """Is there a route that sends?"""
-    return uses(configuration, name, TransportKind.SMTP)
+    return uses(configuration, name, *SENDING)
 
 
-def uses(configuration: Configuration, name: str, kind: TransportKind) -> bool:
-    """Is there a route with a transport of this kind?"""
-    return any(each.transport is kind for each in routeEntries(configuration, name))
+def uses(configuration: Configuration, name: str, *kinds: TransportKind) -> bool:
+    """Is there a route with a transport of one of these kinds?"""
+    return any(each.transport in kinds for each in routeEntries(configuration, name))
 
 
 def usualRoutes(configuration: Configuration, name: str) -> Iterator[RouteEntry]:

@@ -38,7 +38,7 @@ from ...tls.certificates import CertificateFiles, loadCertified, readCertificate
 from ...tls.client import ClientTLS
 from ..config import Configuration
 from ..machine import Machine
-from ..tables import RouteEntry, TransportKind
+from ..tables import SENDING, RouteEntry
 from .hops import nextHops
 from .peers import PeerKnowledge
 from .pipes import pipeMaker
@@ -139,6 +139,7 @@ class Senders:
             pauseSeconds=60.0 / entry.messagesPerMinute
             if entry.messagesPerMinute
             else 0.0,
+            local=hops.socket is not None,
             manual=hops.manual,
             wayTo=hops.wayTo,
             pause=self.retries.pause,
@@ -278,7 +279,7 @@ def ways(
     out = senders(
         machine, configuration, name, extensions, peers, router, watchers, stack
     )
-    makers[TransportKind.SMTP] = out.transport
+    makers |= dict.fromkeys(SENDING, out.transport)
     routes = localRoutes(configuration, name, work, machine.now, makers)
     return Ways(routes, partial(out.callout, routes), lambda: out.pool.open)
 
