@@ -174,8 +174,10 @@ class DeliveryJournal:
 
 
 def _addHost(fields: dict[str, object], via: Via) -> None:
-    """By which host it went, or was to go; of a UNIX socket there is none to tell."""
-    if not via.local:
+    """By which host it went, or was to go; or by which UNIX socket."""
+    if via.local:
+        fields["socket"] = via.address
+    else:
         fields["host"] = via.host
         fields["address"] = via.address
         fields["port"] = via.port

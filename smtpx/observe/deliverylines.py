@@ -207,10 +207,17 @@ def _recipient(event: LogEvent, local: bool = False) -> str:
 def _why(event: LogEvent) -> str:
     """What went wrong: in Exim's words, where the host said it."""
     after = _AFTER.get(event["cause"])
-    if after is None or "reply" not in event or "host" not in event:
+    if after is None or "reply" not in event or not _heard(event):
         return text(event["text"])
     said = _lines(event["reply"], text)
+    if "socket" in event:
+        return f"LMTP error after {after(event)}: {said}"
     return f"SMTP error from remote mail server after {after(event)}: {said}"
+
+
+def _heard(event: LogEvent) -> bool:
+    """Was it a host that said something, or whoever is at a UNIX socket?"""
+    return "host" in event or "socket" in event
 
 
 def _lines(reply: bytes, shown: Callable[[bytes], str]) -> str:
@@ -264,7 +271,7 @@ def _extensions(pipelining: bool) -> FieldOf:
 
 
 def _confirmation(event: LogEvent, fields: dict[str, Any]) -> str:
-    if "reply" not in event or "host" not in event:
+    if "reply" not in event or not _heard(event):
         return ""
     return f' C="{_lines(event["reply"], quoted)}"'
 

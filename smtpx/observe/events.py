@@ -252,6 +252,7 @@ _HOST = {
     " is the host's: there was none",
     "address": "its address",
     "port": "its port",
+    "socket": "in place of a host: the path of the UNIX socket that it went to",
     "source": "our address of the connection, if it came about",
     "sourcePort": "our port of it",
     "fastOpen": "TFO: the connection was opened fast; TFO*: its first packet had"

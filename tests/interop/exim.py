@@ -49,7 +49,6 @@ begin transports
 smtpx:
   driver = smtp
   allow_localhost
-  hosts_try_prdr =
   hosts_try_dane =
 {options}
 
@@ -95,6 +94,8 @@ class EximClient:
             if os.getuid() == 0:
                 os.chown(self.folder / name, account.pw_uid, account.pw_gid)
         self._configuration = self.folder / "exim.conf"
+        if not any(option.startswith("hosts_try_prdr") for option in options):
+            options = ["hosts_try_prdr =", *options]
         if bare:
             pass
         elif authority is None:

@@ -45,6 +45,13 @@ tls_verify_certificates = {folder}/ca.pem
 {options}
 
 begin acl
+prdr:
+  deny message = Too much for full
+       local_parts = full
+  defer message = Too much for now
+       local_parts = later
+  accept
+
 recipient:
   deny message = No such user
        local_parts = eve
@@ -96,7 +103,9 @@ class EximServer:
         @param selectors: what it logs.
         @param password: of C{ann}.
         @param address: where it listens.
-        @param options: more of the main part of its configuration, a line each.
+        @param options: more of the main part of its configuration, a line each;
+            there is an ACL C{prdr}, which has nothing for C{full} ever, and nothing
+            for C{later} now.
         @raise SkipTest: there is no Exim.
         """
         program, user = findExim(), findAccount()

@@ -109,15 +109,22 @@ class PostfixClient:
         """A default of this system's Postfix."""
         return self._call([findPeer("postconf", "postfix"), "-d", "-h", name]).strip()
 
-    def send(self, recipient: str, message: bytes, options: Sequence[str] = ()) -> None:
+    def send(
+        self,
+        recipient: str | list[str],
+        message: bytes,
+        options: Sequence[str] = (),
+    ) -> None:
         """
         Give it a message, which it delivers by and by.
 
+        @param recipient: one, or several.
         @param message: with LF line ends, as programs give it.
         @param options: more of its C{sendmail}.
         """
         words = [self._sendmail, "-C", str(self._etc), "-i", *options]
-        self._call([*words, "-f", "ann@client.example", recipient], message)
+        recipients = [recipient] if isinstance(recipient, str) else recipient
+        self._call([*words, "-f", "ann@client.example", *recipients], message)
 
     def log(self) -> str:
         """Its log."""
