@@ -14,7 +14,7 @@ number of them::
 
 Besides the verbs of commands there are three moments that have none: L{GREETING}
 is the connection, L{BODY} is the end of a message (the dot behind DATA, and the
-last chunk of BDAT), and L{ANY} is any command at all.
+last chunk of BDAT; in LMTP that of each recipient), and L{ANY} is any command at all.
 
 Whatever happens is the same each time: there is no chance in it, and time is that
 of the clock that the server is given.

@@ -36,7 +36,7 @@ from twisted.python.failure import Failure
 
 from ..core.body import DotReader
 from ..core.buffer import Buffer
-from ..core.hooks import TLSOptions
+from ..core.hooks import Dialect, TLSOptions
 from ..net.upgrade import startTLS
 from ..tls.interfaces import IServerTLS
 from .faults import ANY, BODY, GREETING, End, Fault
@@ -95,6 +95,7 @@ class ScriptedSession:
     One connection, without I/O.
 
     @ivar number: which of the server's it is, from 1.
+    @ivar dialect: what it speaks.
     @ivar commands: what the client said, a line each, in order.
     @ivar messages: what was taken of it.
     @ivar secured: has TLS begun?
@@ -106,6 +107,7 @@ class ScriptedSession:
     keywords: Sequence[bytes]
     tlsReady: bool
     messages: list[ScriptedMessage]
+    dialect: Dialect = Dialect.SMTP
     commands: list[bytes] = field(factory=list)
     secured: bool = False
     over: bool = False
@@ -205,7 +207,7 @@ class ScriptedSession:
         good, steps = self._answer(verb, self._usual(verb, rest))
         if not good:
             return steps
-        if verb in (b"EHLO", b"HELO", b"RSET"):
+        if verb in (self.dialect.value, b"HELO", b"RSET"):
             self._message = None
         elif verb == b"MAIL":
             self._message = ScriptedMessage(
@@ -221,7 +223,7 @@ class ScriptedSession:
 
     def _usual(self, verb: bytes, rest: bytes) -> bytes:
         """What is said to a command where nothing is wrong with it."""
-        if verb == b"EHLO":
+        if verb == self.dialect.value:
             offered = [b"scripted.example", *self.keywords]
             if self.tlsReady and not self.secured:
                 offered.append(_STARTTLS)
@@ -236,6 +238,8 @@ class ScriptedSession:
             known = len(rest.split()) > 1
             return b"235 2.7.0 Welcome\r\n" if known else b"334 \r\n"
         message = self._message
+        if verb == b"HELO" and self.dialect is Dialect.LMTP:
+            return b"500 5.5.2 This is LMTP\r\n"
         if verb == b"MAIL" and message is not None:
             return b"503 5.5.1 A transaction has begun\r\n"
         if verb == b"RCPT" and message is None:
@@ -269,15 +273,25 @@ class ScriptedSession:
 
     def _whole(self, fault: Fault | None = None) -> list[Step]:
         """
-        A message is whole.
+        A message is whole; in LMTP that is a moment for each recipient.
 
         @param fault: one of the command that ended it.
         """
-        self._count(BODY)
-        found = fault or self._fault(BODY)
-        good, steps = self._say(BODY, b"250 2.0.0 Taken\r\n", found)
         message, self._message = self._message, None
-        if good and message is not None:
+        paths = [b""] if message is None else message.recipients
+        steps: list[Step] = []
+        served: list[bytes] = []
+        for path in paths if self.dialect is Dialect.LMTP else paths[:1]:
+            self._count(BODY)
+            found = fault or self._fault(BODY)
+            good, said = self._say(BODY, b"250 2.0.0 Taken\r\n", found)
+            served += [path] if good else []
+            steps += said
+            if self.over or self._mute:
+                break
+        if served and message is not None:
+            if self.dialect is Dialect.LMTP:
+                message.recipients = served
             self.messages.append(message)
         return steps
 
@@ -387,11 +401,13 @@ class ScriptedServer(Factory):
         clock: IReactorTime,
         keywords: Iterable[bytes] = KEYWORDS,
         tls: IServerTLS | None = None,
+        dialect: Dialect = Dialect.SMTP,
     ) -> None:
         """
         @param clock: for answers that are late: the reactor, or a
             L{twisted.internet.task.Clock} that the test moves.
         @param tls: certificates; L{None}: no TLS.
+        @param dialect: what it speaks.
         """
         self.faults = faults
         self.keywords = tuple(keywords)
@@ -399,6 +415,7 @@ class ScriptedServer(Factory):
         self.messages: list[ScriptedMessage] = []
         self._clock = clock
         self._tls = tls
+        self._dialect = dialect
 
     def buildProtocol(self, addr: IAddress | None) -> ScriptedProtocol:
         """A client has connected."""
@@ -408,6 +425,7 @@ class ScriptedServer(Factory):
             self.keywords,
             self._tls is not None,
             self.messages,
+            self._dialect,
         )
         self.sessions.append(session)
         return ScriptedProtocol(session, self._clock, self._tls)

@@ -10,6 +10,7 @@ from attrs import define
 from twisted.internet.task import Clock
 
 from smtpx.core.envelope import Envelope, Recipient
+from smtpx.core.hooks import Dialect
 from smtpx.dns.mailhosts import MailHost
 from smtpx.net.clientkit import ClientKit
 from smtpx.net.pool import ClientPool, PoolBounds
@@ -24,6 +25,12 @@ from .network import Got, Network, watched
 ADDRESS = "192.0.2.25"
 HOST = MailHost(b"mx.example.org", (ADDRESS.encode("ascii"),))
 WAY = Way()
+
+#: What is at a UNIX socket, and how it is talked to.
+PATH = "/run/lmtp"
+LOCAL = MailHost.atSocket(PATH.encode("ascii"))
+LMTP = Way(dialect=Dialect.LMTP)
+
 MESSAGE = b"Subject: x\r\n\r\n.one\r\ntwo\r\n"
 CHUNKING = (*KEYWORDS, b"CHUNKING")
 
@@ -82,12 +89,22 @@ def rig(
     keywords: Any = KEYWORDS,
     bounds: PoolBounds | None = None,
     serverTLS: Any = None,
+    lmtp: bool = False,
     **kit: Any,
 ) -> Rig:
-    """A pool, and a host that has these faults."""
+    """
+    A pool, and a host that has these faults.
+
+    @param lmtp: does it speak LMTP, and is at a UNIX socket (C{LOCAL}) as well?
+    """
     network = Network()
-    server = ScriptedServer(*faults, clock=network, keywords=keywords, tls=serverTLS)
+    dialect = Dialect.LMTP if lmtp else Dialect.SMTP
+    server = ScriptedServer(
+        *faults, clock=network, keywords=keywords, tls=serverTLS, dialect=dialect
+    )
     network.hosts[ADDRESS, 25] = server
+    if lmtp:
+        network.hosts[PATH, 0] = server
     troubles: list[tuple[str, BaseException]] = []
 
     def trouble(owner: str, error: BaseException) -> None:
@@ -122,7 +139,10 @@ __all__ = [
     "CHUNKING",
     "Clock",
     "HOST",
+    "LMTP",
+    "LOCAL",
     "MESSAGE",
+    "PATH",
     "Rig",
     "WAY",
     "codes",

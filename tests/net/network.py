@@ -10,7 +10,7 @@ from errno import ECONNREFUSED
 from typing import Any
 
 from attrs import define, field
-from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.error import (
     ConnectionDone,
     ConnectionLost,
@@ -299,11 +299,20 @@ class Network(Clock):
             )
         return connector
 
+    def connectUNIX(self, address: str, factory: Any, timeout: float = 30) -> Connector:
+        """See C{IReactorUNIX}; such a host has the port 0."""
+        return self.connectTCP(address, 0, factory, timeout)
+
     def _connect(self, connector: Connector, server: Any, host: str, port: int) -> None:
         connector.over = True
-        kind = IPv6Address if ":" in host else IPv4Address
-        theirs = kind("TCP", host, port)
-        ours = kind("TCP", "2001:db8::99" if ":" in host else "198.51.100.9", 40000)
+        theirs: Any
+        ours: Any
+        if host.startswith("/"):
+            theirs, ours = UNIXAddress(host), UNIXAddress(None)
+        else:
+            kind = IPv6Address if ":" in host else IPv4Address
+            theirs = kind("TCP", host, port)
+            ours = kind("TCP", "2001:db8::99" if ":" in host else "198.51.100.9", 40000)
         client = End(self, True, ours, theirs)
         served = End(self, False, theirs, ours)
         client.other, served.other = served, client

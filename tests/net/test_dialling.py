@@ -40,6 +40,10 @@ class ArrangedTests(SynchronousTestCase):
         way = Way(prefer=Family.IPV4)
         self.assertEqual(arranged([*SIX, *FOUR[:1]], way), [FOUR[0], *SIX])
 
+    def test_socket(self) -> None:
+        """A UNIX socket is of no kind."""
+        self.assertEqual(arranged([b"/run/x"], Way(only=Family.IPV6)), [b"/run/x"])
+
     def test_only(self) -> None:
         """One kind only, and there may be none of it."""
         self.assertEqual(arranged([*SIX, *FOUR], Way(only=Family.IPV4)), FOUR)
@@ -86,6 +90,16 @@ class DiallingTests(SynchronousTestCase):
         self.assertEqual((got.fired, self.built), (1, [FOUR[0]]))
         self.assertEqual(len(self.network.dialled), 1)
         self.assertEqual(self.network.getDelayedCalls(), [])
+
+    def test_socket(self) -> None:
+        """A UNIX socket is connected to by its path."""
+        self.network.hosts["/run/x", 0] = self.factory
+        got = watched(self.dial([b"/run/x"]))
+        self.network.run()
+        self.assertEqual((got.fired, self.built), (1, [b"/run/x"]))
+        got = watched(self.dial([b"/run/y"]))
+        self.network.run()
+        self.assertEqual(str(got.error), "Connection refused")
 
     def test_refused(self) -> None:
         """The next one follows at once."""
