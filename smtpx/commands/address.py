@@ -162,6 +162,9 @@ async def _hosts(finder: NextHosts, destination: Destination) -> list[str]:
     entry = destination.entry
     lines = []
     for host, level in found:
+        if host.local:
+            lines.append(f"socket {shown(host.name)}")
+            continue
         line = shown(host.name) + f":{host.port}"
         if not host.name.startswith(b"["):
             line += "".join(f" [{shown(address)}]" for address in host.addresses)
