@@ -72,6 +72,7 @@ class QueueFileOptions(SMTPOptions):
 
         @raise ValueError: there is none.
         """
+        SMTPOptions.__attrs_post_init__(self)
         if self.transport is TransportKind.QUEUEFILE and self.directory is None:
             raise ValueError('the transport "queuefile" wants a directory')
 

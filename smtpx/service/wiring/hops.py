@@ -17,7 +17,7 @@ from ...net.sending import Family, Way
 from ...queue.nexthops import NextHops, TLSHosts
 from ...sasl.values import Credentials
 from ..config import Configuration
-from ..tables import SENDING, Lookup, RouteEntry
+from ..tables import SENDING, Lookup, RouteEntry, TransportKind
 
 #: The longest password, in octets, with its line end.
 _PASSWORD_OCTETS = 1024

@@ -38,7 +38,7 @@ from ...tls.certificates import CertificateFiles, loadCertified, readCertificate
 from ...tls.client import ClientTLS
 from ..config import Configuration
 from ..machine import Machine
-from ..tables import SENDING, RouteEntry
+from ..tables import SENDING, RouteEntry, TransportKind
 from .hops import nextHops
 from .peers import PeerKnowledge
 from .pipes import pipeMaker
