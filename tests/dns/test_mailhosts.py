@@ -51,6 +51,19 @@ class MailHostTests(SynchronousTestCase):
         self.assertEqual(host(b"mx.example.org", port=26).spelled, b"mx.example.org:26")
 
 
+class SocketTests(SynchronousTestCase):
+    """What is at a UNIX socket."""
+
+    def test_path(self) -> None:
+        """Its path is all that there is to know of it."""
+        host = MailHost.atSocket(b"/run/lmtp")
+        self.assertEqual(host, MailHost(b"/run/lmtp", (b"/run/lmtp",), 0))
+        self.assertTrue(host.local)
+        self.assertEqual(host.spelled, b"/run/lmtp")
+        self.assertEqual(MailHosts((host,)).key, b"/run/lmtp")
+        self.assertFalse(MailHost(b"mx.example.org", (b"192.0.2.1",)).local)
+
+
 class KeyTests(SynchronousTestCase):
     """What domains with the same hosts have in common."""
 

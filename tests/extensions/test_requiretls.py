@@ -17,6 +17,7 @@ from smtpx.core.hooks import (
     ReportWish,
     RoutePolicy,
     Scope,
+    Target,
     TLSInfo,
     TLSLevel,
 )
@@ -207,6 +208,14 @@ class ClientTests(SynchronousTestCase):
             joined.deliver(_envelope(required=False), b"x\r\n")
             self.assertEqual(joined.codes, [250])
             self.assertIn(b"MAIL FROM:<a@c.example>\r\n", joined.said)
+
+    def test_socketsNeedNoPromise(self) -> None:
+        """At a UNIX socket the promise ends, as it does in a mailbox."""
+        target = Target(b"/run/lmtp", b"/run/lmtp", 0)
+        joined = pair([RequireTLS()], [RequireTLS()], target=target).open()
+        joined.deliver(_envelope(), b"x\r\n")
+        self.assertEqual(joined.codes, [250])
+        self.assertIn(b"MAIL FROM:<a@c.example>\r\n", joined.said)
 
     def test_bouncesNeedNoPromise(self) -> None:
         """

@@ -29,6 +29,20 @@ transport = "lmtp"
 """
 
 
+#: The same, where Dovecot knows whom there is.
+_ASKED = """
+[relay]
+domains = ["dovecot.example"]
+recipients_callout = true
+[[route]]
+match = ["localhost", "mx.example.org"]
+[[route]]
+match = ["dovecot.example"]
+transport = "lmtp"
+socket = "{dovecot.socket}"
+"""
+
+
 def to(*names: str) -> list[str]:
     """Addresses at Dovecot."""
     return [f"{name}@dovecot.example" for name in names]
@@ -113,6 +127,18 @@ class DovecotTests(InteropTestCase):
         waitFor(lambda: len(self.dovecot.mail("bob")) == 3, "three messages")
         said = self.dovecot.said()
         self.assertEqual(said.count(": Connect from"), 1, said)
+
+    def test_asked(self) -> None:
+        """Dovecot is asked for recipients, while the client waits for the answer."""
+        self.dovecot = RunningMailDovecot()
+        self.addCleanup(self.dovecot.remove)
+        self.running(self.dovecot)
+        server = self.serve(_ASKED.format(dovecot=self.dovecot))
+        with smtplib.SMTP("127.0.0.1", server.port, timeout=20.0) as client:
+            refused = client.sendmail("carol@localhost", to("ann", "nobody"), _TEXT)
+        self.assertEqual(list(refused), to("nobody"))
+        self.assertEqual(refused[to("nobody")[0]][0], 550)
+        waitFor(lambda: len(self.dovecot.mail("ann")) == 1, "a message")
 
     def test_notThere(self) -> None:
         """Mail waits for a Dovecot that is not there."""

@@ -121,6 +121,34 @@ class DeliveryTests(LinesTestCase):
             f"=> bob@example.com <sales@example.com> {FAR} {HOST}",
         )
 
+    def test_toASocket(self) -> None:
+        """As Exim's transport of that name: the user, no host, and what was said."""
+        via = Via(b"/run/lmtp", b"/run/lmtp", 0, fields=(("K", True),))
+        done = Outcome(0, Fate.DELIVERED, "", OK, via)
+        self.assertEqual(
+            self.delivered(done, transport="lmtp"),
+            "=> bob <bob@example.com> R=* T=lmtp K "
+            r'C="250 2.0.0 Ok: queued \x22as\x22 12345"',
+        )
+        full = reply(452, "4.2.2", b"Full")
+        later = Outcome(0, Fate.WAITING, "x", full, via, Cause.CONTENT)
+        self.assertEqual(
+            self.said("deferred", later, due=NOW, took=0.25, transport="lmtp"),
+            "== bob@example.com R=* T=lmtp defer (-46): LMTP error after end of data:"
+            " 452 4.2.2 Full",
+        )
+        never = evolve(later, fate=Fate.FAILED, cause=Cause.RECIPIENT)
+        self.assertEqual(
+            self.said("failed", never, took=0.25, transport="lmtp"),
+            "** bob@example.com R=* T=lmtp: LMTP error after RCPT TO:"
+            "<bob@example.com>: 452 4.2.2 Full",
+        )
+        away = evolve(later, reply=None, cause=Cause.CONNECT, text="No such file")
+        self.assertEqual(
+            self.said("deferred", away, due=NOW, took=0.25, transport="lmtp"),
+            "== bob@example.com R=* T=lmtp defer (0): No such file",
+        )
+
     def test_toAHost(self) -> None:
         """The host, TLS, the login, what was made use of, and what the host said."""
         self.assertEqual(

@@ -183,6 +183,8 @@ class SaidTests(SynchronousTestCase):
             outcome = evolve(refused(), via=evolve(VIA, host=host))
             self.assertEqual(account(outcome).host, expected)
         self.assertEqual(account(evolve(refused(), via=None)).host, "")
+        here = Via(b"/run/lmtp", b"/run/lmtp", 0)
+        self.assertEqual(account(evolve(refused(), via=here)).host, "")
 
     def test_whyTheConnectionFailed(self) -> None:
         """What is about a connection is shown."""

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from smtpx.core.envelope import Envelope, Recipient
 from smtpx.core.hooks import Scope
 from smtpx.core.reply import Reply, reply
-from smtpx.dns.mailhosts import MailHosts
+from smtpx.dns.mailhosts import MailHost, MailHosts
 from smtpx.knowledge.hints import HostHints
 from smtpx.knowledge.memory import MemoryKnowledge
 from smtpx.net.sending import Sent, Unreached, Way
@@ -57,6 +57,14 @@ class FindingsTests(SynchronousTestCase):
         known.early.append((2000.0, "no answer"))
         known.unreached(TURNED_AWAY, 0.0)
         self.assertEqual(self.found(known), (Fate.WAITING, CLOSED))
+
+    def test_socket(self) -> None:
+        """What is at a UNIX socket is called by its path."""
+        envelope = Envelope(b"s@x", 0.0, [Recipient(b"a@example.org")])
+        known = Findings((0,))
+        known.sent(sent(MailHost.atSocket(b"/run/lmtp"), envelope, FULL))
+        [outcome] = known.outcomes()
+        self.assertTrue(outcome.text.startswith("/run/lmtp: "), outcome.text)
 
     def test_tooBigForTheBackup(self) -> None:
         """What is too big for one host may not be for the other."""

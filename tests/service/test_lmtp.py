@@ -10,19 +10,32 @@ import socket
 import tempfile
 from pathlib import Path
 from shutil import rmtree
+from typing import Any
 
+from attrs import evolve
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.trial.unittest import SynchronousTestCase
+
+from smtpx.commands import address
 from smtpx.core.hooks import Dialect, TLSLevel
 from smtpx.service.cautions import cautions
+from smtpx.service.check import check
+from smtpx.service.config import readConfiguration
 from smtpx.service.listening import Door
 from smtpx.service.tables import Listener, ListenerProtocol, RouteEntry
 from smtpx.service.wiring.hops import keepsRequireTLS, nextHops
 from smtpx.testing import BODY, Fault, ScriptedServer, answered
+from smtpx.testing.dns import StaticResolver
+from tests.commands.terminals import Terminal
 
-from .made import MESSAGE, HouseTestCase
+from .made import FOUND, MESSAGE, HouseTestCase, site
+from .test_aliases_manual import blocks
 from .test_listening import FakeEndpoint, FakePort
 from .test_routes import RouteTestCase
 from .test_wiring_sending import SendingTestCase
 
+HOME = "[[route]]\nmatch = ['localhost', 'mx.example.org']\n"
 LMTP = "[[route]]\nmatch = ['*']\ntransport = 'lmtp'\n"
 SOCKET = "socket = '/run/dovecot/lmtp'\n"
 HOSTS = "hosts = ['mail.example.net']\n"
@@ -261,3 +274,69 @@ class ListeningTests(HouseTestCase):
         self.stop()
         log = (self.site.folder / "state/main.log").read_text()
         self.assertIn(" <= a@b.example H=(client.example) [192.0.2.1] P=lmtp S=", log)
+
+
+class ManualTests(SynchronousTestCase):
+    """C{doc/howto/lmtp.rst} can be taken at its word."""
+
+    PAGE = "lmtp.rst"
+
+    def setUp(self) -> None:
+        """A folder of its own."""
+        self.site = site(self.mktemp())
+        self.file = self.site.folder / "smtpx.toml"
+
+    def told(self, text: str) -> list[str]:
+        """What is wrong with a configuration, and what is to be known of it."""
+        self.file.write_text(text)
+        configuration = readConfiguration(self.file, FOUND)
+        found = check(self.site.machine, configuration, FOUND)
+        told = found or cautions(self.site.machine, configuration)
+        return [str(each).removeprefix(f"{self.site.folder}/") for each in told]
+
+    def test_configurations(self) -> None:
+        """Each is of use, and what is told of the first is what the page says."""
+        whole, port, listeners = blocks(self.PAGE, ".. code-block:: toml\n")
+        sessions = blocks(self.PAGE, "::\n")
+        [checked] = [each for each in sessions if "--check" in each]
+        dovecot, nowhere = "/run/dovecot/lmtp", "/nonexistent/lmtp"
+        [caution] = self.told(whole.replace(dovecot, nowhere))
+        self.assertIn(f"warning: {caution}\n".replace(nowhere, dovecot), checked)
+        self.assertEqual(self.told(HOME + port), [])
+        folder = str(self.site.folder)
+        self.assertEqual(self.told(listeners.replace("/run/smtpx", folder)), [])
+
+    def test_address(self) -> None:
+        """C{smtpx address test} prints what the page says."""
+        [whole, *_] = blocks(self.PAGE, ".. code-block:: toml\n")
+        self.file.write_text(whole)
+        machine = evolve(address.theMachine(), resolver=StaticResolver())
+        self.patch(address, "theMachine", lambda: machine)
+        sessions = blocks(self.PAGE, "::\n")
+        [session] = [each for each in sessions if "address test" in each]
+        command, _, printed = session.partition("\n")
+        words = command.split()[2:]
+        words[words.index("smtpx.toml")] = str(self.file)
+        ran = Terminal().run(*words)
+        self.assertEqual((ran.status, ran.out), (0, printed), ran.err)
+
+    def test_program(self) -> None:
+        """The server of the example answers for each recipient."""
+        found: dict[str, Any] = {}
+        [example] = blocks(self.PAGE, ".. code-block:: python\n")
+        exec(example, found)
+        protocol = found["serving"](Clock()).buildProtocol(None)
+        transport = StringTransport()
+        protocol.makeConnection(transport)
+        for line in (
+            b"LHLO c.example",
+            b"MAIL FROM:<a@c.example>",
+            b"RCPT TO:<ann@c.example>",
+            b"RCPT TO:<bob@c.example>",
+            b"DATA",
+        ):
+            protocol.dataReceived(line + b"\r\n")
+        transport.clear()
+        protocol.dataReceived(b"x\r\n.\r\n")
+        replies = b"250 2.0.0 OK\r\n452 4.2.2 Mailbox full\r\n"
+        self.assertEqual(transport.value(), replies)

@@ -181,10 +181,10 @@ class RouteTests(RouteTestCase):
                 f':{line}: route[{index}].{name}: this is for "{wanted}", and the'
                 f' transport is "{used}"'
                 for line, index, name, wanted, used in (
-                    (3, 0, "hosts", "smtp", "maildir"),
-                    (4, 0, "port", "smtp", "maildir"),
-                    (5, 0, "login", "smtp", "maildir"),
-                    (6, 0, "source_ipv4", "smtp", "maildir"),
+                    (3, 0, "hosts", 'smtp" and "lmtp', "maildir"),
+                    (4, 0, "port", 'smtp" and "lmtp', "maildir"),
+                    (5, 0, "login", 'smtp" and "lmtp', "maildir"),
+                    (6, 0, "source_ipv4", 'smtp" and "lmtp', "maildir"),
                     (10, 1, "path", "maildir", "smtp"),
                 )
             ],
