@@ -233,8 +233,10 @@ def _diagnostic(told: Told, said: tuple[str, ...], why: str, address: str) -> st
     if told.outcome.cause is Cause.RECIPIENT:
         after += f":<{address}>"
     lines = [said[0], *[line[4:] for line in said[1:]]]
-    where = f"SMTP error from remote mail server{after}: "
-    return _cut(where + " ".join(lines), _DIAGNOSTIC_CHARACTERS)
+    via = told.outcome.via
+    here = via is not None and via.local
+    where = "LMTP error" if here else "SMTP error from remote mail server"
+    return _cut(f"{where}{after}: " + " ".join(lines), _DIAGNOSTIC_CHARACTERS)
 
 
 def _status(told: Told) -> Status:

@@ -64,9 +64,9 @@ class Remote:
 
 def remoteOf(via: Via | None) -> Remote | None:
     """
-    A host, to be told of; L{None}: there was none, or it is this one.
+    A host, to be told of; L{None}: there was none.
     """
-    if via is None or via.local:
+    if via is None:
         return None
     name, address = _name(via.host), _address(via.address)
     if not name and not address:

@@ -184,7 +184,9 @@ class SaidTests(SynchronousTestCase):
             self.assertEqual(account(outcome).host, expected)
         self.assertEqual(account(evolve(refused(), via=None)).host, "")
         here = Via(b"/run/lmtp", b"/run/lmtp", 0)
-        self.assertEqual(account(evolve(refused(), via=here)).host, "")
+        told = account(evolve(refused(), via=here))
+        self.assertEqual(told.host, "")
+        self.assertTrue(told.diagnostic.startswith("LMTP error after RCPT TO:<"))
 
     def test_whyTheConnectionFailed(self) -> None:
         """What is about a connection is shown."""

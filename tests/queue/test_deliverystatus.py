@@ -44,13 +44,6 @@ def lines(
 class DeliveryStatusTests(SynchronousTestCase):
     """The part for programs."""
 
-    def test_socket(self) -> None:
-        """What is at a UNIX socket is no other host."""
-        via = Via(b"/run/lmtp", b"/run/lmtp", 0)
-        text = b"\n".join(lines(evolve(ACCOUNT, via=via)))
-        self.assertNotIn(b"Remote-MTA", text)
-        self.assertNotIn(b"/run/lmtp", text)
-
     def test_whole(self) -> None:
         """As in RFC 3464 section 2, in its order."""
         arrived, tried = date(ARRIVED).encode(), date(NOW).encode()
