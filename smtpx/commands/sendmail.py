@@ -2,8 +2,8 @@
 C{sendmail}: users of this machine submit mail, whether the server runs or not.
 
 It has the command line of Sendmail (L{smtpx.commands.sendmailoptions}), under the names
-C{smtpx-sendmail}, C{smtpx sendmail}, and, where it is linked there, C{sendmail} and
-C{newaliases}.  It needs no rights: the message goes into the drop folder
+C{smtpx-sendmail}, C{smtpx sendmail}, and, where it is linked there, C{sendmail},
+C{mailq} and C{newaliases}.  It needs no rights: the message goes into the drop folder
 (L{smtpx.spool.dropfolder}).
 """
 
@@ -42,6 +42,7 @@ from .sendmailoptions import (
     NO_PERMISSION,
     SYNOPSIS,
     TEMPORARY,
+    UNAVAILABLE,
     BadUsage,
     Invocation,
     Mode,
@@ -65,6 +66,12 @@ class Unreadable(CommandFailed):
     status = IO
 
 
+class Unavailable(CommandFailed):
+    """The server, or its queue, cannot be reached."""
+
+    status = UNAVAILABLE
+
+
 class NotAllowed(CommandFailed):
     """This user may not submit mail."""
 
@@ -81,6 +88,7 @@ class Streams:
     @ivar err: for what goes wrong.
     @ivar environment: its variables.
     @ivar user: who calls it.
+    @ivar operate: runs C{smtpx} with some words; gives its status.
     """
 
     read: Callable[[int], bytes]
@@ -88,10 +96,18 @@ class Streams:
     err: TextIO
     environment: Mapping[str, str]
     user: pwd.struct_passwd
+    operate: Callable[[Sequence[str]], int]
 
     def say(self, text: str) -> None:
         """Write a line."""
         self.write(text.encode("utf-8", "backslashreplace") + b"\n")
+
+
+def _operated(words: Sequence[str]) -> int:
+    # Not needed by whoever submits mail, and so not imported for it.
+    from .main import main as smtpx
+
+    return smtpx(words)
 
 
 def _write(octets: bytes) -> None:
@@ -108,7 +124,9 @@ def standardStreams() -> Streams:
         name = f"uid{number}"
         user = pwd.struct_passwd((name, "", number, os.getgid(), "", "/", ""))
     # What there is of it at once: -bs is a conversation.
-    return Streams(lambda most: os.read(0, most), _write, sys.stderr, os.environ, user)
+    return Streams(
+        lambda most: os.read(0, most), _write, sys.stderr, os.environ, user, _operated
+    )
 
 
 def sendmail(invocation: Invocation, streams: Streams, first: bool, name: str) -> None:
@@ -125,15 +143,41 @@ def sendmail(invocation: Invocation, streams: Streams, first: bool, name: str) -
             streams.say(line)
     elif mode is Mode.VERSION:
         streams.say(f"smtpx {version('smtpx')}")
-    elif mode in (Mode.ALIASES, Mode.RETRY):
-        # The server does both by itself.
+    elif mode is Mode.ALIASES:
+        # The server reads them by itself when they change.
         return
     else:
-        folder, _ = dropPlace(invocation.config, streams.environment, first)
+        folder, config = dropPlace(invocation.config, streams.environment, first)
         if mode is Mode.SMTP:
             _talk(folder, streams, name)
-        else:
+        elif mode is Mode.DELIVER:
             _submit(invocation, folder, streams)
+        else:
+            _operate(invocation, config, streams)
+
+
+def _operate(invocation: Invocation, config: str | None, streams: Streams) -> None:
+    """
+    Look at the queue, or have it tried again, by C{smtpx queue}.
+
+    @raise Unavailable: it could not do that, and has said why.
+    """
+    words = ["queue", "list"]
+    if invocation.mode is Mode.RETRY:
+        words = ["queue", "retry"]
+        what, text = invocation.which[:1], invocation.which[1:]
+        if what == "R":
+            words.append(f"--recipient=*{text}*")
+        elif what == "S":
+            words.append(f"--sender=*{text}*")
+        elif what != "I":
+            words.append("--all")
+    if config is not None:
+        words.append(f"--config={config}")
+    if invocation.which[:1] == "I":
+        words += ["--", invocation.which[1:]]
+    if streams.operate(words):
+        raise Unavailable(f"'smtpx {words[0]} {words[1]}' could not do that")
 
 
 def _settings(folder: Path) -> DropSettings:
@@ -362,8 +406,7 @@ def main(argv: Sequence[str] | None = None, streams: Streams | None = None) -> i
         for number in (signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(number) is signal.SIG_DFL:
                 signal.signal(number, _interrupted)
-    if name == "newaliases":
-        words.insert(0, "-bi")
+    words = {"mailq": ["-bp"], "newaliases": ["-bi"]}.get(name, []) + words
     try:
         sendmail(readInvocation(words), streams, False, name)
     except CommandFailed as error:

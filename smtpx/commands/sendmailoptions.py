@@ -75,9 +75,10 @@ OPTIONS = (
     Option(
         "b",
         Takes.ARGUMENT,
-        "-bm, -bs, -bi",
+        "-bm, -bs, -bp, -bi",
         "What to do: -bm, as without it: submit the message on the standard input;"
-        " -bs: speak SMTP on the standard input and output; -bi: nothing (as newaliases"
+        " -bs: speak SMTP on the standard input and output; -bp: list the mail that the"
+        " server has, as mailq and 'smtpx queue list' do; -bi: nothing (as newaliases"
         " does), since the server reads the files of aliases itself.",
     ),
     Option(
@@ -118,8 +119,9 @@ OPTIONS = (
     Option(
         "q",
         Takes.REST,
-        "-q",
-        "Nothing: the server tries again by itself what waits.",
+        "-q, -qIID, -qRTEXT, -qSTEXT",
+        "Have the server try again now, as 'smtpx queue retry' does: all that waits;"
+        " the message of an id; what has a recipient, or a sender, with a text in it.",
     ),
     Option(
         "R",
@@ -164,7 +166,6 @@ _MODES = {each.value: each for each in Mode if len(each.value) == 1}
 
 #: What others do by C{-b}, and why it is not done here.
 _NOT_HERE = {
-    "p": "the server cannot be asked for its mail",
     "d": "the server is started by 'twistd smtpx'",
     "D": "the server is started by 'twistd smtpx'",
     "t": "there is 'smtpx address test'",
@@ -324,7 +325,8 @@ DESCRIPTION = (
     " of this name does.  It is put into the drop folder of the server, which takes it"
     " from there; the server need not run meanwhile.  When the command ends with status"
     " 0, the message is on the disk.",
-    "Called as newaliases it does nothing.",
+    "Called as mailq it lists the mail that the server has, and called as newaliases it"
+    " does nothing.",
     "Addresses without a domain get the name of the server, in the envelope and in the"
     " header.  A recipient whom the server takes no mail for is told of in a report to"
     " the sender.",

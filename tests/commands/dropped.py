@@ -7,7 +7,7 @@ from __future__ import annotations
 import io
 import os
 import pwd
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from attrs import frozen
@@ -46,6 +46,8 @@ class SendmailTestCase(SynchronousTestCase):
         self.folder.mkdir()
         self.drop = DropFolder(self.folder / "drop")
         self.drop.make(DropSettings("mx.example.org", self.messageOctets))
+        self.operated: list[list[str]] = []
+        self.answer = 0
         self.config = self.folder / "smtpx.toml"
         self.config.write_text('state = "."\n')
 
@@ -71,9 +73,15 @@ class SendmailTestCase(SynchronousTestCase):
             err,
             given if environment is None else environment,
             user,
+            self.operate,
         )
         status = main([name, *words], streams)
         return Told(status, out.getvalue(), err.getvalue())
+
+    def operate(self, words: Sequence[str]) -> int:
+        """What C{smtpx} is told; it does what C{answer} says."""
+        self.operated.append(list(words))
+        return self.answer
 
     def sent(
         self, *words: str, said: bytes = b"", pieces: int = 1 << 16

@@ -246,6 +246,7 @@ class RefusingTests(SendmailTestCase):
             io.StringIO(),
             {"SMTPX_CONFIG": str(self.config)},
             ANN,
+            self.operate,
         )
         self.assertEqual(main(["sendmail", "bob"], streams), 74)
 
@@ -264,6 +265,7 @@ class RefusingTests(SendmailTestCase):
             io.StringIO(),
             {"SMTPX_CONFIG": str(self.config)},
             ANN,
+            self.operate,
         )
         self.assertEqual(main(["sendmail", "bob"], streams), 130)
         self.assertEqual(os.listdir(self.folder / "drop/new"), [])
@@ -300,6 +302,29 @@ class DoorTests(SendmailTestCase):
         for words, name in ((("-bi",), "sendmail"), ((), "/usr/bin/newaliases")):
             told = self.run_(*words, name=name)
             self.assertEqual((told.status, told.out, told.err), (0, b"", ""))
+
+    def test_theQueue(self) -> None:
+        """It is C{smtpx queue}'s, under the same configuration."""
+        config = f"--config={self.config}"
+        for words, name, wanted in (
+            (("-bp",), "sendmail", ["list", config]),
+            ((), "/usr/bin/mailq", ["list", config]),
+            (("-q",), "sendmail", ["retry", "--all", config]),
+            (("-qI1a",), "sendmail", ["retry", config, "--", "1a"]),
+            (
+                ("-qRx.example",),
+                "sendmail",
+                ["retry", "--recipient=*x.example*", config],
+            ),
+            (("-qSann",), "sendmail", ["retry", "--sender=*ann*", config]),
+        ):
+            told = self.run_(*words, name=name)
+            self.assertEqual((told.status, told.err), (0, ""))
+            self.assertEqual(self.operated.pop(), ["queue", *wanted])
+        self.answer = 1
+        self.assertEqual(
+            self.failed("-q"), (69, "'smtpx queue retry' could not do that")
+        )
 
     def test_asACommandOfOurs(self) -> None:
         """C{smtpx sendmail} is the same, with the same statuses."""

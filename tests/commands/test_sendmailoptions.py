@@ -45,7 +45,7 @@ class InvocationTests(SynchronousTestCase):
             ),
             ("-f <> x", Invocation(sender="<>", recipients=["x"])),
             ("-bs", Invocation(Mode.SMTP)),
-            ("-b i", Invocation(Mode.ALIASES)),
+            ("-b p", Invocation(Mode.LIST)),
             ("-bi", Invocation(Mode.ALIASES)),
             ("-I", Invocation(Mode.ALIASES)),
             ("-q", Invocation(Mode.RETRY)),
