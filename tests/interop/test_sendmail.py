@@ -15,7 +15,7 @@ from pathlib import Path
 from twisted.trial.unittest import SkipTest
 
 from .cases import CLIENT_SECONDS, InteropTestCase, findPeer
-from .running import ROOT, RunningProgram, RunningServer, waitFor
+from .running import ROOT, RunningProgram, RunningServer, freePort, waitFor
 
 TEXT = "Hello.\n.\n..dots\n\u00fcber\n"
 
@@ -142,6 +142,23 @@ class ProgramTests(SendmailCase):
         self.assertNotEqual(listed.returncode, 0)
         [line] = server.accepted()
         self.assertIn(" <= boss@a.example U=nobody P=local ", line)
+
+    def test_theQueue(self) -> None:
+        """C{mailq} lists what waits, and C{-q} has it tried again."""
+        port = freePort()
+        route = f'match = ["*"]\ntransport = "smtp"\nhosts = ["[127.0.0.1]:{port}"]\n'
+        server = self.begin(f"[[route]]\n{route}")
+        self.run_([self.program, "-f", "ann@a.example", "bob@b.example"], b"x: y\n\n")
+        log = server.folder / "state/main.log"
+        waitFor(lambda: " == bob@b.example" in log.read_text(), "an attempt")
+        listed = self.run_([self.program, "-bp"])
+        self.assertIn("<ann@a.example>", listed)
+        self.assertIn("bob@b.example", listed)
+        self.assertIn("1 message", self.run_([self.program, "-qRb.example"]))
+        waitFor(lambda: log.read_text().count(" == ") > 1, "another attempt")
+        self.assertIn(
+            "is not of the form", self.run_([self.program, "-qInone"], status=69)
+        )
 
 
 class _PipedSMTP(smtplib.SMTP):
