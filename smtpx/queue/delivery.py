@@ -237,7 +237,17 @@ class Delivery:
         self._settleAgain()
         if self._resumed is not None:
             self._track(self._resume())
+        self._track(self._rouse())
         self.wake()
+
+    async def _rouse(self) -> None:
+        """What is parked may have a time of its own."""
+        try:
+            if await self._spool.rouse(self._now()):
+                self.wake()
+        except Exception as error:
+            # The timer comes again.
+            self._journal.trouble(None, "spool", error)
 
     def _room(self) -> int:
         """How many messages to look for; 0: it is not worth a look."""
@@ -417,7 +427,9 @@ class Delivery:
         ids: Sequence[str] = ()
         try:
             if settlement.lane is not None:
-                await self._spool.park(message, settlement.lane, settlement.outcomes)
+                await self._spool.park(
+                    message, settlement.lane, settlement.outcomes, settlement.due
+                )
             else:
                 ids = await self._spool.settle(
                     message,

@@ -82,7 +82,9 @@ class Settlement:
 
     @ivar message: the message, as it was leased.
     @ivar outcomes: of each recipient that was tried.
-    @ivar due: when to try those that wait; L{None}: on hold, if any wait.
+    @ivar due: when to try those that wait; L{None}: on hold, if any wait.  Of a
+        message that waits for a lane: for how long it does so at most; L{None}: for
+        as long as it takes.
     @ivar held: why it is on hold; L{None}: it is not.
     @ivar wished: is it on hold because its routes say so?
     @ivar reports: what its sender is told.
@@ -183,7 +185,8 @@ class Settlements:
         if telling.owed:
             return _kept(message, outcomes, due, telling)
         if lane is not None and not telling.reports:
-            return Settlement(message, outcomes, lane=lane)
+            wake = min(_times(schedule, now), default=None)
+            return Settlement(message, outcomes, wake, lane=lane)
         wished = due is None and any(_isKept(each) for each, _ in known)
         return Settlement(
             message,

@@ -28,14 +28,19 @@ _RECORD = (
     " note = CASE WHEN ?2 THEN ?5 ELSE note END"
 )
 _PARK = (
-    _PROGRESS + "SELECT id, 0, hold IS NOT NULL, NULL, ?, coalesce(hold, ''), 0, ?"
+    _PROGRESS + "SELECT id, 0, hold IS NOT NULL, ?, ?, coalesce(hold, ''), 0, ?"
     " FROM message WHERE id = ?"
-    " ON CONFLICT(id) DO UPDATE SET outcomes = excluded.outcomes,"
-    " lane = excluded.lane"
+    " ON CONFLICT(id) DO UPDATE SET due = excluded.due,"
+    " outcomes = excluded.outcomes, lane = excluded.lane"
 )
 _UNPARK = (
-    "UPDATE progress SET lane = NULL, due = ? WHERE id IN (SELECT id FROM progress"
-    " WHERE lane = ? AND held = 0 ORDER BY priority DESC, id LIMIT ?)"
+    "UPDATE progress SET lane = NULL, due = min(?1, coalesce(due, ?1)) WHERE id IN"
+    " (SELECT id FROM progress WHERE lane = ?2 AND held = 0"
+    " ORDER BY priority DESC, id LIMIT ?3)"
+)
+_ROUSE = (
+    "UPDATE progress SET lane = NULL, due = ?1 WHERE id IN (SELECT id FROM progress"
+    " WHERE held = 0 AND lane IS NOT NULL AND due <= ?1 LIMIT ?2)"
 )
 _PLAN = _PROGRESS + "VALUES(?, 0, ?, ?, '[]', ?, ?, NULL)"
 _NOTE = (
@@ -94,14 +99,26 @@ def noted(key: int, due: float, outcomes: str) -> Change:
     return _NOTE, (due, outcomes, key)
 
 
-def parked(key: int, lane: bytes, outcomes: str) -> Change:
-    """Write down for which lane a message waits."""
-    return _PARK, (outcomes, lane, key)
+def parked(key: int, lane: bytes, outcomes: str, wake: float | None = None) -> Change:
+    """
+    Write down for which lane a message waits.
+
+    @param wake: and for how long at most; L{None}: however long it takes.
+    """
+    return _PARK, (wake, outcomes, lane, key)
 
 
 def unparked(lane: bytes, due: float, most: int) -> Change:
-    """Have the first few that wait for a lane wait for a time."""
+    """
+    Have the first few that wait for a lane wait for a time, or for that of their own
+    if it is earlier.
+    """
     return _UNPARK, (due, lane, most)
+
+
+def roused(now: float, most: int) -> Change:
+    """Have a few that have waited for a lane for as long as they may be due."""
+    return _ROUSE, (now, most)
 
 
 def planned(key: int, due: float, priority: int, hold: str | None) -> Change:

@@ -175,7 +175,10 @@ class ISpool(Interface):
         """
 
     def park(
-        message: SpooledMessage, lane: bytes, outcomes: Sequence[Outcome] = ()
+        message: SpooledMessage,
+        lane: bytes,
+        outcomes: Sequence[Outcome] = (),
+        wake: float | None = None,
     ) -> Deferred[None]:
         """
         Write down that a message waits for a lane; give back the lease.  This is
@@ -185,6 +188,8 @@ class ISpool(Interface):
         @param lane: a name of the caller's own, not empty.
         @param outcomes: of recipients that were tried, as for C{settle}; somebody
             is left.
+        @param wake: when L{rouse} is to find it, and L{unpark} make it due at the
+            latest, in seconds since the epoch; L{None}: at no time.
         @return: where it fails, the lease is kept.
         @raise UsageError: the message is not leased, or being settled; or nobody
             is left.
@@ -217,6 +222,13 @@ class ISpool(Interface):
         @param due: when, in seconds since the epoch.
         @param spreadSeconds: spread them over so long from C{due} on, in the order
             in which C{parked} would have given them.
+        @return: how many they were.
+        """
+
+    def rouse(now: float) -> Deferred[int]:
+        """
+        Make due what is parked and was to be found by now; it is no attempt.
+
         @return: how many they were.
         """
 

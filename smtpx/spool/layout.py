@@ -17,7 +17,7 @@ from __future__ import annotations
 import sqlite3
 
 #: The version of the file's layout, in C{PRAGMA user_version}.
-LAYOUT = 3
+LAYOUT = 4
 
 #: What C{PRAGMA application_id} says: "smtx".
 _APPLICATION = 0x736D7478
@@ -64,8 +64,15 @@ CREATE INDEX filed ON message(octets, id) WHERE body IS NULL
 # When a sender was last told of a delay.  From here on an outcome may be "untold".
 _THIRD = "ALTER TABLE progress ADD COLUMN told REAL"
 
+# What is parked may have a time at which it is due all the same.
+_FOURTH = """
+UPDATE progress SET due = NULL WHERE lane IS NOT NULL;
+CREATE INDEX waking ON progress(lane, due)
+    WHERE held = 0 AND lane IS NOT NULL AND due IS NOT NULL
+"""
+
 #: What makes each layout of the one before; that before the first is nothing.
-_STEPS = (_FIRST, _SECOND, _THIRD)
+_STEPS = (_FIRST, _SECOND, _THIRD, _FOURTH)
 
 
 class ForeignFile(Exception):

@@ -18,7 +18,7 @@ from ..core.envelope import Stamp
 from ..core.errors import UsageError
 from .agenda import Agenda, Look, Sight, choose
 from .bodies import INSIDE
-from .changes import held, parked, recorded, unparked
+from .changes import held, parked, recorded, roused, unparked
 from .desk import Desk
 from .format import (
     Outcome,
@@ -283,7 +283,11 @@ class Lender:
         return self._giveBack(key, job).addCallback(lambda _: ids)
 
     def park(
-        self, message: SpooledMessage, lane: bytes, outcomes: Sequence[Outcome]
+        self,
+        message: SpooledMessage,
+        lane: bytes,
+        outcomes: Sequence[Outcome],
+        wake: float | None,
     ) -> Deferred[None]:
         """
         Write down that a message waits for a lane; give back the lease.
@@ -295,7 +299,8 @@ class Lender:
         known = merged(message.outcomes, outcomes)
         if not lane or not waiting(len(message.envelope.recipients), known):
             raise UsageError(f"{message.id} has nothing to be parked for")
-        return self._giveBack(key, Alter([parked(key, lane, dumpOutcomes(known))], key))
+        change = parked(key, lane, dumpOutcomes(known), wake)
+        return self._giveBack(key, Alter([change], key))
 
     def _ours(self, message: SpooledMessage) -> int:
         """
@@ -344,15 +349,30 @@ class Lender:
 
     async def unpark(self, lane: bytes, due: float, spreadSeconds: float) -> int:
         """Make due all that is parked for a lane; how many they were."""
-        count = await self._desk.query(lambda store: store.search.parkedCount(lane))
+        count, wake = await self._desk.query(
+            lambda store: (store.search.parkedCount(lane), store.search.waking(lane))
+        )
         done = 0
         while done < count:
             when = due + spreadSeconds * done / count
-            job = Alter([unparked(lane, when, _STEP)], due=when)
+            first = when if wake is None else min(when, wake)
+            job = Alter([unparked(lane, when, _STEP)], due=first)
             await self._desk.write(job)
             if not job.found[0]:
                 break
             done += job.found[0]
+        return done
+
+    async def rouse(self, now: float) -> int:
+        """Make due what has been parked for as long as it may; how many they were."""
+        wake = await self._desk.query(lambda store: store.search.waking())
+        done = 0
+        more = wake is not None and wake <= now
+        while more:
+            job = Alter([roused(now, _STEP)], due=now)
+            await self._desk.write(job)
+            done += job.found[0]
+            more = job.found[0] == _STEP
         return done
 
 

@@ -115,6 +115,21 @@ class Search:
         found: int = count
         return found
 
+    def waking(self, lane: bytes | None = None) -> float | None:
+        """
+        When the first of those is due that are parked, and only for so long.
+
+        @param lane: of those that are parked for this one; L{None}: for any.
+        @return: L{None}: there are none.
+        """
+        text = "SELECT min(due) FROM progress WHERE held = 0 AND lane IS NOT NULL"
+        text += " AND due IS NOT NULL"
+        chosen = () if lane is None else (lane,)
+        text += " AND lane = ?" * len(chosen)
+        ((due,),) = self._execute(text, chosen).fetchall()
+        found: float | None = due
+        return found
+
     def lanes(self, after: bytes, most: int) -> list[bytes]:
         """
         Lanes that messages are parked for, in order.

@@ -377,24 +377,18 @@ class SQLiteSpool:
         reports: Sequence[Report] = (),
         told: float | None = None,
     ) -> Deferred[Sequence[str]]:
-        """
-        Write down what became of recipients; give back the lease.
-
-        @raise UsageError: the message is not leased, or being settled; or a
-            report's body is too long.
-        """
+        """Write down what became of recipients; give back the lease."""
         return self._lender.settle(message, outcomes, due, reports, told)
 
     def park(
-        self, message: SpooledMessage, lane: bytes, outcomes: Sequence[Outcome] = ()
+        self,
+        message: SpooledMessage,
+        lane: bytes,
+        outcomes: Sequence[Outcome] = (),
+        wake: float | None = None,
     ) -> Deferred[None]:
-        """
-        Write down that a message waits for a lane; give back the lease.
-
-        @raise UsageError: the message is not leased, or being settled; or nobody
-            is left, or the lane has no name.
-        """
-        return self._lender.park(message, lane, outcomes)
+        """Write down that a message waits for a lane; give back the lease."""
+        return self._lender.park(message, lane, outcomes, wake)
 
     def lanes(self, after: bytes, most: int) -> Deferred[Sequence[bytes]]:
         """A page of the lanes that messages are parked for."""
@@ -405,6 +399,10 @@ class SQLiteSpool:
     ) -> Deferred[int]:
         """Make due all that is parked for a lane; how many they were."""
         return Deferred.fromCoroutine(self._lender.unpark(lane, due, spreadSeconds))
+
+    def rouse(self, now: float) -> Deferred[int]:
+        """Make due what has been parked for as long as it may."""
+        return Deferred.fromCoroutine(self._lender.rouse(now))
 
     def count(self) -> Deferred[int]:
         """How many messages there are."""

@@ -4,7 +4,7 @@ A message in a spool in memory, and who has it.
 
 from __future__ import annotations
 
-from attrs import define, field
+from attrs import define, evolve, field
 from twisted.internet.defer import Deferred
 
 from ..spool.format import SpooledMessage
@@ -34,6 +34,22 @@ class Kept:
         """Is it to be delivered now?"""
         due, waits = self.message.due, self.message.held or self.message.lane
         return not waits and (due is None or due <= now)
+
+    def unpark(self, due: float) -> None:
+        """It waits for no lane any more, and is due then, if not before."""
+        wake = self.message.due
+        when = due if wake is None else min(due, wake)
+        self.message = evolve(self.message, lane=None, due=when)
+
+    def rouse(self, now: float) -> bool:
+        """Is it parked, and has been for as long as it may?  Then it is due."""
+        message = self.message
+        if message.lane is None or message.held or message.due is None:
+            return False
+        if message.due > now:
+            return False
+        self.message = evolve(message, lane=None, due=now)
+        return True
 
     def giveBack(self) -> None:
         """Its lease is at an end: it is the turn of the next who wants it."""

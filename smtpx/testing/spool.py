@@ -232,22 +232,23 @@ class MemorySpool:
             return fail(SpoolBroken("broken, as the test wished"))
         found = self._waitingFor(lane)
         for number, kept in enumerate(found):
-            when = due + spreadSeconds * number / len(found)
-            kept.message = evolve(kept.message, lane=None, due=when)
+            kept.unpark(due + spreadSeconds * number / len(found))
         if found:
             self._wake()
         return succeed(len(found))
+
+    def rouse(self, now: float) -> Deferred[int]:
+        """Make due what has been parked for as long as it may."""
+        if self.broken:
+            return fail(SpoolBroken("broken, as the test wished"))
+        return succeed(sum([each.rouse(now) for each in self._kept.values()]))
 
     def watch(self, wake: Callable[[], object]) -> None:
         """Have C{wake} called for each message that is due at once."""
         self._wakes.append(wake)
 
     def body(self, message: SpooledMessage) -> IBody:
-        """
-        The message's body, without its prefix.
-
-        @raise UsageError: there is no such message.
-        """
+        """The message's body, without its prefix."""
         return MemoryBody(self._find(message).body)
 
     def delivered(
@@ -312,14 +313,13 @@ class MemorySpool:
         return id
 
     def park(
-        self, message: SpooledMessage, lane: bytes, outcomes: Sequence[Outcome] = ()
+        self,
+        message: SpooledMessage,
+        lane: bytes,
+        outcomes: Sequence[Outcome] = (),
+        wake: float | None = None,
     ) -> Deferred[None]:
-        """
-        Write down that a message waits for a lane; give back the lease.
-
-        @raise UsageError: there is no such message, or it is not leased; or
-            nobody is left, or the lane has no name.
-        """
+        """Write down that a message waits for a lane; give back the lease."""
         kept = self._leased(message)
         known = merged(kept.message.outcomes, outcomes)
         left = waiting(len(kept.message.envelope.recipients), known)
@@ -327,7 +327,8 @@ class MemorySpool:
             raise UsageError(f"{message.id} has nothing to be parked for")
         if self.broken:
             return fail(SpoolBroken("broken, as the test wished"))
-        kept.message = evolve(kept.message, waiting=left, outcomes=known, lane=lane)
+        parked = evolve(kept.message, waiting=left, outcomes=known)
+        kept.message = evolve(parked, lane=lane, due=wake)
         kept.giveBack()
         return succeed(None)
 

@@ -101,10 +101,14 @@ class ShakySpool(MemorySpool):
         return self._late(lambda: MemorySpool.unpark(self, lane, due, spreadSeconds))
 
     def park(
-        self, message: SpooledMessage, lane: bytes, outcomes: Sequence[Outcome] = ()
+        self,
+        message: SpooledMessage,
+        lane: bytes,
+        outcomes: Sequence[Outcome] = (),
+        wake: float | None = None,
     ) -> Deferred[None]:
         """Late."""
-        return self._late(lambda: MemorySpool.park(self, message, lane, outcomes))
+        return self._late(lambda: MemorySpool.park(self, message, lane, outcomes, wake))
 
     def settle(
         self,

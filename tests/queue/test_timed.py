@@ -19,6 +19,7 @@ from smtpx.queue.interfaces import OUT_OF_TIME, Attempt
 from smtpx.queue.report import Reporter
 from smtpx.queue.retry import Lifetimes, RetryRules
 from smtpx.queue.routes import RouteRule, Routes
+from smtpx.queue.settlement import Settlements
 from smtpx.spool.format import Fate, SpooledMessage
 from smtpx.spool.via import Via
 from smtpx.testing.spool import MemorySpool
@@ -214,6 +215,35 @@ class DeadlineTests(TimedCase):
         failed = [told for told in self.journal.take() if told[0] == "failed"]
         text = "b@d.example waiting" + OUT_OF_TIME
         self.assertEqual(failed, [("failed", id, 0, "", "", text)])
+
+    def test_parked(self) -> None:
+        """It waits for no lane for longer than that."""
+        self.transport.fates[b"a@c.example"] = Fate.WAITING
+        self.put(self.envelope(deadline=Deadline(NOW + 120, Mode.RETURN)))
+        [message] = self.successResultOf(self.spool.ready(NOW, 9))
+        self.start()
+        self.pass_(POLL)
+        self.successResultOf(self.spool.park(message, b"busy", (), NOW + 120))
+        self.pass_(120 - 2 * POLL)
+        self.assertEqual(self.tried(), [])
+        self.pass_(2 * POLL)
+        self.assertEqual(self.tried(), [b""])
+        self.report()
+
+    def test_parkedByTheQueue(self) -> None:
+        """The queue says so when it has a message wait for a lane."""
+        id = self.put(self.envelope(deadline=Deadline(NOW + 120, Mode.RETURN)))
+        settlements = Settlements(
+            self.spool,
+            self.journal,
+            RetryRules(),
+            self.clock.seconds,
+            profile=self.profile,
+        )
+        for key, wake in (id, NOW + 120), (self.put(self.envelope()), None):
+            message = self.spool.kept[key]
+            settlement = settlements.conclude(message, [], b"busy")
+            self.assertEqual((settlement.lane, settlement.due), (b"busy", wake))
 
     def test_onlyThoseWhoWait(self) -> None:
         """Who has it by then has it."""

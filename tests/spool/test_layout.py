@@ -132,6 +132,21 @@ class MigrationTests(SpoolTestCase):
             ids = self.leave(number, FIRST + SECOND)
             self.check(self.rig(), ids)
 
+    def test_third(self) -> None:
+        """What was parked in the third layout has no time of its own."""
+        rig = self.rig()
+        rig.put(b"x")
+        [message] = rig.wait(rig.spool.ready(NOW, 9))
+        rig.wait(rig.spool.park(message, b"one", (), NOW))
+        rig.close()
+        connection = sqlite3.connect(rig.path("spool.db"))
+        connection.execute("DROP INDEX waking")
+        connection.execute("PRAGMA user_version = 3")
+        connection.close()
+        rig = self.rig()
+        self.assertEqual(rig.wait(rig.spool.rouse(NOW)), 0)
+        self.assertEqual(rig.wait(rig.spool.lanes(b"", 9)), [b"one"])
+
     def test_killed(self) -> None:
         """Killed anywhere in it, the file is as it was, and the next start goes on."""
         ids = self.leave()
@@ -148,7 +163,8 @@ class MigrationTests(SpoolTestCase):
             connection.close()
             with open(self.path, "rb") as file:
                 self.assertEqual(file.read(), before)
-        self.patch(layout, "_STEPS", (layout._FIRST, layout._SECOND, layout._THIRD))
+        rest = (layout._THIRD, layout._FOURTH)
+        self.patch(layout, "_STEPS", (layout._FIRST, layout._SECOND, *rest))
         self.check(self.rig(), ids)
 
     def test_markedByOthers(self) -> None:

@@ -64,8 +64,8 @@ class OpeningTests(StoreTestCase):
         error = self.assertRaises(ForeignFile, Store, self.path)
         self.assertEqual(
             str(error),
-            f"{self.path}: a spool of layout version 4; "
-            "this smtpx reads up to version 3",
+            f"{self.path}: a spool of layout version {LAYOUT + 1}; "
+            f"this smtpx reads up to version {LAYOUT}",
         )
         with open(self.path, "rb") as file:
             self.assertEqual(file.read(), before)

@@ -251,6 +251,44 @@ class Sending(Spooling):
         self.case.assertEqual(woken, ["woken"])
         self.case.assertEqual(self.ids(self.ready()), [other])
 
+    def parkUntil(self, lane: bytes, wake: float) -> str:
+        """Put in a message and park it, for so long at most; its id."""
+        id = self.put()
+        [message] = self.ready()
+        self.wait(self.spool.park(message, lane, (), wake))
+        return id
+
+    def test_roused(self) -> None:
+        """What is parked may have a time at which it is due all the same."""
+        self.park(b"one")
+        late, soon = self.parkUntil(b"one", NOW + 60), self.parkUntil(b"two", NOW + 9)
+        self.case.assertEqual(self.ready(NOW + 1e6), [])
+        self.case.assertEqual(self.wait(self.spool.rouse(NOW + 8)), 0)
+        self.case.assertEqual(self.wait(self.spool.rouse(NOW + 9)), 1)
+        self.case.assertEqual(self.lanes(), [b"one"])
+        [message] = self.ready(NOW + 9)
+        self.case.assertEqual((message.id, message.attempts), (soon, 0))
+        held = self.parkUntil(b"two", NOW + 9)
+        self.wait(self.spool.hold([held], "look"))
+        self.case.assertEqual(self.wait(self.spool.rouse(NOW + 99)), 1)
+        self.case.assertEqual(self.ids(self.ready(NOW + 99)), [late])
+
+    def test_unparkedAtItsTime(self) -> None:
+        """A lane that is to wait for longer does not keep it."""
+        other = self.park(b"one")
+        soon = self.parkUntil(b"one", NOW + 9)
+        self.case.assertEqual(self.wait(self.spool.unpark(b"one", NOW + 60)), 2)
+        self.case.assertEqual(self.ready(NOW + 8), [])
+        self.case.assertEqual(self.ids(self.ready(NOW + 9)), [soon])
+        self.case.assertEqual(self.ids(self.ready(NOW + 60)), [other])
+
+    def test_parkedForAsLongAsItTakes(self) -> None:
+        """The time of one lane is not that of the next."""
+        self.parkUntil(b"one", NOW + 9)
+        [message] = self.lane(b"one")
+        self.wait(self.spool.park(message, b"two"))
+        self.case.assertEqual(self.wait(self.spool.rouse(NOW + 99)), 0)
+
     def test_unparkedOnHold(self) -> None:
         """What is on hold is not in its lane's way, and stays on hold."""
         id, other = self.park(b"one"), self.park(b"one")
