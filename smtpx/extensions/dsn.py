@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 from typing import Callable, Iterable
 
+from attrs import evolve, field, frozen
 from zope.interface import implementer
 
 from ..core.envelope import (
@@ -29,6 +30,7 @@ from ..core.envelope import (
 )
 from ..core.grammar import KEYWORD, XTEXT, Grammar, Malformed
 from ..core.hooks import Action, Capability, News, Parameter, ReportWish, Where
+from ..core.hostlist import HostList, clientNames
 from ..core.interfaces import (
     IClientBuilder,
     IClientExtension,
@@ -39,7 +41,7 @@ from ..core.interfaces import (
     IServerExtension,
     IServerSession,
 )
-from ..core.reply import BAD_ARGUMENT, Reply
+from ..core.reply import BAD_ARGUMENT, UNKNOWN_PARAMETER, Reply
 from .smtputf8 import CAPABILITY as SMTPUTF8
 
 CAPABILITY = Capability[bool](b"DSN", KEYWORD)
@@ -221,6 +223,8 @@ PARAMETERS = (
     ),
 )
 
+_Receive = Callable[[IServerSession, Bearer, bytes], Reply | None]
+
 _ASKS_FOR = {
     Action.FAILED: b"FAILURE",
     Action.DELAYED: b"DELAY",
@@ -253,29 +257,68 @@ def _orcptOf(path: bytes) -> bytes:
     return b"utf-8;" + embedded(path.decode("utf-8")).encode("ascii")
 
 
+@frozen
+class DSNSettings:
+    """What an operator may set of DSN."""
+
+    dsnAdvertiseHosts: HostList = field(
+        default=HostList.parse(["*"]),
+        metadata={
+            "option": "dsn_advertise_hosts",
+            "help": "The clients that are offered it.  Whoever is, can have reports of"
+            " success sent to any address that he gives as the sender.",
+        },
+    )
+
+
 class IDSN(IServerExtension, IClientExtension, IQueueExtension):
     """DSN (RFC 3461)."""
 
 
 @implementer(IDSN)
 class DSN:
-    """The DSN extension.  It has no options."""
+    """
+    The DSN extension.
+
+    @ivar options: the settings.
+    """
 
     name = "DSN"
     requires: tuple[str, ...] = ()
-    settings = None
+    settings = DSNSettings
 
-    def configured(self, settings: object) -> DSN:
+    def __init__(self, settings: DSNSettings = DSNSettings()) -> None:
+        self.options = settings
+
+    def configured(self, settings: DSNSettings) -> DSN:
         """See L{smtpx.core.interfaces.IExtension}."""
-        return self
+        return DSN(settings)
 
     # --- server ---------------------------------------------------------------
 
     def extendServer(self, server: IServerBuilder) -> None:
         """See L{IServerExtension}."""
-        server.capability(CAPABILITY, lambda session: True)
+        server.capability(CAPABILITY, lambda session: self._welcome(session) or None)
         for parameter in PARAMETERS:
-            server.parameter(parameter)
+            server.parameter(evolve(parameter, receive=self._asked(parameter.receive)))
+
+    def _welcome(self, session: IServerSession) -> bool:
+        hosts = self.options.dsnAdvertiseHosts
+        return hosts.matches(session.peer, clientNames(session))
+
+    def _asked(self, receive: _Receive) -> _Receive:
+        """
+        @param receive: what is done where it was offered.
+        """
+
+        def received(
+            session: IServerSession, bearer: Bearer, value: bytes
+        ) -> Reply | None:
+            if not self._welcome(session):
+                return UNKNOWN_PARAMETER
+            return receive(session, bearer, value)
+
+        return received
 
     # --- client ---------------------------------------------------------------
 

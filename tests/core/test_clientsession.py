@@ -100,7 +100,10 @@ class OffersTests(SynchronousTestCase):
 
     def test_olderSpelling(self) -> None:
         """An alias counts for the capability."""
-        self.assertTrue(self.opened(b"OLD_NAME").offered(self.OLD))
+        connection = self.opened(b"OLD_NAME", b"UNHEARD_OF", b"Size x")
+        self.assertTrue(connection.offered(self.OLD))
+        # By its proper name, with nothing that nobody knows or that is malformed.
+        self.assertEqual(connection.offers, {b"NEW"})
 
     def test_equalsSign(self) -> None:
         """Old servers write C{KEYWORD=argument}."""

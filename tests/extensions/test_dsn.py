@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from smtpx.core.envelope import Envelope, Recipient
 from smtpx.core.grammar import XTEXT, Malformed
 from smtpx.core.hooks import Action, News, ReportWish
+from smtpx.core.hostlist import HostList
 from smtpx.core.queueprofile import QueueProfile
 from smtpx.extensions.dsn import (
     CAPABILITY,
@@ -19,6 +20,7 @@ from smtpx.extensions.dsn import (
     ORCPT,
     PARAMETERS,
     RET,
+    DSNSettings,
     embedded,
     unembedded,
 )
@@ -32,8 +34,8 @@ _PRINTABLE = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_siz
 _ADDRESS = "δοκιμή@παράδειγμα.example"
 
 
-def _talk(octets: bytes) -> Said:
-    extensions = [EightBitMIME(), DSN(), SMTPUTF8()]
+def _talk(octets: bytes, dsn: DSN | None = None) -> Said:
+    extensions = [EightBitMIME(), dsn or DSN(), SMTPUTF8()]
     return talk(extensions, b"EHLO c.example\r\n" + octets)
 
 
@@ -228,11 +230,6 @@ class ServerTests(SynchronousTestCase):
         said = _talk(b"MAIL FROM:<a@c.example>\r\n" + rcpt)
         self.assertEqual(said.last[:9], b"501 5.5.4")
 
-    def test_thereIsNothingToSet(self) -> None:
-        """It has no options."""
-        extension = DSN()
-        self.assertIs(extension.configured(None), extension)
-
 
 def _envelope(orcpt: str = "rfc822;B+40d.example") -> Envelope:
     recipient = Recipient(b"b@d.example")
@@ -308,6 +305,23 @@ class ClientTests(SynchronousTestCase):
         joined.deliver(envelope)
         self.assertIn(f" ORCPT=utf-8;{_ADDRESS}\r\n".encode(), joined.said)
         self.assertEqual(joined.codes, [250])
+
+
+class HostsTests(SynchronousTestCase):
+    """Who is offered it."""
+
+    def test_notOffered(self) -> None:
+        """Who is not offered it cannot use it; who is, can."""
+        for hosts, offered in ((["192.0.2.7"], False), (["*"], True)):
+            made = DSN().configured(DSNSettings(HostList.parse(hosts)))
+            joined = pair([made], [DSN()]).open()
+            envelope = Envelope(b"a@c.example", 0.0, [Recipient(b"b@d.example")])
+            envelope.stamps[ENVID] = b"x"
+            joined.deliver(envelope)
+            self.assertEqual(b" ENVID=x" in joined.said, offered)
+            self.assertEqual(joined.codes, [250])
+            said = _talk(b"MAIL FROM:<a@c.example> ENVID=x\r\n", made)
+            self.assertEqual(555 in said.codes, not offered)
 
 
 class QueueTests(SynchronousTestCase):
