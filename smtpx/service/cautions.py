@@ -11,6 +11,7 @@ What stops a start is L{smtpx.service.check}'s.
 from __future__ import annotations
 
 import shutil
+import stat
 from collections.abc import Iterator, Sequence
 from ipaddress import ip_address
 
@@ -59,6 +60,7 @@ def cautions(machine: Machine, configuration: Configuration) -> Iterator[Problem
     yield from unheard(configuration)
     yield from openness(configuration)
     yield from unrouted(machine, configuration)
+    yield from _drop(configuration)
     yield from localCautions(machine, configuration)
     yield from _trustedServers(configuration)
 
@@ -100,6 +102,18 @@ def _peers(configuration: Configuration) -> Iterator[Problem]:
     if text is not None:
         text = f"what is known of peers would be in memory only: {text}"
         yield configuration.problem(("peers", "file"), text)
+
+
+def _drop(configuration: Configuration) -> Iterator[Problem]:
+    """A folder for mail of users who cannot get there."""
+    options = configuration.sendmail
+    if not options.enabled or options.folder is None:
+        # That in the state folder is for whoever runs the server, if it is closed.
+        return
+    for above in options.folder.parents:
+        if above.exists() and not above.stat().st_mode & stat.S_IXOTH:
+            text = f"users cannot submit mail: {above} is closed to them"
+            yield configuration.problem(("sendmail", "folder"), text)
 
 
 def approval(configuration: Configuration, found: Sequence[Problem]) -> Iterator[str]:

@@ -21,8 +21,8 @@ from tests.tls.responses import DAY, SECOND, answered, at, kept
 from .made import FOUND, NOW, site
 
 
-class CautionsTests(SynchronousTestCase):
-    """What an operator is told of a configuration that can be used."""
+class CautionsCase(SynchronousTestCase):
+    """A test with a machine."""
 
     def setUp(self) -> None:
         """A machine whose clock is that of the certificates."""
@@ -52,6 +52,10 @@ class CautionsTests(SynchronousTestCase):
     def staple(self) -> str:
         """The line that names the staple."""
         return f"tls_ocsp_file = '{self.files.staple}'\n"
+
+
+class CautionsTests(CautionsCase):
+    """What an operator is told of a configuration that can be used."""
 
     def test_peers(self) -> None:
         """
@@ -159,3 +163,21 @@ class CautionsTests(SynchronousTestCase):
             + text
         )
         self.assertEqual(self.told(text), [f"{self.file}: nothing is wrong"])
+
+
+class DropFolderTests(CautionsCase):
+    """A folder for mail of users."""
+
+    def test_closedToUsers(self) -> None:
+        """They have to be able to go there, if it is meant for them."""
+        closed = self.site.folder / "closed"
+        closed.mkdir()
+        text = f'[sendmail]\nfolder = "{closed}/drop"\n'
+        closed.chmod(0o755)
+        usual = len(self.told(text))
+        closed.chmod(0o700)
+        said = self.told(text)
+        self.assertEqual(len(said), usual + 1)
+        why = f"users cannot submit mail: {closed} is closed to them"
+        self.assertIn(why, "\n".join(said))
+        self.assertEqual(len(self.told(text + "enabled = false\n")), len(self.told("")))
