@@ -10,6 +10,9 @@ makes such a listener asks for it by C{forSubmission}, as
 L{smtpx.policy.submission.Submission} does; and while no settings say for how long a
 message may wait.
 
+So that nobody fills the queue with what goes next year, each user may have so many
+messages waiting (section 6); how many they are, an L{IHeldMail} knows.
+
 A message that waits here is released by us, and the next host never hears of the
 wait.  A client that has one whose time has not come passes on what is left of the
 wait to a host that offers to hold it, and to others does not send it.
@@ -24,9 +27,16 @@ from typing import Any
 
 from attrs import evolve, field, frozen
 from attrs.validators import ge, le
-from zope.interface import implementer
+from zope.interface import Interface, implementer
 
-from ..core.envelope import Bearer, Envelope, Recipient, Stamp
+from ..core.envelope import (
+    Bearer,
+    Envelope,
+    Recipient,
+    Stamp,
+    dumpOctets,
+    loadOctets,
+)
 from ..core.errors import Malformed
 from ..core.grammar import Grammar
 from ..core.hooks import (
@@ -64,6 +74,9 @@ _PAST = reply(501, "5.5.4", b"The time of the release has passed")
 
 # Section 5.2.2.
 _TOO_LATE = reply(501, "5.5.4", b"It is to be delivered before it is released")
+
+# Section 6 item 4.  Its X.7.16 is somebody else's today (RFC 6710).
+_TOO_MANY = reply(552, "5.2.2", b"Too many messages of yours wait to be released")
 
 _NOT_YET = reply(451, "4.3.3", b"Not to be sent yet, and the host does not hold it")
 
@@ -153,6 +166,9 @@ def _load(text: str) -> Hold:
 #: that it is not to go yet.
 HOLD = Stamp[Hold]("futurerelease", _dump, _load, critical=True)
 
+#: Whose message it is that waits: the user's name; empty: nobody's.
+HOLDER = Stamp[bytes]("futurerelease-user", dumpOctets, loadOctets)
+
 #: Of a session: what it was told is the latest time (section 4.2 item 8).
 _TOLD = Stamp[int]("futurerelease-told", None, int)
 
@@ -170,6 +186,28 @@ class FutureReleaseSettings:
             "least": 0,
         },
     )
+    holdMessages: int = field(
+        default=100,
+        validator=ge(1),
+        metadata={
+            "help": "How many messages of one user may wait at a time.",
+            "least": 1,
+        },
+    )
+
+
+class IHeldMail(Interface):
+    """Knows how many messages of users wait to be released."""
+
+    def count(user: bytes) -> int:
+        """How many there are of a user now; nobody's name is empty."""
+
+    def add(user: bytes, release: float) -> None:
+        """
+        There is one more.
+
+        @param release: until when, in seconds since the epoch.
+        """
 
 
 class IFutureRelease(IServerExtension, IClientExtension, IQueueExtension):
@@ -183,6 +221,8 @@ class FutureRelease:
 
     @ivar options: the settings.
     @ivar submission: is it for a listener where messages are submitted?
+    @ivar held: knows what waits; L{None}: nobody does, and anybody may have as many
+        messages waiting as there is room for.
     """
 
     name = "FUTURERELEASE"
@@ -194,9 +234,11 @@ class FutureRelease:
         settings: FutureReleaseSettings = FutureReleaseSettings(),
         *,
         submission: bool = False,
+        held: IHeldMail | None = None,
     ) -> None:
         self.options = settings
         self.submission = submission
+        self.held = held
         self._parameters: tuple[Parameter[Any], ...] = (
             Parameter(b"HOLDFOR", Where.MAIL, INTERVAL, self._holdFor, _sendInterval),
             Parameter(b"HOLDUNTIL", Where.MAIL, TIME, self._holdUntil, _sendTime),
@@ -204,14 +246,14 @@ class FutureRelease:
 
     def configured(self, settings: FutureReleaseSettings) -> FutureRelease:
         """See L{smtpx.core.interfaces.IExtension}."""
-        return FutureRelease(settings, submission=self.submission)
+        return FutureRelease(settings, submission=self.submission, held=self.held)
 
     def forSubmission(self) -> FutureRelease:
         """
         The same for a listener where messages are submitted, and what it takes goes
         to a spool that asks for schedules.
         """
-        return FutureRelease(self.options, submission=True)
+        return FutureRelease(self.options, submission=True, held=self.held)
 
     # --- server ---------------------------------------------------------------
 
@@ -222,7 +264,9 @@ class FutureRelease:
         server.capability(CAPABILITY, self._advertise)
         for parameter in self._parameters:
             server.parameter(parameter)
-        server.review(Stage.MAIL, _review)
+        server.review(Stage.MAIL, self._review)
+        if self.held is not None:
+            server.review(Stage.MESSAGE, self._count)
         server.record(_record)
 
     def _advertise(self, session: IServerSession) -> Most:
@@ -253,6 +297,35 @@ class FutureRelease:
         bearer.stamps[HOLD] = Hold(release)
         return None
 
+    def _review(
+        self, session: IServerSession, recipient: Recipient | None
+    ) -> Reply | None:
+        """
+        It cannot be late before it goes (section 5.2.2), and there is a bound on what
+        one user has waiting (section 6 item 3).
+        """
+        envelope = session.envelope
+        assert envelope is not None
+        hold, deadline = envelope.stamp(HOLD), envelope.stamp(DEADLINE)
+        if hold is None:
+            return None
+        if deadline is not None and hold.release > deadline.at:
+            return _TOO_LATE
+        user = envelope.stamps[HOLDER] = session.identity or b""
+        held, most = self.held, self.options.holdMessages
+        return _TOO_MANY if held is not None and held.count(user) >= most else None
+
+    def _count(
+        self, session: IServerSession, recipient: Recipient | None
+    ) -> Reply | None:
+        """It is about to be taken."""
+        envelope, held = session.envelope, self.held
+        assert envelope is not None and held is not None
+        hold, user = envelope.stamp(HOLD), envelope.stamp(HOLDER)
+        if hold is not None and user is not None:
+            held.add(user, hold.release)
+        return None
+
     # --- client ---------------------------------------------------------------
 
     def extendClient(self, client: IClientBuilder) -> None:
@@ -267,18 +340,9 @@ class FutureRelease:
     def extendQueue(self, queue: IQueueBuilder) -> None:
         """See L{IQueueExtension}."""
         queue.stamp(HOLD)
+        queue.stamp(HOLDER)
         queue.schedule(_schedule)
         queue.fields(_fields)
-
-
-def _review(session: IServerSession, recipient: Recipient | None) -> Reply | None:
-    """It cannot be late before it goes (section 5.2.2)."""
-    envelope = session.envelope
-    assert envelope is not None
-    hold, deadline = envelope.stamp(HOLD), envelope.stamp(DEADLINE)
-    if hold is None or deadline is None or hold.release <= deadline.at:
-        return None
-    return _TOO_LATE
 
 
 def _record(session: IServerSession) -> LogFields:

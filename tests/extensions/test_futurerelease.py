@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from hypothesis import given, strategies as st
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
 from smtpx.core.envelope import Envelope, Recipient
 from smtpx.core.errors import Malformed
@@ -16,11 +17,13 @@ from smtpx.extensions.deliverby import DeliverBy, DeliverBySettings
 from smtpx.extensions.futurerelease import (
     CAPABILITY,
     HOLD,
+    HOLDER,
     INTERVAL,
     TIME,
     FutureRelease,
     FutureReleaseSettings,
     Hold,
+    IHeldMail,
     Most,
 )
 from smtpx.testing.pair import Pair, pair
@@ -78,6 +81,26 @@ class GrammarTests(SynchronousTestCase):
         """Both limits are there, or it is as good as not offered."""
         for raw in None, b"", b"60", b"60 60", b"1970-01-01T00:00:10Z 60":
             self.assertRaises(Malformed, CAPABILITY.grammar.parse, raw)
+
+
+@implementer(IHeldMail)
+class Held:
+    """
+    Counts.
+
+    @ivar added: users and times.
+    """
+
+    def __init__(self, *users: bytes) -> None:
+        self.added = [(user, 0.0) for user in users]
+
+    def count(self, user: bytes) -> int:
+        """All of them."""
+        return sum(each == user for each, _ in self.added)
+
+    def add(self, user: bytes, release: float) -> None:
+        """One more."""
+        self.added.append((user, release))
 
 
 class ServerTests(SynchronousTestCase):
@@ -152,6 +175,41 @@ class ServerTests(SynchronousTestCase):
             said = talk([DeliverBy(everybody), submitting], mail)
             self.assertEqual(said.codes[-1], code, octets)
 
+    def test_tooMany(self) -> None:
+        """So many of one user may wait (section 6); all else is taken."""
+        settings = FutureReleaseSettings(holdMaxSeconds=60, holdMessages=2)
+        for users, octets, answer in (
+            ((b"ann", b"bob"), b"HOLDFOR=1", b"250"),
+            ((b"ann", b"ann"), b"HOLDFOR=1", b"552 5.2.2"),
+            ((b"ann", b"ann"), b"", b"250"),
+        ):
+            extension = FutureRelease(settings, held=Held(*users)).forSubmission()
+            said = talk([extension], b"EHLO c.example\r\n")
+            said.connection.identity = b"ann"
+            said.feed(b"MAIL FROM:<a@c.example> " + octets + b"\r\n")
+            self.assertTrue(said.last.startswith(answer), said.last)
+
+    def test_counted(self) -> None:
+        """A message counts from when it is taken, and has its user's name."""
+        for user, octets, added in (
+            (b"ann", b"HOLDFOR=60", [(b"ann", 1060.0)]),
+            (None, b"HOLDFOR=60", [(b"", 1060.0)]),
+            (b"ann", b"", []),
+        ):
+            held = Held()
+            extension = FutureRelease(DAY, held=held).forSubmission()
+            said = talk([extension], b"EHLO c.example\r\n")
+            said.connection.identity = user
+            said.feed(b"MAIL FROM:<a@c.example> " + octets + b"\r\n")
+            said.feed(b"RCPT TO:<b@d.example>\r\n")
+            said.feed(b"DATA\r\n")
+            self.assertEqual(held.added, [])
+            said.feed(b".\r\n")
+            self.assertEqual(held.added, added)
+            [envelope] = said.port.taken
+            name = added[0][0] if added else None
+            self.assertEqual(envelope.stamp(HOLDER), name)
+
     def test_log(self) -> None:
         """The time is in the log."""
         connection = self.said(b"HOLDFOR=60").connection
@@ -165,8 +223,11 @@ class ServerTests(SynchronousTestCase):
         """They have bounds; other ones make another extension for the same place."""
         for most in -1, MOST + 1:
             self.assertRaises(ValueError, FutureReleaseSettings, holdMaxSeconds=most)
-        made = FutureRelease().forSubmission().configured(DAY)
+        self.assertRaises(ValueError, FutureReleaseSettings, holdMessages=0)
+        held = Held()
+        made = FutureRelease(held=held).forSubmission().configured(DAY)
         self.assertEqual((made.options, made.submission), (DAY, True))
+        self.assertIs(made.held, held)
 
 
 class ClientTests(SynchronousTestCase):
@@ -235,6 +296,7 @@ class QueueTests(SynchronousTestCase):
     def test_spool(self) -> None:
         """The note is kept, and without this extension the message waits."""
         self.assertIs(self.profile.stamps["futurerelease"], HOLD)
+        self.assertIs(self.profile.stamps["futurerelease-user"], HOLDER)
         self.assertTrue(HOLD.critical)
 
     def test_reports(self) -> None:

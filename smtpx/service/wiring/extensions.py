@@ -13,6 +13,7 @@ from ...core.hostlist import HostList
 from ...core.interfaces import IExtension
 from ...extensions.auth import Auth
 from ...extensions.etrn import ETRN
+from ...extensions.futurerelease import FutureRelease
 from ...extensions.pipeconnect import PipeConnect
 from ...extensions.requiretls import RequireTLS
 from ...extensions.rrvs import RRVS
@@ -20,6 +21,7 @@ from ...extensions.tlsverify import TLSVerify
 from ...extensions.xclient import XClient
 from ...observe.journal import Journal
 from ...policy.names import LiveHostList
+from ...queue.heldmail import HeldMail
 from ..config import Configuration
 from ..extensions import BadChoice, Fault, chooseExtensions
 from ..tables.tls import ANYBODY, TLS
@@ -30,12 +32,16 @@ from .users import Accounts
 
 
 def withPorts(
-    logins: Accounts, journal: Journal, peers: PeerKnowledge | None = None
+    logins: Accounts,
+    journal: Journal,
+    now: Callable[[], float],
+    peers: PeerKnowledge | None = None,
 ) -> Sequence[IExtension]:
     """
     Those extensions of ours that have somebody to ask or to tell.
 
     @param logins: who can log in.
+    @param now: seconds since the epoch.
     @param peers: what is known of other hosts; L{None}: nothing is sent to any.
     """
     auth = Auth(
@@ -46,7 +52,8 @@ def withPorts(
         logsIn=True,
     )
     early = PipeConnect(memory=None if peers is None else peers.hellos)
-    return auth, XClient(told=journal.overridden), early
+    later = FutureRelease(held=HeldMail(now))
+    return auth, XClient(told=journal.overridden), early, later
 
 
 def chosenExtensions(

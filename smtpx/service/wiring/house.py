@@ -6,7 +6,7 @@ in the opposite order.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 
@@ -40,6 +40,7 @@ from .dropping import openDropFolder
 from .extensions import chosenExtensions, withPorts
 from .inquiries import inquiries
 from .intake import intake
+from .later import countHeld
 from .observing import openLogs, watchMemory
 from .peers import PeerKnowledge, peerKnowledge
 from .policies import admission, policies
@@ -137,10 +138,10 @@ async def enter(
         names = HostNames(asking, machine.reactor)
         logins = accounts(machine, configuration, stack)
         peers = await knownPeers(machine, configuration, name, stack)
-        ours = withPorts(logins, journal, peers)
+        ours = withPorts(logins, journal, machine.now, peers)
         extensions = chosenExtensions(configuration, found, ours, names.keep)
         spool = makeSpool(machine, configuration, extensions)
-        await openSpool(spool, told, stack)
+        await openSpool(spool, told, extensions, stack)
         tls = certificates(machine, configuration, name, stack)
         traced = tracer(machine, configuration, name, traces, names)
         router = mailRouter(configuration, name, asking, partial(placesOf, doors))
@@ -191,12 +192,16 @@ async def knownPeers(
 
 
 async def openSpool(
-    spool: IOperatedSpool, told: IDeliveryJournal, stack: AsyncExitStack
+    spool: IOperatedSpool,
+    told: IDeliveryJournal,
+    extensions: Iterable[IExtension],
+    stack: AsyncExitStack,
 ) -> None:
-    """Open the spool, and tell what it has found out by that."""
+    """Open the spool, tell what it has found out by that, and look what waits."""
     await spool.open()
     stack.push_async_callback(spool.close)
     tellRecovered(spool, told)
+    countHeld(extensions, spool, partial(told.trouble, None, "spool"), stack)
 
 
 def tellRecovered(spool: IOperatedSpool, told: IDeliveryJournal) -> None:
