@@ -162,13 +162,18 @@ class QueueControl:
     async def _pages(self, selection: Selection, tell: Tell, work: _Work) -> Done:
         tally = _Tally()
         after: str | None = ""
+        entries: list[Entry] = []
         while after is not None:
-            page = await self._spool.find(selection, after, PAGE)
-            if page.entries:
-                await work(tally, page.entries)
+            page = await self._spool.find(selection, after, PAGE - len(entries))
             tally.looked += page.looked
-            tell(tally.looked, tally.done)
+            entries += page.entries
             after = page.after
+            # What is found here and there is gathered: each piece of work waits for
+            # the disk.
+            if entries and (after is None or len(entries) >= PAGE):
+                await work(tally, entries)
+                entries = []
+            tell(tally.looked, tally.done)
         return tally.result()
 
     # --- going on ----------------------------------------------------------------

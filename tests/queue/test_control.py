@@ -16,7 +16,7 @@ from smtpx.core.interfaces import IBody
 from smtpx.core.queueprofile import QueueProfile
 from smtpx.queue.control import MOMENT_SECONDS, PAGE, QueueControl
 from smtpx.queue.delivery import Bounds, Delivery
-from smtpx.queue.interfaces import Done, Grouping, Selection, State
+from smtpx.queue.interfaces import Done, Grouping, Page, Selection, State
 from smtpx.queue.routes import RouteRule, Routes
 from smtpx.queue.told import Told
 from smtpx.spool.format import Fate, Report, SpooledMessage
@@ -290,6 +290,22 @@ class RemoveTests(ControlCase):
         self.assertEqual(self.wait(done), Done(2 * PAGE + 1))
         self.assertEqual(told, [PAGE, 2 * PAGE, 2 * PAGE + 1])
         self.assertEqual(self.spool.kept, {})
+
+    def test_gathered(self) -> None:
+        """What is found here and there is ended together."""
+        whole = self.spool.find
+
+        def find(selection: Selection, after: str, most: int) -> Deferred[Page]:
+            """Look at few at a time."""
+            return whole(selection, after, min(most, 7))
+
+        self.patch(self.spool, "find", find)
+        for _ in range(PAGE + 3):
+            self.put()
+        told: list[tuple[int, int]] = []
+        done = self.control.remove(ALL, "root", lambda *each: told.append(each))
+        self.assertEqual(self.wait(done), Done(PAGE + 3))
+        self.assertEqual({done for _, done in told}, {0, PAGE, PAGE + 3})
 
     def test_whatComesMeanwhile(self) -> None:
         """It is not meant."""
