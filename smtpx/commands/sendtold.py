@@ -106,7 +106,7 @@ def _lookedUp(part: LookUp) -> str:
 def _dialled(part: Dialled) -> str:
     took = lasting(part.untilSeconds - part.seconds)
     said = part.problem or "connected"
-    return f"[{part.address}]:{part.port}, {took}: {said}"
+    return f"{part.place}, {took}: {said}"
 
 
 # --- what became of it --------------------------------------------------------------

@@ -25,7 +25,8 @@ from .console import CommandFailed, Console, ConsoleOptions
 from .sendtold import columns
 from .whyfacts import Facts
 from .whystory import Story
-from .whytold import Sentence, Zone, next_, past, rendered, unknown
+from .whytold import next_, past, rendered, unknown
+from .whywords import Sentence, Zone
 
 #: After how many seconds it is told how far a search is.
 _PATIENCE_SECONDS = 1.0

@@ -37,7 +37,7 @@ from ..observe.happenings import (
     timeOfEvent,
     timeOfLine,
 )
-from ..observe.harmless import line as plainly
+from ..observe.harmless import decoded, line as plainly
 from ..observe.logsearch import Tell, linesOf, logFiles, untold
 from ..queue.errorkind import ErrorKind, kindOf
 from ..queue.retry import RetryRules
@@ -248,6 +248,11 @@ def _trouble(name: PeerName, trouble: HostTrouble) -> Trouble:
 # --- what stands in the spool ---------------------------------------------------------
 
 
+def _shown(octets: bytes) -> str:
+    """As the log of events has it, made harmless."""
+    return plainly(decoded(octets))
+
+
 def _lastOf(happenings: Sequence[Happening]) -> Mapping[str, Attempted]:
     """The last attempt for each recipient that was no mere word of a pause."""
     found: dict[str, Attempted] = {}
@@ -283,7 +288,8 @@ def _stay(
         if index not in message.waiting and outcome is not None:
             settled.append((path, outcome.fate.value))
         else:
-            known = last.get(path)
+            # The main log has octets where that of events has characters.
+            known = last.get(_shown(recipient.path)) or last.get(path)
             waiting.append(_waiting(message, index, outcome, known, rules, schedule))
     return Stay(
         message.arrived,

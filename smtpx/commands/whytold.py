@@ -9,96 +9,20 @@ next says what the queue goes by, and what somebody can do.
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
-
-from attrs import frozen
 
 from ..observe.happenings import (
     Arrival,
     Attempted,
     Deed,
     Done,
-    Fate,
     Happening,
 )
-from ..service.quantities import spellSeconds
-from ..spool.via import Cause
 from .whystory import Stay, Story, Trouble, Waiting
-
-#: How a moment is on the wall: C{time.localtime}, or in UTC.
-Zone = Callable[[float], time.struct_time]
-
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
-
-#: So many failures in a row that are alike are told one by one.
-_ALIKE = 3
-
-#: The most recipients that are named at once.
-_NAMED = 5
-
-
-@frozen
-class Sentence:
-    """
-    A sentence, or a few.
-
-    @ivar at: when it happened, in seconds since the epoch; L{None}: it is about now.
-    @ivar text: it.
-    """
-
-    at: float | None
-    text: str
-
-
-# --- words --------------------------------------------------------------------------
-
-
-def clock(seconds: float, zone: Zone) -> str:
-    """A time of the day."""
-    return time.strftime("%H:%M:%S", zone(seconds))
-
-
-def day(seconds: float, zone: Zone) -> str:
-    """A day: C{Sun 22 Nov 2026}."""
-    at = zone(seconds)
-    return f"{_DAYS[at.tm_wday]} {at.tm_mday} {_MONTHS[at.tm_mon - 1]} {at.tm_year}"
-
-
-def moment(seconds: float, now: float, zone: Zone) -> str:
-    """A moment, as one says it on some day: C{at 03:34:51}."""
-    at, today = zone(seconds), zone(now)
-    if at[:3] == today[:3]:
-        return f"at {clock(seconds, zone)}"
-    return f"on {day(seconds, zone).rpartition(' ')[0]} at {clock(seconds, zone)}"
-
-
-def span(seconds: float) -> str:
-    """About how long: at most two units."""
-    if 0 < seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 10:
-        text = f"{seconds:.1f}".removesuffix(".0")
-        return f"{text} s"
-    words = spellSeconds(seconds).split(" ")
-    return " ".join(words[:4])
-
-
-def listed(names: Sequence[str]) -> str:
-    """Several, as one says it."""
-    if len(names) > _NAMED:
-        return f"{', '.join(names[: _NAMED - 1])} and {len(names) - _NAMED + 1} more"
-    if len(names) < 2:
-        return "".join(names)
-    return f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def times(count: int) -> str:
-    """How often."""
-    return {1: "once", 2: "twice"}.get(count, f"{count} times")
+from .whytries import attempts
+from .whywords import Sentence, Zone, clock, day, listed, moment, span, times
 
 
 def _sized(octets: int) -> str:
@@ -173,124 +97,11 @@ def _events(
     found: list[Sentence] = []
     done = [each for each in happenings if isinstance(each, Done)]
     tries = [each for each in happenings if isinstance(each, Attempted)]
-    named: set[str] = set()
-    for _, some in groupby(sorted(tries, key=_whoFirst), lambda each: each.recipient):
-        found += _attempts(list(some), begun, named, zone)
+    found += attempts(tries, begun, zone)
     found += [Sentence(each.at, _done(each, begun, sender)) for each in done]
     # Of one moment, an attempt is before what came of it, and that before the end.
     order = {each.at: index for index, each in enumerate(happenings)}
     yield from sorted(found, key=lambda each: (each.at or 0.0, order.get(each.at or 0)))
-
-
-def _whoFirst(attempt: Attempted) -> tuple[str, float]:
-    return attempt.recipient, attempt.at
-
-
-def _attempts(
-    tries: Sequence[Attempted], begun: float | None, named: set[str], zone: Zone
-) -> Iterator[Sentence]:
-    """What became of one recipient, attempt by attempt."""
-    number, before, problem = 0, begun, ""
-    for same, some in groupby(tries, _sameness):
-        alike = list(some)
-        shown = alike if len(alike) <= _ALIKE else [alike[0], alike[-1]]
-        for each in shown:
-            skipped = len(alike) - len(shown) if each is alike[-1] else 0
-            if skipped and each is not alike[0]:
-                yield Sentence(
-                    alike[-2].at,
-                    f"{each.recipient}: {times(skipped)} more the same, until now.",
-                )
-                number, before = number + skipped, alike[-2].at
-            number += 1
-            again = number > 1 and problem == same and each is not tries[0]
-            text = _attempted(each, number, before, again, each.recipient in named)
-            if each.due is not None and each.fate is Fate.DEFERRED:
-                later = span(max(0.0, each.due - each.at))
-                when = moment(each.due, each.at, zone)
-                text += f"  It was to be tried again {when}, {later} later."
-            yield Sentence(each.at, text)
-            named.add(each.recipient)
-            before, problem = each.at, same
-
-
-def _sameness(attempt: Attempted) -> str:
-    """What two attempts have in common that came to the same."""
-    return f"{attempt.fate} {attempt.cause} {attempt.host} {_problem(attempt)}"
-
-
-def _attempted(
-    attempt: Attempted, number: int, before: float | None, again: bool, known: bool
-) -> str:
-    """What came of an attempt."""
-    who = attempt.recipient
-    if attempt.original and not known:
-        who += f" (whom the alias {attempt.original} led to)"
-    took = "" if attempt.took is None else f" after {span(attempt.took)}"
-    later = ""
-    if number > 1 and before is not None:
-        later = f", {span(attempt.at - before)} later"
-    if attempt.fate is Fate.DELIVERED:
-        return f"{who} has it{later}: {_receipt(attempt, took)}."
-    problem = "the same" if again else f"{_problem(attempt)}{took}"
-    if attempt.fate is Fate.FAILED:
-        return f"{who} will not have it{later}: {problem}."
-    if attempt.cause is Cause.EARLY:
-        return f"{who}{later}: {problem}, so it was not tried."
-    tried = f", tried again{later.removeprefix(',')}" if later else ""
-    return f"{who}{tried}: {problem}, so it waits."
-
-
-def _receipt(attempt: Attempted, took: str) -> str:
-    """Who has it now."""
-    if not attempt.host:
-        by = f" by {attempt.transport}" if attempt.transport else ""
-        said = f" ({attempt.text})" if attempt.text else ""
-        return f"it was delivered here{by}{said}{took}"
-    said = f', and said "{attempt.reply}"' if attempt.reply else ""
-    return f"{_host(attempt)} took it{took}{said}"
-
-
-def _host(attempt: Attempted) -> str:
-    name = attempt.host.strip("[]")
-    literal = name.removeprefix("IPv6:") == attempt.address
-    if not attempt.address or literal:
-        return f"[{name}]" if literal else name
-    return f"{name} [{attempt.address}]"
-
-
-#: What went wrong, with C{host} and C{why}.
-_PROBLEMS = {
-    Cause.CONNECT: "{host} could not be connected to{why}",
-    Cause.LOST: "the connection with {host} was lost{why}",
-    Cause.DNS: "the DNS did not say where it goes{why}",
-    Cause.TLS: "{host} could not be talked to under TLS as it has to be{why}",
-    Cause.LOGIN: "{host} did not take our login{why}",
-    Cause.SESSION: "{host} turned us away{why}",
-    Cause.SENDER: "{host} did not take the sender{why}",
-    Cause.RECIPIENT: "{host} did not take the recipient{why}",
-    Cause.CONTENT: "{host} did not take the message{why}",
-    Cause.EARLY: "{host} was known to be in trouble{why}",
-    Cause.EXPIRED: "it had waited for too long{why}",
-    Cause.OPERATOR: "an operator gave it up{why}",
-    Cause.LOCAL: "something was wrong here{why}",
-}
-_GREY = re.compile(r"\bgr[ae]y.?list|^4\d\d 4\.7\.1 |^4\d\d 4\.2\.0 ", re.IGNORECASE)
-
-
-def _problem(attempt: Attempted) -> str:
-    """What went wrong."""
-    host = _host(attempt) if attempt.host else "the host"
-    said = f': it said "{attempt.reply}"' if attempt.reply else ""
-    why = said or (f": {attempt.text}" if attempt.text else "")
-    form = _PROBLEMS.get(attempt.cause)
-    if form is None or (not attempt.host and "{host}" in form and not why):
-        where = f"{host}: " if attempt.host else ""
-        return f"{where}{why.removeprefix(': ')}" if why else "it did not work"
-    told = form.format(host=host, why=why)
-    if attempt.fate is Fate.DEFERRED and _GREY.search(attempt.reply):
-        told += ", which is greylisting: it wants us to come again"
-    return told
 
 
 def _done(done: Done, begun: float | None, sender: str | None) -> str:
@@ -470,4 +281,4 @@ def rendered(
         yield f"  {clock(each.at, zone)}  ", each.text
 
 
-__all__ = ["Sentence", "Zone", "next_", "past", "rendered", "unknown"]
+__all__ = ["next_", "past", "rendered", "unknown"]

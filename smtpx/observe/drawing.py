@@ -203,7 +203,7 @@ def _drawLookUp(sheet: _Sheet, part: LookUp) -> None:
 
 
 def _drawDialled(sheet: _Sheet, part: Dialled) -> None:
-    label = f"connect to [{part.address}]:{part.port}"
+    label = f"connect to {part.place}"
     sheet.arrow(part.seconds, True, label, False)
     took = part.untilSeconds - part.seconds
     sheet.wait(took, "")

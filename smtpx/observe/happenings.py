@@ -3,8 +3,8 @@ What happened to a message, read back from a log: from the events as JSON
 (L{smtpx.observe.jsonlines}), or from the main log (L{smtpx.observe.mainlog}), which
 has less.
 
-Both give the same values.  What a peer said is text in them, as it stands in the log:
-plain ASCII, with escapes for everything else.
+Both give the same values.  What a peer said is text in them: plain ASCII, with escapes
+for everything else (L{smtpx.observe.harmless}), so that it can be shown.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from attrs import frozen
 
 from ..spool.via import Cause
 from . import events
+from .harmless import line as plainly
 
 
 class Fate(Enum):
@@ -195,7 +196,7 @@ def happeningOfEvent(line: bytes, id: str) -> Happening | None:
 
 def _text(found: Mapping[str, object], name: str) -> str:
     value = found.get(name, "")
-    return value if isinstance(value, str) else ""
+    return plainly(value) if isinstance(value, str) else ""
 
 
 def _number(found: Mapping[str, object], name: str) -> float | None:
@@ -219,7 +220,9 @@ def _accepted(found: Mapping[str, object], at: float) -> Arrival:
     return Arrival(
         at,
         _text(found, "sender"),
-        tuple(map(str, recipients)) if isinstance(recipients, list) else (),
+        tuple(plainly(str(each)) for each in recipients)
+        if isinstance(recipients, list)
+        else (),
         _size(found),
         " ".join(words) or "a local program",
         _text(found, "version") or None,
@@ -248,7 +251,7 @@ def _attempted(found: Mapping[str, object], at: float, fate: Fate) -> Attempted:
         fate,
         _CAUSES.get(_text(found, "cause"), Cause.OTHER),
         _text(found, "text"),
-        " / ".join(_text(found, "reply").split("\r\n")),
+        _text(found, "reply").replace("\\x0d\\x0a", " / "),
         _text(found, "host"),
         _text(found, "address"),
         _text(found, "original") or None,

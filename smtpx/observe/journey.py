@@ -56,7 +56,7 @@ class Dialled:
     @ivar untilSeconds: when it was over.
     @ivar host: the host's name.
     @ivar address: the one that was tried.
-    @ivar port: and the port.
+    @ivar port: and the port; 0: it is a UNIX socket, whose path is the address.
     @ivar problem: why it did not answer; L{None}: it did.
     """
 
@@ -66,6 +66,13 @@ class Dialled:
     address: str
     port: int
     problem: str | None = None
+
+    @property
+    def place(self) -> str:
+        """Where: an address and a port, or the path of a UNIX socket."""
+        if self.address.startswith("/"):
+            return self.address
+        return f"[{self.address}]:{self.port}"
 
     def asJSON(self) -> dict[str, object]:
         """What C{json} can write."""

@@ -19,7 +19,8 @@ from .trace import Direction, Flight, HandshakeStep, SessionTrace
 #: RFC 5321 section 4.5.4.2: on this port TLS never begins with the connection.
 _RELAY_PORT = 25
 
-_HELLOS = frozenset(("EHLO", "EHLO inside TLS"))
+_SECURED = frozenset(("EHLO inside TLS", "LHLO inside TLS"))
+_HELLOS = frozenset(("EHLO", "LHLO")) | _SECURED
 _ENVELOPE = frozenset(("MAIL", "RCPT", "DATA"))
 _EARLY = ("PIPECONNECT", "PIPE_CONNECT", "X_PIPE_CONNECT")
 
@@ -63,7 +64,7 @@ def _opening(
 ) -> Iterator[Saving]:
     """What could be saved before the first MAIL."""
     names = {each.what for each in said}
-    if "STARTTLS" in names and "EHLO inside TLS" in names:
+    if "STARTTLS" in names and _SECURED & names:
         if trace.port != _RELAY_PORT:
             how = "TLS from the start, if the server has a port for that"
             yield Saving(2, how)

@@ -48,7 +48,7 @@ CLOSING = "closing"
 #: What is not the server's answer to anything.
 NOT_THEIRS = frozenset((LOOK_UP, CONNECT, HANDSHAKE, SENDING, OURS, CLOSING))
 
-_EHLO_SECURED = "EHLO inside TLS"
+_HELLOS = ("EHLO", "LHLO")
 _COUNTED = re.compile(r"\((\d+) octets of a message\)\Z")
 _LAST_LINE = re.compile(r"\d{3}(?: |\Z)").match
 
@@ -206,7 +206,7 @@ class _Walk:
         if self._login and verb == "*":
             return "AUTH"
         self._login = verb == "AUTH"
-        return _EHLO_SECURED if verb == "EHLO" and self._secured else verb
+        return f"{verb} inside TLS" if verb in _HELLOS and self._secured else verb
 
     # --- what the server says -------------------------------------------------------
 

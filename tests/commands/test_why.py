@@ -206,6 +206,20 @@ class StoryTests(WhyTestCase):
         self.assertEqual(waiting["original"], "team@server.example")
         self.assertEqual(read["spool"]["settled"], [["d@server.example", "delivered"]])
 
+    def test_beyondASCII(self) -> None:
+        """An address that is not ASCII is the same in spool and log."""
+        rig = self.spool()
+        id = rig.put(SHORT, "b\u00f6b@server.example".encode())
+        self.deferred(rig, id)
+        self.log(
+            event="message.deferred",
+            message=id,
+            recipient="b\u00f6b@server.example",
+            cause="connect",
+            text="Connection refused",
+        )
+        self.assertIn("where a host refuses the connection", self.told(id))
+
     def test_held(self) -> None:
         """It is on hold, and how that ends."""
         rig = self.spool()

@@ -10,16 +10,8 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.commands.whystory import Looked, Stay, Story, Trouble, Waiting
-from smtpx.commands.whytold import (
-    clock,
-    listed,
-    moment,
-    next_,
-    past,
-    rendered,
-    span,
-    unknown,
-)
+from smtpx.commands.whytold import next_, past, rendered, unknown
+from smtpx.commands.whywords import clock, listed, moment, span
 from smtpx.observe.happenings import Arrival, Attempted, Deed, Done, Fate, Happening
 from smtpx.spool.via import Cause
 
@@ -223,9 +215,7 @@ class PastTests(SynchronousTestCase):
         said = told(story(ARRIVAL, *tries, last))[2:]
         self.assertEqual(len(said), 4)
         self.assertIn("Connection refused, so it waits.", said[0])
-        self.assertEqual(
-            said[1], "07:49:48 eve@example.net: 18 times more the same, until now."
-        )
+        self.assertEqual(said[1], "07:49:48 eve@example.net: 18 times more the same.")
         self.assertIn("tried again 15 min later: the same", said[2])
         self.assertIn("has it, 15 min later: mx.example.com", said[3])
 
@@ -235,6 +225,7 @@ class PastTests(SynchronousTestCase):
         waits = evolve(EVE, recipient="ann@x", original="team@x", due=None)
         again = evolve(waits, at=CAME + 60)
         said = told(story(local, waits, again))
+        self.assertEqual(len(said), 4)
         self.assertIn(
             "bob@x (whom the alias team@x led to) has it: it was delivered here (ok).",
             said[1],
@@ -243,6 +234,18 @@ class PastTests(SynchronousTestCase):
         self.assertNotIn("alias", said[3])
         maildir = evolve(local, transport="maildir", text="", took=2.0)
         self.assertIn("here by maildir after 2 s.", told(story(maildir))[1])
+
+    def test_together(self) -> None:
+        """Those who fared alike are told of together."""
+        names = [f"{name}@example.net" for name in "abcdefg"]
+        taken = [evolve(BOB, recipient=name) for name in names]
+        tries = [evolve(EVE, recipient=name) for name in ("x@y", "z@y")]
+        later = [evolve(each, at=CAME + 901, due=None) for each in tries]
+        said = told(story(ARRIVAL, *taken, *tries, *later))[2:]
+        self.assertEqual(len(said), 3)
+        self.assertIn("d@example.net and 3 more have it: mx.example.com", said[0])
+        self.assertIn("x@y and z@y: mx.example.net [192.0.2.9] could not", said[1])
+        self.assertIn("x@y and z@y, tried again 15 min later: the same", said[2])
 
     def test_literals(self) -> None:
         """A host without a name is told by its address."""

@@ -317,6 +317,18 @@ class LineTests(SynchronousTestCase):
         self.assertEqual((found.octets, found.recipients), (None, ()))
         self.assertEqual(found.client, "a local program")
 
+    def test_harmless(self) -> None:
+        """What a peer chose is nothing but text for a terminal."""
+        line = (
+            b'{"time":"2026-11-22T03:19:48.123Z","event":"message.deferred",'
+            b'"message":"1wPq1o-0003Xy-1k","reply":"451 \\u001b[2J\\r\\n451 \\u202ex",'
+            b'"recipient":"b\\u00f6b@x"}'
+        )
+        found = happeningOfEvent(line, MESSAGE)
+        assert isinstance(found, Attempted)
+        self.assertEqual(found.reply, "451 \\x1b[2J / 451 \\u202ex")
+        self.assertEqual(found.recipient, "b\\xf6b@x")
+
     def test_times(self) -> None:
         """With process and milliseconds, as selectors have it."""
         line = b"2026-11-22 03:19:48.125 [4711] 1wPq1o-0003Xy-1k Completed"
