@@ -47,6 +47,7 @@ from ..service.wiring.tryout import (
     ofConfiguration,
     toDomains,
     toServer,
+    toSocket,
     trusting,
 )
 from ..tls.certificates import CertificateFiles
@@ -246,7 +247,9 @@ class Sending:
                 machine, configuration, paths, reverse, adjust, logsIn, stack
             )
         way = options.adjust(Way(), login)
-        server = options["server"]
+        server, socket = options["server"], options.file("socket")
+        if socket is not None:
+            return [toSocket(list(recipients), socket, way)]
         if server is None:
             return [toDomains(machine, list(recipients), way)]
         return [toServer(machine, list(recipients), server.host, options.port, way)]

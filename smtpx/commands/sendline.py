@@ -18,12 +18,13 @@ from twisted.python.usage import UsageError
 
 from ..core.domain import checkDomain
 from ..core.errors import Malformed
-from ..core.hooks import RoutePolicy, TLSLevel
+from ..core.hooks import Dialect, RoutePolicy, TLSLevel
 from ..core.rawparameters import RawParameter
 from ..net.probing import Stop
 from ..net.sending import Family, Way
 from ..sasl import MECHANISMS, Credentials
 from ..service.problems import closest
+from ..service.tables.routelmtp import LMTP_PORT
 from .console import ConsoleOptions
 
 #: RFC 5321 section 4.5.4.2, RFC 6409 section 3.1, RFC 8314 section 3.3.
@@ -106,6 +107,7 @@ class SendLine(ConsoleOptions):
     optParameters: list[list[str | None]] = [
         ["from", "f", None, "The sender; empty: nobody.  [default: you, here]"],
         ["server", "s", None, "Send by this HOST or HOST:PORT."],
+        ["socket", None, None, "Send by LMTP to this UNIX socket."],
         ["config", "c", None, "The configuration that --route reads."],
         [
             "tls",
@@ -147,6 +149,7 @@ class SendLine(ConsoleOptions):
     optFlags: list[list[str | None]] = [
         ["route", "r", "Send as the configuration has it for the recipient."],
         ["implicit-tls", None, "Begin with TLS, as on port 465."],
+        ["lmtp", None, "Speak LMTP."],
         ["unsafe-login", None, "Log in where others could read the password."],
         ["ipv4", "4", "Use IPv4 only."],
         ["ipv6", "6", "Use IPv6 only."],
@@ -205,7 +208,8 @@ class SendLine(ConsoleOptions):
         """Do all of them go together?"""
         if not self.recipients:
             raise UsageError("to whom?  Name a recipient with --to")
-        self._oneOf("server", "route")
+        self._oneOf("server", "route", "socket")
+        self._oneOf("lmtp", "route")
         self._oneOf("ipv4", "ipv6")
         self._oneOf("password-file", "token-file")
         self._oneOf("hold-for", "hold-until")
@@ -214,11 +218,12 @@ class SendLine(ConsoleOptions):
         self._needs("key", "cert")
         for each in ("password-file", "token-file"):
             self._needs(each, "user")
-        if self["user"] is not None or self["mechanism"] is not None:
-            if self["server"] is None and not self["route"]:
+        if self["server"] is None and not self["route"] and self["socket"] is None:
+            if self["user"] is not None or self["mechanism"] is not None:
                 raise UsageError("a login is not for strangers: it needs --server")
-        if self["implicit-tls"] and self["server"] is None and not self["route"]:
-            raise UsageError("--implicit-tls needs --server")
+            for each in ("implicit-tls", "lmtp"):
+                if self[each]:
+                    raise UsageError(f"--{each} needs --server")
         if self["data"] is not None and (self.headers or self["subject"] is not None):
             text = "--header and --subject are for the test message, not for --data"
             raise UsageError(text)
@@ -302,6 +307,8 @@ class SendLine(ConsoleOptions):
         server = cast(Server, self["server"])
         if server.port is not None:
             return server.port
+        if self["lmtp"]:
+            return LMTP_PORT
         if self["implicit-tls"]:
             return _SUBMISSIONS_PORT
         return _SUBMISSION_PORT if self.logsIn else _PORT
@@ -321,6 +328,8 @@ class SendLine(ConsoleOptions):
             way = evolve(way, policy=RoutePolicy(level))
         if self["implicit-tls"]:
             way = evolve(way, implicitTLS=True)
+        if self["lmtp"] or self["socket"] is not None:
+            way = evolve(way, dialect=Dialect.LMTP)
         if login is not None:
             way = evolve(way, login=login)
         if self["helo"] is not None:

@@ -209,6 +209,8 @@ def toldError(error: Exception) -> str:
 
 def _spelled(via: Via) -> str:
     host = word(via.host)
+    if via.host.startswith(b"/"):
+        return host
     if via.host.startswith(b"["):
         return f"{host}:{via.port}"
     if not via.address:

@@ -67,6 +67,8 @@ class Arrival:
     @ivar messageID: its Message-ID.
     @ivar seconds: how long it took to come.
     @ivar about: the id of the message that it reports; L{None}: it is no report.
+    @ivar user: the user of this machine who gave it; L{None}: it came over a
+        connection.
     """
 
     at: float
@@ -79,6 +81,7 @@ class Arrival:
     messageID: str | None = None
     seconds: float | None = None
     about: str | None = None
+    user: str | None = None
 
 
 @frozen
@@ -92,7 +95,7 @@ class Attempted:
     @ivar cause: at what it failed.
     @ivar text: why, in the words of whoever knows.
     @ivar reply: what the host said; empty: nothing.
-    @ivar host: the host's name; empty: there was none.
+    @ivar host: the host's name, or the path of a UNIX socket; empty: there was none.
     @ivar address: its address.
     @ivar original: the address that an alias led from; L{None}: none.
     @ivar transport: by which transport.
@@ -224,11 +227,12 @@ def _accepted(found: Mapping[str, object], at: float) -> Arrival:
         if isinstance(recipients, list)
         else (),
         _size(found),
-        " ".join(words) or "a local program",
+        " ".join(words),
         _text(found, "version") or None,
         _text(found, "identity") or None,
         _text(found, "messageID") or None,
         _number(found, "seconds"),
+        user=_text(found, "user") or None,
     )
 
 
@@ -252,7 +256,7 @@ def _attempted(found: Mapping[str, object], at: float, fate: Fate) -> Attempted:
         _CAUSES.get(_text(found, "cause"), Cause.OTHER),
         _text(found, "text"),
         _text(found, "reply").replace("\\x0d\\x0a", " / "),
-        _text(found, "host"),
+        _text(found, "host") or _text(found, "socket"),
         _text(found, "address"),
         _text(found, "original") or None,
         _text(found, "transport"),
@@ -273,7 +277,7 @@ _ARROWS = {
     "==": Fate.DEFERRED,
     "**": Fate.FAILED,
 }
-_FIELD = re.compile(r" (R|T|X|A|S|P|id\*?|DT|RT)=(\S+)")
+_FIELD = re.compile(r" (R|T|X|A|S|P|U|id\*?|DT|RT)=(\S+)")
 _HOST = re.compile(r" H=(\S+) \[([^\]]*)\](?::\d+)?")
 _CLIENT = re.compile(r" H=((?:[^\s(=]+ )?(?:\(\S+\) )?(?:\[[^\]]*\])?)(?::\d+)?")
 _SAID = re.compile(r' C="((?:[^"\\]|\\.)*)"')
@@ -281,7 +285,7 @@ _DEFER = re.compile(r" defer \((-?\d{1,5})\)(.*)")
 #: Stands behind why somebody will not have it.
 _TOOK = re.compile(r" DT=[\d.]+s\Z")
 _AFTER = re.compile(
-    r"SMTP error from remote mail server after"
+    r"(?:SMTP error from remote mail server|LMTP error) after"
     r" (initial connection|MAIL FROM|RCPT TO|end of data)(?::<[^ ]*>)?: (.*)"
 )
 _STAGES = {
@@ -384,6 +388,7 @@ def _arrival(rest: str, at: float) -> Arrival:
         login=fields["A"].partition(":")[2] or None if "A" in fields else None,
         messageID=fields.get("id") or fields.get("id*"),
         about=about,
+        user=None if client is not None or about else fields.get("U"),
     )
 
 

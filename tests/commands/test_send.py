@@ -8,6 +8,7 @@ import json
 import os
 
 from smtpx.commands import send
+from smtpx.core.hooks import Dialect
 from smtpx.testing import BODY, GREETING, answered, cut, delayed, silent
 from smtpx.testing.scripted import KEYWORDS
 
@@ -200,6 +201,35 @@ class SendTests(SendTestCase):
         ran = self.send("-s", "192.0.2.25:2525", *TO)
         self.assertEqual(ran.status, 0)
         self.assertNotIn("look-up", ran.out)
+
+
+class LMTPTests(SendTestCase):
+    """LMTP, which has a reply for each recipient behind the message."""
+
+    def test_socket(self) -> None:
+        """At a UNIX socket."""
+        server = self.stage.host(
+            answered(BODY, b"452 4.2.2 Full", nth=2),
+            address="/run/lmtp",
+            port=0,
+            dialect=Dialect.LMTP,
+        )
+        ran = self.send("--socket", "/run/lmtp", *TO, "--to", "c@x.example")
+        self.assertEqual(server.sessions[0].commands[0][:5], b"LHLO ")
+        self.assertNotIn("look-up", ran.out)
+        self.assertIn("... /run/lmtp, 0.0 ms: connected\n", ran.out)
+        self.assertIn("|--- connect to /run/lmtp ---", ran.out)
+        self.assertIn("bob@x.example: accepted: 250", ran.out)
+        self.assertIn("c@x.example: ", ran.out)
+        self.stage.town.hosts.clear()
+        ran = self.send("--socket", "/run/lmtp", *TO, "-q")
+        self.assertIn("cannot connect to /run/lmtp: ", ran.err)
+
+    def test_server(self) -> None:
+        """At a server, whose port is not that of SMTP."""
+        server = self.stage.host(port=24, dialect=Dialect.LMTP)
+        ran = self.send(*HERE, "--lmtp", "-q")
+        self.assertEqual((ran.status, len(server.messages)), (0, 1))
 
 
 class LoginTests(SendTestCase):

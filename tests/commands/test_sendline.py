@@ -25,6 +25,8 @@ class LineTests(SendTestCase):
             ((*HERE, "--password-file", "x"), "--password-file needs --user"),
             ((*TO, "--user", "x"), "a login is not for strangers"),
             ((*TO, "--implicit-tls"), "--implicit-tls needs --server"),
+            ((*TO, "--lmtp"), "--lmtp needs --server"),
+            ((*HERE, "--socket", "x"), "--server and --socket do not go together"),
             ((*HERE, "-d", "x", "--subject", "y"), "are for the test message"),
             ((*HERE, "-t", "x@y", "--orcpt", "y"), "--orcpt is for one recipient"),
             (

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from smtpx.core.hooks import Dialect
+
 from .sendcases import SendTestCase
 from .terminals import Ran
 
@@ -26,6 +28,10 @@ match = ["*.example", "x.example"]
 transport = "smtp"
 hosts = ["[192.0.2.25]:2525"]
 helo_data = "route.example"
+[[route]]
+match = ["box.example"]
+transport = "lmtp"
+socket = "/run/lmtp"
 """
 
 ALIASES = """
@@ -63,6 +69,12 @@ class RouteTests(SendTestCase):
             (ran.status, ran.out), (0, "bob@x.example: accepted: 250 2.0.0 Taken\n")
         )
         self.assertEqual(self.server.sessions[0].commands[0], b"EHLO route.example")
+
+    def test_socket(self) -> None:
+        """A route to a UNIX socket."""
+        server = self.stage.host(address="/run/lmtp", port=0, dialect=Dialect.LMTP)
+        ran = self.route("bob@box.example")
+        self.assertEqual((ran.status, len(server.messages)), (0, 1), ran.err)
 
     def test_options(self) -> None:
         """Where an option says otherwise, it counts."""

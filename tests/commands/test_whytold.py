@@ -168,6 +168,10 @@ class PastTests(SynchronousTestCase):
             told(story(bare))[1],
             "03:19:48 It came from the null sender, by [192.0.2.7] in the clear.",
         )
+        local = Arrival(CAME, "ann@x", user="ann", octets=10)
+        self.assertIn(
+            "from ann@x, by the local user ann; 10 octets.", told(story(local))[1]
+        )
         spooled = told(story(stay=STAY))[1]
         self.assertEqual(
             spooled,

@@ -12,6 +12,7 @@ from twisted.internet.address import IPv4Address
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.commands import send
+from smtpx.core.hooks import Dialect
 from smtpx.service.machine import Machine
 from smtpx.testing import ScriptedServer
 from smtpx.testing.dns import StaticResolver
@@ -86,9 +87,12 @@ class Stage:
         port: int = 25,
         keywords: Any = KEYWORDS,
         tls: Any = None,
+        dialect: Dialect = Dialect.SMTP,
     ) -> ScriptedServer:
-        """There is a server at an address."""
-        server = ScriptedServer(*faults, clock=self.town, keywords=keywords, tls=tls)
+        """There is a server at an address, or at a UNIX socket, whose port is 0."""
+        server = ScriptedServer(
+            *faults, clock=self.town, keywords=keywords, tls=tls, dialect=dialect
+        )
         self.town.hosts[address, port] = server
         return server
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ..tls.joined import AUTHORITY, issue, pem, store
 from .cases import InteropTestCase
+from .dovecotmail import RunningMailDovecot
 from .eximserver import EximServer
 from .postfixserver import DOMAIN, PostfixServer
 from .running import ROOT, RunningProgram, RunningServer, freePort
@@ -116,6 +117,18 @@ class SendTests(InteropTestCase):
         )
         self.assertIn(f"bob@{DOMAIN}: would be accepted", said)
         self.assertIn(f"eve@{DOMAIN}: would be refused: 550 5.1.1", said)
+
+    def test_dovecot(self) -> None:
+        """Dovecot takes a message by LMTP for one, and tells that another is full."""
+        dovecot = RunningMailDovecot()
+        self.addCleanup(dovecot.remove)
+        self.running(dovecot)
+        base = ("--socket", str(dovecot.socket), "-f", "carol@localhost", "-q")
+        to = ("-t", "ann@dovecot.example", "-t", "full@dovecot.example")
+        said = self.send(*base, *to, status=1)
+        self.assertRegex(said, r"(?m)^ann@dovecot\.example: accepted: 250 2\.0\.0 ")
+        self.assertRegex(said, r"(?m)^full@dovecot\.example: refused: 552 5\.2\.2 ")
+        self.assertEqual(len(dovecot.mail("ann")), 1)
 
     def test_ours(self) -> None:
         """A message to a server of smtpx is one round trip behind the opening."""

@@ -234,6 +234,16 @@ class AttemptTests(BothLogsTestCase):
             self.assertEqual((found.cause, found.text), (Cause.DNS, "no answer"))
             self.assertEqual(found.host, "")
 
+    def test_sockets(self) -> None:
+        """Whoever is at a UNIX socket has no name but its path."""
+        via = Via(b"/run/lmtp", b"/run/lmtp", 0)
+        outcome = Outcome(0, Fate.WAITING, "", GREY, via, Cause.CONTENT)
+        one, other = self.attempt(outcome, due=NOW, took=0.0)
+        self.assertEqual((one.host, one.address), ("/run/lmtp", ""))
+        for found in (one, other):
+            self.assertEqual(found.reply, GREY.onOneLine)
+            self.assertIs(found.cause, Cause.CONTENT)
+
     def test_failed(self) -> None:
         """For good, with all lines of what the host said."""
         outcome = Outcome(0, Fate.FAILED, reply=UNKNOWN, via=VIA, cause=Cause.RECIPIENT)
@@ -306,6 +316,25 @@ class LineTests(SynchronousTestCase):
         ):
             self.assertIsNone(happeningOfLine(line, MESSAGE, zone))
 
+    def test_localUsers(self) -> None:
+        """Who gave it, where that was no host."""
+        for found in (
+            happeningOfLine(
+                b"2026-11-22 03:19:48 1wPq1o-0003Xy-1k <= ann@x U=ann P=local S=20",
+                MESSAGE,
+                zone,
+            ),
+            happeningOfEvent(
+                b'{"time":"2026-11-22T03:19:48.123Z","event":"message.accepted",'
+                b'"message":"1wPq1o-0003Xy-1k","octets":20,"sender":"ann@x",'
+                b'"user":"ann"}',
+                MESSAGE,
+            ),
+        ):
+            assert isinstance(found, Arrival)
+            self.assertEqual((found.user, found.client), ("ann", ""))
+            self.assertEqual((found.sender, found.octets), ("ann@x", 20))
+
     def test_oddArrivals(self) -> None:
         """What a log of events lacks is not known."""
         line = (
@@ -315,7 +344,7 @@ class LineTests(SynchronousTestCase):
         found = happeningOfEvent(line, MESSAGE)
         assert isinstance(found, Arrival)
         self.assertEqual((found.octets, found.recipients), (None, ()))
-        self.assertEqual(found.client, "a local program")
+        self.assertEqual((found.client, found.user), ("", None))
 
     def test_harmless(self) -> None:
         """What a peer chose is nothing but text for a terminal."""

@@ -76,6 +76,23 @@ class SpanTests(SynchronousTestCase):
         )
         self.assertEqual(roundTrips(session), 5)
 
+    def test_lmtp(self) -> None:
+        """Each recipient's reply behind the message is the message's."""
+        session = trace(
+            server(0.1, "220 x"),
+            client(0.1, "LHLO a"),
+            server(0.2, *PLAIN),
+            client(0.2, "MAIL FROM:<>", "RCPT TO:<a@b>", "RCPT TO:<c@d>", BODY),
+            server(0.3, OK, OK, OK, OK),
+            server(0.5, OK),
+            client(0.5, "QUIT"),
+            server(0.6, "221 Bye"),
+        )
+        self.assertEqual(
+            [each.what for each in answers(session)],
+            ["greeting", "LHLO", "MAIL", "RCPT", "RCPT", "message", "message", "QUIT"],
+        )
+
     def test_login(self) -> None:
         """All that belongs to a login is AUTH."""
         session = trace(

@@ -8,6 +8,7 @@ those of the server, but nothing that it remembers of hosts is used or changed.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from ipaddress import ip_address
@@ -15,7 +16,7 @@ from pathlib import Path
 from random import Random
 
 from attrs import frozen
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
 from ...core.envelope import Envelope
@@ -90,6 +91,12 @@ def _isAddress(host: str) -> bool:
     return True
 
 
+def toSocket(recipients: Sequence[str], path: Path, way: Way) -> Leg:
+    """By what listens at a UNIX socket of this machine."""
+    hosts = MailHosts((MailHost.atSocket(os.fsencode(path.absolute())),))
+    return Leg(tuple(recipients), lambda domain: succeed(hosts), lambda host: way, "")
+
+
 def toDomains(machine: Machine, recipients: Sequence[str], way: Way) -> Leg:
     """By the MX records of the recipients' domains, as the system's DNS has them."""
     router = systemRouter(machine.reactor, machine.resolver)
@@ -161,6 +168,8 @@ def _leg(
         return hops.find(router, domain)
 
     hosts = " ".join(each.render() for each in hops.hosts) or None
+    if hops.socket is not None:
+        hosts = ""
 
     def wayTo(host: MailHost) -> Way:
         return adjust(hops.wayTo(host))
@@ -341,5 +350,6 @@ __all__ = [
     "ofConfiguration",
     "toDomains",
     "toServer",
+    "toSocket",
     "trusting",
 ]
