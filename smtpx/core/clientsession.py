@@ -17,7 +17,7 @@ from zope.interface import implementer
 from .bounds import BareLines
 from .claims import attributed, owned, ownerOf
 from .dialogue import ClientNeed
-from .effects import ClientEffect, Trouble
+from .effects import ClientEffect, Served, Trouble
 from .envelope import Bearer, Envelope, Recipient, Stamps
 from .errors import HookTrouble, Malformed, SMTPXError
 from .hooks import (
@@ -281,6 +281,10 @@ class ClientSession:
         recipient to come, and one for all?
         """
         return any(announces(self, got) for announces in self.profile.announcers)
+
+    def served(self, recipient: Recipient, got: Reply) -> None:
+        """A recipient has the message; see L{Served}."""
+        self._effects.append(Served(recipient, got))
 
     def full(self, transactionsMax: int | None) -> bool:
         """

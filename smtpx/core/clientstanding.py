@@ -164,8 +164,12 @@ class Standing:
 
     def awaitVerdict(self) -> Verdict:
         """The end of the message goes out."""
-        verdict = self.verdict = Verdict(self._session, self.accepted)
+        verdict = Verdict(self._session, self.accepted, self._served)
+        self.verdict = verdict
         return verdict
+
+    def _served(self, index: int, got: Reply) -> None:
+        self._session.served(self.envelope.recipients[index], got)
 
     def rest(self) -> tuple[Recipient, ...]:
         """

@@ -30,19 +30,33 @@ class Verdict:
     @ivar each: what counts for a recipient by itself, by its place in the envelope.
     """
 
-    __slots__ = ("_accepted", "_best", "_left", "_session", "each", "slot")
+    __slots__ = (
+        "_accepted",
+        "_best",
+        "_left",
+        "_served",
+        "_session",
+        "each",
+        "slot",
+    )
 
     def __init__(
-        self, session: ClientSession, accepted: Callable[[], list[int]]
+        self,
+        session: ClientSession,
+        accepted: Callable[[], list[int]],
+        served: Callable[[int, Reply], None],
     ) -> None:
         """
         @param accepted: the places of those recipients that the peer has accepted,
             in order; called when the first reply has come.
+        @param served: told of each of them who has the message, while others are
+            still to be answered for.
         """
         self.slot = Slot()
         self.each: dict[int, Reply] = {}
         self._session = session
         self._accepted = accepted
+        self._served = served
         self._best: Reply | None = None
         #: Those who are to be answered for; L{None}: nothing is known of that yet.
         self._left: deque[int] | None = None
@@ -76,4 +90,7 @@ class Verdict:
             best = self._best = got
         if not self._left:
             self.slot.reply = best
-        return bool(self._left)
+            return False
+        if not got.refuses:
+            self._served(index, got)
+        return True

@@ -228,6 +228,17 @@ class Ready:
 
 
 @frozen
+class Served:
+    """
+    A recipient has the message, while others are still to be answered for (RFC 2033
+    section 5 wants that heeded at once).  L{Settled} has it, too.
+    """
+
+    recipient: Recipient
+    reply: Reply
+
+
+@frozen
 class Settled:
     """
     One envelope is done with.
@@ -286,5 +297,14 @@ class Trouble:
 
 
 ClientEffect = (
-    Write | Handshake | Pose | Drain | Close | Ready | Settled | GaveUp | Trouble
+    Write
+    | Handshake
+    | Pose
+    | Drain
+    | Close
+    | Ready
+    | Served
+    | Settled
+    | GaveUp
+    | Trouble
 )

@@ -42,13 +42,14 @@ from ..core.effects import (
     Handshake,
     Pose,
     Ready,
+    Served,
     Settled,
     Trouble,
     Write,
 )
 from ..core.envelope import Envelope
 from ..core.errors import HookTrouble, UsageError
-from ..core.hooks import Forecast, Phase, Target, TLSOptions
+from ..core.hooks import Forecast, Target, TLSOptions
 from ..core.interfaces import IBody
 from ..core.reply import Reply, reply
 from ..dns.mailhosts import addressIn
@@ -58,19 +59,13 @@ from .clientwire import ClientWire
 from .dialling import explained
 from .ends import endsOf
 from .fastopen import IEarlySpeaker, Opened
-from .sending import Unreached, Way
+from .sending import PHASE_CAUSES, Unreached, Way
 from .times import ClientTimer, tooLate
 from .viaof import viaOf
 
 #: How many pieces of a message go out before others get their turn, where the
 #: kernel takes all of them at once.
 _PIECES_A_TURN = 16
-
-_CAUSES = {
-    Phase.SECURE: Cause.TLS,
-    Phase.IDENTIFY: Cause.SESSION,
-    Phase.AUTHENTICATE: Cause.LOGIN,
-}
 
 _LOST = reply(451, "4.4.2", b"Connection lost")
 
@@ -85,11 +80,13 @@ class ClientProtocol(ClientWire):
     @ivar way: how it is talked to.
     @ivar count: how many envelopes were delivered by it, or tried.
     @ivar brokeTLS: did a TLS handshake fail?
+    @ivar served: told of each L{Served}; L{None}: nobody is.
     @ivar unopened: was it to be opened fast, and has not come about?
     """
 
     core: ClientConnection | None = None
     count = 0
+    served: Callable[[Served], None] | None = None
     brokeTLS = False
     unopened = False
 
@@ -335,6 +332,8 @@ class ClientProtocol(ClientWire):
             if settling is not None:
                 settling.callback(effect)
             self._wake()
+        elif isinstance(effect, Served) and self.served is not None:
+            self.served(effect)
         elif isinstance(effect, Ready):
             self._wake()
         elif isinstance(effect, Pose):
@@ -381,7 +380,7 @@ class ClientProtocol(ClientWire):
     def _gaveUp(self, effect: GaveUp) -> None:
         said = effect.reply
         if said is not None:
-            cause = Cause.SESSION if effect.phase is None else _CAUSES[effect.phase]
+            cause = PHASE_CAUSES.get(effect.phase, Cause.SESSION)
             self._fail(said.onOneLine, cause, said)
         else:
             text = self._why.lines[0].decode("ascii")

@@ -27,7 +27,7 @@ from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from ..core.effects import Settled
+from ..core.effects import Served, Settled
 from ..core.envelope import Envelope
 from ..core.hooks import Forecast, Scope, TLSLevel
 from ..core.interfaces import IBody
@@ -35,7 +35,7 @@ from ..dns.mailhosts import MailHost
 from ..spool.via import Cause, Via
 from .client import ClientProtocol
 from .dialling import Unanswered
-from .sending import Sent, Unreached, Way
+from .sending import Heard, Sent, Unreached, Way
 from .tally import Tally, refused
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ class Delivery:
         way: Way,
         envelope: Envelope,
         body: IBody | None,
+        heard: Heard | None = None,
     ) -> None:
         self._pool = pool
         self._host = host
@@ -68,6 +69,7 @@ class Delivery:
         #: To whom it goes now.
         self._now = envelope
         self._body = body
+        self._heard = heard
         self._tally = Tally(envelope)
         self._done: Deferred[Sent] = Deferred(lambda done: self._cancel())
         #: What is waited for: a connection, or what comes over it.
@@ -173,9 +175,19 @@ class Delivery:
 
     def _deliver(self, line: ClientProtocol) -> None:
         self._line = line
+        line.served = self._served
         settling = line.deliver(self._now, self._body)
         settling.addCallback(self._noteCutOff)
         self._wait(settling, lambda settled: self._settled(settled, line))
+
+    def _served(self, served: Served) -> None:
+        if self._heard is None:
+            return
+        try:
+            self._heard(served.recipient, served.reply, self._via())
+        except Exception as error:
+            # Whoever is told is not to keep the others from getting it.
+            self._pool.kit.trouble("client", error)
 
     def _noteCutOff(self, settled: Settled) -> Settled:
         """

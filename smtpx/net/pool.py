@@ -26,7 +26,7 @@ from .client import ClientProtocol
 from .clientkit import ClientKit
 from .delivery import Delivery
 from .dialling import Dialling, arranged
-from .sending import IClientPool, Sent, Way
+from .sending import Heard, IClientPool, Sent, Way
 
 #: What connections are kept by: the host's name, addresses and port, and the way.
 Key = tuple[bytes, frozenset[bytes], int, Way]
@@ -82,10 +82,15 @@ class ClientPool:
     # --- for whoever sends ------------------------------------------------------
 
     def send(
-        self, host: MailHost, way: Way, envelope: Envelope, body: IBody
+        self,
+        host: MailHost,
+        way: Way,
+        envelope: Envelope,
+        body: IBody,
+        heard: Heard | None = None,
     ) -> Deferred[Sent]:
         """See L{IClientPool}."""
-        return self._begin(host, way, envelope, body)
+        return self._begin(host, way, envelope, body, heard)
 
     def verify(self, host: MailHost, way: Way, path: bytes) -> Deferred[Sent]:
         """
@@ -99,11 +104,16 @@ class ClientPool:
         return self._begin(host, way, envelope, None)
 
     def _begin(
-        self, host: MailHost, way: Way, envelope: Envelope, body: IBody | None
+        self,
+        host: MailHost,
+        way: Way,
+        envelope: Envelope,
+        body: IBody | None,
+        heard: Heard | None = None,
     ) -> Deferred[Sent]:
         if self._closed is not None:
             return fail(UsageError("the pool is closed"))
-        delivery = Delivery(self, host, way, envelope, body)
+        delivery = Delivery(self, host, way, envelope, body, heard)
         self._deliveries.add(delivery)
         return delivery.begin()
 

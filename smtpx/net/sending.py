@@ -8,6 +8,7 @@ message goes over one that is idle only where both are the same.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from enum import Enum
 from ipaddress import ip_address
 from typing import Any
@@ -19,7 +20,7 @@ from zope.interface import Interface
 from ..core.domain import checkDomain
 from ..core.envelope import Envelope, Recipient
 from ..core.errors import SMTPXError
-from ..core.hooks import Dialect, RoutePolicy, Scope
+from ..core.hooks import Dialect, Phase, RoutePolicy, Scope
 from ..core.interfaces import IBody
 from ..core.reply import Reply
 from ..dns.mailhosts import MailHost
@@ -129,17 +130,35 @@ class Unreached(SMTPXError):
         self.reply = reply
 
 
+#: Told of each recipient who has the message, while others are still to be answered
+#: for: who, what the host said, and which host.
+Heard = Callable[[Recipient, Reply, Via], None]
+
+
+#: What it is about that a step between EHLO and MAIL did not come off.
+PHASE_CAUSES: Mapping[Phase | None, Cause] = {
+    Phase.SECURE: Cause.TLS,
+    Phase.IDENTIFY: Cause.SESSION,
+    Phase.AUTHENTICATE: Cause.LOGIN,
+}
+
+
 class IClientPool(Interface):
     """Connections to hosts, used again for other messages."""
 
     def send(
-        host: MailHost, way: Way, envelope: Envelope, body: IBody
+        host: MailHost,
+        way: Way,
+        envelope: Envelope,
+        body: IBody,
+        heard: Heard | None = None,
     ) -> Deferred[Sent]:
         """
         Send one envelope to one host, over an idle connection or a new one.
 
         @param body: read while it is sent, and never whole in memory; perhaps more
             than once.
+        @param heard: see L{Heard}; only LMTP has such.
         @return: fires when all is known of all recipients.  Fails with
             L{Unreached} where no session came about.  Cancelled, it cuts the
             connection off, and fails with C{CancelledError}; the host may have the
@@ -159,4 +178,12 @@ class IClientPool(Interface):
         """
 
 
-__all__ = ["Family", "IClientPool", "Sent", "Unreached", "Way"]
+__all__ = [
+    "PHASE_CAUSES",
+    "Family",
+    "Heard",
+    "IClientPool",
+    "Sent",
+    "Unreached",
+    "Way",
+]

@@ -107,12 +107,21 @@ def _results(left: Sequence[int], sent: Sent) -> dict[int, Outcome]:
     said = zip(left, sent.outcomes, sent.causes, strict=True)
     for index, (_, got), cause in said:
         if not got.refuses:
-            fate, text = Fate.DELIVERED, _spelled(got)
-        else:
-            fate = Fate.FAILED if got.permanent else Fate.WAITING
-            text = f"{_named(sent.via)}: {_spelled(got)}"
+            results[index] = delivered(index, got, sent.via, cause)
+            continue
+        fate = Fate.FAILED if got.permanent else Fate.WAITING
+        text = f"{_named(sent.via)}: {_spelled(got)}"
         results[index] = Outcome(index, fate, text, got, sent.via, cause)
     return results
+
+
+def delivered(index: int, got: Reply, via: Via, cause: Cause = Cause.OTHER) -> Outcome:
+    """
+    A host has taken it.
+
+    @param cause: means nothing here.
+    """
+    return Outcome(index, Fate.DELIVERED, _spelled(got), got, via, cause)
 
 
 def _maybeElsewhere(outcome: Outcome, sent: Sent) -> bool:
@@ -146,4 +155,4 @@ def _named(via: Via) -> str:
     return f"[{address}]"
 
 
-__all__ = ["Findings", "unreached"]
+__all__ = ["Findings", "delivered", "unreached"]

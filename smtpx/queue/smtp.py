@@ -21,17 +21,18 @@ from twisted.internet.defer import CancelledError, Deferred
 from zope.interface import implementer
 
 from ..core.address import domainOf
+from ..core.envelope import Recipient
 from ..core.hooks import Action, Dialect, LookupLevel, RoutePolicy, TLSLevel
 from ..core.queueprofile import QueueProfile
-from ..core.reply import reply
+from ..core.reply import Reply, reply
 from ..dns.mailhosts import MailHost, MailHosts, Unroutable
 from ..dns.together import together
 from ..knowledge.interfaces import IHostHints
 from ..knowledge.names import hostName
-from ..net.sending import IClientPool, Unreached, Way
+from ..net.sending import Heard, IClientPool, Unreached, Way
 from ..spool.format import Fate, Outcome, SpooledMessage
 from ..spool.via import Cause, Via
-from .findings import Findings, unreached
+from .findings import Findings, delivered, unreached
 from .interfaces import LANE_OCTETS, Attempt, IRelay, Leg, Located
 from .prefixed import PrefixedBody
 
@@ -287,7 +288,8 @@ class SMTPTransport:
             envelope = message.envelope.addressedTo(some)
             envelope.octets = body.octets
             try:
-                sent = await self._pool.send(host, way, envelope, body)
+                noting = _noting(attempt) if way.dialect is Dialect.LMTP else None
+                sent = await self._pool.send(host, way, envelope, body, noting)
             except Unreached as error:
                 index = known.left[0]
                 outcome = unreached(index, error)
@@ -383,6 +385,17 @@ class SMTPTransport:
             self._took.clear()
         self._took[host.spelled] = self._now()
         self._hints.succeeded(hostName(host.name, via.address, host.port))
+
+
+def _noting(attempt: Attempt) -> Heard:
+    """What notes who has the message, while others are still to be answered for."""
+    recipients = attempt.message.envelope.recipients
+    places = {id(recipients[index]): index for index in attempt.indices}
+
+    def heard(recipient: Recipient, said: Reply, via: Via) -> None:
+        attempt.note((delivered(places[id(recipient)], said, via),))
+
+    return heard
 
 
 def _both(route: RoutePolicy, wanted: RoutePolicy) -> RoutePolicy:

@@ -10,7 +10,7 @@ from typing import Generator
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.dialogue import ClientNeed, Step, emit
-from smtpx.core.effects import Awaited, GaveUp, Trouble
+from smtpx.core.effects import Awaited, GaveUp, Served, Trouble
 from smtpx.core.envelope import Envelope
 from smtpx.core.hooks import (
     Dialect,
@@ -115,6 +115,7 @@ class LMTPTests(SynchronousTestCase):
         self.assertEqual(peer.say(GO), b"x\r\n.\r\n")
         self.assertEqual(peer.say(DONE_LINE), b"")
         self.assertEqual(peer.settled, [])
+        self.assertEqual(peer.events, [Served(message.recipients[0], DONE)])
         self.assertIs(peer.connection.awaited, Awaited.FINAL)
         peer.say(FULL)
         unknown = reply(550, "5.1.1", b"Unknown")
@@ -150,6 +151,21 @@ class LMTPTests(SynchronousTestCase):
         peer.say(FULL + DONE_LINE + FULL)
         self.assertEqual(outcomes(peer), [FULL_REPLY, DONE, FULL_REPLY])
         self.assertTrue(peer.connection.ready)
+
+    def test_servedAtOnce(self) -> None:
+        """
+        RFC 2033 section 5: who has it is told of at once, as long as others are to be
+        answered for; who is refused is not.
+        """
+        peer = lmtp(grouping())
+        message = sent(peer)
+        peer.say(FULL)
+        self.assertEqual(peer.events, [])
+        peer.say(DONE_LINE)
+        self.assertEqual(peer.events, [Served(message.recipients[1], DONE)])
+        peer.say(DONE_LINE)
+        served = [each for each in peer.events if isinstance(each, Served)]
+        self.assertEqual(len(served), 1)
 
     def test_sameRecipientTwice(self) -> None:
         """There is a reply for each RCPT, not for each address."""

@@ -15,7 +15,7 @@ from smtpx.core.hooks import Scope
 from smtpx.core.interfaces import IBody
 from smtpx.core.reply import OK, Reply
 from smtpx.dns.mailhosts import MailHost
-from smtpx.net.sending import IClientPool, Sent, Unreached, Way
+from smtpx.net.sending import Heard, IClientPool, Sent, Unreached, Way
 from smtpx.spool.via import Cause, Via
 
 
@@ -93,7 +93,12 @@ class ScriptedPool:
     closed: bool = False
 
     def send(
-        self, host: MailHost, way: Way, envelope: Envelope, body: IBody
+        self,
+        host: MailHost,
+        way: Way,
+        envelope: Envelope,
+        body: IBody,
+        heard: Heard | None = None,
     ) -> Deferred[Sent]:
         """See L{IClientPool}."""
 

@@ -19,7 +19,7 @@ from smtpx.core.reply import Reply, reply
 from smtpx.net.factory import SMTPServerFactory
 from smtpx.net.sending import Sent, Unreached, Way
 from smtpx.spool.via import Cause, Via
-from smtpx.testing import BODY, Fault, answered, closed, silent
+from smtpx.testing import BODY, Fault, answered, closed, delayed, silent
 from smtpx.testing.client import OctetsBody
 
 from .clients import (
@@ -113,6 +113,29 @@ class DeliveryTests(LMTPTestCase):
         got = rigged.send(envelopeFor())
         self.assertEqual(len(rigged.server.sessions), 2)
         self.assertIsInstance(got.error, Unreached)
+
+    def test_heardAtOnce(self) -> None:
+        """Who has it is told of while the others are waited for."""
+        rigged = self.rig(delayed(BODY, 5.0, nth=2))
+        heard: list[tuple[bytes, int, bytes]] = []
+
+        def hear(recipient: Recipient, said: Reply, via: Via) -> None:
+            heard.append((recipient.path, said.code, via.address))
+            if len(heard) > 1:
+                raise ZeroDivisionError
+
+        envelope, source = envelopeFor(*THREE), OctetsBody(MESSAGE)
+        got = watched(rigged.pool.send(LOCAL, LMTP, envelope, source, hear))
+        rigged.network.run(1)
+        self.assertEqual(heard, [(THREE[0], 250, b"/run/lmtp")])
+        self.assertEqual(got.fired, 0)
+        rigged.network.run(5)
+        self.assertEqual(codes(got), [250] * 3)
+        self.assertEqual([path for path, _, _ in heard], list(THREE[:2]))
+        # Whoever hears it is not to keep others from getting it.
+        [(owner, error)] = rigged.troubles
+        self.assertEqual(owner, "client")
+        self.assertIsInstance(error, ZeroDivisionError)
 
     def test_recipientsAsked(self) -> None:
         """Whether there is such a recipient can be asked without a message."""

@@ -12,7 +12,7 @@ from smtpx.core.hooks import Scope
 from smtpx.core.interfaces import IBody
 from smtpx.core.reply import Reply, reply
 from smtpx.dns.mailhosts import MailHost
-from smtpx.net.sending import IClientPool, Sent, Unreached, Way
+from smtpx.net.sending import Heard, IClientPool, Sent, Unreached, Way
 from smtpx.spool.via import Cause, Via
 
 OK = reply(250, "2.0.0", b"Taken")
@@ -68,7 +68,12 @@ class ScriptedPool:
         self.ways: list[Way] = []
 
     def send(
-        self, host: MailHost, way: Way, envelope: Envelope, body: IBody
+        self,
+        host: MailHost,
+        way: Way,
+        envelope: Envelope,
+        body: IBody,
+        heard: Heard | None = None,
     ) -> Deferred[Sent]:
         """Answer at once."""
         self.tried.append((host.name, [each.path for each in envelope.recipients]))

@@ -9,7 +9,7 @@ from twisted.internet.defer import CancelledError, Deferred, fail
 from zope.interface.verify import verifyObject
 
 from smtpx.core.envelope import Envelope, Recipient
-from smtpx.core.hooks import Action, Dialect, LookupLevel, RoutePolicy, Scope, TLSLevel
+from smtpx.core.hooks import LookupLevel, RoutePolicy, Scope, TLSLevel
 from smtpx.core.queueprofile import QueueProfile
 from smtpx.core.reply import Reply, reply
 from smtpx.dns.mailhosts import MailHost, MailHosts, Unroutable
@@ -129,26 +129,6 @@ class SMTPTransportTests(SMTPTransportCase):
         [leg] = self.locate(messageFor(b"a@example.org")).legs
         self.assertEqual(len(leg.lane), 255)
         self.assertTrue(leg.lane.startswith(b"remote mx0."))
-
-    def test_lmtp(self) -> None:
-        """
-        By LMTP it is final delivery; at a UNIX socket, whatever the message wants of
-        a connection.
-        """
-        self.assertIs(self.transport.reports, Action.RELAYED)
-        profile = QueueProfile()
-        wanted = RoutePolicy(TLSLevel.VERIFIED, LookupLevel.DNSSEC)
-        profile.constrainers = (lambda envelope, policy: wanted,)
-        way = Way(dialect=Dialect.LMTP)
-        there = MailHosts((MailHost.atSocket(b"/run/lmtp"),))
-        self.domains = dict.fromkeys((b"example.org", b"example.com"), there)
-        self.transport = self.made(way, profile=profile, local=True, manual=True)
-        self.assertIs(self.transport.reports, Action.DELIVERED)
-        message = messageFor(b"a@example.org", b"b@example.com")
-        [leg] = self.locate(message).legs
-        self.assertEqual((leg.lane, leg.indices), (b"remote /run/lmtp", (0, 1)))
-        self.deliver(message)
-        self.assertIs(self.pool.ways[-1], way)
 
     # --- what a message wants of the route -----------------------------------------
 
