@@ -24,6 +24,8 @@ from ..core.interfaces import IExtension
 from ..core.profile import ClientProfile, ServerProfile
 from ..core.queueprofile import QueueProfile
 from ..extensions.auth import Auth
+from ..extensions.enhancedstatuscodes import EnhancedStatusCodes as ESC
+from ..extensions.pipelining import Pipelining
 from ..policy.aliasentry import BadAliases
 from ..policy.aliastable import Reach
 from ..policy.ours import LocalAddresses
@@ -42,7 +44,7 @@ from .pipecheck import checkPipes
 from .places import checkPlaces, whoIsThis
 from .problems import KeyPath, Problem
 from .routecheck import checkList, checkRelayed, checkSending
-from .tables import DNS, Role, SubmissionRules
+from .tables import DNS, ListenerProtocol, Role, SubmissionRules
 from .wiring import (
     NoSuchGroup,
     aliases,
@@ -83,6 +85,7 @@ def check(
     usePythonPath(configuration)
     return [
         *_listeners(machine, configuration, starts),
+        *_lmtp(configuration, found),
         *_meetings(configuration),
         *_site(machine, configuration, starts),
         *_control(machine, configuration),
@@ -195,6 +198,22 @@ def _listeners(
             if first != index:
                 text = f"this is the socket of listener[{first}] already"
                 yield configuration.problem(path, text)
+
+
+def _lmtp(
+    configuration: Configuration, found: Mapping[str, IExtension]
+) -> Iterator[Problem]:
+    """RFC 2033 section 5: what a server of LMTP has to have."""
+    try:
+        names = {each.name for each in chosenExtensions(configuration, found)}
+    except SMTPXError:
+        # That is told where it belongs.
+        return
+    missing = [each for each in (Pipelining.name, ESC.name) if each not in names]
+    for index, listener in enumerate(configuration.listeners):
+        if listener.protocol is ListenerProtocol.LMTP and missing:
+            text = f"LMTP wants {' and '.join(missing)}, which would not run"
+            yield configuration.problem(("listener", index, "protocol"), text)
 
 
 def _meetings(configuration: Configuration) -> Iterator[Problem]:

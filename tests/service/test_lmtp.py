@@ -187,6 +187,21 @@ class ListenerTests(RouteTestCase):
         text = "[[listener]]\nport = 24\nprotocol = 'lmtp'\nrole = 'submission'\n"
         self.assertIn("mail programs do not submit by LMTP", self.faults(text)[0])
 
+    def test_extensions(self) -> None:
+        """RFC 2033 section 5: it has to have two of them."""
+        text = (
+            "[[listener]]\nport = 24\nprotocol = 'lmtp'\n[extensions]\n"
+            "disable = ['PIPECONNECT', 'PIPELINING', 'ENHANCEDSTATUSCODES']\n"
+        )
+        self.assertEqual(
+            self.faults(text),
+            [
+                ":3: listener[0].protocol: LMTP wants PIPELINING and"
+                " ENHANCEDSTATUSCODES, which would not run"
+            ],
+        )
+        self.assertEqual(self.faults(text.replace("lmtp", "smtp")), [])
+
     def test_announced(self) -> None:
         """It is told what is spoken there."""
         listener = Listener(24, protocol=ListenerProtocol.LMTP)
