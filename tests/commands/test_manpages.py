@@ -10,7 +10,6 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-import smtpx
 from smtpx.commands.main import MainOptions
 from smtpx.commands.manpages import pages, write
 from smtpx.commands.roff import escaped
@@ -19,8 +18,6 @@ from smtpx.service.maker import Options as ServerOptions
 from smtpx.service.schema import Table
 
 from .test_manual import commands
-
-FOLDER = Path(smtpx.__file__).parent.parent / "doc/man"
 
 
 def leaves(options: Any, prefix: str) -> Iterator[tuple[str, Any]]:
@@ -38,16 +35,6 @@ class ManPagesTests(SynchronousTestCase):
     def setUp(self) -> None:
         """Make them."""
         self.pages = pages()
-
-    def test_upToDate(self) -> None:
-        """
-        Those in the repository are those that are made; C{python -m
-        smtpx.commands.manpages doc/man} writes them.
-        """
-        found = {path.name: path.read_text("utf-8") for path in FOLDER.iterdir()}
-        self.assertEqual(sorted(found), sorted(self.pages))
-        different = [name for name, text in self.pages.items() if found[name] != text]
-        self.assertEqual(different, [])
 
     def test_everyCommand(self) -> None:
         """Each has a page, or a part of one."""
