@@ -47,9 +47,7 @@ class _ActionOptions(Changing, QueueWork):
         @raise CommandFailed: some message is not there, or somebody thought better
             of it.
         """
-        meant = self.selection()
-        if meant.until is None:
-            meant = evolve(meant, until=self.now())
+        meant = evolve(self.selection(), until=self.now())
         missing = await self._missing(queue)
         if self["dry-run"]:
             await self._listMeant(console, queue, meant)

@@ -52,7 +52,7 @@ SELECTIONS = st.builds(
 class SelectionTests(SynchronousTestCase):
     """What a client means."""
 
-    @settings(max_examples=100)
+    @settings(max_examples=100, deadline=None)
     @given(SELECTIONS)
     def test_thereAndBack(self, selection: Selection) -> None:
         """A selection is the same at the other end."""

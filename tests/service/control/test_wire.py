@@ -19,7 +19,7 @@ SAID = st.dictionaries(
 class WireTests(SynchronousTestCase):
     """Lines."""
 
-    @settings(max_examples=100)
+    @settings(max_examples=100, deadline=None)
     @given(SAID)
     def test_thereAndBack(self, said: dict[str, object]) -> None:
         """What is said is one line of ASCII, and the same at the other end."""
