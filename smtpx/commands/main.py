@@ -31,6 +31,7 @@ from .peer import PeerOptions
 from .queue import QueueOptions
 from .send import SendOptions
 from .sendmail import SendmailOptions
+from .spool import SpoolOptions
 from .why import WhyOptions
 
 
@@ -53,6 +54,7 @@ class MainOptions(ConsoleOptions):
         ["send", None, SendOptions, "Send a message by hand, and show what happens."],
         ["why", None, WhyOptions, "Tell what happened to a message, and what will."],
         ["sendmail", None, SendmailOptions, "Submit a message, as sendmail does."],
+        ["spool", None, SpoolOptions, "Take over what another server has queued."],
     ]
 
     def postOptions(self) -> None:

@@ -103,6 +103,7 @@ class DeliveryLines:
             events.DEFERRED.name: self._deferred,
             events.FAILED.name: self._failed,
             events.REPORTED.name: self._reported,
+            events.IMPORTED.name: self._imported,
             events.HELD.name: _frozen,
             events.STUCK.name: _frozen,
             events.RELEASED.name: lambda event: _operated(event, "unfrozen"),
@@ -162,6 +163,17 @@ class DeliveryLines:
             line += " from <>"
         if Selector.RECEIVED_RECIPIENTS in shown:
             line += f" for {word(event['recipient'])}"
+        return line
+
+    def _imported(self, event: LogEvent) -> str:
+        shown = self._selectors
+        sender = word(event["sender"]) if event["sender"] else "<>"
+        line = f"{event['message']} <= {sender} U={self._user} P=local"
+        line += f" S={event['octets']}"
+        if Selector.RECEIVED_SENDER in shown:
+            line += f" from <{word(event['sender'])}>"
+        if Selector.RECEIVED_RECIPIENTS in shown:
+            line += f" for {' '.join(map(word, event['recipients']))}"
         return line
 
     def _completed(self, event: LogEvent) -> str:

@@ -337,6 +337,30 @@ STUCK = Event(
     _MESSAGE | {"reason": "why"},
 )
 
+IMPORTED = Event(
+    "message.imported",
+    LogLevel.info,
+    "{message}: taken from {source}",
+    _MESSAGE
+    | {
+        "source": "where it was: a file without the end of its name",
+        "sender": "the reverse path; empty: the null sender",
+        "recipients": "to whom it goes",
+        "octets": "the size of the message",
+        "hold": "why it is on hold; empty: it is not",
+    },
+)
+
+IMPORT_REFUSED = Event(
+    "import.refused",
+    LogLevel.error,
+    "Not taken from {source}: {why}",
+    {
+        "source": "a file without the end of its name, or the folder as a whole",
+        "why": "what is wrong with it",
+    },
+)
+
 _BY = {"by": "who did it: the name of a user, or of a program"}
 
 RELEASED = Event(
@@ -458,6 +482,8 @@ CATALOGUE = (
     REPORTED,
     HELD,
     STUCK,
+    IMPORTED,
+    IMPORT_REFUSED,
     RELEASED,
     CANCELLED,
     REMOVED,

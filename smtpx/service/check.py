@@ -37,6 +37,7 @@ from ..tls.certificates import CertificateError, readCertificates
 from .cautions import withoutClients
 from .config import Configuration
 from .control.endpoint import BadSocketPath
+from .importcheck import checkImports
 from .inherited import PREFIX, NotHandedOver
 from .listening import Place, endpointFor
 from .machine import Machine, usePythonPath
@@ -100,6 +101,7 @@ def check(
         *checkRelayed(machine, configuration, _tried),
         *checkSending(configuration, found, _tried),
         *checkPipes(configuration, _tried),
+        *checkImports(configuration),
         *_policies(configuration),
         *_submission(machine, configuration, found),
         *_trace(machine, configuration),

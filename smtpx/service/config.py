@@ -23,6 +23,7 @@ from .tables import (
     TLS,
     AliasOptions,
     Control,
+    ImportFolder,
     Limits,
     Listener,
     ListenerTLS,
@@ -148,6 +149,9 @@ class Configuration:
     users: Users = field(factory=Users)
     submission: SubmissionRules = field(factory=SubmissionRules)
     sendmail: SendmailOptions = field(factory=SendmailOptions)
+    imports: tuple[ImportFolder, ...] = field(
+        default=(), metadata={"option": "import", "help": "Without any: none."}
+    )
     policy: Policy = field(factory=Policy)
     dns: DNS = field(factory=DNS)
     log: Log = field(factory=Log)
@@ -195,6 +199,11 @@ class Configuration:
     def controlSocket(self) -> Path:
         """Where commands reach the server."""
         return self.control.socket or self.state / "control"
+
+    @property
+    def importsFile(self) -> Path:
+        """Where it is kept which messages of other servers were taken in."""
+        return self.state / "imports.sqlite"
 
     @property
     def maildir(self) -> Path:

@@ -30,12 +30,13 @@ CREATE TABLE parcel(
     place TEXT PRIMARY KEY,
     mark TEXT NOT NULL,
     stage INTEGER NOT NULL,
+    stays INTEGER NOT NULL,
     messages TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX unfinished ON parcel(place) WHERE stage < 2
 """
 
-_COLUMNS = "SELECT place, mark, stage, messages FROM parcel "
+_COLUMNS = "SELECT place, mark, stage, stays, messages FROM parcel "
 
 #: How many are asked for in one statement.
 _TOGETHER = 500
@@ -69,12 +70,14 @@ class Entry:
     @ivar mark: tells it from another there.
     @ivar messages: the id of each of its messages, and why it is to be on hold;
         empty: it is not.
+    @ivar stays: is it to stay there for good?
     @ivar stage: how far it is.
     """
 
     place: str
     mark: str
     messages: tuple[tuple[str, str], ...]
+    stays: bool = False
     stage: Stage = Stage.BEGUN
 
 
@@ -151,9 +154,15 @@ class ParcelBook:
     def begin(self, entries: Iterable[Entry]) -> None:
         """Parcels are about to be taken.  What was known of their places is not."""
         self._write(
-            "INSERT OR REPLACE INTO parcel VALUES(?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO parcel VALUES(?, ?, ?, ?, ?)",
             [
-                (each.place, each.mark, each.stage, json.dumps(each.messages))
+                (
+                    each.place,
+                    each.mark,
+                    each.stage,
+                    each.stays,
+                    json.dumps(each.messages),
+                )
                 for each in entries
             ],
         )
@@ -186,10 +195,10 @@ class ParcelBook:
             raise
 
 
-def _entry(row: tuple[str, str, int, str]) -> Entry:
-    place, mark, stage, text = row
+def _entry(row: tuple[str, str, int, int, str]) -> Entry:
+    place, mark, stage, stays, text = row
     messages = tuple([(id, hold) for id, hold in json.loads(text)])
-    return Entry(place, mark, messages, Stage(stage))
+    return Entry(place, mark, messages, bool(stays), Stage(stage))
 
 
 __all__ = ["BookUnusable", "Entry", "ParcelBook", "Stage"]

@@ -142,31 +142,29 @@ class Taking:
         book: ParcelBook,
         accept: Accept,
         work: Work,
-        stay: bool = False,
     ) -> None:
         """
         @param accept: says what becomes of each message here.
         @param work: runs jobs in a thread; also those of C{book}, which are never
             two at a time.
-        @param stay: are the files to stay where they are?
         """
         self._spool = spool
         self._book = book
         self._accept = accept
         self._work = work
-        self._stay = stay
         self._lock = DeferredLock()
 
-    async def take(self, parcels: Sequence[IParcel]) -> list[Took]:
+    async def take(self, parcels: Sequence[IParcel], stay: bool = False) -> list[Took]:
         """
-        Take parcels, at most L{TOGETHER} of them.
+        Take parcels, at most L{TOGETHER} of them.  Who takes others meanwhile waits.
 
+        @param stay: are the files to stay where they are?
         @return: what came of each, in their order.
         """
         async with self._lock:
             tasks = [_Task(each) for each in parcels]
             try:
-                await self._take(tasks)
+                await self._take(tasks, stay)
             finally:
                 for task in tasks:
                     for one in task.coming:
@@ -192,14 +190,14 @@ class Taking:
         for entry in left:
             parcel = find(entry.place)
             if await self._isThere(parcel, entry):
-                took += await self.take([parcel])
+                took += await self.take([parcel], entry.stays)
             else:
                 unsure += await self._end(entry)
         return took, unsure
 
     # --- step by step ----------------------------------------------------------------
 
-    async def _take(self, tasks: list[_Task]) -> None:
+    async def _take(self, tasks: list[_Task], stay: bool) -> None:
         await self._work(lambda: _open(tasks))
         tasks = _good(tasks)
         places = [task.parcel.place for task in tasks]
@@ -215,15 +213,15 @@ class Taking:
                 await self._fill(task)
         tasks = _good(tasks)
         fresh = [task for task in tasks if task.coming or task.entry is None]
-        await self._begin(fresh)
+        await self._begin(fresh, stay)
         await self._commit(fresh)
         tasks = _good(tasks)
         committed = [task for task in tasks if not task.before]
         await self._reach(Stage.COMMITTED, committed)
-        if not self._stay:
+        if not stay:
             await self._work(lambda: _remove(tasks))
         await self._letGo([each for task in committed for each in _messages(task)])
-        stays = [task for task in tasks if self._stay or task.stuck is not None]
+        stays = [task for task in tasks if stay or task.stuck is not None]
         await self._reach(Stage.TAKEN, [task for task in stays if not task.before])
         gone = [task.parcel.place for task in tasks if task not in stays]
         await self._work(lambda: self._book.forget(gone))
@@ -265,9 +263,9 @@ class Taking:
             incoming.unregisterProducer()
         mail.envelope.octets = incoming.octets
 
-    async def _begin(self, tasks: list[_Task]) -> None:
+    async def _begin(self, tasks: list[_Task], stay: bool) -> None:
         entries = [
-            Entry(task.parcel.place, task.mark, _messages(task)) for task in tasks
+            Entry(task.parcel.place, task.mark, _messages(task), stay) for task in tasks
         ]
         await self._work(lambda: self._book.begin(entries))
 

@@ -209,10 +209,10 @@ class TakingTestCase(SynchronousTestCase):
         self.addCleanup(self.book.close)
         self.steps = Steps()
 
-    def taking(self, stay: bool = False, left: int | None = None) -> Taking:
+    def taking(self, left: int | None = None) -> Taking:
         """What takes, in a process that ends after so many steps."""
         self.steps = self.spool.steps = Steps(left)
-        return Taking(self.spool, self.book, accept, self.steps, stay)
+        return Taking(self.spool, self.book, accept, self.steps)
 
     def lay(self, name: str, *recipients: str, mark: str = "m") -> Parcel:
         """Put something there."""
@@ -221,9 +221,9 @@ class TakingTestCase(SynchronousTestCase):
 
     def take(self, *parcels: IParcel, stay: bool = False) -> list[Took]:
         """Take parcels, without trouble."""
-        taking = self.taking(stay)
+        taking = self.taking()
         found: list[Took] = self.successResultOf(
-            Deferred.fromCoroutine(taking.take(parcels))
+            Deferred.fromCoroutine(taking.take(parcels, stay))
         )
         self.assertEqual(self.store.open, set())
         return found

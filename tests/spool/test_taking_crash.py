@@ -12,9 +12,9 @@ from .parcels import Killed, Parcel, TakingTestCase
 class CrashTests(TakingTestCase):
     """A process that is killed."""
 
-    def recover(self, left: int | None = None, stay: bool = False) -> list[str]:
+    def recover(self, left: int | None = None) -> list[str]:
         """Start again; gives the messages that nobody can know of."""
-        taking = self.taking(stay, left)
+        taking = self.taking(left)
         done = Deferred.fromCoroutine(
             taking.recover("store ", lambda p: Parcel(self.store, p.split()[1]))
         )
@@ -26,8 +26,8 @@ class CrashTests(TakingTestCase):
 
     def crash(self, left: int, *parcels: IParcel, stay: bool = False) -> bool:
         """Take parcels; was it killed before the end?"""
-        taking = self.taking(stay, left)
-        done = Deferred.fromCoroutine(taking.take(parcels))
+        taking = self.taking(left)
+        done = Deferred.fromCoroutine(taking.take(parcels, stay))
         killed: list[object] = []
         done.addErrback(lambda failure: killed.append(failure.trap(Killed)))
         self.successResultOf(done)
@@ -43,7 +43,7 @@ class CrashTests(TakingTestCase):
                     parcels = [self.lay("x", "a", "b"), self.lay("y", "c")]
                     killed = self.crash(left, *parcels, stay=stay)
                     done = self.deliver()
-                    self.assertEqual(self.recover(stay=stay), [])
+                    self.assertEqual(self.recover(), [])
                     done += self.deliver()
                     there = [each for each in parcels if each.name in self.store.files]
                     self.take(*there, stay=stay)
@@ -63,7 +63,7 @@ class CrashTests(TakingTestCase):
                     parcel = self.lay("x", "a", "b")
                     self.crash(left, parcel)
                     done = self.deliver()
-                    taking = self.taking(False, again)
+                    taking = self.taking(again)
                     going = Deferred.fromCoroutine(
                         taking.recover("store ", lambda p: Parcel(self.store, "x"))
                     )

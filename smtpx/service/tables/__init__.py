@@ -9,6 +9,7 @@ from .aliases import AliasOptions
 from .control import Control
 from .dns import DNS
 from .http import HTTP
+from .importfolder import ImportFolder
 from .limits import Limits
 from .listener import Listener, ListenerProtocol, ListenerTLS, Role
 from .local import Local, Unknown, VirtualEntry
@@ -35,6 +36,7 @@ __all__ = [
     "DNS",
     "Family",
     "HTTP",
+    "ImportFolder",
     "Limits",
     "Listener",
     "ListenerProtocol",

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import grp
 import os
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
 from twisted.logger import Logger
@@ -22,10 +23,12 @@ from ..control.endpoint import (
     checkPath,
     stopListening,
 )
+from ..control.exchange import Verb
 from ..control.protocol import ControlFactory
 from ..control.queueverbs import QueueVerbs
 from ..machine import Machine
 from ..places import whoIsThis
+from .doors import Hall
 from .queue import QueueRules
 
 _log = Logger()
@@ -87,20 +90,20 @@ def _groupOf(name: str) -> int:
 
 
 def openControl(
-    machine: Machine,
-    configuration: Configuration,
-    name: str,
+    hall: Hall,
     queue: QueueControl,
     spool: IOperatedSpool,
+    others: Mapping[str, Verb],
     stack: AsyncExitStack,
 ) -> None:
     """
     Let commands reach the server.
 
-    @param name: the server's.
+    @param others: who answers what is not about the queue.
     @raise BadSocketPath: the socket cannot be where it is to be.
     @raise OSError: likewise.
     """
+    machine, configuration = hall.machine, hall.configuration
     try:
         endpoint = controlEndpoint(machine, configuration)
     except BadSocketPath as error:
@@ -111,9 +114,9 @@ def openControl(
         return
     if endpoint is None:
         return
-    verbs = QueueVerbs(queue, spool.count).verbs()
+    verbs = {**QueueVerbs(queue, spool.count).verbs(), **others}
     factory = ControlFactory(
-        verbs, machine.reactor, name, shared=endpoint.group is not None
+        verbs, machine.reactor, hall.name, shared=endpoint.group is not None
     )
     port = endpoint.listen(factory)
     stack.callback(factory.shutDown)

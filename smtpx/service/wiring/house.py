@@ -38,6 +38,7 @@ from .control import openControl, queueControl
 from .doors import DoorKind, Hall
 from .dropping import openDropFolder
 from .extensions import chosenExtensions, withPorts
+from .importing import openImports
 from .inquiries import inquiries
 from .intake import intake
 from .later import countHeld
@@ -169,7 +170,6 @@ async def enter(
         )
         factories = hall.factories(configuration.listeners)
         watchMemory(machine, configuration, factories.values(), stack)
-
         rules = queueRules(machine, configuration, name, extensions)
         delivery, queue = startDelivery(machine, rules, spool, out.routes, told, stack)
         asked.starter.control = queue
@@ -177,7 +177,8 @@ async def enter(
         outside = Outside(delivery, out.connections, peers)
         premises = Premises(name, doors, [*factories.values()], spool, tls, outside)
         await openSite(machine, configuration, watch, premises, stack)
-        openControl(machine, configuration, name, queue, spool, stack)
+        imports = await openImports(hall, spool, out, taken, logs, stack)
+        openControl(hall, queue, spool, imports, stack)
         rooms = Rooms(factories, logs, queue, stack.pop_all())
     return rooms
 

@@ -23,6 +23,7 @@ from ..machine import Machine, usePythonPath
 from .control import queueControl
 from .extensions import chosenExtensions
 from .house import makeDelivery, makeSpool, openSpool
+from .importing import idleImports
 from .observing import openLogs
 from .queue import queueRules
 from .routes import localRoutes
@@ -56,7 +57,10 @@ async def idleQueue(
     await openSpool(spool, told, (), stack)
     delivery = makeDelivery(machine, rules, spool, routes, told)
     queue = queueControl(machine, rules, spool, delivery, told, stack)
-    return QueueVerbs(queue, spool.count).verbs()
+    return {
+        **QueueVerbs(queue, spool.count).verbs(),
+        **idleImports(machine, configuration, extensions, spool, routes, logs, stack),
+    }
 
 
 def _withoutOutput(configuration: Configuration) -> Configuration:
