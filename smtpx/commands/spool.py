@@ -198,7 +198,7 @@ class _Tale:
         if self.json:
             self.console.say(json.dumps(fields, ensure_ascii=False))
         elif standing in (Standing.FAILED, Standing.BUSY):
-            print(f"smtpx: {fields['why']}", file=self.console.err)
+            print(f"smtpx: {_visible(fields['why'])}", file=self.console.err)
         else:
             for line in self._lines(standing, fields):
                 self.console.say(line)
@@ -269,6 +269,10 @@ class SpoolOptions(ConsoleOptions):
         """There has to be a command."""
         if self.subCommand is None:
             raise UsageError("import?  See 'smtpx spool --help'")
+
+    def run(self, console: Console) -> None:
+        """Do what was told."""
+        self.subOptions.run(console)
 
 
 __all__ = ["ImportOptions", "SpoolOptions"]

@@ -20,6 +20,7 @@ from attrs import frozen
 
 from ..core.envelope import Envelope
 from ..core.reply import Reply
+from ..policy.aliasentry import shown
 from ..policy.redirect import Redirection
 from ..spool.eximfiles import PREFIX, BadPair, EximPair, findPairs, pairAt, queueFolder
 from ..spool.parcels import Busy, Gone, NotTaken
@@ -65,9 +66,9 @@ class Acceptance:
             if expansion is not None:
                 reply = redirection.note(envelope, recipient, expansion)
                 if reply is not None:
-                    who = recipient.path.decode("utf-8", "replace")
+                    who = shown(recipient.path)
                     kind = BadPair if reply.permanent else NotTaken
-                    raise kind(f"<{who}>: {_shown(reply)}")
+                    raise kind(f"<{who}>: {_said(reply)}")
         return redirection.redirected(envelope)
 
     def _received(self, id: str) -> bytes:
@@ -80,7 +81,7 @@ class Acceptance:
         return field.encode("ascii")
 
 
-def _shown(reply: Reply) -> str:
+def _said(reply: Reply) -> str:
     text = b" ".join(reply.lines).decode("utf-8", "replace")
     return f"{reply.code} {text}"
 

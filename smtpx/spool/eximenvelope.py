@@ -224,7 +224,8 @@ def _mailbox(path: bytes) -> bytes:
         if path:
             parsePath(b"<%b>" % path, utf8=True)
     except Malformed as error:
-        raise BadSpoolFile(f"<{path.decode('utf-8', 'replace')}>: {error}") from error
+        # It may have anything in it, and what is said goes to terminals.
+        raise BadSpoolFile(f"the address {path[:200]!r}: {error}") from error
     return path
 
 

@@ -15,6 +15,7 @@ from smtpx.observe.events import (
     ALIASES_KEPT,
     ALIASES_READ,
     CATALOGUE,
+    IMPORT_REFUSED,
     OWNERS_KEPT,
     OWNERS_READ,
     PROXY_REFUSED,
@@ -64,7 +65,7 @@ class EventTests(SynchronousTestCase):
         """
         others = [TURNED_AWAY, PROXY_REFUSED, ALIASES_READ, ALIASES_KEPT, ALIAS_BROKEN]
         others += [RECIPIENTS_READ, RECIPIENTS_KEPT, RECIPIENT_UNSURE]
-        others += [OWNERS_READ, OWNERS_KEPT]
+        others += [OWNERS_READ, OWNERS_KEPT, IMPORT_REFUSED]
         for event in CATALOGUE:
             if event in others:
                 continue
