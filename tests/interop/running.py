@@ -51,7 +51,7 @@ _ABOVE = re.compile(
     rb"Return-Path: <(?P<sender>[^\r\n]*)>\r\n"
     rb"(?:X-Original-To: (?P<original>[^\r\n]*)\r\n)?"
     rb"Delivered-To: (?P<recipient>[^\r\n]*)\r\n"
-    rb"(?P<received>Received: from [^;]*;\r\n\t[^\r\n]*\r\n)"
+    rb"(?P<received>Received: (?:from|by) [^;]*;\r\n\t[^\r\n]*\r\n)"
 )
 
 
