@@ -10,10 +10,8 @@ however often this is done, interrupted or not.
 from __future__ import annotations
 
 import json
-import os
-import pwd
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack, closing
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +19,15 @@ from attrs import define, field
 from twisted.python.usage import UsageError
 
 from ..core.errors import SMTPXError
-from ..service.config import Configuration, readConfiguration
-from ..service.control.client import ControlClient, NoServer
+from ..service.config import readConfiguration
 from ..service.extensions import findExtensions
-from ..service.imports import Standing, tookFields
+from ..service.imports import Standing
 from ..service.machine import Machine
-from ..service.wiring.importing import aloneImporter
 from ..spool.eximfiles import EximPair, findPairs, queueFolder
 from ..spool.parcels import Busy, Gone, NotTaken
-from ..spool.recovery import SpoolInUse
 from .address import theMachine
 from .console import CommandFailed, Console, ConsoleOptions
+from .queuereach import reachQueue
 from .waiting import wait
 
 Fields = Mapping[str, Any]
@@ -41,7 +37,11 @@ _PROGRESS = 1000
 
 
 class ImportOptions(ConsoleOptions):
-    """The command line of C{smtpx spool import}."""
+    """
+    The command line of C{smtpx spool import}.
+
+    @cvar reach: reaches the queue of a configuration.
+    """
 
     synopsis = "[options] DIR"
     longdesc = (
@@ -61,6 +61,7 @@ class ImportOptions(ConsoleOptions):
         ["json", None, "Print a JSON object for each message, a line each."],
     ]
     folder = Path()
+    reach = staticmethod(reachQueue)
 
     def parseArgs(self, *folders: str) -> None:
         """Take the folder."""
@@ -76,17 +77,13 @@ class ImportOptions(ConsoleOptions):
         """
         tale = _Tale(console, bool(self["json"]), bool(self["dry-run"]))
         try:
-            configuration = readConfiguration(self["config"], findExtensions())
             if self["dry-run"]:
                 _look(self.folder, tale.tell)
-            elif not self._asked(configuration, tale.tell):
+            else:
                 machine = theMachine()
-                wait(machine.reactor, self._alone(machine, configuration, tale.tell))
-        except SpoolInUse as error:
-            raise CommandFailed(
-                f"{error}; the server that runs cannot be asked, as its control socket"
-                " is not where the configuration has it"
-            ) from error
+                wait(machine.reactor, self._taken(machine, tale.tell))
+        except CommandFailed:
+            raise
         except SMTPXError as error:
             raise CommandFailed(str(error)) from error
         except OSError as error:
@@ -94,54 +91,14 @@ class ImportOptions(ConsoleOptions):
             raise CommandFailed(f"{error.filename or self.folder}: {why}") from error
         tale.end()
 
-    def _asked(
-        self, configuration: Configuration, tell: Callable[[Fields], None]
-    ) -> bool:
-        """
-        Have the server do it.
-
-        @return: does one run?
-        """
-        if not configuration.control.enabled:
-            return False
-        try:
-            client = ControlClient(configuration.controlSocket)
-        except NoServer:
-            return False
-        with closing(client):
-            fields = {"folder": str(self.folder), "remove": bool(self["remove"])}
-            client.ask("spool.import", fields, tell)
-        return True
-
-    async def _alone(
-        self,
-        machine: Machine,
-        configuration: Configuration,
-        tell: Callable[[Fields], None],
-    ) -> None:
-        """Do it, where no server runs."""
-        _checkOwner(configuration.state)
+    async def _taken(self, machine: Machine, tell: Callable[[Fields], None]) -> None:
+        """Have it done by the server, or without one."""
+        found = findExtensions()
+        configuration = readConfiguration(self["config"], found)
         async with AsyncExitStack() as stack:
-            importer, journal = await aloneImporter(machine, configuration, stack)
-            folder = await importer.folder(self.folder)
-            async for took in importer.take(folder, stay=not self["remove"]):
-                journal.taken(took)
-                tell(tookFields(took))
-
-
-def _checkOwner(state: Path) -> None:
-    """
-    See that we leave nothing in the state folder that the server cannot read.
-
-    @raise CommandFailed: it is somebody else's.
-    """
-    if state.exists() and state.stat().st_uid != os.geteuid():
-        owner = state.stat().st_uid
-        try:
-            name = pwd.getpwuid(owner).pw_name
-        except KeyError:
-            name = f"the user {owner}"
-        raise CommandFailed(f"{state} belongs to {name}; do this as that user")
+            queue = await self.reach(machine, configuration, found, stack)
+            fields = {"folder": str(self.folder), "remove": bool(self["remove"])}
+            await queue.ask("spool.import", fields, tell)
 
 
 def _look(path: Path, tell: Callable[[Fields], None]) -> None:

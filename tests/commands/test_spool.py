@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from attrs import evolve
+from twisted.internet.defer import Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
 
-from smtpx.commands import spool
-from smtpx.service.control.client import NoServer
+from smtpx.commands import queuereach, spool
+from smtpx.service.control import NoServer
 from smtpx.service.control.exchange import Refused
 from smtpx.service.control.wire import Kind
 from smtpx.spool.eximspool import EximRecipient, Setting
@@ -34,7 +35,10 @@ class Server:
     @cvar parts: what it answers.
     @cvar error: why it refuses; L{None}: it does not.
     @cvar asked: what it was asked.
+    @cvar hello: what it says of itself.
     """
+
+    hello = {"smtpx": "0.1"}
 
     parts: tuple[dict[str, object], ...] = ()
     error: Exception | None = None
@@ -48,6 +52,7 @@ class Server:
         wanted: str,
         fields: Mapping[str, object],
         part: Callable[[Mapping[str, object]], None],
+        progress: Callable[[Mapping[str, object]], None],
     ) -> None:
         """See L{smtpx.service.control.client.ControlClient}."""
         Server.asked = wanted, fields
@@ -76,7 +81,8 @@ class ImportTests(SynchronousTestCase):
         self.config = self.site.folder / "smtpx.toml"
         self.config.write_text("state = 'state'\n[dns]\nhosts_file = 'none'\n")
         self.patch(spool, "theMachine", lambda: self.site.machine)
-        self.patch(spool, "ControlClient", nobody)
+        self.patch(queuereach, "ControlClient", nobody)
+        (self.site.folder / "state" / "spool").mkdir(parents=True)
         kept = MemorySpool(self.site.reactor.seconds)
         self.spool = kept
         self.site.machine = evolve(
@@ -170,7 +176,7 @@ class ImportTests(SynchronousTestCase):
             f"{OTHER}: from <ann@c.example> to 1 recipient,"
             " on hold: frozen in Exim's queue\n2 to be taken\n",
         )
-        self.assertFalse((self.site.folder / "state").exists())
+        self.assertEqual(os.listdir(self.site.folder / "state"), ["spool"])
         (self.folder / f"{ID}-D").write_bytes(f"{ID}-D\n".encode())
         (self.folder / f"{OTHER}-D").unlink()
         ran = self.run_("--dry-run")
@@ -194,7 +200,7 @@ class ImportTests(SynchronousTestCase):
 
     def test_byTheServer(self) -> None:
         """Where a server runs, it does it."""
-        self.patch(spool, "ControlClient", Server)
+        self.patch(queuereach, "ControlClient", Server)
         message = {"message": "1w", "sender": "a@b", "recipients": 3}
         part: dict[str, object] = {
             "source": "/q/x",
@@ -215,32 +221,33 @@ class ImportTests(SynchronousTestCase):
         self.assertIn("/q/x: taken, but not removed: Permission denied\n", ran.err)
         self.assertIn("smtpx: y: at it\n", ran.err)
         self.assertEqual(ran.status, 0)
-        self.patch(Server, "error", Refused(Kind.UNKNOWN, "an older server"))
+        self.patch(Server, "error", Refused(Kind.UNKNOWN, "there is no such request"))
         ran = self.run_()
         self.assertEqual(ran.status, 1)
-        self.assertIn("smtpx: an older server\n", ran.err)
+        self.assertIn("the server is smtpx 0.1, which cannot do that", ran.err)
 
     def test_spoolInUse(self) -> None:
         """A server that cannot be asked keeps the spool, and that is said plainly."""
 
-        def used(*arguments: object, **more: object) -> object:
-            raise SpoolInUse("state/spool/1/lock: in use by process 4711")
+        def used(*arguments: object, **more: object) -> Deferred[None]:
+            return fail(SpoolInUse("state/spool/1/lock: in use by process 4711"))
 
         self.patch(self.spool, "open", used)
-        text = self.config.read_text() + "[control]\nenabled = false\n"
-        self.config.write_text(text)
         lay(self.folder)
         ran = self.run_()
         self.assertEqual(ran.status, 1)
-        self.assertIn("in use by process 4711; the server that runs cannot", ran.err)
+        self.assertIn("in use by process 4711: a server that runs has no con", ran.err)
+        self.assertEqual(self.there(), 2)
 
-    def test_somebodyElses(self) -> None:
-        """Nothing is left in the state folder that the server could not read."""
-        (self.site.folder / "state").mkdir()
-        self.patch(os, "geteuid", lambda: os.getuid() + 1)
-        ran = self.run_()
-        self.assertEqual(ran.status, 1)
-        self.assertIn("do this as that user", ran.err)
+    def test_aliases(self) -> None:
+        """Aliases hold where no server runs, too."""
+        text = self.config.read_text() + "[aliases.entries]\nbob = ['eve', 'zoe']\n"
+        self.config.write_text(text)
+        lay(self.folder)
+        self.assertEqual(self.run_().status, 0)
+        [kept] = self.spool.kept.values()
+        paths = [each.path for each in kept.envelope.recipients]
+        self.assertEqual(paths, [b"eve@localhost", b"zoe@localhost"])
 
     def test_noFolder(self) -> None:
         """A folder that is not there is named."""
