@@ -65,7 +65,9 @@ def _arrived(arrival: Arrival) -> str:
         text = f"It was written here, as the delivery report about {arrival.about},"
         return f"{text}{to or ' for the sender of that'}{size}."
     text = f"It came from {_whose(arrival.sender)}{to}"
-    if arrival.user:
+    if arrival.source is not None:
+        text += f", and was taken over from {arrival.source}"
+    elif arrival.user:
         text += f", by the local user {arrival.user}"
     elif arrival.client:
         text += f", by {arrival.client}"

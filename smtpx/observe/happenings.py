@@ -69,6 +69,7 @@ class Arrival:
     @ivar about: the id of the message that it reports; L{None}: it is no report.
     @ivar user: the user of this machine who gave it; L{None}: it came over a
         connection.
+    @ivar source: the files that it was taken from; L{None}: it was not.
     """
 
     at: float
@@ -82,6 +83,7 @@ class Arrival:
     seconds: float | None = None
     about: str | None = None
     user: str | None = None
+    source: str | None = None
 
 
 @frozen
@@ -189,6 +191,8 @@ def happeningOfEvent(line: bytes, id: str) -> Happening | None:
         return None
     if name == events.ACCEPTED.name:
         return _accepted(found, at)
+    if name == events.IMPORTED.name:
+        return _imported(found, at)
     if name in _FATES:
         return _attempted(found, at, _FATES[name])
     if name not in _DEEDS:
@@ -233,6 +237,18 @@ def _accepted(found: Mapping[str, object], at: float) -> Arrival:
         _text(found, "messageID") or None,
         _number(found, "seconds"),
         user=_text(found, "user") or None,
+    )
+
+
+def _imported(found: Mapping[str, object], at: float) -> Arrival:
+    """It was on another server's queue before."""
+    recipients = found.get("recipients")
+    return Arrival(
+        at,
+        _text(found, "sender"),
+        tuple(map(str, recipients)) if isinstance(recipients, list) else (),
+        _size(found),
+        source=_text(found, "source"),
     )
 
 

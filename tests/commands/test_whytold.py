@@ -161,6 +161,15 @@ class PastTests(SynchronousTestCase):
         bare = Arrival(CAME, "", about=ID)
         self.assertIn("for the sender of that.", told(story(bare))[1])
 
+    def test_takenOver(self) -> None:
+        """What was on another server's queue says where."""
+        taken = Arrival(CAME, "a@c.example", ("b@d",), 77, source="/queue/1tHsXz")
+        self.assertEqual(
+            told(story(taken))[1],
+            "03:19:48 It came from a@c.example for b@d, and was taken over from"
+            " /queue/1tHsXz; 77 octets.",
+        )
+
     def test_littleKnown(self) -> None:
         """What is not known is left out."""
         bare = Arrival(CAME, "", client="[192.0.2.7]")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from twisted.logger import LogEvent
@@ -9,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.envelope import Envelope, Recipient
 from smtpx.observe.deliverylines import DeliveryLines
+from smtpx.observe.happenings import Arrival, happeningOfEvent
 from smtpx.observe.importing import ImportJournal
 from smtpx.observe.publisher import Publisher
 from smtpx.observe.selectors import Selector
@@ -59,6 +61,31 @@ class ImportJournalTests(SynchronousTestCase):
     def test_nobodyListens(self) -> None:
         """Then nothing is made up."""
         ImportJournal(Publisher([], lambda: 0.0)).taken(TOOK)
+
+    def test_readBack(self) -> None:
+        """The log of events tells later where a message came from."""
+        event = {
+            "time": "2026-11-22T14:00:00.000Z",
+            "event": "message.imported",
+            "message": "1w",
+            "source": "/queue/1tHsXz-0003Bv-1a",
+            "sender": "ann@c.example",
+            "recipients": ["b@d"],
+            "octets": 77,
+        }
+        line = json.dumps(event, separators=(",", ":")).encode()
+        found = happeningOfEvent(line, "1w")
+        assert isinstance(found, Arrival)
+        self.assertEqual(
+            found,
+            Arrival(
+                found.at,
+                "ann@c.example",
+                ("b@d",),
+                77,
+                source="/queue/1tHsXz-0003Bv-1a",
+            ),
+        )
 
     def line(self, *selectors: Selector) -> str | None:
         """The line of the main log."""
