@@ -5,7 +5,8 @@ The server takes in a file that a user of this machine has dropped
 Nobody waits for an answer.  So a recipient whom no mail is taken for is written down
 with the reply, and the sender is told in a report, as of any other failure; where the
 whole message is refused, that goes for all of them.  What is refused for now is tried
-again for some hours, all of it, and then it is refused for good.
+again for some hours, all of it, and then it is refused for good.  The hours in which
+the server was not there do not count: nobody has tried it then.
 
 Whose mail a file is, is who owns it; what it says of that counts for nothing.  A file
 that makes no sense is put aside, with a line in the log.
@@ -95,6 +96,7 @@ class DropTaker:
         self._factory = factory
         self._rules = rules
         self._user = user
+        self._started = now()
 
     async def take(self, name: str) -> None:
         """
@@ -109,10 +111,19 @@ class DropTaker:
             drop = readDrop(number, self._rules.mostOctets)
             owner = os.fstat(number)
             user = self._user(owner.st_uid)
-            old = self._now() - owner.st_mtime > _PATIENCE_SECONDS
+            old = self._now() - self._since(owner) > _PATIENCE_SECONDS
             await _Taking(self, name, number, _checked(drop), user, old).run()
         finally:
             os.close(number)
+
+    def _since(self, found: os.stat_result) -> float:
+        """
+        Since when a file could have been taken, in seconds since the epoch.
+
+        Its owner may say any time of the last change to what is in it, also one to
+        come, but not of the last change to the file.
+        """
+        return max(min(found.st_mtime, found.st_ctime), self._started)
 
     def session(self, taken: Taken, user: str) -> DropSession:
         """A conversation about a file."""

@@ -1,8 +1,9 @@
 """
 Looks into the drop folder: at the start, as something comes, and from time to time.
 
-What cannot be taken now is tried again later; what never can be is put aside, with a
-line in the log.
+What cannot be taken now is tried again later, and the log has less and less of it, as
+anybody can put there what nobody can take; what is no mail is put aside, with a line in
+the log.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from itertools import islice
 
+from attrs import define
 from twisted.internet.defer import (
     CancelledError,
     Deferred,
@@ -38,6 +40,33 @@ _LEAVE_SECONDS = 10.0
 #: After a look there is none for so many times as long: whoever fills the folder with
 #: rubbish is not to have all of our time.
 _REST = 20.0
+
+#: How long it is remembered how often something was tried, in seconds.
+_FORGET_SECONDS = 2 * _HARDLY_SECONDS
+
+
+@define
+class _Delay:
+    """
+    Something that could not be taken.
+
+    @ivar until: when it is tried again, in seconds since the epoch.
+    @ivar times: how often it was tried.
+    """
+
+    until: float = 0.0
+    times: int = 0
+
+    def again(self, at: float) -> bool:
+        """
+        Once more.
+
+        @param at: when it is tried again.
+        @return: is that worth a line: at the first time, the second, the fourth ...?
+        """
+        self.until = at
+        self.times += 1
+        return self.times & (self.times - 1) == 0
 
 
 class DropWatch:
@@ -70,8 +99,8 @@ class DropWatch:
         self._lookSeconds = lookSeconds
         self._turns = DeferredSemaphore(_AT_ONCE)
         self._busy: dict[str, Deferred[None]] = {}
-        #: When to try again what could not be taken, by name.
-        self._later: dict[str, float] = {}
+        #: What could not be taken, by name.
+        self._later: dict[str, _Delay] = {}
         self._next: IDelayedCall | None = None
         self._restUntil = 0.0
         self._stopped = False
@@ -134,18 +163,24 @@ class DropWatch:
         @raise OSError: the folder cannot be read.
         """
         now = self._now()
-        self._later = {name: at for name, at in self._later.items() if at > now}
+        self._later = {
+            name: delay
+            for name, delay in self._later.items()
+            if delay.until > now - _FORGET_SECONDS
+        }
+
+        def isFree(name: str) -> bool:
+            delay = self._later.get(name)
+            return name not in self._busy and (delay is None or delay.until <= now)
+
         for claim in self._folder.claims():
-            if self._isFree(claim.name):
+            if isFree(claim.name):
                 self._enter(claim.name, partial(self._recover, claim))
         room = max(0, _MOST - len(self._busy))
-        found = list(islice(filter(self._isFree, self._folder.names(now)), room + 1))
+        found = list(islice(filter(isFree, self._folder.names(now)), room + 1))
         for name in found[:room]:
             self._enter(name, partial(self._take, name))
         return len(found) > room > 0
-
-    def _isFree(self, name: str) -> bool:
-        return name not in self._busy and name not in self._later
 
     def _enter(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         """Do some work on a file when it is its turn."""
@@ -165,6 +200,7 @@ class DropWatch:
             return
         try:
             await work()
+            self._later.pop(name, None)
         except CancelledError:
             return
         except FileNotFoundError:
@@ -179,19 +215,24 @@ class DropWatch:
             self._postpone(name, type(error).__name__)
 
     def _postpone(self, name: str, why: str) -> None:
-        self._later[name] = self._now() + _AGAIN_SECONDS
-        self._log.warn(
-            "Mail in the drop folder cannot be taken now: {name}: {why}",
-            name=name,
-            why=why,
-        )
+        if self._again(name, _AGAIN_SECONDS):
+            self._log.warn(
+                "Mail in the drop folder cannot be taken now: {name}: {why}",
+                name=name,
+                why=why,
+            )
+
+    def _again(self, name: str, seconds: float) -> bool:
+        delay = self._later.setdefault(name, _Delay())
+        return delay.again(self._now() + seconds)
 
     def _condemn(self, name: str, why: str) -> None:
         try:
             where = f"it is now {self._folder.condemn(name)}"
         except OSError as error:
             where = f"it stays there: {error.strerror}"
-            self._later[name] = self._now() + _HARDLY_SECONDS
+            if not self._again(name, _HARDLY_SECONDS):
+                return
         self._log.warn(
             "What is in the drop folder is no mail: {name}: {why}; {where}",
             name=name,

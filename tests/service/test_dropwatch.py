@@ -9,6 +9,7 @@ from pathlib import Path
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.logger import LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.service.dropwatch import DropWatch
@@ -148,6 +149,24 @@ class DropWatchTests(SynchronousTestCase):
         self.assertEqual(self.taken, [name, other])
         self.clock.pump([10] * 5)
         self.assertEqual(self.taken.count(name), 2)
+
+    def test_whatNobodyCanTake(self) -> None:
+        """
+        It is tried for ever, and does not fill the log: anybody can put there what the
+        server cannot read.
+        """
+        lines: list[LogEvent] = []
+        globalLogPublisher.addObserver(lines.append)
+        self.addCleanup(globalLogPublisher.removeObserver, lines.append)
+        self.error = PermissionError(13, "Permission denied")
+        self.drop()
+        self.watch.start()
+        self.clock.pump([10] * 6 * 60)
+        self.assertGreater(len(self.taken), 50)
+        self.assertEqual(len(lines), 6)
+        self.error = None
+        self.clock.pump([10] * 7)
+        self.assertEqual(self.watch._later, {})
 
     def test_noMail(self) -> None:
         """What is none is put aside."""
