@@ -86,6 +86,9 @@ def visible(said: bytes | str, most: int = 120) -> str:
     """
     whole = decoded(said) if isinstance(said, bytes) else said
     cut = whole[:most]
+    if cut.isprintable():
+        # The same, at once: nearly all is.
+        return cut + "…" if len(whole) > most else cut
     plain = "".join(
         each if each == " " or category(each)[0] not in "CZ" else _escaped(each)
         for each in cut

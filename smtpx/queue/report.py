@@ -227,8 +227,14 @@ class _Writing:
         if len(accounts) == 1:
             # A host had very much to say.
             return [self._report(accounts, SHORT_OCTETS)]
-        half = len(accounts) // 2
-        return [*self.reports(accounts[:half]), *self.reports(accounts[half:])]
+        # As many as there will be, rather than two halves: all of it is written twice
+        # or three times then, however many recipients there are.
+        parts = min(len(accounts), max(2, -(-len(made.body) // REPORT_OCTETS)))
+        step = -(-len(accounts) // parts)
+        found: list[Report] = []
+        for start in range(0, len(accounts), step):
+            found += self.reports(accounts[start : start + step])
+        return found
 
     def _report(self, accounts: Sequence[Account], room: int) -> Report:
         """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from attrs import evolve
 from hypothesis import given, settings, strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -17,7 +19,11 @@ from smtpx.extensions.eightbitmime import EIGHTBIT
 from smtpx.extensions.requiretls import REQUIRED
 from smtpx.extensions.smtputf8 import UTF8
 from smtpx.mime import Plan, Survey, Wire
+from smtpx.queue import report
+from smtpx.queue.account import Account
 from smtpx.queue.author import Author
+from smtpx.queue.deliverystatus import Heading, deliveryStatus
+from smtpx.queue.multipart import Part
 from smtpx.queue.report import Diagnostic, Manner, Reporter, Returned
 from smtpx.queue.told import Told
 from smtpx.queue.wording import Template
@@ -369,6 +375,25 @@ class BoundTests(SynchronousTestCase):
                 self.assertIn(f"<{address}>", found.words)
         self.assertEqual(told, [f"rfc822;{path.decode()}" for path in paths])
         self.assertEqual(len(ids), len(made))
+
+    def test_manyRecipientsOfATalkativeHost(self) -> None:
+        """
+        What is said of each is written down a few times at most, however many they
+        are: nothing else goes on meanwhile.
+        """
+        written: list[int] = []
+
+        def counted(heading: Heading, accounts: Sequence[Account], utf8: bool) -> Part:
+            written.append(len(accounts))
+            return deliveryStatus(heading, accounts, utf8)
+
+        self.patch(report, "deliveryStatus", counted)
+        message = messageOf(*(b"r%d@example.net" % each for each in range(500)))
+        said = Reply(550, (5, 1, 1), (b"x" * 180,) * 10)
+        failed = failures([refused(each, said) for each in range(500)])
+        made = reporter().reports(message, failed, MemoryBody(MESSAGE))
+        self.assertGreater(len(made), 20)
+        self.assertLessEqual(sum(written), 3 * 500)
 
     def test_manyWords(self) -> None:
         """A host that says very much does not make a report too long."""
