@@ -62,7 +62,13 @@ class Child:
         self._reaped = False
         self._condemned = False
         theirInput, ourInput = os.pipe()
-        ourOutput, theirOutput = os.pipe()
+        try:
+            ourOutput, theirOutput = os.pipe()
+        except BaseException:
+            # Where there are no more descriptors, not even these are to be lost.
+            os.close(theirInput)
+            os.close(ourInput)
+            raise
         try:
             self._process = _started(launch, theirInput, theirOutput)
         except BaseException:

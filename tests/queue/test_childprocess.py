@@ -193,6 +193,22 @@ class ChildTests(SynchronousTestCase):
         for number in (*pairs[0], *pairs[1]):
             self.assertRaises(OSError, os.fstat, number)
 
+    def test_noMoreDescriptors(self) -> None:
+        """Where there are none for its output, none of its input are left open."""
+        pipe = os.pipe
+        made: list[int] = []
+
+        def once() -> tuple[int, int]:
+            if made:
+                raise OSError(24, "Too many open files")
+            made.extend(pipe())
+            return made[0], made[1]
+
+        self.patch(os, "pipe", once)
+        self.assertRaises(OSError, Child, self.reactor, LAUNCH, self.parent)
+        for number in made:
+            self.assertRaises(OSError, os.fstat, number)
+
     def test_inputAndOutput(self) -> None:
         """Pieces go in as there is room, then the end; what is printed comes out."""
         child = self.child()
