@@ -9,6 +9,7 @@ Either way the same requests have the same answers
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -164,7 +165,11 @@ def beOwner(spool: Path) -> None:
     @raise CommandFailed: there is no spool, or we are neither that user nor root.
     """
     try:
-        found = os.stat(spool)
+        found = os.lstat(spool)
+        if stat.S_ISLNK(found.st_mode) and found.st_uid == 0:
+            # Whoever else made a link does not say whom root is to be: it may lead to
+            # where root has nothing to do, and find there what its maker put there.
+            found = os.stat(spool)
     except PermissionError as error:
         raise CommandFailed(mayNot(spool)) from error
     except OSError as error:

@@ -184,7 +184,7 @@ class OwnerTests(ControlCase):
 
     def beOwner(self, owner: int, us: int) -> None:
         """The folder is somebody's, and we are somebody."""
-        there = os.stat
+        there = os.lstat
 
         def stat(path: object) -> os.stat_result:
             values = list(there(self.folder))
@@ -193,6 +193,7 @@ class OwnerTests(ControlCase):
             return os.stat_result(values)
 
         self.patch(os, "stat", stat)
+        self.patch(os, "lstat", stat)
         self.patch(os, "geteuid", lambda: us)
         beOwner(self.folder)
 
@@ -207,6 +208,37 @@ class OwnerTests(ControlCase):
         self.beOwner(54321, 0)
         self.assertEqual(self.become, [Account(54321, 54321)])
 
+    def test_link(self) -> None:
+        """
+        The spool may be elsewhere; but who owns it there counts only where root says
+        so: root works nowhere as root because a user has made a link.
+        """
+        self.patch(Account, "become", lambda account: self.become.append(account))
+        link = Path(self.mktemp())
+        link.symlink_to(self.folder.resolve())
+        for maker, wanted in ((0, []), (54321, [Account(54321, 54321)])):
+            self.become.clear()
+            there = os.lstat
+
+            def owned(
+                path: object, uid: int = maker, there: Any = there
+            ) -> os.stat_result:
+                values = list(there(path))
+                values[4], values[5] = uid, uid
+                return os.stat_result(values)
+
+            def atRoots(path: object, there: Any = there) -> os.stat_result:
+                values = list(there(self.folder))
+                values[4], values[5] = 0, 0
+                return os.stat_result(values)
+
+            self.patch(os, "lstat", owned)
+            self.patch(os, "stat", atRoots)
+            self.patch(os, "geteuid", lambda: 0)
+            beOwner(link)
+            self.assertEqual(self.become, wanted)
+            self.patch(os, "lstat", there)
+
     def test_another(self) -> None:
         """Somebody else hears whom to be."""
         error = self.assertRaises(CommandFailed, self.beOwner, 1, 54321)
@@ -219,5 +251,6 @@ class OwnerTests(ControlCase):
             raise PermissionError(13, "Permission denied")
 
         self.patch(os, "stat", stat)
+        self.patch(os, "lstat", stat)
         error = self.assertRaises(CommandFailed, beOwner, self.folder)
         self.assertIn("you may not; be root", str(error))

@@ -131,12 +131,24 @@ def _listed(
     def listed(name: str, found: object) -> tuple[str, ...]:
         if not isinstance(found, list) or len(found) > most:
             raise Malformed(f"{name}: expected a list of at most {most}")
+        if not found:
+            # What is not said is not looked at, so this would be all there is; and who
+            # has found nobody, and asks for those to be removed, means nobody.
+            raise Malformed(f"{name}: expected one at least")
         return tuple(read(name, each) for each in found)
 
     return listed
 
 
+def _someText(name: str, found: object) -> str:
+    if not textOf(name, found):
+        raise Malformed(f"{name}: expected some text")
+    return textOf(name, found)
+
+
 def _states(name: str, found: object) -> frozenset[State]:
+    if found == []:
+        raise Malformed(f"{name}: expected one at least")
     try:
         return frozenset(map(State, found if isinstance(found, list) else [found]))
     except (TypeError, ValueError):
@@ -186,7 +198,7 @@ _READERS: Mapping[str, Callable[[str, object], object]] = {
     "younger": _seconds,
     "larger": _octets,
     "smaller": _octets,
-    "text": textOf,
+    "text": _someText,
     "states": _states,
     "lanes": _listed(PATTERNS, textOf),
     "until": _seconds,

@@ -92,6 +92,14 @@ class SelectionTests(SynchronousTestCase):
             error = self.assertRaises(Malformed, selectionOf, bad)
             self.assertIn(said, str(error))
 
+    def test_empty(self) -> None:
+        """Who names nobody does not mean everybody."""
+        for name in ("ids", "senders", "recipients", "domains", "lanes", "states"):
+            error = self.assertRaises(Malformed, selectionOf, {name: []})
+            self.assertIn(f"selection.{name}: expected one at least", str(error))
+        error = self.assertRaises(Malformed, selectionOf, {"text": ""})
+        self.assertIn("selection.text: expected some text", str(error))
+
     def test_others(self) -> None:
         """So are other words of a request."""
         self.assertIs(groupingOf("sender"), Grouping.SENDER)
