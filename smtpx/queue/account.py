@@ -8,7 +8,7 @@ its own, ends a line or turns its direction stays as it is.
 Where an alias put another address in the place of the one that the client gave, the
 sender reads the one that he knows: RFC 3464 section 2.3.2 wants the address "as it
 was when the Reporting MTA accepted the message".  The other is taken out of what
-the host said as well.
+the host said as well (L{smtpx.queue.veil}).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from attrs import frozen
 
 from ..core.envelope import Recipient
 from ..core.hooks import Action
-from ..core.queueprofile import ORIGIN, QueueProfile
+from ..core.queueprofile import QueueProfile
 from ..core.reply import Reply
 from ..observe.harmless import visible
 from ..spool.format import Outcome, SpooledMessage
@@ -29,6 +29,7 @@ from ..spool.via import Cause
 from .interfaces import CANCELLED, NOT_YET, OUT_OF_TIME, TOO_LONG
 from .remote import Remote, remoteOf
 from .told import Told
+from .veil import Look, Veil, givenOf
 
 #: What is told of a reply: lines, and characters of each.
 REPLY_LINES = 10
@@ -123,24 +124,24 @@ def accountOf(
     message: SpooledMessage,
     told: Told,
     profile: QueueProfile,
-    aliases: bool,
+    veil: Veil | None,
 ) -> Account:
     """
     What a report says of a recipient.
 
-    @param aliases: is the sender to know where aliases lead?
+    @param veil: hides where aliases lead; L{None}: the sender is to know.
     """
     outcome = told.outcome
     recipient = message.envelope.recipients[outcome.index]
-    given = recipient.stamp(ORIGIN) or recipient.path
-    hidden = None if aliases or given == recipient.path else recipient.path
-    said = () if outcome.reply is None else _lines(outcome.reply, hidden, given)
-    why = "" if said else _why(outcome, hidden, given)
+    given = givenOf(recipient)
+    look = Look() if veil is None else veil.of(recipient)
+    said = () if outcome.reply is None else _lines(outcome.reply, look)
+    why = "" if said else _why(outcome, look)
     address = _cut(visible(given, _MOST), ADDRESS_CHARACTERS)
     return Account(
         index=outcome.index,
         address=address,
-        target=_target(recipient, given) if aliases else None,
+        target=_target(recipient, given) if veil is None else None,
         action=told.action,
         until=told.until,
         tried=told.tried,
@@ -178,27 +179,25 @@ def _target(recipient: Recipient, given: bytes) -> str | None:
     return _cut(visible(recipient.path, _MOST), ADDRESS_CHARACTERS)
 
 
-def _lines(said: Reply, hidden: bytes | None, given: bytes) -> tuple[str, ...]:
+def _lines(said: Reply, look: Look) -> tuple[str, ...]:
     """A reply's lines, to be shown."""
     lines = said.octets.split(b"\r\n")[:-1]
-    shown = [_shown(line, hidden, given) for line in lines[:REPLY_LINES]]
+    shown = [_shown(line, look) for line in lines[:REPLY_LINES]]
     if len(lines) > REPLY_LINES:
         shown[-1] = f"{said.code} ..."
     return tuple(shown)
 
 
-def _shown(octets: bytes, hidden: bytes | None, given: bytes) -> str:
-    if hidden is not None:
-        pattern = re.compile(re.escape(hidden), re.IGNORECASE)
-        octets = pattern.sub(lambda found: given, octets)
-    return _cut(" ".join(visible(octets, _MOST).split()), LINE_CHARACTERS)
+def _shown(octets: bytes, look: Look) -> str:
+    shown = visible(look.at(octets[:_MOST]), _MOST)
+    return _cut(" ".join(shown.split()), LINE_CHARACTERS)
 
 
 def _cut(words: str, most: int) -> str:
     return words if len(words) <= most else words[: most - 3] + "..."
 
 
-def _why(outcome: Outcome, hidden: bytes | None, given: bytes) -> str:
+def _why(outcome: Outcome, look: Look) -> str:
     """
     What may be shown of why, where no host said anything.
 
@@ -209,7 +208,7 @@ def _why(outcome: Outcome, hidden: bytes | None, given: bytes) -> str:
     if outcome.cause is Cause.OPERATOR:
         # Written for the sender; where nothing was, it says no more than the cause.
         text = text.removeprefix(CANCELLED).removeprefix(": ")
-        return _shown(text.encode("utf-8", "replace"), None, b"")
+        return _shown(text.encode("utf-8", "replace"), Look())
     if outcome.cause not in about:
         return ""
     if text.startswith(NOT_YET):
@@ -217,7 +216,7 @@ def _why(outcome: Outcome, hidden: bytes | None, given: bytes) -> str:
         text = text.removeprefix(NOT_YET).removeprefix(": ")
     elif outcome.via is None:
         return ""
-    return _shown(text.encode("utf-8", "replace"), hidden, given)
+    return _shown(text.encode("utf-8", "replace"), look)
 
 
 def _diagnostic(told: Told, said: tuple[str, ...], why: str, address: str) -> str:

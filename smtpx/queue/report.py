@@ -39,6 +39,7 @@ from .interfaces import IReporter
 from .multipart import Part, joined
 from .returned import MESSAGE, Message, isBulk, readMessage, returned
 from .told import Told
+from .veil import Veil
 from .wording import Wording
 from .wordings import Wordings
 
@@ -148,10 +149,8 @@ class Reporter:
             due = [each for each in due if not _isUsualDelay(*each)]
         if not due:
             return ()
-        accounts = [
-            accountOf(message, each, self._profile, self._manner.aliases)
-            for each, _ in due
-        ]
+        veil = None if self._manner.aliases else Veil.over(message.envelope)
+        accounts = [accountOf(message, each, self._profile, veil) for each, _ in due]
         writing = _Writing(
             message=message,
             heading=Heading(

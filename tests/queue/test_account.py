@@ -12,6 +12,7 @@ from smtpx.core.reply import Reply, reply
 from smtpx.queue.account import Account, accountOf, messageFields
 from smtpx.queue.interfaces import CANCELLED, NOT_YET, TOO_LONG
 from smtpx.queue.told import Told
+from smtpx.queue.veil import Veil
 from smtpx.spool.format import Fate, Outcome
 from smtpx.spool.via import Cause, Via
 from tests.core.made import MadeQueue
@@ -33,7 +34,8 @@ def account(
     if origin is not None:
         message.envelope.recipients[0].stamps[ORIGIN] = origin
     told = Told(outcome, action, late=late)
-    return accountOf(message, told, QueueProfile(), aliases)
+    veil = None if aliases else Veil.over(message.envelope)
+    return accountOf(message, told, QueueProfile(), veil)
 
 
 def failed(cause: Cause, text: str = "", via: Via | None = None) -> Outcome:
@@ -293,7 +295,7 @@ class FieldTests(SynchronousTestCase):
         expected = (("X-Good", "a\\x0d\\x0aX-Evil: b"),)
         message = messageFor(b"bob@example.net")
         self.assertEqual(messageFields(message, profile), expected)
-        made = accountOf(message, Told(refused()), profile, False)
+        made = accountOf(message, Told(refused()), profile, None)
         self.assertEqual(made.fields, expected)
 
     def test_bounded(self) -> None:
