@@ -14,8 +14,10 @@ the next::
     7. the book forgets it, or says: TAKEN, where the files stay
 
 While it is BEGUN, the files count: what is in the spool is looked for, the rest is
-taken again.  From COMMITTED on the spool counts, and what follows can be done any
-number of times.  So whatever happens, a message goes once.
+taken again. What is there and is not what the files say any more, since somebody else
+has delivered some of it meanwhile, is forgotten and taken anew. From COMMITTED on the
+spool counts, and what follows can be done any number of times. So whatever happens, a
+message goes once.
 
 If somebody else takes the files while it is BEGUN, after a crash that let go of them,
 nobody can know what became of the message there: it stays on hold, and says why.
@@ -33,6 +35,8 @@ from zope.interface import implementer
 
 from ..core.envelope import Envelope
 from ..core.errors import SMTPXError
+from ..core.queueprofile import ORIGIN
+from .format import Fate, Outcome, SpooledMessage
 from .interfaces import IIncoming, IOperatedSpool
 from .parcelbook import Entry, ParcelBook, Stage
 from .parcels import Gone, IParcel, Mail, NotTaken
@@ -44,6 +48,9 @@ TOGETHER = 64
 
 #: So much is read at a time, in octets.
 _PIECE = 256 << 10
+
+#: What stands, for a moment, for who gets a message as the files have it now.
+_ANEW = "taken anew"
 
 #: What a parcel is not taken for, and the others are.
 _EXPECTED = (SMTPXError, OSError)
@@ -153,6 +160,8 @@ class Taking:
         self._accept = accept
         self._work = work
         self._lock = DeferredLock()
+        #: Messages that are to go, by id, while that is not written down.
+        self._claimed: dict[str, SpooledMessage] = {}
 
     async def take(self, parcels: Sequence[IParcel], stay: bool = False) -> list[Took]:
         """
@@ -231,10 +240,12 @@ class Taking:
         before = () if task.entry is None else task.entry.messages
         try:
             mails = await self._work(task.parcel.mails)
+            for id, _ in before[len(mails) :]:
+                await self._isStill(id, None)
             for index, mail in enumerate(mails):
                 if index < len(before):
                     id, hold = before[index]
-                    if await self._spool.fetch(id) is not None:
+                    if await self._isStill(id, mail):
                         task.coming.append(_Coming(id, hold))
                         continue
                 incoming = self._spool.begin()
@@ -244,10 +255,34 @@ class Taking:
                 accepted = self._accept(mail.envelope, incoming.id)
                 coming.accepted = accepted
                 coming.hold = mail.hold or accepted.hold
+            # What was known of it is no more than what there is to come now.
+            task.entry = None
         except Exception as error:
             # Extensions have their say in it, and are anybody's; the others of the
             # batch are not to wait for that.
             task.error = error
+
+    async def _isStill(self, id: str, mail: Mail | None) -> bool:
+        """
+        Is a message in the spool, and what the files say?  One that is not goes: it is
+        on hold, so nobody has it.
+
+        @param mail: what they say; L{None}: nothing any more.
+        """
+        message = await self._spool.fetch(id)
+        if message is None:
+            return False
+        if not message.held or (mail is not None and _isOf(message, mail)):
+            # Who has released one wants it to go as it is.
+            return True
+        # A lease that could not be given back is still ours.
+        claimed = self._claimed.get(id) or await self._spool.claim(id)
+        if claimed is not None:
+            self._claimed[id] = claimed
+            gone = [Outcome(each, Fate.FAILED, _ANEW) for each in claimed.waiting]
+            await self._spool.settle(claimed, gone, None)
+            del self._claimed[id]
+        return False
 
     async def _stream(self, mail: Mail, incoming: IIncoming) -> None:
         gate = _Gate()
@@ -366,6 +401,15 @@ class _Gate:
         """Wait until it is open."""
         if self._shut is not None:
             await self._shut
+
+
+def _isOf(message: SpooledMessage, mail: Mail) -> bool:
+    """Is a message from whom, and for whom, files say that it is?"""
+    ours, theirs = message.envelope, mail.envelope
+    # Aliases have put others in the place of some.
+    given = {each.stamp(ORIGIN) or each.path for each in ours.recipients}
+    named = {each.path for each in theirs.recipients}
+    return ours.sender == theirs.sender and given == named
 
 
 def _open(tasks: list[_Task]) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 
+from smtpx.spool.interfaces import SpoolBroken
+from smtpx.spool.parcelbook import Stage
 from smtpx.spool.parcels import IParcel
 
 from .parcels import Killed, Parcel, TakingTestCase
@@ -101,6 +103,70 @@ class CrashTests(TakingTestCase):
         self.assertEqual(
             seen, {(True, 0, 0), (True, 1, 0), (True, 0, 1), (False, 0, 1)}
         )
+
+    def test_somebodyElseTookSomeOfIt(self) -> None:
+        """
+        What somebody else has delivered while we were dead, and says so in the files,
+        does not go again; the rest goes, once.
+        """
+        seen = set()
+        for left in range(18):
+            self.setUp()
+            parcel = self.lay("x", "a", "b")
+            self.crash(left, parcel)
+            done = self.deliver()
+            ours = "x" not in self.store.files
+            # Exim lets go of the mark only with the body.
+            if not ours:
+                self.lay("x", "b")
+            entries = self.book.unfinished("")
+            begun = not entries or entries[0].stage is Stage.BEGUN
+            self.recover()
+            if "x" in self.store.files:
+                self.take(parcel)
+            done += self.deliver()
+            seen.add(begun)
+            if begun and not ours:
+                self.assertEqual(done, ["b"], left)
+            self.assertEqual((self.messages(), self.store.files), ([], {}))
+            self.assertEqual(self.book.unfinished(""), [])
+        self.assertEqual(seen, {True, False})
+
+    def test_somebodyElseDeliveredAllOfIt(self) -> None:
+        """Then there is nothing left of it, here or there."""
+        parcel = self.lay("x", "a", "b")
+        for left in range(18):
+            self.crash(left, parcel)
+            if len(self.messages()) == 2:
+                break
+        self.lay("x")
+        [took] = self.take(parcel)
+        self.assertEqual((took.error, took.messages), (None, ()))
+        self.assertEqual((self.messages(), self.store.files), ([], {}))
+        self.assertEqual(self.book.unfinished(""), [])
+
+    def test_itCannotBeForgottenAtOnce(self) -> None:
+        """Where the spool breaks meanwhile, that is done the next time."""
+        parcel = self.lay("x", "a", "b")
+        for left in range(18):
+            self.crash(left, parcel)
+            if len(self.messages()) == 2:
+                break
+        self.lay("x", "b")
+        taking = self.taking()
+        settle = self.spool.settle
+
+        def broken(*args: object) -> Deferred[object]:
+            return fail(SpoolBroken("for a moment"))
+
+        self.patch(self.spool, "settle", broken)
+        for _ in range(2):
+            [took] = self.successResultOf(Deferred.fromCoroutine(taking.take([parcel])))
+            self.assertIsInstance(took.error, SpoolBroken)
+        self.patch(self.spool, "settle", settle)
+        [took] = self.successResultOf(Deferred.fromCoroutine(taking.take([parcel])))
+        self.assertIsNone(took.error)
+        self.assertEqual((self.deliver(), self.messages()), (["b"], []))
 
     def test_anotherCameThere(self) -> None:
         """Another in the same place is another, whatever became of the first."""
