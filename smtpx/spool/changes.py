@@ -67,7 +67,9 @@ _LET_GO = (
     _PROGRESS + "SELECT m.id, 0, 0, ?, '[]', '', 0, NULL"
     " FROM message m LEFT JOIN progress p ON p.id = m.id"
     " WHERE m.id = ? AND coalesce(p.held, m.hold IS NOT NULL)"
-    " ON CONFLICT(id) DO UPDATE SET held = 0, note = ''"
+    # Without a time, and not fresh either, nothing would find it.
+    " ON CONFLICT(id) DO UPDATE SET held = 0, note = '',"
+    " due = CASE WHEN lane IS NULL THEN coalesce(due, excluded.due) ELSE due END"
 )
 
 

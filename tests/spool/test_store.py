@@ -209,6 +209,17 @@ class CommitTests(StoreTestCase):
         self.assertEqual((other.onHold, other.due, other.priority), (False, 50.0, 3))
         self.assertEqual((one.isReleased, one.why), (False, ""))
 
+    def test_putByAndTried(self) -> None:
+        """
+        One that was to be given up meanwhile, and is on hold as nobody could be told,
+        is found again.
+        """
+        store = self.store()
+        store.commit([(1, 0, "{}", b"", "wait")])
+        store.commit([], [], [recorded(1, 1, True, None, "[]", "nobody")])
+        store.commit([], [], [letGo(1, 7.0)])
+        self.assertEqual(store.search.due(7.0, 5, set(), {}), ([(0, 7.0, 1)], inf))
+
     def test_heldFromTheStart(self) -> None:
         """A message that arrives on hold is so until it is released."""
         store = self.store()
