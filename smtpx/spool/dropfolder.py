@@ -16,7 +16,8 @@ nobody does.
 
 Nobody sends in another's name: whose mail it is, is who owns the file.  A file that
 was moved here from elsewhere, where somebody else may have made it, does not have the
-folder's group, and is not taken.
+folder's group, and is not taken; nor is one, where the folder is for a group and that
+cannot be seen, that others can write to.
 
 A file appears whole, by C{rename}, and is on the disk when that is told to whoever
 submits it.
@@ -299,6 +300,10 @@ class DropFolder:
             raise BadDrop("it is no file")
         if found.st_nlink != 1:
             raise BadDrop("it has another name elsewhere")
+        if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            # Whose it is says nothing of who wrote it: out of a folder that users
+            # share, and that lets others move files, it may have been brought here.
+            raise BadDrop("others than its owner may write to it")
         above = os.stat(self._new)
         if above.st_mode & stat.S_ISGID and found.st_gid != above.st_gid:
             raise BadDrop("it was not made in this folder")

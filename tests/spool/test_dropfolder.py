@@ -268,6 +268,17 @@ class TakingTests(DropFolderTestCase):
         (self.path / "new").chmod(0o1733)
         os.close(self.folder.open(name))
 
+    def test_whoeverCouldWriteToIt(self) -> None:
+        """
+        One that others than its owner may write to may have been brought here by them,
+        out of a folder that they share: it is not sent in the owner's name.
+        """
+        for mode in (0o664, 0o646):
+            name = self.drop()
+            os.chmod(self.path / "new" / name, mode)
+            error = self.assertRaises(BadDrop, self.folder.open, name)
+            self.assertEqual(str(error), "others than its owner may write to it")
+
     def test_condemned(self) -> None:
         """It is kept for the operator."""
         name = self.drop()
