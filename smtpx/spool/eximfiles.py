@@ -151,7 +151,7 @@ class EximPair:
             checkFirstLine(os.pread(data, len(wanted), 0), self.id, FilePart.DATA)
         except BadSpoolFile as error:
             raise _bad(path, error) from error
-        return f"{found.st_ino} {found.st_size} {found.st_mtime_ns}"
+        return _mark(found)
 
     def mails(self) -> Sequence[Mail]:
         """
@@ -183,6 +183,18 @@ class EximPair:
             with suppress(FileNotFoundError):
                 os.unlink(self._path(part))
         syncFolder(str(self.folder))
+
+    def sweep(self, mark: str) -> None:
+        """
+        Take away C{ID-D}, if it is ours and has lost its C{ID-H}; see L{IParcel}.
+
+        @raise OSError: that cannot be done.
+        """
+        path = self._path(FilePart.DATA)
+        with suppress(FileNotFoundError):
+            ours = _mark(os.lstat(path)) == mark
+            if ours and not os.path.lexists(self._path(FilePart.HEADER)):
+                self.remove()
 
     def close(self) -> None:
         """Unlock it."""
@@ -238,6 +250,11 @@ class EximPair:
         while piece := os.pread(self._data, _PIECE, at):
             at += len(piece)
             yield piece
+
+
+def _mark(found: os.stat_result) -> str:
+    """What tells a data file from any other of its name."""
+    return f"{found.st_ino} {found.st_size} {found.st_mtime_ns}"
 
 
 def _read(path: Path) -> bytes:

@@ -80,6 +80,15 @@ class IParcel(Interface):
         @raise OSError: that cannot be done.
         """
 
+    def sweep(mark: str) -> None:
+        """
+        Take away what a removal that was cut off has left; it was not opened.  Does
+        nothing where there is something else by now.
+
+        @param mark: what C{open} gave.
+        @raise OSError: that cannot be done.
+        """
+
     def close() -> None:
         """Let others have it.  Does nothing where it was not opened."""
 

@@ -26,6 +26,7 @@ nobody can know what became of the message there: it stays on hold, and says why
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Protocol, TypeVar
 
 from attrs import define, field, frozen
@@ -202,6 +203,7 @@ class Taking:
                 took += await self.take([parcel], entry.stays)
             else:
                 unsure += await self._end(entry)
+                await self._sweep(parcel, entry)
         return took, unsure
 
     # --- step by step ----------------------------------------------------------------
@@ -355,6 +357,13 @@ class Taking:
                 parcel.close()
 
         return await self._work(job)
+
+    async def _sweep(self, parcel: IParcel, entry: Entry) -> None:
+        """Take away what a removal of ours that was cut off has left."""
+        if entry.stage is Stage.COMMITTED and not entry.stays:
+            # What stays is no message any more, and in nobody's way.
+            with suppress(OSError):
+                await self._work(lambda: parcel.sweep(entry.mark))
 
     async def _end(self, entry: Entry) -> list[str]:
         """

@@ -38,12 +38,14 @@ class Store:
     @ivar busy: names that somebody else is at.
     @ivar stuck: names that cannot be removed.
     @ivar open: names that are open.
+    @ivar swept: names of which leavings were looked for, with their marks.
     """
 
     files: dict[str, tuple[str, tuple[str, ...]]] = Factory(dict)
     busy: set[str] = Factory(set)
     stuck: set[str] = Factory(set)
     open: set[str] = Factory(set)
+    swept: list[tuple[str, str]] = Factory(list)
 
 
 @implementer(IParcel)
@@ -92,6 +94,10 @@ class Parcel:
         if self.name in self.store.stuck:
             raise OSError("it sticks")
         self.store.files.pop(self.name, None)
+
+    def sweep(self, mark: str) -> None:
+        """See L{IParcel}."""
+        self.store.swept.append((self.name, mark))
 
     def close(self) -> None:
         """See L{IParcel}."""

@@ -149,6 +149,20 @@ class EximPairTests(EximPairTestCase):
             names = [f"{other.id}-D", f"{other.id}-H"]
             self.assertEqual(sorted(os.listdir(self.root)), names)
 
+    def test_swept(self) -> None:
+        """Data that lost its header in a removal that was cut off goes, no other."""
+        pair = self.lay()
+        mark = pair.open()
+        pair.close()
+        pair.sweep(mark)
+        self.assertEqual(len(os.listdir(self.root)), 2)
+        (self.root / f"{ID}-H").unlink()
+        pair.sweep("another")
+        self.assertEqual(os.listdir(self.root), [f"{ID}-D"])
+        pair.sweep(mark)
+        pair.sweep(mark)
+        self.assertEqual(os.listdir(self.root), [])
+
     def test_removedHeaderFirst(self) -> None:
         """Where it is cut off, no header is left without data."""
         pair = self.lay()

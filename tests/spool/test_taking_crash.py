@@ -86,6 +86,7 @@ class CrashTests(TakingTestCase):
         it stays on hold.
         """
         seen = set()
+        swept = []
         for left in range(18):
             self.setUp()
             parcel = self.lay("x", "a")
@@ -96,9 +97,12 @@ class CrashTests(TakingTestCase):
             done = self.deliver()
             seen.add((elsewhere, len(held), len(done)))
             self.assertEqual(unsure, [each.id for each in held])
+            swept += self.store.swept
             for each in held:
                 self.assertIn("store x: somebody else took it", each.note)
             self.assertEqual(self.book.unfinished(""), [])
+        # Where the removal was cut off, what it left is looked for.
+        self.assertEqual(set(swept), {("x", "m")})
         # Not yet ours, perhaps theirs, surely ours though they have it too, ours.
         self.assertEqual(
             seen, {(True, 0, 0), (True, 1, 0), (True, 0, 1), (False, 0, 1)}
