@@ -45,6 +45,11 @@ _MEASURED = re.compile(rb"(.*) ([0-9]{1,9}),(-?[0-9]{1,9})\Z", re.DOTALL)
 _PARENT = 1
 _DSN = 2
 
+#: More than Exim has of each; what is read takes far more room than its file.
+_NOTES_MOST = 20_000
+_DONE_MOST = 200_000
+_FIELDS_MOST = 200_000
+
 #: The variables, whose octets stand behind their lines.
 _VARIABLES = (b"acl", b"aclc", b"aclm")
 
@@ -132,6 +137,8 @@ def parseHeaderFile(text: bytes) -> EximMessage:
     settings = []
     line = lines.line("the notes")
     while line.startswith(b"-"):
+        if len(settings) >= _NOTES_MOST:
+            raise lines.wrong(f"one of at most {_NOTES_MOST} notes")
         settings.append(_setting(lines, line))
         line = lines.line("the addresses that have it")
     done = _tree(lines, line)
@@ -231,6 +238,8 @@ def _tree(lines: _Lines, line: bytes) -> frozenset[bytes]:
         node = _NODE.match(line)
         if node is None:
             raise lines.wrong("an address that has it, or XX")
+        if len(done) >= _DONE_MOST:
+            raise lines.wrong(f"one of at most {_DONE_MOST} addresses that have it")
         done.append(node[3])
         missing += (node[1] == b"Y") + (node[2] == b"Y") - 1
         if not missing:
@@ -308,6 +317,8 @@ def _fields(lines: _Lines) -> tuple[EximField, ...]:
         lines.number -= 1
         if not text.endswith(b"\n") or b"\0" in text:
             raise lines.wrong("a field of header as long as it says")
+        if len(fields) >= _FIELDS_MOST:
+            raise lines.wrong(f"one of at most {_FIELDS_MOST} fields of header")
         fields.append(EximField(found[2], text))
     return tuple(fields)
 

@@ -6,6 +6,7 @@ from attrs import evolve
 from hypothesis import given, settings, strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from smtpx.spool import eximreader
 from smtpx.spool.eximreader import checkFirstLine, parseHeaderFile, parseJournal
 from smtpx.spool.eximspool import (
     BadSpoolFile,
@@ -104,6 +105,22 @@ class HeaderFileTests(SynchronousTestCase):
         tree = b"\n".join([*nodes, b"NN z@x.example"])
         found = parseHeaderFile(LEAST.replace(b"XX", tree))
         self.assertEqual(len(found.done), 5001)
+
+    def test_bounds(self) -> None:
+        """A file whose reading would take all memory is none of Exim's."""
+        for bound, text, said in (
+            ("_NOTES_MOST", LEAST.replace(b"XX\n", b"-a\n" * 6 + b"XX\n"), "5 notes"),
+            (
+                "_DONE_MOST",
+                LEAST.replace(b"XX\n", b"YN a@b\n" * 6 + b"NN a@b\n"),
+                "5 addresses that have it",
+            ),
+            ("_FIELDS_MOST", LEAST + b"005  A: b\n" * 6, "5 fields of header"),
+        ):
+            parseHeaderFile(text)
+            self.patch(eximreader, bound, 5)
+            error = self.assertRaises(BadSpoolFile, parseHeaderFile, text)
+            self.assertIn(f"this is not one of at most {said}", str(error))
 
     def test_oldVariable(self) -> None:
         """Variables of Exim before 4.61 are read."""
