@@ -45,6 +45,10 @@ _MEASURED = re.compile(rb"(.*) ([0-9]{1,9}),(-?[0-9]{1,9})\Z", re.DOTALL)
 _PARENT = 1
 _DSN = 2
 
+#: The year 10,000, in seconds since the epoch: no date can be written from there on,
+#: and so no report.
+_END_OF_DATES = 253_402_300_800 - 86_400
+
 #: More than Exim has of each; what is read takes far more room than its file.
 _NOTES_MOST = 20_000
 _DONE_MOST = 200_000
@@ -132,7 +136,7 @@ def parseHeaderFile(text: bytes) -> EximMessage:
     if sender is None:
         raise lines.wrong("a sender in angle brackets")
     times = _TIMES.match(lines.line("the time"))
-    if times is None:
+    if times is None or int(times[1]) >= _END_OF_DATES:
         raise lines.wrong("the time and the number of warnings")
     settings = []
     line = lines.line("the notes")

@@ -122,6 +122,11 @@ class HeaderFileTests(SynchronousTestCase):
             error = self.assertRaises(BadSpoolFile, parseHeaderFile, text)
             self.assertIn(f"this is not one of at most {said}", str(error))
 
+    def test_noDate(self) -> None:
+        """A time that no report could tell of is none."""
+        time = b"\n%d " % FULL_MESSAGE.received
+        self.assertIn("the time and the number", self.refused(time, b"\n999999999999 "))
+
     def test_oldVariable(self) -> None:
         """Variables of Exim before 4.61 are read."""
         found = parseHeaderFile(LEAST.replace(b"XX", b"-acl 12 3\na\nb\nXX"))
