@@ -41,6 +41,9 @@ _LEAVE_SECONDS = 10.0
 #: rubbish is not to have all of our time.
 _REST = 20.0
 
+#: Of how many files that could not be taken something is remembered.
+_REMEMBERED = 20_000
+
 #: How long it is remembered how often something was tried, in seconds.
 _FORGET_SECONDS = 2 * _HARDLY_SECONDS
 
@@ -163,11 +166,7 @@ class DropWatch:
         @raise OSError: the folder cannot be read.
         """
         now = self._now()
-        self._later = {
-            name: delay
-            for name, delay in self._later.items()
-            if delay.until > now - _FORGET_SECONDS
-        }
+        self._forget(now)
 
         def isFree(name: str) -> bool:
             delay = self._later.get(name)
@@ -181,6 +180,21 @@ class DropWatch:
         for name in found[:room]:
             self._enter(name, partial(self._take, name))
         return len(found) > room > 0
+
+    def _forget(self, now: float) -> None:
+        """
+        Remember no more of what could not be taken than is good: whoever drops files
+        can remove them again, and drop others.
+        """
+        for seconds in (_FORGET_SECONDS, 0.0):
+            self._later = {
+                name: delay
+                for name, delay in self._later.items()
+                if delay.until > now - seconds
+            }
+            if len(self._later) <= _REMEMBERED:
+                return
+        self._later.clear()
 
     def _enter(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         """Do some work on a file when it is its turn."""

@@ -170,6 +170,20 @@ class DropWatchTests(SynchronousTestCase):
         self.clock.pump([10] * 7)
         self.assertEqual(self.watch._later, {})
 
+    def test_muchThatNobodyCanTake(self) -> None:
+        """What is remembered of it takes no more than some room."""
+        self.patch(sys.modules[DropWatch.__module__], "_REMEMBERED", 5)
+        self.error = PermissionError(13, "Permission denied")
+        self.watch.start()
+        most = 0
+        for _ in range(20):
+            name = self.drop()
+            self.clock.advance(10)
+            (self.path / "new" / name).unlink()
+            most = max(most, len(self.watch._later))
+        self.assertLessEqual(most, 6)
+        self.assertEqual(len(self.taken), 20)
+
     def test_noMail(self) -> None:
         """What is none is put aside."""
         self.error = BadDrop("no")
