@@ -138,7 +138,7 @@ def parseHeaderFile(text: bytes) -> EximMessage:
     times = _TIMES.match(lines.line("the time"))
     if times is None or int(times[1]) >= _END_OF_DATES:
         raise lines.wrong("the time and the number of warnings")
-    settings = []
+    settings: list[Setting] = []
     line = lines.line("the notes")
     while line.startswith(b"-"):
         if len(settings) >= _NOTES_MOST:
@@ -236,7 +236,7 @@ def _tree(lines: _Lines, line: bytes) -> frozenset[bytes]:
     """
     if line == b"XX":
         return frozenset()
-    done = []
+    done: list[bytes] = []
     missing = 1
     while True:
         node = _NODE.match(line)
@@ -308,7 +308,7 @@ def _measured(lines: _Lines, text: bytes) -> tuple[bytes, bytes, int]:
 
 def _fields(lines: _Lines) -> tuple[EximField, ...]:
     """The header, to the end of the file."""
-    fields = []
+    fields: list[EximField] = []
     while lines.rest:
         lines.number += 1
         found = lines.match(_FIELD)
