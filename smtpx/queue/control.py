@@ -154,9 +154,12 @@ class QueueControl:
 
     def _each(self, selection: Selection, tell: Tell, work: _Work) -> Deferred[Done]:
         """Go through all that are meant, and were there at the beginning."""
-        now = self._now()
-        until = now if selection.until is None else min(now, selection.until)
-        meant = evolve(selection, until=until)
+        meant = selection
+        if not selection.ids:
+            # What is named was there, whatever its time says: clocks are set back.
+            now = self._now()
+            until = now if selection.until is None else min(now, selection.until)
+            meant = evolve(selection, until=until)
         return Deferred.fromCoroutine(self._pages(meant, tell, work))
 
     async def _pages(self, selection: Selection, tell: Tell, work: _Work) -> Done:

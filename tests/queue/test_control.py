@@ -321,6 +321,14 @@ class RemoveTests(ControlCase):
         self.assertEqual(len(self.spool.kept), 2)
         self.assertFalse({*removed} & {*self.spool.kept})
 
+    def test_clockThatWasSetBack(self) -> None:
+        """What is named is removed, also if it came at a time that is yet to come."""
+        self.clock.advance(500)
+        named = Selection(ids=(self.put(),))
+        self.clock.rightNow -= 400
+        self.assertEqual(self.wait(self.control.remove(ALL, "root")), Done(0))
+        self.assertEqual(self.wait(self.control.remove(named, "root")), Done(1))
+
     def test_whatIsTried(self) -> None:
         """It is gone when the attempt is over, and that is said."""
         self.relay.patient = True
