@@ -55,6 +55,8 @@ class Acceptance:
         @raise BadPair: an alias says that nobody gets it.
         @raise NotTaken: an alias is broken, or has too many members.
         """
+        # One that came at a time to come would never be too old.
+        envelope.arrived = min(envelope.arrived, self.now())
         if self.redirection is not None:
             envelope = self._redirected(self.redirection, envelope)
         hold = _HELD if self.holds(envelope) else ""

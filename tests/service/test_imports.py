@@ -18,6 +18,14 @@ PAIR = pairAt("exim /queue/1tHsXz-0003Bv-1a")
 class AcceptanceTests(SynchronousTestCase):
     """What the house makes of a message."""
 
+    def test_fromTheFuture(self) -> None:
+        """It grows old from now on: it is not tried for ever."""
+        acceptance = Acceptance("x", lambda: 50.0, lambda envelope: False)
+        for told, wanted in ((253_402_000_000.0, 50.0), (40.5, 40.5)):
+            envelope = Envelope(b"", told, [Recipient(b"a@b.example")])
+            accepted = acceptance(envelope, "1vM5vQ-000001-00")
+            self.assertEqual(accepted.envelope.arrived, wanted)
+
     def test_field(self) -> None:
         """It gets a field that says when it came here, and under which id."""
         acceptance = Acceptance(
