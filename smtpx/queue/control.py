@@ -8,9 +8,9 @@ one that is being delivered is claimed as soon as that attempt is over, and atte
 that were not begun are not made.  Nobody waits for such a message for longer than a
 moment: what is to be done with it is done later, in the background.
 
-What was done is on the disk, and in the log, before it is counted as done.  Messages
-that come while an operator is at work are not meant, so that the reports of those
-that are returned are not returned as well.
+What was done is on the disk, and the log was told, before it is counted as done.
+Messages that come while an operator is at work are not meant, so that the reports of
+those that are returned are not returned as well.
 """
 
 from __future__ import annotations

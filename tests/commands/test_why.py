@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from io import StringIO
@@ -75,8 +77,9 @@ class WhyTestCase(SpoolTestCase):
     def setUp(self) -> None:
         """A server that has a spool, and does not run."""
         super().setUp()
-        self.home = Path(self.mktemp()).absolute()
-        self.home.mkdir()
+        # The names of sockets are short: the test's own folder would be too deep.
+        self.home = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.home)
         (self.home / "state").mkdir()
         self.folder = str(self.home / "state" / "spool")
         self.config = self.home / "smtpx.toml"

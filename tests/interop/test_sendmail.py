@@ -147,7 +147,11 @@ class ProgramTests(SendmailCase):
         """C{mailq} lists what waits, and C{-q} has it tried again."""
         port = freePort()
         route = f'match = ["*"]\ntransport = "smtp"\nhosts = ["[127.0.0.1]:{port}"]\n'
-        server = self.begin(f"[[route]]\n{route}")
+        # The names of sockets are short: the test's own folder would be too deep.
+        folder = Path(tempfile.mkdtemp(prefix="smtpx-sendmail-"))
+        self.addCleanup(shutil.rmtree, folder)
+        control = f'[control]\nsocket = "{folder / "control"}"\n'
+        server = self.begin(f"[[route]]\n{route}{control}")
         self.run_([self.program, "-f", "ann@a.example", "bob@b.example"], b"x: y\n\n")
         log = server.folder / "state/main.log"
         waitFor(lambda: " == bob@b.example" in log.read_text(), "an attempt")

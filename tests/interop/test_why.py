@@ -8,8 +8,10 @@ import gzip
 import json
 import os
 import re
+import shutil
 import smtplib
 import sys
+import tempfile
 from pathlib import Path
 
 from .cases import InteropTestCase
@@ -55,7 +57,12 @@ class WhyTests(InteropTestCase):
         self.port = freePort()
         aliases = Path(self.mktemp()).absolute()
         aliases.write_text("team: bob, ann@partner.example\n")
-        return self.serve(_AWAY.format(port=self.port, log=log, aliases=aliases))
+        # The names of sockets are short: the test's own folder would be too deep.
+        folder = Path(tempfile.mkdtemp(prefix="smtpx-why-"))
+        self.addCleanup(shutil.rmtree, folder)
+        control = f'[control]\nsocket = "{folder / "control"}"\n'
+        away = _AWAY.format(port=self.port, log=log, aliases=aliases)
+        return self.serve(f"{away}\n{control}")
 
     def why(self, server: RunningServer, id: str, *more: str, status: int = 0) -> str:
         """An operator asks."""
