@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import getpass
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from getopt import GetoptError, gnu_getopt
 from importlib.metadata import version
 from typing import NoReturn, TextIO
 
@@ -18,7 +19,7 @@ from twisted.logger import (
     formatEvent,
     globalLogBeginner,
 )
-from twisted.python.usage import Options
+from twisted.python.usage import Options, UsageError
 from zope.interface import implementer
 
 from ..core.errors import SMTPXError
@@ -117,6 +118,33 @@ class ConsoleOptions(Options):
     Options whose help and version come out of the command like everything else,
     and do not end the process.
     """
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """
+        Take the command line; of a command that does something, options may stand
+        behind arguments as well.
+
+        @raise UsageError: it makes no sense.
+        """
+        words = list(options or ())
+        if not getattr(self, "subCommands", None):
+            try:
+                given, rest = gnu_getopt(words, self.shortOpt, self.longOpt)
+            except GetoptError as error:
+                raise UsageError(str(error)) from error
+            words = [*self._spelled(given), "--", *rest]
+        super().parseOptions(words)  # type: ignore[no-untyped-call]  # Twisted's
+
+    def _spelled(self, given: Sequence[tuple[str, str]]) -> Iterator[str]:
+        """Options, once more; a value may be empty."""
+        for name, value in given:
+            if name.startswith("--"):
+                takes = f"{name[2:]}=" in self.longOpt
+                yield f"{name}={value}" if takes else name
+            else:
+                yield name
+                if f"{name[1:]}:" in self.shortOpt:
+                    yield value
 
     def getSynopsis(self) -> str:
         """How the command is written, after what it is a part of."""

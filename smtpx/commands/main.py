@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from twisted.python.usage import UsageError
 
@@ -63,10 +64,15 @@ class MainOptions(ConsoleOptions):
             raise UsageError("which command?  See 'smtpx --help'")
 
 
-def _withWay(said: str) -> str:
+def _withWay(said: str, options: Any) -> str:
     """What is wrong with a command line; Twisted does not say where to look."""
-    unknown = said.startswith("Unknown command: ")
-    return f"{said}; see 'smtpx --help'" if unknown else said
+    if not said.startswith("Unknown command: "):
+        return said
+    words = ["smtpx"]
+    while getattr(options, "subOptions", None) is not None:
+        words.append(options.subCommand)
+        options = options.subOptions
+    return f"{said}; see '{' '.join(words)} --help'"
 
 
 def main(argv: Sequence[str] | None = None, console: Console | None = None) -> int:
@@ -84,13 +90,13 @@ def main(argv: Sequence[str] | None = None, console: Console | None = None) -> i
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         try:
-            options.parseOptions(words)  # type: ignore[no-untyped-call]  # Twisted's
+            options.parseOptions(words)
             options.subOptions.run(console)
         except Shown as shown:
             console.say(str(shown))
         console.out.flush()
     except UsageError as error:
-        print(f"smtpx: {_withWay(str(error))}", file=console.err)
+        print(f"smtpx: {_withWay(str(error), options)}", file=console.err)
         return 2
     except CommandFailed as error:
         for line in str(error).split("\n"):

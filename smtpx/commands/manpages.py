@@ -124,7 +124,7 @@ def _options(page: Page, cls: type[Options]) -> None:
     """The options of a command, as Twisted would print them."""
     made: Any = cls()
     shorts = {long: short for short, long in made.synonyms.items() if len(short) == 1}
-    for word in sorted(made.longOpt):
+    for word in sorted(set(made.longOpt)):
         name = word.removesuffix("=")
         if name == "version" and cls is not ServerOptions:
             # Of every command, and the same.

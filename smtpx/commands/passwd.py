@@ -63,9 +63,6 @@ class PasswdOptions(ConsoleOptions):
 
     def parseArgs(self, *arguments: str) -> None:
         """Take the user's name."""
-        late = [word for word in arguments if word.startswith("-")]
-        if late:
-            raise UsageError(f"options stand before the name: {late[0]}")
         if len(arguments) > 1:
             raise UsageError("one user at a time")
         self.user = arguments[0] if arguments else None

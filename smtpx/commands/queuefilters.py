@@ -5,8 +5,7 @@ in common.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from getopt import GetoptError, gnu_getopt
+from collections.abc import Callable
 from typing import Any
 
 from twisted.python.usage import UsageError
@@ -27,26 +26,6 @@ class QueueCommand(ConsoleOptions):
     optParameters = [
         ["config", "c", None, "The configuration of the server."],
     ]
-
-    def parseOptions(self, options: Sequence[str] | None = None) -> None:
-        """Take the command line; options may stand behind ids as well."""
-        words = list(options or ())
-        try:
-            given, rest = gnu_getopt(words, self.shortOpt, self.longOpt)
-        except GetoptError:
-            # What is wrong with it is said by what comes next.
-            pass
-        else:
-            said = [word for name, value in given for word in _spelled(name, value)]
-            words = [*said, "--", *rest]
-        super().parseOptions(words)  # type: ignore[no-untyped-call]  # Twisted's
-
-
-def _spelled(name: str, value: str) -> Sequence[str]:
-    """An option, once more."""
-    if name.startswith("--"):
-        return [f"{name}={value}" if value else name]
-    return [name, value] if value else [name]
 
 
 class Selecting(QueueCommand):

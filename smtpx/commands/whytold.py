@@ -258,12 +258,16 @@ def _trouble(trouble: Trouble, now: float, zone: Zone) -> str:
 def unknown(story: Story) -> str:
     """There is no such message."""
     looked = story.looked
+    if looked.unread:
+        # It may be just there.
+        text = f"nothing was found of {story.id}, but not all could be looked at"
+        return ": ".join([text, "; ".join(looked.unread)])
     text = f"there is no message {story.id}: it is not in the spool ({looked.spool})"
     if looked.logs:
         text += f", and no log names it ({', '.join(looked.logs)})"
     else:
         text += ", and there is no log to look in"
-    return "; ".join([text, *looked.unread])
+    return text
 
 
 def rendered(

@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from smtpx.commands import console, main as commands
 from smtpx.commands.console import Warnings
 from smtpx.commands.main import main
+from smtpx.commands.sendline import SendLine
 
 from .terminals import Terminal
 
@@ -58,12 +59,33 @@ class MainTests(SynchronousTestCase):
         """Unknown commands and options."""
         for words, why in (
             (("frob",), "Unknown command: frob; see 'smtpx --help'"),
-            (("config", "frob"), "Unknown command: frob; see 'smtpx --help'"),
+            (
+                ("config", "frob"),
+                "Unknown command: frob; see 'smtpx config --help'",
+            ),
             (("--frob",), "option --frob not recognized"),
             (("passwd", "--frob", "joe"), "option --frob not recognized"),
         ):
             ran = Terminal().run(*words)
             self.assertEqual((ran.status, ran.err), (2, f"smtpx: {why}\n"))
+
+    def test_optionsBehindArguments(self) -> None:
+        """They count there as well, and are no arguments; what is behind C{--} is."""
+        for words, why in (
+            (("why", "joe", "--frob"), "option --frob not recognized"),
+            (("why", "--", "--json", "joe"), "which message?  Give one id"),
+        ):
+            ran = Terminal().run(*words)
+            self.assertEqual((ran.status, ran.err), (2, f"smtpx: {why}\n"))
+        ran = Terminal().run("address", "test", "joe@localhost", "--offline")
+        self.assertEqual((ran.status, ran.err), (0, ""))
+
+    def test_emptyValues(self) -> None:
+        """A value that is empty is one: C{--from ''} is the null sender."""
+        for words in (("--from", ""), ("--from=",), ("-f", "")):
+            line = SendLine()
+            line.parseOptions([*words, "--to", "joe@x.example"])
+            self.assertEqual(line["from"], "")
 
     def test_interrupted(self) -> None:
         """Control-C at the question for a password is no traceback."""

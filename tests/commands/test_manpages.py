@@ -53,6 +53,12 @@ class ManPagesTests(SynchronousTestCase):
                 if word != "version":
                     self.assertIn(escaped(f"--{word.removesuffix('=')}"), page)
 
+    def test_optionsStandThereOnce(self) -> None:
+        """Also those that a command has from two sides."""
+        listing = self.pages["smtpx-queue.1"].split("smtpx queue list")[2]
+        listing = listing.split("smtpx queue show")[0]
+        self.assertEqual(listing.count(escaped("--config=")), 1)
+
     def test_everyTable(self) -> None:
         """Each of the configuration."""
         page = self.pages["smtpx.toml.5"]

@@ -168,7 +168,7 @@ class PasswdTests(SynchronousTestCase):
             ((), "whose password?  Name a user"),
             (("--delete",), "whose password?  Name a user"),
             (("joe", "ann"), "one user at a time"),
-            (("joe", "--delete"), "options stand before the name: --delete"),
+            (("joe", "--delete", "--stdin"), "--stdin and --delete do not go together"),
             (("--list", "joe"), "--list takes no user"),
             (("--list", "--delete", "x"), "--delete and --list do not go together"),
             (("--stdin", "--delete", "x"), "--stdin and --delete do not go together"),

@@ -39,7 +39,7 @@ class ManualTests(SynchronousTestCase):
         commands = self.commands()
         for words in commands:
             options = MainOptions()  # type: ignore[no-untyped-call]  # Twisted's
-            options.parseOptions(words)  # type: ignore[no-untyped-call]  # Twisted's
+            options.parseOptions(words)
             chosen = options.subOptions.subOptions
             if isinstance(chosen, Selecting):
                 chosen.selection()

@@ -404,6 +404,11 @@ class WordsTests(SynchronousTestCase):
         looked = Looked("spool", (), ("main.log: you may not",))
         self.assertEqual(
             unknown(evolve(story(), looked=looked)),
+            f"nothing was found of {ID}, but not all could be looked at: main.log:"
+            " you may not",
+        )
+        self.assertEqual(
+            unknown(evolve(story(), looked=Looked("spool"))),
             f"there is no message {ID}: it is not in the spool (spool), and there is"
-            " no log to look in; main.log: you may not",
+            " no log to look in",
         )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.service.control.exchange import Exchange
@@ -84,3 +85,13 @@ class IdleTests(SynchronousTestCase):
         lines = Path(str(path)).read_text().splitlines()
         events = [json.loads(line)["event"] for line in lines]
         self.assertEqual(events, ["message.removed", "message.completed"])
+
+    def test_templatesOfReports(self) -> None:
+        """Faults in them are the server's to tell, not each command's."""
+        folder = Path(self.mktemp()).absolute()
+        (folder / "de").mkdir(parents=True)
+        (folder / "de" / "failed.txt").write_text("Subject: $nothing\n\n$recipients\n")
+        values = {"reports": {"templates": str(folder), "language": "de"}}
+        with capturedLogs() as told:
+            self.do("queue.count", values, selection={})
+        self.assertEqual([formatEvent(each) for each in told if "flaw" in each], [])

@@ -50,7 +50,7 @@ async def idleQueue(
     logs = openLogs(machine, _withoutOutput(configuration), None, stack)
     told = DeliveryJournal(logs.publisher)
     extensions = chosenExtensions(configuration, found)
-    rules = queueRules(machine, configuration, name, extensions)
+    rules = queueRules(machine, configuration, name, extensions, warn=False)
     # It says whether there is a way for a report, and is never asked to go it.
     routes = localRoutes(configuration, name, lambda job: succeed([]), machine.now)
     spool = makeSpool(machine, configuration, extensions)

@@ -77,17 +77,20 @@ def queueRules(
     configuration: Configuration,
     name: str,
     extensions: Sequence[IExtension],
+    warn: bool = True,
 ) -> QueueRules:
     """
     What the queue goes by.
 
     @param name: the server's.
+    @param warn: of templates that cannot be used?  A command that only looks at the
+        queue of a server says nothing of its reports.
     @raise UsageError: two rules are for the same.
     """
     queue, reports = configuration.queue, configuration.reports
     profile = QueueProfile().load(extensions)
     words, flaws = reportWordings(configuration)
-    for flaw in flaws:
+    for flaw in flaws if warn else ():
         _log.warn("Reports are in English there: {flaw}", flaw=str(flaw))
     manner = Manner(
         reports.returned,
