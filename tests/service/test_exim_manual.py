@@ -49,7 +49,7 @@ class EximManualTests(RouteTestCase):
         self.assertEqual(len(lines), 2)
         for line in lines:
             options = MainOptions()  # type: ignore[no-untyped-call]  # Twisted's
-            options.parseOptions(shlex.split(line))  # type: ignore[no-untyped-call]
+            options.parseOptions(shlex.split(line))
             self.assertEqual(options.subCommand, "spool")
 
     def test_numbers(self) -> None:
