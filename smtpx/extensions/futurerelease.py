@@ -106,7 +106,7 @@ def _parseInterval(raw: bytes | None) -> int:
 def _parseTime(raw: bytes | None) -> int:
     # Section 3 item 4: "normalized to UTC".
     if raw is None or raw[-1:] not in (b"Z", b"z"):
-        raise Malformed("wants a date and time in UTC")
+        raise Malformed("wants a date and time in UTC, such as 2027-01-31T08:00:00Z")
     return parseTimestamp(raw)
 
 

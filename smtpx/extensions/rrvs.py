@@ -152,7 +152,9 @@ def _parse(raw: bytes | None) -> Since:
     # Section 3.1: without fractions of seconds.
     found = None if raw is None else _VALUE(raw)
     if found is None:
-        raise Malformed("wants a date and time, and perhaps ;C or ;R")
+        raise Malformed(
+            "wants a date and time such as 2027-01-31T08:00:00Z, perhaps ;C or ;R"
+        )
     letter = found[2]
     action = None if letter is None else NoSupport(letter.decode("ascii").upper())
     return Since(parseTimestamp(found[1]), action)

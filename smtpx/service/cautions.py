@@ -28,6 +28,7 @@ from .openness import openness
 from .problems import KeyPath, Problem
 from .routecheck import unheard, unrouted
 from .tables.tls import ANYBODY
+from .toml import UNNAMED
 from .wiring import certificatesOf, reportWordings, serverTLS
 
 
@@ -124,6 +125,9 @@ def approval(configuration: Configuration, found: Sequence[Problem]) -> Iterator
     @param found: what L{cautions} found.
     """
     name = configuration.document.name
+    if name == UNNAMED:
+        # A file that lies in this folder was not looked at.
+        name = "a first start, without a configuration"
     for each in found:
         yield f"warning: {each}"
     yield f"{name}: it can be used" if found else f"{name}: nothing is wrong"

@@ -42,7 +42,7 @@ from .tables import (
     Trace,
     Users,
 )
-from .toml import Document, readDocument
+from .toml import UNNAMED, Document, readDocument
 from .walker import readSettings
 
 
@@ -160,7 +160,7 @@ class Configuration:
     control: Control = field(factory=Control)
     extensions: Extensions = field(factory=Extensions)
     document: Document = field(
-        factory=lambda: Document("configuration", Path.cwd(), {}),
+        factory=lambda: Document(UNNAMED, Path.cwd(), {}),
         eq=False,
         repr=False,
         metadata={"option": None},
@@ -236,4 +236,4 @@ def documentOf(source: Source) -> Document:
     """
     if isinstance(source, str | Path):
         return readDocument(Path(source))
-    return Document("configuration", Path.cwd(), source or {})
+    return Document(UNNAMED, Path.cwd(), source or {})

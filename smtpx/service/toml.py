@@ -38,6 +38,10 @@ _TWICE = re.compile(r"Cannot declare (\(.*\)) twice")
 _PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)\Z")
 
 
+#: What a configuration is called that is in no file.
+UNNAMED = "configuration"
+
+
 @frozen
 class Document:
     """

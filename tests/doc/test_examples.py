@@ -19,7 +19,10 @@ from twisted.plugin import pluginPackagePaths
 from twisted.trial.runner import TestLoader
 from twisted.trial.unittest import SynchronousTestCase
 
+from smtpx.core.envelope import Envelope, Recipient
+from smtpx.core.hooks import Action, News
 from smtpx.core.interfaces import IClientExtension, IQueueExtension
+from smtpx.core.queueprofile import QueueProfile
 from smtpx.service.config import readConfiguration
 from smtpx.service.extensions import chooseExtensions, findExtensions
 from smtpx.testing.server import talk
@@ -84,6 +87,26 @@ class ExtensionTests(SynchronousTestCase):
             b"EHLO c.example\r\n",
         )
         self.assertEqual(said.last, b"250 NO-SOLICITING net.example:ADV")
+
+    def test_queueSide(self) -> None:
+        """Advertisements go last, and their senders do not hear that they are late."""
+        profile = QueueProfile().load(
+            [self.module("nosoliciting").NoSoliciting(), self.module("lastly").Lastly()]
+        )
+        recipient = Recipient(b"joe@x.example")
+        plain = Envelope(b"ann@x.example", 0.0, [recipient])
+        stamp = self.module("nosoliciting").SOLICIT
+        shop = Envelope(b"ann@x.example", 0.0, [recipient])
+        shop.stamps[stamp] = (b"net.example:ADV",)
+        told = [
+            (
+                profile.scheduleFor(each).priority,
+                profile.wishFor(each, recipient, News(Action.DELAYED)).send,
+                profile.wishFor(each, recipient, News(Action.FAILED)).send,
+            )
+            for each in (plain, shop)
+        ]
+        self.assertEqual(told, [(0, None, None), (-9, False, None)])
 
     def test_itsOwnTestsPass(self) -> None:
         """Those that it brings, which the tutorial shows."""

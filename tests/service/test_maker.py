@@ -110,6 +110,13 @@ class OptionsTests(MakerTestCase):
         )
         self.assertEqual(os.listdir(self.folder), ["smtpx.toml"])
 
+    def test_checkOfNothing(self) -> None:
+        """Without a file it is said that none was looked at."""
+        self.assertEqual(
+            self.ended("--check"),
+            (0, ["a first start, without a configuration: nothing is wrong"]),
+        )
+
     def test_checkUnreadable(self) -> None:
         """What cannot be read is told with all faults, and is status 1."""
         name = self.file("nam = 1\nstat = 2")
