@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 
 from attrs import evolve
-from hypothesis import given, settings, strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.errors import Malformed
@@ -52,7 +52,12 @@ SELECTIONS = st.builds(
 class SelectionTests(SynchronousTestCase):
     """What a client means."""
 
-    @settings(max_examples=100, deadline=None)
+    # A busy machine is no reason to fail.
+    @settings(
+        max_examples=100,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
     @given(SELECTIONS)
     def test_thereAndBack(self, selection: Selection) -> None:
         """A selection is the same at the other end."""
