@@ -66,13 +66,16 @@ class MainOptions(ConsoleOptions):
 
 def _withWay(said: str, options: Any) -> str:
     """What is wrong with a command line; Twisted does not say where to look."""
-    if not said.startswith("Unknown command: "):
-        return said
     words = ["smtpx"]
     while getattr(options, "subOptions", None) is not None:
         words.append(options.subCommand)
         options = options.subOptions
-    return f"{said}; see '{' '.join(words)} --help'"
+    if not getattr(options, "subCommands", None):
+        return said
+    if said.startswith("option "):
+        return f"{said} here: options stand behind the command"
+    unknown = said.startswith("Unknown command: ")
+    return f"{said}; see '{' '.join(words)} --help'" if unknown else said
 
 
 def main(argv: Sequence[str] | None = None, console: Console | None = None) -> int:

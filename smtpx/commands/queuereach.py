@@ -90,7 +90,8 @@ class RunningQueue:
                 raise
             theirs = self.client.hello.get("smtpx")
             text = f"the server is smtpx {theirs!s:.40}, which cannot do that"
-            raise CommandFailed(f"{text}; this is smtpx {smtpxVersion()}") from refused
+            text += f"; this is smtpx {smtpxVersion()}: start the server again"
+            raise CommandFailed(text) from refused
 
 
 @frozen

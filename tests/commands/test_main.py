@@ -63,7 +63,14 @@ class MainTests(SynchronousTestCase):
                 ("config", "frob"),
                 "Unknown command: frob; see 'smtpx config --help'",
             ),
-            (("--frob",), "option --frob not recognized"),
+            (
+                ("--frob",),
+                "option --frob not recognized here: options stand behind the command",
+            ),
+            (
+                ("queue", "-c", "smtpx.toml", "list"),
+                "option -c not recognized here: options stand behind the command",
+            ),
             (("passwd", "--frob", "joe"), "option --frob not recognized"),
         ):
             ran = Terminal().run(*words)

@@ -106,7 +106,7 @@ class ReachTests(ControlCase):
         self.assertEqual(
             str(failure.value),
             "the server is smtpx 0.1, which cannot do that;"
-            f" this is smtpx {smtpxVersion()}",
+            f" this is smtpx {smtpxVersion()}: start the server again",
         )
 
     def test_refused(self) -> None:
