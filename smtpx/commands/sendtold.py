@@ -273,7 +273,9 @@ def _blamed(journey: Journey, found: Sequence[Share]) -> Iterator[str]:
     if thought < _THOUGHT_SECONDS or thought < 3 * trip:
         return
     yield f"The network takes about {lasting(trip)} for a round trip,"
-    yield f"so it is the server that took its time with {slowest.what}."
+    # A command is called by its name.
+    what = slowest.what if slowest.what[:1].isupper() else f"the {slowest.what}"
+    yield f"so it is the server that took its time with {what}."
     if BETWEEN in slowest.what:
         yield "Its answers came together; with --ignore PIPELINING they come apart."
 

@@ -114,7 +114,7 @@ def _done(done: Done, begun: float | None, sender: str | None) -> str:
     why = f": {done.why}" if done.why else ""
     if done.deed is Deed.REPORTED:
         who = sender or "Its sender"
-        return f"{who} was told so, by the delivery report {done.report}."
+        return f"{who} was told of it, by the delivery report {done.report}."
     if done.deed is Deed.COMPLETED:
         after = "" if begun is None else f", {span(done.at - begun)} after it came"
         return f"Nobody waited for it any more{after}, and it left the spool."

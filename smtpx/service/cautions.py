@@ -14,6 +14,7 @@ import shutil
 import stat
 from collections.abc import Iterator, Sequence
 from ipaddress import ip_address
+from pathlib import Path
 
 from attrs import evolve
 
@@ -82,7 +83,7 @@ def _trustedServers(configuration: Configuration) -> Iterator[Problem]:
 def _room(configuration: Configuration) -> Iterator[Problem]:
     """A disk with less room than no message is taken with."""
     state, least = configuration.state, configuration.limits.spoolFreeOctets
-    there = next(each for each in (state, *state.parents) if each.exists())
+    there = next(each for each in (state, *state.parents) if _isThere(each))
     left = shutil.disk_usage(there).free
     if left < least:
         text = (
@@ -90,6 +91,15 @@ def _room(configuration: Configuration) -> Iterator[Problem]:
             f" which is less than {least}"
         )
         yield configuration.problem(("limits", "spool_free_octets"), text)
+
+
+def _isThere(path: Path) -> bool:
+    """Is something there, as far as this user can see?"""
+    try:
+        return path.exists()
+    except PermissionError:
+        # In a folder that is not for him.
+        return False
 
 
 def _peers(configuration: Configuration) -> Iterator[Problem]:

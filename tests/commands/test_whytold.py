@@ -142,7 +142,7 @@ class PastTests(SynchronousTestCase):
             [
                 "03:19:49 eve@example.net will not have it: mx.example.net [192.0.2.9]"
                 ' did not take the recipient: it said "550 5.1.1 No such user".',
-                "03:19:49 ann@example.org was told so, by the delivery report"
+                "03:19:49 ann@example.org was told of it, by the delivery report"
                 " 1xV4dt-0008Kb-1U.",
                 "Mon 23 Nov 2026",
                 "04:19:48 Nobody waited for it any more, 1 d 1 h after it came, and it"
@@ -189,7 +189,7 @@ class PastTests(SynchronousTestCase):
         )
         self.assertEqual(told(story(Done(CAME, Deed.COMPLETED)))[1].count("after"), 0)
         reported = Done(CAME, Deed.REPORTED, report="1xV4dt-0008Kb-1U")
-        self.assertIn("Its sender was told so", told(story(reported))[1])
+        self.assertIn("Its sender was told of it", told(story(reported))[1])
 
     def test_problems(self) -> None:
         """Each kind of error has its words."""

@@ -161,7 +161,7 @@ class WhyTests(InteropTestCase):
         self.assertRegex(
             said, r"nobody@elsewhere\.example will not have it: \[127\.0\.0\.1\] did"
         )
-        self.assertIn(f"told so, by the delivery report {report}", said)
+        self.assertIn(f"told of it, by the delivery report {report}", said)
         said = self.why(server, report)
         self.assertIn(f"as the delivery report about {id}", said)
         following.stop()

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import tempfile
 from datetime import timedelta
+from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -112,6 +113,21 @@ class CautionsTests(CautionsCase):
         self.assertEqual(lines[1:], [f"{self.file}: it can be used"])
         start = f"warning: {self.file}:3: limits.spool_free_octets: no mail would be"
         self.assertTrue(lines[0].startswith(start), lines[0])
+        self.assertIn(f"are left for {self.site.folder}/no/state,", lines[0])
+
+    def test_roomOutOfSight(self) -> None:
+        """A folder that this user cannot see into is no reason not to look."""
+        exists = Path.exists
+
+        def hidden(path: Path) -> bool:
+            if path.name == "state":
+                raise PermissionError(13, "Permission denied", str(path))
+            return exists(path)
+
+        self.patch(Path, "exists", hidden)
+        lines = self.told(
+            "state = 'no/state'\n[limits]\nspool_free_octets = '1000 TB'\n"
+        )
         self.assertIn(f"are left for {self.site.folder}/no/state,", lines[0])
 
     def test_staples(self) -> None:
