@@ -3,10 +3,11 @@ The loop that empties the spool: takes what is due, has it tried, and keeps a bo
 on how much is under way.
 
 It looks into the spool when the spool says that something came, when there is room
-again after there was none, and every C{pollSeconds} for what is due again.  Where
-messages do not move for C{pressSeconds}, because of a destination that is slow or
-away, what is above its share is parked in the spool (L{smtpx.queue.lanes}), so that
-the others have room; it is fetched from there as its lane empties.
+again after there was none, at the times that it has put messages off to, and every
+C{pollSeconds} for whatever else is due again.  Where messages do not move for
+C{pressSeconds}, because of a destination that is slow or away, what is above its share
+is parked in the spool (L{smtpx.queue.lanes}), so that the others have room; it is
+fetched from there as its lane empties.
 
 What was done is written down at once.  Where the spool does not take that, the
 message stays leased, so that nobody delivers it again, and each time the timer
@@ -27,6 +28,7 @@ from ..core.queueprofile import QueueProfile
 from ..spool.format import Fate, Outcome, SpooledMessage
 from ..spool.interfaces import IOperatedSpool
 from ..spool.journal import IDeliveryJournal
+from .alarm import Alarm
 from .dispatch import Dispatch
 from .interfaces import IReporter, IRetries, IRoutes
 from .lanes import Destination, Lane, Lanes
@@ -138,6 +140,7 @@ class Delivery:
         self._asleep: Deferred[None] | None = None
         self._loop: Deferred[None] | None = None
         self._timer: IDelayedCall | None = None
+        self._alarm = Alarm(clock, now, self.wake)
         self._pressing: IDelayedCall | None = None
 
     @property
@@ -169,6 +172,7 @@ class Delivery:
         """
         self._running = False
         self._dispatch.stop()
+        self._alarm.stop()
         for timer in (self._timer, self._pressing):
             if timer is not None and timer.active():
                 timer.cancel()
@@ -447,6 +451,8 @@ class Delivery:
         else:
             if settlement.lane is None:
                 self._dispatch.asked.tried(message.id)
+                if settlement.due is not None and self._running:
+                    self._alarm.set(settlement.due)
             await self._tell(settlement, ids)
 
     async def _tell(self, settlement: Settlement, ids: Sequence[str]) -> None:
