@@ -200,7 +200,7 @@ class OursTests(RelayTestCase):
         """
         relay = self.relay(
             freePort(),
-            '[queue]\nqueue_lifetime = "17 s"\n[[retry]]\npauses = ["2 s"]\n',
+            '[queue]\nqueue_lifetime = "13 s"\n[[retry]]\npauses = ["2 s"]\n',
         )
         self.sender(relay, b"sink.example").give(b"bob", LINES["plain"])
         message, octets = self.report(relay)
@@ -210,8 +210,7 @@ class OursTests(RelayTestCase):
         self.assertIn(b"Connection refused", octets)
         self.completed(relay, 2)
         tries = self.lines(relay, "==")
-        # The queue looks every quarter of a minute for what is due.
-        self.assertEqual(len(tries), 2)
+        self.assertGreater(len(tries), 4)
         for line in tries:
             self.assertIn(" defer (111): Connection refused ", line)
         self.assertEqual(len(self.lines(relay, "**")), 1)
