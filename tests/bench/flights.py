@@ -11,7 +11,7 @@ from attrs import define, frozen
 from ..interop.apart import Packet
 
 #: A flight with more than that has the message in it, in octets.
-_BODY_OCTETS = 900
+_BODY_OCTETS = 300
 
 
 @frozen

@@ -95,6 +95,7 @@ class EximServer:
         password: str,
         address: str = "127.0.0.1",
         options: Sequence[str] = (),
+        tlsPort: int | None = None,
     ) -> None:
         """
         Start it, and wait until it listens.
@@ -106,6 +107,7 @@ class EximServer:
         @param options: more of the main part of its configuration, a line each;
             there is an ACL C{prdr}, which has nothing for C{full} ever, and nothing
             for C{later} now.
+        @param tlsPort: where it listens for implicit TLS as well; L{None}: nowhere.
         @raise SkipTest: there is no Exim.
         """
         program, user = findExim(), findAccount()
@@ -123,6 +125,10 @@ class EximServer:
             for place in (self.folder, *places):
                 os.chown(place, user.pw_uid, user.pw_gid)
         self.port = _freePort()
+        listens = f"{address}.{self.port}"
+        if tlsPort is not None:
+            listens += f" : {address}.{tlsPort}"
+            options = [*options, f"tls_on_connect_ports = {tlsPort}"]
         configuration = self.folder / "exim.conf"
         text = _CONFIGURATION.format(
             folder=self.folder,
@@ -137,7 +143,7 @@ class EximServer:
         root = os.getuid() == 0
         with (self.folder / "said.log").open("wb") as said:
             self._process = subprocess.Popen(
-                [program, "-C", configuration, "-bdf", "-oX", f"{address}.{self.port}"],
+                [program, "-C", configuration, "-bdf", "-oX", listens],
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=subprocess.STDOUT,

@@ -14,8 +14,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from attrs import frozen
 
@@ -121,21 +122,27 @@ class RunningProgram:
     @ivar pid: of its process.
     """
 
-    def __init__(self, folder: Path, words: list[str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        words: list[str],
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         """
         @param folder: which there is.
         @param words: its command.
+        @param environment: more of what it finds in its environment.
         """
         self.folder = folder
         # It finds what the tests that run have been imported from.
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        inherited = {**os.environ, "PYTHONPATH": str(ROOT)}
         self._stopped = False
         self._said = folder / "said.log"
         with self._said.open("wb") as said:
             self._process = subprocess.Popen(
                 words,
                 cwd=folder,
-                env=environment,
+                env={**inherited, **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=subprocess.STDOUT,

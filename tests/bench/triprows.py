@@ -1,0 +1,72 @@
+"""
+What the bench of round trips measures: the rows of its table.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from attrs import field, frozen
+
+
+class Security(Enum):
+    """How a row is secured."""
+
+    CLEAR = "clear"
+    STARTTLS = "STARTTLS"
+    IMPLICIT = "implicit TLS"
+
+
+@frozen
+class Row:
+    """
+    A row of the table.
+
+    @ivar security: how it is secured.
+    @ivar version: of TLS; empty: there is none.
+    @ivar early: may the sender talk before the greeting (PIPECONNECT)?
+    @ivar fast: are connections opened fast (RFC 7413)?
+    """
+
+    security: Security
+    version: str = field()
+    early: bool = False
+    fast: bool = False
+
+    @version.default
+    def _version(self) -> str:
+        return "" if self.security is Security.CLEAR else "1.3"
+
+    @property
+    def warm(self) -> int:
+        """How many messages go before those that count."""
+        return 2 * self.early + self.fast
+
+    @property
+    def label(self) -> str:
+        """What it is called."""
+        words = [f"{self.security.value} {self.version}".strip()]
+        if self.early:
+            words.append("PIPECONNECT")
+        if self.fast:
+            words.append("TFO")
+        return " + ".join(words) if len(words) > 1 else f"{words[0]}, no knowledge"
+
+
+ROWS = (
+    Row(Security.CLEAR),
+    Row(Security.CLEAR, early=True),
+    Row(Security.CLEAR, early=True, fast=True),
+    Row(Security.STARTTLS),
+    Row(Security.STARTTLS, early=True),
+    Row(Security.STARTTLS, early=True, fast=True),
+    Row(Security.STARTTLS, "1.2"),
+    Row(Security.STARTTLS, "1.2", early=True),
+    Row(Security.STARTTLS, "1.2", early=True, fast=True),
+    Row(Security.IMPLICIT),
+    Row(Security.IMPLICIT, early=True),
+    Row(Security.IMPLICIT, early=True, fast=True),
+)
+
+
+__all__ = ["ROWS", "Row", "Security"]
