@@ -268,6 +268,7 @@ class ClientProtocol(ClientWire):
         core, options = self.core, self._options
         assert core is not None and options is not None
         self._handshaking = False
+        self.hurry(self.kit.reactor)
         connection = cast(TLSConnection, self.transport.getHandle())
         info = self.kit.tls.info(connection, options)
         if self.way.implicitTLS:

@@ -5,7 +5,10 @@ TLS, and the end of our half.
 
 from __future__ import annotations
 
+import socket
+
 from twisted.internet.interfaces import (
+    IDelayedCall,
     IOpenSSLClientConnectionCreator,
     IReactorTime,
     ITCPTransport,
@@ -13,6 +16,13 @@ from twisted.internet.interfaces import (
 
 from .direct import DirectProtocol
 from .upgrade import startTLS
+
+#: Acknowledge at once, rather than with the next data, or some 40 ms later; L{None}:
+#: this system knows no such thing.
+_AT_ONCE: int | None = getattr(socket, "TCP_QUICKACK", None)
+
+#: How long it may take until what we have written has left, in seconds.
+_LEAVING_SECONDS = 0.002
 
 
 class ClientWire(DirectProtocol):
@@ -24,6 +34,7 @@ class ClientWire(DirectProtocol):
 
     full = False
     _halfClosed = False
+    _hurrying: IDelayedCall | None = None
 
     def listenForRoom(self) -> None:
         """Be told when the transport is full, where there is no socket to see it."""
@@ -38,6 +49,30 @@ class ClientWire(DirectProtocol):
         startTLS(self, creator, reactor)
         self.secured()
 
+    def hurry(self, reactor: IReactorTime) -> None:
+        """
+        Have what the host says next acknowledged at once; to be called when the TLS
+        handshake is complete.
+
+        Many servers send session tickets then (RFC 8446 section 4.6.1), and their
+        answer to our first command waits until these are acknowledged (RFC 896).
+        The system would take its time with that, as it waits for something to say.
+        It forgets what it is told here when we send something: so it is told when
+        that has left.
+        """
+        if self._connection is not None and _AT_ONCE is not None:
+            self._hurrying = reactor.callLater(_LEAVING_SECONDS, self._hurry, _AT_ONCE)
+
+    def _hurry(self, option: int) -> None:
+        self._hurrying = None
+        connection = self._connection
+        assert connection is not None, "it is cancelled with the connection"
+        try:
+            connection.socket.setsockopt(socket.IPPROTO_TCP, option, 1)
+        except OSError:
+            # The connection is lost, which its transport will find out.
+            pass
+
     def endOutput(self) -> None:
         """
         Close our half, when all is written, if the transport has halves: TLS has
@@ -50,6 +85,9 @@ class ClientWire(DirectProtocol):
 
     def released(self) -> None:
         """The connection is gone: the socket may be somebody else's by now."""
+        if self._hurrying is not None:
+            self._hurrying.cancel()
+            self._hurrying = None
         self._connection = self._socket = None
 
     def stall(self, why: int) -> None:
