@@ -15,8 +15,10 @@ from attrs import field, frozen
 from .envelope import Bearer, Envelope, Recipient
 from .grammar import Grammar
 from .reply import Reply
+from .tlsa import DANE
 
 if TYPE_CHECKING:
+    from .demands import Demand
     from .dialogue import BodyDialogue, ServerDialogue
     from .interfaces import IBody, IClientSession, IServerSession
 
@@ -177,6 +179,11 @@ class TLSOptions:
     @ivar serverName: the name to send as SNI and to verify; L{None} on the
         server side.
     @ivar verified: must the peer's certificate be good?
+    @ivar names: where it must, it has to be for one name out of each of these sets;
+        empty: for C{serverName}.
+    @ivar dane: what TLSA records ask of it, instead of a trusted chain; L{None}:
+        nothing.
+    @ivar watched: is it to be found out whether it is good, even where it need not be?
     @ivar asked: is a client asked for its certificate, where there is anybody
         who could have signed it?  Of no account on the client side.
     @ivar tickets: may sessions be resumed?
@@ -186,6 +193,9 @@ class TLSOptions:
 
     serverName: bytes | None = None
     verified: bool = False
+    names: frozenset[frozenset[bytes]] = frozenset()
+    dane: DANE | None = None
+    watched: bool = False
     asked: bool = True
     tickets: bool = False
     session: bytes | None = None
@@ -225,6 +235,10 @@ class TLSInfo:
         empty: not known.
     @ivar problem: what was wrong with the peer's certificate, for the log;
         L{None}: nothing, it sent none, or nobody looked.
+    @ivar dane: was it good by a TLSA record (RFC 7672), rather than by a chain that is
+        trusted?
+    @ivar proof: by what it was good, for people; L{None}: it was not, or that is not
+        known.
     @ivar stapled: on the server side, whether a staple was sent.
     @ivar onConnect: did it begin with the connection (RFC 8314)?
     """
@@ -239,6 +253,8 @@ class TLSInfo:
     bindings: Mapping[str, bytes] = field(factory=dict, repr=False)
     suite: str = ""
     problem: str | None = None
+    dane: bool = False
+    proof: str | None = None
     stapled: Stapled = Stapled.NOT_ASKED
     onConnect: bool = False
 
@@ -371,12 +387,26 @@ class RoutePolicy:
     """
     What a route has to be at least; part of the connection pool's key.
 
+    Who asks for what is added up in L{smtpx.core.demands}, and nowhere else.
+
     @ivar lenient: better delivered than secure (C{TLS-Required: No}).
+    @ivar names: where the certificate has to be good, it has to be for one name out of
+        each of these sets; empty: for the host's name.
+    @ivar dane: what TLSA records ask of the certificate, instead of a chain that is
+        trusted; L{None}: nothing.
+    @ivar watched: is it to be found out whether the certificate is good, even where
+        it need not be?
+    @ivar demands: who asked for all this, and why, for logs and people; it makes no
+        difference between two routes.
     """
 
     tls: TLSLevel = TLSLevel.OPPORTUNISTIC
     lookup: LookupLevel = LookupLevel.PLAIN
     lenient: bool = False
+    names: frozenset[frozenset[bytes]] = frozenset()
+    dane: DANE | None = None
+    watched: bool = False
+    demands: tuple[Demand, ...] = field(default=(), eq=False, repr=False)
 
 
 @frozen

@@ -19,6 +19,7 @@ from twisted.internet.defer import Deferred
 from zope.interface import Interface
 
 from ..core.errors import SMTPXError
+from ..core.tlsa import TLSA
 
 
 @frozen
@@ -37,20 +38,6 @@ class SRV:
     weight: int
     port: int
     target: bytes
-
-
-@frozen
-class TLSA:
-    """
-    What certificate a service has (RFC 6698 section 2.1).
-
-    @ivar association: the certificate association data.
-    """
-
-    usage: int
-    selector: int
-    matching: int
-    association: bytes
 
 
 #: One record: of the kinds A and AAAA the address, of CNAME, NS and PTR the name, of
