@@ -13,6 +13,7 @@ from typing import Callable, Mapping
 from ..core.interfaces import IExtension
 from .auth import Auth
 from .binarymime import BinaryMIME
+from .checkpoint import Checkpoint
 from .chunking import Chunking
 from .deliverby import DeliverBy
 from .dsn import DSN
@@ -52,6 +53,7 @@ STANDARD: Mapping[str, Callable[[], IExtension]] = {
         PipeConnect,
         Auth,
         Chunking,
+        Checkpoint,
         StartTLS,
         TLSVerify,
         XClient,

@@ -71,7 +71,7 @@ class StandardTests(SynchronousTestCase):
     def test_namesAreTheRegistry(self) -> None:
         """Each stands under its own name, and each call makes new ones."""
         self.assertEqual(list(STANDARD), [each.name for each in standard()])
-        self.assertEqual(len(STANDARD), 22)
+        self.assertEqual(len(STANDARD), 23)
 
     def test_everyFileIsNamed(self) -> None:
         """
@@ -83,7 +83,7 @@ class StandardTests(SynchronousTestCase):
         modules = {inspect.getmodule(type(each)) for each in standard()}
         listed = {each.__name__.rpartition(".")[2] for each in modules if each}
         parts = {"authclient", "authsettings", "eightbitmimeconversion"}
-        parts.add("rrvsfield")
+        parts |= {"checkpointnames", "checkpointsettings", "rrvsfield"}
         self.assertEqual(listed | parts, files)
         self.assertTrue(all(part.startswith(tuple(listed)) for part in parts))
 
@@ -115,7 +115,7 @@ class EveryExtensionTests(SynchronousTestCase):
             if door is IServerExtension:
                 # Some promises are not made by default, and nobody is trusted so.
                 provided -= {"MT-PRIORITY", "REQUIRETLS", "XCLIENT", "XFORWARD"}
-                provided -= {"DELIVERBY", "ETRN", "FUTURERELEASE", "RRVS"}
+                provided -= {"CHECKPOINT", "DELIVERBY", "ETRN", "FUTURERELEASE", "RRVS"}
             self.assertEqual(owners, provided)
 
     def test_everyExtensionHasAPage(self) -> None:

@@ -1,0 +1,105 @@
+"""
+CHECKPOINT (RFC 1845): a client names its transactions, so that a repeat is known.
+
+The name stands in the parameter C{TRANSID} of MAIL.  A message that came with one is
+taken once, however often it comes: who repeats it is told what was said the first
+time.  One that was cut short goes on where it was.
+
+The words of the wire are in L{smtpx.extensions.checkpointnames}, and what an operator
+may set of both sides in L{smtpx.extensions.checkpointsettings}.
+
+Server.  What is remembered is behind a port, L{ITransactionMemory}.  Without it
+nothing is offered.
+
+Client.  It has none: smtpx names no transactions yet.
+"""
+
+from __future__ import annotations
+
+from zope.interface import Interface, implementer
+
+from ..core.envelope import Bearer, Stamp
+from ..core.hooks import Parameter, Where
+from ..core.hostlist import clientNames
+from ..core.interfaces import IServerBuilder, IServerExtension, IServerSession
+from ..core.reply import UNKNOWN_PARAMETER, Reply
+from .checkpointnames import CAPABILITY, TRANSID
+from .checkpointsettings import CheckpointSettings
+
+#: The name of the transaction, on the envelope; it says nothing to the next host.
+_NAME = Stamp[bytes]("checkpoint-name", None, str.encode)
+
+
+_DEFAULTS = CheckpointSettings()
+
+
+class ITransactionMemory(Interface):
+    """
+    Where transactions are remembered; the port of the server's side.
+    """
+
+    def admits(session: IServerSession) -> bool:
+        """Is there room for more names of this client?  Answered at once."""
+
+
+class ICheckpoint(IServerExtension):
+    """CHECKPOINT (RFC 1845)."""
+
+
+@implementer(ICheckpoint)
+class Checkpoint:
+    """
+    The CHECKPOINT extension.
+
+    @ivar options: the settings.
+    @ivar memory: where transactions are remembered; L{None}: nowhere, and nothing
+        is offered.
+    """
+
+    name = "CHECKPOINT"
+    requires: tuple[str, ...] = ()
+    settings = CheckpointSettings
+
+    def __init__(
+        self,
+        settings: CheckpointSettings = _DEFAULTS,
+        *,
+        memory: ITransactionMemory | None = None,
+    ) -> None:
+        self.options = settings
+        self.memory = memory
+        self._parameter = Parameter[bytes](
+            b"TRANSID", Where.MAIL, TRANSID, self._receive, lambda session, bearer: None
+        )
+
+    def configured(self, settings: CheckpointSettings) -> Checkpoint:
+        """See L{smtpx.core.interfaces.IExtension}."""
+        return Checkpoint(settings, memory=self.memory)
+
+    # --- server ---------------------------------------------------------------
+
+    def extendServer(self, server: IServerBuilder) -> None:
+        """See L{IServerExtension}."""
+        if self.memory is not None:
+            server.capability(CAPABILITY, self._advertise)
+            server.parameter(self._parameter)
+
+    def _welcome(self, session: IServerSession) -> bool:
+        hosts = self.options.checkpointAdvertiseHosts
+        return hosts.matches(session.peer, clientNames(session))
+
+    def _advertise(self, session: IServerSession) -> bool | None:
+        assert self.memory is not None
+        welcome = self._welcome(session) and self.memory.admits(session)
+        return True if welcome else None
+
+    def _receive(
+        self, session: IServerSession, bearer: Bearer, name: bytes
+    ) -> Reply | None:
+        if not self._welcome(session):
+            return UNKNOWN_PARAMETER
+        bearer.stamps[_NAME] = name
+        return None
+
+
+__all__ = ["CAPABILITY", "TRANSID", "Checkpoint", "CheckpointSettings"]
