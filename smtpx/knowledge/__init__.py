@@ -6,7 +6,7 @@ from .file import KnowledgeFile
 from .hellos import HelloMemory
 from .hints import HostHints, exponential
 from .interfaces import HostTrouble, IHostHints, IPeerKnowledge, Record
-from .kinds import EHLO, KINDS, RETRY, HelloHistory, Kind, Shelf
+from .kinds import EHLO, KINDS, POLICY, RETRY, HelloHistory, Kind, KnownPolicy, Shelf
 from .layout import DamagedFile, ForeignFile
 from .memory import KnowledgeState, MemoryKnowledge, Room
 from .names import PeerName, domainName, hostName, parseName
@@ -15,6 +15,7 @@ from .shared import SharedKnowledge
 __all__ = [
     "EHLO",
     "KINDS",
+    "POLICY",
     "RETRY",
     "DamagedFile",
     "ForeignFile",
@@ -27,6 +28,7 @@ __all__ = [
     "Kind",
     "KnowledgeFile",
     "KnowledgeState",
+    "KnownPolicy",
     "MemoryKnowledge",
     "PeerName",
     "Record",

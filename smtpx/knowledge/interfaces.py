@@ -14,6 +14,8 @@ is in L{smtpx.knowledge.names}.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from attrs import frozen
 from zope.interface import Interface
 
@@ -126,3 +128,9 @@ class IPeerKnowledge(Interface):
 
     def forget(kind: str, name: bytes) -> None:
         """Keep nothing of this kind and name, of no version."""
+
+    def names(kind: str) -> Sequence[bytes]:
+        """
+        The names of a kind under which something is kept, which may have expired.
+        To look so is not to ask for them.
+        """

@@ -13,7 +13,7 @@ every value is looked at; one that is not in order is as good as none.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from attrs import frozen
@@ -106,6 +106,10 @@ class Shelf(Generic[T]):
     def forget(self, name: bytes) -> None:
         """Keep nothing."""
         self._knowledge.forget(self._kind.name, name)
+
+    def names(self) -> Sequence[bytes]:
+        """The names under which something is kept, which may have expired."""
+        return self._knowledge.names(self._kind.name)
 
 
 # --- hosts in trouble ----------------------------------------------------------
@@ -225,8 +229,70 @@ def _helloFacts(history: HelloHistory) -> Facts:
 #: What hosts answered to EHLO.
 EHLO = Kind("ehlo", 1, _dumpHello, _loadHello, _helloFacts)
 
+# --- policies of domains -----------------------------------------------------------
+
+
+@frozen
+class KnownPolicy:
+    """
+    What a domain asks of the connections to its mail hosts (RFC 8461).
+
+    @ivar identity: of the policy, as the DNS had it when it was fetched.
+    @ivar mode: C{enforce}, C{testing} or C{none}.
+    @ivar maxAge: how long it is good from when it was fetched, in seconds.
+    @ivar mx: the patterns of its mail hosts.
+    @ivar fetched: when it was, in seconds since the epoch.
+    @ivar asked: about when somebody last wanted to know it, likewise.
+    """
+
+    identity: bytes
+    mode: str
+    maxAge: int
+    mx: tuple[bytes, ...]
+    fetched: float
+    asked: float
+
+
+def _dumpPolicy(policy: KnownPolicy) -> bytes:
+    return _written(
+        {
+            "id": _text(policy.identity),
+            "mode": policy.mode,
+            "max_age": policy.maxAge,
+            "mx": [_text(each) for each in policy.mx],
+            "fetched": policy.fetched,
+            "asked": policy.asked,
+        }
+    )
+
+
+def _loadPolicy(version: int, value: bytes) -> KnownPolicy:
+    read = _Fields(value)
+    return KnownPolicy(
+        read.octets("id"),
+        read.text("mode"),
+        read.number("max_age"),
+        tuple(read.lines("mx")),
+        read.seconds("fetched"),
+        read.seconds("asked"),
+    )
+
+
+def _policyFacts(policy: KnownPolicy) -> Facts:
+    return {
+        "id": _text(policy.identity),
+        "mode": policy.mode,
+        "mx": [_text(each) for each in policy.mx],
+        "max_age": policy.maxAge,
+        "fetched_at": policy.fetched,
+    }
+
+
+#: Policies of MTA-STS, by domain.
+POLICY = Kind("mta-sts", 1, _dumpPolicy, _loadPolicy, _policyFacts)
+
 #: The kinds that this smtpx can read, by name.
-KINDS: Mapping[str, Kind[Any]] = {kind.name: kind for kind in (EHLO, RETRY)}
+KINDS: Mapping[str, Kind[Any]] = {kind.name: kind for kind in (EHLO, RETRY, POLICY)}
 
 
 # --- forms -------------------------------------------------------------------------

@@ -24,12 +24,13 @@ class Room:
 
     @ivar records: how many records at most.
     @ivar octets: how long they are together at most, with their names.
-    @ivar recordOctets: how long a record is at most.
+    @ivar recordOctets: how long a record is at most; the longest policy of a domain
+        that is read (RFC 8461 section 3.3) has room.
     """
 
     records: int = 20_000
     octets: int = 16 << 20
-    recordOctets: int = 16 << 10
+    recordOctets: int = 80 << 10
 
     def holds(self, name: bytes, record: Record) -> bool:
         """Is it not too long?"""
@@ -129,6 +130,10 @@ class MemoryKnowledge:
     def forget(self, kind: str, name: bytes) -> None:
         """See L{IPeerKnowledge}."""
         self._take(Name(kind, name))
+
+    def names(self, kind: str) -> list[bytes]:
+        """See L{IPeerKnowledge}."""
+        return [place.name for place in self._entries if place.kind == kind]
 
     def state(self) -> KnowledgeState:
         """How it is."""

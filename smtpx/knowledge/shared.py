@@ -142,6 +142,10 @@ class SharedKnowledge:
         self._memory.forget(kind, name)
         self._note(Name(kind, name), Change(forgotten=True))
 
+    def names(self, kind: str) -> list[bytes]:
+        """See L{IPeerKnowledge}."""
+        return self._memory.names(kind)
+
     def _note(self, place: Name, change: Change) -> None:
         """Have it written down."""
         before = self._pending.pop(place, Change())

@@ -378,7 +378,7 @@ class ExchangeTests(FileCase):
             "INSERT INTO record(kind, name, version, value, written, used, expires,"
             " change) VALUES('retry', 'text', 1, x'00', 1.0, 1.0, 1e9, 1)",
             "INSERT INTO record(kind, name, version, value, written, used, expires,"
-            " change) VALUES('retry', x'00', 1, zeroblob(20000), 1.0, 1.0, 1e9, 1)",
+            " change) VALUES('retry', x'00', 1, zeroblob(100000), 1.0, 1.0, 1e9, 1)",
         )
         self.assertEqual(self.news(self.one), [])
         self.assertEqual(self.opened().exchange({}, {}, _NOW), (True, []))

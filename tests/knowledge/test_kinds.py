@@ -9,7 +9,15 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.hooks import Hello
 from smtpx.knowledge.interfaces import HostTrouble, Record
-from smtpx.knowledge.kinds import EHLO, KINDS, RETRY, HelloHistory, Shelf
+from smtpx.knowledge.kinds import (
+    EHLO,
+    KINDS,
+    POLICY,
+    RETRY,
+    HelloHistory,
+    KnownPolicy,
+    Shelf,
+)
 from smtpx.knowledge.memory import MemoryKnowledge
 
 _seconds = st.floats(0, 1e10)
@@ -32,6 +40,15 @@ _histories = st.builds(
 _troubles = st.builds(
     HostTrouble, _seconds, _seconds, _seconds, st.integers(0, 9), st.text(max_size=20)
 )
+_policies = st.builds(
+    KnownPolicy,
+    st.binary(max_size=32),
+    st.sampled_from(("enforce", "testing", "none")),
+    st.integers(0, 31557600),
+    st.lists(st.binary(max_size=20), max_size=4).map(tuple),
+    _seconds,
+    _seconds,
+)
 
 
 class FormTests(SynchronousTestCase):
@@ -48,6 +65,12 @@ class FormTests(SynchronousTestCase):
     def test_troublesBothWays(self, trouble: HostTrouble) -> None:
         """What is known of hosts that failed comes back as it was."""
         self.assertEqual(RETRY.load(1, RETRY.dump(trouble)), trouble)
+
+    @settings(max_examples=100)
+    @given(_policies)
+    def test_policiesBothWays(self, policy: KnownPolicy) -> None:
+        """What domains ask of connections comes back as it was."""
+        self.assertEqual(POLICY.load(1, POLICY.dump(policy)), policy)
 
     def test_longTextIsCut(self) -> None:
         """Of a long error, the beginning is kept."""
@@ -106,10 +129,20 @@ class FormTests(SynchronousTestCase):
             EHLO.facts(HelloHistory(None, 1.0, 0, 2, 9.0)),
             {"since_at": 1.0, "failures": 2, "not_used_until_at": 9.0},
         )
+        self.assertEqual(
+            POLICY.facts(KnownPolicy(b"7", "testing", 60, (b"*.a",), 1.0, 2.0)),
+            {
+                "id": "7",
+                "mode": "testing",
+                "mx": ["*.a"],
+                "max_age": 60,
+                "fetched_at": 1.0,
+            },
+        )
 
     def test_names(self) -> None:
         """The kinds are found by their names."""
-        self.assertEqual(set(KINDS), {"ehlo", "retry"})
+        self.assertEqual(set(KINDS), {"ehlo", "mta-sts", "retry"})
 
 
 class ShelfTests(SynchronousTestCase):
@@ -118,6 +151,7 @@ class ShelfTests(SynchronousTestCase):
     def test_shelf(self) -> None:
         """What is put there is found there until it is forgotten."""
         shelf = Shelf(MemoryKnowledge(lambda: 5.0), RETRY)
+        self.assertEqual(list(shelf.names()), [])
         trouble = HostTrouble(1.0, 2.0, 3.0, 4, "no route")
         self.assertIsNone(shelf.recall(b"a"))
         self.assertIsNone(shelf.written(b"a"))

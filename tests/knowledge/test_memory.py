@@ -48,6 +48,12 @@ class MemoryTests(SynchronousTestCase):
         self.assertIsNone(self.knowledge.recall("retry", b"a", 1))
         self.assertEqual(self.knowledge.octets, 0)
 
+    def test_names(self) -> None:
+        """One may look by which names something of a kind is kept."""
+        self.knowledge.remember("retry", b"a", self.record(b"1"))
+        self.knowledge.remember("ehlo", b"b", self.record(b"1"))
+        self.assertEqual(self.knowledge.names("retry"), [b"a"])
+
     def test_expired(self) -> None:
         """What expired is not known, whether or not anybody tidied up."""
         self.knowledge.remember("retry", b"a", self.record())
