@@ -12,6 +12,7 @@ import re
 from collections.abc import Generator
 from typing import Any, Callable, TypeVar, cast
 
+from attrs import evolve
 from zope.interface import implementer
 
 from .bounds import BareLines
@@ -41,6 +42,7 @@ from .interfaces import IBody, IClientSession
 from .profile import ClientProfile
 from .rawparameters import rawOf
 from .reply import Reply
+from .tlssession import Resumption, TLSSession
 
 W = TypeVar("W")
 
@@ -138,6 +140,8 @@ class ClientSession:
     @ivar ignored: keywords of EHLO that the peer is not believed.
     @ivar greeting: the peer's greeting; L{None}: it has not come.
     @ivar greeted: its answer to EHLO or HELO, the last one; L{None} likewise.
+    @ivar takeSession: gives the TLS session as it is now, told what the handshake came
+        to; L{None}: there is none, or it was taken.
     """
 
     def __init__(
@@ -169,6 +173,8 @@ class ClientSession:
         self.ignored = ignored
         self.greeting: Reply | None = None
         self.greeted: Reply | None = None
+        self.takeSession: Callable[[TLSInfo], TLSSession | None] | None = None
+        self._options = TLSOptions()
         self._effects: list[ClientEffect] = []
         self._offers: dict[bytes, object] = {}
 
@@ -240,9 +246,32 @@ class ClientSession:
 
     def tell(self, hello: Hello | None) -> None:
         """Tell those who learn what the peer answered to EHLO."""
+        if hello is not None:
+            self._keepSession()
         for learn in self.profile.learners:
             try:
                 learn(self, hello)
+            except HookTrouble as trouble:
+                self.report(trouble)
+
+    def _keepSession(self) -> None:
+        """
+        Hand on the TLS session.  The tickets of TLS 1.3 come behind the handshake (RFC
+        8446 section 4.6.1), and are there once something was read under it.
+        """
+        take, self.takeSession = self.takeSession, None
+        info, options = self.secured, self._options
+        if take is None or info is None:
+            return
+        session = take(info)
+        if session is None:
+            return
+        if session is not options.session:
+            info = evolve(info, resumption=info.resumption | Resumption.TICKET)
+            self.secured = info
+        for keep in self.profile.ticketKeepers:
+            try:
+                keep(options, info, session)
             except HookTrouble as trouble:
                 self.report(trouble)
 
@@ -395,6 +424,7 @@ class ClientSession:
         )
         for tune in self.profile.tlsTuners:
             options = tune(self, options)
+        self._options = options
         return options
 
     def logFields(self) -> LogFields:

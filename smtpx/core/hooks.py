@@ -16,6 +16,7 @@ from .envelope import Bearer, Envelope, Recipient
 from .grammar import Grammar
 from .reply import Reply
 from .tlsa import DANE
+from .tlssession import Resumption, TLSSession
 
 if TYPE_CHECKING:
     from .demands import Demand
@@ -187,8 +188,13 @@ class TLSOptions:
     @ivar asked: is a client asked for its certificate, where there is anybody
         who could have signed it?  Of no account on the client side.
     @ivar tickets: may sessions be resumed?
-    @ivar session: the session to resume, as DER, or L{None}.
-    @ivar ticketKey: what C{session} was found under.
+    @ivar session: the session to resume; L{None}: none.  Of no account on the server
+        side.
+    @ivar ticketKey: what C{session} was found under; on the server side, whose tickets
+        are taken: those that were given under the same.
+    @ivar ticketless: is no ticket to be sent at all, not even one that is of no use?
+        TLS 1.2 is the newest version then, for under TLS 1.3 OpenSSL always sends some.
+        Of no account on the client side.
     """
 
     serverName: bytes | None = None
@@ -198,8 +204,9 @@ class TLSOptions:
     watched: bool = False
     asked: bool = True
     tickets: bool = False
-    session: bytes | None = None
+    session: TLSSession | None = None
     ticketKey: tuple[bytes, ...] = ()
+    ticketless: bool = False
 
 
 class Stapled(IntEnum):
@@ -241,6 +248,7 @@ class TLSInfo:
         known.
     @ivar stapled: on the server side, whether a staple was sent.
     @ivar onConnect: did it begin with the connection (RFC 8314)?
+    @ivar resumption: what it had to do with sessions from before.
     """
 
     version: str = "TLSv1.3"
@@ -257,6 +265,7 @@ class TLSInfo:
     proof: str | None = None
     stapled: Stapled = Stapled.NOT_ASKED
     onConnect: bool = False
+    resumption: Resumption = Resumption.SUPPORTED
 
 
 class Dialect(Enum):
@@ -398,6 +407,7 @@ class RoutePolicy:
         it need not be?
     @ivar demands: who asked for all this, and why, for logs and people; it makes no
         difference between two routes.
+    @ivar resumes: may TLS sessions from before be resumed?
     """
 
     tls: TLSLevel = TLSLevel.OPPORTUNISTIC
@@ -407,6 +417,7 @@ class RoutePolicy:
     dane: DANE | None = None
     watched: bool = False
     demands: tuple[Demand, ...] = field(default=(), eq=False, repr=False)
+    resumes: bool = False
 
 
 @frozen

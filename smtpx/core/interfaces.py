@@ -53,6 +53,7 @@ from .hooks import (
     Verb,
 )
 from .reply import Reply
+from .tlssession import TLSSession
 
 W = TypeVar("W")
 T = TypeVar("T")
@@ -388,10 +389,11 @@ class IClientBuilder(Interface):
     def tls(tune: Callable[[IClientSession, TLSOptions], TLSOptions]) -> None:
         """Change how this handshake is made."""
 
-    def ticket(keep: Callable[[TLSOptions, TLSInfo, bytes], None]) -> None:
+    def ticket(keep: Callable[[TLSOptions, TLSInfo, TLSSession], None]) -> None:
         """
-        Told each TLS ticket that arrives, with the options it came under and
-        what the handshake had come to.
+        Told of the TLS session once the peer has answered EHLO under it, if it can be
+        resumed: with the options that it came under, and with what the handshake had
+        come to.  (The tickets of TLS 1.3 come behind the handshake.)
         """
 
     def record(record: Callable[[IClientSession], LogFields]) -> None:

@@ -57,6 +57,7 @@ from .interfaces import (
 )
 from .reply import NO_RECIPIENTS, NO_RECIPIENTS_LMTP, Reply
 from .reviews import Check
+from .tlssession import TLSSession
 from .verbs import LMTP_VERBS, VERBS
 
 W = TypeVar("W")
@@ -344,8 +345,8 @@ class ClientProfile(Register):
     tlsTuners: tuple[Callable[[IClientSession, TLSOptions], TLSOptions], ...] = field(
         default=(), init=False
     )
-    ticketKeepers: tuple[Callable[[TLSOptions, TLSInfo, bytes], None], ...] = field(
-        default=(), init=False
+    ticketKeepers: tuple[Callable[[TLSOptions, TLSInfo, TLSSession], None], ...] = (
+        field(default=(), init=False)
     )
     recorders: tuple[Callable[[IClientSession], LogFields], ...] = field(
         default=(), init=False
@@ -426,7 +427,7 @@ class ClientProfile(Register):
         """See L{IClientBuilder}."""
         self.tlsTuners += (owned(self._note("tls"), tune),)
 
-    def ticket(self, keep: Callable[[TLSOptions, TLSInfo, bytes], None]) -> None:
+    def ticket(self, keep: Callable[[TLSOptions, TLSInfo, TLSSession], None]) -> None:
         """See L{IClientBuilder}."""
         self.ticketKeepers += (owned(self._note("ticket"), keep),)
 
