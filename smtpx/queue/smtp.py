@@ -408,7 +408,7 @@ def _both(route: RoutePolicy, wanted: RoutePolicy) -> RoutePolicy:
         max(route.tls, wanted.tls) if cares else route.tls,
         max(route.lookup, wanted.lookup),
         wanted.lenient and route.tls < TLSLevel.ENCRYPTED,
-        route.resumes,
+        resumes=route.resumes,
     )
 
 

@@ -61,7 +61,7 @@ def binding(library: object, name: str, cost: str) -> Any:
 
 
 _library = getattr(SSL, "_lib", None)
-_ffi = getattr(SSL, "_ffi", None)
+_ffi: Any = getattr(SSL, "_ffi", None)
 _sessionReused = _ours("SSL_session_reused", "no handshake is said to be a resumed one")
 _extendedMaster = _ours(
     "SSL_get_extms_support", "TLS 1.2 has no tls-exporter channel binding"
@@ -70,6 +70,69 @@ _verifyText = _ours(
     "X509_verify_cert_error_string",
     "what is wrong with a certificate is told by a number",
 )
+_clear = _ours(
+    "ERR_clear_error", "an error of one handshake may be told of another one"
+)
+_NO_SESSIONS = "sessions of servers are not kept, so none is resumed"
+_writeSession = _ours("i2d_SSL_SESSION", _NO_SESSIONS)
+_readSession = _ours("d2i_SSL_SESSION", _NO_SESSIONS)
+_freeSession = _ours("SSL_SESSION_free", _NO_SESSIONS)
+_setSession = _ours("SSL_set_session", _NO_SESSIONS)
+_getSession = _ours("SSL_get1_session", _NO_SESSIONS)
+
+
+def keepsSessions() -> bool:
+    """Can sessions be written down, resumed, and is it known whether they were?"""
+    needed = (_writeSession, _readSession, _freeSession, _setSession, _getSession)
+    return _ffi is not None and None not in needed and _sessionReused is not None
+
+
+def dumpSession(connection: SSL.Connection) -> bytes | None:
+    """
+    The session of C{connection} as octets, which another process can resume.
+
+    They are kept, and never the object: OpenSSL does not resume one whose connection
+    ended without a farewell, as most do.
+
+    @return: L{None}: there is none, or that cannot be done.
+    """
+    if not keepsSessions():
+        return None
+    found = _getSession(connection._ssl)
+    if found == _ffi.NULL:
+        return None
+    session = _ffi.gc(found, _freeSession)
+    size = _writeSession(session, _ffi.NULL)
+    if size <= 0:
+        return None
+    octets = _ffi.new("unsigned char[]", size)
+    _writeSession(session, _ffi.new("unsigned char **", octets))
+    return bytes(_ffi.buffer(octets, size))
+
+
+def offerSession(connection: SSL.Connection, octets: bytes) -> bool:
+    """
+    Have a client's handshake, which is about to begin, offer a session.
+
+    @param octets: of L{dumpSession}.
+    @return: can it?  Else the handshake will be a full one.
+    """
+    if not keepsSessions():
+        return False
+    raw = _ffi.new("unsigned char[]", octets)
+    place = _ffi.new("const unsigned char **", raw)
+    found = _readSession(_ffi.NULL, place, len(octets))
+    if found == _ffi.NULL:
+        # What OpenSSL thinks of it is not to be taken for the next handshake's.
+        _clearErrors()
+        return False
+    session = _ffi.gc(found, _freeSession)
+    return bool(_setSession(connection._ssl, session) == 1)
+
+
+def _clearErrors() -> None:
+    if _clear is not None:
+        _clear()
 
 
 def resumed(connection: SSL.Connection) -> bool:
@@ -114,7 +177,10 @@ __all__ = [
     "Binding",
     "binding",
     "bindings",
+    "dumpSession",
     "extendedMasterSecret",
+    "keepsSessions",
+    "offerSession",
     "resumed",
     "verifyProblem",
 ]
