@@ -17,9 +17,9 @@ page on the logs is checked against this module.
 
 from __future__ import annotations
 
-from attrs import field, frozen
-from constantly import NamedConstant
 from twisted.logger import LogLevel
+
+from .event import Event
 
 _SESSION = {"session": "the session's id"}
 _MESSAGE = {"message": "the message's id in the spool"}
@@ -44,24 +44,6 @@ _TLS = {
     "serverName": "the name that the client asked for (SNI), if it did",
     "onConnect": "did TLS begin with the connection (RFC 8314)?",
 }
-
-
-@frozen
-class Event:
-    """
-    One kind of event.
-
-    @ivar name: its name, C{subject.participle}.
-    @ivar level: how much it matters.
-    @ivar format: how Twisted's own text log shows it.
-    @ivar fields: what it carries, and what that means.
-    """
-
-    name: str
-    level: NamedConstant
-    format: str
-    fields: dict[str, str] = field(factory=dict)
-
 
 CONNECTED = Event(
     "session.connected",

@@ -26,7 +26,7 @@ from twisted.logger import (
     globalLogPublisher,
 )
 
-from .events import Event
+from .event import Event
 from .harmless import decoded
 
 #: What our events are filed under in C{twisted.logger}.

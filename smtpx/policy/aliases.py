@@ -28,7 +28,7 @@ from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 
 from ..observe import events
-from ..observe.events import Event
+from ..observe.event import Event
 from .aliascheck import PROBLEMS_MAX, checkAliases
 from .aliasentry import AliasProblem, BadAliases, Entry, Place
 from .aliasfile import parseAliases

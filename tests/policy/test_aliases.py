@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.observe import events
-from smtpx.observe.events import Event
+from smtpx.observe.event import Event
 from smtpx.policy.aliascheck import PROBLEMS_MAX
 from smtpx.policy.aliasentry import BadAliases, Place
 from smtpx.policy.aliases import Aliases, AliasSources, Reading

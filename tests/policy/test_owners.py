@@ -11,7 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.interfaces import IServerSession
 from smtpx.extensions.rrvs import KeptSince, Ownership
-from smtpx.observe.events import OWNERS_KEPT, OWNERS_READ, Event
+from smtpx.observe.event import Event
+from smtpx.observe.events import OWNERS_KEPT, OWNERS_READ
 from smtpx.policy.owners import OwnerCheck, OwnersFile, OwnershipTest, readOwners
 from smtpx.policy.turnstile import Turnstile
 from smtpx.policy.watchedfile import BadList

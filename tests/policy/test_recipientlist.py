@@ -10,7 +10,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from smtpx.observe.events import RECIPIENTS_KEPT, RECIPIENTS_READ, Event
+from smtpx.observe.event import Event
+from smtpx.observe.events import RECIPIENTS_KEPT, RECIPIENTS_READ
 from smtpx.policy.recipientlist import PROBLEMS_MAX, BadList, RecipientList, readList
 from smtpx.policy.recipients import IRecipientCheck, Standing
 

@@ -10,7 +10,8 @@ from zope.interface.verify import verifyObject
 
 from smtpx.core.reply import Reply
 from smtpx.net.interfaces import IPolicy
-from smtpx.observe.events import RECIPIENT_UNSURE, Event
+from smtpx.observe.event import Event
+from smtpx.observe.events import RECIPIENT_UNSURE
 from smtpx.policy.aliastable import UNKNOWN
 from smtpx.policy.recipients import (
     CANNOT_TELL,

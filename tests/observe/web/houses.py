@@ -14,7 +14,7 @@ from smtpx.knowledge.memory import KnowledgeState
 from smtpx.net.factory import SMTPServerFactory
 from smtpx.net.server import ServerProtocol
 from smtpx.observe import events
-from smtpx.observe.events import Event
+from smtpx.observe.event import Event
 from smtpx.observe.status import DestinationState, House, ListenerState
 from smtpx.observe.watch import Watch
 from smtpx.spool.stock import SpoolState
