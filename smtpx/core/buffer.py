@@ -54,6 +54,10 @@ class Buffer:
         self.position = start + len(piece)
         return piece
 
+    def head(self, most: int) -> bytes:
+        """The next octets, at most C{most}, without taking them."""
+        return self.data[self.position : self.position + most]
+
     def clear(self) -> None:
         """Forget everything."""
         self.data = b""

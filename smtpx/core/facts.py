@@ -44,6 +44,8 @@ class ServerFacts:
     @ivar farewell: the reply that ended it; L{None}: there was none.
     @ivar progress: how many commands and lines were taken.
     @ivar bodyBegun: has the body of the transaction begun?
+    @ivar carried: was there a command for a body already (DATA, BDAT)?
+    @ivar hasty: what came too soon, of which the client is told now; empty: nothing.
     @ivar fastOpen: C{TFO} or C{TFO*}, see L{IServerSession}; empty: neither.
     """
 
@@ -66,6 +68,7 @@ class ServerFacts:
         "batched",
         "began",
         "bodyBegun",
+        "carried",
         "closed",
         "early",
         "ended",
@@ -75,6 +78,7 @@ class ServerFacts:
         "farewell",
         "fastOpen",
         "gated",
+        "hasty",
         "helo",
         "identity",
         "local",
@@ -129,7 +133,8 @@ class ServerFacts:
         self.obliged = False
         self.tellEach: Framing | None = profile.framing
         self.gated: Reply | None = None
-        self.bodyBegun = False
+        self.bodyBegun = self.carried = False
+        self.hasty = b""
         self.transactions = 0
         self.began = profile.clock()
         self.closed = False

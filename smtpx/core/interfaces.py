@@ -156,6 +156,14 @@ class IServerSession(Interface):
         "What a gate has against the command in work; for verbs with octets."
     )
     bodyBegun: bool = Attribute("Has the body of the transaction begun?")
+    carried: bool = Attribute("Was there a command for a body already?")
+    hasty: bytes = Attribute(
+        """
+        What the client said too soon, while the shell is told that it was refused for
+        that: at most a line, and of one that may be a password nothing but its
+        command.  Empty: what it is told of is another refusal.
+        """
+    )
     utf8Addresses: bool = Attribute("May addresses be UTF-8 in this transaction?")
     obliged: bool = Attribute("Is this transaction to stay under TLS all the way?")
     tellEach: Framing | None = Attribute(

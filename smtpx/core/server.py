@@ -42,6 +42,9 @@ from .servermachine import ServerMachine
 _FOREIGN = frozenset({b"GET", b"POST", b"PUT", b"HEAD", b"OPTIONS", b"CONNECT"})
 _NOT_HERE = reply(421, "4.7.0", b"This is an SMTP server", closes=True)
 
+#: The most octets that are shown of what came too soon.
+_HASTY_OCTETS = 128
+
 _WAITING = {
     COMMAND: Waiting.COMMAND,
     LINE: Waiting.COMMAND,
@@ -94,8 +97,8 @@ class ServerConnection(ServerMachine):
             return b""
         early = self.relaxAgain()
         self._greeted = True
-        if self._buffer and not early:
-            self._say(OUT_OF_SYNC)
+        if self._buffer and not (early and self._introduces()):
+            self._say(self._tooSoon())
         else:
             self._begin(self._greet(early), CORE)
             self._run()
@@ -104,11 +107,33 @@ class ServerConnection(ServerMachine):
     def _greet(self, early: bool) -> ServerDialogue:
         greeting = yield from self.regreet()
         if self._buffer and not self.closed:
-            if not early:
+            if not (early and self._introduces()):
                 # It did not wait until we knew whether to let it in.
-                return OUT_OF_SYNC
+                return self._tooSoon()
             self.early = True
         return greeting
+
+    def _introduces(self) -> bool:
+        """
+        Does what came before the greeting begin as a session does, as far as it has
+        come?  Nothing but a client that knows early pipelining says anything
+        then, and that says EHLO first.
+        """
+        words = self.profile.dialect.value + b" ", b"HELO "
+        head = self._buffer.head(len(words[0])).upper()
+        return any(word.startswith(head) for word in words)
+
+    def _tooSoon(self) -> Reply:
+        """See L{ServerMachine}."""
+        line = self._buffer.head(_HASTY_OCTETS).partition(b"\r\n")[0]
+        word = line.partition(b" ")[0]
+        verb = self.profile.table.get(word.upper())
+        if verb is None:
+            line = _shown(word)
+        elif verb.secret:
+            line = word
+        self.hasty = line or b"..."
+        return OUT_OF_SYNC
 
     def feed(self, octets: bytes) -> bytes:
         """Octets have come."""
@@ -117,7 +142,7 @@ class ServerConnection(ServerMachine):
         if self._greeted:
             self._run()
         elif len(self._buffer) > self.profile.bounds.earlyOctets and not self.closed:
-            self._say(OUT_OF_SYNC)
+            self._say(self._tooSoon())
         return self._flush()
 
     def answer(self, value: object) -> bytes:
@@ -214,7 +239,7 @@ class ServerConnection(ServerMachine):
             self._line = word
         if self._buffer:
             if not self._mayFollow(verb):
-                self._say(OUT_OF_SYNC)
+                self._say(self._tooSoon())
                 return
             if verb is None or not verb.counted:
                 self.batched = True
@@ -267,5 +292,6 @@ class ServerConnection(ServerMachine):
         if verb.alone:
             return False
         if verb.last:
-            return self._earlyHello
+            # Who has sent a message knows us by now, and need not guess.
+            return self._earlyHello and not self.carried
         return self._pipelined or verb.counted

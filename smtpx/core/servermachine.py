@@ -34,7 +34,6 @@ from .profile import ServerProfile
 from .reply import (
     BAD_CHARACTER,
     LINE_TOO_LONG,
-    OUT_OF_SYNC,
     TOO_MANY_ERRORS,
     Reply,
 )
@@ -166,6 +165,10 @@ class ServerMachine(ServerSession, ABC):
         return True
 
     @abstractmethod
+    def _tooSoon(self) -> Reply:
+        """There is input where the client had to wait: what it is told."""
+
+    @abstractmethod
     def _command(self, line: bytes) -> None:
         """
         Do what a command says.
@@ -243,7 +246,7 @@ class ServerMachine(ServerSession, ABC):
             return self._pose(need)
         if self._buffer:
             # It was there before the prompt for it, or before TLS.
-            self._say(OUT_OF_SYNC)
+            self._say(self._tooSoon())
             self._breakOff()
         elif isinstance(need, Line):
             self._say(need.prompt)

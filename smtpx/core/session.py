@@ -35,13 +35,7 @@ from .facts import BLOCKED, ServerFacts
 from .hooks import Dialect, LogFields, Stage, SyncPoint, TLSOptions, TraceClauses
 from .interfaces import IServerSession
 from .judgement import Judged, forAll, forEach
-from .reply import (
-    BAD_SEQUENCE,
-    LOCAL_ERROR,
-    TOO_MANY_ERRORS,
-    Reply,
-    reply,
-)
+from .reply import BAD_SEQUENCE, LOCAL_ERROR, TOO_MANY_ERRORS, Reply, reply
 from .reviews import review
 
 TOO_BIG = reply(552, "5.3.4", b"Message size exceeds the maximum")
@@ -285,6 +279,7 @@ class ServerSession(ServerFacts):
         Begin the body, at once if that can be: L{None} is done, a reply is a
         refusal, and a generator goes on.
         """
+        self.carried = True
         envelope = self.envelope
         if envelope is None:
             return BAD_SEQUENCE

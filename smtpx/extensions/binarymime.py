@@ -105,7 +105,8 @@ class BinaryMIME:
 
     def extendServer(self, server: IServerBuilder) -> None:
         """See L{IServerExtension}."""
-        server.capability(CAPABILITY, lambda session: True)
+        # Section 3 item 3: never without CHUNKING.
+        server.capability(CAPABILITY, lambda session: session.holds("chunking") or None)
         server.parameter(PARAMETER)
         server.gate(self._refuseData, b"DATA")
 

@@ -46,6 +46,7 @@ from ..core.envelope import Envelope, Stamp
 from ..core.errors import UsageError
 from ..core.grammar import KEYWORD
 from ..core.hooks import Capability, Carrier, Dialect, LogFields, Verb
+from ..core.hostlist import HostList, clientNames
 from ..core.interfaces import (
     IBody,
     IClientBuilder,
@@ -91,6 +92,14 @@ class ChunkingSettings:
         validator=and_(ge(1), le(64)),
         metadata={"help": "How many chunks are sent before the first is answered."},
     )
+    chunkingAdvertiseHosts: HostList = field(
+        default=HostList.parse(["*"]),
+        metadata={
+            "option": "chunking_advertise_hosts",
+            "help": "The clients that may send in chunks; they are offered BINARYMIME"
+            " too, where that is on.",
+        },
+    )
 
 
 class IChunking(IServerExtension, IClientExtension):
@@ -120,7 +129,8 @@ class Chunking:
 
     def extendServer(self, server: IServerBuilder) -> None:
         """See L{IServerExtension}."""
-        server.capability(CAPABILITY, lambda session: True)
+        server.capability(CAPABILITY, lambda session: self._welcome(session) or None)
+        server.condition("chunking", self._welcome)
         server.verb(
             Verb(
                 b"BDAT",
@@ -132,6 +142,10 @@ class Chunking:
             )
         )
         server.record(self._record)
+
+    def _welcome(self, session: IServerSession) -> bool:
+        hosts = self.options.chunkingAdvertiseHosts
+        return hosts.matches(session.peer, clientNames(session))
 
     def _record(self, session: IServerSession) -> LogFields:
         envelope = session.envelope
@@ -171,7 +185,7 @@ class Chunking:
         if session.gated is not None:
             return session.gated
         envelope = session.envelope
-        if envelope is None or not session.extended:
+        if envelope is None or not session.extended or not self._welcome(session):
             return BAD_SEQUENCE
         limit = session.messageOctets
         if limit is not None and envelope.octets + count > limit:

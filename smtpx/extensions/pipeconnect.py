@@ -5,7 +5,14 @@ Server.  A client on the host list may send EHLO, and what it wants to send behi
 it, before it was greeted.  The replies are the same, in the same order.  Who may
 is settled by the client's address, for the greeting comes before EHLO.  The
 keyword stands directly behind PIPELINING in the EHLO response where
-L{smtpx.extensions.standard} orders them, and is never there without it.
+L{smtpx.extensions.standard} orders them, and is never there without it; and, as
+in Exim, not in a session in which a message was begun, nor is there more leave in
+that than PIPELINING gives.
+
+Where everybody may talk early, junk may, too.  It does not know the keyword, so
+it was never offered it: who talks early is a stranger unless it is among those
+that were (L{IOffers}).  A stranger is served like others; what is thought of it is
+for policies and the operator.
 
 Client.  What a host answered to EHLO is remembered behind a port,
 L{IHelloMemory}, and is the forecast for the next connection to it.  Without the
@@ -14,16 +21,20 @@ remembered.  A forecast is never the reason for anything but speed: what may not
 said on the strength of a guess waits for the real response, in the core and in
 the other extensions (C{session.guessed}).
 
-What Exim called the keyword before 4.96 is understood and never sent: the
-underscores are not legal in a keyword (RFC 5321 section 4.1.1.1), and there are
-clients that then drop the whole response.
+What Exim called the keyword before 4.96 is understood by the client, and sent by
+the server to nobody but hosts that the operator names, and never beside the new
+name: the underscores are not legal in a keyword (RFC 5321 section 4.1.1.1), and
+there are clients that then drop the whole response.
 """
 
 from __future__ import annotations
 
+from enum import Enum
+
 from attrs import field, frozen
 from zope.interface import Interface, implementer
 
+from ..core.envelope import Stamp
 from ..core.grammar import KEYWORD
 from ..core.hooks import (
     Capability,
@@ -43,9 +54,35 @@ from ..core.interfaces import (
     IServerSession,
 )
 
+
+class Spelling(Enum):
+    """
+    What Exim called the keyword before 4.96.
+
+    @cvar PIPE_CONNECT: 4.94.1 to 4.95.
+    @cvar X_PIPE_CONNECT: 4.92 to 4.94.
+    """
+
+    PIPE_CONNECT = "PIPE_CONNECT"
+    X_PIPE_CONNECT = "X_PIPE_CONNECT"
+
+    @property
+    def capability(self) -> Capability[bool]:
+        """The keyword, for a server."""
+        return Capability[bool](self.value.encode("ascii"), KEYWORD)
+
+
 CAPABILITY = Capability[bool](
-    b"PIPECONNECT", KEYWORD, aliases=(b"PIPE_CONNECT", b"X_PIPE_CONNECT")
+    b"PIPECONNECT",
+    KEYWORD,
+    aliases=tuple(each.value.encode("ascii") for each in Spelling),
 )
+
+#: On a server's session: did it talk early without ever having been offered to?
+STRANGER = Stamp[bool]("pipeconnect-stranger", None, bool)
+
+#: How many clients are known to have been offered the keyword.
+_OFFERS = 16_384
 
 
 class IHelloMemory(Interface):
@@ -68,6 +105,41 @@ class IHelloMemory(Interface):
         """C{target} no longer offers PIPECONNECT."""
 
 
+class IOffers(Interface):
+    """Which clients were offered PIPECONNECT.  Its methods answer at once."""
+
+    def note(address: bytes) -> None:
+        """A client was."""
+
+    def known(address: bytes) -> bool:
+        """Was it, as far as anybody remembers?"""
+
+
+@implementer(IOffers)
+class RecentOffers:
+    """The clients that were offered PIPECONNECT last, by this process."""
+
+    def __init__(self, most: int = _OFFERS) -> None:
+        """
+        @param most: how many are remembered.
+        """
+        self._most = most
+        #: As an ordered set, the longest ago first.
+        self._addresses: dict[bytes, None] = {}
+
+    def note(self, address: bytes) -> None:
+        """See L{IOffers}."""
+        addresses = self._addresses
+        addresses.pop(address, None)
+        addresses[address] = None
+        if len(addresses) > self._most:
+            del addresses[next(iter(addresses))]
+
+    def known(self, address: bytes) -> bool:
+        """See L{IOffers}."""
+        return address in self._addresses
+
+
 @frozen
 class PipeConnectSettings:
     """What an operator may set of PIPECONNECT."""
@@ -77,6 +149,23 @@ class PipeConnectSettings:
         metadata={
             "option": "pipelining_connect_advertise_hosts",
             "help": "The clients that may talk before they are greeted.",
+        },
+    )
+    pipeliningConnectLegacyNames: HostList = field(
+        default=HostList(),
+        metadata={
+            "option": "pipelining_connect_legacy_names",
+            "help": "Those of them that are offered the keyword by an old name, in"
+            " place of the new one: Exims before 4.96, which know no other.  There is"
+            " an underscore in it, which is not legal, so name no others.",
+        },
+    )
+    pipeliningConnectLegacySpelling: Spelling = field(
+        default=Spelling.PIPE_CONNECT,
+        metadata={
+            "option": "pipelining_connect_legacy_spelling",
+            "help": "The old name: ``PIPE_CONNECT`` (Exim 4.94.1 to 4.95) or"
+            " ``X_PIPE_CONNECT`` (4.92 to 4.94).",
         },
     )
     hostsPipeConnect: HostList = field(
@@ -101,6 +190,7 @@ class PipeConnect:
     @ivar options: the settings.
     @ivar memory: where EHLO responses are remembered; L{None}: nowhere, so that
         the client never talks early.
+    @ivar offers: which clients of the server were offered the keyword.
     """
 
     name = "PIPECONNECT"
@@ -112,27 +202,64 @@ class PipeConnect:
         settings: PipeConnectSettings = PipeConnectSettings(),
         *,
         memory: IHelloMemory | None = None,
+        offers: IOffers | None = None,
     ) -> None:
+        """
+        @param offers: L{None}: a L{RecentOffers} of its own.
+        """
         self.options = settings
         self.memory = memory
+        self.offers: IOffers = RecentOffers() if offers is None else offers
 
     def configured(self, settings: PipeConnectSettings) -> PipeConnect:
         """See L{smtpx.core.interfaces.IExtension}."""
-        return PipeConnect(settings, memory=self.memory)
+        return PipeConnect(settings, memory=self.memory, offers=self.offers)
 
     # --- server ---------------------------------------------------------------
 
     def extendServer(self, server: IServerBuilder) -> None:
         """See L{IServerExtension}."""
         server.capability(CAPABILITY, self._advertise)
+        if self.options.pipeliningConnectLegacyNames != HostList():
+            old = self.options.pipeliningConnectLegacySpelling.capability
+            server.capability(old, self._advertiseOld)
         server.relax(self._relax)
+        server.variable("early_talk", self._howEarly)
 
     def _welcome(self, session: IServerSession) -> bool:
         hosts = self.options.pipeliningConnectAdvertiseHosts
         return hosts.matches(session.peer, clientNames(session))
 
+    def _old(self, session: IServerSession) -> bool:
+        hosts = self.options.pipeliningConnectLegacyNames
+        return hosts.matches(session.peer, clientNames(session))
+
     def _advertise(self, session: IServerSession) -> bool | None:
-        return True if self._welcome(session) else None
+        if session.carried or not self._welcome(session):
+            return None
+        if session.early:
+            self._strange(session)
+        self.offers.note(session.peer)
+        return None if self._old(session) else True
+
+    def _advertiseOld(self, session: IServerSession) -> bool | None:
+        if session.carried or not self._welcome(session):
+            return None
+        return True if self._old(session) else None
+
+    def _strange(self, session: IServerSession) -> bool:
+        """Had a client that talks early not been offered to, when it did?"""
+        stranger = session.stamps.get(STRANGER)
+        if stranger is None:
+            stranger = not self.offers.known(session.peer)
+            session.stamps[STRANGER] = stranger
+        return stranger
+
+    def _howEarly(self, session: IServerSession) -> str:
+        """The variable C{early_talk}."""
+        if not session.early:
+            return "no"
+        return "stranger" if self._strange(session) else "offered"
 
     def _relax(self, session: IServerSession) -> SyncPoint:
         if self._welcome(session):

@@ -54,6 +54,7 @@ class Counters:
 
     @ivar connections: that were let in, by port.
     @ivar ended: sessions, by how.
+    @ivar early: those that began before the greeting, by whether that was offered.
     @ivar handshakes: of TLS, by version and whether it was resumed.
     @ivar logins: by mechanism and outcome.
     @ivar refused: commands, by verb, reply code and enhanced status.
@@ -74,6 +75,7 @@ class Counters:
         self.connections = series(metrics.CONNECTIONS, registry)
         self._sessionSeconds = histogram(metrics.SESSION_SECONDS, registry).observe
         self.ended = series(metrics.SESSIONS_ENDED, registry)
+        self.early = series(metrics.SESSIONS_EARLY, registry)
         self._proxies = counter(metrics.PROXIES_REFUSED, registry).inc
         self.handshakes = series(metrics.HANDSHAKES, registry)
         self.logins = series(metrics.LOGINS, registry)
@@ -130,6 +132,8 @@ class Counters:
 
     def _onClosed(self, event: LogEvent) -> None:
         self.ended.count(event["ending"])
+        if "early" in event:
+            self.early.count("yes" if event["early"] == "offered" else "no")
         self._sessionSeconds(max(0.0, event["seconds"]))
 
     def _onSecured(self, event: LogEvent) -> None:

@@ -130,6 +130,8 @@ REFUSED = Event(
         "status": "the enhanced status code",
         "text": "the text of the reply",
         "octets": "the size of the message, where it was refused after its body",
+        "hasty": "what came where the client had to wait, if that is why",
+        "pipelining": "``offered``, if the client knew then that it may pipeline",
     }
     | _TLS,
 )
@@ -187,6 +189,8 @@ CLOSED = Event(
         "why": "what the transport says of it",
         "seconds": "how long the connection was there",
         "transactions": "how many MAIL commands there were",
+        "early": "did it talk before the greeting: ``offered`` (PIPECONNECT, at some"
+        " time before) or ``stranger``; absent: it did not",
     },
 )
 

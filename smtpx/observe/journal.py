@@ -19,6 +19,7 @@ from ..core.reply import Reply
 from ..core.trace import LOCAL, protocol
 from ..extensions.auth import FAILURE, SUBMITTER, Failure
 from ..extensions.etrn import Begun, State
+from ..extensions.pipeconnect import STRANGER
 from ..extensions.xclient import PROXY, PROXY_PORT
 from ..net.ends import Ends
 from ..net.interfaces import IJournal
@@ -161,6 +162,10 @@ class Journal:
             fields["sender"] = envelope.sender
         if session.ended is not None:
             fields["octets"] = session.ended.octets
+        if session.hasty:
+            fields["hasty"] = session.hasty
+            if session.pipelined:
+                fields["pipelining"] = "offered"
         fields |= self._login(session)
         if session.secured is not None:
             fields |= handshakeFields(session.secured)
@@ -233,6 +238,10 @@ class Journal:
         fields["why"] = why
         fields["seconds"] = round(session.now() - session.began, 6)
         fields["transactions"] = session.transactions
+        if session.early:
+            # By HELO it has not even asked.
+            stranger = session.stamps.get(STRANGER)
+            fields["early"] = "offered" if stranger is False else "stranger"
         self._publish(events.CLOSED, fields)
 
     def turnedAway(self, peer: bytes, port: int, answer: Reply) -> None:

@@ -47,6 +47,8 @@ _BAD_LOGIN = 535
 _GOODBYE = 421
 _ENDS = frozenset({"4.4.2", "4.3.2"})
 
+_SYNC = "SMTP protocol synchronization error"
+
 #: RFC 3463 section 3.4: the message is too big.
 _TOO_BIG = "5.3.4"
 
@@ -182,6 +184,8 @@ class MainLog:
         if code == _BAD_LOGIN and command.upper().startswith(b"AUTH"):
             # It has a line of its own, with more in it.
             return None
+        if "hasty" in event:
+            return self._tooSoon(event)
         if code in _SYNTAX or code in _SEQUENCE:
             return self._misspoken(event)
         if not self._isShown(event):
@@ -195,6 +199,23 @@ class MainLog:
             + loginOf(event, {})
             + (" temporarily" if code < 500 else "")
             + f" rejected {what}: {text(event['text'])}"
+        )
+
+    def _tooSoon(self, event: LogEvent) -> str:
+        """
+        The client did not wait.  These very words, too, are what fail2ban's filter
+        for Exim looks for.
+        """
+        host, hasty = self._host(event), quoted(event["hasty"])
+        if not event["command"]:
+            return (
+                f"{_SYNC} (input sent without waiting for greeting): rejected"
+                f' connection from H={host} input="{hasty}"'
+            )
+        was = "was" if "pipelining" in event else "was not"
+        return (
+            f"{_SYNC} (next input sent too soon: pipelining {was} advertised): rejected"
+            f' "{quoted(event["command"])}" H={host} next input="{hasty}"'
         )
 
     def _misspoken(self, event: LogEvent) -> str | None:

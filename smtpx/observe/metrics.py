@@ -95,6 +95,11 @@ SESSIONS_ENDED = _counter(
     ending="how, as in the event ``session.closed``; ``handshake``: there was no"
     " agreement on TLS",
 )
+SESSIONS_EARLY = _counter(
+    "smtpx_sessions_early_total",
+    "Sessions in which the client talked before the greeting",
+    offered="had it been offered PIPECONNECT before: ``yes`` or ``no``",
+)
 PROXIES_REFUSED = _counter(
     "smtpx_proxy_connections_refused_total",
     "Connections that were ended because of their PROXY header, or for want of it",
@@ -259,6 +264,7 @@ CATALOGUE = (
     CONNECTIONS_REFUSED,
     SESSION_SECONDS,
     SESSIONS_ENDED,
+    SESSIONS_EARLY,
     PROXIES_REFUSED,
     HANDSHAKES,
     LOGINS,

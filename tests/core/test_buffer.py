@@ -39,6 +39,17 @@ class BufferTests(SynchronousTestCase):
         buffer.feed(piece)
         self.assertEqual((buffer.take(2), buffer.take(9)), (b"ab", b"cdef"))
 
+    def test_head(self) -> None:
+        """
+        What comes next can be seen without taking it.
+        """
+        buffer = Buffer()
+        self.assertEqual(buffer.head(3), b"")
+        buffer.feed(b"a\r\nbcd")
+        buffer.line()
+        self.assertEqual((buffer.head(2), buffer.head(9)), (b"bc", b"bcd"))
+        self.assertEqual(len(buffer), 3)
+
     def test_clear(self) -> None:
         """
         After C{clear} nothing is left.

@@ -125,6 +125,7 @@ class Client:
     mailed: bool = False
     recipients: int = 0
     begun: bytes | None = None
+    carried: bool = False
 
     def does(self, move: Move) -> None:
         """One thing more."""
@@ -157,6 +158,9 @@ class Client:
     def _ehlo(self, move: Move) -> None:
         self._say(HELLO, 250 if self._outside() else 503)
         self._reset()
+        if self.carried:
+            # Only before the first message may there be something behind it.
+            self._wait()
 
     def _mail(self, move: Move) -> None:
         good = move.good
@@ -192,7 +196,10 @@ class Client:
         return self.endings[-1]
 
     def _data(self, move: Move) -> None:
-        code = self._open(move) if self._outside() else 503
+        code = 503
+        if self._outside():
+            self.carried = True
+            code = self._open(move)
         self._say(b"DATA\r\n", code)
         self._wait()
         if code == 354:
@@ -201,6 +208,7 @@ class Client:
 
     def _bdat(self, move: Move) -> None:
         if self.begun is None:
+            self.carried = self.carried or self.mailed
             code = self._open(move)
             self.begun = b"" if code == 354 else None
         if self.begun is None:

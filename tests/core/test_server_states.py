@@ -23,6 +23,7 @@ from smtpx.core.interfaces import IServerBuilder, IServerSession
 from smtpx.core.profile import ServerProfile
 from smtpx.core.reply import BAD_SEQUENCE, Reply, reply
 from smtpx.core.server import ServerConnection
+from smtpx.extensions.auth import Auth
 from smtpx.extensions.standard import standard
 from smtpx.testing.server import Said, ScriptedPort, talk
 
@@ -76,6 +77,41 @@ class GreetingTests(SynchronousTestCase):
         said += connection.start()
         self.assertEqual(said, OUT_OF_SYNC + b"\r\n")
         self.assertEqual(port.asked, [])
+
+    def test_refusedAtOnce(self) -> None:
+        """
+        One that has sent all it has before it is refused hears of nothing but that.
+        """
+        for whole in (BEGIN + b"DATA\r\n", BEGIN + b"QUIT\r\n", b"E", b"junk"):
+            for answer in (NO, LATER):
+                said = talk(standard(), answers={MayConnect: pending})
+                said.feed(whole)
+                said.answer(answer)
+                said.feed(b"MAIL FROM:<a@b.example>\r\n")
+                self.assertEqual(said.replies, [answer.octets.rstrip()])
+
+    def test_whatCameTooSoonIsShown(self) -> None:
+        """
+        The log has a line of it, and of what may be a password its command only.
+        """
+        long = b"MAIL FROM:<%b@b.example>" % (b"a" * 200)
+        for early, shown in (
+            (HELLO + MAIL, b"EHLO c.example"),
+            (long + b"\r\n", long[:128]),
+            (b"AUTH PLAIN AGZyZWQAcGFzcw==\r\n", b"AUTH"),
+            (b"auth PLAIN AGZyZWQAcGFzcw==", b"auth"),
+            (b"AGZyZWQAcGFzcw==\r\n", b"..."),
+            (b"GET / HTTP/1.1\r\n", b"GET"),
+            (b"\r\n", b"..."),
+        ):
+            said = talk([Auth()], early=early)
+            self.assertEqual(said.replies, [OUT_OF_SYNC])
+            self.assertEqual(said.connection.hasty, shown)
+        said = talk([], b"HELO c.example\r\n")
+        self.assertEqual(said.connection.hasty, b"")
+        said.feed(MAIL + b"RCPT TO:<c@d.example>\r\n")
+        self.assertEqual(said.replies[-1], OUT_OF_SYNC)
+        self.assertEqual(said.connection.hasty, b"RCPT TO:<c@d.example>")
 
 
 class LineTests(SynchronousTestCase):

@@ -10,6 +10,7 @@ from smtpx.core.bounds import BareLines
 from smtpx.core.envelope import Envelope, Recipient
 from smtpx.core.errors import Conflict
 from smtpx.core.hooks import Scope
+from smtpx.core.hostlist import HostList
 from smtpx.core.profile import ServerProfile
 from smtpx.core.queueprofile import QueueProfile
 from smtpx.core.reply import reply
@@ -19,7 +20,7 @@ from smtpx.extensions.binarymime import (
     BinaryMIME,
     BinaryMIMESettings,
 )
-from smtpx.extensions.chunking import Chunking
+from smtpx.extensions.chunking import Chunking, ChunkingSettings
 from smtpx.extensions.eightbitmime import EightBitMIME
 from smtpx.testing.client import ScriptedPeer, client
 from smtpx.testing.pair import pair
@@ -40,6 +41,12 @@ class ServerTests(SynchronousTestCase):
         """The keyword stands in the EHLO response, alone."""
         said = talk(_EXTENSIONS, b"EHLO c.example\r\n")
         self.assertEqual(said.last, b"250 BINARYMIME")
+
+    def test_keywordIsNeverAlone(self) -> None:
+        """Who is not offered CHUNKING cannot use it (RFC 3030 section 3)."""
+        chunking = Chunking(ChunkingSettings(chunkingAdvertiseHosts=HostList()))
+        said = talk([chunking, EightBitMIME(), BinaryMIME()], b"EHLO c.example\r\n")
+        self.assertEqual(said.last, b"250 8BITMIME")
 
     def test_needsOthers(self) -> None:
         """It is not offered without CHUNKING (RFC 3030 section 3 item 3)."""

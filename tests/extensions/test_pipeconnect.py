@@ -17,8 +17,11 @@ from smtpx.core.profile import ServerProfile
 from smtpx.extensions.chunking import Chunking
 from smtpx.extensions.pipeconnect import (
     IHelloMemory,
+    IOffers,
     PipeConnect,
     PipeConnectSettings,
+    RecentOffers,
+    Spelling,
 )
 from smtpx.extensions.pipelining import Pipelining
 from smtpx.extensions.size import Size
@@ -136,13 +139,104 @@ class ServerTests(SynchronousTestCase):
         said.feed(_HELLO + b"MAIL FROM:<a@c.example>\r\n")
         self.assertEqual(said.replies[-2:], [b"250 PIPECONNECT", b"250 2.0.0 OK"])
 
+    def test_nothingButEHLOBeginsASession(self) -> None:
+        """
+        Early talk that is no EHLO, nor the beginning of one, is junk: it is told so
+        in place of the greeting, and once.
+        """
+        for early in (b"GET / HTTP/1.1\r\n", b"NOOP\r\n", b"\r\n", b"X", b"EHLOW"):
+            said = self.said("*", early=early + b"MAIL FROM:<a@c.example>\r\n")
+            self.assertEqual(said.codes, [554], early)
+            self.assertTrue(said.connection.closed)
+        for early in (b"ehlo c.example\r\n", b"HELO c.example\r\n", b"E", b"EHLO "):
+            said = self.said("*", early=early)
+            self.assertEqual(said.codes[0], 220, early)
+
+    def test_theKeywordGoesWithTheFirstMessage(self) -> None:
+        """As in Exim: behind DATA or BDAT there is no leave any more to be early."""
+        group = b"MAIL FROM:<a@c.example>\r\nRCPT TO:<b@d.example>\r\n"
+        for last in (b"DATA\r\nx\r\n.\r\n", b"BDAT 3 LAST\r\nx\r\n", b"DATA\r\n"):
+            extensions = [*_extensions(), Chunking(), StartTLS()]
+            said = talk(extensions, _HELLO, tlsReady=True)
+            said.feed(b"RSET\r\n" + _HELLO)
+            self.assertEqual(said.replies.count(b"250-PIPECONNECT"), 2)
+            if last == b"DATA\r\n":
+                said.feed(last)
+            else:
+                for line in (group + last).splitlines(True):
+                    said.feed(line)
+            before = len(said.replies)
+            said.feed(_HELLO)
+            self.assertNotIn(b"PIPECONNECT", b"".join(said.replies[before:]))
+            self.assertIn(b"250-PIPELINING", said.replies[before:])
+            self.assertTrue(said.connection.earlyHello)
+            said.feed(_HELLO + b"MAIL FROM:<a@c.example>\r\n")
+            self.assertEqual(said.codes[-1], 554)
+
+    def test_oldNames(self) -> None:
+        """Some clients know only an old name of the keyword; never are there two."""
+        for spelling in Spelling:
+            options = PipeConnectSettings(
+                pipeliningConnectLegacyNames=HostList.parse(["192.0.2.0/24"]),
+                pipeliningConnectLegacySpelling=spelling,
+            )
+            old = spelling.value.encode("ascii")
+            for peer, keyword in ((b"192.0.2.1", old), (b"::1", b"PIPECONNECT")):
+                said = talk([Pipelining(), PipeConnect(options)], _HELLO, peer=peer)
+                self.assertEqual(
+                    said.replies[2:], [b"250-PIPELINING", b"250 " + keyword]
+                )
+
+    def test_oldNamesAreForTheListedOnly(self) -> None:
+        """Who may not talk early is offered no name for it."""
+        options = PipeConnectSettings(
+            HostList.parse(["!192.0.2.1", "*"]), pipeliningConnectLegacyNames=_ALL
+        )
+        said = talk([Pipelining(), PipeConnect(options)], _HELLO, peer=b"192.0.2.1")
+        self.assertEqual(said.last, b"250 PIPELINING")
+
+    def test_strangersAreKnown(self) -> None:
+        """
+        Policies can tell whether a client that talks early was ever told that it
+        may.
+        """
+        extensions: list[IExtension] = [Pipelining(), PipeConnect()]
+
+        def early(octets: bytes, peer: bytes) -> object:
+            said = talk(extensions, early=octets, peer=peer)
+            return said.connection.variable("early_talk")
+
+        self.assertEqual(early(b"", b"192.0.2.1"), "no")
+        self.assertEqual(early(_HELLO, b"192.0.2.1"), "stranger")
+        self.assertEqual(early(_HELLO, b"192.0.2.1"), "offered")
+        self.assertEqual(early(b"HELO c.example\r\n", b"192.0.2.2"), "stranger")
+        talk(extensions, _HELLO, peer=b"192.0.2.2")
+        self.assertEqual(early(b"HELO c.example\r\n", b"192.0.2.2"), "offered")
+
+    def test_strangersOfASession(self) -> None:
+        """Whoever began as a stranger is one to its end."""
+        said = talk([Pipelining(), PipeConnect()], early=_HELLO, peer=b"192.0.2.1")
+        said.feed(_HELLO)
+        self.assertEqual(said.connection.variable("early_talk"), "stranger")
+
+    def test_offersAreBounded(self) -> None:
+        """Those who were offered it longest ago are forgotten first."""
+        offers = RecentOffers(2)
+        verifyObject(IOffers, offers)
+        for address in (b"a", b"b", b"a", b"c"):
+            offers.note(address)
+        found = [offers.known(address) for address in (b"a", b"b", b"c")]
+        self.assertEqual(found, [True, False, True])
+
     def test_isConfigured(self) -> None:
         """Other settings make another extension, with the same memory."""
         memory = Memory()
         options = PipeConnectSettings(HostList())
-        extension = PipeConnect(memory=memory).configured(options)
+        before = PipeConnect(memory=memory)
+        extension = before.configured(options)
         self.assertIs(extension.options, options)
         self.assertIs(extension.memory, memory)
+        self.assertIs(extension.offers, before.offers)
 
 
 class ClientTests(SynchronousTestCase):

@@ -250,6 +250,8 @@ class AnythingTests(ProxyTestCase):
         and nothing is said before it is whole.
         """
         if flawed:
+            # Inside of it: what stands behind it is talk.
+            flaw = min(flaw, len(header) - 1)
             header = header[:flaw] + b"?" + header[flaw + 1 :]
         places = sorted({min(cut, len(header) - 1) for cut in cuts})
         pieces = [

@@ -16,6 +16,7 @@ from smtpx.core.envelope import Envelope
 from smtpx.core.hooks import Ending, TLSInfo
 from smtpx.core.interfaces import IServerSession
 from smtpx.core.reply import Reply, reply
+from smtpx.extensions.pipeconnect import STRANGER
 from smtpx.net.ends import Ends
 from smtpx.net.factory import IAdmission
 from smtpx.net.interfaces import IArrival, IReceiver
@@ -86,6 +87,17 @@ class CountersTests(SynchronousTestCase):
         self.assertEqual(
             self.counters.logins.counts(), {("PLAIN", "good"): 1, ("LOGIN", "bad"): 1}
         )
+
+    def test_early(self) -> None:
+        """Early talk is counted by whether it was offered."""
+        for stranger in (None, True, False):
+            session = visit()
+            session.early = True
+            if stranger is not None:
+                session.stamps[STRANGER] = stranger
+            self.journal.closed(session, "Done")
+        self.journal.closed(visit(), "Done")
+        self.assertEqual(self.counters.early.counts(), {("no",): 2, ("yes",): 1})
 
     def test_refusals(self) -> None:
         """Refusals are counted by command, reply code and enhanced status."""

@@ -10,6 +10,7 @@ from string import Formatter
 from twisted.trial.unittest import SynchronousTestCase
 
 import smtpx
+from smtpx.observe.event import Event
 from smtpx.observe.events import (
     ALIAS_BROKEN,
     ALIASES_KEPT,
@@ -23,7 +24,6 @@ from smtpx.observe.events import (
     RECIPIENTS_KEPT,
     RECIPIENTS_READ,
     TURNED_AWAY,
-    Event,
 )
 
 PAGE = Path(smtpx.__file__).parent.parent / "doc" / "reference" / "logs.rst"

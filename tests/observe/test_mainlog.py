@@ -7,7 +7,14 @@ from __future__ import annotations
 import os
 
 from smtpx.core.hooks import Ending, TLSInfo
-from smtpx.core.reply import OK, SHUTTING_DOWN, TIMED_OUT, Reply, reply
+from smtpx.core.reply import (
+    OK,
+    OUT_OF_SYNC,
+    SHUTTING_DOWN,
+    TIMED_OUT,
+    Reply,
+    reply,
+)
 from smtpx.extensions.auth import FAILURE, Failure
 from smtpx.observe.deliveries import DeliveryJournal
 from smtpx.observe.journal import (
@@ -51,6 +58,33 @@ class RefusalTests(MainLogTestCase):
             [
                 f"H=(mail.example.org) [192.0.2.7] {X} CV=no F=<ann@example.org> "
                 "rejected RCPT <x@example.com> NOTIFY=NEVER: No such user"
+            ],
+        )
+
+    def test_tooSoon(self) -> None:
+        """Who did not wait is told of in Exim's words, as fail2ban knows them."""
+
+        def tell(journal: Journal, deliveries: DeliveryJournal) -> None:
+            session = visit()
+            session.hasty = b'EHLO "x'
+            journal.refused(session, b"", OUT_OF_SYNC)
+            session.hasty = b"RCPT TO:<a@b.example>"
+            journal.refused(session, b"MAIL FROM:<>", OUT_OF_SYNC)
+            session.introduce(b"mail.example.org", extended=True)
+            session._pipelined = True
+            journal.refused(session, b"DATA", OUT_OF_SYNC)
+
+        who = "H=(mail.example.org) [192.0.2.7]"
+        error = AT + "SMTP protocol synchronization error "
+        self.assertEqual(
+            self.lines(tell, "-connection_reject"),
+            [
+                f"{error}(input sent without waiting for greeting): rejected connection"
+                f' from {who} input="EHLO \\x22x"',
+                f"{error}(next input sent too soon: pipelining was not advertised):"
+                f' rejected "MAIL FROM:<>" {who} next input="RCPT TO:<a@b.example>"',
+                f"{error}(next input sent too soon: pipelining was advertised):"
+                f' rejected "DATA" {who} next input="RCPT TO:<a@b.example>"',
             ],
         )
 

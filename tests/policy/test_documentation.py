@@ -21,6 +21,9 @@ from smtpx.core.interfaces import IServerSession
 from smtpx.core.profile import ServerProfile
 from smtpx.core.reply import Reply
 from smtpx.core.server import ServerConnection
+from smtpx.extensions.pipeconnect import PipeConnect
+from smtpx.extensions.pipelining import Pipelining
+from smtpx.extensions.standard import STANDARD
 from smtpx.extensions.tlsverify import TLSVerify
 from smtpx.policy.chain import PolicyChain
 from smtpx.policy.python import policyFrom
@@ -30,15 +33,16 @@ from smtpx.testing.server import ScriptedPort, talk
 from .doubles import ENVELOPE, deferred, recipientOf, sessionFrom
 
 HOWTO = Path(smtpx.__file__).parents[1] / "doc" / "howto"
+EXTENSIONS = HOWTO.parent / "reference" / "extensions"
 
 
-def examples(page: str, language: str) -> list[str]:
+def examples(page: str, language: str, folder: Path = HOWTO) -> list[str]:
     """
     The examples of a page.
 
     @raise SkipTest: the manual is not installed.
     """
-    path = HOWTO / page
+    path = folder / page
     if not path.exists():
         raise SkipTest(f"there is no {path}")
     found = []
@@ -95,6 +99,31 @@ class ClientCertificatesPageTests(SynchronousTestCase):
             said = talk([TLSVerify()], secured=TLSInfo(verified=verified))
             answer = policy.maySend(said.connection, Envelope(sender, 0.0))
             self.assertIs(answer, found["NOT_YOU"] if refused else None)
+
+
+class EarlyTalkPageTests(SynchronousTestCase):
+    """The page on PIPECONNECT."""
+
+    def test_noStrangers(self) -> None:
+        """Who talks early is put off, unless it was offered to."""
+        found: dict[str, Any] = {}
+        for example in examples("pipeconnect.rst", "python", EXTENSIONS)[:1]:
+            exec(example, found)
+        policy = found["NoStrangers"]()
+        extensions = [Pipelining(), PipeConnect()]
+        hello = b"EHLO c.example\r\n"
+        for early, code in ((b"", None), (hello, None), (hello, None)):
+            said = talk(extensions, b"" if early else hello, early=early)
+            self.assertIs(policy.maySend(said.connection, ENVELOPE), code)
+        said = talk([Pipelining(), PipeConnect()], early=hello)
+        self.assertEqual(policy.maySend(said.connection, ENVELOPE).code, 450)
+
+    def test_configuration(self) -> None:
+        """The server takes the example."""
+        found = {name: make() for name, make in STANDARD.items()}
+        for page in ("pipeconnect.rst", "chunking.rst", "binarymime.rst"):
+            for example in examples(page, "toml", EXTENSIONS):
+                readConfiguration(tomllib.loads(example), found)
 
 
 class PythonPolicyPageTests(SynchronousTestCase):

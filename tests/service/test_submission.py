@@ -190,9 +190,9 @@ class SubmissionTests(HouseTestCase):
                 "early_talk": True,
             }
         )
+        self.assertIn(b"PIPECONNECT", call.say(_HELLO))
         said = self.send(call, b"To: bob\r\n\r\n", sender=b"ann@example.org")
         self.assertEqual(said[:3], b"250")
-        self.assertIn(b"PIPECONNECT", call.say(_HELLO))
 
     def test_addressesOfTheHeader(self) -> None:
         """They are whole (RFC 6409 section 4.2)."""
