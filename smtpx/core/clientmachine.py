@@ -80,6 +80,10 @@ class ClientMachine(ClientSession, ABC):
         self._owed = 0
         #: Might what is sent be heard twice, as it may ride on a SYN?
         self.opening = False
+        #: How many octets a SYN has room for, if a message may ride on it.
+        self.roomInSYN = 0
+        #: How many octets were sent while opening.
+        self._saidEarly = 0
         self._script: Part | None = None
         #: What the dialogue waits for; L{None}: it does not.
         self._waiting: ClientNeed | None = None
@@ -92,6 +96,8 @@ class ClientMachine(ClientSession, ABC):
     def _write(self, octets: bytes) -> None:
         if octets:
             self._out.append(octets)
+            if self.opening:
+                self._saidEarly += len(octets)
 
     def _effect(self, effect: ClientEffect) -> None:
         self._flush()
@@ -207,7 +213,7 @@ class ClientMachine(ClientSession, ABC):
             return need.slot.reply
         if isinstance(need, Sync) and not self._expected:
             return None
-        if isinstance(need, Establish) and not self.opening:
+        if isinstance(need, Establish) and self._isEstablished(need):
             return None
         if isinstance(need, Send):
             if UNSAFE.search(need.line):
@@ -223,6 +229,13 @@ class ClientMachine(ClientSession, ABC):
             self._effect(Drain())
         self._waiting = need
         return None
+
+    def _isEstablished(self, need: Establish) -> bool:
+        """Is what follows heard once, or may it be heard twice?"""
+        if not self.opening:
+            return True
+        octets = need.octets
+        return octets is not None and self._saidEarly + octets <= self.roomInSYN
 
     def _secure(self) -> None:
         if self._buffer or self._reader.midway or self._expected:

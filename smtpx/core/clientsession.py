@@ -42,6 +42,7 @@ from .interfaces import IBody, IClientSession
 from .profile import ClientProfile
 from .rawparameters import rawOf
 from .reply import Reply
+from .resumption import Progress, Repeatable
 from .tlssession import Resumption, TLSSession
 
 W = TypeVar("W")
@@ -368,6 +369,21 @@ class ClientSession:
                 envelope.octets = body.octets
         return envelope, body
 
+    def recognised(
+        self, envelope: Envelope, body: IBody
+    ) -> Generator[ClientNeed, Any, Repeatable | None]:
+        """
+        How the peer will know a transaction again; L{None}: it will not.
+
+        @param envelope: its own.
+        """
+        for recognise in self.profile.recognisers:
+            owner = ownerOf(recognise)
+            found = yield from attributed(owner, recognise(self, envelope, body))
+            if found is not None:
+                return evolve(found, read=_reading(owner, found.read))
+        return None
+
     def carrier(self, envelope: Envelope) -> tuple[str, Carrier] | None:
         """
         The best way to move the body, and whose it is; L{None}: by DATA, whose
@@ -440,6 +456,23 @@ class ClientSession:
     def report(self, trouble: HookTrouble) -> None:
         """An exception came out of a hook."""
         self._effects.append(Trouble(trouble.owner, trouble.__cause__ or trouble))
+
+
+def _reading(
+    owner: str, read: Callable[[Reply], Progress]
+) -> Callable[[Reply], Progress]:
+    """C{read}, of which only what the peer did wrong is the peer's fault."""
+    mine = owned(owner, read)
+
+    def call(said: Reply) -> Progress:
+        try:
+            return mine(said)
+        except HookTrouble as trouble:
+            if isinstance(trouble.__cause__, Malformed):
+                raise trouble.__cause__ from None
+            raise
+
+    return call
 
 
 def _rendered(

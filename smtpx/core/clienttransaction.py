@@ -10,12 +10,20 @@ never guessed at from their codes (RFC 2920 section 3.1).  Where everybody is
 refused while a carrier is on its way, it is stopped at its next wait, what it
 emitted is waited for, and the peer is reset.
 
+Where an extension knows how, the peer may know the transaction again
+(L{smtpx.core.resumption}).  Where it says so in its reply to MAIL, and that was waited
+for, what it has is not said again: no RCPT, as it has the recipients, and only the
+rest of the body.  Where it was not waited for, all is said again, and the peer answers
+to it as it did before.
+
 How it stands meanwhile, and what it comes to, is L{smtpx.core.clientstanding}.
 """
 
 from __future__ import annotations
 
 from typing import Any, Generator
+
+from attrs import evolve, frozen
 
 from .bounds import BareLines
 from .claims import CORE, attributed, owned
@@ -29,10 +37,12 @@ from .dialogue import (
     ClientNeed,
     Emit,
     Send,
+    Slot,
     emit,
     established,
     flow,
     pour,
+    send,
     settle,
     sync,
 )
@@ -40,7 +50,8 @@ from .envelope import Envelope
 from .errors import HookTrouble, PeerError, UsageError
 from .hooks import Carrier, Dialect, Refusal, Scope, Stage
 from .interfaces import IBody
-from .reply import LOCAL_ERROR, Reply, reply
+from .reply import BAD_SEQUENCE, LOCAL_ERROR, Reply, reply
+from .resumption import Progress, Resumption, restOf
 from .transparency import DotWriter, LineEnds
 
 _BAD_SENDER = reply(553, "5.1.7", b"Sender address has an invalid character")
@@ -48,7 +59,35 @@ _BARE_LINES = reply(554, "5.6.0", b"Message has a bare CR or LF")
 _NO_MORE_HERE = reply(452, "4.5.3", b"Peer takes no more messages in this session")
 _WOULD_TAKE = reply(250, "2.1.5", b"Peer takes mail for this recipient")
 
+#: What a peer has said to each recipient that it has from before.
+_KNOWN = reply(250, "2.1.5", b"Known from before")
+
+#: How many octets stand before a body that goes in one piece, at the most: a command
+#: with its size, which is of four digits where it rides on a SYN.
+_COMMAND_OCTETS = len(b"BDAT 9999 LAST\r\n")
+
 Part = Generator[ClientNeed, Any, None]
+
+
+@frozen
+class _Plan:
+    """
+    What is said in a transaction.
+
+    @ivar mail: the MAIL command.
+    @ivar commands: the RCPT commands, with the recipients' places in the envelope.
+    @ivar body: see L{Transaction}.
+    @ivar carrier: moves the body, and whose it is; L{None}: it goes by DATA.
+    @ivar grouped: may the commands go without a wait in between?
+    @ivar resumption: how the peer knows it again; L{None}: it does not.
+    """
+
+    mail: bytes
+    commands: list[tuple[int, bytes]]
+    body: IBody | None
+    carrier: tuple[str, Carrier] | None
+    grouped: bool
+    resumption: Resumption | None
 
 
 class Transaction(Standing):
@@ -56,7 +95,7 @@ class Transaction(Standing):
     One envelope and its body, from MAIL to the final reply.
     """
 
-    __slots__ = ("_body",)
+    __slots__ = ("_body", "_kept", "_mistaken", "_progress", "_resumption")
 
     def __init__(
         self, session: ClientSession, envelope: Envelope, body: IBody | None
@@ -67,6 +106,13 @@ class Transaction(Standing):
         """
         Standing.__init__(self, session, envelope)
         self._body = body
+        self._resumption: Resumption | None = None
+        #: What the peer said it has; L{None}: nothing.
+        self._progress: Progress | None = None
+        #: Does it go on from there, with the recipients that the peer has?
+        self._kept = False
+        #: Is it to go once more, as one that the peer does not know?
+        self._mistaken = False
 
     # --- how it goes ------------------------------------------------------------
 
@@ -114,35 +160,128 @@ class Transaction(Standing):
             if session.bareLines is BareLines.REFUSE:
                 if (yield from attributed(CORE, _hasBareLines(body))):
                     return self.end(_BARE_LINES, stage=Stage.MESSAGE)
-            if self.guessed and not session.guessed:
-                # The truth has come while the body was read.
-                grouped = yield from self._grouping()
-        chosen = session.carrier(envelope)
         selection = select(envelope.recipients, limits, session.domains, apart)
         self._barred, self._over = selection.barred, selection.over
-        mail = session.mail(envelope)
-        commands = [
-            (index, session.rcpt(envelope.recipients[index]))
-            for index in selection.chosen
-        ]
-        if not commands:
+        if not selection.chosen:
             if TOO_MANY_DOMAINS in self._over.values():
                 # But not for the next session.
                 self.scope = Scope.SESSION
             elif self._over:
                 self.scope = Scope.HOST
             return
-        yield from self._address(mail, commands, grouped)
+        yield from self._address(envelope, body, selection.chosen, grouped)
         session.spent = session.full(limits.transactions)
-        if not grouped and not self._wanted():
+
+    def _address(
+        self, envelope: Envelope, body: IBody | None, chosen: list[int], grouped: bool
+    ) -> Part:
+        """
+        Say it to those who are chosen, by their places.
+
+        @param envelope: as the peer needs it, like C{body}.
+        @param grouped: as it was before the body was looked at.
+        """
+        session, named, resumption = self._session, envelope, None
+        recipients = [envelope.recipients[index] for index in chosen]
+        if body is not None and session.profile.resumers:
+            named = envelope.addressedTo(recipients).copied()
+            resumption = yield from session.resumption(named, body)
+        if self.guessed and not session.guessed:
+            # The truth has come while the body was read.
+            grouped = yield from self._grouping()
+        carrier = session.carrier(envelope)
+        rcpts = [session.rcpt(each) for each in recipients]
+        commands = list(zip(chosen, rcpts, strict=True))
+        plan = _Plan(session.mail(named), commands, body, carrier, grouped, resumption)
+        yield from self._say(plan)
+        if self._mistaken:
+            yield from self._forget()
+            mail = session.mail(envelope)
+            yield from self._say(evolve(plan, mail=mail, resumption=None))
+
+    def _say(self, plan: _Plan) -> Part:
+        """From MAIL to the end."""
+        self._resumption = plan.resumption
+        asks = plan.resumption is not None and plan.resumption.asks
+        self._session.transactions += 1
+        self._pending = True
+        self._mail = yield from emit(plan.mail)
+        if asks or not plan.grouped:
+            got = self._understood((yield from settle(self._mail)))
+            if got.refuses:
+                return
+        body = plan.body
+        if self._progress is not None and body is not None:
+            body = yield from self._resumed(plan, body, self._progress)
+            if self._mistaken:
+                return
+        else:
+            yield from self._tellRecipients(plan)
+        if not plan.grouped and not self._wanted():
             return
         if body is None:
             yield from self._addressed()
             self.end(_WOULD_TAKE, stage=Stage.RCPT)
-        elif chosen is None:
+        elif plan.carrier is None:
             yield from self._byDATA(body)
         else:
-            yield from self._byCarrier(*chosen, body, grouped)
+            yield from self._byCarrier(*plan.carrier, body, plan.grouped)
+        if self._kept and self.final is not None:
+            # It knows nothing of it, after all.
+            self._mistaken = self.final.code == BAD_SEQUENCE.code
+
+    def _tellRecipients(self, plan: _Plan) -> Part:
+        """RCPT, for each."""
+        for index, command in plan.commands:
+            slot = self._slots[index] = yield from emit(command)
+            if not plan.grouped:
+                completed((yield from settle(slot)))
+
+    # --- what the peer knows ------------------------------------------------------
+
+    def _understood(self, got: Reply) -> Reply:
+        """
+        The reply to MAIL; a 3yz where the peer knows the transaction.
+
+        @raise PeerError: a 3yz that says nothing of the kind.
+        """
+        if self._resumption is None or not 300 <= got.code < 400:
+            return completed(got)
+        self._progress = self._resumption.read(got)
+        return got
+
+    def _resumed(
+        self, plan: _Plan, body: IBody, progress: Progress
+    ) -> Generator[ClientNeed, Any, IBody]:
+        """
+        The peer knows it, and nothing more was said yet.
+
+        @return: what of the body is to be sent.
+        """
+        had, byLines = progress.octets, plan.carrier is None
+        rest = yield from attributed(CORE, restOf(body, had, byLines))
+        if rest is None and had > body.octets:
+            self._mistaken = True
+        elif had and rest and len(plan.commands) in (1, progress.recipients):
+            # As it has some of the body, it has taken some of the recipients; and
+            # these can only be all.
+            self._kept = True
+            for index, _ in plan.commands:
+                self._slots[index] = Slot(_KNOWN)
+            return rest
+        else:
+            # From a RCPT it sees that all of it comes again.
+            yield from self._tellRecipients(plan)
+        return body
+
+    def _forget(self) -> Part:
+        """The peer is to forget it; and so do we."""
+        self._mistaken = self._kept = self.carrying = False
+        self._progress = self.final = self.stage = self.verdict = None
+        self._slots = {}
+        got = completed((yield from send(b"RSET")))
+        if got.refuses:
+            raise GivingUp(got)
 
     @property
     def _lmtp(self) -> bool:
@@ -157,29 +296,13 @@ class Transaction(Standing):
             grouped = self._session.grouped()
         return grouped
 
-    def _address(
-        self, mail: bytes, commands: list[tuple[int, bytes]], grouped: bool
-    ) -> Part:
-        """MAIL and RCPT."""
-        self._session.transactions += 1
-        self._pending = True
-        self._mail = yield from emit(mail)
-        if not grouped:
-            got = completed((yield from settle(self._mail)))
-            if got.refuses:
-                return
-        for index, command in commands:
-            slot = self._slots[index] = yield from emit(command)
-            if not grouped:
-                completed((yield from settle(slot)))
-
     def _addressed(self) -> Generator[ClientNeed, Any, bool]:
         """
         Wait for all replies to MAIL and RCPT.
 
         @return: is there somebody who gets the message?
         """
-        completed((yield from settle(self._mail)))
+        self._understood((yield from settle(self._mail)))
         for slot in self._slots.values():
             completed((yield from settle(slot)))
         return self._wanted()
@@ -233,8 +356,9 @@ class Transaction(Standing):
         early = grouped and carrier.early and not self._lmtp
         if not early and not (yield from self._addressed()):
             return
-        # A message that is heard twice is two messages.
-        yield from established()
+        # A message that is heard twice is two messages, unless the peer knows it.
+        octets = None if self._resumption is None else body.octets + _COMMAND_OCTETS
+        yield from established(octets)
         self.carrying = True
         self._unsent = body.octets
         carriage = owned(owner, carrier.carry)(self._session, body)

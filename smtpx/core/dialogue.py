@@ -23,6 +23,7 @@ from .reply import Reply
 if TYPE_CHECKING:
     from .hooks import Refusal, TLSInfo
     from .interfaces import IBody
+    from .resumption import Resumption
 
 T = TypeVar("T")
 
@@ -82,7 +83,12 @@ class Establish:
     """
     Wait until what is sent can only be heard once, which what rides on a SYN (RFC
     7413 section 2.1) cannot.
+
+    @ivar octets: what follows may be heard twice, and has so many octets: go on where
+        it rides on the SYN with all that was sent before; L{None}: it may not.
     """
+
+    octets: int | None = None
 
 
 @frozen
@@ -181,6 +187,9 @@ BodyDialogue = Generator[ClientNeed, Any, Reply]
 #: A body that is being changed; returns the other one, or why it cannot be had.
 Transformation = Generator[ClientNeed, Any, "IBody | Refusal"]
 
+#: A transaction that is to be known again, or L{None}: the peer would not.
+Recognition = Generator[ClientNeed, Any, "Resumption | None"]
+
 
 def line(
     prompt: Reply, limit: int = 12288, secret: bool = False
@@ -238,9 +247,9 @@ def sync() -> Generator[ClientNeed, Any, None]:
     yield Sync()
 
 
-def established() -> Generator[ClientNeed, Any, None]:
+def established(octets: int | None = None) -> Generator[ClientNeed, Any, None]:
     """Wait until nothing is heard twice; typed sugar over L{Establish}."""
-    yield Establish()
+    yield Establish(octets)
 
 
 def secure(before: Reply | None = None) -> Generator[Any, Any, TLSInfo]:

@@ -21,6 +21,7 @@ from zope.interface import Attribute, Interface
 from .dialogue import (
     Answered,
     ClientDialogue,
+    Recognition,
     ServerDialogue,
     Transformation,
     Verdict,
@@ -377,6 +378,15 @@ class IClientBuilder(Interface):
         from source to source, so that nothing is held whole in memory; one that has
         to read the body first returns a generator, and leaves room
         (L{smtpx.core.dialogue.flow}) between pieces.
+        """
+
+    def resume(
+        recognise: Callable[[IClientSession, Envelope, "IBody"], Recognition],
+    ) -> None:
+        """
+        How this peer will know a transaction again; asked of each that comes from a
+        queue, when all else of it is settled.  The envelope has those recipients
+        that are asked for; what is noted on it is for this transaction only.
         """
 
     def batch(batch: Callable[[IClientSession], BatchLimits | None]) -> None:

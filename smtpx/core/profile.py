@@ -20,7 +20,7 @@ from zope.interface import implementer
 
 from .bounds import Bounds
 from .claims import CORE, Register, owned, ownerOf
-from .dialogue import ClientDialogue, ServerDialogue
+from .dialogue import ClientDialogue, Recognition, ServerDialogue
 from .envelope import Envelope
 from .errors import HookTrouble
 from .hooks import (
@@ -46,6 +46,7 @@ from .hooks import (
     Where,
 )
 from .interfaces import (
+    IBody,
     IClientBuilder,
     IClientExtension,
     IClientSession,
@@ -330,6 +331,9 @@ class ClientProfile(Register):
     transforms: tuple[Callable[[IClientSession, Envelope], Transform | None], ...] = (
         field(default=(), init=False)
     )
+    resumers: tuple[Callable[[IClientSession, Envelope, IBody], Recognition], ...] = (
+        field(default=(), init=False)
+    )
     batchers: tuple[Callable[[IClientSession], BatchLimits | None], ...] = field(
         default=(), init=False
     )
@@ -406,6 +410,12 @@ class ClientProfile(Register):
     ) -> None:
         """See L{IClientBuilder}."""
         self.transforms += (owned(self._note("transform"), choose),)
+
+    def resume(
+        self, recognise: Callable[[IClientSession, Envelope, IBody], Recognition]
+    ) -> None:
+        """See L{IClientBuilder}."""
+        self.resumers += (owned(self._note("resume"), recognise),)
 
     def batch(self, batch: Callable[[IClientSession], BatchLimits | None]) -> None:
         """See L{IClientBuilder}."""
