@@ -231,6 +231,7 @@ class ClientProtocol(ClientWire):
         target = Target(name, self._address, self._port, way.implicitTLS, way.dialect)
         core = self.core = self.kit.connection(target, way, self._forecast)
         core.opening = self.unopened = getattr(self.transport, "opening", False)
+        core.roomInSYN = self.kit.roomInSYN(self.host, self._address)
         if not way.implicitTLS:
             self._do(core.start())
             return

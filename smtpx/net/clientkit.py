@@ -133,6 +133,14 @@ class ClientKit:
             ignored=way.ignored,
         )
 
+    def roomInSYN(self, host: bytes, address: bytes) -> int:
+        """
+        How many octets may ride on a SYN with a message in it; 0: none may.
+
+        @param host: its name.
+        """
+        return 0 if self.fastOpen is None else self.fastOpen.room(host, address)
+
     def dials(
         self, host: bytes, port: int
     ) -> Callable[[bytes, Dial, str], None] | None:

@@ -4,6 +4,9 @@ time none where it did not help.
 
 A SYN with something in it may be lost where an empty one is not, and then it costs a
 second; or its content is passed over, and then it costs nothing, and gains nothing.
+
+Whatever is in a SYN may be heard twice.  To hosts that the operator names besides, a
+message may go so that they know again (L{smtpx.core.resumption}), if all of it fits.
 """
 
 from __future__ import annotations
@@ -18,6 +21,10 @@ from .fastopen import Opened
 #: How long a host is spared where it failed, in seconds.
 SPARED_SECONDS = 3600.0
 
+#: What a SYN has room for, in octets: an Ethernet frame of 1500, without the headers of
+#: IP and TCP, and 40 octets of TCP's options, with the cookie.
+ROOM_IPV4, ROOM_IPV6 = 1420, 1400
+
 #: More are not remembered.
 _MOST = 10_000
 
@@ -31,10 +38,12 @@ class FastOpenHosts:
 
     @ivar hosts: the operator's list, of names and addresses.
     @ivar clock: seconds, of any beginning.
+    @ivar whole: those to which a whole message may go so, likewise.
     """
 
     hosts: HostList
     clock: Callable[[], float]
+    whole: HostList = HostList()
     #: Until when addresses are spared, the first to be spared first.
     _spared: dict[Place, float] = field(factory=dict, init=False)
 
@@ -48,6 +57,17 @@ class FastOpenHosts:
                 return False
             del self._spared[address, port]
         return self.hosts.matches(address, (host,))
+
+    def room(self, host: bytes, address: bytes) -> int:
+        """
+        How many octets a SYN has room for, if a message may ride on it; 0: it may
+        not.
+
+        @param host: its name.
+        """
+        if not self.whole.matches(address, (host,)):
+            return 0
+        return ROOM_IPV6 if b":" in address else ROOM_IPV4
 
     def failed(self, address: bytes, port: int) -> None:
         """Nothing came of it; spare it for a while."""
@@ -67,4 +87,4 @@ class FastOpenHosts:
             self.failed(address, port)
 
 
-__all__ = ["SPARED_SECONDS", "FastOpenHosts"]
+__all__ = ["ROOM_IPV4", "ROOM_IPV6", "SPARED_SECONDS", "FastOpenHosts"]

@@ -25,6 +25,7 @@ from ..core.envelope import Recipient
 from ..core.hooks import Action, Dialect, LookupLevel, RoutePolicy, TLSLevel
 from ..core.queueprofile import QueueProfile
 from ..core.reply import Reply, reply
+from ..core.resumption import ERRAND, Errand
 from ..dns.mailhosts import MailHost, MailHosts, Unroutable
 from ..dns.together import together
 from ..knowledge.interfaces import IHostHints
@@ -274,6 +275,7 @@ class SMTPTransport:
         message = attempt.message
         recipients = message.envelope.recipients
         body = PrefixedBody.over(message.prefix, attempt.body)
+        errand = Errand(message.id, attempt.again)
         tried = heard = 0
         for host in self._order(where.hosts):
             due = self._dueAt(host, attempt.asked)
@@ -285,7 +287,8 @@ class SMTPTransport:
             tried += 1
             way = where.way if self._wayTo is None else self._wayTo(host, where.way)
             some = [recipients[index] for index in known.left]
-            envelope = message.envelope.addressedTo(some)
+            envelope = message.envelope.addressedTo(some).copied()
+            envelope.stamps[ERRAND] = errand
             envelope.octets = body.octets
             try:
                 noting = _noting(attempt) if way.dialect is Dialect.LMTP else None

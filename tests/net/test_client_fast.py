@@ -17,7 +17,7 @@ from smtpx.core.hostlist import HostList
 from smtpx.net import dialling
 from smtpx.net.client import ClientProtocol
 from smtpx.net.fastopen import Opened
-from smtpx.net.fastopenhosts import FastOpenHosts
+from smtpx.net.fastopenhosts import ROOM_IPV4, FastOpenHosts
 from smtpx.net.sending import Way
 from smtpx.spool.via import Cause
 from smtpx.testing.client import OctetsBody
@@ -75,6 +75,13 @@ class OpeningTests(SynchronousTestCase):
         self.assertEqual(self.said(), _BODY)
         self.assertEqual(self.client.via().fastOpen, "TFO*")
         self.assertTrue(self.hosts.mayTry(HOST.name, ADDRESS.encode("ascii"), 25))
+
+    def test_room(self) -> None:
+        """How much a SYN may carry is told to whoever plans it."""
+        self.hosts.whole = HostList.parse(["mx.example.org"])
+        self.client.makeConnection(self.transport)
+        assert self.client.core is not None
+        self.assertEqual(self.client.core.roomInSYN, ROOM_IPV4)
 
     def test_notTaken(self) -> None:
         """A host that did not take what rode on the SYN is spared."""

@@ -10,7 +10,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from smtpx.core.hostlist import HostList
 from smtpx.net import fastopenhosts
 from smtpx.net.fastopen import Opened
-from smtpx.net.fastopenhosts import SPARED_SECONDS, FastOpenHosts
+from smtpx.net.fastopenhosts import (
+    ROOM_IPV4,
+    ROOM_IPV6,
+    SPARED_SECONDS,
+    FastOpenHosts,
+)
 
 HOST, ADDRESS = b"mx.example.org", b"192.0.2.25"
 
@@ -58,6 +63,15 @@ class FastOpenHostsTests(SynchronousTestCase):
         self.hosts.opened(ADDRESS, 25, Opened.CARRYING, True)
         self.hosts.opened(ADDRESS, 25, Opened.USUALLY, True)
         self.assertTrue(self.mayTry())
+
+    def test_room(self) -> None:
+        """A message may ride on the SYN to those that the operator names besides."""
+        self.assertEqual(self.hosts.room(HOST, ADDRESS), 0)
+        whole = HostList.parse(["mx.example.org", "2001:db8::/32"])
+        hosts = FastOpenHosts(HostList.parse(["*"]), self.clock.seconds, whole)
+        self.assertEqual(hosts.room(HOST, ADDRESS), ROOM_IPV4)
+        self.assertEqual(hosts.room(b"mx.example.net", b"2001:db8::1"), ROOM_IPV6)
+        self.assertEqual(hosts.room(b"mx.example.net", ADDRESS), 0)
 
     def test_bounded(self) -> None:
         """However many fail, only so many are remembered; the oldest are forgotten."""

@@ -12,6 +12,7 @@ from smtpx.core.envelope import Envelope, Recipient
 from smtpx.core.hooks import LookupLevel, RoutePolicy, Scope, TLSLevel
 from smtpx.core.queueprofile import QueueProfile
 from smtpx.core.reply import Reply, reply
+from smtpx.core.resumption import ERRAND, Errand
 from smtpx.dns.mailhosts import MailHost, MailHosts, Unroutable
 from smtpx.net.sending import IClientPool, Sent, Way
 from smtpx.queue.interfaces import Attempt, IRelay
@@ -431,3 +432,28 @@ class SMTPTransportTests(SMTPTransportCase):
         self.pool.said[THREE.name] = see
         self.deliver(message)
         self.assertIs(seen[0], message.envelope.recipients[0])
+
+    def test_errand(self) -> None:
+        """
+        Each host is told by the envelope which message it is, and whether it may have
+        come before; the message itself is as it was.
+        """
+        message = messageFor(b"a@example.org")
+        seen: list[Errand] = []
+
+        def see(host: MailHost, envelope: Envelope) -> Sent:
+            seen.append(envelope.stamps[ERRAND])
+            return sent(host, envelope, FULL, Cause.SENDER, Scope.HOST)
+
+        self.pool.said = {ONE.name: see, TWO.name: see}
+        [leg] = self.locate(message).legs
+        body = HeldBody(b"X: y\r\n\r\nHello\r\n")
+        for again in (False, True):
+            attempt = Attempt(message, body, leg.indices, again, leg.where)
+            self.successResultOf(
+                Deferred.fromCoroutine(self.transport.deliver(attempt))
+            )
+        self.assertEqual([each.id for each in seen], [message.id] * 4)
+        self.assertEqual([each.again for each in seen], [False, False, True, True])
+        self.assertIs(seen[0], seen[1])
+        self.assertNotIn(ERRAND, message.envelope.stamps)
