@@ -41,8 +41,8 @@ from .hooks import (
 from .interfaces import IBody, IClientSession
 from .profile import ClientProfile
 from .rawparameters import rawOf
+from .repeatable import Progress, Repeatable
 from .reply import Reply
-from .resumption import Progress, Repeatable
 from .tlssession import Resumption, TLSSession
 
 W = TypeVar("W")

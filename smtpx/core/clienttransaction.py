@@ -11,7 +11,7 @@ refused while a carrier is on its way, it is stopped at its next wait, what it
 emitted is waited for, and the peer is reset.
 
 Where an extension knows how, the peer may know the transaction again
-(L{smtpx.core.resumption}).  Where it says so in its reply to MAIL, and that was waited
+(L{smtpx.core.repeatable}).  Where it says so in its reply to MAIL, and that was waited
 for, what it has is not said again: no RCPT, as it has the recipients, and only the
 rest of the body.  Where it was not waited for, all is said again, and the peer answers
 to it as it did before.
@@ -50,8 +50,8 @@ from .envelope import Envelope
 from .errors import HookTrouble, PeerError, UsageError
 from .hooks import Carrier, Dialect, Refusal, Scope, Stage
 from .interfaces import IBody
+from .repeatable import Progress, Repeatable, restOf
 from .reply import BAD_SEQUENCE, LOCAL_ERROR, Reply, reply
-from .resumption import Progress, Resumption, restOf
 from .transparency import DotWriter, LineEnds
 
 _BAD_SENDER = reply(553, "5.1.7", b"Sender address has an invalid character")
@@ -79,7 +79,7 @@ class _Plan:
     @ivar body: see L{Transaction}.
     @ivar carrier: moves the body, and whose it is; L{None}: it goes by DATA.
     @ivar grouped: may the commands go without a wait in between?
-    @ivar resumption: how the peer knows it again; L{None}: it does not.
+    @ivar repeatable: how the peer knows it again; L{None}: it does not.
     """
 
     mail: bytes
@@ -87,7 +87,7 @@ class _Plan:
     body: IBody | None
     carrier: tuple[str, Carrier] | None
     grouped: bool
-    resumption: Resumption | None
+    repeatable: Repeatable | None
 
 
 class Transaction(Standing):
@@ -95,7 +95,7 @@ class Transaction(Standing):
     One envelope and its body, from MAIL to the final reply.
     """
 
-    __slots__ = ("_body", "_kept", "_mistaken", "_progress", "_resumption")
+    __slots__ = ("_body", "_kept", "_mistaken", "_progress", "_repeatable")
 
     def __init__(
         self, session: ClientSession, envelope: Envelope, body: IBody | None
@@ -106,7 +106,7 @@ class Transaction(Standing):
         """
         Standing.__init__(self, session, envelope)
         self._body = body
-        self._resumption: Resumption | None = None
+        self._repeatable: Repeatable | None = None
         #: What the peer said it has; L{None}: nothing.
         self._progress: Progress | None = None
         #: Does it go on from there, with the recipients that the peer has?
@@ -181,28 +181,28 @@ class Transaction(Standing):
         @param envelope: as the peer needs it, like C{body}.
         @param grouped: as it was before the body was looked at.
         """
-        session, named, resumption = self._session, envelope, None
+        session, named, repeatable = self._session, envelope, None
         recipients = [envelope.recipients[index] for index in chosen]
-        if body is not None and session.profile.resumers:
+        if body is not None and session.profile.recognisers:
             named = envelope.addressedTo(recipients).copied()
-            resumption = yield from session.resumption(named, body)
+            repeatable = yield from session.recognised(named, body)
         if self.guessed and not session.guessed:
             # The truth has come while the body was read.
             grouped = yield from self._grouping()
         carrier = session.carrier(envelope)
         rcpts = [session.rcpt(each) for each in recipients]
         commands = list(zip(chosen, rcpts, strict=True))
-        plan = _Plan(session.mail(named), commands, body, carrier, grouped, resumption)
+        plan = _Plan(session.mail(named), commands, body, carrier, grouped, repeatable)
         yield from self._say(plan)
         if self._mistaken:
             yield from self._forget()
             mail = session.mail(envelope)
-            yield from self._say(evolve(plan, mail=mail, resumption=None))
+            yield from self._say(evolve(plan, mail=mail, repeatable=None))
 
     def _say(self, plan: _Plan) -> Part:
         """From MAIL to the end."""
-        self._resumption = plan.resumption
-        asks = plan.resumption is not None and plan.resumption.asks
+        self._repeatable = plan.repeatable
+        asks = plan.repeatable is not None and plan.repeatable.asks
         self._session.transactions += 1
         self._pending = True
         self._mail = yield from emit(plan.mail)
@@ -245,9 +245,9 @@ class Transaction(Standing):
 
         @raise PeerError: a 3yz that says nothing of the kind.
         """
-        if self._resumption is None or not 300 <= got.code < 400:
+        if self._repeatable is None or not 300 <= got.code < 400:
             return completed(got)
-        self._progress = self._resumption.read(got)
+        self._progress = self._repeatable.read(got)
         return got
 
     def _resumed(
@@ -357,7 +357,7 @@ class Transaction(Standing):
         if not early and not (yield from self._addressed()):
             return
         # A message that is heard twice is two messages, unless the peer knows it.
-        octets = None if self._resumption is None else body.octets + _COMMAND_OCTETS
+        octets = None if self._repeatable is None else body.octets + _COMMAND_OCTETS
         yield from established(octets)
         self.carrying = True
         self._unsent = body.octets

@@ -23,7 +23,7 @@ from .reply import Reply
 if TYPE_CHECKING:
     from .hooks import Refusal, TLSInfo
     from .interfaces import IBody
-    from .resumption import Resumption
+    from .repeatable import Repeatable
 
 T = TypeVar("T")
 
@@ -188,7 +188,7 @@ BodyDialogue = Generator[ClientNeed, Any, Reply]
 Transformation = Generator[ClientNeed, Any, "IBody | Refusal"]
 
 #: A transaction that is to be known again, or L{None}: the peer would not.
-Recognition = Generator[ClientNeed, Any, "Resumption | None"]
+Recognition = Generator[ClientNeed, Any, "Repeatable | None"]
 
 
 def line(

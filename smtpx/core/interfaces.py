@@ -380,7 +380,7 @@ class IClientBuilder(Interface):
         (L{smtpx.core.dialogue.flow}) between pieces.
         """
 
-    def resume(
+    def recognise(
         recognise: Callable[[IClientSession, Envelope, "IBody"], Recognition],
     ) -> None:
         """

@@ -331,9 +331,9 @@ class ClientProfile(Register):
     transforms: tuple[Callable[[IClientSession, Envelope], Transform | None], ...] = (
         field(default=(), init=False)
     )
-    resumers: tuple[Callable[[IClientSession, Envelope, IBody], Recognition], ...] = (
-        field(default=(), init=False)
-    )
+    recognisers: tuple[
+        Callable[[IClientSession, Envelope, IBody], Recognition], ...
+    ] = field(default=(), init=False)
     batchers: tuple[Callable[[IClientSession], BatchLimits | None], ...] = field(
         default=(), init=False
     )
@@ -411,11 +411,11 @@ class ClientProfile(Register):
         """See L{IClientBuilder}."""
         self.transforms += (owned(self._note("transform"), choose),)
 
-    def resume(
+    def recognise(
         self, recognise: Callable[[IClientSession, Envelope, IBody], Recognition]
     ) -> None:
         """See L{IClientBuilder}."""
-        self.resumers += (owned(self._note("resume"), recognise),)
+        self.recognisers += (owned(self._note("recognise"), recognise),)
 
     def batch(self, batch: Callable[[IClientSession], BatchLimits | None]) -> None:
         """See L{IClientBuilder}."""

@@ -6,7 +6,7 @@ A SYN with something in it may be lost where an empty one is not, and then it co
 second; or its content is passed over, and then it costs nothing, and gains nothing.
 
 Whatever is in a SYN may be heard twice.  To hosts that the operator names besides, a
-message may go so that they know again (L{smtpx.core.resumption}), if all of it fits.
+message may go so that they know again (L{smtpx.core.repeatable}), if all of it fits.
 """
 
 from __future__ import annotations

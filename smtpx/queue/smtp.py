@@ -24,8 +24,8 @@ from ..core.address import domainOf
 from ..core.envelope import Recipient
 from ..core.hooks import Action, Dialect, LookupLevel, RoutePolicy, TLSLevel
 from ..core.queueprofile import QueueProfile
+from ..core.repeatable import ERRAND, Errand
 from ..core.reply import Reply, reply
-from ..core.resumption import ERRAND, Errand
 from ..dns.mailhosts import MailHost, MailHosts, Unroutable
 from ..dns.together import together
 from ..knowledge.interfaces import IHostHints

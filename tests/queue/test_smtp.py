@@ -11,8 +11,8 @@ from zope.interface.verify import verifyObject
 from smtpx.core.envelope import Envelope, Recipient
 from smtpx.core.hooks import LookupLevel, RoutePolicy, Scope, TLSLevel
 from smtpx.core.queueprofile import QueueProfile
+from smtpx.core.repeatable import ERRAND, Errand
 from smtpx.core.reply import Reply, reply
-from smtpx.core.resumption import ERRAND, Errand
 from smtpx.dns.mailhosts import MailHost, MailHosts, Unroutable
 from smtpx.net.sending import IClientPool, Sent, Way
 from smtpx.queue.interfaces import Attempt, IRelay

@@ -3,7 +3,7 @@ Transactions that a peer knows again.
 
 Usually what a peer hears twice is two messages.  An extension may give a transaction
 a name that goes with it, and then it is one, however often it is heard; and what the
-peer has of it need not be said again (L{Resumption}).
+peer has of it need not be said again (L{Repeatable}).
 
 What that takes of whoever sends is in L{Errand}: which message it is, and whether it
 may have been sent before.  Where the peer has a part of the body, the rest of it is
@@ -58,7 +58,7 @@ class Progress:
 
 
 @frozen
-class Resumption:
+class Repeatable:
     """
     A transaction that its peer knows again: it may be heard twice.
 
@@ -138,4 +138,4 @@ def restOf(
     return None if byLines and last != b"\r\n" else Rest(body, had)
 
 
-__all__ = ["ERRAND", "Errand", "Progress", "Rest", "Resumption", "restOf"]
+__all__ = ["ERRAND", "Errand", "Progress", "Rest", "Repeatable", "restOf"]

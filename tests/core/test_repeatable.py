@@ -1,5 +1,5 @@
 """
-Tests for L{smtpx.core.resumption}: transactions that a peer knows again.
+Tests for L{smtpx.core.repeatable}: transactions that a peer knows again.
 
 The extension here names them C{NAME=n}; the peer that knows one answers MAIL with
 C{355 n}, or C{355 n of m}, where it has n octets and m recipients.
@@ -36,8 +36,8 @@ from smtpx.core.interfaces import (
     IClientExtension,
     IClientSession,
 )
+from smtpx.core.repeatable import Progress, Repeatable, Rest, restOf
 from smtpx.core.reply import LOCAL_ERROR, Reply, reply
-from smtpx.core.resumption import Progress, Rest, Resumption, restOf
 from smtpx.testing.client import OctetsBody, ScriptedPeer, client
 
 from .made import MadeClient, broken
@@ -76,7 +76,7 @@ def naming(
         if not session.offered(NAMES):
             return None
         envelope.stamps[_NAME] = 7
-        return Resumption(read, asks)
+        return Repeatable(read, asks)
 
     def register(builder: IClientBuilder) -> None:
         builder.capability(NAMES)
@@ -88,7 +88,7 @@ def naming(
             lambda session, bearer: bearer.stamp(_NAME),
         )
         builder.parameter(parameter, under=NAMES)
-        builder.resume(recognise)
+        builder.recognise(recognise)
 
     return MadeClient(register, "naming")
 
