@@ -28,6 +28,7 @@ from enum import Enum
 
 from attrs import evolve, field, frozen
 
+from .flaw import Flaw
 from .hooks import LookupLevel, RoutePolicy, TLSLevel
 from .tlsa import DANE
 
@@ -45,32 +46,6 @@ class Source(Enum):
     OPERATOR = "operator"
     SENDER = "sender"
     DOMAIN = "domain"
-
-
-class Flaw(Enum):
-    """
-    In what a connection was not as it was demanded, or not known to be.
-
-    @cvar NO_TLS: the host offers no TLS.
-    @cvar HANDSHAKE: the handshake did not succeed, and nobody said why.
-    @cvar NAME: the certificate is for others.
-    @cvar EXPIRED: the certificate is not valid any more, or not yet.
-    @cvar UNTRUSTED: the certificate's chain does not end at somebody who is trusted.
-    @cvar TLSA: the certificate matches no TLSA record.
-    @cvar DNSSEC: the DNS did not tell, or what it said did not stand up to DNSSEC.
-    @cvar NO_DANE: DANE is demanded, and there are no TLSA records that can be used.
-    @cvar BARRED: the host is not one that the domain's policy allows.
-    """
-
-    NO_TLS = "no TLS"
-    HANDSHAKE = "handshake"
-    NAME = "name"
-    EXPIRED = "expired"
-    UNTRUSTED = "untrusted"
-    TLSA = "TLSA"
-    DNSSEC = "DNSSEC"
-    NO_DANE = "no DANE"
-    BARRED = "barred"
 
 
 @frozen
@@ -164,4 +139,4 @@ def _spelled(names: frozenset[frozenset[bytes]]) -> bytes:
     return b";".join(sorted(b",".join(sorted(each)) for each in names))
 
 
-__all__ = ["Demand", "Flaw", "Source", "combined", "keyOf"]
+__all__ = ["Demand", "Source", "combined", "keyOf"]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Callable, Generic, Mapping, TypeVar
 from attrs import field, frozen
 
 from .envelope import Bearer, Envelope, Recipient
+from .flaw import Flaw
 from .grammar import Grammar
 from .reply import Reply
 from .tlsa import DANE
@@ -242,6 +243,7 @@ class TLSInfo:
         empty: not known.
     @ivar problem: what was wrong with the peer's certificate, for the log;
         L{None}: nothing, it sent none, or nobody looked.
+    @ivar flaw: on the client side, the same in one word.
     @ivar dane: was it good by a TLSA record (RFC 7672), rather than by a chain that is
         trusted?
     @ivar proof: by what it was good, for people; L{None}: it was not, or that is not
@@ -261,6 +263,7 @@ class TLSInfo:
     bindings: Mapping[str, bytes] = field(factory=dict, repr=False)
     suite: str = ""
     problem: str | None = None
+    flaw: Flaw | None = None
     dane: bool = False
     proof: str | None = None
     stapled: Stapled = Stapled.NOT_ASKED

@@ -2,88 +2,73 @@
 The client's side of TLS: whom we trust, and whether a server is who it should
 be.
 
-A handshake is either I{verified}, and then the chain of the server's certificate
-has to end at somebody we trust and the certificate has to be for the name that
-was asked for (RFC 9525, by C{service_identity}), or it fails; or it is
-opportunistic (RFC 7435), and then any certificate will do, none is looked at, and
-nothing is called verified.
+A handshake is either I{verified}, and then the server's certificate has to be as was
+demanded (L{smtpx.tls.judging}), or it fails; or it is opportunistic (RFC 7435), and
+then any certificate will do, and nothing is called verified unless somebody wants it
+watched.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
-from ipaddress import ip_address
+from weakref import WeakKeyDictionary, ref
 
 from attrs import define, field, frozen
-from cryptography.x509 import (
-    Certificate,
-    DNSName,
-    ExtensionNotFound,
-    SubjectAlternativeName,
-)
+from cryptography.x509 import Certificate
 from OpenSSL import SSL
-from OpenSSL.crypto import X509
-from service_identity import CertificateError, VerificationError
-from service_identity.cryptography import (
-    verify_certificate_hostname,
-    verify_certificate_ip_address,
-)
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ..core.errors import PeerError, UsageError
+from ..core.errors import UsageError
 from ..core.hooks import TLSInfo, TLSOptions
-from .certificates import UNREADABLE, Certified
-from .handshake import (
-    describe,
-    endPointOf,
-    makeContext,
-    peerCertificate,
-    readable,
-    trust,
-)
+from .certificates import Certified
+from .handshake import describe, endPointOf, makeContext, peerCertificate, trust
 from .interfaces import IClientTLS
-from .openssl import verifyProblem
-
-#: How many names of a certificate are told at most, and which are.
-_NAMES = 3
-_plain = re.compile(r"[A-Za-z0-9.*_-]{1,255}").fullmatch
-
-_Judge = Callable[[SSL.Connection, X509, int, int, int], bool]
-
-
-class UntrustedPeer(PeerError):
-    """
-    The server is not known to be who it should be; the message says what is
-    wrong with its certificate.
-    """
+from .judging import Judge, judgeFor, resumedVerdict
+from .names import isAddress
+from .openssl import resumed
+from .verdict import UntrustedPeer, Verdict
 
 
 @implementer(IOpenSSLClientConnectionCreator)
 @frozen(eq=False)
 class _Connector:
-    """Begins one handshake."""
+    """
+    Begins one handshake.
+
+    @ivar judges: where the judge of a connection is kept, until it is gone.
+    """
 
     context: SSL.Context
     options: TLSOptions
+    judges: WeakKeyDictionary[SSL.Connection, Judge]
 
     def clientConnectionForTLS(
         self, tlsProtocol: TLSMemoryBIOProtocol
     ) -> SSL.Connection:
         """See L{IOpenSSLClientConnectionCreator}."""
         connection = SSL.Connection(self.context, None)
-        name = self.options.serverName
-        if name is not None and not _isAddress(name):
-            connection.set_tlsext_host_name(name.removesuffix(b"."))
-        if self.options.verified:
-            assert name is not None, "the creator saw to it"
+        name = _sentName(self.options)
+        if name is not None:
+            connection.set_tlsext_host_name(name)
+
+        # Not to be kept by what is kept for the connection.
+        protocol = ref(tlsProtocol)
+
+        def fail(error: UntrustedPeer) -> None:
+            # So that it ends with that reason, and not a general one of OpenSSL's.
+            handshake = protocol()
+            if handshake is not None:
+                handshake.failVerification(Failure(error))
+
+        judge = judgeFor(self.options, fail)
+        if judge is not None:
+            self.judges[connection] = judge
             connection.set_verify(
-                SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT,
-                _judge(tlsProtocol, name),
+                SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, judge.look
             )
         return connection
 
@@ -106,17 +91,36 @@ class ClientTLS:
     certificate: Certified | None = field(kw_only=True, default=None)
     minimum: str = field(kw_only=True, default="TLSv1.2")
     _context: SSL.Context = field(init=False)
+    _trustless: SSL.Context | None = field(init=False, default=None)
+    _judges: WeakKeyDictionary[SSL.Connection, Judge] = field(
+        init=False, factory=WeakKeyDictionary
+    )
 
     def __attrs_post_init__(self) -> None:
-        """Make the one context."""
-        context = makeContext(SSL.TLS_CLIENT_METHOD, self.minimum)
+        """Make the context that is used most."""
+        self._context = self._make()
         if self.trust is None:
-            context.set_default_verify_paths()
+            self._context.set_default_verify_paths()
         else:
-            trust(context, self.trust)
+            trust(self._context, self.trust)
+
+    def _make(self) -> SSL.Context:
+        """A context that trusts nobody."""
+        context = makeContext(SSL.TLS_CLIENT_METHOD, self.minimum)
         if self.certificate is not None:
             self.certificate.install(context)
-        self._context = context
+        return context
+
+    def _contextFor(self, options: TLSOptions) -> SSL.Context:
+        """
+        The context for a handshake.  Where TLSA records judge, it trusts nobody: then
+        the chain is made of what the server sent, and of nothing else.
+        """
+        if options.dane is None:
+            return self._context
+        if self._trustless is None:
+            self._trustless = self._make()
+        return self._trustless
 
     def creator(self, options: TLSOptions) -> IOpenSSLClientConnectionCreator:
         """
@@ -126,27 +130,41 @@ class ClientTLS:
         """
         if options.verified and options.serverName is None:
             raise UsageError("a server can only be verified by its name")
-        return _Connector(self._context, options)
+        return _Connector(self._contextFor(options), options, self._judges)
 
     def info(self, connection: SSL.Connection, options: TLSOptions) -> TLSInfo:
         """
         See L{IClientTLS}.
 
-        The name is checked once more, for the check during the handshake does
-        not run where a session is resumed.
+        The certificate is checked once more, for nothing is looked at during the
+        handshake where a session is resumed.
         """
         certificate = peerCertificate(connection)
-        name = options.serverName
+        verdict = self._verdict(connection, certificate, options)
         return describe(
             connection,
             certificate=certificate,
             endPoint=None if certificate is None else endPointOf(certificate),
-            verified=options.verified
-            and certificate is not None
-            and name is not None
-            and _mismatch(certificate, name) is None,
+            verified=verdict.proof is not None,
             serverName=connection.get_servername(),
+            verdict=verdict,
         )
+
+    def _verdict(
+        self,
+        connection: SSL.Connection,
+        certificate: Certificate | None,
+        options: TLSOptions,
+    ) -> Verdict:
+        """What was found of a server's certificate."""
+        judge = self._judges.get(connection)
+        if judge is None:
+            return Verdict()
+        again = resumedVerdict(certificate, options)
+        if judge.verdict is None and resumed(connection):
+            return again
+        found = judge.verdict or Verdict("nobody looked at the certificate")
+        return again if found.proof is not None and again.proof is None else found
 
 
 @cache
@@ -158,83 +176,13 @@ def trustingPlatform() -> IClientTLS:
     return ClientTLS()
 
 
-def _judge(protocol: TLSMemoryBIOProtocol, name: bytes) -> _Judge:
+def _sentName(options: TLSOptions) -> bytes | None:
     """
-    Make what OpenSSL asks about each certificate of a chain, the server's last.
-
-    @param protocol: is told what is wrong, so that it ends with that reason and
-        not with a general one of OpenSSL's.
+    The name that is sent as SNI; L{None}: there is none.  With TLSA records it is the
+    one that they stand under (RFC 7672 section 8.1).
     """
-
-    def judge(
-        connection: SSL.Connection, certificate: X509, code: int, depth: int, good: int
-    ) -> bool:
-        problem: str | None = None
-        if not good:
-            problem = verifyProblem(code)
-        elif depth == 0:
-            problem = _mismatch(readable(certificate), name)
-        if problem is None:
-            return True
-        protocol.failVerification(Failure(UntrustedPeer(problem)))
-        return False
-
-    return judge
-
-
-def _mismatch(certificate: Certificate | None, name: bytes) -> str | None:
-    """
-    What is wrong with a certificate for the server C{name}.
-
-    @param certificate: L{None}: one that cannot be read.
-    @return: L{None}: nothing, it is for that name.
-    """
-    if certificate is None:
-        return "the certificate cannot be read"
-    host = name.removesuffix(b".").decode("ascii")
-    check = (
-        verify_certificate_ip_address
-        if _isAddress(name)
-        else verify_certificate_hostname
-    )
-    try:
-        check(certificate, host)
-    except VerificationError:
-        return f"the certificate is not for {host}{_otherwise(certificate)}"
-    except (CertificateError, ValueError):
-        return "the certificate has no name that can be read"
-    return None
-
-
-def _otherwise(certificate: Certificate) -> str:
-    """
-    For whom a certificate is, as far as that is of use to who looks for a mistake.
-    What stands there is the server's word, so there is an end to it, and it is
-    plain.
-    """
-    try:
-        names = certificate.extensions.get_extension_for_class(
-            SubjectAlternativeName
-        ).value.get_values_for_type(DNSName)
-    except UNREADABLE:
-        return ""
-    except ExtensionNotFound:
-        return ", nor for any host"
-    told = [each for each in names if _plain(each)][:_NAMES]
-    if not told:
-        return ""
-    more = len(names) - len(told)
-    rest = f" and {more} more" if more else ""
-    return f", but for {', '.join(told)}{rest}"
-
-
-def _isAddress(name: bytes) -> bool:
-    """Is it an IP address?  Those are never sent as SNI (RFC 6066 section 3)."""
-    try:
-        ip_address(name.decode("ascii"))
-    except ValueError:
-        return False
-    return True
+    name = options.serverName if options.dane is None else options.dane.base
+    return None if name is None or isAddress(name) else name.removesuffix(b".")
 
 
 __all__ = ["ClientTLS", "UntrustedPeer", "trustingPlatform"]

@@ -19,6 +19,7 @@ from OpenSSL.crypto import X509
 from ..core.errors import UsageError
 from ..core.hooks import Stapled, TLSInfo
 from .openssl import extendedMasterSecret, resumed
+from .verdict import Verdict
 
 #: What may be asked for as the oldest version.  RFC 8996 ended those before.
 VERSIONS = {"TLSv1.2": SSL.TLS1_2_VERSION, "TLSv1.3": SSL.TLS1_3_VERSION}
@@ -48,6 +49,8 @@ _SPELLINGS = {"emailAddress": NameOID.EMAIL_ADDRESS}
 #: One for all contexts of a side: with a random one, which is Twisted's way, to
 #: resume a session under another context is a fatal error.
 _SESSION_CONTEXT = b"smtpx"
+
+_NO_VERDICT = Verdict()
 
 
 def makeContext(method: int, minimum: str) -> SSL.Context:
@@ -94,6 +97,7 @@ def describe(
     serverName: bytes | None,
     problem: str | None = None,
     stapled: Stapled = Stapled.NOT_ASKED,
+    verdict: Verdict = _NO_VERDICT,
 ) -> TLSInfo:
     """
     Say what the handshake of C{connection}, which is complete, came to.
@@ -105,6 +109,7 @@ def describe(
     @param serverName: the SNI, or L{None} where there was none.
     @param problem: what was wrong with the peer's certificate, or L{None}.
     @param stapled: was a staple sent?
+    @param verdict: what a client found of the server's certificate.
     """
     version = connection.get_protocol_version_name()
     cipher = connection.get_cipher_name() or ""
@@ -125,7 +130,10 @@ def describe(
         serverName=serverName,
         bindings=bindings,
         suite=registeredName(cipher),
-        problem=problem,
+        problem=problem or verdict.problem,
+        flaw=verdict.flaw,
+        dane=verdict.dane,
+        proof=verdict.proof,
         stapled=stapled,
     )
 

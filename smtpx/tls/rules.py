@@ -18,8 +18,9 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
-from ..core.demands import Demand, Flaw, combined
+from ..core.demands import Demand, combined
 from ..core.errors import SMTPXError
+from ..core.flaw import Flaw
 from ..core.hooks import LookupLevel, RoutePolicy, TLSInfo, TLSLevel
 from ..core.reply import Reply, reply
 

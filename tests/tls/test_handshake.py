@@ -83,7 +83,8 @@ class DescribeTests(SynchronousTestCase):
         """
         client = ClientTLS((AUTHORITY.certificate,))
         options = TLSOptions(serverName=b"mail.example", verified=True)
-        ours, theirs = accepting(self.tls), connecting(b"mail.example", tls=client)
+        ours = accepting(self.tls)
+        theirs = connecting(b"mail.example", verified=True, tls=client)
         shake(ours, theirs)
         info = self.tls.info(ours)
         self.assertEqual(
@@ -112,6 +113,7 @@ class DescribeTests(SynchronousTestCase):
                 serverName=b"mail.example",
                 bindings=info.bindings,
                 suite="TLS_AES_256_GCM_SHA384",
+                proof="its chain is trusted, and it is for mail.example",
             ),
         )
 

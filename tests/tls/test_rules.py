@@ -11,7 +11,8 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from smtpx.core.demands import Demand, Flaw, Source
+from smtpx.core.demands import Demand, Source
+from smtpx.core.flaw import Flaw
 from smtpx.core.hooks import LookupLevel, RoutePolicy, TLSLevel
 from smtpx.tls.rules import Hop, IRule, Rules, Undecided, Unfit
 
