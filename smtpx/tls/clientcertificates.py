@@ -67,11 +67,9 @@ class Verdicts:
     keep there is Twisted's.)
 
     A session that is resumed has the certificate of the first handshake, but no
-    look at it: so it is not good.  To call it good would take that the verdict is
-    kept with the session (inside the ticket, or under its name), together with
-    when the certificate ends and which authorities there were, and is judged
-    again.  OpenSSL's own memory of it (C{SSL_get_verify_result}) is of no use:
-    pyOpenSSL makes it "good" whenever L{note} lets a handshake go on.
+    look at it: what came of that is in L{smtpx.tls.verdictmemory}.  OpenSSL's own
+    memory of it (C{SSL_get_verify_result}) is of no use: pyOpenSSL makes it "good"
+    whenever L{note} lets a handshake go on.
     """
 
     _byConnection: WeakKeyDictionary[SSL.Connection, Verdict] = field(

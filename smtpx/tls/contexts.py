@@ -2,30 +2,35 @@
 The server's side of TLS: certificates, which of them a client is shown, and how
 they are replaced while the server runs.
 
-Each certificate has a context of OpenSSL's.  A connection begins with that of
-the first certificate; where the client names a host (SNI, RFC 6066 section 3),
-the certificate for that name takes its place.  A client that names none, or one
-that nobody has, is shown the first: a mail client would rather have a wrong name
-than no TLS.
+Each certificate has a context of OpenSSL's.  A connection begins with that of the
+first certificate; where the client names a host (SNI, RFC 6066 section 3), the
+certificate for that name takes its place.  A client that names none, or one that
+nobody has, is shown the first: a mail client would rather have a wrong name than no
+TLS.
 
 Files are looked at when a handshake begins, at most once a second.  A changed
-certificate is for the handshakes that follow; the connections that are there
-keep the context they have.  A certificate that cannot be used any more, half
-written or with another's key, does not take the place of the one in use: the log
-has an error, once for each change.  The same goes for the file of those who sign
-for clients (L{smtpx.tls.clientcertificates}), and for that of the certificate's
-OCSP response (L{smtpx.tls.stapling}), which is sent to clients that ask for it
-(RFC 6066 section 8).
+certificate is for the handshakes that follow; the connections that are there keep the
+context they have.  A certificate that cannot be used any more, half written or with
+another's key, does not take the place of the one in use: the log has an error, once for
+each change.  The same goes for the file of those who sign for clients
+(L{smtpx.tls.clientcertificates}), and for that of the certificate's OCSP response
+(L{smtpx.tls.stapling}), which is sent to clients that ask for it (RFC 6066 section 8).
+
+Sessions are resumed where a handshake's options allow it.  Such a handshake begins
+under a context of L{smtpx.tls.keyring}, which has the key of its ticket, and goes on
+under that of the certificate; so tickets outlast certificates that are replaced.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from attrs import define, field, frozen
+from attrs.validators import ge
 from OpenSSL import SSL
 from twisted.internet.interfaces import (
     IOpenSSLServerConnectionCreator,
@@ -44,12 +49,14 @@ from .certificates import (
     fileMark,
     loadCertified,
 )
-from .clientcertificates import ClientAuthorities, Verdicts
-from .handshake import describe, makeContext, peerCertificate
+from .clientcertificates import DEPTH, ClientAuthorities, Verdicts
+from .handshake import VERSIONS, describe, makeContext, peerCertificate
 from .interfaces import IServerTLS
+from .keyring import TICKET_SECONDS, TICKET_SECONDS_LEAST
 from .ocsp import Staple, moment
 from .stapling import Stapling
 from .states import CertificateState
+from .ticketing import Ticketing
 
 #: How often files are looked at, at most.
 LOOK_SECONDS = 1.0
@@ -61,21 +68,33 @@ class _Acceptor:
     """
     Begins handshakes under one context.
 
-    @ivar verify: asks for the client's certificate otherwise than the context
-        does; L{None}: as the context does.
+    @ivar prepare: says how each is made otherwise than the context does.
     """
 
     context: SSL.Context
-    verify: Callable[[SSL.Connection], None] | None = None
+    prepare: Callable[[SSL.Connection], None]
 
     def serverConnectionForTLS(
         self, tlsProtocol: TLSMemoryBIOProtocol
     ) -> SSL.Connection:
         """See L{IOpenSSLServerConnectionCreator}."""
         connection = SSL.Connection(self.context, None)
-        if self.verify is not None:
-            self.verify(connection)
+        self.prepare(connection)
         return connection
+
+
+@implementer(IOpenSSLServerConnectionCreator)
+@frozen(eq=False)
+class _LateAcceptor:
+    """Begins handshakes whose context depends on what the client says."""
+
+    begin: Callable[[], SSL.Connection]
+
+    def serverConnectionForTLS(
+        self, tlsProtocol: TLSMemoryBIOProtocol
+    ) -> SSL.Connection:
+        """See L{IOpenSSLServerConnectionCreator}."""
+        return self.begin()
 
 
 @define(eq=False)
@@ -85,16 +104,14 @@ class _Offer:
 
     @ivar mark: of the files, as they were when last looked at.
     @ivar stapling: what is stapled to it.
-    @ivar plain: its context for those who are given no ticket.
-    @ivar ticketing: its context for the others; made when first wanted.
+    @ivar context: its context.
     @ivar problem: why what was to take its place did not; L{None}: nothing was.
     """
 
     certified: Certified
     mark: tuple[object, ...]
     stapling: Stapling
-    plain: SSL.Context
-    ticketing: SSL.Context | None = None
+    context: SSL.Context
     problem: str | None = None
 
     def state(self, now: datetime) -> CertificateState:
@@ -133,6 +150,7 @@ class ServerTLS:
         L{smtpx.tls.handshake.VERSIONS}.
     @ivar clientAuthorities: the file of those who sign for clients; L{None}:
         clients are asked for no certificate.
+    @ivar ticketSeconds: how long clients may resume a session, where they may.
     @raise CertificateError: certificates that cannot be used; it tells of all.
     """
 
@@ -140,6 +158,9 @@ class ServerTLS:
     clock: IReactorTime = field(kw_only=True)
     minimum: str = field(kw_only=True, default="TLSv1.2")
     clientAuthorities: Path | None = field(kw_only=True, default=None)
+    ticketSeconds: float = field(
+        kw_only=True, default=TICKET_SECONDS, validator=ge(TICKET_SECONDS_LEAST)
+    )
     _authorities: ClientAuthorities | None = field(init=False, default=None)
     _verdicts: Verdicts = field(init=False, factory=Verdicts)
     _stapled: WeakKeyDictionary[SSL.Connection, Stapled] = field(
@@ -148,10 +169,14 @@ class ServerTLS:
     _offers: list[_Offer] = field(init=False, factory=list)
     _byName: dict[bytes, _Offer] = field(init=False, factory=dict)
     _looked: float = field(init=False)
+    _ticketing: Ticketing = field(init=False)
     _log = Logger()
 
     def __attrs_post_init__(self) -> None:
         """Read everything for the first time."""
+        self._ticketing = Ticketing(
+            self._makeKey, self.clock.seconds, self.ticketSeconds
+        )
         self._looked = self.clock.seconds()
         problems: list[str] = []
         if self.clientAuthorities is not None:
@@ -190,12 +215,34 @@ class ServerTLS:
             if self._authorities is None:
                 raise UsageError("there is nobody to sign certificates for clients")
             # Without tickets: nobody looks at a resumed session's certificate.
-            return _Acceptor(self._context(first, False), self._demand)
-        verify = None if options.asked or self._authorities is None else _dontAsk
-        return _Acceptor(self._context(first, options.tickets), verify)
+            return _Acceptor(first.context, partial(self._demand, options))
+        asked = options.asked and self._authorities is not None
+        prepare = partial(self._prepare, options, asked)
+        if not (options.tickets or options.ticketKey):
+            return _Acceptor(first.context, prepare)
+        begin = partial(self._ticketing.begin, options, asked, first.context, prepare)
+        return _LateAcceptor(begin)
 
-    def _demand(self, connection: SSL.Connection) -> None:
+    def _prepare(
+        self, options: TLSOptions, asked: bool, connection: SSL.Connection
+    ) -> None:
+        """
+        Say how a handshake is made otherwise than its context does.
+
+        @param asked: is the client asked for a certificate?
+        """
+        if asked:
+            connection.set_verify(SSL.VERIFY_PEER, self._verdicts.note)
+        elif self._authorities is not None:
+            connection.set_verify(SSL.VERIFY_NONE)
+        if options.ticketless:
+            connection.set_options(SSL.OP_NO_TICKET)
+            if VERSIONS[self.minimum] < SSL.TLS1_3_VERSION:
+                connection.set_options(SSL.OP_NO_TLSv1_3)
+
+    def _demand(self, options: TLSOptions, connection: SSL.Connection) -> None:
         """Have a handshake fail unless the client shows a good certificate."""
+        self._prepare(options, True, connection)
         connection.set_verify(
             SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, self._verdicts.demand
         )
@@ -204,7 +251,9 @@ class ServerTLS:
         """See L{IServerTLS}."""
         certified = connection.get_context().get_app_data()
         certificate = peerCertificate(connection)
-        look = self._verdicts.on(connection)
+        look = self._ticketing.verdict(
+            connection, certificate, self._verdicts.on(connection), self._now()
+        )
         return describe(
             connection,
             certificate=certificate,
@@ -214,6 +263,7 @@ class ServerTLS:
             serverName=connection.get_servername(),
             problem=look.problem,
             stapled=self._stapled.get(connection, Stapled.NOT_ASKED),
+            resumption=self._ticketing.resumption(connection),
         )
 
     def failure(self, connection: SSL.Connection, error: SSL.Error) -> str:
@@ -233,6 +283,13 @@ class ServerTLS:
         self._look()
         now = self._now()
         return tuple(offer.state(now) for offer in self._offers)
+
+    def tidyKeys(self) -> None:
+        """
+        Destroy keys of tickets that are too old.  It is done in any case when a client
+        comes; to call this now and then destroys them in time where none does.
+        """
+        self._ticketing.tidy()
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self.clock.seconds(), UTC)
@@ -258,24 +315,19 @@ class ServerTLS:
                 expiry=expiry.isoformat(),
             )
         stapling = Stapling(files, certified.chain, before)
-        context = self._makeContext(certified, stapling, tickets=False)
+        context = self._makeContext(certified, stapling)
         return _Offer(certified, mark, stapling, context)
 
-    def _makeContext(
-        self, certified: Certified, stapling: Stapling, tickets: bool
-    ) -> SSL.Context:
+    def _makeContext(self, certified: Certified, stapling: Stapling) -> SSL.Context:
         """
-        Make a context for a certificate.
+        Make a context for a certificate.  Under TLS 1.3 it sends tickets all the same,
+        since pyOpenSSL has no way to send none, but they are of no use.
 
         @param stapling: what is stapled to it.
-        @param tickets: may its sessions be resumed?  If not, tickets are still
-            sent under TLS 1.3, where pyOpenSSL has no way to send none, but are
-            of no use.
         @raise CertificateError: OpenSSL does not want the certificate.
         """
         context = makeContext(SSL.TLS_SERVER_METHOD, self.minimum)
-        if not tickets:
-            context.set_options(SSL.OP_NO_TICKET)
+        context.set_options(SSL.OP_NO_TICKET)
         context.set_app_data(certified)
         certified.install(context)
         if self._authorities is not None:
@@ -294,20 +346,27 @@ class ServerTLS:
         def choose(connection: SSL.Connection) -> None:
             offer = self._named(connection.get_servername())
             if offer is not None:
-                connection.set_context(self._context(offer, tickets))
+                connection.set_context(offer.context)
 
         context.set_tlsext_servername_callback(choose)
         return context
 
-    def _context(self, offer: _Offer, tickets: bool) -> SSL.Context:
-        """The context of C{offer}."""
-        if not tickets:
-            return offer.plain
-        if offer.ticketing is None:
-            offer.ticketing = self._makeContext(
-                offer.certified, offer.stapling, tickets=True
-            )
-        return offer.ticketing
+    def _makeKey(self) -> SSL.Context:
+        """
+        Make a context that has a key for tickets, and no certificate of its own.
+        Versions, ciphers and options of a handshake are those of this one.
+        """
+        context = makeContext(SSL.TLS_SERVER_METHOD, self.minimum)
+        context.set_timeout(int(self.ticketSeconds))
+        context.set_verify_depth(DEPTH)
+
+        def choose(connection: SSL.Connection) -> None:
+            # It is called for clients that name nobody, too.
+            offer = self._named(connection.get_servername()) or self._offers[0]
+            connection.set_context(offer.context)
+
+        context.set_tlsext_servername_callback(choose)
+        return context
 
     def _named(self, name: bytes | None) -> _Offer | None:
         """
@@ -375,10 +434,8 @@ class ServerTLS:
             self._tellOfBad(known.path, error)
             return
         for offer in self._offers:
-            offer.plain = self._makeContext(
-                offer.certified, offer.stapling, tickets=False
-            )
-            offer.ticketing = None
+            offer.context = self._makeContext(offer.certified, offer.stapling)
+        self._ticketing.forgetClients()
         self._log.info(
             "{file}: those who sign for clients were read anew", file=str(known.path)
         )
@@ -390,11 +447,6 @@ class ServerTLS:
             problem=str(error),
             file=str(path),
         )
-
-
-def _dontAsk(connection: SSL.Connection) -> None:
-    """Have a client not be asked for its certificate."""
-    connection.set_verify(SSL.VERIFY_NONE)
 
 
 __all__ = ["LOOK_SECONDS", "ServerTLS"]

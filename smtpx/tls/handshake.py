@@ -18,6 +18,7 @@ from OpenSSL.crypto import X509
 
 from ..core.errors import UsageError
 from ..core.hooks import Stapled, TLSInfo
+from ..core.tlssession import Resumption
 from .openssl import extendedMasterSecret, resumed
 from .verdict import Verdict
 
@@ -98,6 +99,7 @@ def describe(
     problem: str | None = None,
     stapled: Stapled = Stapled.NOT_ASKED,
     verdict: Verdict = _NO_VERDICT,
+    resumption: Resumption = Resumption.SUPPORTED,
 ) -> TLSInfo:
     """
     Say what the handshake of C{connection}, which is complete, came to.
@@ -110,6 +112,7 @@ def describe(
     @param problem: what was wrong with the peer's certificate, or L{None}.
     @param stapled: was a staple sent?
     @param verdict: what a client found of the server's certificate.
+    @param resumption: what it had to do with sessions from before.
     """
     version = connection.get_protocol_version_name()
     cipher = connection.get_cipher_name() or ""
@@ -135,6 +138,7 @@ def describe(
         dane=verdict.dane,
         proof=verdict.proof,
         stapled=stapled,
+        resumption=resumption,
     )
 
 

@@ -278,31 +278,6 @@ class OddCertificateTests(ClientCertificatesTestCase):
             self.assertEqual(self.flushWarnings(), [])
 
 
-class ResumptionTests(ClientCertificatesTestCase):
-    """Sessions from before."""
-
-    def test_resumedIsNotVerified(self) -> None:
-        """
-        A session that is resumed is not verified, even if it was when it began:
-        nobody looks at the certificate again.
-        """
-        for version in (SSL.TLS1_2_VERSION, SSL.TLS1_3_VERSION):
-            context, tickets = presenting(GOOD, version), TLSOptions(tickets=True)
-            client, server = bare(context), accepting(self.tls, tickets)
-            shake(server, client)
-            self.assertTrue(self.tls.info(server).verified)
-            tell(server, client, b"220\r\n")
-            session = client.get_session()
-            assert session is not None
-            again, server = bare(context), accepting(self.tls, tickets)
-            again.set_session(session)
-            shake(server, again)
-            info = self.tls.info(server)
-            self.assertEqual(
-                (info.resumed, info.verified, info.subject), (True, False, SUBJECT)
-            )
-
-
 class ReloadTests(ClientCertificatesTestCase):
     """The file of authorities is replaced while the server runs."""
 
