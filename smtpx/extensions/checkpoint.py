@@ -11,7 +11,8 @@ may set of both sides in L{smtpx.extensions.checkpointsettings}.
 Server.  What is remembered is behind a port, L{ITransactionMemory}.  Without it
 nothing is offered.
 
-Client.  It has none: smtpx names no transactions yet.
+Client.  It names what comes from a queue, and makes the best of what a host says that
+knows it (L{smtpx.extensions.checkpointclient}).
 """
 
 from __future__ import annotations
@@ -21,8 +22,15 @@ from zope.interface import Interface, implementer
 from ..core.envelope import Bearer, Stamp
 from ..core.hooks import Parameter, Where
 from ..core.hostlist import clientNames
-from ..core.interfaces import IServerBuilder, IServerExtension, IServerSession
+from ..core.interfaces import (
+    IClientBuilder,
+    IClientExtension,
+    IServerBuilder,
+    IServerExtension,
+    IServerSession,
+)
 from ..core.reply import UNKNOWN_PARAMETER, Reply
+from .checkpointclient import NamingClient, TransactionNames
 from .checkpointnames import CAPABILITY, TRANSID
 from .checkpointsettings import CheckpointSettings
 
@@ -42,7 +50,7 @@ class ITransactionMemory(Interface):
         """Is there room for more names of this client?  Answered at once."""
 
 
-class ICheckpoint(IServerExtension):
+class ICheckpoint(IServerExtension, IClientExtension):
     """CHECKPOINT (RFC 1845)."""
 
 
@@ -54,6 +62,7 @@ class Checkpoint:
     @ivar options: the settings.
     @ivar memory: where transactions are remembered; L{None}: nowhere, and nothing
         is offered.
+    @ivar names: what our own are called; L{None}: they have no names.
     """
 
     name = "CHECKPOINT"
@@ -65,16 +74,19 @@ class Checkpoint:
         settings: CheckpointSettings = _DEFAULTS,
         *,
         memory: ITransactionMemory | None = None,
+        names: TransactionNames | None = None,
     ) -> None:
         self.options = settings
         self.memory = memory
+        self.names = names
+        self._client = NamingClient(settings.hostsTryCheckpoint, names)
         self._parameter = Parameter[bytes](
-            b"TRANSID", Where.MAIL, TRANSID, self._receive, lambda session, bearer: None
+            b"TRANSID", Where.MAIL, TRANSID, self._receive, self._client.send
         )
 
     def configured(self, settings: CheckpointSettings) -> Checkpoint:
         """See L{smtpx.core.interfaces.IExtension}."""
-        return Checkpoint(settings, memory=self.memory)
+        return Checkpoint(settings, memory=self.memory, names=self.names)
 
     # --- server ---------------------------------------------------------------
 
@@ -100,6 +112,15 @@ class Checkpoint:
             return UNKNOWN_PARAMETER
         bearer.stamps[_NAME] = name
         return None
+
+    # --- client ---------------------------------------------------------------
+
+    def extendClient(self, client: IClientBuilder) -> None:
+        """See L{IClientExtension}."""
+        client.capability(CAPABILITY)
+        client.parameter(self._parameter, under=CAPABILITY)
+        client.recognise(self._client.recognise)
+        client.record(self._client.record)
 
 
 __all__ = ["CAPABILITY", "TRANSID", "Checkpoint", "CheckpointSettings"]

@@ -343,3 +343,10 @@ class SendingTests(RouteTestCase):
             self.faults("[sending]\ntls_privatekey = 'x'\n"),
             [":2: sending.tls_privatekey: a key wants tls_certificate, whose it is"],
         )
+        self.assertEqual(
+            self.faults("[sending]\nhosts_whole_in_syn = ['*']\n"),
+            [
+                ":2: sending.hosts_whole_in_syn: no connection is opened fast without"
+                " hosts_try_fastopen"
+            ],
+        )

@@ -123,6 +123,23 @@ class RouteTests(SendingTestCase):
         self.start(relay=self.RELAY)
         self.assertIn("peers", [pool.name for pool in self.site.pools])
 
+    def test_namedTransactions(self) -> None:
+        """Hosts that know them again are told their names, if the operator says so."""
+        keywords = (b"PIPELINING", b"CHECKPOINT", b"CHUNKING")
+        server = self.serve(keywords=keywords)
+        extensions = {"CHECKPOINT": {"hosts_try_checkpoint": [ADDRESS]}}
+        self.start(relay=self.RELAY, extensions=extensions)
+        self.send(b"x@branch.example")
+        [mail] = [each for each in server.sessions[0].commands if b"MAIL" in each]
+        self.assertRegex(mail, rb" TRANSID=<[a-z2-7]{32}@mx\.example\.org>\Z")
+
+    def test_unnamedTransactions(self) -> None:
+        """Without a word of the operator there are no names."""
+        server = self.serve(keywords=(b"PIPELINING", b"CHECKPOINT"))
+        self.start(relay=self.RELAY)
+        self.send(b"x@branch.example")
+        self.assertNotIn(b"TRANSID", b"".join(server.sessions[0].commands))
+
     def test_avoidedTLS(self) -> None:
         """Host lists say of each host whether TLS is begun with it."""
         keywords = (b"STARTTLS", b"PIPELINING")

@@ -17,6 +17,11 @@ def _key(instance: Sending, attribute: Any, value: object) -> None:
         raise ValueError("a key wants tls_certificate, whose it is")
 
 
+def _whole(instance: Sending, attribute: Any, value: HostList) -> None:
+    if value.items and not instance.hostsTryFastOpen.items:
+        raise ValueError("no connection is opened fast without hosts_try_fastopen")
+
+
 @frozen
 class Sending:
     """How mail is sent to other hosts, on all routes whose transport is C{smtp}."""
@@ -73,7 +78,18 @@ class Sending:
             "help": "Hosts to which connections are opened by TCP Fast Open (RFC 7413),"
             " where the kernel knows how (``net.ipv4.tcp_fastopen``, bit 1): what is"
             " said before the greeting (PIPECONNECT), or to begin TLS, leaves with the"
-            " first packet.  A message never does.",
+            " first packet.  A message does not, but for ``hosts_whole_in_syn``.",
+        },
+    )
+    hostsWholeInSYN: HostList = field(
+        factory=HostList,
+        validator=_whole,
+        metadata={
+            "option": "hosts_whole_in_syn",
+            "help": "Those of ``hosts_try_fastopen`` to which a whole message leaves"
+            " with the first packet, if there is room for it and they know it again"
+            " (``hosts_try_checkpoint`` of the extension CHECKPOINT).  They have to"
+            " remember for as long as their cookies are good.",
         },
     )
     connections: int = field(

@@ -12,6 +12,8 @@ from attrs import evolve, fields
 from ...core.hostlist import HostList
 from ...core.interfaces import IExtension
 from ...extensions.auth import Auth
+from ...extensions.checkpoint import Checkpoint
+from ...extensions.checkpointclient import TransactionNames
 from ...extensions.etrn import ETRN
 from ...extensions.futurerelease import FutureRelease
 from ...extensions.pipeconnect import PipeConnect
@@ -36,6 +38,7 @@ def withPorts(
     journal: Journal,
     now: Callable[[], float],
     peers: PeerKnowledge | None = None,
+    names: TransactionNames | None = None,
 ) -> Sequence[IExtension]:
     """
     Those extensions of ours that have somebody to ask or to tell.
@@ -43,6 +46,7 @@ def withPorts(
     @param logins: who can log in.
     @param now: seconds since the epoch.
     @param peers: what is known of other hosts; L{None}: nothing is sent to any.
+    @param names: what our transactions with them are called; L{None} likewise.
     """
     auth = Auth(
         users=logins.users,
@@ -53,7 +57,8 @@ def withPorts(
     )
     early = PipeConnect(memory=None if peers is None else peers.hellos)
     later = FutureRelease(held=HeldMail(now))
-    return auth, XClient(told=journal.overridden), early, later
+    xclient, named = XClient(told=journal.overridden), Checkpoint(names=names)
+    return auth, xclient, early, later, named
 
 
 def chosenExtensions(

@@ -42,6 +42,7 @@ from .importing import openImports
 from .inquiries import inquiries
 from .intake import intake
 from .later import countHeld
+from .naming import transactionNames
 from .observing import openLogs, watchMemory
 from .peers import PeerKnowledge, peerKnowledge
 from .policies import admission, policies
@@ -139,7 +140,8 @@ async def enter(
         names = HostNames(asking, machine.reactor)
         logins = accounts(machine, configuration, stack)
         peers = await knownPeers(machine, configuration, name, stack)
-        ours = withPorts(logins, journal, machine.now, peers)
+        called = transactionNames(configuration, name)
+        ours = withPorts(logins, journal, machine.now, peers, called)
         extensions = chosenExtensions(configuration, found, ours, names.keep)
         spool = makeSpool(machine, configuration, extensions)
         await openSpool(spool, told, extensions, stack)

@@ -72,10 +72,11 @@ def fastOpenHosts(
     machine: Machine, configuration: Configuration
 ) -> FastOpenHosts | None:
     """Which hosts connections are opened fast to; L{None}: none."""
-    hosts = configuration.sending.hostsTryFastOpen
+    sending = configuration.sending
+    hosts, whole = sending.hostsTryFastOpen, sending.hostsWholeInSYN
     if hosts == HostList():
         return None
-    return FastOpenHosts(hosts, machine.reactor.seconds)
+    return FastOpenHosts(hosts, machine.reactor.seconds, whole)
 
 
 @frozen
