@@ -31,7 +31,7 @@ class PeerKnowledgeTests(SynchronousTestCase):
         """A server starts; how it ends."""
         stack = AsyncExitStack()
         made = peerKnowledge(
-            self.site.machine, self.site.read({"peers": values}), stack
+            self.site.machine, self.site.read({"peers": values}), "mx.example", stack
         )
         return self.successResultOf(Deferred.fromCoroutine(made)), stack
 
@@ -43,7 +43,7 @@ class PeerKnowledgeTests(SynchronousTestCase):
         """What was found out is known after a restart, for as long as it counts."""
         target = Target(b"mx.example.org", b"192.0.2.1")
         peers, stack = self.begin(retry_data_expire="1 h")
-        due = peers.hints.failed(_HOST, "no route", NOW)
+        due, names = peers.hints.failed(_HOST, "no route", NOW), peers.names
         peers.hellos.remember(target, False, Hello(b"mx.example.org"))
         self.end(stack)
         self.assertEqual([pool.running for pool in self.site.pools], [False])
@@ -54,6 +54,7 @@ class PeerKnowledgeTests(SynchronousTestCase):
             peers.hellos.recall(target), Forecast(Hello(b"mx.example.org"), None)
         )
         self.assertEqual(peers.state().names, 2)
+        self.assertEqual(peers.names, names)
         self.site.reactor.advance(3600)
         self.assertIsNone(peers.hints.trouble(_HOST))
         self.assertIsNone(peers.hellos.recall(target))
@@ -66,7 +67,7 @@ class PeerKnowledgeTests(SynchronousTestCase):
         _, stack = self.begin(file=file)
         self.end(stack)
         self.assertTrue(file.exists())
-        self.assertEqual(list(self.state.iterdir()), [])
+        self.assertEqual([each.name for each in self.state.iterdir()], ["spool"])
 
     def test_inMemory(self) -> None:
         """Without a file it is known until the end."""
@@ -75,7 +76,7 @@ class PeerKnowledgeTests(SynchronousTestCase):
         self.assertEqual(peers.hints.retryAt(_HOST), due)
         self.assertEqual((peers.state().names, peers.state().trouble), (1, None))
         self.end(stack)
-        self.assertEqual(list(self.state.iterdir()), [])
+        self.assertEqual([each.name for each in self.state.iterdir()], ["spool"])
 
     def test_bounds(self) -> None:
         """No more is known than there may be."""

@@ -13,7 +13,6 @@ from ...core.hostlist import HostList
 from ...core.interfaces import IExtension
 from ...extensions.auth import Auth
 from ...extensions.checkpoint import Checkpoint
-from ...extensions.checkpointclient import TransactionNames
 from ...extensions.etrn import ETRN
 from ...extensions.futurerelease import FutureRelease
 from ...extensions.pipeconnect import PipeConnect
@@ -38,7 +37,6 @@ def withPorts(
     journal: Journal,
     now: Callable[[], float],
     peers: PeerKnowledge | None = None,
-    names: TransactionNames | None = None,
 ) -> Sequence[IExtension]:
     """
     Those extensions of ours that have somebody to ask or to tell.
@@ -46,7 +44,6 @@ def withPorts(
     @param logins: who can log in.
     @param now: seconds since the epoch.
     @param peers: what is known of other hosts; L{None}: nothing is sent to any.
-    @param names: what our transactions with them are called; L{None} likewise.
     """
     auth = Auth(
         users=logins.users,
@@ -57,8 +54,8 @@ def withPorts(
     )
     early = PipeConnect(memory=None if peers is None else peers.hellos)
     later = FutureRelease(held=HeldMail(now))
-    xclient, named = XClient(told=journal.overridden), Checkpoint(names=names)
-    return auth, xclient, early, later, named
+    named = Checkpoint(names=None if peers is None else peers.names)
+    return auth, XClient(told=journal.overridden), early, later, named
 
 
 def chosenExtensions(

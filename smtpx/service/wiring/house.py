@@ -42,7 +42,6 @@ from .importing import openImports
 from .inquiries import inquiries
 from .intake import intake
 from .later import countHeld
-from .naming import transactionNames
 from .observing import openLogs, watchMemory
 from .peers import PeerKnowledge, peerKnowledge
 from .policies import admission, policies
@@ -140,8 +139,7 @@ async def enter(
         names = HostNames(asking, machine.reactor)
         logins = accounts(machine, configuration, stack)
         peers = await knownPeers(machine, configuration, name, stack)
-        called = transactionNames(configuration, name)
-        ours = withPorts(logins, journal, machine.now, peers, called)
+        ours = withPorts(logins, journal, machine.now, peers)
         extensions = chosenExtensions(configuration, found, ours, names.keep)
         spool = makeSpool(machine, configuration, extensions)
         await openSpool(spool, told, extensions, stack)
@@ -191,7 +189,7 @@ async def knownPeers(
     """What is known of other hosts; L{None}: nothing is sent to any."""
     if not sends(configuration, name):
         return None
-    return await peerKnowledge(machine, configuration, stack)
+    return await peerKnowledge(machine, configuration, name, stack)
 
 
 async def openSpool(

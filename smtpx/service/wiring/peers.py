@@ -9,11 +9,13 @@ from contextlib import AsyncExitStack
 
 from attrs import evolve, frozen
 
+from ...extensions.checkpointclient import TransactionNames
 from ...knowledge.hellos import HelloMemory
 from ...knowledge.hints import HostHints
 from ...knowledge.interfaces import IPeerKnowledge
 from ...knowledge.memory import ROOM, KnowledgeState, MemoryKnowledge
 from ...knowledge.shared import SharedKnowledge
+from ...spool.namesecret import nameSecret
 from ..config import Configuration
 from ..machine import Machine
 from .threads import threads
@@ -28,23 +30,29 @@ class PeerKnowledge:
     @ivar hints: which hosts could not be reached.
     @ivar hellos: what they answered to EHLO.
     @ivar state: how it is.
+    @ivar names: what our transactions with them are called.
     """
 
     knowledge: IPeerKnowledge
     hints: HostHints
     hellos: HelloMemory
     state: Callable[[], KnowledgeState]
+    names: TransactionNames
 
 
 async def peerKnowledge(
-    machine: Machine, configuration: Configuration, stack: AsyncExitStack
+    machine: Machine, configuration: Configuration, name: str, stack: AsyncExitStack
 ) -> PeerKnowledge:
     """
     Read what is known, and go on remembering.  Where that is not possible, the
     operator is told, and nothing is known.
 
+    @param name: what the server calls itself.
     @param stack: how it ends; what is new is written down then.
+    @raise OSError: the secret of names can be neither read nor made.
+    @raise smtpx.core.errors.UsageError: it is damaged.
     """
+    secret = nameSecret(str(configuration.state / "spool"))
     table = configuration.peers
     room = evolve(ROOM, records=table.recordsMax, octets=table.octetsMax)
     knowledge: SharedKnowledge | MemoryKnowledge
@@ -67,4 +75,5 @@ async def peerKnowledge(
         HostHints(knowledge, machine.now, expire),
         HelloMemory(knowledge, machine.now, expire),
         knowledge.state,
+        TransactionNames(secret, name.encode("ascii")),
     )
