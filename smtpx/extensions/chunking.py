@@ -16,7 +16,9 @@ the state would be I{indeterminate} (section 2).
 
 Client.  The body goes in chunks of a fixed size with a bounded number of them
 unanswered, and stops after the first that is refused.  A small body is one chunk,
-which may leave in the same flight as MAIL and RCPT (section 4.2).
+which may leave in the same flight as MAIL and RCPT (section 4.2).  Hosts that offer
+it and cannot do it are remembered behind a port, L{IChunkMemory}; who connects asks
+there, and then the keyword counts as not offered.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from typing import Any
 
 from attrs import field, frozen
 from attrs.validators import and_, ge, le
-from zope.interface import implementer
+from zope.interface import Interface, implementer
 
 from ..core.dialogue import (
     Answered,
@@ -45,7 +47,7 @@ from ..core.dialogue import (
 from ..core.envelope import Envelope, Stamp
 from ..core.errors import UsageError
 from ..core.grammar import KEYWORD
-from ..core.hooks import Capability, Carrier, Dialect, LogFields, Verb
+from ..core.hooks import Capability, Carrier, Dialect, LogFields, Target, Verb
 from ..core.hostlist import HostList, clientNames
 from ..core.interfaces import (
     IBody,
@@ -65,6 +67,9 @@ _CHUNKS = Stamp[int]("chunking-chunks", None, int)
 
 #: On a client's session: did the last message go in chunks?
 _CHUNKED = Stamp[bool]("chunking-chunked", None, bool)
+
+#: Likewise: did the peer answer all chunks of a message?
+_ANSWERED = Stamp[bool]("chunking-answered", None, bool)
 
 #: How the size and the end-marker stand behind the verb.
 _ARGUMENT = re.compile(rb"([0-9]{1,18})( LAST)?\Z", re.IGNORECASE)
@@ -100,6 +105,32 @@ class ChunkingSettings:
             " too, where that is on.",
         },
     )
+
+
+class IChunkMemory(Interface):
+    """
+    Which hosts cannot do what they offer.  Its methods answer at once; a store that
+    is locked or broken trusts everybody.
+    """
+
+    def trusted(target: Target) -> bool:
+        """Is C{target} sent chunks?"""
+
+    def failed(target: Target) -> None:
+        """C{target} has stalled or gone away in the middle of chunks."""
+
+    def succeeded(target: Target) -> None:
+        """C{target} has answered to chunks in a session that did not break in any."""
+
+
+def chunked(session: IClientSession) -> bool:
+    """Did the last message of a client's session go in chunks?"""
+    return session.stamps.get(_CHUNKED) is True
+
+
+def answeredChunks(session: IClientSession) -> bool:
+    """Has the peer of a client's session answered to all chunks of a message?"""
+    return _ANSWERED in session.stamps
 
 
 class IChunking(IServerExtension, IClientExtension):
@@ -212,7 +243,7 @@ class Chunking:
         return Carrier(10, self._carry, early=0 < envelope.octets <= EARLY_OCTETS)
 
     def _noteChunks(self, session: IClientSession) -> LogFields:
-        return (("K", True),) if session.stamps.get(_CHUNKED) else ()
+        return (("K", True),) if chunked(session) else ()
 
     def _carry(self, session: IClientSession, body: IBody) -> BodyDialogue:
         session.stamps[_CHUNKED] = True
@@ -231,6 +262,7 @@ class Chunking:
             if refusal is None and (answer.refuses or not unanswered):
                 refusal = answer
         assert refusal is not None
+        session.stamps[_ANSWERED] = True
         return refusal
 
     def _watch(

@@ -291,8 +291,51 @@ def _policyFacts(policy: KnownPolicy) -> Facts:
 #: Policies of MTA-STS, by domain.
 POLICY = Kind("mta-sts", 1, _dumpPolicy, _loadPolicy, _policyFacts)
 
+# --- hosts that offer CHUNKING ----------------------------------------------------
+
+
+@frozen
+class ChunkTrouble:
+    """
+    A host that stalled or went away in the middle of chunks.
+
+    @ivar last: when it did so the last time, in seconds since the epoch.
+    @ivar failures: how often it did so in a row.
+    @ivar quiet: until then it is sent none, likewise; 0: it may be at once.
+    """
+
+    last: float
+    failures: int
+    quiet: float = 0.0
+
+
+def _dumpChunkTrouble(trouble: ChunkTrouble) -> bytes:
+    return _written(
+        {"last": trouble.last, "failures": trouble.failures, "quiet": trouble.quiet}
+    )
+
+
+def _loadChunkTrouble(version: int, value: bytes) -> ChunkTrouble:
+    read = _Fields(value)
+    return ChunkTrouble(
+        read.seconds("last"), read.number("failures"), read.seconds("quiet")
+    )
+
+
+def _chunkTroubleFacts(trouble: ChunkTrouble) -> Facts:
+    facts: dict[str, object] = {"failures": trouble.failures, "last_at": trouble.last}
+    if trouble.quiet:
+        facts["not_used_until_at"] = trouble.quiet
+    return facts
+
+
+#: Hosts that offer CHUNKING, and perhaps cannot do it.
+CHUNKS = Kind("chunking", 1, _dumpChunkTrouble, _loadChunkTrouble, _chunkTroubleFacts)
+
 #: The kinds that this smtpx can read, by name.
-KINDS: Mapping[str, Kind[Any]] = {kind.name: kind for kind in (EHLO, RETRY, POLICY)}
+KINDS: Mapping[str, Kind[Any]] = {
+    kind.name: kind for kind in (EHLO, RETRY, POLICY, CHUNKS)
+}
 
 
 # --- forms -------------------------------------------------------------------------

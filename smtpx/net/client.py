@@ -203,17 +203,16 @@ class ClientProtocol(ClientWire):
 
     def abort(self) -> None:
         """Cut the connection off, whatever it is doing."""
-        self._lose(_LOST)
+        self._lose(_LOST, ours=True)
         if self.transport is not None:
             self.transport.abortConnection()
 
     def via(self) -> Via:
         """The host, as far as it is known."""
-        opened, source = self._opened, self._source
-        core = self.core
+        core, source = self.core, self._source
         if core is None:
             return Via(self.host, self._address, self._port, source=source)
-        return viaOf(core, self.host, self.count > 1, source, opened)
+        return viaOf(core, self.host, self.count > 1, source, self._opened)
 
     # --- Twisted's side ---------------------------------------------------------
 
@@ -402,12 +401,14 @@ class ClientProtocol(ClientWire):
             self._told = True
             self._gone(self)
 
-    def _lose(self, why: Reply) -> None:
-        """Whatever is under way has come to nothing."""
+    def _lose(self, why: Reply, ours: bool = False) -> None:
+        """Whatever is under way has come to nothing, by our doing or the host's."""
         self._why = why
         asked, self._asked = self._asked, None
         core = self.core
         if core is not None and not core.over:
+            if not ours:
+                self.kit.chunks.broken(core)
             self._do(core.lost(why))
         if asked is not None:
             asked.cancel()
@@ -471,8 +472,7 @@ class ClientProtocol(ClientWire):
             self._resume()
 
     def _resume(self) -> None:
-        self._again = None
-        self._draining = False
+        self._again, self._draining = None, False
         core = self.core
         if core is not None:
             self._do(core.resume())

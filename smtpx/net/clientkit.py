@@ -27,6 +27,7 @@ from ..sasl import FetchCredentials, SaltPassword, saltPassword
 from ..tls.client import trustingPlatform
 from ..tls.interfaces import IClientTLS
 from .answers import Answerers
+from .chunkhosts import ChunkHosts
 from .dialling import Dial
 from .fastopenhosts import FastOpenHosts
 from .interfaces import IClientTracer
@@ -52,6 +53,7 @@ class ClientKit:
     @ivar name: what the client calls itself, where its way does not say.
     @ivar tls: whom it trusts.
     @ivar times: the time limits.
+    @ivar chunks: which hosts are sent chunks.
     @ivar clock: seconds since the epoch.
     @ivar tracer: records some sessions; L{None}: none.
     @ivar trouble: told of each exception out of an extension: its name, and the
@@ -72,6 +74,7 @@ class ClientKit:
         trouble: Callable[[str, BaseException], None] = report,
         tracer: IClientTracer | None = None,
         fastOpen: FastOpenHosts | None = None,
+        chunks: ChunkHosts | None = None,
     ) -> None:
         """
         @param extensions: L{None}: the standard ones.
@@ -82,6 +85,7 @@ class ClientKit:
         @param tracer: records some sessions; L{None}: none.
         @param fastOpen: hosts that connections are opened fast to (RFC 7413); L{None}:
             none.  It takes a reactor of sockets.
+        @param chunks: which hosts are sent chunks; L{None}: all that offer it.
         @raise smtpx.core.errors.Conflict: extensions that do not go together.
         @raise UsageError: C{name} cannot be said in EHLO.
         """
@@ -92,6 +96,7 @@ class ClientKit:
         self.trouble = trouble
         self.tracer: IClientTracer | None = None
         self.fastOpen = fastOpen
+        self.chunks = ChunkHosts() if chunks is None else chunks
         self._extensions = tuple(
             standard(logsIn=True) if extensions is None else extensions
         )
@@ -130,7 +135,7 @@ class ClientKit:
             way.policy,
             forecast=forecast,
             bareLines=self._bareLines,
-            ignored=way.ignored,
+            ignored=self.chunks.ignored(target, way),
         )
 
     def roomInSYN(self, host: bytes, address: bytes) -> int:
@@ -167,7 +172,10 @@ class ClientKit:
         @param core: L{None}: it was never made.
         @param source: see L{IClientTracer}, as for C{why}.
         """
-        if self.tracer is not None and core is not None:
+        if core is None:
+            return
+        self.chunks.ended(core)
+        if self.tracer is not None:
             self.tracer.clientEnded(core, source, why)
 
     def answer(self, question: Question[Any], way: Way) -> Any | Deferred[Any]:

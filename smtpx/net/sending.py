@@ -21,6 +21,7 @@ from ..core.domain import checkDomain
 from ..core.envelope import Envelope, Recipient
 from ..core.errors import SMTPXError
 from ..core.hooks import Dialect, Phase, RoutePolicy, Scope
+from ..core.hostlist import HostList
 from ..core.interfaces import IBody
 from ..core.reply import Reply
 from ..dns.mailhosts import MailHost
@@ -68,6 +69,8 @@ class Way:
     @ivar only: the kind of addresses to try at all; L{None}: both.
     @ivar name: what we call ourselves in EHLO; L{None}: as always.
     @ivar ignored: keywords of EHLO that the host is not believed, in upper case.
+    @ivar chunkingHosts: the hosts that are believed when they offer CHUNKING; L{None}:
+        all.
     @ivar login: with what to log in; L{None}: not at all.  A session without a
         login, where there should be one, does not come about.
     @ivar dialect: what is spoken.
@@ -83,6 +86,7 @@ class Way:
     only: Family | None = None
     name: bytes | None = field(default=None, validator=_checkName)
     ignored: frozenset[bytes] = field(default=frozenset(), converter=_keywords)
+    chunkingHosts: HostList | None = None
     login: Credentials | None = None
     dialect: Dialect = Dialect.SMTP
 

@@ -18,6 +18,7 @@ from smtpx.knowledge.file import Change, KnowledgeFile
 from smtpx.knowledge.hellos import HelloMemory
 from smtpx.knowledge.hints import HostHints
 from smtpx.knowledge.interfaces import Record
+from smtpx.knowledge.kinds import KINDS
 from smtpx.knowledge.memory import MemoryKnowledge, Name
 from smtpx.knowledge.names import hostName
 from tests.service.test_manual import blocks
@@ -225,10 +226,11 @@ class PeerTests(SynchronousTestCase):
     def test_unknownKind(self) -> None:
         """A kind that there is not is an error, and not nothing."""
         self.know()
+        kinds = ", ".join(sorted(KINDS))
         for words in (("list", "--kind", "helo"), ("forget", "--kind", "helo", "x")):
             self.assertEqual(
                 self.failed(*words),
-                'there is no kind "helo"; the kinds are ehlo, retry',
+                f'there is no kind "helo"; the kinds are {kinds}',
             )
 
     def test_oddTimes(self) -> None:

@@ -10,10 +10,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from smtpx.core.hooks import Hello
 from smtpx.knowledge.interfaces import HostTrouble, Record
 from smtpx.knowledge.kinds import (
+    CHUNKS,
     EHLO,
     KINDS,
     POLICY,
     RETRY,
+    ChunkTrouble,
     HelloHistory,
     KnownPolicy,
     Shelf,
@@ -40,6 +42,7 @@ _histories = st.builds(
 _troubles = st.builds(
     HostTrouble, _seconds, _seconds, _seconds, st.integers(0, 9), st.text(max_size=20)
 )
+_chunkTroubles = st.builds(ChunkTrouble, _seconds, st.integers(0, 9), _seconds)
 _policies = st.builds(
     KnownPolicy,
     st.binary(max_size=32),
@@ -65,6 +68,12 @@ class FormTests(SynchronousTestCase):
     def test_troublesBothWays(self, trouble: HostTrouble) -> None:
         """What is known of hosts that failed comes back as it was."""
         self.assertEqual(RETRY.load(1, RETRY.dump(trouble)), trouble)
+
+    @settings(max_examples=100)
+    @given(_chunkTroubles)
+    def test_chunksBothWays(self, trouble: ChunkTrouble) -> None:
+        """What is known of hosts that cannot do chunks comes back as it was."""
+        self.assertEqual(CHUNKS.load(1, CHUNKS.dump(trouble)), trouble)
 
     @settings(max_examples=100)
     @given(_policies)
@@ -142,7 +151,7 @@ class FormTests(SynchronousTestCase):
 
     def test_names(self) -> None:
         """The kinds are found by their names."""
-        self.assertEqual(set(KINDS), {"ehlo", "mta-sts", "retry"})
+        self.assertEqual(set(KINDS), {"chunking", "ehlo", "mta-sts", "retry"})
 
 
 class ShelfTests(SynchronousTestCase):

@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.errors import UsageError
 from smtpx.core.hooks import TLSLevel
+from smtpx.core.hostlist import HostList
 from smtpx.core.queueprofile import QueueProfile
 from smtpx.dns.mailhosts import ManualHost
 from smtpx.dns.ourselves import Ourselves
@@ -101,6 +102,7 @@ class RouteTests(RouteTestCase):
             "source_ipv4 = '192.0.2.1'\nsource_ipv6 = '2001:db8::2'\n"
             "helo_data = 'out.example'\nignore_keywords = ['chunking', 'STARTTLS']\n"
             "connections = 3\nsenders = ['joe@a.example', '<>']\n"
+            "hosts_try_chunking = ['!a.example', '*']\n"
             f"{SMTP}[sending]\nhosts_avoid_tls = ['x.example']\n"
         )
         self.assertEqual(check(self.site.machine, configuration, FOUND), [])
@@ -124,6 +126,9 @@ class RouteTests(RouteTestCase):
         )
         self.assertEqual((way.prefer, way.name), (IP.IPV4, b"out.example"))
         self.assertEqual(way.ignored, {b"CHUNKING", b"STARTTLS"})
+        self.assertEqual(way.chunkingHosts, HostList.parse(["!a.example", "*"]))
+        usually = nextHops(configuration, "mx.example", self.entry("hosts = ['a']\n"))
+        self.assertIsNone(usually.way.chunkingHosts)
         assert way.login is not None
         self.assertEqual((way.login.user, way.login.password), (b"joe", b"pencil"))
         self.assertTrue(hops.tls.avoid.matches(b"192.0.2.9", (b"x.example",)))

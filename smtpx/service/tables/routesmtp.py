@@ -20,6 +20,7 @@ from zope.interface import implementer
 
 from ...core.domain import checkDomain
 from ...core.hooks import TLSLevel
+from ...core.hostlist import HostList
 from ...dns.mailhosts import SMTP_PORT, ManualHost
 from ..kinds import IKind, IReading, Unwanted, Wrong
 from ..nested import ListOf
@@ -310,6 +311,15 @@ class SMTPOptions(LMTPOptions):
         metadata={
             "help": _BOTH + "keywords of EHLO, such as ``CHUNKING``, that are"
             " taken as not offered, for hosts that offer what they cannot do."
+        },
+    )
+    hostsTryChunking: HostList = field(
+        default=HostList.parse(["*"]),
+        validator=_smtp,
+        metadata={
+            "option": "hosts_try_chunking",
+            "help": _BOTH + "the hosts that get mail in chunks (CHUNKING) where they"
+            " offer it; others get it by DATA.",
         },
     )
     connections: int | None = field(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ...core.errors import Malformed, UsageError
 from ...core.hooks import Dialect, RoutePolicy, TLSLevel
+from ...core.hostlist import HostList
 from ...extensions.auth import Auth
 from ...extensions.dsn import DSN
 from ...net.sending import Family, Way
@@ -18,6 +19,7 @@ from ...queue.nexthops import NextHops, TLSHosts
 from ...sasl.values import Credentials
 from ..config import Configuration
 from ..tables import SENDING, Lookup, RouteEntry, TransportKind
+from ..tables.tls import ANYBODY
 
 #: The longest password, in octets, with its line end.
 _PASSWORD_OCTETS = 1024
@@ -103,6 +105,7 @@ def nextHops(
         prefer=_FAMILIES.get(entry.prefer.value),
         name=_octets(entry.heloData),
         ignored=frozenset(ignored),
+        chunkingHosts=_unlessAll(entry.hostsTryChunking),
         login=credentials(entry) if logsIn else None,
         dialect=Dialect.LMTP if entry.speaksLMTP else Dialect.SMTP,
     )
@@ -119,6 +122,11 @@ def nextHops(
         name.encode("ascii"),
         None if entry.socket is None else bytes(entry.socket),
     )
+
+
+def _unlessAll(hosts: HostList) -> HostList | None:
+    """Nothing says "all" in less time, where there is a key to be looked up by."""
+    return None if hosts == ANYBODY else hosts
 
 
 _FAMILIES = {"ipv4": Family.IPV4, "ipv6": Family.IPV6}

@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 from attrs import evolve, frozen
 
 from ...extensions.checkpointclient import TransactionNames
+from ...knowledge.chunks import ChunkMemory
 from ...knowledge.hellos import HelloMemory
 from ...knowledge.hints import HostHints
 from ...knowledge.interfaces import IPeerKnowledge
@@ -29,6 +30,7 @@ class PeerKnowledge:
     @ivar knowledge: all of it.
     @ivar hints: which hosts could not be reached.
     @ivar hellos: what they answered to EHLO.
+    @ivar chunks: which of them cannot do CHUNKING.
     @ivar state: how it is.
     @ivar names: what our transactions with them are called.
     """
@@ -36,6 +38,7 @@ class PeerKnowledge:
     knowledge: IPeerKnowledge
     hints: HostHints
     hellos: HelloMemory
+    chunks: ChunkMemory
     state: Callable[[], KnowledgeState]
     names: TransactionNames
 
@@ -74,6 +77,7 @@ async def peerKnowledge(
         knowledge,
         HostHints(knowledge, machine.now, expire),
         HelloMemory(knowledge, machine.now, expire),
+        ChunkMemory(knowledge, machine.now, expire),
         knowledge.state,
         TransactionNames(secret, name.encode("ascii")),
     )

@@ -22,6 +22,7 @@ from ...core.queueprofile import QueueProfile
 from ...dns.mailhosts import IMailRouter, MailHost, MailHosts
 from ...knowledge.interfaces import IHostHints
 from ...knowledge.names import hostName
+from ...net.chunkhosts import ChunkHosts
 from ...net.clientkit import ClientKit
 from ...net.fastopenhosts import FastOpenHosts
 from ...net.interfaces import IClientTracer
@@ -211,6 +212,7 @@ def senders(
         trouble=watchers.trouble,
         tracer=watchers.tracer,
         fastOpen=fastOpenHosts(machine, configuration),
+        chunks=ChunkHosts(peers.chunks),
     )
     bounds = PoolBounds(idleSeconds=configuration.sending.idleSeconds)
     pool = ClientPool(kit, bounds)
