@@ -1,15 +1,17 @@
 """
-TLS on a connection that is there, under whichever reactor.
+TLS on a connection that is there: nothing waits for a turn of the reactor.
 
-Twisted's C{startTLS} gathers small writes by a timer of the I{installed} reactor,
-and installs the default one where there is none.  Under another reactor, one of
-several in a process, that timer never runs, and nothing would be said under TLS.
-There the same layer is put together here, with the clock that is right.
+Twisted's C{startTLS} gathers small writes by a timer.  What is said when a handshake
+is complete then leaves behind the end of the handshake, in a packet of its own; and
+the timer is that of the I{installed} reactor, which never runs under another one.
+What is written here is one write a flight already, so there is nothing to gather, and
+the same layer is put together without.  Then the client's Finished and its first
+commands are one packet, as are the server's tickets (RFC 8446 section 4.6.1) and its
+greeting.
 """
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 from twisted.internet.interfaces import (
@@ -19,7 +21,7 @@ from twisted.internet.interfaces import (
 )
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.tcp import BaseClient, Connection
-from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 
 
 def startTLS(
@@ -36,8 +38,8 @@ def startTLS(
     @param reactor: that the connection belongs to.
     """
     transport: Any = protocol.transport
-    installed: object = sys.modules.get("twisted.internet.reactor")
-    if reactor is installed or not isinstance(transport, Connection):
+    if not isinstance(transport, Connection):
+        # One in memory; it knows how.
         transport.startTLS(creator)
         return
     producer, streaming = transport.producer, transport.streamingProducer
@@ -45,7 +47,7 @@ def startTLS(
         transport.unregisterProducer()
     client = isinstance(transport, BaseClient)
     factory = TLSMemoryBIOFactory(creator, client, Factory(), reactor)
-    layer = factory.protocol(factory, protocol, False)
+    layer = TLSMemoryBIOProtocol(factory, protocol, False)
     protocol.transport = layer
     transport.protocol = layer
     layer.makeConnection(transport)

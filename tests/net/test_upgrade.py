@@ -1,0 +1,84 @@
+"""
+Tests for L{smtpx.net.upgrade}.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from OpenSSL import SSL
+from twisted.internet.interfaces import IHandshakeListener, IReactorTime
+from twisted.internet.protocol import Protocol
+from twisted.internet.task import Clock
+from twisted.internet.tcp import Connection
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+
+from smtpx.core.hooks import TLSOptions
+from smtpx.net.upgrade import startTLS
+from smtpx.tls.contexts import ServerTLS
+
+from ..tls.joined import NOW, connecting, issue, store
+
+
+class Wire(Connection):
+    """
+    A connection to nowhere.
+
+    @ivar flights: what was written since it was last looked.
+    """
+
+    connected = True
+    producer = None
+    streamingProducer = False
+
+    def __init__(self) -> None:
+        self.flights: list[bytes] = []
+
+    def write(self, octets: bytes) -> None:
+        """Keep it."""
+        self.flights.append(octets)
+
+    def taken(self) -> bytes:
+        """What was written."""
+        flights, self.flights = self.flights, []
+        return b"".join(flights)
+
+
+@implementer(IHandshakeListener)
+class Greets(Protocol):
+    """Speaks as soon as TLS is there."""
+
+    transport: Any = None
+
+    def handshakeCompleted(self) -> None:
+        """Greet."""
+        self.transport.write(b"220 here\r\n")
+
+
+class StartTLSTests(SynchronousTestCase):
+    """The layer."""
+
+    def test_wordsLeaveWithTheHandshake(self) -> None:
+        """
+        What is written when the handshake is complete leaves there and then, with
+        the tickets, and not a turn of the reactor later.
+        """
+        folder, clock = Path(self.mktemp()), Clock()
+        clock.advance(NOW.timestamp())
+        tls = ServerTLS((store(folder, *issue("here.example")),), clock=clock)
+        wire, protocol = Wire(), Greets()
+        protocol.transport = wire
+        reactor: IReactorTime = clock
+        startTLS(protocol, tls.creator(TLSOptions()), reactor)
+        layer: Any = wire.protocol
+        client = connecting(b"here.example")
+        self.assertRaises(SSL.WantReadError, client.do_handshake)
+        layer.dataReceived(client.bio_read(65536))
+        client.bio_write(wire.taken())
+        client.do_handshake()
+        layer.dataReceived(client.bio_read(65536))
+        client.bio_write(wire.taken())
+        self.assertEqual(client.recv(100), b"220 here\r\n")
+        self.assertEqual(clock.getDelayedCalls(), [])
