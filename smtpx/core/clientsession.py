@@ -437,6 +437,7 @@ class ClientSession:
         options = TLSOptions(
             serverName=self.target.host,
             verified=self.policy.tls is TLSLevel.VERIFIED and not self.policy.lenient,
+            terms=self.policy.terms,
         )
         for tune in self.profile.tlsTuners:
             options = tune(self, options)

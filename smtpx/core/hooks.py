@@ -18,6 +18,7 @@ from .grammar import Grammar
 from .reply import Reply
 from .tlsa import DANE
 from .tlssession import Resumption, TLSSession
+from .tlsterms import USUAL, TLSTerms
 
 if TYPE_CHECKING:
     from .demands import Demand
@@ -196,6 +197,11 @@ class TLSOptions:
     @ivar ticketless: is no ticket to be sent at all, not even one that is of no use?
         TLS 1.2 is the newest version then, for under TLS 1.3 OpenSSL always sends some.
         Of no account on the client side.
+    @ivar terms: what the operator wants of it.
+    @ivar early: may a server's first words leave with its first flight, before the
+        client has proved anything?  Of no account on the client side.
+    @ivar room: how many octets a client's first flight may have, to ride on a SYN
+        (RFC 7413); L{None}: any number.  Of no account on the server side.
     """
 
     serverName: bytes | None = None
@@ -208,6 +214,9 @@ class TLSOptions:
     session: TLSSession | None = None
     ticketKey: tuple[bytes, ...] = ()
     ticketless: bool = False
+    terms: TLSTerms = USUAL
+    early: bool = False
+    room: int | None = None
 
 
 class Stapled(IntEnum):
@@ -251,6 +260,9 @@ class TLSInfo:
     @ivar stapled: on the server side, whether a staple was sent.
     @ivar onConnect: did it begin with the connection (RFC 8314)?
     @ivar resumption: what it had to do with sessions from before.
+    @ivar group: the group of the key exchange, as OpenSSL spells it; empty: not known.
+    @ivar repeated: on the client side, did the server ask for another ClientHello (RFC
+        8446 section 4.1.4), which costs a round trip?
     """
 
     version: str = "TLSv1.3"
@@ -269,6 +281,8 @@ class TLSInfo:
     stapled: Stapled = Stapled.NOT_ASKED
     onConnect: bool = False
     resumption: Resumption = Resumption.SUPPORTED
+    group: str = ""
+    repeated: bool = False
 
 
 class Dialect(Enum):
@@ -411,6 +425,7 @@ class RoutePolicy:
     @ivar demands: who asked for all this, and why, for logs and people; it makes no
         difference between two routes.
     @ivar resumes: may TLS sessions from before be resumed?
+    @ivar terms: what the operator wants of a handshake.
     """
 
     tls: TLSLevel = TLSLevel.OPPORTUNISTIC
@@ -421,6 +436,7 @@ class RoutePolicy:
     watched: bool = False
     demands: tuple[Demand, ...] = field(default=(), eq=False, repr=False)
     resumes: bool = False
+    terms: TLSTerms = USUAL
 
 
 @frozen

@@ -59,6 +59,7 @@ from .interfaces import (
 from .reply import NO_RECIPIENTS, NO_RECIPIENTS_LMTP, Reply
 from .reviews import Check
 from .tlssession import TLSSession
+from .tlsterms import USUAL, TLSTerms
 from .verbs import LMTP_VERBS, VERBS
 
 W = TypeVar("W")
@@ -88,6 +89,7 @@ class ServerProfile(Register):
     @ivar dialect: what is spoken.
     @ivar judges: is there anybody who has a say for each recipient, once a message
         is there (L{smtpx.core.effects.MayDeliver})?
+    @ivar terms: what the operator wants of handshakes.
     """
 
     name: bytes = b"localhost"
@@ -97,6 +99,7 @@ class ServerProfile(Register):
     dialect: Dialect = Dialect.SMTP
     greeting: bytes = field()
     judges: bool = False
+    terms: TLSTerms = USUAL
     #: See C{tellEach} of L{IServerSession}, unless an extension sets it.
     framing: Framing | None = field(default=None, init=False)
     #: What a message for nobody is told.

@@ -83,7 +83,7 @@ class ServerSession(ServerFacts):
 
     def tlsOptions(self) -> TLSOptions:
         """How the handshake of this client is to be made."""
-        options = TLSOptions()
+        options = TLSOptions(terms=self.profile.terms)
         for tune in self.profile.tlsTuners:
             options = tune(self, options)
         return options

@@ -9,6 +9,7 @@ command costs no timer.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from attrs import evolve
@@ -83,6 +84,10 @@ class ServerProtocol(DirectProtocol):
     _asked: Deferred[Any] | None = None
     _options: TLSOptions | None = None
     _commits = False
+    #: Is the handshake with which the connection begins under way?
+    _securing = False
+    #: What is said as soon as it is through, or before.
+    _held = b""
     _leaving = False
     _closing = False
     _started = False
@@ -111,7 +116,11 @@ class ServerProtocol(DirectProtocol):
         if factory.journal.enabled:
             factory.journal.connected(self.core)
         if factory.implicitTLS:
-            self._startTLS(self.core.tlsOptions())
+            options = self.core.tlsOptions()
+            self._securing = True
+            if options.early:
+                self._greet()
+            self._startTLS(options)
         elif not (self.talks or self.pending()):
             self._greet()
 
@@ -185,14 +194,28 @@ class ServerProtocol(DirectProtocol):
         assert factory.tls is not None
         connection = cast(TLSConnection, self.transport.getHandle())
         info = factory.tls.info(connection)
-        if factory.implicitTLS and not self._started:
+        if self._securing:
+            self._securing = False
             core.secured = evolve(info, onConnect=True)
             self._secured()
-            self._greet()
+            if self._started:
+                held, self._held = self._held, b""
+                self._tell(held)
+            else:
+                self._greet()
         else:
             octets = core.answer(info)
             self._secured()
             self._tell(octets)
+
+    def _speak(self, say: Callable[[bytes], bool]) -> None:
+        """
+        The greeting can leave with the first flight of the handshake.  A refusal, or
+        what has to be waited for, leaves behind it.
+        """
+        core = self.core
+        if self._held and core.idle and not core.closed and say(self._held):
+            self._held = b""
 
     def _secured(self) -> None:
         if self.factory.journal.enabled:
@@ -203,8 +226,7 @@ class ServerProtocol(DirectProtocol):
         journal, tracer = self.factory.journal, self.factory.tracer
         told = journal.enabled or tracer is not None
         why = self._why(reason) if told else ""
-        securing = self.factory.implicitTLS and not self._started
-        securing = securing and not self._leftAtOnce(reason)
+        securing = self._securing and not self._leftAtOnce(reason)
         self._connection = self._socket = self.transport = None
         self._closing = True
         self.core.lost(securing)
@@ -238,6 +260,9 @@ class ServerProtocol(DirectProtocol):
     # --- out ------------------------------------------------------------------------
 
     def _tell(self, octets: bytes) -> None:
+        if self._securing:
+            self._held += octets
+            return
         if octets:
             self.send(octets)
         if self._options is not None:
@@ -269,7 +294,8 @@ class ServerProtocol(DirectProtocol):
         self._options = None
         tls = self.factory.tls
         assert tls is not None
-        startTLS(self, tls.creator(options), self.factory.reactor)
+        creator = tls.creator(options, self._speak)
+        startTLS(self, creator, self.factory.reactor)
         self.secured()
 
     # --- the core's port --------------------------------------------------------------
@@ -414,7 +440,7 @@ class ServerProtocol(DirectProtocol):
             if now - self._since > self.factory.lingerSeconds:
                 self.transport.abortConnection()
             return
-        waiting = core.waiting
+        waiting = Waiting.HANDSHAKE if self._securing else core.waiting
         mark = core.progress
         if waiting is Waiting.BODY:
             mark += core.received // bounds.bodyBlockOctets
@@ -444,7 +470,11 @@ class ServerProtocol(DirectProtocol):
 
     def shutDown(self) -> None:
         """Say goodbye as soon as no answer is under way."""
-        if self.core.idle:
+        if self._securing:
+            self._held = b""
+            self.core.lost()
+            self._close()
+        elif self.core.idle:
             self._tell(self.core.shutDown())
         else:
             self._leaving = True

@@ -407,11 +407,11 @@ def _both(route: RoutePolicy, wanted: RoutePolicy) -> RoutePolicy:
     what the operator wants, and one that does not care takes no part.
     """
     cares = wanted.tls > TLSLevel.OPPORTUNISTIC
-    return RoutePolicy(
-        max(route.tls, wanted.tls) if cares else route.tls,
-        max(route.lookup, wanted.lookup),
-        wanted.lenient and route.tls < TLSLevel.ENCRYPTED,
-        resumes=route.resumes,
+    return evolve(
+        route,
+        tls=max(route.tls, wanted.tls) if cares else route.tls,
+        lookup=max(route.lookup, wanted.lookup),
+        lenient=wanted.lenient and route.tls < TLSLevel.ENCRYPTED,
     )
 
 

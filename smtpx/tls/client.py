@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from functools import cache
 from weakref import WeakKeyDictionary, ref
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from cryptography.x509 import Certificate
 from OpenSSL import SSL
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
@@ -24,13 +24,18 @@ from zope.interface import implementer
 
 from ..core.errors import UsageError
 from ..core.hooks import TLSInfo, TLSOptions
+from ..core.tlsterms import USUAL, TLSTerms
 from .certificates import Certified
 from .handshake import describe, endPointOf, makeContext, peerCertificate, trust
+from .hello import TICKET_OCTETS, Greeter, Shape, fitting, shapes
 from .interfaces import IClientTLS
 from .judging import Judge, judgeFor, resumedVerdict
 from .names import isAddress
 from .openssl import resumed
 from .verdict import UntrustedPeer, Verdict
+
+#: No hello is longer, in octets: it is one record.
+_HELLO_OCTETS = 1 << 15
 
 
 @implementer(IOpenSSLClientConnectionCreator)
@@ -43,6 +48,7 @@ class _Connector:
     """
 
     context: SSL.Context
+    shape: Shape
     options: TLSOptions
     judges: WeakKeyDictionary[SSL.Connection, Judge]
 
@@ -50,7 +56,7 @@ class _Connector:
         self, tlsProtocol: TLSMemoryBIOProtocol
     ) -> SSL.Connection:
         """See L{IOpenSSLClientConnectionCreator}."""
-        connection = SSL.Connection(self.context, None)
+        connection = Greeter(self.context, self.shape)
         name = _sentName(self.options)
         if name is not None:
             connection.set_tlsext_host_name(name)
@@ -90,37 +96,46 @@ class ClientTLS:
     trust: Sequence[Certificate] | None = None
     certificate: Certified | None = field(kw_only=True, default=None)
     minimum: str = field(kw_only=True, default="TLSv1.2")
-    _context: SSL.Context = field(init=False)
-    _trustless: SSL.Context | None = field(init=False, default=None)
+    _contexts: dict[tuple[Shape, bool], SSL.Context] = field(init=False, factory=dict)
+    _steps: dict[TLSTerms, tuple[Shape, ...]] = field(init=False, factory=dict)
+    _lengths: dict[tuple[Shape, int], int] = field(init=False, factory=dict)
     _judges: WeakKeyDictionary[SSL.Connection, Judge] = field(
         init=False, factory=WeakKeyDictionary
     )
 
     def __attrs_post_init__(self) -> None:
         """Make the context that is used most."""
-        self._context = self._make()
-        if self.trust is None:
-            self._context.set_default_verify_paths()
-        else:
-            trust(self._context, self.trust)
+        self._contextFor(Shape(USUAL), TLSOptions())
 
-    def _make(self) -> SSL.Context:
+    def _make(self, shape: Shape) -> SSL.Context:
         """A context that trusts nobody."""
-        context = makeContext(SSL.TLS_CLIENT_METHOD, self.minimum)
+        context = self._bare(shape)
         if self.certificate is not None:
             self.certificate.install(context)
         return context
 
-    def _contextFor(self, options: TLSOptions) -> SSL.Context:
+    def _bare(self, shape: Shape) -> SSL.Context:
+        """One that has nothing but what is in a hello."""
+        context = makeContext(SSL.TLS_CLIENT_METHOD, self.minimum, shape.terms)
+        shape.prepare(context)
+        return context
+
+    def _contextFor(self, shape: Shape, options: TLSOptions) -> SSL.Context:
         """
-        The context for a handshake.  Where TLSA records judge, it trusts nobody: then
-        the chain is made of what the server sent, and of nothing else.
+        The context for a handshake, made when first wanted.  Where TLSA records judge,
+        it trusts nobody: then the chain is made of what the server sent, and of nothing
+        else.
         """
-        if options.dane is None:
-            return self._context
-        if self._trustless is None:
-            self._trustless = self._make()
-        return self._trustless
+        trusts = options.dane is None
+        context = self._contexts.get((shape, trusts))
+        if context is not None:
+            return context
+        context = self._contexts[shape, trusts] = self._make(shape)
+        if trusts and self.trust is None:
+            context.set_default_verify_paths()
+        elif trusts:
+            trust(context, self.trust or ())
+        return context
 
     def creator(self, options: TLSOptions) -> IOpenSSLClientConnectionCreator:
         """
@@ -130,7 +145,38 @@ class ClientTLS:
         """
         if options.verified and options.serverName is None:
             raise UsageError("a server can only be verified by its name")
-        return _Connector(self._contextFor(options), options, self._judges)
+        shape = self._shape(options)
+        if options.session is not None and not self._fits(shape, options):
+            options = evolve(options, session=None)
+        context = self._contextFor(shape, options)
+        return _Connector(context, shape, options, self._judges)
+
+    def _shape(self, options: TLSOptions) -> Shape:
+        """How the hello is made: whole, or such that it fits."""
+        terms, room = options.terms, options.room
+        if room is None:
+            return Shape(terms)
+        steps = self._steps.get(terms)
+        if steps is None:
+            steps = self._steps[terms] = shapes(terms)
+        return fitting(steps, room, lambda shape: self._length(shape, options))
+
+    def _fits(self, shape: Shape, options: TLSOptions) -> bool:
+        """Is there room for a ticket as well?  It wins nothing where it costs some."""
+        if options.room is None:
+            return True
+        return self._length(shape, options) + TICKET_OCTETS <= options.room
+
+    def _length(self, shape: Shape, options: TLSOptions) -> int:
+        """How long a hello is, in octets: one is made, and thrown away."""
+        name = _sentName(options) or b""
+        length = self._lengths.get((shape, len(name)))
+        if length is None:
+            connection = SSL.Connection(self._bare(shape), None)
+            if name:
+                connection.set_tlsext_host_name(name)
+            length = self._lengths[shape, len(name)] = _measured(connection)
+        return length
 
     def info(self, connection: SSL.Connection, options: TLSOptions) -> TLSInfo:
         """
@@ -141,7 +187,7 @@ class ClientTLS:
         """
         certificate = peerCertificate(connection)
         verdict = self._verdict(connection, certificate, options)
-        return describe(
+        info = describe(
             connection,
             certificate=certificate,
             endPoint=None if certificate is None else endPointOf(certificate),
@@ -149,6 +195,13 @@ class ClientTLS:
             serverName=connection.get_servername(),
             verdict=verdict,
         )
+        if isinstance(connection, Greeter):
+            info = evolve(info, repeated=connection.repeated(info.version, info.group))
+        return info
+
+    def shortened(self, connection: SSL.Connection) -> bool:
+        """See L{IClientTLS}."""
+        return isinstance(connection, Greeter) and connection.shortened
 
     def _verdict(
         self,
@@ -174,6 +227,16 @@ def trustingPlatform() -> IClientTLS:
     once for the process, for a hundred authorities take tens of milliseconds to read.
     """
     return ClientTLS()
+
+
+def _measured(connection: SSL.Connection) -> int:
+    """How long its hello is."""
+    connection.set_connect_state()
+    try:
+        connection.do_handshake()
+    except SSL.WantReadError:
+        pass
+    return len(connection.bio_read(_HELLO_OCTETS))
 
 
 def _sentName(options: TLSOptions) -> bytes | None:

@@ -42,6 +42,7 @@ from zope.interface import implementer
 
 from ..core.errors import UsageError
 from ..core.hooks import Stapled, TLSInfo, TLSOptions
+from ..core.tlsterms import USUAL, TLSTerms
 from .certificates import (
     CertificateError,
     CertificateFiles,
@@ -50,12 +51,15 @@ from .certificates import (
     loadCertified,
 )
 from .clientcertificates import DEPTH, ClientAuthorities, Verdicts
-from .handshake import VERSIONS, describe, makeContext, peerCertificate
+from .earlybanner import SpeaksFirst, Words
+from .handshake import describe, makeContext, peerCertificate
 from .interfaces import IServerTLS
 from .keyring import TICKET_SECONDS, TICKET_SECONDS_LEAST
 from .ocsp import Staple, moment
+from .openssl import refuseEarly
 from .stapling import Stapling
 from .states import CertificateState
+from .terms import VERSIONS
 from .ticketing import Ticketing
 
 #: How often files are looked at, at most.
@@ -69,16 +73,21 @@ class _Acceptor:
     Begins handshakes under one context.
 
     @ivar prepare: says how each is made otherwise than the context does.
+    @ivar words: has something said early; L{None}: nothing is.
     """
 
     context: SSL.Context
     prepare: Callable[[SSL.Connection], None]
+    words: Words | None = None
 
     def serverConnectionForTLS(
         self, tlsProtocol: TLSMemoryBIOProtocol
     ) -> SSL.Connection:
         """See L{IOpenSSLServerConnectionCreator}."""
-        connection = SSL.Connection(self.context, None)
+        if self.words is None:
+            connection = SSL.Connection(self.context, None)
+        else:
+            connection = SpeaksFirst(self.context, self.words)
         self.prepare(connection)
         return connection
 
@@ -104,14 +113,15 @@ class _Offer:
 
     @ivar mark: of the files, as they were when last looked at.
     @ivar stapling: what is stapled to it.
-    @ivar context: its context.
+    @ivar contexts: its contexts, by what is wanted of handshakes; made when first
+        wanted.
     @ivar problem: why what was to take its place did not; L{None}: nothing was.
     """
 
     certified: Certified
     mark: tuple[object, ...]
     stapling: Stapling
-    context: SSL.Context
+    contexts: dict[TLSTerms, SSL.Context]
     problem: str | None = None
 
     def state(self, now: datetime) -> CertificateState:
@@ -200,7 +210,9 @@ class ServerTLS:
         """See L{IServerTLS}."""
         return bool(self._offers)
 
-    def creator(self, options: TLSOptions) -> IOpenSSLServerConnectionCreator:
+    def creator(
+        self, options: TLSOptions, words: Words | None = None
+    ) -> IOpenSSLServerConnectionCreator:
         """
         See L{IServerTLS}.
 
@@ -210,17 +222,20 @@ class ServerTLS:
         if not self._offers:
             raise UsageError("there is no certificate")
         self._look()
-        first = self._offers[0]
+        first = self._context(self._offers[0], options.terms)
         if options.verified:
             if self._authorities is None:
                 raise UsageError("there is nobody to sign certificates for clients")
             # Without tickets: nobody looks at a resumed session's certificate.
-            return _Acceptor(first.context, partial(self._demand, options))
+            return _Acceptor(first, partial(self._demand, options))
         asked = options.asked and self._authorities is not None
         prepare = partial(self._prepare, options, asked)
+        if asked or not options.early:
+            # Whoever is to show a certificate is told nothing before.
+            words = None
         if not (options.tickets or options.ticketKey):
-            return _Acceptor(first.context, prepare)
-        begin = partial(self._ticketing.begin, options, asked, first.context, prepare)
+            return _Acceptor(first, prepare, words)
+        begin = partial(self._ticketing.begin, options, asked, first, prepare, words)
         return _LateAcceptor(begin)
 
     def _prepare(
@@ -237,7 +252,8 @@ class ServerTLS:
             connection.set_verify(SSL.VERIFY_NONE)
         if options.ticketless:
             connection.set_options(SSL.OP_NO_TICKET)
-            if VERSIONS[self.minimum] < SSL.TLS1_3_VERSION:
+            minimum = options.terms.minimum or self.minimum
+            if VERSIONS[minimum] < SSL.TLS1_3_VERSION:
                 connection.set_options(SSL.OP_NO_TLSv1_3)
 
     def _demand(self, options: TLSOptions, connection: SSL.Connection) -> None:
@@ -315,19 +331,32 @@ class ServerTLS:
                 expiry=expiry.isoformat(),
             )
         stapling = Stapling(files, certified.chain, before)
-        context = self._makeContext(certified, stapling)
-        return _Offer(certified, mark, stapling, context)
+        # What OpenSSL does not want is found here.
+        context = self._makeContext(certified, stapling, USUAL)
+        return _Offer(certified, mark, stapling, {USUAL: context})
 
-    def _makeContext(self, certified: Certified, stapling: Stapling) -> SSL.Context:
+    def _context(self, offer: _Offer, terms: TLSTerms) -> SSL.Context:
+        """The context of a certificate."""
+        found = offer.contexts.get(terms)
+        if found is None:
+            found = self._makeContext(offer.certified, offer.stapling, terms)
+            offer.contexts[terms] = found
+        return found
+
+    def _makeContext(
+        self, certified: Certified, stapling: Stapling, terms: TLSTerms
+    ) -> SSL.Context:
         """
         Make a context for a certificate.  Under TLS 1.3 it sends tickets all the same,
         since pyOpenSSL has no way to send none, but they are of no use.
 
         @param stapling: what is stapled to it.
+        @param terms: what is wanted of handshakes.
         @raise CertificateError: OpenSSL does not want the certificate.
         """
-        context = makeContext(SSL.TLS_SERVER_METHOD, self.minimum)
+        context = makeContext(SSL.TLS_SERVER_METHOD, self.minimum, terms)
         context.set_options(SSL.OP_NO_TICKET)
+        refuseEarly(context)
         context.set_app_data(certified)
         certified.install(context)
         if self._authorities is not None:
@@ -346,24 +375,27 @@ class ServerTLS:
         def choose(connection: SSL.Connection) -> None:
             offer = self._named(connection.get_servername())
             if offer is not None:
-                connection.set_context(offer.context)
+                connection.set_context(self._context(offer, terms))
 
         context.set_tlsext_servername_callback(choose)
         return context
 
-    def _makeKey(self) -> SSL.Context:
+    def _makeKey(self, terms: TLSTerms) -> SSL.Context:
         """
         Make a context that has a key for tickets, and no certificate of its own.
         Versions, ciphers and options of a handshake are those of this one.
+
+        @param terms: what is wanted of handshakes.
         """
-        context = makeContext(SSL.TLS_SERVER_METHOD, self.minimum)
+        context = makeContext(SSL.TLS_SERVER_METHOD, self.minimum, terms)
+        refuseEarly(context)
         context.set_timeout(int(self.ticketSeconds))
         context.set_verify_depth(DEPTH)
 
         def choose(connection: SSL.Connection) -> None:
             # It is called for clients that name nobody, too.
             offer = self._named(connection.get_servername()) or self._offers[0]
-            connection.set_context(offer.context)
+            connection.set_context(self._context(offer, terms))
 
         context.set_tlsext_servername_callback(choose)
         return context
@@ -434,7 +466,7 @@ class ServerTLS:
             self._tellOfBad(known.path, error)
             return
         for offer in self._offers:
-            offer.context = self._makeContext(offer.certified, offer.stapling)
+            offer.contexts.clear()
         self._ticketing.forgetClients()
         self._log.info(
             "{file}: those who sign for clients were read anew", file=str(known.path)

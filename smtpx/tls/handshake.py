@@ -16,14 +16,12 @@ from cryptography.x509.oid import NameOID
 from OpenSSL import SSL
 from OpenSSL.crypto import X509
 
-from ..core.errors import UsageError
 from ..core.hooks import Stapled, TLSInfo
 from ..core.tlssession import Resumption
-from .openssl import extendedMasterSecret, resumed
+from ..core.tlsterms import USUAL, TLSTerms
+from .openssl import extendedMasterSecret, groupName, resumed
+from .terms import VERSIONS, applyTerms, setMinimum
 from .verdict import Verdict
-
-#: What may be asked for as the oldest version.  RFC 8996 ended those before.
-VERSIONS = {"TLSv1.2": SSL.TLS1_2_VERSION, "TLSv1.3": SSL.TLS1_3_VERSION}
 
 #: The suites of TLS 1.2: ECDHE and AEAD, and nothing else (RFC 9325 section
 #: 4.2).  Those of TLS 1.3 are all good.
@@ -54,7 +52,7 @@ _SESSION_CONTEXT = b"smtpx"
 _NO_VERDICT = Verdict()
 
 
-def makeContext(method: int, minimum: str) -> SSL.Context:
+def makeContext(method: int, minimum: str, terms: TLSTerms = USUAL) -> SSL.Context:
     """
     Make a context that has neither certificate nor trust yet.
 
@@ -63,12 +61,12 @@ def makeContext(method: int, minimum: str) -> SSL.Context:
 
     @param method: C{SSL.TLS_SERVER_METHOD} or C{SSL.TLS_CLIENT_METHOD}.
     @param minimum: the oldest version to speak, one of L{VERSIONS}.
-    @raise UsageError: C{minimum} is none of them.
+    @param terms: what the operator wants otherwise.
+    @raise smtpx.tls.terms.BadTerms: C{minimum} is none of them, or OpenSSL cannot
+        keep C{terms}.
     """
-    if minimum not in VERSIONS:
-        raise UsageError(f"{minimum!r} is none of {', '.join(VERSIONS)}")
     context = SSL.Context(method)
-    context.set_min_proto_version(VERSIONS[minimum])
+    setMinimum(context, minimum)
     context.set_cipher_list(":".join(SUITES).encode("ascii"))
     context.set_options(
         SSL.OP_NO_COMPRESSION
@@ -78,6 +76,7 @@ def makeContext(method: int, minimum: str) -> SSL.Context:
     context.set_mode(SSL.MODE_RELEASE_BUFFERS)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     context.set_session_id(_SESSION_CONTEXT)
+    applyTerms(context, terms)
     return context
 
 
@@ -139,6 +138,7 @@ def describe(
         proof=verdict.proof,
         stapled=stapled,
         resumption=resumption,
+        group=groupName(connection),
     )
 
 

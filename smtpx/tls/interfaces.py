@@ -12,6 +12,7 @@ from twisted.internet.interfaces import (
 from zope.interface import Attribute, Interface
 
 from ..core.hooks import TLSInfo, TLSOptions
+from .earlybanner import Words
 
 
 class IServerTLS(Interface):
@@ -21,9 +22,14 @@ class IServerTLS(Interface):
 
     ready: bool = Attribute("Is there a certificate to offer?")
 
-    def creator(options: TLSOptions) -> IOpenSSLServerConnectionCreator:
+    def creator(
+        options: TLSOptions, words: Words | None = None
+    ) -> IOpenSSLServerConnectionCreator:
         """
         For one handshake: goes into C{startTLS} or a C{TLSMemoryBIOFactory}.
+
+        @param words: called once, where C{options} say that something may be said
+            early, and it can be; L{None}: there is nothing to say.
         """
 
     def info(connection: Connection) -> TLSInfo:
@@ -41,3 +47,6 @@ class IClientTLS(Interface):
 
     def info(connection: Connection, options: TLSOptions) -> TLSInfo:
         """What the handshake of C{connection}, now complete, came to."""
+
+    def shortened(connection: Connection) -> bool:
+        """Was its ClientHello cut down, to fit into C{room} of the options?"""

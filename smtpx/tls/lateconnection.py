@@ -20,6 +20,7 @@ from typing import Any
 from OpenSSL import SSL
 
 from .clienthello import Scan, Wishes
+from .earlybanner import SpeaksFirst, Words
 
 #: Makes the beginning of a handshake: with what the client wants, chooses the context.
 Choose = Callable[[Wishes], SSL.Context]
@@ -35,15 +36,20 @@ class LateConnection(SSL.Connection):
 
     # The parent's initialiser is called when the context is known.
     def __init__(
-        self, choose: Choose, prepare: Callable[[SSL.Connection], None]
+        self,
+        choose: Choose,
+        prepare: Callable[[SSL.Connection], None],
+        words: Words | None = None,
     ) -> None:
         """
         @param choose: chooses the context.
         @param prepare: does what there is to do once the connection is there.
+        @param words: has something said early; L{None}: nothing is.
         """
         self._scan = Scan()
         self._choose = choose
         self._prepare = prepare
+        self._early = words
         self._appData: object = None
         self._socket = None
 
@@ -105,10 +111,15 @@ class LateConnection(SSL.Connection):
         """Become what it should be."""
         scan, prepare, appData = self._scan, self._prepare, self._appData
         context = self._choose(scan.wishes or Wishes())
-        # From now on its methods are the parent's, which cost nothing more.
-        self.__class__ = SSL.Connection  # type: ignore[assignment]  # it is one
-        del self._scan, self._prepare, self._choose, self._appData
-        SSL.Connection.__init__(self, context, None)
+        words = self._early
+        del self._scan, self._prepare, self._choose, self._appData, self._early
+        # From now on its methods are others', which cost nothing more.
+        if words is None:
+            self.__class__ = SSL.Connection  # type: ignore[assignment]  # it is one
+            SSL.Connection.__init__(self, context, None)
+        else:
+            self.__class__ = SpeaksFirst  # type: ignore[assignment]  # it is to be one
+            SpeaksFirst.__init__(self, context, words)  # type: ignore[arg-type]
         SSL.Connection.set_accept_state(self)
         SSL.Connection.set_app_data(self, appData)
         prepare(self)

@@ -41,7 +41,12 @@ def bindings() -> tuple[Binding, ...]:
 
 
 def _ours(name: str, cost: str) -> Any:
-    found = binding(_library, name, cost)
+    return _method(_library, name, cost)
+
+
+def _method(owner: object, name: str, cost: str) -> Any:
+    """One of pyOpenSSL's own, looked for likewise."""
+    found = binding(owner, name, cost)
     _bindings.append(Binding(name, cost, found is not None))
     return found
 
@@ -62,6 +67,10 @@ def binding(library: object, name: str, cost: str) -> Any:
 
 _library = getattr(SSL, "_lib", None)
 _ffi: Any = getattr(SSL, "_ffi", None)
+
+# What SSL_read_early_data answers.
+_EARLY_ERROR, _EARLY_FINISH = 0, 2
+
 _sessionReused = _ours("SSL_session_reused", "no handshake is said to be a resumed one")
 _extendedMaster = _ours(
     "SSL_get_extms_support", "TLS 1.2 has no tls-exporter channel binding"
@@ -133,6 +142,19 @@ def offerSession(connection: SSL.Connection, octets: bytes) -> bool:
 def _clearErrors() -> None:
     if _clear is not None:
         _clear()
+_setGroups = _ours(
+    "SSL_CTX_set1_curves_list", "tls_groups cannot be set, nor a hello be made to fit"
+)
+_setSignatures = _ours(
+    "SSL_CTX_set1_sigalgs_list", "tls_signature_algorithms cannot be set"
+)
+_readEarly = _ours("SSL_read_early_data", "no greeting leaves early")
+_writeEarly = _ours("SSL_write_early_data", "no greeting leaves early")
+_maxEarly = _ours("SSL_CTX_set_max_early_data", "OpenSSL's own limit of 0-RTT data, 0")
+_raiseError = _method(
+    SSL.Connection, "_raise_ssl_error", "no greeting leaves early"
+)
+_setSuites = _ours("SSL_CTX_set_ciphersuites", "tls_ciphersuites cannot be set")
 
 
 def resumed(connection: SSL.Connection) -> bool:
@@ -161,6 +183,100 @@ def extendedMasterSecret(connection: SSL.Connection) -> bool:
     return bool(_extendedMaster(pointer) == 1)
 
 
+def groupName(connection: SSL.Connection) -> str:
+    """
+    The group of the key exchange of C{connection}, whose handshake is complete.
+
+    @return: empty where that cannot be known, or there was none.
+    """
+    # A name of pyOpenSSL's that not every version of it has.
+    find = getattr(connection, "get_group_name", None)
+    return "" if find is None else find() or ""
+
+
+def speaksEarly() -> bool:
+    """Can a server's words leave with its first flight?"""
+    return None not in (_readEarly, _writeEarly, _raiseError, _ffi)
+
+
+def refuseEarly(context: SSL.Context) -> None:
+    """Have a server's context take no 0-RTT data, as OpenSSL has it by itself."""
+    pointer = getattr(context, "_context", None)
+    if _maxEarly is not None and pointer is not None:
+        _maxEarly(pointer, 0)
+
+
+def readyForWords(connection: SSL.Connection) -> bool:
+    """
+    Go on with a server's handshake, as far as to where it may speak.
+
+    @return: may it?  Where L{speaksEarly} says that it cannot: never.
+    @raise SSL.WantReadError: not before more of the client's hello has come.
+    @raise SSL.Error: the handshake has failed.
+    """
+    pointer = getattr(connection, "_ssl", None)
+    if pointer is None or not speaksEarly():
+        return False
+    # OpenSSL would take an error of somebody else's for one of this handshake.
+    _clearErrors()
+    octets, count = _ffi.new("char[]", 1), _ffi.new("size_t *")
+    status = _readEarly(pointer, octets, 0, count)
+    if status == _EARLY_ERROR:
+        _raiseError(connection, pointer, -1)
+    return bool(status == _EARLY_FINISH)
+
+
+def wordsWritten(connection: SSL.Connection, octets: bytes) -> bool:
+    """
+    Write a server's first words, before the client has proved anything.
+
+    @return: was it done?
+    """
+    pointer = getattr(connection, "_ssl", None)
+    if pointer is None or not speaksEarly():
+        return False
+    count = _ffi.new("size_t *")
+    written = bool(_writeEarly(pointer, octets, len(octets), count) == 1)
+    if not written:
+        _clearErrors()
+    return written and bool(count[0] == len(octets))
+
+
+def setGroups(context: SSL.Context, names: bytes) -> bool | None:
+    """
+    Set the groups of the key exchange.
+
+    @param names: as C{SSL_CTX_set1_groups_list} wants them.
+    @return: could it be done?  L{None}: there is no way to say it.
+    """
+    return _told(_setGroups, context, names)
+
+
+def setSignatures(context: SSL.Context, names: bytes) -> bool | None:
+    """
+    Set the signature algorithms; see L{setGroups}.
+    """
+    return _told(_setSignatures, context, names)
+
+
+def setSuites(context: SSL.Context, names: bytes) -> bool | None:
+    """
+    Set the suites of TLS 1.3; see L{setGroups}.
+    """
+    return _told(_setSuites, context, names)
+
+
+def _told(function: Any, context: SSL.Context, names: bytes) -> bool | None:
+    pointer = getattr(context, "_context", None)
+    if function is None or pointer is None:
+        return None
+    taken = bool(function(pointer, names) == 1)
+    if not taken:
+        # Nobody else is to stumble over it.
+        _clearErrors()
+    return taken
+
+
 def verifyProblem(code: int) -> str:
     """
     What is wrong with a certificate, in words.
@@ -181,6 +297,14 @@ __all__ = [
     "extendedMasterSecret",
     "keepsSessions",
     "offerSession",
+    "groupName",
+    "readyForWords",
+    "refuseEarly",
     "resumed",
+    "setGroups",
+    "setSignatures",
+    "setSuites",
+    "speaksEarly",
     "verifyProblem",
+    "wordsWritten",
 ]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from weakref import WeakKeyDictionary
 
 from attrs import define, field, frozen
@@ -19,8 +20,10 @@ from OpenSSL import SSL
 
 from ..core.hooks import TLSOptions
 from ..core.tlssession import Resumption
+from ..core.tlsterms import TLSTerms
 from .clientcertificates import Verdict
 from .clienthello import Wishes
+from .earlybanner import Words
 from .keyring import TICKET_SECONDS, KeyRing
 from .lateconnection import LateConnection
 from .openssl import resumed
@@ -45,15 +48,15 @@ class Ticketing:
     """
     The keys of a server, for all its listeners.
 
-    @ivar make: makes a context that draws a key.
+    @ivar make: makes a context that draws a key, with what is wanted of handshakes.
     @ivar now: tells the time, in seconds.
     @ivar lifetimeSeconds: how long tickets are good for.
     """
 
-    make: Callable[[], SSL.Context]
+    make: Callable[[TLSTerms], SSL.Context]
     now: Callable[[], float]
     lifetimeSeconds: float = TICKET_SECONDS
-    _rings: dict[tuple[tuple[bytes, ...], bool], KeyRing] = field(
+    _rings: dict[tuple[tuple[bytes, ...], TLSTerms, bool], KeyRing] = field(
         init=False, factory=dict
     )
     _drawn: WeakKeyDictionary[SSL.Connection, _Drawn] = field(
@@ -66,6 +69,7 @@ class Ticketing:
         asked: bool,
         plain: SSL.Context,
         prepare: Callable[[SSL.Connection], None],
+        words: Words | None = None,
     ) -> SSL.Connection:
         """
         Begin a handshake.
@@ -74,8 +78,9 @@ class Ticketing:
         @param plain: the context where no session is to be resumed.
         @param prepare: does what there is to do with the connection, once the
             ClientHello has come.
+        @param words: has something said early; L{None}: nothing is.
         """
-        ring = self._ring(options.ticketKey, asked) if options.tickets else None
+        ring = self._ring(options, asked) if options.tickets else None
 
         def choose(wishes: Wishes) -> SSL.Context:
             if ring is None:
@@ -84,7 +89,7 @@ class Ticketing:
             self._drawn[late] = _Drawn(ring, wishes, ring.verdicts.era)
             return ring.pick(wishes)
 
-        late = LateConnection(choose, prepare)
+        late = LateConnection(choose, prepare, words)
         return late
 
     def verdict(
@@ -140,20 +145,23 @@ class Ticketing:
 
     def forgetClients(self) -> None:
         """Those who sign for clients are others: no verdict holds any more."""
-        for (_, asked), ring in self._rings.items():
+        for (_, _, asked), ring in self._rings.items():
             if asked:
                 ring.verdicts.forget()
 
-    def _ring(self, scope: tuple[bytes, ...], asked: bool) -> KeyRing:
+    def _ring(self, options: TLSOptions, asked: bool) -> KeyRing:
         """
         The keys of a listener.
 
-        @param scope: which it is; there are as many as the program has listeners.
+        @param options: say which it is; there are as many as the program has
+            listeners.
         """
-        found = self._rings.get((scope, asked))
+        key = options.ticketKey, options.terms, asked
+        found = self._rings.get(key)
         if found is None:
-            found = KeyRing(self.make, self.now, self.lifetimeSeconds)
-            self._rings[scope, asked] = found
+            make = partial(self.make, options.terms)
+            found = KeyRing(make, self.now, self.lifetimeSeconds)
+            self._rings[key] = found
         return found
 
 

@@ -17,6 +17,7 @@ from smtpx.core.bounds import Bounds
 from smtpx.core.hooks import Ending, TLSInfo, TLSOptions
 from smtpx.core.interfaces import IServerSession
 from smtpx.net.factory import Silence
+from smtpx.tls.earlybanner import Words
 from smtpx.tls.interfaces import IServerTLS
 
 from .made import Call, Server, Wire, made
@@ -36,7 +37,7 @@ class Certificates:
     def __init__(self) -> None:
         self.asked: list[TLSOptions] = []
 
-    def creator(self, options: TLSOptions) -> Any:
+    def creator(self, options: TLSOptions, words: Words | None = None) -> Any:
         """What goes into C{startTLS}."""
         self.asked.append(options)
         return self

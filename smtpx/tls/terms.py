@@ -1,0 +1,151 @@
+"""
+What an operator may say of a handshake: versions, groups, suites, signatures.
+
+Everything is given to OpenSSL as it stands, and OpenSSL says whether it can be used.
+One thing it takes is not taken here: what leaves a connection open to everybody.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from OpenSSL import SSL
+
+from ..core.errors import UsageError
+from ..core.tlsterms import TLSTerms
+from .openssl import setGroups, setSignatures, setSuites
+
+#: What may be asked for as the oldest version.  RFC 8996 ended those before.
+VERSIONS = {"TLSv1.2": SSL.TLS1_2_VERSION, "TLSv1.3": SSL.TLS1_3_VERSION}
+
+#: Longer lists are a mistake; OpenSSL's own have some 200.
+_MOST_CHARACTERS = 1000
+
+#: Suites without encryption, or without knowing the other side at all.
+_OPEN = re.compile(r"(?:^|[-_])(?:NULL|ADH|AECDH)(?:[-_]|$)").search
+
+_words = re.compile(r"[A-Za-z0-9!+*?_:./@=-]+\Z").match
+
+
+class BadTerms(UsageError):
+    """Terms that cannot be kept; the message says why."""
+
+
+def applyTerms(context: SSL.Context, terms: TLSTerms) -> None:
+    """
+    Have a context keep terms; where they say nothing it stays as it is.
+
+    @raise BadTerms: it cannot.
+    """
+    if terms.minimum is not None:
+        setMinimum(context, terms.minimum)
+    for text, give in (
+        (terms.groups, giveGroups),
+        (terms.ciphers, giveCiphers),
+        (terms.suites, giveSuites),
+        (terms.signatures, giveSignatures),
+    ):
+        if text is not None:
+            give(context, text)
+
+
+def setMinimum(context: SSL.Context, minimum: str) -> None:
+    """
+    Set the oldest version to speak.
+
+    @raise BadTerms: it is none of L{VERSIONS}.
+    """
+    if minimum not in VERSIONS:
+        raise BadTerms(f"{minimum!r} is none of {', '.join(VERSIONS)}")
+    context.set_min_proto_version(VERSIONS[minimum])
+
+
+def giveGroups(context: SSL.Context, text: str) -> None:
+    """
+    Set the groups of the key exchange, as C{X25519MLKEM768:X25519}.
+
+    @raise BadTerms: OpenSSL does not know them, or cannot be told.
+    """
+    _given(setGroups(context, _list(text)), "groups", text)
+
+
+def giveSignatures(context: SSL.Context, text: str) -> None:
+    """
+    Set the signature algorithms, as C{ed25519:ecdsa_secp256r1_sha256}.
+
+    @raise BadTerms: OpenSSL does not know them, or cannot be told.
+    """
+    _given(setSignatures(context, _list(text)), "signature algorithms", text)
+
+
+def giveSuites(context: SSL.Context, text: str) -> None:
+    """
+    Set the suites of TLS 1.3, as C{TLS_AES_256_GCM_SHA384}.
+
+    @raise BadTerms: OpenSSL does not know them, or cannot be told.
+    """
+    _given(setSuites(context, _list(text)), "TLS 1.3 suites", text)
+
+
+def giveCiphers(context: SSL.Context, text: str) -> None:
+    """
+    Set the suites of TLS 1.2, as C{ECDHE+AESGCM:ECDHE+CHACHA20}.
+
+    @raise BadTerms: OpenSSL knows none of them, or some of them protect nothing.
+    """
+    octets = _list(text)
+    if "@" in text:
+        raise BadTerms("a list of suites sets no security level")
+    try:
+        context.set_cipher_list(octets)
+    except SSL.Error:
+        raise BadTerms(f"OpenSSL knows no TLS 1.2 suites {text!r}") from None
+    taken = SSL.Connection(context, None).get_cipher_list()
+    unsafe = sorted(name for name in taken if _OPEN(name))
+    if unsafe:
+        raise BadTerms(f"{unsafe[0]} protects nothing")
+    if all(name.startswith("TLS_") for name in taken):
+        # OpenSSL passes over those that it would not use.
+        raise BadTerms(f"OpenSSL knows no TLS 1.2 suites {text!r}")
+
+
+def problemOf(give: Callable[[SSL.Context, str], None], text: str) -> str | None:
+    """
+    What is wrong with a part of terms.
+
+    @param give: one of this module's.
+    @return: L{None}: nothing.
+    """
+    try:
+        give(SSL.Context(SSL.TLS_METHOD), text)
+    except BadTerms as error:
+        return str(error)
+    return None
+
+
+def _list(text: str) -> bytes:
+    """Octets for OpenSSL, which would read no further than a NUL."""
+    if len(text) > _MOST_CHARACTERS or _words(text) is None:
+        raise BadTerms('expected names with ":" between them')
+    return text.encode("ascii")
+
+
+def _given(taken: bool | None, what: str, text: str) -> None:
+    if taken is None:
+        raise BadTerms(f"this build of OpenSSL cannot be told of {what}")
+    if not taken:
+        raise BadTerms(f"OpenSSL knows no {what} {text!r}")
+
+
+__all__ = [
+    "BadTerms",
+    "VERSIONS",
+    "applyTerms",
+    "giveCiphers",
+    "giveGroups",
+    "giveSignatures",
+    "giveSuites",
+    "problemOf",
+    "setMinimum",
+]
