@@ -43,7 +43,8 @@ from .ends import Ends, plainHost, plainPort
 from .entrance import Entrance
 from .interfaces import IJournal, IPolicy, IReceiver, ITracer
 from .receiving import Taker, receiverFor
-from .server import RefusedProtocol, ServerProtocol
+from .refused import RefusedProtocol
+from .server import ServerProtocol
 
 _SWEEP_SECONDS = 1.0
 

@@ -151,9 +151,7 @@ _setSignatures = _ours(
 _readEarly = _ours("SSL_read_early_data", "no greeting leaves early")
 _writeEarly = _ours("SSL_write_early_data", "no greeting leaves early")
 _maxEarly = _ours("SSL_CTX_set_max_early_data", "OpenSSL's own limit of 0-RTT data, 0")
-_raiseError = _method(
-    SSL.Connection, "_raise_ssl_error", "no greeting leaves early"
-)
+_raiseError = _method(SSL.Connection, "_raise_ssl_error", "no greeting leaves early")
 _setSuites = _ours("SSL_CTX_set_ciphersuites", "tls_ciphersuites cannot be set")
 
 
