@@ -32,7 +32,6 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ..core.client import ClientConnection
 from ..core.effects import (
     Awaited,
     ClientEffect,
@@ -49,16 +48,16 @@ from ..core.effects import (
 )
 from ..core.envelope import Envelope
 from ..core.errors import HookTrouble, UsageError
-from ..core.hooks import Forecast, Target, TLSOptions
+from ..core.hooks import Forecast, Target
 from ..core.interfaces import IBody
 from ..core.reply import Reply, reply
 from ..dns.mailhosts import addressIn
 from ..spool.via import Cause, Via
 from .clientkit import ClientKit
-from .clientwire import ClientWire
+from .clientopening import ClientOpening
 from .dialling import explained
 from .ends import endsOf
-from .fastopen import IEarlySpeaker, Opened
+from .fastopen import Opened
 from .sending import PHASE_CAUSES, Unreached, Way
 from .times import ClientTimer, tooLate
 from .viaof import viaOf
@@ -70,30 +69,21 @@ _PIECES_A_TURN = 16
 _LOST = reply(451, "4.4.2", b"Connection lost")
 
 
-@implementer(IHandshakeListener, IEarlySpeaker)
-class ClientProtocol(ClientWire):
+@implementer(IHandshakeListener)
+class ClientProtocol(ClientOpening):
     """
     One connection to a host.
 
-    @ivar core: the SMTP of it; L{None}: not connected yet.
     @ivar host: the host's name, for TLS and logs; or an address literal.
     @ivar way: how it is talked to.
     @ivar count: how many envelopes were delivered by it, or tried.
-    @ivar brokeTLS: did a TLS handshake fail?
     @ivar served: told of each L{Served}; L{None}: nobody is.
-    @ivar unopened: was it to be opened fast, and has not come about?
     """
 
-    core: ClientConnection | None = None
     count = 0
     served: Callable[[Served], None] | None = None
-    brokeTLS = False
-    unopened = False
 
-    _opened = Opened.USUALLY
     _source: tuple[bytes, int] | None = None
-    _options: TLSOptions | None = None
-    _handshaking = False
     _unreached: Unreached | None = None
     _settling: Deferred[Settled] | None = None
     _asked: Deferred[Any] | None = None
@@ -241,15 +231,14 @@ class ClientProtocol(ClientWire):
             self._fail("Local error in processing", Cause.LOCAL, None)
             self.abort()
             return
-        self._startTLS(options)
+        self.startTLS(options)
         self._watch()
 
     def connectionOpened(self, how: Opened) -> None:
         """The host has answered; what rode on the SYN is not heard again."""
-        self.unopened, self._opened = False, how
-        core, hosts = self.core, self.kit.fastOpen
-        assert core is not None and hosts is not None
-        hosts.opened(self._address, self._port, how, core.early)
+        super().connectionOpened(how)
+        core = self.core
+        assert core is not None
         self._do(core.opened())
 
     def dataReceived(self, data: bytes) -> None:
@@ -267,10 +256,10 @@ class ClientProtocol(ClientWire):
         """TLS is up."""
         core, options = self.core, self._options
         assert core is not None and options is not None
-        self._handshaking = False
         self.hurry(self.kit.reactor)
         connection = cast(TLSConnection, self.transport.getHandle())
         info = self.kit.tls.info(connection, options)
+        self.handshaken(info)
         if self.way.implicitTLS:
             core.secured = evolve(info, onConnect=True)
             self._do(core.start())
@@ -286,7 +275,7 @@ class ClientProtocol(ClientWire):
             hosts.failed(self._address, self._port)
             self._fail(explained(reason), Cause.CONNECT, None)
         elif self._handshaking:
-            self.brokeTLS = True
+            self.failedTLS()
             self._fail(f"TLS handshake failed: {explained(reason)}", Cause.TLS, None)
         elif self._unreached is None:
             self._fail(f"Connection lost: {explained(reason)}", Cause.LOST, None)
@@ -341,7 +330,7 @@ class ClientProtocol(ClientWire):
             self._pose(effect)
         elif isinstance(effect, Handshake):
             self._flush()
-            self._startTLS(effect.options)
+            self.startTLS(effect.options)
         elif isinstance(effect, GaveUp):
             self._gaveUp(effect)
         elif isinstance(effect, Trouble):
@@ -358,11 +347,6 @@ class ClientProtocol(ClientWire):
         if self._out:
             out, self._out = self._out, []
             self.send(out[0] if len(out) == 1 else b"".join(out))
-
-    def _startTLS(self, options: TLSOptions) -> None:
-        self._options = options
-        self._handshaking = True
-        self.beginTLS(self.kit.tls.creator(options), self.kit.reactor)
 
     def _close(self) -> None:
         """There is nothing more to come, from either side."""
@@ -491,7 +475,7 @@ class ClientProtocol(ClientWire):
         """Nothing has come for too long."""
         # It is stopped where there is no transport any more.
         if awaited is Awaited.HANDSHAKE:
-            self.brokeTLS = True
+            self.failedTLS()
             self._fail("TLS handshake timed out", Cause.TLS, None)
         self._lose(tooLate(awaited))
         self.transport.abortConnection()

@@ -10,6 +10,7 @@ Usually that is one, idle or new.  It is tried again at once, over a new one,
   - where the host is not as it was expected to be (L{smtpx.core.hooks.Forecast}),
     this time without expectations;
   - where the host takes no more messages, or recipients, in one session;
+  - where a TLS handshake failed whose ClientHello was cut down, with a whole one;
   - where a session did not come about, at the host's other addresses (RFC 5321
     section 5.1);
   - where a TLS handshake failed and the route need not be encrypted, in the clear
@@ -149,6 +150,10 @@ class Delivery:
         address = error.via.address
         if line.unopened:
             return self._dialAgain()
+        if line.brokeTLS and line.shortened and self._tries < _TRIES:
+            # It is remembered that the host wants a whole hello.
+            self._tries += 1
+            return self._dial([address])
         if line.brokeTLS and self._mayGoInClear:
             self._inClear = True
             return self._dial([address])

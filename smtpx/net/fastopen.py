@@ -51,6 +51,15 @@ _STATE, _OPTIONS, _INFO_OCTETS = 0, 5, 8
 _SYN_SENT, _SYN_RECEIVED, _CLOSED = 2, 3, 7
 _SYN_DATA = 0x20
 
+# Options of Linux's sockets that the socket module does not have.
+_IP_MTU, _IPV6_MTU = 14, 24
+
+#: Where the kernel does not say how long a packet may be.
+_USUAL_MTU = 1500
+
+#: What of a packet is taken; of TCP, with all the options that there can be.
+_IPV4_OCTETS, _IPV6_OCTETS, _TCP_OCTETS = 20, 40, 60
+
 #: How many connections of a port may be unproven at a time; with more, the kernel
 #: goes back to ordinary handshakes.
 _UNPROVEN_MOST = 256
@@ -92,6 +101,9 @@ class FastOpenClient(tcp.Client):
     """
 
     opening = False
+    #: How much of the first flight left with the SYN, in octets, where not all did;
+    #: L{None}: all of it, or it is not known.
+    cut: int | None = None
     _left = False
 
     def createInternetSocket(self) -> socket.socket:
@@ -117,6 +129,20 @@ class FastOpenClient(tcp.Client):
             self.startWriting()  # type: ignore[no-untyped-call]  # Twisted's
         else:
             self._opened(Opened.USUALLY)
+
+    @property
+    def room(self) -> int:
+        """
+        How many octets the SYN has room for, as far as this side knows: what the way
+        to the host takes, less the headers, and 40 octets of options.
+        """
+        isSix = self.addressFamily == socket.AF_INET6
+        level = socket.IPPROTO_IPV6 if isSix else socket.IPPROTO_IP
+        try:
+            most = self.socket.getsockopt(level, _IPV6_MTU if isSix else _IP_MTU)
+        except OSError:
+            most = _USUAL_MTU
+        return most - (_IPV6_OCTETS if isSix else _IPV4_OCTETS) - _TCP_OCTETS
 
     def _openedEarly(self) -> None:
         taken = self._info(_OPTIONS) & _SYN_DATA
@@ -157,6 +183,8 @@ class FastOpenClient(tcp.Client):
             sent = 0
         except OSError as problem:
             return _connectError(problem.errno or 0)
+        if 0 < sent < len(flight):
+            self.cut = sent
         self.dataBuffer, self.offset = flight[sent:], 0
         self._tempDataBuffer, self._tempDataLen = [], 0
         # It stays among those that want to write: when it can, it is open.

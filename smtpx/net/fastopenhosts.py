@@ -25,6 +25,10 @@ SPARED_SECONDS = 3600.0
 #: IP and TCP, and 40 octets of TCP's options, with the cookie.
 ROOM_IPV4, ROOM_IPV6 = 1420, 1400
 
+#: How long it is remembered how much a host's SYN has room for, and whether it took a
+#: hello that was cut down, in seconds.
+LEARNED_SECONDS = 86_400.0
+
 #: More are not remembered.
 _MOST = 10_000
 
@@ -46,6 +50,8 @@ class FastOpenHosts:
     whole: HostList = HostList()
     #: Until when addresses are spared, the first to be spared first.
     _spared: dict[Place, float] = field(factory=dict, init=False)
+    #: Likewise of rooms, in octets; L{None}: hellos are not to be cut down.
+    _rooms: dict[Place, tuple[float, int | None]] = field(factory=dict, init=False)
 
     def mayTry(self, host: bytes, address: bytes, port: int) -> bool:
         """
@@ -77,6 +83,39 @@ class FastOpenHosts:
             del self._spared[next(iter(self._spared))]
         self._spared[place] = self.clock() + SPARED_SECONDS
 
+    def roomFor(self, address: bytes, port: int, most: int) -> int | None:
+        """
+        How long a ClientHello may be.
+
+        @param most: how much there is room for in the SYN, as far as the kernel knows.
+        @return: in octets; L{None}: as long as it likes, for nothing would be won.
+        """
+        place = (address, port)
+        known = self._rooms.get(place)
+        if known is None:
+            return most
+        until, room = known
+        if self.clock() >= until:
+            del self._rooms[place]
+            return most
+        return None if room is None else min(room, most)
+
+    def learned(self, address: bytes, port: int, room: int | None) -> None:
+        """
+        Remember how long a ClientHello may be.
+
+        @param room: in octets: no more left with the SYN; L{None}: the host wants
+            hellos that are whole.
+        """
+        place = (address, port)
+        known = self._rooms.pop(place, None)
+        if known is not None and known[1] is None and self.clock() < known[0]:
+            # What a host wants counts for more than what there is room for.
+            room = None
+        while len(self._rooms) >= _MOST:
+            del self._rooms[next(iter(self._rooms))]
+        self._rooms[place] = self.clock() + LEARNED_SECONDS, room
+
     def opened(self, address: bytes, port: int, how: Opened, said: bool) -> None:
         """
         It came about.
@@ -87,4 +126,10 @@ class FastOpenHosts:
             self.failed(address, port)
 
 
-__all__ = ["ROOM_IPV4", "ROOM_IPV6", "SPARED_SECONDS", "FastOpenHosts"]
+__all__ = [
+    "LEARNED_SECONDS",
+    "ROOM_IPV4",
+    "ROOM_IPV6",
+    "SPARED_SECONDS",
+    "FastOpenHosts",
+]

@@ -9,7 +9,8 @@ from hypothesis import given, settings, strategies as st
 
 from smtpx.net.ends import Ends
 from smtpx.net.entrance import Entrance
-from smtpx.net.server import RefusedProtocol, ServerProtocol
+from smtpx.net.refused import RefusedProtocol
+from smtpx.net.server import ServerProtocol
 
 from .entering import (
     HELLO,

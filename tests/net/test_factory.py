@@ -25,7 +25,7 @@ from smtpx.core.server import ServerConnection
 from smtpx.net.factory import IAdmission, SMTPServerFactory
 from smtpx.net.interfaces import ITracer
 from smtpx.net.receiving import receiverFor
-from smtpx.net.server import RefusedProtocol
+from smtpx.net.refused import RefusedProtocol
 
 from .made import Call, RememberingReceiver, Wire, made
 

@@ -99,6 +99,7 @@ class DescribeTests(SynchronousTestCase):
                 serverName=b"mail.example",
                 bindings=info.bindings,
                 suite="TLS_AES_256_GCM_SHA384",
+                group=info.group,
             ),
         )
         self.assertEqual(
@@ -114,6 +115,7 @@ class DescribeTests(SynchronousTestCase):
                 bindings=info.bindings,
                 suite="TLS_AES_256_GCM_SHA384",
                 proof="its chain is trusted, and it is for mail.example",
+                group=info.group,
             ),
         )
 

@@ -1,0 +1,86 @@
+"""
+How a client connection begins: perhaps fast (RFC 7413), perhaps with TLS; and where
+both are so, with a ClientHello that fits into the SYN.
+"""
+
+from __future__ import annotations
+
+from attrs import evolve
+from zope.interface import implementer
+
+from ..core.client import ClientConnection
+from ..core.hooks import TLSInfo, TLSOptions
+from .clientkit import ClientKit
+from .clientwire import ClientWire
+from .fastopen import IEarlySpeaker, Opened
+
+
+@implementer(IEarlySpeaker)
+class ClientOpening(ClientWire):
+    """
+    The beginning of a connection.
+
+    @ivar core: the SMTP of it; L{None}: not connected yet.
+    @ivar brokeTLS: did a TLS handshake fail?
+    @ivar unopened: was it to be opened fast, and has not come about?
+    @ivar shortened: was the ClientHello cut down to fit into the SYN?
+    """
+
+    kit: ClientKit
+    core: ClientConnection | None = None
+    brokeTLS = False
+    unopened = False
+    shortened = False
+
+    _address = b""
+    _port = 0
+    _opened = Opened.USUALLY
+    _options: TLSOptions | None = None
+    _handshaking = False
+
+    def connectionOpened(self, how: Opened) -> None:
+        """The host has answered; what rode on the SYN is not heard again."""
+        self.unopened, self._opened = False, how
+        core, hosts = self.core, self.kit.fastOpen
+        assert core is not None and hosts is not None
+        said = core.early or self._handshaking
+        hosts.opened(self._address, self._port, how, said)
+        cut = getattr(self._connection, "cut", None)
+        if cut is not None:
+            hosts.learned(self._address, self._port, cut)
+
+    def startTLS(self, options: TLSOptions) -> None:
+        """Begin a handshake; its hello may be what rides on the SYN."""
+        hosts, tls = self.kit.fastOpen, self.kit.tls
+        room = getattr(self.transport, "room", None) if self.unopened else None
+        if hosts is not None and room is not None:
+            room = hosts.roomFor(self._address, self._port, room)
+            options = evolve(options, room=room)
+        self._options = options
+        self._handshaking = True
+        self.beginTLS(tls.creator(options), self.kit.reactor)
+        if options.room is not None and self.transport is not None:
+            self.shortened = tls.shortened(self.transport.getHandle())
+
+    def handshaken(self, info: TLSInfo) -> None:
+        """
+        The handshake is through.  Where a hello that was cut down took two of them,
+        nothing was won.
+        """
+        self._handshaking = False
+        if info.repeated:
+            self._wantsWhole()
+
+    def failedTLS(self) -> None:
+        """The handshake has failed, perhaps for what was cut from the hello."""
+        self.brokeTLS = True
+        if self.shortened:
+            self._wantsWhole()
+
+    def _wantsWhole(self) -> None:
+        hosts = self.kit.fastOpen
+        if hosts is not None:
+            hosts.learned(self._address, self._port, None)
+
+
+__all__ = ["ClientOpening"]
