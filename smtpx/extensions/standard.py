@@ -17,6 +17,7 @@ from .checkpoint import Checkpoint
 from .chunking import Chunking
 from .deliverby import DeliverBy
 from .dsn import DSN
+from .earlybanner import EarlyBanner
 from .eightbitmime import EightBitMIME
 from .enhancedstatuscodes import EnhancedStatusCodes
 from .etrn import ETRN
@@ -56,6 +57,7 @@ STANDARD: Mapping[str, Callable[[], IExtension]] = {
         Checkpoint,
         StartTLS,
         TLSVerify,
+        EarlyBanner,
         XClient,
         XForward,
         PRDR,

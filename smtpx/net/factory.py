@@ -36,8 +36,10 @@ from ..core.interfaces import IExtension, IServerSession
 from ..core.profile import ServerProfile
 from ..core.reply import Reply
 from ..core.server import ServerConnection
+from ..core.tlsterms import USUAL, TLSTerms
 from ..extensions.standard import standard
 from ..tls.interfaces import IServerTLS
+from ..tls.terms import checkTerms
 from .answers import Answerers, answererFor, judgeOf
 from .ends import Ends, plainHost, plainPort
 from .entrance import Entrance
@@ -167,6 +169,7 @@ class SMTPServerFactory(Factory):
         proxies: HostList | None = None,
         proxySeconds: float = 10.0,
         dialect: Dialect = Dialect.SMTP,
+        terms: TLSTerms = USUAL,
     ) -> None:
         """
         @param reactor: for time limits.
@@ -190,11 +193,15 @@ class SMTPServerFactory(Factory):
             message: a receiver may give one for each
             (L{smtpx.net.interfaces.IArrival.finish}).  RFC 2033 section 5 forbids
             it on port 25.
+        @param terms: what is wanted of TLS handshakes.
+        @raise smtpx.tls.terms.BadTerms: OpenSSL cannot keep C{terms}.
         @raise smtpx.core.errors.Conflict: extensions that do not go together.
         @raise ValueError: implicit TLS without certificates.
         """
         if implicitTLS and tls is None:
             raise ValueError("implicit TLS needs certificates")
+        if tls is not None:
+            checkTerms(terms)
         self.reactor = reactor
         self.receiver: IReceiver = receiverFor(receiver)
         self.bounds = Bounds() if bounds is None else bounds
@@ -210,6 +217,7 @@ class SMTPServerFactory(Factory):
             bounds=self.bounds,
             dialect=dialect,
             judges=judgeOf(policy) is not None,
+            terms=terms,
         )
         if clock is not None:
             self.profile.clock = clock

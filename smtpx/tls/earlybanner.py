@@ -42,9 +42,18 @@ class SpeaksFirst(SSL.Connection):
         words = self._words
         if words is not None and readyForWords(self):
             self._words = None
-            if self.get_protocol_version_name() == "TLSv1.3":
+            if self._protected:
                 words(self._say)
         SSL.Connection.do_handshake(self)
+
+    @property
+    def _protected(self) -> bool:
+        """
+        Is there a key for what is said?  Not behind a HelloRetryRequest, where OpenSSL
+        would write it in the clear, nor under TLS 1.2, where the handshake is through.
+        """
+        newest = self.get_protocol_version_name() == "TLSv1.3"
+        return newest and bool(self.get_finished())
 
     def _say(self, octets: bytes) -> bool:
         return len(octets) <= WORDS_OCTETS and wordsWritten(self, octets)

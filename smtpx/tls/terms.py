@@ -13,7 +13,7 @@ from collections.abc import Callable
 from OpenSSL import SSL
 
 from ..core.errors import UsageError
-from ..core.tlsterms import TLSTerms
+from ..core.tlsterms import USUAL, TLSTerms
 from .openssl import setGroups, setSignatures, setSuites
 
 #: What may be asked for as the oldest version.  RFC 8996 ended those before.
@@ -110,6 +110,16 @@ def giveCiphers(context: SSL.Context, text: str) -> None:
         raise BadTerms(f"OpenSSL knows no TLS 1.2 suites {text!r}")
 
 
+def checkTerms(terms: TLSTerms) -> None:
+    """
+    See whether terms can be kept.
+
+    @raise BadTerms: they cannot.
+    """
+    if terms != USUAL:
+        applyTerms(SSL.Context(SSL.TLS_METHOD), terms)
+
+
 def problemOf(give: Callable[[SSL.Context, str], None], text: str) -> str | None:
     """
     What is wrong with a part of terms.
@@ -142,6 +152,7 @@ __all__ = [
     "BadTerms",
     "VERSIONS",
     "applyTerms",
+    "checkTerms",
     "giveCiphers",
     "giveGroups",
     "giveSignatures",

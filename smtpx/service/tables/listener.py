@@ -7,11 +7,15 @@ from __future__ import annotations
 import re
 from enum import Enum
 from ipaddress import ip_address
+from typing import Any
 
 from attrs import Attribute, field, frozen
 
 from ...core.hooks import Dialect
 from ...core.hostlist import HostList
+from ...core.tlsterms import TLSTerms
+from .tls import TLSVersion
+from .tlsterms import HELP, termsOf, wrongTerm
 
 
 class ListenerTLS(Enum):
@@ -72,6 +76,29 @@ def _addresses(
             )
 
 
+def _protected(instance: Listener, attribute: Attribute[Any], value: object) -> None:
+    if value is not None and instance.tls is ListenerTLS.NONE:
+        raise ValueError("there is no TLS on this listener")
+
+
+def _begun(help: str) -> str:
+    """Help that begins a sentence."""
+    return help[0].upper() + help[1:]
+
+
+def _term(option: str) -> Any:
+    def validate(
+        instance: Listener, attribute: Attribute[Any], value: str | None
+    ) -> None:
+        _protected(instance, attribute, value)
+        wrong = None if value is None else wrongTerm(option, value)
+        if wrong is not None:
+            raise ValueError(wrong)
+
+    metadata = {"option": option, "help": _begun(HELP[option])}
+    return field(default=None, validator=validate, metadata=metadata)
+
+
 @frozen
 class Listener:
     """Where clients connect."""
@@ -120,6 +147,18 @@ class Listener:
         },
     )
 
+    tlsMinVersion: TLSVersion | None = field(
+        default=None,
+        validator=_protected,
+        metadata={
+            "option": "tls_min_version",
+            "help": _begun(HELP["tls_min_version"]),
+        },
+    )
+    tlsGroups: str | None = _term("tls_groups")
+    tlsCiphers: str | None = _term("tls_ciphers")
+    tlsCiphersuites: str | None = _term("tls_ciphersuites")
+    tlsSignatureAlgorithms: str | None = _term("tls_signature_algorithms")
     proxyHosts: HostList = field(
         factory=HostList,
         validator=_addresses,
@@ -152,6 +191,17 @@ class Listener:
         if self.role is Role.SUBMISSION and self.port == 465:
             return ListenerTLS.IMPLICIT
         return ListenerTLS.STARTTLS
+
+    @property
+    def terms(self) -> TLSTerms:
+        """What is said of handshakes, as the TLS room has it."""
+        return termsOf(
+            self.tlsMinVersion,
+            self.tlsGroups,
+            self.tlsCiphers,
+            self.tlsCiphersuites,
+            self.tlsSignatureAlgorithms,
+        )
 
     def __attrs_post_init__(self) -> None:
         """

@@ -10,6 +10,7 @@ from attrs import evolve, frozen
 
 from ...core.hostlist import HostList
 from ...core.interfaces import IExtension
+from ...core.tlsterms import USUAL, TLSTerms
 from ...net.answers import Answerers
 from ...net.factory import IAdmission, SMTPServerFactory
 from ...net.interfaces import IReceiver, ITracer
@@ -34,6 +35,7 @@ class DoorKind:
     @ivar proxies: who says whom it brings.
     @ivar proxySeconds: how long that may take.
     @ivar protocol: what is spoken.
+    @ivar terms: what is wanted of handshakes.
     """
 
     tls: ListenerTLS
@@ -41,6 +43,7 @@ class DoorKind:
     proxies: HostList
     proxySeconds: float
     protocol: ListenerProtocol = ListenerProtocol.SMTP
+    terms: TLSTerms = USUAL
 
     @classmethod
     def of(cls, listener: Listener) -> DoorKind:
@@ -51,6 +54,7 @@ class DoorKind:
             listener.proxyHosts,
             listener.proxySeconds,
             listener.protocol,
+            listener.terms,
         )
 
 
@@ -118,6 +122,7 @@ class Hall:
             proxies=kind.proxies if kind.proxies.items else None,
             proxySeconds=kind.proxySeconds,
             dialect=kind.protocol.dialect,
+            terms=kind.terms,
         )
         self.journal.watch(made.profile)
         return made

@@ -98,7 +98,7 @@ def nextHops(
         # What is delivered is reported by us: the other side is not to do it, too.
         ignored.add(DSN.name.encode("ascii"))
     way = Way(
-        policy=RoutePolicy(entry.wishedTLS.level),
+        policy=RoutePolicy(entry.wishedTLS.level, terms=entry.terms),
         implicitTLS=entry.implicitTLS,
         sourceIPv4=_octets(entry.sourceIPv4),
         sourceIPv6=_octets(entry.sourceIPv6),
