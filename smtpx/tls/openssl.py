@@ -142,6 +142,8 @@ def offerSession(connection: SSL.Connection, octets: bytes) -> bool:
 def _clearErrors() -> None:
     if _clear is not None:
         _clear()
+
+
 _setGroups = _ours(
     "SSL_CTX_set1_curves_list", "tls_groups cannot be set, nor a hello be made to fit"
 )

@@ -177,7 +177,7 @@ class EarlyGreetingTests(SynchronousTestCase):
         """
         for later in (False, True):
             asked: Deferred[Reply | None] = Deferred()
-        self.answer = asked
+            self.answer = asked
             protocol, wire = self.called(self.server())
             self.tls.flight()
             if not later:
