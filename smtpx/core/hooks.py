@@ -16,6 +16,7 @@ from .envelope import Bearer, Envelope, Recipient
 from .flaw import Flaw
 from .grammar import Grammar
 from .reply import Reply
+from .stapled import Stapled
 from .tlsa import DANE
 from .tlssession import Resumption, TLSSession
 from .tlsterms import USUAL, TLSTerms
@@ -217,20 +218,6 @@ class TLSOptions:
     terms: TLSTerms = USUAL
     early: bool = False
     room: int | None = None
-
-
-class Stapled(IntEnum):
-    """
-    What a client was told of our certificate's standing (RFC 6066 section 8).
-    The numbers are those of Exim's C{$tls_in_ocsp}.
-    """
-
-    #: It did not ask, or the certificate has no staple configured.
-    NOT_ASKED = 0
-    #: It asked, and there was none that is good.
-    NONE_GOOD = 1
-    #: It was sent one.
-    SENT = 4
 
 
 @frozen

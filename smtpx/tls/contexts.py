@@ -41,7 +41,8 @@ from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
 from ..core.errors import UsageError
-from ..core.hooks import Stapled, TLSInfo, TLSOptions
+from ..core.hooks import TLSInfo, TLSOptions
+from ..core.stapled import Stapled
 from ..core.tlsterms import USUAL, TLSTerms
 from .certificates import (
     CertificateError,

@@ -16,7 +16,8 @@ from cryptography.x509.oid import NameOID
 from OpenSSL import SSL
 from OpenSSL.crypto import X509
 
-from ..core.hooks import Stapled, TLSInfo
+from ..core.hooks import TLSInfo
+from ..core.stapled import Stapled
 from ..core.tlssession import Resumption
 from ..core.tlsterms import USUAL, TLSTerms
 from .openssl import extendedMasterSecret, groupName, resumed

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from smtpx.core.hooks import Stapled, TLSInfo, TLSOptions
+from smtpx.core.hooks import TLSInfo, TLSOptions
 from smtpx.core.hostlist import HostList
+from smtpx.core.stapled import Stapled
 from smtpx.extensions.starttls import StartTLS
 from smtpx.extensions.tlsverify import TLSVerify
 from smtpx.testing.server import Said, talk

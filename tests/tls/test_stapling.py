@@ -14,7 +14,8 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent, LogLevel, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from smtpx.core.hooks import Stapled, TLSOptions
+from smtpx.core.hooks import TLSOptions
+from smtpx.core.stapled import Stapled
 from smtpx.tls.certificates import CertificateFiles
 from smtpx.tls.contexts import LOOK_SECONDS, ServerTLS
 from smtpx.tls.ocsp import TOLERANCE, moment
