@@ -25,7 +25,7 @@ from smtpx.tls.terms import (
     problemOf,
 )
 
-from .joined import AUTHORITY, NOW, accepting, issue, shake, store
+from .joined import AUTHORITY, NOW, Wrapped, accepting, issue, shake, store
 
 P256 = TLSTerms(groups="P-256")
 
@@ -130,7 +130,8 @@ class HandshakeTests(SynchronousTestCase):
         """
         server = accepting(self.server, TLSOptions(terms=ours))
         options = TLSOptions(serverName=b"here.example", verified=True, terms=theirs)
-        client = self.client.creator(options).clientConnectionForTLS(None)  # type: ignore[arg-type]  # not used
+        creator = self.client.creator(options)
+        client = creator.clientConnectionForTLS(Wrapped().asProtocol())
         client.set_connect_state()
         shake(server, client)
         info = self.client.info(client, options)
