@@ -63,6 +63,7 @@ class Part:
     @ivar encoding: the value of its C{Content-Transfer-Encoding}.
     @ivar description: what it is, for people.
     @ivar language: the tag of the language that it is in; empty: it is in none.
+    @ivar disposition: the value of its C{Content-Disposition}; empty: not said.
     """
 
     type: bytes
@@ -70,6 +71,7 @@ class Part:
     encoding: bytes
     description: bytes
     language: str = ""
+    disposition: bytes = b""
 
     @property
     def octets(self) -> bytes:
@@ -78,10 +80,13 @@ class Part:
         if self.language:
             # RFC 3282.
             language = b"Content-Language: %b\r\n" % self.language.encode("ascii")
+        more = language
+        if self.disposition:
+            more += b"Content-Disposition: %b\r\n" % self.disposition
         return (
             b"Content-Description: %b\r\nContent-Type: %b\r\n%b"
             b"Content-Transfer-Encoding: %b\r\n\r\n%b"
-            % (self.description, self.type, language, self.encoding, self.content)
+            % (self.description, self.type, more, self.encoding, self.content)
         )
 
 

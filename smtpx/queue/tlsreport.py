@@ -1,0 +1,221 @@
+"""
+A report of TLSRPT (RFC 8460): what it says, and the message that carries it.
+
+The text is JSON (section 4.4), compressed (section 5.2).  By mail it is the second part
+of a C{multipart/report} (section 5.3), whose header has C{TLS-Required: No} (RFC 8689
+section 5): a report on how TLS fails must not fail for that.
+
+Nothing here is signed yet: DKIM is to come, and until then a domain that keeps to
+section 3 ignores what it gets by mail.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from base64 import b64encode
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from hashlib import sha256
+
+from attrs import frozen
+
+from ..tls.tlsrpt import MailPlace
+from .author import Author
+from .deliverystatus import date
+from .multipart import Part, joined, text
+from .tlscounts import DAY_SECONDS, Applied, Count
+
+#: The type of what is compressed (RFC 8460 section 6.5).
+GZIP_TYPE = b"application/tlsrpt+gzip"
+
+#: How long a line of base64 is, in octets (RFC 2045 section 6.8).
+_LINE_OCTETS = 76
+
+
+@frozen
+class Submitter:
+    """
+    Who reports.
+
+    @ivar organization: its name.
+    @ivar contact: whom to write to about reports; of C{contact-info} and C{From}.
+    @ivar server: what this server calls itself: several may report for one
+        organization.
+    """
+
+    organization: str
+    contact: Author
+    server: str
+
+    @property
+    def domain(self) -> str:
+        """The domain of the contact, which reports are from (section 5.3)."""
+        return self.contact.address.rpartition("@")[2].lower()
+
+
+@frozen
+class TLSReport:
+    """
+    A report for one domain, of one day.
+
+    @ivar day: in days since the epoch.
+    @ivar domain: in A-labels.
+    """
+
+    submitter: Submitter
+    day: int
+    domain: str
+    counts: Sequence[Count]
+
+    @property
+    def id(self) -> str:
+        """
+        The same whenever it is made again, so that whoever gets it twice knows
+        (section 5.3).
+        """
+        about = f"{self.day} {self.domain} {self.submitter.server}"
+        digest = sha256(about.encode("utf-8")).hexdigest()[:24]
+        return f"{_moment(self.begins)[:10]}.{digest}@{self.submitter.domain}"
+
+    @property
+    def begins(self) -> int:
+        """From when on it tells, in seconds since the epoch."""
+        return self.day * DAY_SECONDS
+
+    @property
+    def ends(self) -> int:
+        """Until when, likewise."""
+        return self.begins + DAY_SECONDS - 1
+
+    @property
+    def filename(self) -> str:
+        """Section 5.1."""
+        unique = self.id.partition(".")[2].partition("@")[0]
+        return (
+            f"{self.submitter.domain}!{self.domain}!{self.begins}!{self.ends}!{unique}"
+            ".json.gz"
+        )
+
+    def document(self) -> dict[str, object]:
+        """The report, as JSON has it (section 4.4)."""
+        policies: dict[Applied, list[Count]] = {}
+        for count in self.counts:
+            policies.setdefault(count.event.policy, []).append(count)
+        return {
+            "organization-name": self.submitter.organization,
+            "date-range": {
+                "start-datetime": _moment(self.begins),
+                "end-datetime": _moment(self.ends),
+            },
+            "contact-info": self.submitter.contact.address,
+            "report-id": self.id,
+            "policies": [_told(policy, some) for policy, some in policies.items()],
+        }
+
+    def compressed(self) -> bytes:
+        """The same, as it goes over the wire."""
+        octets = json.dumps(self.document(), ensure_ascii=False).encode("utf-8")
+        return gzip.compress(octets, mtime=self.ends)
+
+    def message(self, place: MailPlace, now: float) -> bytes:
+        """
+        The message that carries it, with its header.
+
+        @param place: whom it is for.
+        @param now: seconds since the epoch.
+        """
+        submitter = self.submitter
+        words = text(
+            f"This is an aggregate report on TLS from {submitter.domain}\n"
+            f"(RFC 8460): how connections to the mail hosts of\n{self.domain}\n"
+            f"went from {_moment(self.begins)} to {_moment(self.ends)}.\n",
+            b"Notification",
+        )
+        attached = Part(
+            GZIP_TYPE,
+            _base64(self.compressed()),
+            b"base64",
+            b"TLS report",
+            disposition=b'attachment;\r\n\tfilename="%b"'
+            % self.filename.encode("ascii"),
+        )
+        boundary, content = joined([words, attached])
+        lines = [
+            b"From: " + submitter.contact.field,
+            b"To: <%b>" % place.mailbox,
+            f"Subject: Report Domain: {self.domain}\r\n"
+            f"\tSubmitter: {submitter.domain}\r\n"
+            f"\tReport-ID: <{self.id}>".encode("ascii"),
+            b"Date: " + date(now).encode("ascii"),
+            f"Message-ID: <{self.id}>".encode("ascii"),
+            b"TLS-Report-Domain: " + self.domain.encode("ascii"),
+            b"TLS-Report-Submitter: " + submitter.domain.encode("ascii"),
+            b"TLS-Required: No",
+            b"Auto-Submitted: auto-generated",
+            b"MIME-Version: 1.0",
+            b'Content-Type: multipart/report; report-type="tlsrpt";',
+            b'\tboundary="%b"' % boundary,
+        ]
+        header = b"".join(line + b"\r\n" for line in lines)
+        return header + b"\r\n" + content
+
+
+def _told(policy: Applied, counts: Iterable[Count]) -> dict[str, object]:
+    """What is said of one policy."""
+    described: dict[str, object] = {"policy-type": policy.kind}
+    if policy.lines:
+        described["policy-string"] = list(policy.lines)
+    described["policy-domain"] = policy.domain
+    if policy.hosts:
+        described["mx-host"] = list(policy.hosts)
+    good = bad = 0
+    details: list[dict[str, object]] = []
+    for each in counts:
+        if each.event.failed is None:
+            good += each.sessions
+        else:
+            bad += each.sessions
+            details.append(_detail(each))
+    told: dict[str, object] = {
+        "policy": described,
+        "summary": {
+            "total-successful-session-count": good,
+            "total-failure-session-count": bad,
+        },
+    }
+    if details:
+        told["failure-details"] = details
+    return told
+
+
+def _detail(count: Count) -> dict[str, object]:
+    failed = count.event.failed
+    assert failed is not None, "those that went well have no details"
+    words = {
+        "result-type": failed.result.value,
+        "sending-mta-ip": failed.sender,
+        "receiving-mx-hostname": failed.host,
+        "receiving-ip": failed.address,
+        "failure-reason-code": failed.reason,
+    }
+    return {
+        **{name: word for name, word in words.items() if word},
+        "failed-session-count": count.sessions,
+    }
+
+
+def _moment(seconds: int) -> str:
+    """Section 5.6 of RFC 3339."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _base64(octets: bytes) -> bytes:
+    encoded = b64encode(octets)
+    return b"\r\n".join(
+        encoded[start : start + _LINE_OCTETS]
+        for start in range(0, len(encoded), _LINE_OCTETS)
+    )
+
+
+__all__ = ["GZIP_TYPE", "Submitter", "TLSReport"]

@@ -1,0 +1,372 @@
+"""
+Reports of TLSRPT are counted for, made and sent (RFC 8460), by L{TLSReporting}.
+
+What happens is counted in memory and written down once a minute.  Every few minutes it
+is looked whose report is due: each domain of which something was counted on a day that
+is over has one, at a time between a quarter of an hour and four hours after midnight
+that is the same whenever it is asked (section 4.1).  Then it is looked up where the
+domain wants it, and it goes there, to each place once; what fails is tried again for a
+day (section 5.5).
+
+A machine that dies takes with it what was counted in the last minute.  No report is
+sent twice because of that (L{smtpx.queue.tlsreportfile}).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any, Protocol, TypeVar
+
+from attrs import field, frozen
+from attrs.validators import gt
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ..core.envelope import Envelope, Recipient
+from ..core.errors import Malformed, SMTPXError
+from ..dns.interfaces import IResolver, LookupFailed, NoSuchDomain
+from ..net.https import Page, WebFailure
+from ..tls.tlsrpt import RECORD_PREFIX, MailPlace, Place, ReportRecord, WebPlace
+from .tlscounts import DAY_SECONDS, Counts, dayOf
+from .tlsreport import GZIP_TYPE, Submitter, TLSReport
+from .tlsreportfile import At, Job, TLSReportFile
+
+T = TypeVar("T")
+
+_log = Logger()
+
+
+class Threads(Protocol):
+    """Runs jobs in a thread, one at a time."""
+
+    def __call__(self, job: Callable[[], Any]) -> Deferred[Any]:
+        """Run one."""
+
+
+class Poster(Protocol):
+    """Hands something in: see L{smtpx.net.https.SecureWeb.post}."""
+
+    def __call__(
+        self, host: bytes, path: bytes, kind: bytes, body: bytes, port: int = 443
+    ) -> Deferred[Page]:
+        """See there."""
+
+
+class Mailer(Protocol):
+    """Puts a message of our own into the spool."""
+
+    def __call__(self, envelope: Envelope, message: bytes) -> Deferred[str]:
+        """
+        @param envelope: is the spool's from then on.
+        @return: the message's id, once it is on the disk.
+        """
+
+
+@frozen
+class ReportTimes:
+    """
+    When reports go; all in seconds.
+
+    @ivar writeEvery: how often what was counted is written down.
+    @ivar lookEvery: how often it is looked what is due.
+    @ivar delayLeast: after midnight, before which none goes.
+    @ivar delayMost: and after which all have.
+    @ivar claim: how long who makes a report may take.
+    @ivar again: after how long it is tried again, the first time; then twice that.
+    @ivar giveUp: after how long it is given up.
+    @ivar atOnce: how many are made at a time.
+    """
+
+    writeEvery: float = field(default=60.0, validator=gt(0))
+    lookEvery: float = field(default=300.0, validator=gt(0))
+    delayLeast: float = 900.0
+    delayMost: float = 4 * 3600.0
+    claim: float = 900.0
+    again: float = 1800.0
+    giveUp: float = 86400.0
+    atOnce: int = field(default=20, validator=gt(0))
+
+
+_TIMES = ReportTimes()
+
+
+class TLSReporting:
+    """
+    Counts, and reports.
+
+    @ivar count: takes what happened; it costs next to nothing.
+    """
+
+    _stopping = False
+
+    def __init__(
+        self,
+        reactor: Any,
+        now: Callable[[], float],
+        submitter: Submitter,
+        open: Callable[[], TLSReportFile],
+        threads: Threads,
+        resolver: IResolver,
+        post: Poster,
+        mail: Mailer,
+        times: ReportTimes = _TIMES,
+    ) -> None:
+        """
+        @param reactor: has time.
+        @param now: seconds since the epoch.
+        @param open: opens the file; called in a thread.
+        @param threads: where it is used; of one thread.
+        @param post: hands reports in.
+        @param mail: sends reports.
+        """
+        self._now = now
+        self._submitter = submitter
+        self._open = open
+        self._threads = threads
+        self._resolver = resolver
+        self._post = post
+        self._mail = mail
+        self._times = times
+        self._counts = Counts()
+        self.count = self._counts.add
+        self._file: TLSReportFile | None = None
+        self._work: set[Deferred[None]] = set()
+        #: What the network is asked.
+        self._asking: Deferred[Any] | None = None
+        self._calls: list[tuple[LoopingCall, float]] = []
+        for call, every in (
+            (self.write, times.writeEvery),
+            (self.look, times.lookEvery),
+        ):
+            looping = LoopingCall(self._begin, call)
+            looping.clock = reactor
+            self._calls.append((looping, every))
+
+    # --- beginning and end ----------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to write down, and to report."""
+        for looping, every in self._calls:
+            looping.start(every, now=False)
+
+    async def stop(self) -> None:
+        """
+        End it; what was counted is written down.  What is on its way to the spool gets
+        there; who is asked over the network is not waited for.
+        """
+        for looping, _ in self._calls:
+            if looping.running:
+                looping.stop()
+        self._stopping = True
+        if self._asking is not None:
+            self._asking.cancel()
+        for work in list(self._work):
+            await work
+        await self.write()
+        file, self._file = self._file, None
+        if file is not None:
+            await self._threads(file.close)
+
+    def _begin(self, call: Callable[[], Any]) -> Deferred[None]:
+        work: Deferred[None] = Deferred.fromCoroutine(call())
+        self._work.add(work)
+
+        def over(result: object) -> None:
+            self._work.discard(work)
+            if isinstance(result, Failure) and not result.check(CancelledError):
+                _log.failure("Trouble with TLS reports", result)
+
+        return work.addBoth(over)
+
+    async def _ask(self, asking: Deferred[T]) -> T:
+        """
+        Wait for what the network says.
+
+        @raise CancelledError: the server stops.
+        """
+        self._asking = asking
+        try:
+            return await asking
+        finally:
+            self._asking = None
+
+    async def _with(self, job: Callable[[TLSReportFile], T]) -> T:
+        """
+        Do something with the file.
+
+        @raise SMTPXError: it cannot be used.
+        """
+
+        def work() -> T:
+            if self._file is None:
+                self._file = self._open()
+                if self._file.aside is not None:
+                    _log.error(
+                        "The file of TLS reports was damaged, and is {aside} now",
+                        aside=self._file.aside,
+                    )
+            return job(self._file)
+
+        try:
+            done: T = await self._threads(work)
+        except (OSError, sqlite3.Error) as error:
+            raise SMTPXError(f"the file of TLS reports: {error}") from error
+        return done
+
+    # --- counting -------------------------------------------------------------------
+
+    async def write(self) -> None:
+        """Write down what was counted."""
+        counts, lost = self._counts.taken(), self._counts.lost
+        self._counts.lost = 0
+        if not counts:
+            return
+        try:
+            lost += await self._with(lambda file: file.add(counts))
+        except SMTPXError as error:
+            self._counts.returned(counts)
+            _log.error("TLS reports: nothing can be counted: {why}", why=str(error))
+            return
+        if lost:
+            _log.warn("TLS reports: {count} sessions were not counted", count=lost)
+
+    # --- reporting ------------------------------------------------------------------
+
+    async def look(self) -> None:
+        """Make and send the reports that are due."""
+        now, times = self._now(), self._times
+        today = dayOf(now)
+        try:
+            await self._with(lambda file: file.tidy(today))
+            await self._with(lambda file: file.plan(today, self._due))
+            jobs = await self._with(
+                lambda file: file.claim(now, now + times.claim, times.atOnce)
+            )
+            for job in jobs:
+                # The others are claimed, and go some time after the next start.
+                if not self._stopping:
+                    await self._report(job)
+        except SMTPXError as error:
+            _log.error("TLS reports: none can be sent: {why}", why=str(error))
+
+    def _due(self, day: int, domain: str) -> float:
+        """When a report goes: not all of them at once, nor all servers' (4.1)."""
+        digest = sha256(f"{domain} {self._submitter.server}".encode()).digest()
+        part = int.from_bytes(digest[:4], "big") / 2**32
+        least, most = self._times.delayLeast, self._times.delayMost
+        return (day + 1) * DAY_SECONDS + least + part * (most - least)
+
+    async def _report(self, job: Job) -> None:
+        try:
+            record = await self._record(job.domain)
+        except LookupFailed as error:
+            await self._again(job, str(error))
+            return
+        if record is None or not record.places:
+            await self._with(lambda file: file.finish(job))
+            return
+        counts = await self._with(lambda file: file.content(job))
+        report = TLSReport(self._submitter, job.day, job.domain, counts)
+        problems = []
+        for place in record.places:
+            problem = await self._bring(job, report, place)
+            if problem is not None:
+                problems.append(f"{place}: {problem}")
+        if problems:
+            await self._again(job, "; ".join(problems))
+        else:
+            await self._with(lambda file: file.finish(job))
+
+    async def _record(self, domain: str) -> ReportRecord | None:
+        """
+        Where a domain wants reports; L{None}: it wants none.
+
+        @raise LookupFailed: nobody knows.
+        """
+        name = RECORD_PREFIX + domain.encode("ascii")
+        try:
+            answer = await self._ask(self._resolver.lookUp(name, "TXT"))
+            return ReportRecord.among(answer.of(bytes))
+        except (NoSuchDomain, Malformed):
+            return None
+
+    async def _bring(self, job: Job, report: TLSReport, place: Place) -> str | None:
+        """
+        Bring a report to a place, unless it is there.
+
+        @return: why that failed; L{None}: it did not.
+        """
+        name = str(place)
+        at = job.places.get(name)
+        if at is At.DONE:
+            return None
+        if isinstance(place, WebPlace):
+            problem = await self._handIn(report, place)
+            if problem is None:
+                await self._with(lambda file: file.note(job, name, At.DONE))
+            return problem
+        if at is At.BEGUN:
+            _log.warn(
+                "The TLS report {id} may not have gone to {place}: it was interrupted",
+                id=report.id,
+                place=name,
+            )
+            return None
+        await self._with(lambda file: file.note(job, name, At.BEGUN))
+        problem = await self._send(report, place)
+        done = At.DONE if problem is None else None
+        await self._with(lambda file: file.note(job, name, done))
+        return problem
+
+    async def _handIn(self, report: TLSReport, place: WebPlace) -> str | None:
+        try:
+            octets = report.compressed()
+            page = await self._ask(
+                self._post(place.host, place.path, GZIP_TYPE, octets, place.port)
+            )
+        except WebFailure as error:
+            return str(error)
+        if not 200 <= page.status < 300:
+            return f"it answers {page.status}"
+        _log.info("The TLS report {id} went to {place}", id=report.id, place=str(place))
+        return None
+
+    async def _send(self, report: TLSReport, place: MailPlace) -> str | None:
+        now = self._now()
+        message = report.message(place, now)
+        sender = self._submitter.contact.address.encode("ascii")
+        recipients = [Recipient(place.mailbox)]
+        envelope = Envelope(sender, now, recipients, len(message))
+        try:
+            id = await self._mail(envelope, message)
+        except SMTPXError as error:
+            return str(error)
+        _log.info(
+            "The TLS report {report} to {place} is the message {id}",
+            report=report.id,
+            place=str(place),
+            id=id,
+        )
+        return None
+
+    async def _again(self, job: Job, why: str) -> None:
+        """It failed, at least in part."""
+        now, times = self._now(), self._times
+        first = job.first or now
+        due = now + times.again * 2.0**job.tries
+        if due > first + times.giveUp:
+            _log.warn(
+                "The TLS report for {domain} is given up: {why}",
+                domain=job.domain,
+                why=why,
+            )
+            await self._with(lambda file: file.finish(job))
+            return
+        await self._with(lambda file: file.again(job, due))
+
+
+__all__ = ["Mailer", "Poster", "ReportTimes", "TLSReporting", "Threads"]
