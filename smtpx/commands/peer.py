@@ -302,7 +302,7 @@ def _line(row: Row, now: float) -> tuple[str, str, str, str]:
     due = facts.get("due_at")
     note = "expired"
     if record.counts(now):
-        note = _escaped(facts["error"]) if "error" in facts else ""
+        note = _escaped(facts.get("error", facts.get("mode", "")))
         if isinstance(due, float):
             when = f"next try {_age(due, now)}" if due > now else "to be tried"
             note = f"{when}: {note}"
