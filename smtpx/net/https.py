@@ -43,7 +43,7 @@ from twisted.web.client import (
 from twisted.web.http import PotentialDataLoss
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgentEndpointFactory, IBodyProducer, IResponse
-from zope.interface import implementer
+from zope.interface import Interface, implementer
 
 from ..core.errors import SMTPXError
 from ..core.hooks import TLSOptions
@@ -128,6 +128,30 @@ class WebBounds:
 _BOUNDS = WebBounds()
 
 
+class IWeb(Interface):
+    """Asks hosts by HTTPS."""
+
+    def get(host: bytes, path: bytes, most: int) -> Deferred[Page]:
+        """
+        Fetch something, at port 443.
+
+        @param host: in A-labels.
+        @param most: how long it may be, in octets.
+        @return: fails with L{WebFailure}.  It may be cancelled.
+        """
+
+    def post(
+        host: bytes, path: bytes, kind: bytes, body: bytes, port: int = HTTPS_PORT
+    ) -> Deferred[Page]:
+        """
+        Hand something in.
+
+        @param kind: its C{Content-Type}.
+        @return: the answer, whose body does not count; as of C{get}.
+        """
+
+
+@implementer(IWeb)
 class SecureWeb:
     """Asks hosts by HTTPS."""
 
@@ -152,24 +176,13 @@ class SecureWeb:
         self._bounds = bounds
 
     def get(self, host: bytes, path: bytes, most: int) -> Deferred[Page]:
-        """
-        Fetch something, at port 443.
-
-        @param host: in A-labels.
-        @param most: how long it may be, in octets.
-        @return: fails with L{WebFailure}.  It may be cancelled.
-        """
+        """See L{IWeb}."""
         return self._ask(_Visit(host, HTTPS_PORT, path, most))
 
     def post(
         self, host: bytes, path: bytes, kind: bytes, body: bytes, port: int = HTTPS_PORT
     ) -> Deferred[Page]:
-        """
-        Hand something in.
-
-        @param kind: its C{Content-Type}.
-        @return: the answer, whose body does not count; as of C{get}.
-        """
+        """See L{IWeb}."""
         return self._ask(_Visit(host, port, path, 0, kind, body))
 
     def _ask(self, visit: _Visit) -> Deferred[Page]:
@@ -477,6 +490,7 @@ class _Reading(Protocol):
 __all__ = [
     "HTTPS_PORT",
     "Fault",
+    "IWeb",
     "Page",
     "SecureWeb",
     "WebBounds",

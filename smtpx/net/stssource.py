@@ -11,7 +11,7 @@ from enum import Enum
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
-from zope.interface import Interface
+from zope.interface import Interface, implementer
 
 from ..core.errors import Malformed, SMTPXError
 from ..dns.interfaces import IResolver, LookupFailed, NoSuchDomain
@@ -23,7 +23,7 @@ from ..tls.mtasts import (
     STSPolicy,
     STSRecord,
 )
-from .https import Fault, Page, WebFailure
+from .https import Fault, IWeb, WebFailure
 
 #: The content's type that a policy has.
 _KIND = b"text/plain"
@@ -56,13 +56,6 @@ class STSTrouble(SMTPXError):
         self.fault = fault
 
 
-class IWeb(Interface):
-    """Fetches by HTTPS: see L{smtpx.net.https.SecureWeb}."""
-
-    def get(host: bytes, path: bytes, most: int) -> Deferred[Page]:
-        """See L{smtpx.net.https.SecureWeb.get}."""
-
-
 class ISTSSource(Interface):
     """What domains publish."""
 
@@ -82,6 +75,7 @@ class ISTSSource(Interface):
         """
 
 
+@implementer(ISTSSource)
 @frozen
 class STSSource:
     """Asks the DNS and the web."""
@@ -132,4 +126,4 @@ class STSSource:
             raise STSTrouble(STSFault.INVALID, str(error)) from error
 
 
-__all__ = ["ISTSSource", "IWeb", "STSFault", "STSSource", "STSTrouble"]
+__all__ = ["ISTSSource", "STSFault", "STSSource", "STSTrouble"]

@@ -29,7 +29,7 @@ from twisted.python.failure import Failure
 from ..core.envelope import Envelope, Recipient
 from ..core.errors import Malformed, SMTPXError
 from ..dns.interfaces import IResolver, LookupFailed, NoSuchDomain
-from ..net.https import Page, WebFailure
+from ..net.https import IWeb, WebFailure
 from ..tls.tlsrpt import RECORD_PREFIX, MailPlace, Place, ReportRecord, WebPlace
 from .tlscounts import DAY_SECONDS, Counts, dayOf
 from .tlsreport import GZIP_TYPE, Submitter, TLSReport
@@ -45,15 +45,6 @@ class Threads(Protocol):
 
     def __call__(self, job: Callable[[], Any]) -> Deferred[Any]:
         """Run one."""
-
-
-class Poster(Protocol):
-    """Hands something in: see L{smtpx.net.https.SecureWeb.post}."""
-
-    def __call__(
-        self, host: bytes, path: bytes, kind: bytes, body: bytes, port: int = 443
-    ) -> Deferred[Page]:
-        """See there."""
 
 
 class Mailer(Protocol):
@@ -111,7 +102,7 @@ class TLSReporting:
         open: Callable[[], TLSReportFile],
         threads: Threads,
         resolver: IResolver,
-        post: Poster,
+        web: IWeb,
         mail: Mailer,
         times: ReportTimes = _TIMES,
     ) -> None:
@@ -120,7 +111,7 @@ class TLSReporting:
         @param now: seconds since the epoch.
         @param open: opens the file; called in a thread.
         @param threads: where it is used; of one thread.
-        @param post: hands reports in.
+        @param web: hands reports in.
         @param mail: sends reports.
         """
         self._now = now
@@ -128,7 +119,7 @@ class TLSReporting:
         self._open = open
         self._threads = threads
         self._resolver = resolver
-        self._post = post
+        self._web = web
         self._mail = mail
         self._times = times
         self._counts = Counts()
@@ -326,7 +317,7 @@ class TLSReporting:
         try:
             octets = report.compressed()
             page = await self._ask(
-                self._post(place.host, place.path, GZIP_TYPE, octets, place.port)
+                self._web.post(place.host, place.path, GZIP_TYPE, octets, place.port)
             )
         except WebFailure as error:
             return str(error)
@@ -369,4 +360,4 @@ class TLSReporting:
         await self._with(lambda file: file.again(job, due))
 
 
-__all__ = ["Mailer", "Poster", "ReportTimes", "TLSReporting", "Threads"]
+__all__ = ["Mailer", "ReportTimes", "TLSReporting", "Threads"]

@@ -10,14 +10,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from attrs import evolve
+from attrs import evolve, frozen
 from twisted.internet.defer import Deferred, execute, fail, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
 from smtpx.core.envelope import Envelope
 from smtpx.core.errors import SMTPXError
-from smtpx.net.https import Fault, Page, WebFailure
+from smtpx.net.https import Fault, IWeb, Page, WebFailure
 from smtpx.queue.tlscounts import DAY_SECONDS
 from smtpx.queue.tlsreportfile import At, Job, TLSReportFile
 from smtpx.queue.tlsreporting import ReportTimes, TLSReporting
@@ -35,6 +36,25 @@ BOTH = (
 HOUR = 3600.0
 #: Midnight after the day of the counts.
 MIDNIGHT = 11.0 * DAY_SECONDS
+
+
+@implementer(IWeb)
+@frozen
+class Web:
+    """The web of a test."""
+
+    test: TLSReportingTests
+
+    def get(self, host: bytes, path: bytes, most: int) -> Deferred[Page]:
+        """See L{IWeb}."""
+        raise AssertionError("nobody fetches anything")
+
+    def post(
+        self, host: bytes, path: bytes, kind: bytes, body: bytes, port: int = 443
+    ) -> Deferred[Page]:
+        """See L{IWeb}."""
+        self.test.posted.append((host, path, kind, body, port))
+        return self.test.post()
 
 
 class TLSReportingTests(SynchronousTestCase):
@@ -59,12 +79,6 @@ class TLSReportingTests(SynchronousTestCase):
             self.mailed.append((envelope, message))
             return self.mail()
 
-        def post(
-            host: bytes, path: bytes, kind: bytes, body: bytes, port: int = 443
-        ) -> Deferred[Page]:
-            self.posted.append((host, path, kind, body, port))
-            return self.post()
-
         reporting = TLSReporting(
             self.clock,
             self.clock.seconds,
@@ -72,7 +86,7 @@ class TLSReportingTests(SynchronousTestCase):
             lambda: TLSReportFile(str(self.path)),
             threads,
             self.resolver,
-            post,
+            Web(self),
             mail,
         )
         reporting.start()

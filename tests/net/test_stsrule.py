@@ -1,0 +1,142 @@
+"""
+Tests for L{smtpx.net.stsrule}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attrs import define, evolve, field
+from twisted.internet.defer import Deferred, succeed
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+from zope.interface.verify import verifyObject
+
+from smtpx.core.demands import Demand
+from smtpx.core.hooks import LookupLevel, RoutePolicy, TLSLevel
+from smtpx.net.stspolicies import ISTSPolicies, Standing
+from smtpx.net.stsrule import STSRule
+from smtpx.tls.mtasts import Mode, STSPolicy
+from smtpx.tls.rules import Hop, IRule, Rules, Unfit
+
+DOMAIN = b"example.org"
+HOP = Hop(b"mx.example.org", (b"192.0.2.1",), domains=(DOMAIN,))
+ENFORCED = STSPolicy(Mode.ENFORCE, 86400, (b"mx.example.org",))
+DEMAND = Demand(
+    "mta-sts",
+    "the MTA-STS policy of example.org is in mode enforce",
+    TLSLevel.VERIFIED,
+    names=frozenset((b"mx.example.org",)),
+    proven=LookupLevel.MTASTS,
+)
+
+
+@implementer(ISTSPolicies)
+@define
+class Known:
+    """
+    Policies that are known.
+
+    @ivar asked: whose were asked for.
+    """
+
+    policies: dict[bytes, STSPolicy]
+    asked: list[bytes] = field(factory=list)
+
+    def find(self, domain: bytes) -> Deferred[Standing]:
+        """See L{ISTSPolicies}."""
+        self.asked.append(domain)
+        return succeed(Standing(self.policies.get(domain)))
+
+
+class STSRuleTests(SynchronousTestCase):
+    """What is demanded."""
+
+    def setUp(self) -> None:
+        """A policy that is enforced."""
+        self.known = Known({DOMAIN: ENFORCED})
+        self.rule = STSRule(self.known)
+
+    def demanded(self, hop: Hop = HOP) -> list[Demand]:
+        """What is demanded of a host."""
+        found: Deferred[Sequence[Demand]] = self.rule.demands(hop)
+        return [*self.successResultOf(found)]
+
+    def decided(self, wanted: RoutePolicy, hop: Hop = HOP) -> RoutePolicy:
+        """What the connection has to be."""
+        rules = Rules(published=(self.rule,))
+        return self.successResultOf(Deferred.fromCoroutine(rules.decide(hop, wanted)))
+
+    def test_interface(self) -> None:
+        """It is a rule."""
+        self.assertTrue(verifyObject(IRule, self.rule))
+
+    def test_enforced(self) -> None:
+        """A host of the policy has to have a certificate for its name."""
+        self.assertEqual(self.demanded(), [DEMAND])
+        policy = self.decided(RoutePolicy())
+        self.assertEqual(policy.tls, TLSLevel.VERIFIED)
+        self.assertEqual(policy.names, {frozenset((b"mx.example.org",))})
+
+    def test_otherHost(self) -> None:
+        """Any other is not to be used."""
+        hop = evolve(HOP, host=b"evil.example")
+        (demand,) = self.demanded(hop)
+        text = "the MTA-STS policy of example.org does not allow evil.example"
+        self.assertEqual(demand.refused, text)
+        self.assertEqual(demand.proven, LookupLevel.PLAIN)
+        rules = Rules(published=(self.rule,))
+        deciding = Deferred.fromCoroutine(rules.decide(hop, RoutePolicy()))
+        self.assertEqual(str(self.failureResultOf(deciding, Unfit).value), text)
+
+    def test_testing(self) -> None:
+        """In mode testing it is only found out."""
+        self.known.policies[DOMAIN] = evolve(ENFORCED, mode=Mode.TESTING)
+        (demand,) = self.demanded()
+        self.assertFalse(demand.enforced)
+        self.assertEqual(demand.proven, LookupLevel.PLAIN)
+        for hop in (HOP, evolve(HOP, host=b"evil.example")):
+            policy = self.decided(RoutePolicy(), hop)
+            self.assertEqual(policy.tls, TLSLevel.OPPORTUNISTIC)
+            self.assertTrue(policy.watched)
+            self.assertEqual(policy.names, frozenset())
+
+    def test_none(self) -> None:
+        """In mode none, and without a policy, nothing is demanded."""
+        self.known.policies[DOMAIN] = evolve(ENFORCED, mode=Mode.NONE)
+        self.assertEqual(self.demanded(), [])
+        self.assertFalse(self.successResultOf(self.rule.apart(DOMAIN)))
+        self.known.policies.clear()
+        self.assertEqual(self.demanded(), [])
+        self.assertFalse(self.successResultOf(self.rule.apart(DOMAIN)))
+
+    def test_apart(self) -> None:
+        """Mail for a domain with a policy goes by itself."""
+        self.assertTrue(self.successResultOf(self.rule.apart(DOMAIN)))
+
+    def test_severalDomains(self) -> None:
+        """Where mail for several goes together, all their policies count."""
+        other = STSPolicy(Mode.ENFORCE, 60, (b"*.example.org",))
+        self.known.policies[b"b.example"] = other
+        hop = evolve(HOP, domains=(b"a.example", b"b.example", DOMAIN))
+        self.assertEqual(len(self.demanded(hop)), 2)
+
+    def test_smartHost(self) -> None:
+        """
+        Of a host that the operator named its own policy counts, and no recipient's
+        (RFC 8461 section 3.4).
+        """
+        hop = evolve(HOP, manual=True)
+        self.assertEqual(self.demanded(hop), [])
+        self.assertEqual(self.known.asked, [b"mx.example.org"])
+
+    def test_notSetAside(self) -> None:
+        """A route that wants more gets more, and one that wants less does not."""
+        policy = self.decided(RoutePolicy(TLSLevel.ENCRYPTED))
+        self.assertEqual(policy.tls, TLSLevel.VERIFIED)
+
+    def test_lenient(self) -> None:
+        """A sender who wants it delivered all the same sets it aside (RFC 8689)."""
+        hop = evolve(HOP, host=b"evil.example")
+        policy = self.decided(RoutePolicy(lenient=True), hop)
+        self.assertEqual(policy.tls, TLSLevel.OPPORTUNISTIC)
