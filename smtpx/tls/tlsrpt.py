@@ -41,7 +41,7 @@ _value = re.compile(rb"[\x21-\x3a\x3c\x3e-\x7e]+\Z").match
 # RFC 3986, as far as it matters: what can stand in a URI at all, but for what RFC 8460
 # section 3 wants encoded.
 _uri = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*:[\x21-\x7e]+\Z").match
-_path = re.compile(r"[A-Za-z0-9._~%!$&'()*+,;=:@/?-]*\Z").match
+_path = re.compile(r"[A-Za-z0-9._~%!$&'(),*;=:@/?+-]*\Z").match
 
 
 class ResultType(Enum):
