@@ -471,6 +471,7 @@ class ClientConnection(ClientMachine):
             return
         leaving = self._state is State.LEAVING
         self._stop()
+        self.sessions.drop()
         early = self.guessed
         if early:
             self.forecastWrong = True

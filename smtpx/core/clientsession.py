@@ -43,7 +43,7 @@ from .profile import ClientProfile
 from .rawparameters import rawOf
 from .repeatable import Progress, Repeatable
 from .reply import Reply
-from .tlssession import Resumption, TLSSession
+from .sessionkeeper import SessionKeeper
 
 W = TypeVar("W")
 
@@ -141,8 +141,7 @@ class ClientSession:
     @ivar ignored: keywords of EHLO that the peer is not believed.
     @ivar greeting: the peer's greeting; L{None}: it has not come.
     @ivar greeted: its answer to EHLO or HELO, the last one; L{None} likewise.
-    @ivar takeSession: gives the TLS session as it is now, told what the handshake came
-        to; L{None}: there is none, or it was taken.
+    @ivar sessions: has the TLS session.
     """
 
     def __init__(
@@ -174,8 +173,7 @@ class ClientSession:
         self.ignored = ignored
         self.greeting: Reply | None = None
         self.greeted: Reply | None = None
-        self.takeSession: Callable[[TLSInfo], TLSSession | None] | None = None
-        self._options = TLSOptions()
+        self.sessions = SessionKeeper(profile.ticketKeepers, self.report)
         self._effects: list[ClientEffect] = []
         self._offers: dict[bytes, object] = {}
 
@@ -247,32 +245,11 @@ class ClientSession:
 
     def tell(self, hello: Hello | None) -> None:
         """Tell those who learn what the peer answered to EHLO."""
-        if hello is not None:
-            self._keepSession()
+        if hello is not None and self.secured is not None:
+            self.secured = self.sessions.keep(self.secured)
         for learn in self.profile.learners:
             try:
                 learn(self, hello)
-            except HookTrouble as trouble:
-                self.report(trouble)
-
-    def _keepSession(self) -> None:
-        """
-        Hand on the TLS session.  The tickets of TLS 1.3 come behind the handshake (RFC
-        8446 section 4.6.1), and are there once something was read under it.
-        """
-        take, self.takeSession = self.takeSession, None
-        info, options = self.secured, self._options
-        if take is None or info is None:
-            return
-        session = take(info)
-        if session is None:
-            return
-        if session is not options.session:
-            info = evolve(info, resumption=info.resumption | Resumption.TICKET)
-            self.secured = info
-        for keep in self.profile.ticketKeepers:
-            try:
-                keep(options, info, session)
             except HookTrouble as trouble:
                 self.report(trouble)
 
@@ -441,7 +418,7 @@ class ClientSession:
         )
         for tune in self.profile.tlsTuners:
             options = tune(self, options)
-        self._options = options
+        self.sessions.options = options
         return options
 
     def logFields(self) -> LogFields:

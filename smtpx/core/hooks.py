@@ -240,11 +240,12 @@ class TLSInfo:
     @ivar problem: what was wrong with the peer's certificate, for the log;
         L{None}: nothing, it sent none, or nobody looked.
     @ivar flaw: on the client side, the same in one word.
-    @ivar dane: was it good by a TLSA record (RFC 7672), rather than by a chain that is
-        trusted?
+    @ivar dane: was it good by a TLSA record (RFC 7672), not by a chain that is trusted?
     @ivar proof: by what it was good, for people; L{None}: it was not, or that is not
         known.
     @ivar stapled: on the server side, whether a staple was sent.
+    @ivar stapleEnds: until when what was learnt of the peer's certificate by a staple
+        holds, in seconds since the epoch; L{None}: nothing was.
     @ivar onConnect: did it begin with the connection (RFC 8314)?
     @ivar resumption: what it had to do with sessions from before.
     @ivar group: the group of the key exchange, as OpenSSL spells it; empty: not known.
@@ -266,6 +267,7 @@ class TLSInfo:
     dane: bool = False
     proof: str | None = None
     stapled: Stapled = Stapled.NOT_ASKED
+    stapleEnds: float | None = None
     onConnect: bool = False
     resumption: Resumption = Resumption.SUPPORTED
     group: str = ""

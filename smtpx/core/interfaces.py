@@ -64,6 +64,10 @@ T = TypeVar("T")
 Transform = Callable[[Envelope, "IBody"], "IBody | Refusal | Transformation"]
 
 
+#: Keeps a TLS session: the options of the handshake, what that came to, the session.
+Ticketing = Callable[[TLSOptions, TLSInfo | None, TLSSession | None], None]
+
+
 class IExtension(Interface):
     """One SMTP service extension."""
 
@@ -407,11 +411,13 @@ class IClientBuilder(Interface):
     def tls(tune: Callable[[IClientSession, TLSOptions], TLSOptions]) -> None:
         """Change how this handshake is made."""
 
-    def ticket(keep: Callable[[TLSOptions, TLSInfo, TLSSession], None]) -> None:
+    def ticket(keep: Ticketing) -> None:
         """
         Told of the TLS session once the peer has answered EHLO under it, if it can be
         resumed: with the options that it came under, and with what the handshake had
-        come to.  (The tickets of TLS 1.3 come behind the handshake.)
+        come to.  (The tickets of TLS 1.3 come behind the handshake.)  Told of no
+        session, and of nothing that the handshake came to, where it did not succeed,
+        or the connection was lost before that answer.
         """
 
     def record(record: Callable[[IClientSession], LogFields]) -> None:

@@ -39,7 +39,6 @@ from .hooks import (
     Stage,
     SyncPoint,
     Target,
-    TLSInfo,
     TLSOptions,
     TraceClauses,
     Verb,
@@ -54,11 +53,11 @@ from .interfaces import (
     IServerBuilder,
     IServerExtension,
     IServerSession,
+    Ticketing,
     Transform,
 )
 from .reply import NO_RECIPIENTS, NO_RECIPIENTS_LMTP, Reply
 from .reviews import Check
-from .tlssession import TLSSession
 from .tlsterms import USUAL, TLSTerms
 from .verbs import LMTP_VERBS, VERBS
 
@@ -352,9 +351,7 @@ class ClientProfile(Register):
     tlsTuners: tuple[Callable[[IClientSession, TLSOptions], TLSOptions], ...] = field(
         default=(), init=False
     )
-    ticketKeepers: tuple[Callable[[TLSOptions, TLSInfo, TLSSession], None], ...] = (
-        field(default=(), init=False)
-    )
+    ticketKeepers: tuple[Ticketing, ...] = field(default=(), init=False)
     recorders: tuple[Callable[[IClientSession], LogFields], ...] = field(
         default=(), init=False
     )
@@ -440,7 +437,7 @@ class ClientProfile(Register):
         """See L{IClientBuilder}."""
         self.tlsTuners += (owned(self._note("tls"), tune),)
 
-    def ticket(self, keep: Callable[[TLSOptions, TLSInfo, TLSSession], None]) -> None:
+    def ticket(self, keep: Ticketing) -> None:
         """See L{IClientBuilder}."""
         self.ticketKeepers += (owned(self._note("ticket"), keep),)
 

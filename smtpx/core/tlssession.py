@@ -16,6 +16,8 @@ from enum import IntFlag
 
 from attrs import field, frozen
 
+from .flaw import Flaw
+
 #: The longest that a ticket may be used, in seconds, whatever the server says (RFC 8446
 #: section 4.6.1).
 LIFETIME_SECONDS_MOST = 604_800.0
@@ -77,8 +79,9 @@ class TLSSession:
 
     @ivar octets: the session as DER, of OpenSSL's own form.  Whoever has them can read
         what is sent in it, so they are never shown.
-    @ivar expires: until when the server takes it, and what was found out holds, in
-        seconds since the epoch.
+    @ivar began: when the full handshake was, in seconds since the epoch.
+    @ivar expires: until when the server takes it, and what was found out holds,
+        likewise.
     @ivar version: of TLS, as OpenSSL spells it.
     @ivar trust: by whom and how certificates were judged, and what was shown to the
         server: octets that are the same as long as that is.
@@ -87,19 +90,25 @@ class TLSSession:
     @ivar proof: by what it was good, for people; L{None}: it was not, or that is not
         known.
     @ivar problem: what was wrong with it; L{None}: nothing, or nobody looked.
+    @ivar flaw: the same in one word.
     @ivar stapled: what was learnt of the certificate's standing, as
-        L{smtpx.core.hooks.Stapled} has it; C{expires} is not past what that said.
+        L{smtpx.core.hooks.Stapled} has it.
+    @ivar stapleEnds: until when that holds, in seconds since the epoch; L{None}:
+        nothing was learnt.
     """
 
     octets: bytes = field(repr=False)
     expires: float
+    began: float = 0.0
     version: str = "TLSv1.3"
     trust: bytes = b""
     verified: bool = False
     dane: bool = False
     proof: str | None = None
     problem: str | None = None
+    flaw: Flaw | None = None
     stapled: int = 0
+    stapleEnds: float | None = None
 
 
 __all__ = [

@@ -32,6 +32,7 @@ from .rrvs import RRVS
 from .size import Size
 from .smtputf8 import SMTPUTF8
 from .starttls import StartTLS
+from .tlsresume import TLSResume
 from .tlsverify import TLSVerify
 from .xclient import XClient
 from .xforward import XForward
@@ -64,6 +65,8 @@ STANDARD: Mapping[str, Callable[[], IExtension]] = {
         BinaryMIME,
         SMTPUTF8,
         RequireTLS,
+        # What sessions are kept under is what everybody else wants of a handshake.
+        TLSResume,
     )
 }
 

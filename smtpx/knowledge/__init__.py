@@ -10,6 +10,7 @@ from .kinds import EHLO, KINDS, POLICY, RETRY, HelloHistory, Kind, KnownPolicy, 
 from .layout import DamagedFile, ForeignFile
 from .memory import KnowledgeState, MemoryKnowledge, Room
 from .names import PeerName, domainName, hostName, parseName
+from .sessions import SessionMemory
 from .shared import SharedKnowledge
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "PeerName",
     "Record",
     "Room",
+    "SessionMemory",
     "SharedKnowledge",
     "Shelf",
     "domainName",

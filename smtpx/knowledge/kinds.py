@@ -13,12 +13,16 @@ every value is looked at; one that is not in order is as good as none.
 from __future__ import annotations
 
 import json
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
-from attrs import frozen
+from attrs import asdict, fields, frozen
 
+from ..core.flaw import Flaw
 from ..core.hooks import Hello
+from ..core.stapled import Stapled
+from ..core.tlssession import TLSSession
 from .interfaces import HostTrouble, IPeerKnowledge, Record
 
 T = TypeVar("T")
@@ -332,9 +336,86 @@ def _chunkTroubleFacts(trouble: ChunkTrouble) -> Facts:
 #: Hosts that offer CHUNKING, and perhaps cannot do it.
 CHUNKS = Kind("chunking", 1, _dumpChunkTrouble, _loadChunkTrouble, _chunkTroubleFacts)
 
+# --- TLS sessions ------------------------------------------------------------------
+
+#: How many sessions a record holds.
+SESSIONS_MOST = 4
+
+_Sessions = tuple[TLSSession, ...]
+
+
+def _dumpSessions(sessions: _Sessions) -> bytes:
+    return _written([_sessionFields(each) for each in sessions])
+
+
+def _sessionFields(session: TLSSession) -> dict[str, object]:
+    found = asdict(session)
+    found["octets"] = b64encode(session.octets).decode("ascii")
+    found["trust"] = session.trust.hex()
+    found["flaw"] = None if session.flaw is None else session.flaw.name
+    return found
+
+
+def _loadSessions(version: int, value: bytes) -> _Sessions:
+    found = json.loads(value)
+    if type(found) is not list or len(found) > SESSIONS_MOST:
+        raise ValueError("sessions")
+    return tuple(map(_session, found))
+
+
+#: What each field may be; the rest is for TLS itself to judge.
+_SESSION_TYPES: dict[str, tuple[type, ...]] = {
+    "expires": (int, float),
+    "began": (int, float),
+    "version": (str,),
+    "verified": (bool,),
+    "dane": (bool,),
+    "proof": (str, type(None)),
+    "problem": (str, type(None)),
+    "stapled": (int,),
+    "stapleEnds": (int, float, type(None)),
+}
+
+
+def _session(found: dict[str, object]) -> TLSSession:
+    """
+    Read a session.
+
+    @raise ValueError: it is not in order; likewise L{TypeError} and L{LookupError}.
+    """
+    if set(found) != {each.name for each in fields(TLSSession)}:
+        raise ValueError("a session of another form")
+    if any(type(found[name]) not in types for name, types in _SESSION_TYPES.items()):
+        raise TypeError("a session of another form")
+    octets, trust, flaw = (found[name] for name in ("octets", "trust", "flaw"))
+    if found["stapled"] not in tuple(Stapled):
+        raise ValueError("a session of another form")
+    rest = {name: found[name] for name in _SESSION_TYPES}
+    return TLSSession(
+        octets=b64decode(str(octets), validate=True),
+        trust=bytes.fromhex(str(trust)),
+        flaw=None if flaw is None else Flaw[str(flaw)],
+        **rest,  # type: ignore[arg-type]  # looked at above
+    )
+
+
+def _sessionFacts(sessions: _Sessions) -> Facts:
+    newest = sessions[-1] if sessions else None
+    facts: dict[str, object] = {"sessions": len(sessions)}
+    if newest is not None:
+        facts |= {"tls": newest.version, "verified": newest.verified}
+        if newest.proof is not None:
+            facts["proof"] = newest.proof
+        facts["ends_at"] = newest.expires
+    return facts
+
+
+#: TLS sessions of servers.
+SESSION = Kind("session", 1, _dumpSessions, _loadSessions, _sessionFacts)
+
 #: The kinds that this smtpx can read, by name.
 KINDS: Mapping[str, Kind[Any]] = {
-    kind.name: kind for kind in (EHLO, RETRY, POLICY, CHUNKS)
+    kind.name: kind for kind in (EHLO, RETRY, POLICY, CHUNKS, SESSION)
 }
 
 
@@ -345,8 +426,8 @@ def _text(octets: bytes) -> str:
     return octets.decode("utf-8", "surrogateescape")
 
 
-def _written(fields: Mapping[str, object]) -> bytes:
-    return json.dumps(fields, separators=(",", ":")).encode("ascii")
+def _written(found: object) -> bytes:
+    return json.dumps(found, separators=(",", ":")).encode("ascii")
 
 
 class _Fields:

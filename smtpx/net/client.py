@@ -258,7 +258,7 @@ class ClientProtocol(ClientOpening):
         assert core is not None and options is not None
         self.hurry(self.kit.reactor)
         connection = cast(TLSConnection, self.transport.getHandle())
-        info = self.kit.tls.info(connection, options)
+        info = self.kit.secured(core, connection, options)
         self.handshaken(info)
         if self.way.implicitTLS:
             core.secured = evolve(info, onConnect=True)

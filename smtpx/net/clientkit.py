@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from OpenSSL.SSL import Connection
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorThreads, IReactorTime
 from twisted.internet.threads import deferToThreadPool
@@ -19,9 +20,10 @@ from ..core.bounds import BareLines
 from ..core.client import ClientConnection
 from ..core.dialogue import Question
 from ..core.errors import UsageError
-from ..core.hooks import Forecast, Target
+from ..core.hooks import Forecast, Target, TLSInfo, TLSOptions
 from ..core.interfaces import IExtension
 from ..core.profile import ClientProfile
+from ..core.tlssession import TLSSession
 from ..extensions.standard import standard
 from ..sasl import FetchCredentials, SaltPassword, saltPassword
 from ..tls.client import trustingPlatform
@@ -145,6 +147,24 @@ class ClientKit:
         @param host: its name.
         """
         return 0 if self.fastOpen is None else self.fastOpen.room(host, address)
+
+    def secured(
+        self, core: ClientConnection, connection: Connection, options: TLSOptions
+    ) -> TLSInfo:
+        """
+        What a handshake came to, which is complete.  Where its session may be resumed,
+        the core can take it from now on.
+
+        @param options: how it was made.
+        """
+        info = self.tls.info(connection, options)
+        if options.tickets:
+
+            def take(info: TLSInfo) -> TLSSession | None:
+                return self.tls.session(connection, options, info, self.clock())
+
+            core.sessions.take = take
+        return info
 
     def dials(
         self, host: bytes, port: int

@@ -43,7 +43,6 @@ from ..core.addresstable import AddressTable
 from ..core.bounds import Bounds
 from ..core.envelope import Envelope, Recipient
 from ..core.errors import Malformed, UsageError
-from ..core.hooks import TLSOptions
 from ..core.hostlist import HostList
 from ..core.interfaces import (
     IExtension,
@@ -187,12 +186,7 @@ class _Discretion:
 
     def extendServer(self, server: IServerBuilder) -> None:
         """See L{IServerExtension}."""
-        server.tls(_withoutTickets)
         server.condition("submission", lambda session: True)
-
-
-def _withoutTickets(session: IServerSession, options: TLSOptions) -> TLSOptions:
-    return evolve(options, tickets=False)
 
 
 @frozen

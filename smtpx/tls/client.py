@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from weakref import WeakKeyDictionary, ref
+from weakref import WeakKeyDictionary, WeakSet, ref
 
 from attrs import define, evolve, field, frozen
 from cryptography.x509 import Certificate
@@ -24,8 +24,11 @@ from zope.interface import implementer
 
 from ..core.errors import UsageError
 from ..core.hooks import TLSInfo, TLSOptions
+from ..core.stapled import Stapled
+from ..core.tlssession import Resumption, TLSSession
 from ..core.tlsterms import USUAL, TLSTerms
 from .certificates import Certified
+from .clientsessions import offer, sessionOf, trustMark, usable
 from .handshake import describe, endPointOf, makeContext, peerCertificate, trust
 from .hello import TICKET_OCTETS, Greeter, Shape, fitting, shapes
 from .interfaces import IClientTLS
@@ -45,12 +48,16 @@ class _Connector:
     Begins one handshake.
 
     @ivar judges: where the judge of a connection is kept, until it is gone.
+    @ivar session: the one to be resumed; L{None}: none.
+    @ivar offering: the connections that offer one, until they are gone.
     """
 
     context: SSL.Context
     shape: Shape
     options: TLSOptions
     judges: WeakKeyDictionary[SSL.Connection, Judge]
+    session: TLSSession | None
+    offering: WeakSet[SSL.Connection]
 
     def clientConnectionForTLS(
         self, tlsProtocol: TLSMemoryBIOProtocol
@@ -76,6 +83,10 @@ class _Connector:
             connection.set_verify(
                 SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, judge.look
             )
+        if not self.options.tickets:
+            connection.set_options(SSL.OP_NO_TICKET)
+        if self.session is not None and offer(connection, self.session):
+            self.offering.add(connection)
         return connection
 
 
@@ -102,9 +113,12 @@ class ClientTLS:
     _judges: WeakKeyDictionary[SSL.Connection, Judge] = field(
         init=False, factory=WeakKeyDictionary
     )
+    _offering: WeakSet[SSL.Connection] = field(init=False, factory=WeakSet)
+    _mark: bytes = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Make the context that is used most."""
+        self._mark = trustMark(self.trust, self.certificate, self.minimum)
         self._contextFor(Shape(USUAL), TLSOptions())
 
     def _make(self, shape: Shape) -> SSL.Context:
@@ -149,7 +163,10 @@ class ClientTLS:
         if options.session is not None and not self._fits(shape, options):
             options = evolve(options, session=None)
         context = self._contextFor(shape, options)
-        return _Connector(context, shape, options, self._judges)
+        session = usable(options, self._mark) if options.tickets else None
+        return _Connector(
+            context, shape, options, self._judges, session, self._offering
+        )
 
     def _shape(self, options: TLSOptions) -> Shape:
         """How the hello is made: whole, or such that it fits."""
@@ -194,14 +211,46 @@ class ClientTLS:
             verified=verdict.proof is not None,
             serverName=connection.get_servername(),
             verdict=verdict,
+            resumption=self._resumption(connection, options),
         )
         if isinstance(connection, Greeter):
             info = evolve(info, repeated=connection.repeated(info.version, info.group))
-        return info
+        session = self._resumed(connection, options)
+        if session is None:
+            return info
+        # There was no staple in this handshake.
+        stapled = Stapled(session.stapled)
+        return evolve(info, stapled=stapled, stapleEnds=session.stapleEnds)
 
     def shortened(self, connection: SSL.Connection) -> bool:
         """See L{IClientTLS}."""
         return isinstance(connection, Greeter) and connection.shortened
+
+    def session(
+        self,
+        connection: SSL.Connection,
+        options: TLSOptions,
+        info: TLSInfo,
+        now: float,
+    ) -> TLSSession | None:
+        """See L{IClientTLS}."""
+        return sessionOf(connection, options, info, now, self._mark)
+
+    def _resumed(
+        self, connection: SSL.Connection, options: TLSOptions
+    ) -> TLSSession | None:
+        """The session that C{connection} has resumed; L{None}: it has none."""
+        return usable(options, self._mark) if resumed(connection) else None
+
+    def _resumption(
+        self, connection: SSL.Connection, options: TLSOptions
+    ) -> Resumption:
+        found = Resumption.SUPPORTED
+        if options.tickets:
+            found |= Resumption.ASKED
+        if connection in self._offering:
+            found |= Resumption.OFFERED
+        return found | Resumption.USED if resumed(connection) else found
 
     def _verdict(
         self,
@@ -215,6 +264,11 @@ class ClientTLS:
             return Verdict()
         again = resumedVerdict(certificate, options)
         if judge.verdict is None and resumed(connection):
+            session = self._resumed(connection, options)
+            if session is None:
+                return Verdict("nobody looked at the certificate")
+            if not session.verified:
+                return Verdict(session.problem, session.flaw)
             return again
         found = judge.verdict or Verdict("nobody looked at the certificate")
         return again if found.proof is not None and again.proof is None else found

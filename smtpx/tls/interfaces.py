@@ -12,6 +12,7 @@ from twisted.internet.interfaces import (
 from zope.interface import Attribute, Interface
 
 from ..core.hooks import TLSInfo, TLSOptions
+from ..core.tlssession import TLSSession
 from .earlybanner import Words
 
 
@@ -50,3 +51,16 @@ class IClientTLS(Interface):
 
     def shortened(connection: Connection) -> bool:
         """Was its ClientHello cut down, to fit into C{room} of the options?"""
+
+    def session(
+        connection: Connection, options: TLSOptions, info: TLSInfo, now: float
+    ) -> TLSSession | None:
+        """
+        The session of C{connection}, to be resumed later; to be taken once something
+        was read by it.
+
+        @param options: those of the handshake.
+        @param info: what that came to.
+        @param now: seconds since the epoch.
+        @return: the one that was resumed, where there is no newer one; L{None}: none.
+        """

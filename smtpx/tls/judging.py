@@ -159,7 +159,8 @@ def resumedVerdict(certificate: Certificate | None, options: TLSOptions) -> Verd
     dane = options.dane
     if dane is None or certificate is None:
         names = options.names or frozenset({frozenset({options.serverName or b""})})
-        return _named(certificate, names)
+        late = None if certificate is None else _outOfDate(certificate)
+        return _named(certificate, names) if late is None else _broken(late)
     der = certificate.public_bytes(Encoding.DER)
     for record in ofUsage(dane.records, DANE_EE):
         if matches(record, der):

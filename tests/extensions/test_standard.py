@@ -71,7 +71,7 @@ class StandardTests(SynchronousTestCase):
     def test_namesAreTheRegistry(self) -> None:
         """Each stands under its own name, and each call makes new ones."""
         self.assertEqual(list(STANDARD), [each.name for each in standard()])
-        self.assertEqual(len(STANDARD), 24)
+        self.assertEqual(len(STANDARD), 25)
 
     def test_everyFileIsNamed(self) -> None:
         """

@@ -151,7 +151,9 @@ class FormTests(SynchronousTestCase):
 
     def test_names(self) -> None:
         """The kinds are found by their names."""
-        self.assertEqual(set(KINDS), {"chunking", "ehlo", "mta-sts", "retry"})
+        self.assertEqual(
+            set(KINDS), {"chunking", "ehlo", "mta-sts", "retry", "session"}
+        )
 
 
 class ShelfTests(SynchronousTestCase):

@@ -13,11 +13,8 @@ from smtpx.core.address import domainOf
 from smtpx.core.bounds import Bounds
 from smtpx.core.envelope import Envelope, Recipient
 from smtpx.core.errors import Conflict, UsageError
-from smtpx.core.hooks import TLSOptions
 from smtpx.core.interfaces import IServerExtension, IServerSession
-from smtpx.core.profile import ServerProfile
 from smtpx.core.reply import Reply, reply
-from smtpx.core.server import ServerConnection
 from smtpx.extensions.auth import Auth, AuthSettings
 from smtpx.extensions.futurerelease import FutureRelease, FutureReleaseSettings
 from smtpx.extensions.pipeconnect import PipeConnect
@@ -34,8 +31,7 @@ from smtpx.policy.submission import (
     Senders,
     Submission,
 )
-from smtpx.testing.server import ScriptedPort, talk
-from tests.core.made import MadeServer
+from smtpx.testing.server import talk
 from tests.extensions.logins import HELLO, MAIL, PLAIN, SERVER_ANSWERS, TLS, Users
 
 from .doubles import ENVELOPE, recipientOf, sessionFrom
@@ -352,22 +348,6 @@ class PartsTests(SynchronousTestCase):
         for extensions, offered in ([Auth(), later], False), (made, True):
             said = talk(extensions, HELLO, secured=TLS, answers=SERVER_ANSWERS)
             self.assertIs(b"FUTURERELEASE 60 " in said.octets, offered)
-
-    def test_noTickets(self) -> None:
-        """Whatever another extension says."""
-        made = Submission().extensions(
-            [
-                Auth(),
-                MadeServer(
-                    lambda server: server.tls(
-                        lambda session, options: evolve(options, tickets=True)
-                    )
-                ),
-            ]
-        )
-        session = ServerConnection(ServerProfile().load(made), ScriptedPort())
-        self.assertEqual(session.tlsOptions(), TLSOptions(tickets=False))
-        self.assertTrue(session.holds("submission"))
 
     def test_othersStay(self) -> None:
         """Their order and their options, and those of AUTH that are not about this."""
