@@ -52,6 +52,8 @@ class MailHost:
     @ivar canonical: the name that the addresses stand under, behind all CNAMEs;
         empty: the host's name.
     @ivar authentic: are its addresses, CNAMEs on the way included, proven by DNSSEC?
+    @ivar uncertain: could some of its addresses not be looked up?  Then nobody knows
+        whether they would have been proven.
     """
 
     name: bytes
@@ -61,6 +63,7 @@ class MailHost:
     weight: int = field(default=0, eq=False)
     canonical: bytes = b""
     authentic: bool = False
+    uncertain: bool = field(default=False, eq=False)
 
     @classmethod
     def atSocket(cls, path: bytes) -> MailHost:
@@ -98,6 +101,7 @@ class MailHosts:
     hosts: tuple[MailHost, ...]
     authentic: bool = False
     namesAuthentic: bool = False
+    canonical: bytes = field(default=b"", eq=False, repr=False)
     key: bytes = field(init=False, eq=False, repr=False)
     """
     Names of the hosts, in their order, as text.  It is the same wherever the same

@@ -88,11 +88,14 @@ class _Named:
 
     @ivar authentic: is it proven that it is they?
     @ivar nowhere: the answer if none of them has an address.
+    @ivar canonical: the name that they stand under, behind all CNAMEs; empty: they are
+        not the domain's own.
     """
 
     candidates: list[_Candidate]
     authentic: bool
     nowhere: Reply = NO_ADDRESS
+    canonical: bytes = b""
 
 
 @frozen
@@ -164,7 +167,8 @@ class MailRouter:
             return self._byLiteral(domain)
         named = await self._candidates(_asciiName(domain), srv)
         looked = await self._look(named.candidates)
-        return _chosen(looked, named.authentic, named.nowhere, UNKNOWN, LOOP)
+        found = _chosen(looked, named.authentic, named.nowhere, UNKNOWN, LOOP)
+        return evolve(found, canonical=named.canonical)
 
     def _byLiteral(self, domain: bytes) -> MailHosts:
         literal = literalOf(domain)
@@ -195,8 +199,10 @@ class MailRouter:
         authentic = authentic and proven
         exchangers = found.of(MX)
         if exchangers:
-            return _Named(_ofMX(domain, exchangers), authentic)
-        return _Named([_Candidate(found.name or domain)], authentic, NO_HOST)
+            made = _ofMX(domain, exchangers)
+            return _Named(made, authentic, canonical=found.name)
+        own = found.name or domain
+        return _Named([_Candidate(own)], authentic, NO_HOST, own)
 
     async def _named(self, name: bytes, kind: str) -> tuple[Answer | None, bool]:
         """
@@ -293,6 +299,7 @@ class MailRouter:
             candidate.weight,
             next(answer.name for answer in answers if answer.records) or name,
             all(answer.authentic for answer in answers) and not failed,
+            bool(failed),
         )
         return _Looked(candidate, host)
 

@@ -24,10 +24,7 @@ from typing import Any, cast
 from attrs import evolve
 from OpenSSL.SSL import Connection as TLSConnection
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
-from twisted.internet.interfaces import (
-    IDelayedCall,
-    IHandshakeListener,
-)
+from twisted.internet.interfaces import IDelayedCall, IHandshakeListener
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -48,6 +45,7 @@ from ..core.effects import (
 )
 from ..core.envelope import Envelope
 from ..core.errors import HookTrouble, UsageError
+from ..core.flaw import Flaw
 from ..core.hooks import Forecast, Target
 from ..core.interfaces import IBody
 from ..core.reply import Reply, reply
@@ -55,7 +53,7 @@ from ..dns.mailhosts import addressIn
 from ..spool.via import Cause, Via
 from .clientkit import ClientKit
 from .clientopening import ClientOpening
-from .dialling import explained
+from .dialling import brokenTLS, explained
 from .ends import endsOf
 from .fastopen import Opened
 from .sending import PHASE_CAUSES, Unreached, Way
@@ -276,7 +274,7 @@ class ClientProtocol(ClientOpening):
             self._fail(explained(reason), Cause.CONNECT, None)
         elif self._handshaking:
             self.failedTLS()
-            self._fail(f"TLS handshake failed: {explained(reason)}", Cause.TLS, None)
+            self._fail(*brokenTLS(reason))
         elif self._unreached is None:
             self._fail(f"Connection lost: {explained(reason)}", Cause.LOST, None)
         self._lose(_LOST)
@@ -372,10 +370,10 @@ class ClientProtocol(ClientOpening):
             self._fail(text, Cause.LOST, None)
         self._tell()
 
-    def _fail(self, text: str, cause: Cause, said: Reply | None) -> None:
+    def _fail(self, text: str, cause: Cause, said: Reply | None, *flaw: Flaw) -> None:
         """There is no session, or not any more; the first reason counts."""
         if self._unreached is None:
-            self._unreached = Unreached(text, cause, self.via(), said)
+            self._unreached = Unreached(text, cause, self.via(), said, *flaw)
         ready, self._ready = self._ready, []
         for each in ready:
             each.errback(self._unreached)

@@ -22,6 +22,9 @@ from twisted.internet.interfaces import IAddress, IConnector, IDelayedCall
 from twisted.internet.protocol import ClientFactory, Protocol
 from twisted.python.failure import Failure
 
+from ..core.flaw import Flaw
+from ..spool.via import Cause
+from ..tls.verdict import UntrustedPeer
 from .fastopen import connectFast
 from .sending import Family, Way
 from .times import ClientTimes
@@ -262,11 +265,22 @@ def explained(reason: Failure) -> str:
     return reason.getErrorMessage()
 
 
+def brokenTLS(reason: Failure) -> tuple[str, Cause, None, Flaw]:
+    """
+    Why a TLS handshake failed, as L{smtpx.net.sending.Unreached} has it: in words, by
+    its kind, without a reply, and in one word.
+    """
+    error = reason.value
+    flaw = error.flaw if isinstance(error, UntrustedPeer) else Flaw.HANDSHAKE
+    return f"TLS handshake failed: {explained(reason)}", Cause.TLS, None, flaw
+
+
 __all__ = [
     "Dial",
     "Dialling",
     "Unanswered",
     "arranged",
+    "brokenTLS",
     "explained",
     "familyOf",
     "isPath",

@@ -20,6 +20,7 @@ from zope.interface import Interface
 from ..core.domain import checkDomain
 from ..core.envelope import Envelope, Recipient
 from ..core.errors import SMTPXError
+from ..core.flaw import Flaw
 from ..core.hooks import Dialect, Phase, RoutePolicy, Scope
 from ..core.hostlist import HostList
 from ..core.interfaces import IBody
@@ -124,10 +125,26 @@ class Unreached(SMTPXError):
     @ivar cause: C{CONNECT}, C{LOST}, C{TLS}, C{LOGIN}, C{SESSION} or C{LOCAL}.
     @ivar via: the host, at the address that was tried last.
     @ivar text: why, for the operator.
+    @ivar flaw: in what the connection was not as it was demanded; L{None}: C{cause}
+        is not C{TLS}.
+    @ivar final: will the host never do for this message?
     """
 
-    def __init__(self, text: str, cause: Cause, via: Via, reply: Reply | None) -> None:
+    def __init__(
+        self,
+        text: str,
+        cause: Cause,
+        via: Via,
+        reply: Reply | None,
+        flaw: Flaw | None = None,
+        *,
+        final: bool = False,
+    ) -> None:
         SMTPXError.__init__(self, text)
+        if flaw is None and cause is Cause.TLS:
+            flaw = Flaw.HANDSHAKE if reply is None else Flaw.NO_TLS
+        self.flaw = flaw
+        self.final = final
         self.text = text
         self.cause = cause
         self.via = via

@@ -96,7 +96,8 @@ def unreached(index: int, error: Unreached, notBefore: float = 0.0) -> Outcome:
     # What is wrong with a login or with TLS is for operators to mend; but a host
     # that wants no mail at all (RFC 5321 section 3.1, RFC 7504) says so.
     fate = Fate.WAITING
-    if error.cause is Cause.SESSION and said is not None and said.permanent:
+    refused = error.cause is Cause.SESSION and said is not None and said.permanent
+    if refused or error.final:
         fate = Fate.FAILED
     return Outcome(index, fate, error.text, said, via, error.cause, notBefore)
 

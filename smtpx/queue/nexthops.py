@@ -11,7 +11,8 @@ from __future__ import annotations
 from attrs import evolve, field, frozen
 from twisted.internet.defer import Deferred, succeed
 
-from ..core.hooks import TLSLevel
+from ..core.demands import Demand, Source, combined
+from ..core.hooks import RoutePolicy, TLSLevel
 from ..core.hostlist import HostList
 from ..dns.mailhosts import SMTP_PORT, IMailRouter, MailHost, MailHosts, ManualHost
 from ..net.sending import Way
@@ -31,19 +32,27 @@ class TLSHosts:
     require: HostList = field(factory=HostList)
     verify: HostList = field(factory=HostList)
 
-    def level(self, level: TLSLevel, host: MailHost) -> TLSLevel:
+    def raised(self, policy: RoutePolicy, host: MailHost) -> RoutePolicy:
         """
         What TLS with a host has to be.  Who demands more wins.
 
-        @param level: what the route says.
+        @param policy: what the route and the message say.
         """
-        if level is TLSLevel.OPPORTUNISTIC and _has(self.avoid, host):
-            level = TLSLevel.UNWANTED
+        if policy.tls is TLSLevel.OPPORTUNISTIC and _has(self.avoid, host):
+            policy = evolve(policy, tls=TLSLevel.UNWANTED)
+            policy = combined(policy, [_listed("hosts_avoid_tls", TLSLevel.UNWANTED)])
         if _has(self.require, host):
-            level = max(level, TLSLevel.ENCRYPTED)
+            demand = _listed("hosts_require_tls", TLSLevel.ENCRYPTED)
+            policy = combined(policy, [demand])
         if _has(self.verify, host):
-            level = TLSLevel.VERIFIED
-        return level
+            demand = _listed("tls_verify_hosts", TLSLevel.VERIFIED)
+            policy = combined(policy, [demand])
+        return policy
+
+
+def _listed(option: str, level: TLSLevel) -> Demand:
+    why = f"the list {option} names the host"
+    return Demand(option, why, level, by=Source.OPERATOR)
 
 
 def _has(hosts: HostList, host: MailHost) -> bool:
@@ -118,10 +127,8 @@ class NextHops:
         way = way or self.way
         if host.local:
             return way
-        level = self.tls.level(way.policy.tls, host)
-        if level is way.policy.tls:
-            return way
-        return evolve(way, policy=evolve(way.policy, tls=level))
+        policy = self.tls.raised(way.policy, host)
+        return way if policy is way.policy else evolve(way, policy=policy)
 
 
 __all__ = ["NextHops", "TLSHosts"]

@@ -22,17 +22,21 @@ from zope.interface import implementer
 
 from ..core.address import domainOf
 from ..core.envelope import Recipient
+from ..core.errors import Malformed
 from ..core.hooks import Action, Dialect, LookupLevel, RoutePolicy, TLSLevel
 from ..core.queueprofile import QueueProfile
 from ..core.repeatable import ERRAND, Errand
 from ..core.reply import Reply, reply
+from ..dns.idn import asciiDomain
 from ..dns.mailhosts import MailHost, MailHosts, Unroutable
 from ..dns.together import together
 from ..knowledge.interfaces import IHostHints
 from ..knowledge.names import hostName
+from ..net.protection import Protection, hopTo
 from ..net.sending import Heard, IClientPool, Unreached, Way
 from ..spool.format import Fate, Outcome, SpooledMessage
 from ..spool.via import Cause, Via
+from ..tls.rules import Hop
 from .findings import Findings, delivered, unreached
 from .interfaces import LANE_OCTETS, Attempt, IRelay, Leg, Located
 from .prefixed import PrefixedBody
@@ -76,12 +80,31 @@ class Finder(Protocol):
         """
 
 
+#: Domains, each with the name that it is an alias of.
+_Names = list[tuple[bytes, bytes]]
+
+
 @frozen
 class _Where:
-    """What a leg of this transport says."""
+    """
+    What a leg of this transport says.
+
+    @ivar domains: those of the recipients, each with the name that it is an alias of.
+    """
 
     hosts: MailHosts
     way: Way
+    domains: tuple[tuple[bytes, bytes], ...] = ()
+
+    def hop(self, host: MailHost, manual: bool) -> Hop:
+        """
+        One of the hosts.
+
+        @param manual: did the operator name it?
+        """
+        names = tuple(name for name, _ in self.domains)
+        expanded = tuple(name for _, name in self.domains)
+        return hopTo(host, self.hosts, names, manual, expanded)
 
 
 @implementer(IRelay)
@@ -115,6 +138,7 @@ class SMTPTransport:
         lively: float = 30.0,
         wayTo: Callable[[MailHost, Way], Way] | None = None,
         pause: Pause | None = None,
+        protection: Protection | None = None,
     ) -> None:
         """
         @param find: finds hosts.
@@ -133,6 +157,8 @@ class SMTPTransport:
         @param wayTo: what a host makes of the way that a message wants; L{None}:
             the same.
         @param pause: how long hosts are left alone; L{None}: as C{hints} has it.
+        @param protection: decides how connections have to be; L{None}: the rest of the
+            way does.
         """
         self.name = name
         self.width = width
@@ -152,6 +178,7 @@ class SMTPTransport:
         self._lively = lively
         self._wayTo = wayTo
         self._pause = pause
+        self._protection = None if local else protection
         self._known: dict[bytes, tuple[float, MailHosts | Unroutable]] = {}
         #: Names of lanes, by their hosts and what messages want.
         self._lanes: dict[tuple[bytes, RoutePolicy], bytes] = {}
@@ -170,28 +197,43 @@ class SMTPTransport:
             domains.setdefault(domain, []).append(index)
         # All are asked for at once; cancelled, none is.
         found = await together(self._found(domain, way) for domain in domains)
-        legs: dict[bytes, tuple[MailHosts, list[int]]] = {}
+        legs: dict[tuple[bytes, bytes], tuple[MailHosts, _Names, list[int]]] = {}
         outcomes: list[Outcome] = []
-        for hosts, some in zip(found, domains.values(), strict=True):
+        for (domain, some), (hosts, apart) in zip(domains.items(), found, strict=True):
             if isinstance(hosts, Unroutable):
                 outcomes += [_unroutable(index, hosts) for index in some]
-            else:
-                legs.setdefault(hosts.key, (hosts, []))[1].extend(some)
+                continue
+            key = hosts.key, domain if apart else b""
+            _, named, indices = legs.setdefault(key, (hosts, [], []))
+            named.append(_plain(domain, hosts))
+            indices += some
         return Located(
             tuple(
-                Leg(self._lane(hosts, way), tuple(sorted(some)), _Where(hosts, way))
-                for hosts, some in legs.values()
+                Leg(
+                    self._lane(hosts, way),
+                    tuple(sorted(some)),
+                    _Where(hosts, way, tuple(named)),
+                )
+                for hosts, named, some in legs.values()
             ),
             tuple(outcomes),
         )
 
-    async def _found(self, domain: bytes, way: Way) -> MailHosts | Unroutable:
+    async def _found(
+        self, domain: bytes, way: Way
+    ) -> tuple[MailHosts | Unroutable, bool]:
+        """The hosts of a domain, and whether its mail is to go by itself."""
+        protection = self._protection
         try:
             hosts = await self._hosts(domain)
-            self._check(hosts, way)
+            if protection is None:
+                self._check(hosts, way)
         except Unroutable as error:
-            return error
-        return hosts
+            return error, False
+        # What domains publish is nothing to hosts that the operator named.
+        if protection is None or self._manual:
+            return hosts, False
+        return hosts, await protection.apart(domain)
 
     def _wayOf(self, message: SpooledMessage) -> Way:
         """How this message wants to be sent."""
@@ -284,8 +326,15 @@ class SMTPTransport:
                 continue
             if tried >= HOSTS_TRIED or heard >= HOSTS_HEARD:
                 return
-            tried += 1
+            hop = where.hop(host, self._manual)
             way = where.way if self._wayTo is None else self._wayTo(host, where.way)
+            try:
+                if self._protection is not None:
+                    way = await self._protection.wayTo(hop, way)
+            except Unreached as error:
+                known.unreached(error, 0.0)
+                continue
+            tried += 1
             some = [recipients[index] for index in known.left]
             envelope = message.envelope.addressedTo(some).copied()
             envelope.stamps[ERRAND] = errand
@@ -294,14 +343,20 @@ class SMTPTransport:
                 noting = _noting(attempt) if way.dialect is Dialect.LMTP else None
                 sent = await self._pool.send(host, way, envelope, body, noting)
             except Unreached as error:
-                index = known.left[0]
-                outcome = unreached(index, error)
-                notBefore = self._fault(host, error, outcome, recipients[index].path)
+                index, notBefore = known.left[0], 0.0
+                # For mail that wants less of it, a host without protection may do.
+                if error.flaw is None or way.policy == self._way.policy:
+                    outcome, path = unreached(index, error), recipients[index].path
+                    notBefore = self._fault(host, error, outcome, path)
                 known.unreached(error, notBefore)
                 heard += error.reply is not None
+                if self._protection is not None:
+                    self._protection.unreached(hop, way, error)
                 continue
             heard += 1
             self._praise(host, sent.via)
+            if self._protection is not None:
+                self._protection.reached(hop, way, sent.via)
             known.sent(sent)
             if not known.left:
                 return
@@ -413,6 +468,16 @@ def _both(route: RoutePolicy, wanted: RoutePolicy) -> RoutePolicy:
         lookup=max(route.lookup, wanted.lookup),
         lenient=wanted.lenient and route.tls < TLSLevel.ENCRYPTED,
     )
+
+
+def _plain(domain: bytes, hosts: MailHosts) -> tuple[bytes, bytes]:
+    """A domain in ASCII, and the name that it is an alias of."""
+    try:
+        plain = asciiDomain(domain)
+    except Malformed:
+        # The operator named the hosts, so nobody has looked it up.
+        plain = domain
+    return plain, hosts.canonical or plain
 
 
 def _unroutable(index: int, error: Unroutable) -> Outcome:

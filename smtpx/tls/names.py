@@ -54,6 +54,8 @@ def mismatch(
 
 
 def _isFor(certificate: Certificate, name: bytes) -> bool:
+    if not name.isascii():
+        return False
     host = name.removesuffix(b".").decode("ascii")
     try:
         if isAddress(name):

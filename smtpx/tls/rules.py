@@ -2,8 +2,8 @@
 What decides how well a connection to a host has to be protected: rules, asked one after
 the other before a host is tried, and what comes of it.
 
-A rule (L{IRule}) knows one source of demands: lists of hosts, TLSA records
-(L{smtpx.tls.dane}), MTA-STS policies.  It is told all that the DNS said on the way to
+A rule (L{IRule}) knows one source of demands: TLSA records (L{smtpx.tls.danerule}),
+MTA-STS policies.  It is told all that the DNS said on the way to
 the host (L{Hop}), and answers at once or later.  L{Rules.decide} asks all of them and
 adds up what they demand (L{smtpx.core.demands}).  A rule that should know and cannot
 tell makes the host of no use for now (L{Undecided}); a host that is not to be used at
@@ -12,7 +12,7 @@ all is L{Unfit}.  In neither case is it tried with less.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
@@ -46,6 +46,9 @@ class Hop:
         where the operator named it.
     @ivar authentic: are its addresses, CNAMEs on the way included, proven by DNSSEC?
     @ivar manual: did the operator name the host?  Then nobody else did.
+    @ivar uncertain: could some of its addresses not be looked up?
+    @ivar expanded: the names that C{domains} are aliases of, in their order, or the
+        same; empty: not known.
     """
 
     host: bytes
@@ -56,6 +59,8 @@ class Hop:
     namesAuthentic: bool = False
     authentic: bool = False
     manual: bool = False
+    uncertain: bool = False
+    expanded: tuple[bytes, ...] = ()
 
 
 class Undecided(SMTPXError):
@@ -126,10 +131,8 @@ Concluded = Callable[[Conclusion], None]
 
 class IRule(Interface):
     """
-    One source of demands on the connections to hosts.
-
-    The demands of published policies (C{Source.DOMAIN}) are not asked for where
-    the operator wants no TLS with the host.
+    One source of demands on the connections to hosts.  It is not asked where the
+    operator wants no TLS with the host.
     """
 
     name: str = Attribute("In one word, as C{Demand.rule} has it.")
@@ -158,13 +161,12 @@ class IRule(Interface):
 @frozen
 class Rules:
     """
-    All rules.
+    All rules about what domains publish.  What the operator and the message want is
+    known without asking, and stands in the policy from the beginning.
 
-    @ivar local: those of the operator.
-    @ivar published: those of what domains publish.
+    @ivar published: the rules.
     """
 
-    local: tuple[IRule, ...] = ()
     published: tuple[IRule, ...] = ()
 
     async def apart(self, domain: bytes) -> bool:
@@ -185,13 +187,13 @@ class Rules:
         """
         What the connection to a host has to be.
 
-        @param wanted: what the route and the message want.
+        @param wanted: what the route, host lists and the message want.
         @raise Undecided: that is not known, so the host is not to be tried; L{Unfit}:
             it is not to be tried because it is.
         """
-        policy = combined(wanted, await _ask(self.local, hop, wanted))
-        if policy.tls is not TLSLevel.UNWANTED:
-            policy = combined(policy, await _ask(self.published, hop, policy))
+        policy = wanted
+        if wanted.tls is not TLSLevel.UNWANTED:
+            policy = combined(wanted, await self._ask(hop, wanted))
         for demand in policy.demands:
             if demand.refused is not None and demand.counts(policy):
                 raise Unfit(demand.refused, flaw=demand.flaw, demands=policy.demands)
@@ -200,21 +202,19 @@ class Rules:
             raise Unfit(why, _UNPROVEN, demands=policy.demands)
         return policy
 
-
-async def _ask(
-    rules: Iterable[IRule], hop: Hop, policy: RoutePolicy
-) -> Sequence[Demand]:
-    found: list[Demand] = []
-    for rule in rules:
-        demands = rule.demands(hop)
-        try:
-            found += await demands if isinstance(demands, Deferred) else demands
-        except Undecided:
-            # RFC 8689 section 4.2.2: what was published does not matter, so it does
-            # not matter that it cannot be had.
-            if not policy.lenient:
-                raise
-    return found
+    async def _ask(self, hop: Hop, policy: RoutePolicy) -> Sequence[Demand]:
+        """What is demanded by what domains publish."""
+        found: list[Demand] = []
+        for rule in self.published:
+            demands = rule.demands(hop)
+            try:
+                found += await demands if isinstance(demands, Deferred) else demands
+            except Undecided:
+                # RFC 8689 section 4.2.2: what was published does not matter, so it
+                # does not matter that it cannot be had.
+                if not policy.lenient:
+                    raise
+        return found
 
 
 def _proven(hop: Hop, policy: RoutePolicy) -> LookupLevel:

@@ -21,6 +21,7 @@ from smtpx.knowledge.hints import HostHints
 from smtpx.knowledge.memory import MemoryKnowledge
 from smtpx.net.clientkit import ClientKit
 from smtpx.net.pool import ClientPool
+from smtpx.net.protection import Protection
 from smtpx.net.sending import Family as IP
 from smtpx.queue.retry import RetryRules
 from smtpx.service.cautions import cautions
@@ -33,6 +34,7 @@ from smtpx.service.wiring.hops import nextHops, readPassword
 from smtpx.service.wiring.sending import Senders
 from smtpx.testing.dns import StaticResolver
 from smtpx.tls.authority import ensureCertificate
+from smtpx.tls.rules import Rules
 
 from .made import FOUND, NOW, site
 
@@ -169,6 +171,7 @@ class RouteTests(RouteTestCase):
                 QueueProfile(),
                 lambda: NOW,
                 RetryRules(),
+                Protection(Rules(), lambda: NOW),
             )
             [entry] = configuration.routes or ()
             transport = out.transport("smtp", entry)

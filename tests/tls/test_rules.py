@@ -77,28 +77,24 @@ class DecideTests(SynchronousTestCase):
         """
         Rules answer at once or later, and what they demand is added up.
         """
-        rules = Rules((OneRule((OPERATORS,)),), (OneRule(succeed((DOMAINS,))),))
+        rules = Rules((OneRule((OPERATORS,)), OneRule(succeed((DOMAINS,)))))
         policy = self.decided(rules)
         self.assertIs(policy.tls, TLSLevel.VERIFIED)
         self.assertEqual(policy.demands, (OPERATORS, DOMAINS))
 
     def test_operatorWhoWantsNoTLSHasItHisWay(self) -> None:
         """
-        What domains publish is not asked for where the operator wants no TLS; what he
-        demands himself still counts.
+        What domains publish is not asked for where the operator wants no TLS.
         """
-        published = (OneRule((DOMAINS,)),)
         wanted = RoutePolicy(TLSLevel.UNWANTED)
-        self.assertEqual(self.decided(Rules((), published), wanted), wanted)
-        policy = self.decided(Rules((OneRule((OPERATORS,)),), published), wanted)
-        self.assertIs(policy.tls, TLSLevel.VERIFIED)
+        self.assertEqual(self.decided(Rules((OneRule((DOMAINS,)),)), wanted), wanted)
 
     def test_ruleThatCannotTellMakesTheHostUseless(self) -> None:
         """
         A rule that should know and does not never makes a connection weaker.
         """
         rule = OneRule(fail(Undecided("SERVFAIL")))
-        error = self.refused(Rules((), (rule,)))
+        error = self.refused(Rules((rule,)))
         self.assertEqual(str(error), "SERVFAIL")
         self.assertEqual(error.reply.code, 450)
         self.assertIs(error.flaw, Flaw.DNSSEC)
@@ -109,7 +105,7 @@ class DecideTests(SynchronousTestCase):
         cannot be had.
         """
         rule = OneRule(fail(Undecided("SERVFAIL")))
-        self.assertEqual(self.decided(Rules((), (rule,)), LENIENT), LENIENT)
+        self.assertEqual(self.decided(Rules((rule,)), LENIENT), LENIENT)
 
     def test_hostIsBarred(self) -> None:
         """
@@ -117,7 +113,7 @@ class DecideTests(SynchronousTestCase):
         account.
         """
         barred = evolve(DOMAINS, refused="it is none of its hosts", flaw=Flaw.NO_DANE)
-        rules = Rules((), (OneRule((barred,)),))
+        rules = Rules((OneRule((barred,)),))
         error = self.refused(rules)
         assert isinstance(error, Unfit)
         self.assertEqual(str(error), "it is none of its hosts")
@@ -132,7 +128,7 @@ class DecideTests(SynchronousTestCase):
         A policy that is tested only bars no host.
         """
         watched = evolve(DOMAINS, refused="it is none of its hosts", enforced=False)
-        policy = self.decided(Rules((), (OneRule((watched,)),)))
+        policy = self.decided(Rules((OneRule((watched,)),)))
         self.assertIs(policy.tls, TLSLevel.OPPORTUNISTIC)
 
     def test_hostHasToBeProven(self) -> None:
@@ -145,7 +141,7 @@ class DecideTests(SynchronousTestCase):
         self.assertEqual(error.reply.code, 550)
         self.decided(Rules(), wanted, evolve(HOP, namesAuthentic=True))
         self.decided(Rules(), wanted, evolve(HOP, manual=True))
-        self.decided(Rules((), (OneRule((DOMAINS,)),)), wanted)
+        self.decided(Rules((OneRule((DOMAINS,)),)), wanted)
         self.decided(Rules(), evolve(wanted, lenient=True))
 
     def test_policyDoesNotStandInForDNSSEC(self) -> None:
@@ -153,7 +149,7 @@ class DecideTests(SynchronousTestCase):
         Where DNSSEC is wanted, MTA-STS is not enough.
         """
         wanted = RoutePolicy(TLSLevel.VERIFIED, LookupLevel.DNSSEC)
-        self.refused(Rules((), (OneRule((DOMAINS,)),)), wanted)
+        self.refused(Rules((OneRule((DOMAINS,)),)), wanted)
 
 
 class ApartTests(SynchronousTestCase):
@@ -163,9 +159,7 @@ class ApartTests(SynchronousTestCase):
 
     def apart(self, *rules: OneRule, domain: bytes = b"example.org") -> bool:
         """What comes of it."""
-        return self.successResultOf(
-            Deferred.fromCoroutine(Rules((), rules).apart(domain))
-        )
+        return self.successResultOf(Deferred.fromCoroutine(Rules(rules).apart(domain)))
 
     def test_oneRuleSuffices(self) -> None:
         """

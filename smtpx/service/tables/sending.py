@@ -46,6 +46,23 @@ class Sending:
             " their name: ``verified``.",
         },
     )
+    hostsTryDANE: HostList = field(
+        default=HostList.parse(["*"]),
+        metadata={
+            "option": "hosts_try_dane",
+            "help": "Hosts whose TLSA records are looked for, and are binding where"
+            " there are some (DANE, RFC 7672).  It takes name servers that check DNSSEC"
+            " (``dns.trusted``); without them, none are looked for.",
+        },
+    )
+    hostsRequireDANE: HostList = field(
+        factory=HostList,
+        metadata={
+            "option": "hosts_require_dane",
+            "help": "Hosts that no mail is sent to unless they have TLSA records that"
+            " can be used and that their certificate matches.",
+        },
+    )
     tlsVerifyCertificates: Path | None = field(
         default=None,
         metadata={

@@ -9,6 +9,7 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
+from ...core.demands import Demand, Source
 from ...core.errors import Malformed, UsageError
 from ...core.hooks import Dialect, RoutePolicy, TLSLevel
 from ...core.hostlist import HostList
@@ -98,7 +99,7 @@ def nextHops(
         # What is delivered is reported by us: the other side is not to do it, too.
         ignored.add(DSN.name.encode("ascii"))
     way = Way(
-        policy=RoutePolicy(entry.wishedTLS.level, terms=entry.terms),
+        policy=_policy(entry),
         implicitTLS=entry.implicitTLS,
         sourceIPv4=_octets(entry.sourceIPv4),
         sourceIPv6=_octets(entry.sourceIPv6),
@@ -127,6 +128,18 @@ def nextHops(
 def _unlessAll(hosts: HostList) -> HostList | None:
     """Nothing says "all" in less time, where there is a key to be looked up by."""
     return None if hosts == ANYBODY else hosts
+
+
+def _policy(entry: RouteEntry) -> RoutePolicy:
+    """What the route says of TLS."""
+    wished = entry.wishedTLS
+    why = f'the route has tls = "{wished.value}"'
+    if entry.tls is None and entry.login is not None:
+        why = "the route logs in"
+    elif entry.tls is None:
+        return RoutePolicy(wished.level, terms=entry.terms)
+    demand = Demand("tls", why, wished.level, by=Source.OPERATOR)
+    return RoutePolicy(wished.level, terms=entry.terms, demands=(demand,))
 
 
 _FAMILIES = {"ipv4": Family.IPV4, "ipv6": Family.IPV6}

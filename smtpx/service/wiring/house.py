@@ -45,6 +45,7 @@ from .later import countHeld
 from .observing import openLogs, watchMemory
 from .peers import PeerKnowledge, peerKnowledge
 from .policies import admission, policies
+from .protecting import protection
 from .queue import QueueRules, queueRules
 from .resolving import mailRouter, placesOf, resolver
 from .routes import sends
@@ -147,7 +148,10 @@ async def enter(
         traced = tracer(machine, configuration, name, traces, names)
         router = mailRouter(configuration, name, asking, partial(placesOf, doors))
         seen = Watchers(partial(told.trouble, None), traced)
-        out = ways(machine, configuration, name, extensions, peers, router, seen, stack)
+        guard = protection(machine, configuration, asking)
+        out = ways(
+            machine, configuration, name, extensions, peers, router, guard, seen, stack
+        )
         taken = intake(machine, configuration, name, out, extensions, logs, stack)
         receiver = SpoolReceiver(spool, journal, out.routes.holds, taken.redirection)
         msa = submission(configuration, taken.local)

@@ -27,6 +27,7 @@ from ...net.clientkit import ClientKit
 from ...net.fastopenhosts import FastOpenHosts
 from ...net.interfaces import IClientTracer
 from ...net.pool import ClientPool, PoolBounds
+from ...net.protection import Protection
 from ...net.sending import Way
 from ...policy.callout import Callout
 from ...policy.turnstile import Turnstile
@@ -105,6 +106,7 @@ class Senders:
     @ivar profile: what extensions want of a message's route.
     @ivar now: seconds since the epoch.
     @ivar retries: how long hosts in trouble are left alone.
+    @ivar protection: decides how connections have to be.
     @ivar hops: where each transport sends, by its name.
     """
 
@@ -116,6 +118,7 @@ class Senders:
     profile: QueueProfile
     now: Callable[[], float]
     retries: RetryRules
+    protection: Protection
     hops: dict[str, NextHops] = field(factory=dict)
 
     def transport(self, called: str, entry: RouteEntry) -> IRelay:
@@ -145,6 +148,7 @@ class Senders:
             manual=hops.manual,
             wayTo=hops.wayTo,
             pause=self.retries.pause,
+            protection=self.protection,
         )
 
     def callout(self, routes: Routes, turnstile: Turnstile) -> Callout:
@@ -190,6 +194,7 @@ def senders(
     extensions: Sequence[IExtension],
     peers: PeerKnowledge,
     router: IMailRouter,
+    guard: Protection,
     watchers: Watchers,
     stack: AsyncExitStack,
 ) -> Senders:
@@ -198,6 +203,7 @@ def senders(
 
     @param name: what the server calls itself.
     @param router: finds hosts.
+    @param guard: decides how connections have to be.
     @param watchers: who is told.
     @param stack: how it ends: what is under way is finished, then connections are
         closed with a goodbye.
@@ -226,6 +232,7 @@ def senders(
         QueueProfile().load(extensions),
         machine.now,
         retryRules(configuration, name),
+        guard,
     )
 
 
@@ -257,6 +264,7 @@ def ways(
     extensions: Sequence[IExtension],
     peers: PeerKnowledge | None,
     router: IMailRouter,
+    guard: Protection,
     watchers: Watchers,
     stack: AsyncExitStack,
 ) -> Ways:
@@ -266,6 +274,7 @@ def ways(
     @param name: what the server calls itself.
     @param peers: what is known of other hosts; L{None}: nothing is sent to any.
     @param router: finds hosts.
+    @param guard: decides how connections have to be.
     @param watchers: who is told of what is sent.
     @raise smtpx.core.errors.SMTPXError: what the configuration names is of no use.
     """
@@ -280,7 +289,7 @@ def ways(
     if peers is None:
         return Ways(localRoutes(configuration, name, work, machine.now, makers))
     out = senders(
-        machine, configuration, name, extensions, peers, router, watchers, stack
+        machine, configuration, name, extensions, peers, router, guard, watchers, stack
     )
     makers |= dict.fromkeys(SENDING, out.transport)
     routes = localRoutes(configuration, name, work, machine.now, makers)

@@ -1,0 +1,182 @@
+"""
+How well a connection to a host has to be protected, found out before it is tried, and
+whether it was.
+
+What the route, host lists and the message want stands in the L{Way}; what domains have
+published is asked for here (L{smtpx.tls.rules}), and becomes part of the way, by which
+connections are kept apart.  A host that cannot be protected as is demanded is
+L{Unreached}, as one is that does not answer, and the next one has its turn; but it is
+not in trouble for it: for other mail it may do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NoReturn
+
+from attrs import define, evolve, field, frozen
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from ..core.flaw import Flaw
+from ..core.hooks import RoutePolicy, TLSLevel
+from ..dns.mailhosts import MailHost, MailHosts
+from ..spool.via import Cause, Via
+from ..tls.rules import Concluded, Conclusion, Hop, Rules, Undecided, Unfit
+from .sending import Unreached, Way
+
+#: How long a host is left alone that was found not to be what was demanded, in seconds,
+#: as far as mail is concerned for which the same is demanded.
+BARRED_SECONDS = 60.0
+_BARRED_MOST = 1000
+
+#: The keyword of those who have TLS, as C{Via.offers} has it.
+_STARTTLS = b"STARTTLS"
+
+
+def hopTo(
+    host: MailHost,
+    hosts: MailHosts,
+    domains: tuple[bytes, ...] = (),
+    manual: bool = False,
+    expanded: tuple[bytes, ...] = (),
+) -> Hop:
+    """
+    A host, with what the DNS said on the way there.
+
+    @param hosts: those that it is one of.
+    @param domains: the domains of the recipients.
+    @param manual: did the operator name the host?
+    @param expanded: see L{Hop}.
+    """
+    return Hop(
+        host.name,
+        host.addresses,
+        host.port,
+        domains,
+        host.canonical or host.name,
+        hosts.namesAuthentic,
+        host.authentic,
+        manual,
+        host.uncertain,
+        expanded,
+    )
+
+
+def _nobody(conclusion: Conclusion) -> None:
+    """Nobody is told."""
+
+
+@frozen
+class _Barred:
+    """
+    A host that was found not to be what was demanded.
+
+    @ivar until: it is left alone so long, in seconds of the clock.
+    @ivar error: why.
+    """
+
+    until: float
+    error: Unreached
+
+
+@define(eq=False)
+class Protection:
+    """
+    Decides how connections have to be, and tells whether they were.
+
+    @ivar rules: those who have a say.
+    @ivar seconds: a clock.
+    @ivar concluded: told what came of each session, if it was new, and of each host
+        that was not even tried.
+    """
+
+    rules: Rules
+    seconds: Callable[[], float]
+    concluded: Concluded = _nobody
+    _barred: dict[tuple[bytes, int, RoutePolicy], _Barred] = field(
+        init=False, factory=dict
+    )
+    _log = Logger()
+
+    def apart(self, domain: bytes) -> Deferred[bool]:
+        """
+        Is mail for C{domain} to go by itself?
+
+        @param domain: what stands behind the C{@}.
+        """
+        return Deferred.fromCoroutine(self.rules.apart(domain))
+
+    async def wayTo(self, hop: Hop, way: Way) -> Way:
+        """
+        How to talk to a host.
+
+        @param way: as the route, lists of hosts and the message want it.
+        @raise Unreached: it is not to be tried.
+        """
+        try:
+            policy = await self.rules.decide(hop, way.policy)
+        except Undecided as error:
+            self._refuse(hop, way, error)
+        barred = self._barred.get((hop.host, hop.port, policy))
+        if barred is not None and self.seconds() < barred.until:
+            raise barred.error
+        return way if policy == way.policy else evolve(way, policy=policy)
+
+    def _refuse(self, hop: Hop, way: Way, error: Undecided) -> NoReturn:
+        demands = error.demands if isinstance(error, Unfit) else ()
+        lenient = way.policy.lenient
+        self._tell(Conclusion(hop, demands, None, error.flaw, str(error), b"", lenient))
+        via = Via(hop.host, hop.addresses[0], hop.port)
+        said = error.reply
+        raise Unreached(
+            str(error), Cause.TLS, via, said, error.flaw, final=said.permanent
+        ) from error
+
+    def reached(self, hop: Hop, way: Way, via: Via) -> None:
+        """
+        A session came about.
+
+        @param way: as C{wayTo} had it.
+        """
+        self._barred.pop((hop.host, hop.port, way.policy), None)
+        if via.again:
+            return
+        tls, policy = via.tls, way.policy
+        flaw, why = (None, "") if tls is None else (tls.flaw, tls.problem or "")
+        if tls is None and policy.tls is not TLSLevel.UNWANTED:
+            flaw, why = Flaw.NO_TLS, "it offers no TLS"
+            if _STARTTLS in via.offers:
+                flaw, why = Flaw.HANDSHAKE, "the TLS handshake failed"
+        self._tell(
+            Conclusion(hop, policy.demands, tls, flaw, why, via.address, policy.lenient)
+        )
+
+    def unreached(self, hop: Hop, way: Way, error: Unreached) -> None:
+        """
+        No session came about.
+
+        @param way: as C{wayTo} had it.
+        """
+        policy = way.policy
+        if error.cause is not Cause.TLS or policy.tls < TLSLevel.ENCRYPTED:
+            return
+        flaw, address = error.flaw, error.via.address
+        self._tell(
+            Conclusion(
+                hop, policy.demands, None, flaw, error.text, address, policy.lenient
+            )
+        )
+        if len(self._barred) >= _BARRED_MOST:
+            self._barred.clear()
+        until = self.seconds() + BARRED_SECONDS
+        self._barred[hop.host, hop.port, policy] = _Barred(until, error)
+
+    def _tell(self, conclusion: Conclusion) -> None:
+        try:
+            self.concluded(conclusion)
+        except Exception:
+            self._log.failure("While noting how a host was protected")
+
+
+__all__ = ["BARRED_SECONDS", "Protection", "hopTo"]

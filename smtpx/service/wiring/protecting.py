@@ -1,0 +1,80 @@
+"""
+What decides how well connections to other hosts are protected: the rules, joined to
+what they ask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from twisted.internet.defer import Deferred
+
+from ...core.hostlist import HostList
+from ...dns.interfaces import (
+    TLSA,
+    Answer,
+    IResolver,
+    LookupFailed,
+    NoSuchDomain,
+    spelledName,
+)
+from ...net.protection import Protection
+from ...tls.danerule import DANERule, Found, Records
+from ...tls.rules import IRule, Rules, Undecided
+from ..config import Configuration
+from ..machine import Machine
+
+
+def protection(
+    machine: Machine, configuration: Configuration, resolver: IResolver
+) -> Protection:
+    """
+    What decides how connections have to be, for all routes.
+
+    @param resolver: is asked for TLSA records.
+    """
+    rules: tuple[IRule, ...] = tuple(_rules(configuration, resolver))
+    return Protection(Rules(rules), machine.reactor.seconds)
+
+
+def _rules(configuration: Configuration, resolver: IResolver) -> Iterator[IRule]:
+    sending = configuration.sending
+    required = sending.hostsRequireDANE
+    # Without a resolver that says what is proven, there is nothing to find.
+    tried = sending.hostsTryDANE if configuration.dns.trusted else HostList()
+    if tried.items or required.items:
+        yield DANERule(dnsRecords(resolver), tried, required)
+
+
+def dnsRecords(resolver: IResolver) -> Records:
+    """What DANE asks of the DNS."""
+    return Records(
+        lambda name: Deferred.fromCoroutine(_found(resolver, name, "TLSA", _tlsa)),
+        lambda name: Deferred.fromCoroutine(_found(resolver, name, "CNAME", _alias)),
+    )
+
+
+async def _found(
+    resolver: IResolver, name: bytes, kind: str, read: Callable[[Answer], Found]
+) -> Found:
+    """
+    @raise Undecided: nobody knows.
+    """
+    try:
+        return read(await resolver.lookUp(name, kind))
+    except NoSuchDomain as error:
+        return Found((), error.authentic)
+    except LookupFailed as error:
+        text = f"the {kind} records of {spelledName(name)} could not be looked up"
+        raise Undecided(f"{text}: {error}") from error
+
+
+def _tlsa(answer: Answer) -> Found:
+    return Found(answer.of(TLSA), answer.authentic)
+
+
+def _alias(answer: Answer) -> Found:
+    return Found((), answer.authentic, bool(answer.records))
+
+
+__all__ = ["dnsRecords", "protection"]
