@@ -212,6 +212,9 @@ class ClientSession:
             return True
         if self.secured is None:
             return False
+        if self.policy.dane is not None and not self.secured.dane:
+            # RFC 7672 section 2.2: where there are TLSA records, nothing else will do.
+            return False
         return self.secured.verified or level is not TLSLevel.VERIFIED
 
     # --- what the peer says of itself -------------------------------------------
@@ -411,10 +414,14 @@ class ClientSession:
 
     def tlsOptions(self) -> TLSOptions:
         """How the next handshake is to be made."""
+        policy = self.policy
         options = TLSOptions(
             serverName=self.target.host,
-            verified=self.policy.tls is TLSLevel.VERIFIED and not self.policy.lenient,
-            terms=self.policy.terms,
+            verified=policy.tls is TLSLevel.VERIFIED and not policy.lenient,
+            names=policy.names,
+            dane=policy.dane,
+            watched=policy.watched,
+            terms=policy.terms,
         )
         for tune in self.profile.tlsTuners:
             options = tune(self, options)

@@ -30,6 +30,7 @@ from smtpx.core.interfaces import (
     IClientSession,
 )
 from smtpx.core.reply import LOCAL_ERROR
+from smtpx.core.tlsa import DANE, TLSA
 from smtpx.testing.client import ScriptedPeer, client, ehlo
 
 from .made import MadeClient
@@ -39,6 +40,8 @@ from .peers import (
     NO_TLS,
     stepping,
 )
+
+RECORDS = DANE(b"mx.example.org", (TLSA(3, 1, 1, b"x" * 32),))
 
 
 class SecureTests(SynchronousTestCase):
@@ -140,6 +143,31 @@ class SecureTests(SynchronousTestCase):
         )
         peer = self.begun(policy, TLSInfo(verified=True))
         self.assertEqual(peer.say(b"220 go\r\n"), HELLO)
+
+    def test_allThatIsDemandedIsAskedOfTheHandshake(self) -> None:
+        """The TLS room is told what the certificate has to be."""
+        names = frozenset({frozenset({b"example.org"})})
+        policy = RoutePolicy(TLSLevel.VERIFIED, names=names, dane=RECORDS, watched=True)
+        peer = self.begun(policy, TLSInfo(verified=True, dane=True))
+        self.assertEqual(peer.say(b"220 go\r\n"), HELLO)
+        [handshake] = [each for each in peer.events if isinstance(each, Handshake)]
+        options = TLSOptions(
+            serverName=b"mx.example.org",
+            verified=True,
+            names=names,
+            dane=RECORDS,
+            watched=True,
+        )
+        self.assertEqual(handshake.options, options)
+
+    def test_recordsDemandThatTheyAreMatched(self) -> None:
+        """
+        RFC 7672 section 2.2: where a host has TLSA records, a certificate that is good
+        by a trusted chain will not do.
+        """
+        policy = RoutePolicy(TLSLevel.VERIFIED, dane=RECORDS)
+        peer = self.begun(policy, TLSInfo(verified=True))
+        self.assertEqual(peer.say(b"220 go\r\n"), b"QUIT\r\n")
 
     def test_routeThatHasToBeEncrypted(self) -> None:
         """Without TLS such a route is given up; any certificate will do."""
