@@ -21,6 +21,7 @@ from twisted.logger import Logger
 from ..core.flaw import Flaw
 from ..core.hooks import RoutePolicy, TLSLevel
 from ..dns.mailhosts import MailHost, MailHosts
+from ..extensions.starttls import CAPABILITY as STARTTLS
 from ..spool.via import Cause, Via
 from ..tls.rules import Concluded, Conclusion, Hop, Rules, Undecided, Unfit
 from .sending import Unreached, Way
@@ -29,9 +30,6 @@ from .sending import Unreached, Way
 #: as far as mail is concerned for which the same is demanded.
 BARRED_SECONDS = 60.0
 _BARRED_MOST = 1000
-
-#: The keyword of those who have TLS, as C{Via.offers} has it.
-_STARTTLS = b"STARTTLS"
 
 
 def hopTo(
@@ -121,7 +119,7 @@ class Protection:
         barred = self._barred.get((hop.host, hop.port, policy))
         if barred is not None and self.seconds() < barred.until:
             raise barred.error
-        return way if policy == way.policy else evolve(way, policy=policy)
+        return way if policy is way.policy else evolve(way, policy=policy)
 
     def _refuse(self, hop: Hop, way: Way, error: Undecided) -> NoReturn:
         demands = error.demands if isinstance(error, Unfit) else ()
@@ -146,7 +144,7 @@ class Protection:
         flaw, why = (None, "") if tls is None else (tls.flaw, tls.problem or "")
         if tls is None and policy.tls is not TLSLevel.UNWANTED:
             flaw, why = Flaw.NO_TLS, "it offers no TLS"
-            if _STARTTLS in via.offers:
+            if STARTTLS.keyword in via.offers:
                 flaw, why = Flaw.HANDSHAKE, "the TLS handshake failed"
         self._tell(
             Conclusion(hop, policy.demands, tls, flaw, why, via.address, policy.lenient)

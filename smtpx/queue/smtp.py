@@ -21,6 +21,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from zope.interface import implementer
 
 from ..core.address import domainOf
+from ..core.demands import Demand, Source
 from ..core.envelope import Recipient
 from ..core.errors import Malformed
 from ..core.hooks import Action, Dialect, LookupLevel, RoutePolicy, TLSLevel
@@ -50,6 +51,9 @@ HOSTS_HEARD = 2
 #: domain ask for them at once.  The DNS room keeps them as long as they are good.
 _REMEMBERED_SECONDS = 10.0
 _REMEMBERED_MOST = 5000
+
+#: What a message that does not care wants of a route.
+_NOTHING = RoutePolicy()
 
 _UNPROVEN = reply(550, "5.7.10", b"It is not known surely enough where this is to go")
 
@@ -241,7 +245,7 @@ class SMTPTransport:
         if profile is None or not profile.constrainers or self._local:
             return way
         policy = _both(way.policy, profile.policyFor(message.envelope))
-        return way if policy == way.policy else evolve(way, policy=policy)
+        return way if policy is way.policy else evolve(way, policy=policy)
 
     async def _hosts(self, domain: bytes) -> MailHosts:
         now = self._now()
@@ -462,11 +466,18 @@ def _both(route: RoutePolicy, wanted: RoutePolicy) -> RoutePolicy:
     what the operator wants, and one that does not care takes no part.
     """
     cares = wanted.tls > TLSLevel.OPPORTUNISTIC
+    demands = route.demands
+    if wanted == _NOTHING:
+        return route
+    if cares or wanted.lenient:
+        why = "the message wants it" if cares else "the message would rather arrive"
+        demands += (Demand("message", why, wanted.tls, by=Source.SENDER),)
     return evolve(
         route,
         tls=max(route.tls, wanted.tls) if cares else route.tls,
         lookup=max(route.lookup, wanted.lookup),
         lenient=wanted.lenient and route.tls < TLSLevel.ENCRYPTED,
+        demands=demands,
     )
 
 

@@ -45,9 +45,9 @@ from .later import countHeld
 from .observing import openLogs, watchMemory
 from .peers import PeerKnowledge, peerKnowledge
 from .policies import admission, policies
-from .protecting import protection
+from .protecting import bearings
 from .queue import QueueRules, queueRules
-from .resolving import mailRouter, placesOf, resolver
+from .resolving import resolver
 from .routes import sends
 from .sending import Watchers, ways
 from .site import Outside, Premises, counted, countedLookups, makeWatch, openSite, timed
@@ -146,12 +146,9 @@ async def enter(
         await openSpool(spool, told, extensions, stack)
         tls = certificates(machine, configuration, name, stack)
         traced = tracer(machine, configuration, name, traces, names)
-        router = mailRouter(configuration, name, asking, partial(placesOf, doors))
+        course = bearings(machine, configuration, name, asking, doors)
         seen = Watchers(partial(told.trouble, None), traced)
-        guard = protection(machine, configuration, asking)
-        out = ways(
-            machine, configuration, name, extensions, peers, router, guard, seen, stack
-        )
+        out = ways(machine, configuration, name, extensions, peers, course, seen, stack)
         taken = intake(machine, configuration, name, out, extensions, logs, stack)
         receiver = SpoolReceiver(spool, journal, out.routes.holds, taken.redirection)
         msa = submission(configuration, taken.local)

@@ -5,8 +5,10 @@ what they ask.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
+from attrs import frozen
 from twisted.internet.defer import Deferred
 
 from ...core.hostlist import HostList
@@ -18,11 +20,46 @@ from ...dns.interfaces import (
     NoSuchDomain,
     spelledName,
 )
+from ...dns.mailhosts import IMailRouter
 from ...net.protection import Protection
 from ...tls.danerule import DANERule, Found, Records
 from ...tls.rules import IRule, Rules, Undecided
 from ..config import Configuration
+from ..listening import Door
 from ..machine import Machine
+from .resolving import mailRouter, placesOf
+
+
+@frozen
+class Bearings:
+    """
+    Where mail goes, and how well it has to be protected on the way.
+
+    @ivar router: finds hosts.
+    @ivar protection: decides how connections have to be.
+    """
+
+    router: IMailRouter
+    protection: Protection
+
+
+def bearings(
+    machine: Machine,
+    configuration: Configuration,
+    name: str,
+    resolver: IResolver,
+    doors: Sequence[Door],
+) -> Bearings:
+    """
+    What finds hosts, and what decides how they have to be.
+
+    @param name: what the server calls itself.
+    @param doors: by which mail comes in, so that none goes out in circles.
+    """
+    return Bearings(
+        mailRouter(configuration, name, resolver, partial(placesOf, doors)),
+        protection(machine, configuration, resolver),
+    )
 
 
 def protection(
@@ -77,4 +114,4 @@ def _alias(answer: Answer) -> Found:
     return Found((), answer.authentic, bool(answer.records))
 
 
-__all__ = ["dnsRecords", "protection"]
+__all__ = ["Bearings", "bearings", "dnsRecords", "protection"]

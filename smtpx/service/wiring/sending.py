@@ -44,6 +44,7 @@ from ..tables import SENDING, RouteEntry, TransportKind
 from .hops import nextHops
 from .peers import PeerKnowledge
 from .pipes import pipeMaker
+from .protecting import Bearings
 from .queue import retryRules
 from .relaying import MakeCallout
 from .routes import Make, localRoutes, queueFiles, uses
@@ -193,8 +194,7 @@ def senders(
     name: str,
     extensions: Sequence[IExtension],
     peers: PeerKnowledge,
-    router: IMailRouter,
-    guard: Protection,
+    course: Bearings,
     watchers: Watchers,
     stack: AsyncExitStack,
 ) -> Senders:
@@ -202,8 +202,7 @@ def senders(
     Make what sends.
 
     @param name: what the server calls itself.
-    @param router: finds hosts.
-    @param guard: decides how connections have to be.
+    @param course: finds hosts, and decides how they have to be.
     @param watchers: who is told.
     @param stack: how it ends: what is under way is finished, then connections are
         closed with a goodbye.
@@ -227,12 +226,12 @@ def senders(
         configuration,
         name,
         pool,
-        router,
+        course.router,
         peers.hints,
         QueueProfile().load(extensions),
         machine.now,
         retryRules(configuration, name),
-        guard,
+        course.protection,
     )
 
 
@@ -263,8 +262,7 @@ def ways(
     name: str,
     extensions: Sequence[IExtension],
     peers: PeerKnowledge | None,
-    router: IMailRouter,
-    guard: Protection,
+    course: Bearings,
     watchers: Watchers,
     stack: AsyncExitStack,
 ) -> Ways:
@@ -273,8 +271,7 @@ def ways(
 
     @param name: what the server calls itself.
     @param peers: what is known of other hosts; L{None}: nothing is sent to any.
-    @param router: finds hosts.
-    @param guard: decides how connections have to be.
+    @param course: finds hosts, and decides how they have to be.
     @param watchers: who is told of what is sent.
     @raise smtpx.core.errors.SMTPXError: what the configuration names is of no use.
     """
@@ -289,7 +286,7 @@ def ways(
     if peers is None:
         return Ways(localRoutes(configuration, name, work, machine.now, makers))
     out = senders(
-        machine, configuration, name, extensions, peers, router, guard, watchers, stack
+        machine, configuration, name, extensions, peers, course, watchers, stack
     )
     makers |= dict.fromkeys(SENDING, out.transport)
     routes = localRoutes(configuration, name, work, machine.now, makers)
