@@ -14,7 +14,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 
@@ -194,6 +195,15 @@ class RunningProgram:
         # Once all is put away, twistd ends by the signal that it was sent.
         status = self._process.returncode
         assert status in (0, -signal.SIGTERM), f"it ended with {status}"
+
+    @contextmanager
+    def halted(self) -> Iterator[None]:
+        """Let it do nothing meanwhile; what comes in waits in the kernel."""
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
         """End it at once.  Does nothing if it has ended."""
