@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from .exim import findAccount, findExim
@@ -178,6 +180,15 @@ class EximServer:
         waitFor(lambda: self.log().count(" Completed") >= count, "deliveries")
         # What it says of a connection comes when its process ends.
         time.sleep(0.5)
+
+    @contextmanager
+    def halted(self) -> Iterator[None]:
+        """Let it take nobody in meanwhile; who comes waits in the kernel."""
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def close(self) -> None:
         """End it, and remove all its files."""

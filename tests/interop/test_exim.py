@@ -7,6 +7,9 @@ only then reads what the server had to say.
 
 from __future__ import annotations
 
+import threading
+import time
+
 from .cases import InteropTestCase
 from .exim import EximClient
 from .running import Delivered, RunningServer
@@ -17,6 +20,9 @@ SHORT = b"Subject: short\n\nIt works.\n.\n..\n"
 LONG = b"Subject: long\n\n" + b"".join(
     b"Line %d\n.\n" % number for number in range(20_000)
 )
+
+
+_THIRD = "c-third@localhost"
 
 
 class EximTests(InteropTestCase):
@@ -100,12 +106,22 @@ class EximTests(InteropTestCase):
         From the first session it learns that it may talk before the greeting, in
         the second it does: C{L*} in its log.
         """
-        server = self.serve()
+        server = self.serve('[log]\nselectors = ["+pipelining"]\n')
         client = self.exim(server, "hosts_pipe_connect = *")
         self.send(client, server)
         first, second = client.deliveries()
-        self.assertNotIn(" L* ", first)
-        self.assertIn(" L* ", second)
+        self.assertIn(" L K ", first)
+        self.assertIn(" L* K ", second)
+        # So that it is there before we look.
+        with server.halted():
+            third = threading.Thread(target=client.send, args=(_THIRD, SHORT))
+            third.start()
+            time.sleep(1)
+        third.join()
+        server.delivered(3)
+        lines = server.accepted()
+        self.assertIn(" P=esmtp L. K ", lines[0])
+        self.assertIn(" P=esmtp L* K ", lines[2])
 
     def test_pipeConnectWithStartTLS(self) -> None:
         """The same where EHLO and STARTTLS go early, and the rest under TLS."""
