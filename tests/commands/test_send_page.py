@@ -45,6 +45,31 @@ class SendPageTests(SynchronousTestCase):
         )
         self.assertEqual(ran.out, PRINTED.read_text("ascii"))
 
+    def test_chunks(self) -> None:
+        """The page on CHUNKING draws the same session without it, and with it."""
+        for page, ignored in (
+            ("chunking-data.txt", ("--ignore", "CHUNKING")),
+            ("chunking-bdat.txt", ()),
+        ):
+            stage = staged(self)
+            stage.town.delays["192.0.2.25"] = 0.1
+            stage.host(
+                delayed(GREETING, 0.1),
+                delayed(b"EHLO", 0.1),
+                delayed(b"MAIL", 0.1),
+                delayed(BODY, 0.1 if ignored else 0.0),
+                keywords=(*KEYWORDS, b"CHUNKING"),
+            )
+            ran = Terminal(interactive=False).run(
+                *("send", "--server", "mx.example", "--helo", "client.example"),
+                *("--from", "ann@client.example", "--to", "bob@x.example"),
+                *("--data", str(DOC / "howto" / "test-a-server.eml")),
+                *("--ascii", *ignored),
+            )
+            drawn = re.search(r"(?s) +client +server\n.*session: quit +\|\n", ran.out)
+            assert drawn is not None, ran.out
+            self.assertEqual(drawn[0], (DOC / "howto" / page).read_text("ascii"))
+
     def test_everyOptionIsThere(self) -> None:
         """In the reference."""
         page = (DOC / "reference" / "commands.rst").read_text("utf-8")

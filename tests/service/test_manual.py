@@ -18,6 +18,7 @@ from twisted.python import log
 from twisted.trial.unittest import SynchronousTestCase
 
 import smtpx
+from smtpx.extensions.chunking import ChunkingSettings
 from smtpx.extensions.etrn import ETRNSettings
 from smtpx.extensions.futurerelease import FutureReleaseSettings
 from smtpx.extensions.rrvs import Ownership
@@ -151,6 +152,17 @@ class GuideTests(SynchronousTestCase):
         options = found.extensions.settings["FUTURERELEASE"]
         assert isinstance(options, FutureReleaseSettings)
         self.assertEqual(options.holdMaxSeconds, 30 * 86400)
+
+    def test_chunking(self) -> None:
+        """Sizes as they are anyway, a host that is left out, and few who may."""
+        sizes, route, clients = self.read("howto/chunking.rst")
+        self.assertEqual(sizes.extensions.settings["CHUNKING"], ChunkingSettings())
+        [entry] = route.routes or ()
+        self.assertFalse(entry.hostsTryChunking.matches(b"", (b"mx.partner.example",)))
+        self.assertTrue(entry.hostsTryChunking.matches(b"192.0.2.1", (b"a.example",)))
+        options = clients.extensions.settings["CHUNKING"]
+        assert isinstance(options, ChunkingSettings)
+        self.assertFalse(options.chunkingAdvertiseHosts.matches(b"198.51.100.1"))
 
     def test_hostThatIsAway(self) -> None:
         """The branch may ask, and mail is kept for as long as is said."""
