@@ -38,6 +38,7 @@ from .dialogue import (
     Emit,
     Send,
     Slot,
+    Wanted,
     emit,
     established,
     flow,
@@ -334,7 +335,7 @@ class Transaction(Standing):
         # section 4.1.1.4).
         self._pending = False
 
-    def _poured(self, body: IBody) -> BodyDialogue:
+    def _poured(self, body: IBody) -> Generator[ClientNeed, Any, Reply]:
         writer = DotWriter()
         self._wholeCommand = False
         begun = False
@@ -375,14 +376,21 @@ class Transaction(Standing):
         """
         Run C{carriage} as long as there is somebody who may get the message.
 
-        It is stopped only where it waits for a reply, which is between two
-        commands; anywhere else the peer may be in the middle of a chunk.
+        It is stopped only where it waits for a reply, or to know that somebody is,
+        which is between two commands; anywhere else the peer may be in the middle
+        of a chunk.
 
         @return: what it came to; L{None}: it was stopped.
         """
         try:
             need = next(carriage)
             while True:
+                if isinstance(need, Wanted):
+                    self._wholeCommand = True
+                    if not (yield from self._addressed()):
+                        return None
+                    need = carriage.send(None)
+                    continue
                 waits = isinstance(need, Await | Send)
                 if waits or isinstance(need, Emit):
                     self._wholeCommand = waits

@@ -92,6 +92,14 @@ class Establish:
 
 
 @frozen
+class Wanted:
+    """
+    Wait until it is known that somebody is to get the message; where nobody is, the
+    dialogue ends here.  Only what carries a body may ask for it.
+    """
+
+
+@frozen
 class Ask(Generic[T]):
     """A question only the world outside can answer."""
 
@@ -182,7 +190,7 @@ class Step(Enum):
 ClientDialogue = Generator[ClientNeed, Any, Step | Reply]
 
 #: A body on its way out; returns the final reply.
-BodyDialogue = Generator[ClientNeed, Any, Reply]
+BodyDialogue = Generator[ClientNeed | Wanted, Any, Reply]
 
 #: A body that is being changed; returns the other one, or why it cannot be had.
 Transformation = Generator[ClientNeed, Any, "IBody | Refusal"]
@@ -250,6 +258,11 @@ def sync() -> Generator[ClientNeed, Any, None]:
 def established(octets: int | None = None) -> Generator[ClientNeed, Any, None]:
     """Wait until nothing is heard twice; typed sugar over L{Establish}."""
     yield Establish(octets)
+
+
+def wanted() -> Generator[Wanted, Any, None]:
+    """Wait for somebody who gets the message; typed sugar over L{Wanted}."""
+    yield Wanted()
 
 
 def secure(before: Reply | None = None) -> Generator[Any, Any, TLSInfo]:

@@ -357,8 +357,8 @@ class Carrier:
     A way to move the body; the highest C{preference} is taken.
 
     @ivar carry: moves it, by needs of L{smtpx.core.dialogue}; returns the final
-        reply.  It waits for replies only between two commands: where everybody
-        was refused meanwhile, it is stopped at such a wait.
+        reply.  It waits for replies, or by L{smtpx.core.dialogue.wanted}, only between
+        two commands: where everybody was refused meanwhile, it is stopped there.
     @ivar early: may it start in the same flight as MAIL and RCPT, before their
         replies (RFC 3030 section 4.2)?  It goes by C{Emit} then.
     """

@@ -15,10 +15,12 @@ NOOP, RSET and QUIT make sense; anything else ends the transaction with 503, for
 the state would be I{indeterminate} (section 2).
 
 Client.  The body goes in chunks of a fixed size with a bounded number of them
-unanswered, and stops after the first that is refused.  A small body is one chunk,
-which may leave in the same flight as MAIL and RCPT (section 4.2).  Hosts that offer
-it and cannot do it are remembered behind a port, L{IChunkMemory}; who connects asks
-there, and then the keyword counts as not offered.
+unanswered, and stops after the first that is refused.  The first chunk may leave in
+the same flight as MAIL and RCPT (section 4.2), and is no larger than what may be sent
+for nothing; for a small body it is the only one.  The others wait until it is known
+that somebody gets the message.  Hosts that offer it and cannot do it are remembered
+behind a port, L{IChunkMemory}; who connects asks there, and then the keyword counts as
+not offered.
 """
 
 from __future__ import annotations
@@ -43,6 +45,7 @@ from ..core.dialogue import (
     octets,
     pour,
     settle,
+    wanted,
 )
 from ..core.envelope import Envelope, Stamp
 from ..core.errors import UsageError
@@ -78,8 +81,8 @@ _NO_SIZE = reply(501, "5.5.4", b"BDAT wants a size; closing", closes=True)
 _TOO_BIG = reply(552, "5.3.4", b"Message size exceeds fixed maximum message size")
 _TOO_MANY = reply(552, "5.3.4", b"Message has too many chunks")
 
-#: Up to this size, in octets, a body may go before MAIL was answered: if the
-#: peer refuses all recipients, no more than this was sent for nothing.
+#: So many octets of a body may go before MAIL was answered: if the peer refuses all
+#: recipients, no more than this was sent for nothing.
 EARLY_OCTETS = 65_536
 
 
@@ -240,7 +243,7 @@ class Chunking:
         session.stamps[_CHUNKED] = False
         if not session.offered(CAPABILITY):
             return None
-        return Carrier(10, self._carry, early=0 < envelope.octets <= EARLY_OCTETS)
+        return Carrier(10, self._carry, early=envelope.octets > 0)
 
     def _noteChunks(self, session: IClientSession) -> LogFields:
         return (("K", True),) if chunked(session) else ()
@@ -250,11 +253,14 @@ class Chunking:
         outbound = _Outbound(body)
         unanswered: deque[Slot] = deque()
         refusal: Reply | None = None
+        most = EARLY_OCTETS
         while refusal is None:
-            count = min(self.options.chunkOctets, outbound.left)
+            count = min(most, outbound.left)
             unanswered.append((yield from outbound.chunk(count)))
             if not outbound.left:
                 break
+            yield from wanted()
+            most = self.options.chunkOctets
             refusal = yield from self._watch(session, unanswered)
         # No more chunks (section 2), but each that was sent is answered.
         while unanswered:

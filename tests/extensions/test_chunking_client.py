@@ -84,26 +84,47 @@ class ClientTests(SynchronousTestCase):
 
     def test_theClientsLogKnows(self) -> None:
         """
-        A message that went by BDAT has a K in the main log; one that got no further
-        than RCPT has none, whatever went before it.
+        A message that went by BDAT has a K in the main log.
         """
         extensions = [Pipelining(), Chunking()]
         joined = pair(extensions, extensions).open()
         self.assertEqual(joined.recorded, (("L", True),))
         joined.deliver(_envelope(3), b"x\r\n")
         self.assertEqual(joined.recorded, (("L", True), ("K", True)))
-        far = Envelope(b"a@c.example", 0.0, [Recipient(b"no@mailbox@x")], 99_999)
-        joined.deliver(far, b"x" * 99_999)
+
+    def test_theClientsLogKnowsHowFarItGot(self) -> None:
+        """Nor has a message a K that did not get so far."""
+        extensions = [Chunking()]
+        joined = pair(extensions, extensions).open()
+        joined.deliver(_envelope(3), b"x\r\n")
+        self.assertEqual(joined.recorded, (("K", True),))
+        far = Envelope(b"a@c.example", 0.0, [Recipient(b"no@mailbox@x")], 3)
+        joined.deliver(far, b"x\r\n")
         self.assertEqual(joined.codes, [501])
-        self.assertEqual(joined.recorded, (("L", True),))
+        self.assertEqual(joined.recorded, ())
 
     def test_largeBodyWaitsForTheRecipients(self) -> None:
-        """Nothing of it is sent for nothing."""
+        """
+        The first chunk leaves with MAIL and RCPT; no more than this is sent for
+        nothing.
+        """
         peer = _peer(b"PIPELINING", b"CHUNKING")
         said = peer.deliver(_envelope(EARLY_OCTETS + 1), b"x" * (EARLY_OCTETS + 1))
-        self.assertEqual(said, _MAIL + _RCPT)
-        self.assertEqual(peer.say(b"250 OK\r\n550 No\r\n"), b"RSET\r\n")
+        chunk = b"BDAT %d\r\n" % EARLY_OCTETS + b"x" * EARLY_OCTETS
+        self.assertEqual(said, _MAIL + _RCPT + chunk)
+        self.assertEqual(peer.say(b"250 OK\r\n"), b"")
+        self.assertEqual(peer.say(b"550 No\r\n"), b"")
+        self.assertEqual(peer.say(b"503 Nobody\r\n"), b"RSET\r\n")
         self.assertEqual(peer.codes, [550])
+
+    def test_largeBodyGoesOnOnceSomebodyGetsIt(self) -> None:
+        """The rest need not wait for the answer to the first chunk."""
+        peer = _peer(b"PIPELINING", b"CHUNKING")
+        peer.deliver(_envelope(EARLY_OCTETS + 1), b"x" * (EARLY_OCTETS + 1))
+        said = peer.say(b"250 OK\r\n250 OK\r\n")
+        self.assertEqual(said, b"BDAT 1 LAST\r\nx")
+        peer.say(b"250 OK\r\n250 Done\r\n")
+        self.assertEqual(peer.codes, [250])
 
     def test_largeBodyGoesInChunks(self) -> None:
         """Each is acknowledged, the last ends it, and it arrives as it was."""
@@ -115,7 +136,7 @@ class ClientTests(SynchronousTestCase):
             joined.deliver(_envelope(size), body[:size])
             self.assertEqual(joined.codes, [250])
             self.assertEqual(joined.bodies, [body[:size]])
-            chunks = max(1, -(-size // 100_000))
+            chunks = 1 + max(0, -((EARLY_OCTETS - size) // 100_000))
             self.assertEqual(joined.said.count(b"BDAT "), chunks, size)
             self.assertEqual(joined.said.count(b" LAST\r\n"), 1)
 

@@ -101,9 +101,7 @@ class ChunkHostsTests(SynchronousTestCase):
 
     def test_elsewhere(self) -> None:
         """What breaks before or behind the chunks says nothing of them."""
-        for verb in (b"EHLO", b"MAIL", b"RCPT"):
-            told = self.told(silent(verb), octets=LARGE)
-            self.assertEqual(told, [], verb)
+        self.assertEqual(self.told(silent(b"EHLO"), octets=LARGE), [])
         self.assertEqual(self.told(silent(b"QUIT")), ["succeeded"])
 
     def test_ours(self) -> None:
