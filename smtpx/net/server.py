@@ -32,7 +32,7 @@ from .ends import Ends
 from .fastopen import Opened, Proof, openedOf, proofOf, proven
 from .interfaces import IArrival, Taken
 from .proxy import beginsHeader
-from .upgrade import startTLS
+from .upgrade import hasSpoken, startTLS
 
 if TYPE_CHECKING:
     from .factory import SMTPServerFactory
@@ -201,7 +201,7 @@ class ServerProtocol(DirectProtocol):
             if self._started:
                 held, self._held = self._held, b""
                 self._tell(held)
-            else:
+            elif not hasSpoken(connection):
                 self._greet()
         else:
             octets = core.answer(info)

@@ -8,12 +8,17 @@ What is written here is one write a flight already, so there is nothing to gathe
 the same layer is put together without.  Then the client's Finished and its first
 commands are one packet, as are the server's tickets (RFC 8446 section 4.6.1) and its
 greeting.
+
+L{hasSpoken} looks behind a handshake, where a peer that does not wait has put what it
+has to say.
 """
 
 from __future__ import annotations
 
+from socket import MSG_PEEK
 from typing import Any
 
+from OpenSSL.SSL import Connection as TLSConnection, Error as TLSError
 from twisted.internet.interfaces import (
     IOpenSSLClientConnectionCreator,
     IOpenSSLServerConnectionCreator,
@@ -53,3 +58,18 @@ def startTLS(
     layer.makeConnection(transport)
     if producer is not None:
         layer.registerProducer(producer, streaming)
+
+
+def hasSpoken(connection: object) -> bool:
+    """
+    Has a peer said something in the same flight as the end of its handshake?
+
+    @param connection: whose handshake is complete.  What it said is not taken.
+    """
+    if not isinstance(connection, TLSConnection):
+        return False
+    try:
+        return bool(connection.recv(1, MSG_PEEK))
+    except TLSError:
+        # There is nothing, or the end.
+        return False

@@ -186,8 +186,12 @@ class TLSWire(Wire):
     A connection under implicit TLS whose records are made and sent one by one.
     """
 
-    def __init__(self, port: int) -> None:
-        """Connect, and make the handshake; the certificate is not looked at."""
+    def __init__(self, port: int, early: bytes = b"") -> None:
+        """
+        Connect, and make the handshake; the certificate is not looked at.
+
+        @param early: what is said in one write with the end of the handshake.
+        """
         super().__init__(port)
         self._tls = Connection(Context(TLS_CLIENT_METHOD), None)
         self._tls.set_connect_state()
@@ -198,7 +202,7 @@ class TLSWire(Wire):
             except WantReadError:
                 self.send(self.records())
                 self._take()
-        self.send(self.records())
+        self.send(self.records(early))
 
     def records(self, octets: bytes = b"") -> bytes:
         """
