@@ -15,7 +15,13 @@ from smtpx.core.envelope import Envelope, Recipient
 from smtpx.core.errors import UsageError
 from smtpx.core.hooks import Scope
 from smtpx.core.interfaces import IBody
-from smtpx.extensions.chunking import EARLY_OCTETS, Chunking, ChunkingSettings
+from smtpx.extensions.chunking import (
+    EARLY_OCTETS,
+    Chunking,
+    ChunkingSettings,
+    answeredChunks,
+    chunked,
+)
 from smtpx.extensions.pipelining import Pipelining
 from smtpx.testing.client import ScriptedPeer, client
 from smtpx.testing.pair import pair
@@ -102,6 +108,16 @@ class ClientTests(SynchronousTestCase):
         joined.deliver(far, b"x\r\n")
         self.assertEqual(joined.codes, [501])
         self.assertEqual(joined.recorded, ())
+
+    def test_whatBecameOfChunksIsKnown(self) -> None:
+        """Whether the last message went so, and whether a host has ever answered."""
+        peer = _peer(b"PIPELINING", b"CHUNKING")
+        self.assertFalse(chunked(peer.connection))
+        peer.deliver(_envelope(3), b"x\r\n")
+        found = chunked(peer.connection), answeredChunks(peer.connection)
+        self.assertEqual(found, (True, False))
+        peer.say(b"250 OK\r\n250 OK\r\n550 No\r\n")
+        self.assertTrue(answeredChunks(peer.connection))
 
     def test_largeBodyWaitsForTheRecipients(self) -> None:
         """
