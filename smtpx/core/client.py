@@ -44,7 +44,7 @@ from .clientreplies import (
     UNFIT,
     completed,
 )
-from .clientsession import UNSAFE, GivingUp, parseHello
+from .clientsession import GivingUp, parseHello, unspeakable
 from .clienttransaction import Transaction
 from .dialogue import Ask, Establish, Flow, Secure, Slot, Step, emit, send, settle, sync
 from .effects import Awaited, ClientEffect, Close, GaveUp, Ready, Settled
@@ -104,7 +104,7 @@ class ClientConnection(ClientMachine):
         ClientMachine.__init__(
             self, profile, target, policy, secured, forecast, bareLines, ignored
         )
-        if not profile.name or UNSAFE.search(profile.name) or b" " in profile.name:
+        if unspeakable(profile.name):
             raise UsageError(f"not a name for EHLO: {profile.name!r}")
         self._state = State.NEW
         self._transaction: Transaction | None = None
@@ -348,7 +348,8 @@ class ClientConnection(ClientMachine):
         EHLO (section 3.2); LHLO in LMTP (RFC 2033 section 4.1), where there is no
         other.
         """
-        line = self.target.dialect.value + b" " + self.profile.name
+        name = yield from self.introduced()
+        line = self.target.dialect.value + b" " + name
         if guess is not None:
             self.assume(guess)
             self.guessed = True
@@ -360,7 +361,7 @@ class ClientConnection(ClientMachine):
             if self.target.dialect is Dialect.LMTP:
                 # Whoever set it up was mistaken; no mail is to be lost by that.
                 raise GivingUp(NO_LMTP)
-            got = completed((yield from send(b"HELO " + self.profile.name)))
+            got = completed((yield from send(b"HELO " + name)))
             hello = Hello(parseHello(got).name)
         else:
             hello = parseHello(got)
@@ -476,7 +477,7 @@ class ClientConnection(ClientMachine):
         if early:
             self.forecastWrong = True
         if not leaving:
-            if not self._heard:
+            if not (self._heard or self.opening or self.abandoned):
                 self.tell(None)
             transaction, blame = self._transaction, blame or said or LOST
             if transaction is not None:

@@ -84,6 +84,8 @@ class ClientMachine(ClientSession, ABC):
         self.roomInSYN = 0
         #: How many octets were sent while opening.
         self._saidEarly = 0
+        #: Have we given it up ourselves, so that its end says nothing of the peer?
+        self.abandoned = False
         self._script: Part | None = None
         #: What the dialogue waits for; L{None}: it does not.
         self._waiting: ClientNeed | None = None

@@ -17,7 +17,7 @@ from zope.interface import implementer
 
 from .bounds import BareLines
 from .claims import attributed, owned, ownerOf
-from .dialogue import ClientNeed
+from .dialogue import ClientNeed, Question, ask
 from .effects import ClientEffect, Served, Trouble
 from .envelope import Bearer, Envelope, Recipient, Stamps
 from .errors import HookTrouble, Malformed, SMTPXError
@@ -86,6 +86,11 @@ class GivingUp(SMTPXError):
         self.phase = phase
 
 
+def unspeakable(name: bytes) -> bool:
+    """Is it no name for EHLO?"""
+    return not name or UNSAFE.search(name) is not None or b" " in name
+
+
 def unsafePath(path: bytes) -> bool:
     """
     Would C{path} end its command, or bring parameters into it?
@@ -129,6 +134,8 @@ class ClientSession:
     One connection, as hooks see it.
 
     @ivar profile: what is the same for all connections.
+    @ivar name: what we call ourselves.
+    @ivar naming: who knows better what that is; L{None}: nobody.
     @ivar forecast: what the peer was expected to answer, if anything.
     @ivar forecastWrong: it answered something else, or not at all.  Then the
         same host may be tried again at once, without a forecast.
@@ -155,6 +162,8 @@ class ClientSession:
         ignored: frozenset[bytes],
     ) -> None:
         self.profile = profile
+        self.name = profile.name
+        self.naming: Question[bytes | None] | None = None
         self.target = target
         self.policy = policy
         self.secured = secured
@@ -217,6 +226,15 @@ class ClientSession:
             return False
         return self.secured.verified or level is not TLSLevel.VERIFIED
 
+    def introduced(self) -> Generator[ClientNeed, Any, bytes]:
+        """What we call ourselves (RFC 5321 section 4.1.4)."""
+        naming, self.naming = self.naming, None
+        if naming is not None:
+            found = yield from ask(naming)
+            if found and not unspeakable(found):
+                self.name = found
+        return self.name
+
     # --- what the peer says of itself -------------------------------------------
 
     def assume(self, hello: Hello) -> None:
@@ -262,7 +280,7 @@ class ClientSession:
             if self.forecast is not None:
                 return
             try:
-                self.forecast = forecast(self.target)
+                self.forecast = forecast(self)
             except HookTrouble as trouble:
                 self.report(trouble)
 

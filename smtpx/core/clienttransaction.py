@@ -47,7 +47,7 @@ from .dialogue import (
     settle,
     sync,
 )
-from .envelope import Envelope
+from .envelope import Envelope, Recipient
 from .errors import HookTrouble, PeerError, UsageError
 from .hooks import Carrier, Dialect, Refusal, Scope, Stage
 from .interfaces import IBody
@@ -68,6 +68,10 @@ _KNOWN = reply(250, "2.1.5", b"Known from before")
 _COMMAND_OCTETS = len(b"BDAT 9999 LAST\r\n")
 
 Part = Generator[ClientNeed, Any, None]
+
+#: An envelope and its body as a peer takes them, and who does not get it with the
+#: others.
+_Fitted = tuple[Envelope, IBody | None, dict[Recipient, Reply]]
 
 
 @frozen
@@ -142,25 +146,25 @@ class Transaction(Standing):
         session, envelope = self._session, self.envelope
         if session.unsafeToGuess:
             yield from sync()
-        grouped = yield from self._grouping()
-        self.guessed = session.guessed
         if unsafePath(envelope.sender):
             return self.end(_BAD_SENDER, stage=Stage.MAIL)
-        apart = session.refused(envelope)
-        if isinstance(apart, Refusal):
-            return self.end(apart.reply, apart.scope, Stage.MESSAGE)
+        grouped = yield from self._grouping()
+        self.guessed = session.guessed
+        fitted = yield from self._fitted()
+        if self.guessed and (isinstance(fitted, Refusal) or session.forecastWrong):
+            # Nothing is refused on the strength of a guess, and no body is sent
+            # that was made to fit a wrong one.
+            yield from sync()
+            fitted = yield from self._fitted()
+        if isinstance(fitted, Refusal):
+            return self.end(fitted.reply, fitted.scope, Stage.MESSAGE)
+        envelope, body, apart = fitted
         limits = session.limits()
         if session.full(limits.transactions):
             return self.end(_NO_MORE_HERE, Scope.SESSION)
-        body = self._body
-        if body is not None:
-            transformed = yield from session.transformed(envelope, body)
-            if isinstance(transformed, Refusal):
-                return self.end(transformed.reply, transformed.scope, Stage.MESSAGE)
-            envelope, body = transformed
-            if session.bareLines is BareLines.REFUSE:
-                if (yield from attributed(CORE, _hasBareLines(body))):
-                    return self.end(_BARE_LINES, stage=Stage.MESSAGE)
+        if body is not None and session.bareLines is BareLines.REFUSE:
+            if (yield from attributed(CORE, _hasBareLines(body))):
+                return self.end(_BARE_LINES, stage=Stage.MESSAGE)
         selection = select(envelope.recipients, limits, session.domains, apart)
         self._barred, self._over = selection.barred, selection.over
         if not selection.chosen:
@@ -190,6 +194,7 @@ class Transaction(Standing):
         if self.guessed and not session.guessed:
             # The truth has come while the body was read.
             grouped = yield from self._grouping()
+            self.guessed = False
         carrier = session.carrier(envelope)
         rcpts = [session.rcpt(each) for each in recipients]
         commands = list(zip(chosen, rcpts, strict=True))
@@ -283,6 +288,22 @@ class Transaction(Standing):
         got = completed((yield from send(b"RSET")))
         if got.refuses:
             raise GivingUp(got)
+
+    def _fitted(
+        self,
+    ) -> Generator[ClientNeed, Any, _Fitted | Refusal]:
+        """
+        The envelope and the body as this peer takes them.
+
+        @return: with those who do not get it with the others, and why; or why
+            nobody does.
+        """
+        session, envelope, body = self._session, self.envelope, self._body
+        apart = session.refused(envelope)
+        if isinstance(apart, Refusal) or body is None:
+            return apart if isinstance(apart, Refusal) else (envelope, None, apart)
+        fitted = yield from session.transformed(envelope, body)
+        return fitted if isinstance(fitted, Refusal) else (*fitted, apart)
 
     @property
     def _lmtp(self) -> bool:

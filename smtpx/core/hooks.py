@@ -296,6 +296,10 @@ class Target:
     @ivar address: an IP address, or the path of a UNIX socket.
     @ivar port: 0, where that is a path.
     @ivar dialect: what is spoken there.
+    @ivar source: the address of ours that the connection was told to come from;
+        empty: the system chose one.
+    @ivar renamed: does what we call ourselves there depend on what the system chose?
+        Then it may be something else the next time.
     """
 
     host: bytes
@@ -303,6 +307,8 @@ class Target:
     port: int = 25
     implicitTLS: bool = False
     dialect: Dialect = Dialect.SMTP
+    source: bytes = b""
+    renamed: bool = False
 
     @property
     def local(self) -> bool:

@@ -265,6 +265,7 @@ class IBody(Interface):
 class IClientSession(Interface):
     """What a client-side hook sees of the connection."""
 
+    name: bytes = Attribute("What we call ourselves.")
     target: Target = Attribute("Where it goes.")
     secured: TLSInfo | None = Attribute("The handshake, or None in the clear.")
     peer: Hello | None = Attribute("The EHLO response, forecast or real.")
@@ -272,6 +273,8 @@ class IClientSession(Interface):
     policy: RoutePolicy = Attribute("What the route has to be.")
     authenticated: bool = Attribute("Does the peer know who we are?")
     early: bool = Attribute("Did we talk before we were greeted?")
+    forecastWrong: bool = Attribute("Was the forecast of C{peer} another one?")
+    ignored: frozenset[bytes] = Attribute("Keywords that the peer is not believed.")
     stamps: Stamps = Attribute("What extensions note for the whole session.")
 
     def offered(capability: Capability[W]) -> W | None:
@@ -402,8 +405,11 @@ class IClientBuilder(Interface):
         that was accepted is to come, in their order, and then one for all?
         """
 
-    def forecast(forecast: Callable[[Target], Forecast | None]) -> None:
-        """What this peer will answer to EHLO, if that is known."""
+    def forecast(forecast: Callable[[IClientSession], Forecast | None]) -> None:
+        """
+        What this peer will answer to EHLO, if that is known.  Asked once, before
+        anything was said.
+        """
 
     def learn(learn: Callable[[IClientSession, Hello | None], None]) -> None:
         """Told each real EHLO response; None: refused before it, or lost."""

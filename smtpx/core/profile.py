@@ -38,7 +38,6 @@ from .hooks import (
     Run,
     Stage,
     SyncPoint,
-    Target,
     TLSOptions,
     TraceClauses,
     Verb,
@@ -342,7 +341,7 @@ class ClientProfile(Register):
     announcers: tuple[Callable[[IClientSession, Reply], bool], ...] = field(
         default=(), init=False
     )
-    forecasters: tuple[Callable[[Target], Forecast | None], ...] = field(
+    forecasters: tuple[Callable[[IClientSession], Forecast | None], ...] = field(
         default=(), init=False
     )
     learners: tuple[Callable[[IClientSession, Hello | None], None], ...] = field(
@@ -425,7 +424,7 @@ class ClientProfile(Register):
         """See L{IClientBuilder}."""
         self.announcers += (owned(self._note("announce"), announces),)
 
-    def forecast(self, forecast: Callable[[Target], Forecast | None]) -> None:
+    def forecast(self, forecast: Callable[[IClientSession], Forecast | None]) -> None:
         """See L{IClientBuilder}."""
         self.forecasters += (owned(self._note("forecast"), forecast),)
 

@@ -5,6 +5,8 @@ peer will answer to EHLO does not wait for it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.dialogue import (
@@ -24,6 +26,7 @@ from smtpx.core.hooks import (
     Forecast,
     Hello,
     Phase,
+    Refusal,
     RoutePolicy,
     Scope,
     SyncPoint,
@@ -37,13 +40,17 @@ from smtpx.core.interfaces import (
     IClientExtension,
     IClientSession,
 )
-from smtpx.core.reply import Reply
+from smtpx.core.reply import Reply, reply
 from smtpx.testing.client import ScriptedPeer, client, ehlo
 
 from .made import MadeClient
 from .peers import BROKEN, GREETING, HELLO, LOST, MAIL, OK, RCPT, envelope
 
 GROUPS = Capability[bool](b"GROUPS", FLAG)
+#: What becomes of a body; L{None}: nothing.
+Transform = Callable[[Envelope, IBody], Refusal] | None
+
+NO = reply(552, "5.3.4", b"Not like this")
 UPGRADE = Capability[bool](b"UPGRADE", FLAG)
 
 
@@ -389,7 +396,8 @@ class WrongTests(SynchronousTestCase):
     def test_truthComesWhileTheBodyIsRead(self) -> None:
         """
         What is sent behind a transform that took its time goes as the peer says
-        that it may, not as was forecast.
+        that it may, not as was forecast; and is read once more where that was wrong,
+        as it was made to fit something else.
         """
 
         def reading(message: Envelope, body: IBody) -> Transformation:
@@ -397,7 +405,10 @@ class WrongTests(SynchronousTestCase):
             return body
 
         slow = MadeClient(lambda b: b.transform(lambda s, e: reading), "slow")
-        for keyword, said in (b"GROUPS", MAIL + RCPT + b"DATA\r\n"), (b"OTHER", MAIL):
+        for keyword, times, said in (
+            (b"GROUPS", 1, MAIL + RCPT + b"DATA\r\n"),
+            (b"OTHER", 2, MAIL),
+        ):
             connection = client(
                 [extension(), slow], policy=CLEAR, forecast=forecast(b"GROUPS")
             )
@@ -405,7 +416,58 @@ class WrongTests(SynchronousTestCase):
             self.assertEqual(peer.start(), HELLO)
             self.assertEqual(peer.deliver(envelope(), b"x"), b"")
             self.assertEqual(peer.say(GREETING + ehlo(keyword)), b"")
+            for _ in range(times - 1):
+                self.assertEqual(peer.resume(), b"")
             self.assertEqual(peer.resume(), said)
+
+    def test_refusedOnAGuess(self) -> None:
+        """
+        What would be refused on account of the forecast is not refused before the
+        peer has said so; then it is gone about as it says.
+        """
+
+        def admit(session: IClientSession, message: Envelope) -> Refusal | None:
+            return None if session.offered(GROUPS) else Refusal(NO, Scope.HOST)
+
+        def choose(session: IClientSession, message: Envelope) -> Transform:
+            return None if session.offered(GROUPS) else refusing
+
+        def refusing(message: Envelope, body: IBody) -> Refusal:
+            return Refusal(NO, Scope.HOST)
+
+        for register in (
+            lambda b: b.admit(admit),
+            lambda b: b.transform(choose),
+        ):
+            for really, said, codes in (
+                (b"GROUPS", MAIL + RCPT + b"DATA\r\n", []),
+                (b"OTHER", b"", [552]),
+            ):
+                made = MadeClient(register, "strict")
+                known = client(
+                    [extension(), made], policy=CLEAR, forecast=forecast(b"OTHER")
+                )
+                peer = ScriptedPeer(known)
+                peer.start()
+                self.assertEqual(peer.deliver(envelope(), b"x"), b"")
+                self.assertEqual(peer.settled, [])
+                self.assertEqual(peer.say(GREETING + ehlo(really)), said)
+                self.assertEqual(peer.codes if peer.settled else [], codes)
+
+    def test_cutOffByOurselves(self) -> None:
+        """
+        What we cut off, or what never came about, says nothing of what the peer would
+        have answered.
+        """
+        seen: list[Hello | None] = []
+        learner = MadeClient(lambda b: b.learn(lambda s, heard: seen.append(heard)))
+        for name in ("abandoned", "opening", None):
+            peer = ScriptedPeer(client([learner], forecast=forecast(b"GROUPS")))
+            if name is not None:
+                setattr(peer.connection, name, True)
+            peer.start()
+            peer.lost()
+        self.assertEqual(seen, [None])
 
 
 class SourceTests(SynchronousTestCase):
@@ -418,8 +480,8 @@ class SourceTests(SynchronousTestCase):
         asked: list[Target] = []
 
         def forecaster(answer: Forecast | None) -> IClientExtension:
-            def recall(target: Target) -> Forecast | None:
-                asked.append(target)
+            def recall(session: IClientSession) -> Forecast | None:
+                asked.append(session.target)
                 return answer
 
             return MadeClient(lambda b: b.forecast(recall), f"made{len(names)}")
@@ -452,7 +514,7 @@ class SourceTests(SynchronousTestCase):
         """A broken memory counts as none."""
         error = OSError("locked")
 
-        def recall(target: Target) -> Forecast | None:
+        def recall(session: IClientSession) -> Forecast | None:
             raise error
 
         peer = ScriptedPeer(client([MadeClient(lambda b: b.forecast(recall))]))
