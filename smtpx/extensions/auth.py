@@ -20,10 +20,14 @@ AUTH may be pipelined with what follows only if it is over in one step (section
 Client.  Where there are credentials for the host, the strongest mechanism that
 both sides have is used, and the next one where the host will not have that
 (L{smtpx.extensions.authclient}); the session is given up unless one succeeds: mail
-that needs a login is not sent without.  Nothing is sent on the strength of a
-forecast.  What shows a password goes under TLS only, and only to a host whose
-certificate is good, unless the settings say otherwise; what shows a token, never
-without TLS.
+that needs a login is not sent without.  What shows a password goes under TLS only,
+and only to a host whose certificate is good, unless the settings say otherwise; what
+shows a token, never without TLS.
+
+On the strength of a forecast a login is begun under TLS only, by the same rules: AUTH
+leaves with EHLO, and its initial response with it.  It ends the flight.  Section 4
+would let MAIL stand behind an AUTH that takes one step; but where the login fails the
+host would have the message of somebody who is not logged in.
 
 C{AUTH=} on MAIL (section 5) says who submitted a message.  It is believed of
 users that the settings name; of anybody else it counts as C{AUTH=<>}.
@@ -418,11 +422,11 @@ class Auth:
         credentials = yield from ask(sasl.FetchCredentials(session.target.host))
         if credentials is None:
             return Step.DONE
-        if session.guessed:
+        login = self._loginAt(session)
+        if session.guessed and not (session.secured and login.usable(credentials)):
+            # In the clear a guess is not enough, nor for giving up.
             yield from sync()
-        offered = session.offered(CAPABILITY) or ()
-        word = CAPABILITY.keyword
-        login = Login(session, word, offered, self._mechanisms, self.options)
+            login = self._loginAt(session)
         ended = yield from login.run(credentials)
         if not isinstance(ended, sasl.Mechanism):
             return ended or Step.GIVE_UP
@@ -430,6 +434,12 @@ class Auth:
         name = ended.name.decode("ascii").lower()
         session.stamps[_LOGIN] = f"{name}:{_text(credentials.user)}"
         return Step.DONE
+
+    def _loginAt(self, session: IClientSession) -> Login:
+        # With what the host offers, or is expected to.
+        offered = session.offered(CAPABILITY) or ()
+        word = CAPABILITY.keyword
+        return Login(session, word, offered, self._mechanisms, self.options)
 
     # --- queue ----------------------------------------------------------------
 

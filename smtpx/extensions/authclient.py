@@ -7,6 +7,10 @@ shown again, but to a host that may have no verifier of it; and what is weaker t
 what was refused goes only where nobody could have stood between, and refused it.  A
 host that does not keep to a mechanism, or puts the login off, is asked nothing more.
 
+What the host offers may be a forecast.  Where that was wrong, a login that was begun on
+it is given up, for another session without one to decide; where it was right, and AUTH
+came too early for the host all the same, it is said again.
+
 It is part of L{smtpx.extensions.auth}, which has the words of the wire.
 """
 
@@ -35,6 +39,9 @@ _TRANSITION = 432
 #: A mechanism that the host does not have, after all; that is too weak for it, or
 #: for this connection; whose initial response it cannot take.
 _OTHER_MECHANISM = frozenset({500, 501, 504, 534, 538})
+
+#: RFC 4954 section 4 and RFC 5321 section 4.3.2: not now.
+_UNTIMELY = 503
 
 #: The credentials are wrong, or not of the kind that the mechanism needs.
 _WRONG = 535
@@ -79,15 +86,19 @@ class Login:
 
         @return: by which; or why the last one did not do; L{None}: there is none.
         """
-        left = self.usable(credentials)
+        session, left = self.session, self.usable(credentials)
         refusal: Reply | None = None
         while left:
-            mechanism = left[0]
+            mechanism, guess = left[0], session.guessed
             with closing(mechanism.login(credentials, self.channel())) as exchange:
                 command = self.keyword + b" " + mechanism.name
                 refusal = yield from prove(command, exchange)
             if refusal is None:
                 return mechanism
+            if guess and session.forecastWrong:
+                return refusal
+            if guess and refusal.code == _UNTIMELY:
+                continue
             left = [each for each in left[1:] if self._next(mechanism, refusal, each)]
         return refusal
 

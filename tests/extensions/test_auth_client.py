@@ -11,7 +11,7 @@ from hypothesis import given, settings, strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.envelope import Envelope, Recipient
-from smtpx.core.hooks import Forecast, Hello, TLSInfo
+from smtpx.core.hooks import TLSInfo
 from smtpx.core.reply import Reply, reply
 from smtpx.extensions.auth import (
     SUBMITTER,
@@ -189,12 +189,11 @@ class ClientTests(SynchronousTestCase):
         self,
         *keywords: bytes,
         mechanism: str = "PLAIN",
-        forecast: Forecast | None = None,
         credentials: Credentials = CREDENTIALS,
     ) -> ScriptedPeer:
         """A peer under TLS."""
         extension = Auth(AuthSettings(mechanisms=(mechanism,)), logsIn=True)
-        connection = client([extension], secured=TLS, forecast=forecast)
+        connection = client([extension], secured=TLS)
         return ScriptedPeer(connection, clientAnswers(credentials))
 
     def test_plain(self) -> None:
@@ -259,18 +258,6 @@ class ClientTests(SynchronousTestCase):
         self.assertEqual(peer.open(b"AUTH PLAIN"), b"AUTH PLAIN\r\n")
         self.assertEqual(peer.say(b"504 5.5.4 No\r\n"), b"QUIT\r\n")
         self.assertEqual(len(peer.gaveUp), 1)
-
-    def test_forecasts(self) -> None:
-        """
-        A guess is good enough for nobody's password: the real answer to EHLO is
-        waited for.
-        """
-        hello = Hello(b"mx.example.org", ((b"AUTH", b"PLAIN"),))
-        peer = self.peer(forecast=Forecast(secured=hello))
-        self.assertNotIn(b"AUTH", peer.start())
-        self.assertEqual(
-            peer.say(b"220 mx\r\n250-mx.example.org\r\n250 AUTH PLAIN\r\n"), PLAIN
-        )
 
     def test_temporaryFailures(self) -> None:
         """454: given up for now; the reply says that it may be tried again."""
