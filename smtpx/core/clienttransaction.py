@@ -155,6 +155,7 @@ class Transaction(Standing):
             # Nothing is refused on the strength of a guess, and no body is sent
             # that was made to fit a wrong one.
             yield from sync()
+            self.guessed = False
             fitted = yield from self._fitted()
         if isinstance(fitted, Refusal):
             return self.end(fitted.reply, fitted.scope, Stage.MESSAGE)

@@ -19,7 +19,9 @@ L{IHelloMemory}, and is the forecast for the next connection to it.  Without the
 port, and for hosts that are not on the list, nothing is forecast and nothing is
 remembered.  A forecast is never the reason for anything but speed: what may not be
 said on the strength of a guess waits for the real response, in the core and in
-the other extensions (C{session.guessed}).
+the other extensions (C{session.guessed}).  Nothing is forecast nor remembered where
+what we call ourselves is not known before the connection (C{target.renamed}), nor
+where the route ignores PIPELINING.
 
 What Exim called the keyword before 4.96 is understood by the client, and sent by
 the server to nobody but hosts that the operator names, and never beside the new
@@ -53,6 +55,7 @@ from ..core.interfaces import (
     IServerExtension,
     IServerSession,
 )
+from .pipelining import CAPABILITY as PIPELINING
 
 
 class Spelling(Enum):
@@ -84,6 +87,9 @@ STRANGER = Stamp[bool]("pipeconnect-stranger", None, bool)
 #: How many clients are known to have been offered the keyword.
 _OFFERS = 16_384
 
+#: Without these there is nothing to be gained by talking early.
+_NEEDED = frozenset({CAPABILITY.keyword, PIPELINING.keyword})
+
 
 class IHelloMemory(Interface):
     """
@@ -94,15 +100,21 @@ class IHelloMemory(Interface):
     def recall(target: Target) -> Forecast | None:
         """What C{target} said last, unless that was too long ago."""
 
-    def remember(target: Target, secured: bool, hello: Hello) -> None:
+    def remember(target: Target, secured: bool, hello: Hello, early: bool) -> None:
         """
         Note what C{target} said.
 
         @param secured: did it say so under TLS?
+        @param early: were we right to talk before it had?
         """
 
-    def forget(target: Target) -> None:
-        """C{target} no longer offers PIPECONNECT."""
+    def forget(target: Target, secured: bool) -> None:
+        """
+        C{target} no longer offers PIPECONNECT, or did not take to being talked to
+        before it had greeted us.
+
+        @param secured: under TLS?
+        """
 
 
 class IOffers(Interface):
@@ -276,23 +288,33 @@ class PipeConnect:
             client.learn(self._learn)
             client.record(self._record)
 
-    def _tried(self, target: Target) -> bool:
+    def _tried(self, session: IClientSession) -> bool:
+        target = session.target
+        if target.renamed or session.ignored & _NEEDED:
+            return False
         return self.options.hostsPipeConnect.matches(target.address, (target.host,))
 
-    def _forecast(self, target: Target) -> Forecast | None:
+    def _forecast(self, session: IClientSession) -> Forecast | None:
         assert self.memory is not None
-        return self.memory.recall(target) if self._tried(target) else None
+        return self.memory.recall(session.target) if self._tried(session) else None
 
     def _learn(self, session: IClientSession, hello: Hello | None) -> None:
         assert self.memory is not None
-        if not self._tried(session.target):
+        if not self._tried(session):
             return
-        if hello is not None and session.offered(CAPABILITY):
-            secured = session.secured is not None
-            self.memory.remember(session.target, secured, hello)
+        target, secured = session.target, session.secured is not None
+        if hello is None:
+            # Only where we talked early is that what it may not like.
+            if session.early:
+                self.memory.forget(target, secured)
+        elif session.offered(CAPABILITY) and session.offered(PIPELINING):
+            early = session.early and not session.forecastWrong
+            self.memory.remember(target, secured, hello, early)
         else:
-            self.memory.forget(session.target)
+            self.memory.forget(target, secured)
 
     def _record(self, session: IClientSession) -> LogFields:
-        # Exim writes it as part of PIPELINING's letter.
-        return (("L*", True),) if session.early else ()
+        # Exim writes it as part of PIPELINING's letter, and not where the host has
+        # given it up meanwhile.
+        talked = session.early and session.offered(CAPABILITY)
+        return (("L*", True),) if talked else ()

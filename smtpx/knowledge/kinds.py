@@ -86,16 +86,6 @@ class Shelf(Generic[T]):
         record = self._knowledge.recall(kind.name, name, kind.version)
         return None if record is None else kind.read(record)
 
-    def written(self, name: bytes) -> float | None:
-        """
-        When it was written down, in seconds since the epoch.
-
-        @return: L{None}: nothing is known.
-        """
-        kind = self._kind
-        record = self._knowledge.recall(kind.name, name, kind.version)
-        return None if record is None else record.written
-
     def remember(self, name: bytes, value: T, now: float, expires: float) -> None:
         """
         Keep a value.
@@ -167,8 +157,12 @@ class HelloHistory:
     @ivar hello: its last answer; L{None}: it is not one to build on.
     @ivar since: since when it has been the same, in seconds since the epoch.
     @ivar changes: how often in a row it was another one.
-    @ivar failures: how often it was not as expected, and had to be given up.
+    @ivar failures: how often in a row it was not as expected, and had to be given up.
     @ivar quiet: until then nothing is forecast, likewise; 0: it may be at once.
+    @ivar first: when there was an answer for the first time, likewise.
+    @ivar last: when it was last written down, likewise.
+    @ivar successes: how often it was as expected, all in all.
+    @ivar misses: how often it was not and had to be given up, all in all.
     """
 
     hello: Hello | None
@@ -176,6 +170,10 @@ class HelloHistory:
     changes: int = 0
     failures: int = 0
     quiet: float = 0.0
+    first: float = 0.0
+    last: float = 0.0
+    successes: int = 0
+    misses: int = 0
 
 
 def _dumpHello(history: HelloHistory) -> bytes:
@@ -191,11 +189,18 @@ def _dumpHello(history: HelloHistory) -> bytes:
             "changes": history.changes,
             "failures": history.failures,
             "quiet": history.quiet,
+            "first": history.first,
+            "last": history.last,
+            "successes": history.successes,
+            "misses": history.misses,
         }
     )
 
 
 def _loadHello(version: int, value: bytes) -> HelloHistory:
+    if version < 2:
+        # It says neither how old it is nor how often it was right: ask anew.
+        raise ValueError("of an earlier form")
     read = _Fields(value)
     return HelloHistory(
         None if read.isNone("name") else Hello(read.octets("name"), _keywords(read)),
@@ -203,6 +208,10 @@ def _loadHello(version: int, value: bytes) -> HelloHistory:
         read.number("changes"),
         read.number("failures"),
         read.seconds("quiet"),
+        read.seconds("first"),
+        read.seconds("last"),
+        read.number("successes"),
+        read.number("misses"),
     )
 
 
@@ -223,15 +232,18 @@ def _helloFacts(history: HelloHistory) -> Facts:
             for word, rest in history.hello.keywords
         ]
     facts["since_at"] = history.since
+    facts["first_at"] = history.first
+    facts["as_expected"] = history.successes
+    facts["otherwise"] = history.misses
     if history.failures:
-        facts["failures"] = history.failures
+        facts["otherwise_in_a_row"] = history.failures
     if history.quiet:
         facts["not_used_until_at"] = history.quiet
     return facts
 
 
 #: What hosts answered to EHLO.
-EHLO = Kind("ehlo", 1, _dumpHello, _loadHello, _helloFacts)
+EHLO = Kind("ehlo", 2, _dumpHello, _loadHello, _helloFacts)
 
 # --- policies of domains -----------------------------------------------------------
 

@@ -46,10 +46,9 @@ from ..core.effects import (
 from ..core.envelope import Envelope
 from ..core.errors import HookTrouble, UsageError
 from ..core.flaw import Flaw
-from ..core.hooks import Forecast, Target
+from ..core.hooks import Forecast
 from ..core.interfaces import IBody
 from ..core.reply import Reply, reply
-from ..dns.mailhosts import addressIn
 from ..spool.via import Cause, Via
 from .clientkit import ClientKit
 from .clientopening import ClientOpening
@@ -152,8 +151,9 @@ class ClientProtocol(ClientOpening):
 
     @property
     def mistaken(self) -> bool:
-        """Is the host not what it was expected to be?"""
-        return self.core is not None and self.core.forecastWrong
+        """Is the host not what it was expected to be, for all that is known?"""
+        core = self.core
+        return core is not None and (core.forecastWrong or core.guessed)
 
     @property
     def silent(self) -> bool:
@@ -212,11 +212,8 @@ class ClientProtocol(ClientOpening):
         self._port = self._port or ends.peerPort
         if ends.local:
             self._source = ends.local, ends.localPort
-        name = self.host
-        if name.startswith(b"["):
-            name = addressIn(name)
-        target = Target(name, self._address, self._port, way.implicitTLS, way.dialect)
-        core = self.core = self.kit.connection(target, way, self._forecast)
+        target = way.target(self.host, self._address, self._port)
+        core = self.core = self.kit.connection(target, way, self._forecast, ends.local)
         core.opening = self.unopened = getattr(self.transport, "opening", False)
         core.roomInSYN = self.kit.roomInSYN(self.host, self._address)
         if not way.implicitTLS:
@@ -389,6 +386,7 @@ class ClientProtocol(ClientOpening):
         asked, self._asked = self._asked, None
         core = self.core
         if core is not None and not core.over:
+            core.abandoned = ours
             if not ours:
                 self.kit.chunks.broken(core)
             self._do(core.lost(why))

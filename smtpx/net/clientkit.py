@@ -33,6 +33,7 @@ from .chunkhosts import ChunkHosts
 from .dialling import Dial
 from .fastopenhosts import FastOpenHosts
 from .interfaces import IClientTracer
+from .ownname import OwnName, SendingName, literal
 from .sending import Way
 from .times import ClientTimes
 
@@ -82,7 +83,7 @@ class ClientKit:
         @param extensions: L{None}: the standard ones.
         @param tls: L{None}: whoever the platform trusts.
         @param answers: who answers questions of extensions, besides those that a
-            login needs.
+            login needs; and L{SendingName}, where a way wants it.
         @param clock: seconds since the epoch.
         @param tracer: records some sessions; L{None}: none.
         @param fastOpen: hosts that connections are opened fast to (RFC 7413); L{None}:
@@ -120,18 +121,24 @@ class ClientKit:
         return found
 
     def connection(
-        self, target: Target, way: Way, forecast: Forecast | None
+        self, target: Target, way: Way, forecast: Forecast | None, local: bytes = b""
     ) -> ClientConnection:
         """
         The core of a new connection.
 
         @param forecast: see L{ClientConnection}.
+        @param local: our address; empty: there is none.
         """
-        profile = self.profile(way.name or self.name)
+        name, own = self.name, way.name
+        if isinstance(own, bytes):
+            name = own
+        elif own is OwnName.ADDRESS:
+            name = literal(local) or name
+        profile = self.profile(name)
         make: Callable[..., ClientConnection] = ClientConnection
         if self.tracer is not None:
             make = self.tracer.client
-        return make(
+        made = make(
             profile,
             target,
             way.policy,
@@ -139,6 +146,9 @@ class ClientKit:
             bareLines=self._bareLines,
             ignored=self.chunks.ignored(target, way),
         )
+        if own is OwnName.NAME and SendingName in self._answers and local:
+            made.naming = SendingName(local)
+        return made
 
     def roomInSYN(self, host: bytes, address: bytes) -> int:
         """

@@ -150,6 +150,10 @@ class Delivery:
         address = error.via.address
         if line.unopened:
             return self._dialAgain()
+        if line.mistaken and self._forecast is None:
+            # That is our fault, and says nothing of the host.
+            self._forecast = _NO_FORECAST
+            return self._dial(self._left)
         if line.brokeTLS and line.shortened and self._tries < _TRIES:
             # It is remembered that the host wants a whole hello.
             self._tries += 1
@@ -231,6 +235,7 @@ class Delivery:
             return self._finish(line)
         if line.mistaken:
             self._forecast = _NO_FORECAST
+            self._tally.void(settled)
         self._now = self._envelope.addressedTo(refused(settled))
         self._another(line)
 

@@ -200,9 +200,7 @@ class Dialling(Generic[P]):
         return connector
 
     def _source(self, address: bytes) -> tuple[str, int] | None:
-        way = self._way
-        isSix = familyOf(address) is Family.IPV6
-        source = way.sourceIPv6 if isSix else way.sourceIPv4
+        source = self._way.source(address)
         return None if source is None else (source.decode("ascii"), 0)
 
     def answered(self, attempt: _Attempt) -> P | None:

@@ -21,13 +21,14 @@ from ..core.domain import checkDomain
 from ..core.envelope import Envelope, Recipient
 from ..core.errors import SMTPXError
 from ..core.flaw import Flaw
-from ..core.hooks import Dialect, Phase, RoutePolicy, Scope
+from ..core.hooks import Dialect, Phase, RoutePolicy, Scope, Target
 from ..core.hostlist import HostList
 from ..core.interfaces import IBody
 from ..core.reply import Reply
-from ..dns.mailhosts import MailHost
+from ..dns.mailhosts import MailHost, addressIn
 from ..sasl.values import Credentials
 from ..spool.via import Cause, Via
+from .ownname import OwnName
 
 
 class Family(Enum):
@@ -45,8 +46,8 @@ def _ofVersion(version: int) -> Any:
     return check
 
 
-def _checkName(instance: object, attribute: Any, value: bytes | None) -> None:
-    if value is not None:
+def _checkName(instance: object, attribute: Any, value: object) -> None:
+    if isinstance(value, bytes):
         checkDomain(value)
 
 
@@ -85,11 +86,28 @@ class Way:
     sourceIPv6: bytes | None = field(default=None, validator=_ofVersion(6))
     prefer: Family | None = None
     only: Family | None = None
-    name: bytes | None = field(default=None, validator=_checkName)
+    name: bytes | OwnName | None = field(default=None, validator=_checkName)
     ignored: frozenset[bytes] = field(default=frozenset(), converter=_keywords)
     chunkingHosts: HostList | None = None
     login: Credentials | None = None
     dialect: Dialect = Dialect.SMTP
+
+    def source(self, address: bytes) -> bytes | None:
+        """
+        Our address, where connections to C{address} come from.
+
+        @return: L{None}: the system chooses.
+        """
+        return self.sourceIPv6 if b":" in address else self.sourceIPv4
+
+    def target(self, host: bytes, address: bytes, port: int) -> Target:
+        """What is talked to over a connection to an address of a host."""
+        if host.startswith(b"["):
+            host = addressIn(host)
+        source = self.source(address) or b""
+        renamed = isinstance(self.name, OwnName) and not source
+        tls, dialect = self.implicitTLS, self.dialect
+        return Target(host, address, port, tls, dialect, source, renamed)
 
 
 @frozen(eq=False)

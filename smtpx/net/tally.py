@@ -65,6 +65,14 @@ class Tally:
         self.unsure = self.unsure or settled.unsure
         self._scope = settled.scope
 
+    def void(self, settled: Settled) -> None:
+        """
+        Who was refused in a transaction was refused by our own mistake: nothing is
+        known of them.
+        """
+        for recipient in refused(settled):
+            self._found.pop(id(recipient), None)
+
     def noteAnswered(self, settled: Settled) -> None:
         """
         A transaction was broken off: note those whom the host had answered for by

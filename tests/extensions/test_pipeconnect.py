@@ -4,13 +4,22 @@ Tests for L{smtpx.extensions.pipeconnect}.
 
 from __future__ import annotations
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from smtpx.core.envelope import Envelope, Recipient
 from smtpx.core.errors import Conflict
-from smtpx.core.hooks import Forecast, Hello, RoutePolicy, Scope, Target, TLSLevel
+from smtpx.core.hooks import (
+    Forecast,
+    Hello,
+    RoutePolicy,
+    Scope,
+    Target,
+    TLSInfo,
+    TLSLevel,
+)
 from smtpx.core.hostlist import HostList
 from smtpx.core.interfaces import IExtension
 from smtpx.core.profile import ServerProfile
@@ -38,25 +47,38 @@ _ALL = HostList.parse(["*"])
 
 @implementer(IHelloMemory)
 class Memory:
-    """A memory that forgets nothing by itself."""
+    """
+    A memory that forgets nothing by itself.
+
+    @ivar right: of each answer, whether it was foreseen.
+    @ivar forgotten: of each that was to be forgotten, whether it was under TLS.
+    """
 
     def __init__(self) -> None:
         self.known: dict[Target, Forecast] = {}
+        self.right: list[bool] = []
+        self.forgotten: list[bool] = []
 
     def recall(self, target: Target) -> Forecast | None:
         """See L{IHelloMemory}."""
         return self.known.get(target)
 
-    def remember(self, target: Target, secured: bool, hello: Hello) -> None:
+    def remember(
+        self, target: Target, secured: bool, hello: Hello, early: bool
+    ) -> None:
         """See L{IHelloMemory}."""
+        self.right.append(early)
         old = self.known.get(target, Forecast())
         self.known[target] = (
             Forecast(old.clear, hello) if secured else Forecast(hello, old.secured)
         )
 
-    def forget(self, target: Target) -> None:
+    def forget(self, target: Target, secured: bool) -> None:
         """See L{IHelloMemory}."""
-        self.known.pop(target, None)
+        self.forgotten.append(secured)
+        old = self.known.pop(target, Forecast())
+        if secured:
+            self.known[target] = Forecast(old.clear)
 
 
 def _extensions(
@@ -365,3 +387,84 @@ class ClientTests(SynchronousTestCase):
         joined.greet()
         self.assertIs(joined.settled[0].scope, Scope.SESSION)
         self.assertEqual(self.memory.known, {})
+
+    def test_eachWayIsForgottenByItself(self) -> None:
+        """
+        A host that offers it in the clear only is talked to early there; what failed
+        under TLS says nothing of what comes before.
+        """
+        offering = [b"PIPELINING", b"PIPECONNECT", b"STARTTLS"]
+        for under, left in (
+            (ehlo(b"PIPELINING"), True),
+            (b"554 5.5.0 No\r\n", True),
+            (ehlo(*offering), False),
+        ):
+            memory = Memory()
+            hello = Hello(b"mx.example.org", tuple((word, None) for word in offering))
+            memory.known[TARGET] = Forecast(hello, hello)
+            peer = ScriptedPeer(
+                client([*_extensions(memory), StartTLS()]), tls=TLSInfo()
+            )
+            peer.start()
+            peer.say(b"220 mx.example.org\r\n" + ehlo(*offering) + b"220 go\r\n")
+            peer.say(under)
+            self.assertEqual(memory.forgotten, [True] if left else [])
+            self.assertIsNotNone(memory.known[TARGET].clear)
+
+    def test_howOftenItWasRight(self) -> None:
+        """Only what was foreseen, and was so, counts."""
+        for word in (b"SIZE", b"SIZE", b"DSN"):
+            peer = ScriptedPeer(client(_extensions(self.memory)))
+            peer.start()
+            peer.say(b"220 mx\r\n")
+            peer.say(ehlo(b"PIPELINING", b"PIPECONNECT", word))
+        self.assertEqual(self.memory.right, [False, True, False])
+
+    def test_plainFailuresSayNothing(self) -> None:
+        """A host that was not talked to early, and turns us away, has its reasons."""
+        for options, forgotten in ((None, [False]), (Forecast(), [])):
+            memory = Memory()
+            memory.known[TARGET] = Forecast(Hello(b"mx.example.org"))
+            peer = ScriptedPeer(client(_extensions(memory), forecast=options))
+            peer.start()
+            peer.say(b"554 5.3.2 Not now\r\n")
+            self.assertEqual(memory.forgotten, forgotten)
+
+    def test_whatIsNeededIsIgnored(self) -> None:
+        """Where the route ignores PIPELINING, or the keyword, it is as without it."""
+        for word in (b"PIPELINING", b"PIPECONNECT"):
+            self.memory.known[TARGET] = Forecast(Hello(b"mx.example.org"))
+            connection = client(_extensions(self.memory), ignored=frozenset({word}))
+            peer = ScriptedPeer(connection)
+            self.assertEqual(peer.start(), b"")
+            peer.say(b"220 mx\r\n")
+            peer.say(ehlo(b"PIPELINING", b"PIPECONNECT"))
+            self.assertEqual((self.memory.right, self.memory.forgotten), ([], []))
+
+    def test_renamed(self) -> None:
+        """
+        Where what we call ourselves is found out behind the connection only, nothing is
+        said before, and nothing remembered.
+        """
+        target = evolve(TARGET, renamed=True)
+        self.memory.known[target] = Forecast(Hello(b"mx.example.org"))
+        peer = ScriptedPeer(client(_extensions(self.memory), target=target))
+        self.assertEqual(peer.start(), b"")
+        peer.say(b"220 mx\r\n")
+        peer.say(ehlo(b"PIPELINING", b"PIPECONNECT"))
+        self.assertEqual(self.memory.right, [])
+
+    def test_logged(self) -> None:
+        """As early, unless the host turned out to have given it up."""
+        offering = (b"PIPELINING", b"PIPECONNECT")
+        hello = Hello(b"mx.example.org", tuple((word, None) for word in offering))
+        for words, fields in (
+            (offering, (("L", True), ("L*", True))),
+            (offering[:1], (("L", True),)),
+        ):
+            memory = Memory()
+            memory.known[TARGET] = Forecast(hello)
+            peer = ScriptedPeer(client(_extensions(memory)))
+            peer.start()
+            peer.say(b"220 mx\r\n" + ehlo(*words))
+            self.assertEqual(peer.connection.logFields(), fields)

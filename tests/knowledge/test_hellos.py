@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from attrs import evolve
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
@@ -16,8 +17,10 @@ from smtpx.extensions.pipeconnect import (
     PipeConnectSettings,
 )
 from smtpx.extensions.pipelining import Pipelining
+from smtpx.knowledge import hellos
 from smtpx.knowledge.hellos import HelloMemory
 from smtpx.knowledge.interfaces import Record
+from smtpx.knowledge.kinds import EHLO, HelloHistory, Shelf
 from smtpx.knowledge.memory import MemoryKnowledge
 from smtpx.testing.pair import pair
 
@@ -39,7 +42,16 @@ class HelloMemoryTests(SynchronousTestCase):
 
     def remember(self, hello: Hello = _CLEAR, secured: bool = False) -> None:
         """The host answers."""
-        self.memory.remember(_TARGET, secured, hello)
+        self.memory.remember(_TARGET, secured, hello, False)
+
+    def forget(self, *ways: bool) -> None:
+        """
+        The host does not take to it.
+
+        @param ways: under TLS?  None: neither in the clear nor so.
+        """
+        for secured in ways or (False, True):
+            self.memory.forget(_TARGET, secured)
 
     def test_provides(self) -> None:
         """It is what PIPECONNECT wants."""
@@ -48,7 +60,7 @@ class HelloMemoryTests(SynchronousTestCase):
     def test_unknown(self) -> None:
         """Of a host that was never met, nothing is forecast."""
         self.assertIsNone(self.memory.recall(_TARGET))
-        self.memory.forget(_TARGET)
+        self.forget()
         self.assertEqual(len(self.knowledge), 0)
 
     def test_clear(self) -> None:
@@ -71,9 +83,9 @@ class HelloMemoryTests(SynchronousTestCase):
         """Where TLS comes first there is nothing in clear."""
         target = Target(b"mx.example.org", b"192.0.2.1", 465, True)
         self.assertIsNone(self.memory.recall(target))
-        self.memory.remember(target, True, _SECURED)
+        self.memory.remember(target, True, _SECURED, False)
         self.assertEqual(self.memory.recall(target), Forecast(None, _SECURED))
-        self.memory.forget(target)
+        self.memory.forget(target, True)
         self.assertIsNone(self.memory.recall(target))
 
     def test_others(self) -> None:
@@ -87,13 +99,13 @@ class HelloMemoryTests(SynchronousTestCase):
         ):
             self.assertIsNone(self.memory.recall(other))
 
-    def test_ourselves(self) -> None:
-        """To whom we look otherwise, we are somebody else."""
+    def test_whereWeComeFrom(self) -> None:
+        """To whom we come from another address, we are somebody else."""
         self.remember()
-        other = HelloMemory(self.knowledge, self.clock.seconds, ourselves=b"192.0.2.9")
-        self.assertIsNone(other.recall(_TARGET))
-        other.remember(_TARGET, False, _SECURED)
-        self.assertEqual(other.recall(_TARGET), Forecast(_SECURED, None))
+        other = evolve(_TARGET, source=b"192.0.2.9")
+        self.assertIsNone(self.memory.recall(other))
+        self.memory.remember(other, False, _SECURED, False)
+        self.assertEqual(self.memory.recall(other), Forecast(_SECURED, None))
         self.assertEqual(self.memory.recall(_TARGET), Forecast(_CLEAR, None))
 
     def test_expires(self) -> None:
@@ -148,13 +160,13 @@ class HelloMemoryTests(SynchronousTestCase):
         """What a host no longer offers is not forecast."""
         self.remember()
         self.remember(_SECURED, True)
-        self.memory.forget(_TARGET)
+        self.forget()
         self.assertIsNone(self.memory.recall(_TARGET))
 
     def test_forgottenUnderTLS(self) -> None:
         """That counts as well where only the answer under TLS was known."""
         self.remember(_SECURED, True)
-        self.memory.forget(_TARGET)
+        self.forget()
         self.remember()
         self.assertEqual(self.memory.recall(_TARGET), Forecast(_CLEAR, None))
 
@@ -162,7 +174,7 @@ class HelloMemoryTests(SynchronousTestCase):
         """What is forgotten already does not count as another failure."""
         self.remember()
         for _ in range(5):
-            self.memory.forget(_TARGET)
+            self.forget()
         self.remember()
         self.clock.advance(_HOUR)
         self.assertIsNotNone(self.memory.recall(_TARGET))
@@ -172,7 +184,7 @@ class HelloMemoryTests(SynchronousTestCase):
         pauses = []
         self.remember()
         for _ in range(10):
-            self.memory.forget(_TARGET)
+            self.forget()
             # It goes on offering it; that is known by now, and no reason.
             self.remember()
             self.remember()
@@ -188,14 +200,82 @@ class HelloMemoryTests(SynchronousTestCase):
     def test_goodAgain(self) -> None:
         """A success after the pause makes up for the failures."""
         self.remember()
-        self.memory.forget(_TARGET)
+        self.forget()
         self.remember()
         self.clock.advance(_HOUR)
         self.remember()
-        self.memory.forget(_TARGET)
+        self.forget()
         self.remember()
         self.clock.advance(_HOUR)
         self.assertIsNotNone(self.memory.recall(_TARGET))
+
+    def history(self, way: bytes = b"clear") -> HelloHistory:
+        """What is written down of the host."""
+        shelf = Shelf(self.knowledge, EHLO)
+        found = shelf.recall(b"mx.example.org [192.0.2.1]:25 " + way)
+        assert found is not None
+        return found
+
+    def test_expiryIsTheReaders(self) -> None:
+        """What was kept for longer by another setting has expired all the same."""
+        self.remember()
+        shorter = HelloMemory(self.knowledge, self.clock.seconds, _HOUR)
+        self.clock.advance(_HOUR - 1)
+        self.assertIsNotNone(shorter.recall(_TARGET))
+        self.clock.advance(1)
+        self.assertIsNone(shorter.recall(_TARGET))
+        self.assertIsNotNone(self.memory.recall(_TARGET))
+        shorter.forget(_TARGET, False)
+        shorter.remember(_TARGET, False, _CLEAR, False)
+        self.assertEqual(self.history().first, self.clock.seconds())
+
+    def test_counts(self) -> None:
+        """
+        How often it was right is written down with the first time, and then once an
+        hour.
+        """
+        began = self.clock.seconds()
+        counts = []
+        for seconds in (0, 10, 10, 10, _HOUR):
+            self.clock.advance(seconds)
+            self.memory.remember(_TARGET, False, _CLEAR, seconds > 0)
+            counts.append(self.history().successes)
+        self.assertEqual(counts, [0, 1, 1, 1, 4])
+        found = self.history()
+        self.assertEqual((found.first, found.since), (began, began))
+        self.assertEqual(found.last, began + 30 + _HOUR)
+        self.memory.remember(_TARGET, False, _CLEAR, True)
+        self.forget(False)
+        found = self.history()
+        self.assertEqual((found.successes, found.misses, found.failures), (5, 1, 1))
+
+    def test_countsAreBounded(self) -> None:
+        """Of many hosts at once, some are not counted."""
+        self.patch(hellos, "_COUNTED_MOST", 2)
+        for number in range(5):
+            target = evolve(_TARGET, port=number)
+            self.memory.remember(target, False, _CLEAR, False)
+            for _ in range(2):
+                self.memory.remember(target, False, _CLEAR, True)
+            self.assertLessEqual(len(self.memory._right), 2)
+
+    def test_namesDoNotMatter(self) -> None:
+        """Servers behind one address that offer the same are as good as one."""
+        for number in range(6):
+            hello = Hello(b"mx%d.example.org" % number, _CLEAR.keywords[::-1])
+            self.remember(hello)
+        self.assertEqual(self.memory.recall(_TARGET), Forecast(hello, None))
+        self.assertEqual(self.history().changes, 0)
+
+    def test_eachWayForItself(self) -> None:
+        """A failure under TLS leaves what comes before it as it was."""
+        self.remember()
+        self.remember(_SECURED, True)
+        self.forget(True)
+        self.assertEqual(self.memory.recall(_TARGET), Forecast(_CLEAR, None))
+        self.remember(_SECURED, True)
+        self.clock.advance(_HOUR)
+        self.assertEqual(self.memory.recall(_TARGET), Forecast(_CLEAR, _SECURED))
 
 
 class PipeConnectTests(SynchronousTestCase):

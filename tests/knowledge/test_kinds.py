@@ -61,7 +61,7 @@ class FormTests(SynchronousTestCase):
     @given(_histories)
     def test_hellosBothWays(self, history: HelloHistory) -> None:
         """What hosts answered comes back as it was, whatever octets they sent."""
-        self.assertEqual(EHLO.load(1, EHLO.dump(history)), history)
+        self.assertEqual(EHLO.load(2, EHLO.dump(history)), history)
 
     @settings(max_examples=100)
     @given(_troubles)
@@ -109,7 +109,7 @@ class FormTests(SynchronousTestCase):
         fields = json.loads(EHLO.dump(HelloHistory(Hello(b"mx"), 1.0)))
         for wrong in ({"keywords": "A"}, {"keywords": [1]}, {"name": 5}):
             value = json.dumps({**fields, **wrong}).encode()
-            self.assertIsNone(EHLO.read(Record(1, value, 0.0, 1.0)), wrong)
+            self.assertIsNone(EHLO.read(Record(2, value, 0.0, 1.0)), wrong)
 
     def test_newerVersion(self) -> None:
         """A value of a newer form is not looked at."""
@@ -131,12 +131,26 @@ class FormTests(SynchronousTestCase):
         )
         hello = Hello(b"mx", ((b"SIZE", b"100"), (b"DSN", None)))
         self.assertEqual(
-            EHLO.facts(HelloHistory(hello, 1.0)),
-            {"name": "mx", "keywords": ["SIZE 100", "DSN"], "since_at": 1.0},
+            EHLO.facts(HelloHistory(hello, 1.0, 0, 0, 0.0, 0.5, 2.0, 3, 1)),
+            {
+                "name": "mx",
+                "keywords": ["SIZE 100", "DSN"],
+                "since_at": 1.0,
+                "first_at": 0.5,
+                "as_expected": 3,
+                "otherwise": 1,
+            },
         )
         self.assertEqual(
-            EHLO.facts(HelloHistory(None, 1.0, 0, 2, 9.0)),
-            {"since_at": 1.0, "failures": 2, "not_used_until_at": 9.0},
+            EHLO.facts(HelloHistory(None, 1.0, 0, 2, 9.0, 0.5, 2.0)),
+            {
+                "since_at": 1.0,
+                "first_at": 0.5,
+                "as_expected": 0,
+                "otherwise": 0,
+                "otherwise_in_a_row": 2,
+                "not_used_until_at": 9.0,
+            },
         )
         self.assertEqual(
             POLICY.facts(KnownPolicy(b"7", "testing", 60, (b"*.a",), 1.0, 2.0)),
@@ -148,6 +162,11 @@ class FormTests(SynchronousTestCase):
                 "fetched_at": 1.0,
             },
         )
+
+    def test_hellosOfBefore(self) -> None:
+        """Those without dates and counts are as good as none."""
+        value = EHLO.dump(HelloHistory(Hello(b"mx"), 1.0))
+        self.assertIsNone(EHLO.read(Record(1, value, 0.0, 1.0)))
 
     def test_names(self) -> None:
         """The kinds are found by their names."""
@@ -165,9 +184,7 @@ class ShelfTests(SynchronousTestCase):
         self.assertEqual(list(shelf.names()), [])
         trouble = HostTrouble(1.0, 2.0, 3.0, 4, "no route")
         self.assertIsNone(shelf.recall(b"a"))
-        self.assertIsNone(shelf.written(b"a"))
         shelf.remember(b"a", trouble, 5.0, 9.0)
         self.assertEqual(shelf.recall(b"a"), trouble)
-        self.assertEqual(shelf.written(b"a"), 5.0)
         shelf.forget(b"a")
         self.assertIsNone(shelf.recall(b"a"))

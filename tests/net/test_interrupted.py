@@ -10,7 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from smtpx.core.envelope import Envelope
 from smtpx.core.hooks import RoutePolicy, TLSLevel
 from smtpx.net.client import ClientProtocol
-from smtpx.net.sending import Sent, Way
+from smtpx.net.sending import Sent, Unreached, Way
+from smtpx.spool.via import Cause
 from smtpx.testing import BODY, GREETING, Fault, answered, silent
 from smtpx.testing.client import OctetsBody
 from smtpx.testing.scripted import KEYWORDS
@@ -79,8 +80,8 @@ class MistakenTests(SynchronousTestCase):
 
     def test_goneThen(self) -> None:
         """
-        What it refused since we had expected something else is not refused for
-        good, where it cannot be asked again.
+        What it refused since we had expected something else is not refused, where it
+        cannot be asked again: it could not be reached, and that is all.
         """
         rigged = rig(
             answered(BODY, b"500 What?"),
@@ -95,11 +96,11 @@ class MistakenTests(SynchronousTestCase):
 
         rigged.network.onConnect = made
         got = rigged.send(way=IN_CLEAR)
-        self.assertIsInstance(got.value, Sent)
-        self.assertEqual([code // 100 for code in codes(got)], [4])
+        assert isinstance(got.error, Unreached)
+        self.assertIs(got.error.cause, Cause.CONNECT)
 
     def test_turnsUsAwayThen(self) -> None:
-        """Nor where it turns us away then."""
+        """Where it turns us away then, that is what it said."""
         rigged = rig(
             answered(b"MAIL", b"503 Say EHLO first"),
             Fault(GREETING, session=2, reply=b"421 Later\r\n"),
@@ -107,5 +108,5 @@ class MistakenTests(SynchronousTestCase):
             extensions=early(Knows(b"PIPELINING", b"PIPECONNECT", b"CHUNKING")),
         )
         got = rigged.send(way=IN_CLEAR)
-        self.assertIsInstance(got.value, Sent)
-        self.assertEqual([code // 100 for code in codes(got)], [4])
+        assert isinstance(got.error, Unreached) and got.error.reply is not None
+        self.assertEqual(got.error.reply.code, 421)

@@ -325,10 +325,12 @@ class Knows:
         keywords = tuple((word, None) for word in self.words)
         return Forecast(clear=Hello(b"scripted.example", keywords))
 
-    def remember(self, target: Target, secured: bool, hello: Hello) -> None:
+    def remember(
+        self, target: Target, secured: bool, hello: Hello, early: bool
+    ) -> None:
         """It said something else."""
 
-    def forget(self, target: Target) -> None:
+    def forget(self, target: Target, secured: bool) -> None:
         """It does not know the keyword."""
         self.forgotten += 1
 

@@ -197,7 +197,7 @@ class HostsTests(SMTPTransportCase):
     def test_wayOfEachHost(self) -> None:
         """The way that a message wants is kept from one host to the next."""
         self.pool.said[ONE.name] = self.unreached(ONE)
-        names: list[bytes | None] = []
+        names: list[object] = []
 
         def wayTo(host: MailHost, way: Way) -> Way:
             names.append(way.name)
