@@ -25,6 +25,7 @@ from ..dns.mailhosts import Unroutable
 from ..extensions.authsettings import AuthSettings
 from ..extensions.standard import standard
 from ..net.addressing import Addressed, mailbox
+from ..net.answers import Answerers
 from ..net.mailer import ownName
 from ..net.probing import Probed, Stop
 from ..net.receipts import NotSent
@@ -179,7 +180,9 @@ class Sending:
             stop: Stop | None = self.options["quit-after"]
             for leg in legs:
                 first = self._message(leg, 1)
-                tryout = self._tryout(configuration, witness, stop, first.envelope)
+                tryout = self._tryout(
+                    configuration, witness, stop, first.envelope, leg.answers
+                )
                 try:
                     if stop is not None:
                         await self._probe(tryout, leg, first.envelope)
@@ -260,6 +263,7 @@ class Sending:
         witness: Eyewitness,
         stop: Stop | None,
         envelope: Envelope,
+        answers: Answerers,
     ) -> Tryout:
         name = ownName().decode("ascii")
         if configuration is not None:
@@ -274,6 +278,7 @@ class Sending:
             _trouble,
             stop,
             envelope,
+            answers,
         )
 
     def _extensions(self, configuration: Configuration | None) -> Sequence[IExtension]:

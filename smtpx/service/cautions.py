@@ -28,6 +28,7 @@ from .machine import Machine
 from .openness import openness
 from .problems import KeyPath, Problem
 from .routecheck import unheard, unrouted
+from .sendingcautions import sendingCautions
 from .tables.tls import ANYBODY
 from .toml import UNNAMED
 from .wiring import certificatesOf, reportWordings, serverTLS
@@ -62,6 +63,7 @@ def cautions(machine: Machine, configuration: Configuration) -> Iterator[Problem
     yield from unheard(configuration)
     yield from openness(configuration)
     yield from unrouted(machine, configuration)
+    yield from sendingCautions(configuration)
     yield from _drop(configuration)
     yield from localCautions(machine, configuration)
     yield from _trustedServers(configuration)

@@ -77,7 +77,7 @@ class PeerTests(SynchronousTestCase):
         hellos = HelloMemory(knowledge, lambda: NOW - 90_000.0)
         keywords = ((b"SIZE", b"1000"), (b"X\x1b[2J", None))
         target = Target(b"mx.example.org", b"192.0.2.1")
-        hellos.remember(target, False, Hello(b"mx.example.org", keywords))
+        hellos.remember(target, False, Hello(b"mx.example.org", keywords), False)
         for name, entry in knowledge:
             for record in entry.records:
                 self.write(name, record)
@@ -132,6 +132,9 @@ class PeerTests(SynchronousTestCase):
             "    SIZE 1000",
             "    X\\x1b[2J",
             "  since: 2026-11-21 09:00:00 UTC (1 d 1 h ago)",
+            "  first: 2026-11-21 09:00:00 UTC (1 d 1 h ago)",
+            "  as expected: 0",
+            "  otherwise: 0",
         ]
         for asked in ("mx.example.org", "MX.example.org.", "192.0.2.1"):
             self.assertEqual(self.said("show", asked), retry + hello)

@@ -225,7 +225,11 @@ class RouteTests(RouteTestCase):
             ("source_ipv6 = 'x'\n",
              'source_ipv6: expected an address of IPv6, got "x"'),
             ("helo_data = 'a b'\n", "helo_data: expected a host name such as"
-             ' mail.example.org or an address such as [192.0.2.1], got "a b"'),
+             " mail.example.org, an address such as [192.0.2.1], {sending_address} or"
+             ' {sending_name}, got "a b"'),
+            ("helo_data = '{sender}'\n", "helo_data: expected a host name such as"
+             " mail.example.org, an address such as [192.0.2.1], {sending_address} or"
+             ' {sending_name}, got "{sender}"'),
             ("ignore_keywords = ['A B']\n",
              "ignore_keywords: a keyword is a word such as CHUNKING"),
             ("tls = 'encrypted'\nignore_keywords = ['starttls']\n",

@@ -44,7 +44,7 @@ class PeerKnowledgeTests(SynchronousTestCase):
         target = Target(b"mx.example.org", b"192.0.2.1")
         peers, stack = self.begin(retry_data_expire="1 h")
         due, names = peers.hints.failed(_HOST, "no route", NOW), peers.names
-        peers.hellos.remember(target, False, Hello(b"mx.example.org"))
+        peers.hellos.remember(target, False, Hello(b"mx.example.org"), False)
         self.end(stack)
         self.assertEqual([pool.running for pool in self.site.pools], [False])
         self.assertTrue((self.state / "peers.sqlite").exists())

@@ -97,6 +97,29 @@ class RouteTests(SendingTestCase):
         self.assertEqual(self.site.resolver.asked, [])
         self.assertIn(b"EHLO out.example", server.sessions[0].commands)
 
+    def test_calledByItsAddress(self) -> None:
+        """A server may call itself by where its connections come from."""
+        ours = "9.100.51.198.in-addr.arpa."
+        for data, zone, name in (
+            ("{sending_address}", "", b"[198.51.100.9]"),
+            ("{sending_name}", "", b"mx.example.org"),
+            ("{sending_name}", "out.example.net", b"mx.example.org"),
+            ("{sending_name}", "nine.example.net", b"nine.example.net"),
+            ("{sending_name}", "under_score.example.net", b"mx.example.org"),
+        ):
+            self.setUp()
+            self.site.resolver.add("nine.example.net A 198.51.100.9")
+            self.site.resolver.add("under_score.example.net A 198.51.100.9")
+            self.site.resolver.add("out.example.net A 192.0.2.99")
+            if zone:
+                self.site.resolver.add(f"{ours} PTR {zone}")
+            server = self.serve()
+            route = {"match": ["*"], "transport": "smtp", "helo_data": data}
+            self.start(relay=self.RELAY, route=[route])
+            self.assertEqual(self.send(b"x@branch.example")[:3], b"250")
+            self.assertEqual(server.sessions[0].commands[0], b"EHLO " + name, zone)
+            self.stop()
+
     def test_bySender(self) -> None:
         """Each sender has a way of his own."""
         usual, other = self.serve(), self.serve(port=2525)

@@ -22,6 +22,7 @@ from ...core.domain import checkDomain
 from ...core.hooks import TLSLevel
 from ...core.hostlist import HostList
 from ...dns.mailhosts import SMTP_PORT, ManualHost
+from ...net.ownname import OwnName
 from ..kinds import IKind, IReading, Unwanted, Wrong
 from ..nested import ListOf
 from ..problems import KeyPath
@@ -30,6 +31,9 @@ from .routeoptions import TransportKind, only
 
 # RFC 5321 section 4.1.1.1: ehlo-keyword.
 _keyword = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*\Z").match
+
+#: What the server may call itself that depends on where a connection comes from.
+_OWN_NAMES = tuple(each.value for each in OwnName)
 
 #: Where TLS begins with the connection (RFC 8314).
 TLS_PORT = 465
@@ -128,12 +132,15 @@ def _ignored(entry: SMTPOptions) -> str | None:
 
 
 def _hello(entry: SMTPOptions) -> str | None:
+    text = entry.heloData or ""
+    if text in _OWN_NAMES:
+        return _network(entry)
     try:
-        checkDomain((entry.heloData or "").encode("ascii"))
+        checkDomain(text.encode("ascii"))
     except ValueError:
         return (
-            "expected a host name such as mail.example.org or an address such as"
-            f' [192.0.2.1], got "{entry.heloData}"'
+            "expected a host name such as mail.example.org, an address such as"
+            f' [192.0.2.1], {" or ".join(_OWN_NAMES)}, got "{text}"'
         )
     return None
 
@@ -302,7 +309,11 @@ class SMTPOptions(LMTPOptions):
         validator=_for(_hello),
         metadata={
             "help": _BOTH + "what the server calls itself in EHLO: a host name,"
-            " or an address in brackets.  If not given: its name."
+            " an address in brackets, ``{sending_address}`` for the address that the"
+            " connection comes from, in brackets, or ``{sending_name}`` for the name"
+            " that the DNS gives that address, where it leads back there.  If not"
+            " given: its name.  Where the system chooses that address, nobody is"
+            " talked to before the greeting (``hosts_pipe_connect``)."
         },
     )
     ignoreKeywords: tuple[str, ...] = field(

@@ -15,6 +15,7 @@ from ...core.hooks import Dialect, RoutePolicy, TLSLevel
 from ...core.hostlist import HostList
 from ...extensions.auth import Auth
 from ...extensions.dsn import DSN
+from ...net.ownname import OwnName
 from ...net.sending import Family, Way
 from ...queue.nexthops import NextHops, TLSHosts
 from ...sasl.values import Credentials
@@ -104,7 +105,7 @@ def nextHops(
         sourceIPv4=_octets(entry.sourceIPv4),
         sourceIPv6=_octets(entry.sourceIPv6),
         prefer=_FAMILIES.get(entry.prefer.value),
-        name=_octets(entry.heloData),
+        name=_ownName(entry.heloData),
         ignored=frozenset(ignored),
         chunkingHosts=_unlessAll(entry.hostsTryChunking),
         login=credentials(entry) if logsIn else None,
@@ -143,6 +144,13 @@ def _policy(entry: RouteEntry) -> RoutePolicy:
 
 
 _FAMILIES = {"ipv4": Family.IPV4, "ipv6": Family.IPV6}
+
+
+def _ownName(text: str | None) -> bytes | OwnName | None:
+    for each in OwnName:
+        if text == each.value:
+            return each
+    return _octets(text)
 
 
 def _octets(text: str | None) -> bytes | None:

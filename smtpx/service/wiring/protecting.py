@@ -37,10 +37,12 @@ class Bearings:
 
     @ivar router: finds hosts.
     @ivar protection: decides how connections have to be.
+    @ivar resolver: asks the DNS.
     """
 
     router: IMailRouter
     protection: Protection
+    resolver: IResolver
 
 
 def bearings(
@@ -59,6 +61,7 @@ def bearings(
     return Bearings(
         mailRouter(configuration, name, resolver, partial(placesOf, doors)),
         protection(machine, configuration, resolver),
+        resolver,
     )
 
 

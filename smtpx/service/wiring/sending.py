@@ -42,6 +42,7 @@ from ..config import Configuration
 from ..machine import Machine
 from ..tables import SENDING, RouteEntry, TransportKind
 from .hops import nextHops
+from .ownnames import ownNames
 from .peers import PeerKnowledge
 from .pipes import pipeMaker
 from .protecting import Bearings
@@ -214,6 +215,7 @@ def senders(
         extensions=extensions,
         tls=clientTLS(configuration),
         clock=machine.now,
+        answers=ownNames(course.resolver),
         trouble=watchers.trouble,
         tracer=watchers.tracer,
         fastOpen=fastOpenHosts(machine, configuration),

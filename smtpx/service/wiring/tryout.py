@@ -15,7 +15,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from random import Random
 
-from attrs import frozen
+from attrs import evolve, field, frozen
 from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
@@ -27,6 +27,7 @@ from ...dns.mailhosts import IMailRouter, MailHost, MailHosts, Unroutable
 from ...dns.system import systemRouter
 from ...extensions.auth import Auth, AuthSettings
 from ...net.addressing import Addressed
+from ...net.answers import Answerers
 from ...net.clientkit import ClientKit
 from ...net.pool import ClientPool
 from ...net.postman import Finder, Postman
@@ -45,6 +46,7 @@ from ..machine import Machine
 from .destinations import Destination, Destinations
 from .extensions import chosenExtensions
 from .hops import nextHops
+from .ownnames import ownNames
 from .resolving import mailRouter, resolver
 from .sending import clientTLS
 
@@ -62,12 +64,14 @@ class Leg:
     @ivar wayTo: how to talk to a host.
     @ivar hosts: what is looked up, where that is not the domain of the recipients;
         empty: nothing has to be.
+    @ivar answers: who knows what we call ourselves, where the way does not say.
     """
 
     recipients: tuple[str, ...]
     find: Finder
     wayTo: Callable[[MailHost], Way]
     hosts: str | None = None
+    answers: Answerers = field(factory=dict)
 
 
 #: Changes how hosts are talked to.
@@ -129,9 +133,8 @@ def byRoutes(
     """
     destinations = Destinations(machine, configuration)
     name = configuration.name or machine.name
-    router = mailRouter(
-        configuration, name, resolver(machine, configuration, stack), lambda: ()
-    )
+    asked = resolver(machine, configuration, stack)
+    router = mailRouter(configuration, name, asked, lambda: ())
     found: dict[str, tuple[Destination, list[str]]] = {}
     for spelled, path in recipients.items():
         verdict = destinations.find(path, sender)
@@ -145,10 +148,11 @@ def byRoutes(
             key = each.route.transport.name
             path_ = each.path.decode("utf-8", "backslashreplace")
             found.setdefault(key, (each, []))[1].append(path_)
-    return [
+    legs = [
         _leg(configuration, name, router, some, each, adjust, logsIn)
         for each, some in found.values()
     ]
+    return [evolve(each, answers=ownNames(asked)) for each in legs]
 
 
 def _leg(
@@ -258,6 +262,7 @@ class Tryout:
         trouble: Callable[[str, BaseException], None],
         stop: Stop | None = None,
         envelope: Envelope | None = None,
+        answers: Answerers | None = None,
     ) -> None:
         """
         @param name: what it calls itself, where the way does not say.
@@ -265,6 +270,7 @@ class Tryout:
         @param trouble: told of exceptions out of extensions.
         @param stop: how far it goes; L{None}: messages are sent.
         @param envelope: what a probe says in MAIL and RCPT.
+        @param answers: see L{Leg}.
         @raise smtpx.core.errors.SMTPXError: extensions that do not go together.
         """
         self._stop = stop
@@ -280,6 +286,7 @@ class Tryout:
             tls=tls,
             times=times,
             clock=machine.now,
+            answers=answers,
             trouble=trouble,
             tracer=witness,
         )
