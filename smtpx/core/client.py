@@ -33,6 +33,7 @@ from typing import Callable
 
 from .bounds import BareLines
 from .claims import attributed, ownerOf
+from .clienthello import parseHello
 from .clientmachine import ClientMachine, Part, State
 from .clientreplies import (
     BROKEN,
@@ -44,7 +45,7 @@ from .clientreplies import (
     UNFIT,
     completed,
 )
-from .clientsession import GivingUp, parseHello, unspeakable
+from .clientsession import GivingUp, unspeakable
 from .clienttransaction import Transaction
 from .dialogue import Ask, Establish, Flow, Secure, Slot, Step, emit, send, settle, sync
 from .effects import Awaited, ClientEffect, Close, GaveUp, Ready, Settled
@@ -348,8 +349,7 @@ class ClientConnection(ClientMachine):
         EHLO (section 3.2); LHLO in LMTP (RFC 2033 section 4.1), where there is no
         other.
         """
-        name = yield from self.introduced()
-        line = self.target.dialect.value + b" " + name
+        line = self.target.dialect.value + b" " + (yield from self.introduced())
         if guess is not None:
             self.assume(guess)
             self.guessed = True
@@ -361,7 +361,7 @@ class ClientConnection(ClientMachine):
             if self.target.dialect is Dialect.LMTP:
                 # Whoever set it up was mistaken; no mail is to be lost by that.
                 raise GivingUp(NO_LMTP)
-            got = completed((yield from send(b"HELO " + name)))
+            got = completed((yield from send(b"HELO " + self.name)))
             hello = Hello(parseHello(got).name)
         else:
             hello = parseHello(got)

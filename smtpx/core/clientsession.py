@@ -54,18 +54,9 @@ UNSAFE = re.compile(rb"[\x00-\x1f\x7f]")
 _QUOTED = re.compile(rb'"(?>(?:[^"\\]|\\.)*)"', re.DOTALL)
 _UNSAFE_PATH = re.compile(rb'[ <>"]')
 
-#: How much is taken in of what a peer says of itself: so many keywords, in lines of
-#: 512 octets with code and CRLF (RFC 5321 section 4.5.3.1.5).
-KEYWORDS_MAX = 100
-_LINE_OCTETS = 512 - len(b"250 \r\n")
-
 #: What no value of a parameter may have in it (RFC 5321 section 4.1.2,
 #: esmtp-value), but for "=", which some senders have put there since RFC 1869.
 _UNSAFE_VALUE = re.compile(rb"[\x00-\x20\x7f]")
-
-#: An ehlo-line (RFC 5321 section 4.1.1.1), more leniently: "_" has been in
-#: keywords, and "=" has stood behind one instead of a space.
-_EHLO_LINE = re.compile(rb"([A-Za-z0-9][A-Za-z0-9_-]*)(?:([ =])(.*))?\Z", re.DOTALL)
 
 
 class GivingUp(SMTPXError):
@@ -101,27 +92,6 @@ def unsafePath(path: bytes) -> bool:
         return True
     # Each character is somewhere outside of quotes, or in a quoted string.
     return _UNSAFE_PATH.search(_QUOTED.sub(b"", path)) is not None
-
-
-def parseHello(what: Reply) -> Hello:
-    """
-    Take an EHLO response apart (RFC 5321 section 4.1.1.1).
-
-    Lines that are not in the grammar, and what is beyond the bounds, are left out.
-    A keyword with a C{=} behind it counts only where it does not stand there as it
-    should, too.
-    """
-    words: list[tuple[bytes, bytes | None]] = []
-    odd: list[tuple[bytes, bytes | None]] = []
-    for line in what.lines[1:]:
-        match = _EHLO_LINE.match(line.rstrip())
-        if match is not None and len(line) <= _LINE_OCTETS:
-            into = odd if match[2] == b"=" else words
-            into.append((match[1].upper(), match[3]))
-    known = {keyword for keyword, _ in words}
-    words += [word for word in odd if word[0] not in known]
-    name = what.lines[0].strip().partition(b" ")[0]
-    return Hello(name[:_LINE_OCTETS], tuple(words[:KEYWORDS_MAX]))
 
 
 def _least(values: list[int | None]) -> int | None:

@@ -156,6 +156,7 @@ class Transaction(Standing):
             # that was made to fit a wrong one.
             yield from sync()
             self.guessed = False
+            grouped = yield from self._grouping()
             fitted = yield from self._fitted()
         if isinstance(fitted, Refusal):
             return self.end(fitted.reply, fitted.scope, Stage.MESSAGE)

@@ -299,7 +299,6 @@ class Target:
     @ivar source: the address of ours that the connection was told to come from;
         empty: the system chose one.
     @ivar renamed: does what we call ourselves there depend on what the system chose?
-        Then it may be something else the next time.
     """
 
     host: bytes

@@ -8,7 +8,8 @@ from __future__ import annotations
 from hypothesis import given, settings, strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from smtpx.core.clientsession import KEYWORDS_MAX, unsafePath
+from smtpx.core.clienthello import KEYWORDS_MAX
+from smtpx.core.clientsession import unsafePath
 from smtpx.core.effects import Close, GaveUp
 from smtpx.core.errors import Malformed
 from smtpx.core.grammar import FLAG, Grammar
