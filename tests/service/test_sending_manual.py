@@ -79,8 +79,8 @@ class SendingPagesTests(SynchronousTestCase):
         self.assertIn("nobody can log in yet", nobody)
         self.assertEqual(self.problems(long), [])
         # The addresses on the page are nobody's.
-        for address in self.problems(BASE + HOME + source):
-            self.assertIn(": mail would wait: ", address)
+        for problem in self.problems(BASE + HOME + source):
+            self.assertIn(": mail would wait: ", problem)
         self.assertEqual(self.problems(BASE + HOME + tls), [])
         self.assertPrints("send-to-the-world.rst", long)
         told = self.problems(long.rpartition("[[route]]")[0])
