@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from .interfaces import IBody, IClientSession, IServerSession
 
 W = TypeVar("W")
-T = TypeVar("T")
 
 
 class Where(Enum):
@@ -293,12 +292,10 @@ class Target:
     """
     Where a client connection goes.
 
-    @ivar address: an IP address, or the path of a UNIX socket.
-    @ivar port: 0, where that is a path.
+    @ivar address: an IP address; or the path of a UNIX socket, with the C{port} 0.
     @ivar dialect: what is spoken there.
-    @ivar source: the address of ours that the connection was told to come from;
-        empty: the system chose one.
-    @ivar renamed: does what we call ourselves there depend on what the system chose?
+    @ivar source: the address of ours that it was told to come from; empty: any.
+    @ivar renamed: does what we call ourselves there depend on what that came to be?
     """
 
     host: bytes
