@@ -474,8 +474,7 @@ class ClientConnection(ClientMachine):
         self._stop()
         self.sessions.drop()
         early = self.guessed
-        if early:
-            self.forecastWrong = True
+        self.forecastWrong = self.forecastWrong or early
         if not leaving:
             if not (self._heard or self.opening or self.abandoned):
                 self.tell(None)

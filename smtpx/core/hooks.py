@@ -16,6 +16,12 @@ from .envelope import Bearer, Envelope, Recipient
 from .flaw import Flaw
 from .grammar import Grammar
 from .reply import Reply
+from .target import (
+    Dialect as Dialect,
+    Forecast as Forecast,
+    Hello as Hello,
+    Target as Target,
+)
 from .stapled import Stapled
 from .tlsa import DANE
 from .tlssession import Resumption, TLSSession
@@ -271,61 +277,6 @@ class TLSInfo:
     resumption: Resumption = Resumption.SUPPORTED
     group: str = ""
     repeated: bool = False
-
-
-class Dialect(Enum):
-    """
-    Which of two protocols is spoken, that differ in little; the value is the verb
-    by which a client says who it is.
-
-    @cvar SMTP: RFC 5321.
-    @cvar LMTP: RFC 2033: each recipient is answered for by itself, behind the
-        message.
-    """
-
-    SMTP = b"EHLO"
-    LMTP = b"LHLO"
-
-
-@frozen
-class Target:
-    """
-    Where a client connection goes.
-
-    @ivar address: an IP address; or the path of a UNIX socket, with the C{port} 0.
-    @ivar dialect: what is spoken there.
-    @ivar source: the address of ours that it was told to come from; empty: any.
-    @ivar renamed: does what we call ourselves there depend on what that came to be?
-    """
-
-    host: bytes
-    address: bytes
-    port: int = 25
-    implicitTLS: bool = False
-    dialect: Dialect = Dialect.SMTP
-    source: bytes = b""
-    renamed: bool = False
-
-    @property
-    def local(self) -> bool:
-        """Is it a UNIX socket, so that nothing leaves this machine?"""
-        return self.address.startswith(b"/")
-
-
-@frozen
-class Hello:
-    """An EHLO response, taken apart: keywords with their raw arguments."""
-
-    name: bytes
-    keywords: tuple[tuple[bytes, bytes | None], ...] = ()
-
-
-@frozen
-class Forecast:
-    """What the peer is expected to answer to EHLO, before and under TLS."""
-
-    clear: Hello | None = None
-    secured: Hello | None = None
 
 
 class Scope(Enum):
