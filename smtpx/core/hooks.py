@@ -16,13 +16,13 @@ from .envelope import Bearer, Envelope, Recipient
 from .flaw import Flaw
 from .grammar import Grammar
 from .reply import Reply
+from .stapled import Stapled
 from .target import (
     Dialect as Dialect,
     Forecast as Forecast,
     Hello as Hello,
     Target as Target,
 )
-from .stapled import Stapled
 from .tlsa import DANE
 from .tlssession import Resumption, TLSSession
 from .tlsterms import USUAL, TLSTerms
