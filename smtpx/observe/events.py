@@ -252,6 +252,8 @@ _HOST = {
     "bits": _TLS["bits"],
     "resumed": _TLS["resumed"],
     "verified": "was the host's certificate good?",
+    "dane": "true: it was good by a TLSA record (RFC 7672)",
+    "proof": "by what it was good, if it was",
     "problem": "what is wrong with the host's certificate, if anything is",
     "subject": "the subject of the host's certificate",
     "serverName": "the name that we asked for (SNI), if we did",

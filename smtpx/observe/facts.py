@@ -19,6 +19,10 @@ def handshakeFields(info: TLSInfo) -> dict[str, object]:
         "resumed": info.resumed,
         "verified": info.verified,
     }
+    if info.dane:
+        fields["dane"] = True
+    if info.proof is not None:
+        fields["proof"] = info.proof
     if info.problem is not None:
         fields["problem"] = info.problem
     if info.subject is not None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from dns.dnssec import make_dnskey, make_ds, sign_zone
@@ -32,7 +33,7 @@ server:
   verbosity: 1
   interface: 127.0.0.1@{port}
   interface: ::1@{port}
-  do-daemonize: no
+{more53}  do-daemonize: no
   num-threads: 1
   ede: yes
   module-config: "validator iterator"
@@ -42,7 +43,7 @@ server:
   local-zone: "secure.example." transparent
   local-zone: "bogus.example." transparent
   local-zone: "plain.example." transparent
-  local-zone: "alone.example." static
+{signed}  local-zone: "alone.example." static
   local-data: "alone.example. 60 CNAME mx1.plain.example."
   local-data-ptr: "192.0.2.1 60 mx1.plain.example"
   local-zone: "127.in-addr.arpa." static
@@ -62,6 +63,8 @@ auth-zone:
   for-upstream: yes
   fallback-enabled: no
 """
+
+_TRANSPARENT = '  local-zone: "{name}." transparent\n'
 
 _SOA = (
     "@ 300 SOA ns hostmaster 1 7200 900 86400 300\n@ 300 NS ns\nns 300 A 192.0.2.53\n"
@@ -95,7 +98,9 @@ out   60 CNAME mx1.plain.example.
 """
 )
 
-_BOGUS = _SOA + "@ 60 MX 10 mx\nmx 60 A 192.0.2.4\n"
+_BOGUS = (
+    _SOA + "@ 60 MX 10 mx\nmx 60 A 192.0.2.4\ntlsa 60 TLSA 3 1 1 " + "cd" * 32 + "\n"
+)
 
 _STARTED = re.compile("start of service")
 
@@ -107,12 +112,20 @@ class RunningUnbound(RunningProgram):
     @ivar port: where it answers, on 127.0.0.1 and ::1, over UDP and TCP.
     """
 
-    def __init__(self, port: int | None = None, more: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        port: int | None = None,
+        more: Sequence[str] = (),
+        signed: Mapping[str, str] = MappingProxyType({}),
+        address: str | None = None,
+    ) -> None:
         """
         Start it.
 
         @param port: of one that was stopped; L{None}: a new one.
         @param more: records under more.example, whose aliases are left to who asks.
+        @param signed: records of more zones that are signed, by name.
+        @param address: where it answers besides, at port 53; L{None}: nowhere.
         @raise SkipTest: there is no unbound.
         """
         program = findPeer("unbound", "unbound")
@@ -125,12 +138,14 @@ class RunningUnbound(RunningProgram):
         for name, text in (
             ("secure.example", _SECURE.format(digest="ab" * 32)),
             ("bogus.example", _BOGUS),
+            *((name, _SOA + text) for name, text in signed.items()),
         ):
             zones[name], anchor = _signed(name, text)
             anchors.append(f'  trust-anchor: "{anchor}"')
         zones["bogus.example"] = zones["bogus.example"].replace(
             "192.0.2.4", "192.0.2.66"
         )
+        zones["bogus.example"] = zones["bogus.example"].replace("cd" * 32, "ef" * 32)
         for name, text in zones.items():
             (folder / f"{name}.zone").write_text(text, "ascii")
         configuration = folder / "unbound.conf"
@@ -138,6 +153,8 @@ class RunningUnbound(RunningProgram):
             _CONFIGURATION.format(
                 folder=folder,
                 port=self.port,
+                more53="" if address is None else f"  interface: {address}@53\n",
+                signed="".join(_TRANSPARENT.format(name=name) for name in signed),
                 anchors="\n".join(anchors),
                 more="\n".join(f'  local-data: "{each}"' for each in more),
                 zones="".join(_AUTH.format(name=name) for name in zones),

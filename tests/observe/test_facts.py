@@ -34,6 +34,8 @@ class FactsTests(SynchronousTestCase):
         self.assertEqual(told["serverName"], b"mx.example.org")
         bad = handshakeFields(TLSInfo(problem="expired", onConnect=True))
         self.assertEqual((bad["problem"], bad["onConnect"]), ("expired", True))
+        good = handshakeFields(TLSInfo(verified=True, dane=True, proof="it matches"))
+        self.assertEqual((good["dane"], good["proof"]), (True, "it matches"))
 
     def test_codes(self) -> None:
         """The reply code, and the enhanced one if there is one."""
