@@ -71,6 +71,7 @@ class Bench:
         """
         implicit = row.security is Security.IMPLICIT
         port = receiver.tlsPort if implicit else receiver.port
+        port = receiver.earlyPort if row.banner else port
         if port is None:
             return None
         found: list[Exchange] = []

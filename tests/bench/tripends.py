@@ -63,12 +63,14 @@ class Receiver:
     @ivar port: with STARTTLS.
     @ivar tlsPort: for implicit TLS; L{None}: it has none.
     @ivar close: ends it.
+    @ivar earlyPort: likewise, where it greets early; L{None}: it cannot.
     """
 
     name: str
     port: int
     tlsPort: int | None
     close: Callable[[], None] = field(repr=False)
+    earlyPort: int | None = None
 
 
 _TAKES = """
@@ -96,6 +98,11 @@ match = ["*"]
 transport = "hold"
 """
 
+_GREETS_EARLY = """
+[extensions.EARLYBANNER]
+tls_early_banner_hosts = ["*"]
+"""
+
 _STARTED = re.compile(r"State is in ")
 
 
@@ -114,7 +121,19 @@ def _program(
 def _ourReceiver(folder: Path) -> Receiver:
     port, tlsPort = freePort(FAR), freePort(FAR)
     text = _TAKES.format(address=FAR, port=port, tlsPort=tlsPort, domain=DOMAIN)
-    return Receiver("smtpx", port, tlsPort, _program(folder, text).stop)
+    early = folder / "early"
+    early.mkdir()
+    for name in ("certificate.pem", "key.pem"):
+        shutil.copy(folder / name, early)
+    ports = freePort(FAR), freePort(FAR)
+    other = _TAKES.format(address=FAR, port=ports[0], tlsPort=ports[1], domain=DOMAIN)
+    programs = _program(folder, text), _program(early, other + _GREETS_EARLY)
+
+    def close() -> None:
+        for program in programs:
+            program.stop()
+
+    return Receiver("smtpx", port, tlsPort, close, ports[1])
 
 
 def _eximReceiver(folder: Path) -> Receiver:

@@ -26,12 +26,14 @@ class Row:
     @ivar version: of TLS; empty: there is none.
     @ivar early: may the sender talk before the greeting (PIPECONNECT)?
     @ivar fast: are connections opened fast (RFC 7413)?
+    @ivar banner: does the receiver greet with its first flight of the handshake?
     """
 
     security: Security
     version: str = field()
     early: bool = False
     fast: bool = False
+    banner: bool = False
 
     @version.default
     def _version(self) -> str:
@@ -50,6 +52,8 @@ class Row:
             words.append("PIPECONNECT")
         if self.fast:
             words.append("TFO")
+        if self.banner:
+            words.append("early banner")
         return " + ".join(words) if len(words) > 1 else f"{words[0]}, no knowledge"
 
 
@@ -64,6 +68,8 @@ ROWS = (
     Row(Security.STARTTLS, "1.2", early=True),
     Row(Security.STARTTLS, "1.2", early=True, fast=True),
     Row(Security.IMPLICIT),
+    Row(Security.IMPLICIT, banner=True),
+    Row(Security.IMPLICIT, fast=True, banner=True),
     Row(Security.IMPLICIT, early=True),
     Row(Security.IMPLICIT, early=True, fast=True),
 )
