@@ -45,6 +45,7 @@ class FakeSocket:
     @ivar state: as TCP_INFO has it.
     @ivar options: likewise.
     @ivar trouble: what SO_ERROR has.
+    @ivar packet: how long one may be, with all headers.
     @ivar room: how much the SYN takes; L{None}: there is no SYN yet to send.
     @ivar sent: what was sent, a piece each time.
     """
@@ -56,6 +57,7 @@ class FakeSocket:
         self.options = 0
         self.trouble = 0
         self.room = 1420
+        self.packet = 1500
         self.sent: list[bytes] = []
         self.incoming: list[bytes] = []
         self.closed = False
@@ -82,6 +84,8 @@ class FakeSocket:
             return found
         if self.refuses is not None:
             raise self.refuses
+        if level in (socket.IPPROTO_IP, socket.IPPROTO_IPV6):
+            return self.packet
         return bytes([self.state, 0, 0, 0, 0, self.options, 0, 0])
 
     def connect_ex(self, address: object) -> int:
@@ -297,6 +301,27 @@ class ClientTests(SynchronousTestCase):
         self.writable(transport)
         self.assertEqual(b"".join(made.sent), b"0123456789abcd")
         self.assertEqual(made.sent[0], b"0123")
+
+    def test_room(self) -> None:
+        """How much there is room for follows from how long a packet may be."""
+        made = FakeSocket()
+        transport = self.begin(made)
+        self.assertEqual(transport.room, 1420)
+        made.packet = 1280
+        self.assertEqual(transport.room, 1200)
+        transport.addressFamily = socket.AF_INET6
+        self.assertEqual(transport.room, 1180)
+        made.refuses = OSError(errno.ENOTCONN, "no")
+        self.assertEqual(transport.room, 1400)
+        transport.addressFamily = socket.AF_INET
+        self.assertEqual(transport.room, 1420)
+
+    def test_cut(self) -> None:
+        """What did not leave with the SYN is known; where all did, there is nothing."""
+        for octets, cut in ((1420, None), (1421, 1420)):
+            transport = self.begin(FakeSocket(), b"x" * octets)
+            self.writable(transport)
+            self.assertEqual(transport.cut, cut)
 
     def test_answered(self) -> None:
         """An answer that comes with the SYN-ACK is heard behind the opening."""

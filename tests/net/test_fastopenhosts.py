@@ -11,6 +11,7 @@ from smtpx.core.hostlist import HostList
 from smtpx.net import fastopenhosts
 from smtpx.net.fastopen import Opened
 from smtpx.net.fastopenhosts import (
+    LEARNED_SECONDS,
     ROOM_IPV4,
     ROOM_IPV6,
     SPARED_SECONDS,
@@ -80,3 +81,44 @@ class FastOpenHostsTests(SynchronousTestCase):
             self.hosts.failed(b"192.0.2.%d" % last, 25)
         found = [self.mayTry(b"192.0.2.%d" % last) for last in range(5)]
         self.assertEqual(found, [True, True, False, False, False])
+
+
+class RoomsTests(SynchronousTestCase):
+    """How long a ClientHello may be."""
+
+    def setUp(self) -> None:
+        """To everybody."""
+        self.clock = Clock()
+        self.hosts = FastOpenHosts(HostList.parse(["*"]), self.clock.seconds)
+
+    def room(self, port: int = 465) -> int | None:
+        """Where the kernel would take 1420 octets."""
+        return self.hosts.roomFor(ADDRESS, port, 1420)
+
+    def test_unknown(self) -> None:
+        """As long as the kernel says."""
+        self.assertEqual(self.room(), 1420)
+
+    def test_less(self) -> None:
+        """Or less, where less was found to fit, for a day; only there."""
+        self.hosts.learned(ADDRESS, 465, 1300)
+        self.assertEqual((self.room(), self.room(466)), (1300, 1420))
+        self.assertEqual(self.hosts.roomFor(ADDRESS, 465, 1200), 1200)
+        self.clock.advance(LEARNED_SECONDS)
+        self.assertEqual(self.room(), 1420)
+
+    def test_whole(self) -> None:
+        """Where a host wants whole ones, nothing else is learned for that time."""
+        self.hosts.learned(ADDRESS, 465, None)
+        self.hosts.learned(ADDRESS, 465, 1300)
+        self.assertEqual(self.room(), None)
+        self.clock.advance(LEARNED_SECONDS)
+        self.hosts.learned(ADDRESS, 465, 1300)
+        self.assertEqual(self.room(), 1300)
+
+    def test_bounded(self) -> None:
+        """Not all are remembered; the oldest are forgotten first."""
+        self.patch(fastopenhosts, "_MOST", 2)
+        for port in (1, 2, 3):
+            self.hosts.learned(ADDRESS, port, 1300)
+        self.assertEqual([self.room(port) for port in (1, 2, 3)], [1420, 1300, 1300])
