@@ -23,6 +23,7 @@ from ..core.hostlist import HostList
 from ..knowledge.layout import glance
 from ..policy.dovecot import tryDovecot
 from .config import Configuration
+from .handshakecautions import handshakeCautions
 from .localcautions import localCautions
 from .machine import Machine
 from .openness import openness
@@ -66,6 +67,7 @@ def cautions(machine: Machine, configuration: Configuration) -> Iterator[Problem
     yield from sendingCautions(configuration)
     yield from _drop(configuration)
     yield from localCautions(machine, configuration)
+    yield from handshakeCautions(configuration)
     yield from _trustedServers(configuration)
 
 

@@ -146,6 +146,16 @@ class GuideTests(SynchronousTestCase):
         self.assertEqual([each.address for each in six.listeners][1], "::")
         self.assertTrue(unix.relay.hosts.matches(b""))
 
+    def test_roundTrips(self) -> None:
+        """They greet early, talk early, and say what they want of handshakes."""
+        greeted, talking, said = self.read("howto/tls-round-trips.rst")
+        early: Any = greeted.extensions.settings["EARLYBANNER"]
+        self.assertTrue(early.tlsEarlyBannerHosts.matches(b"192.0.2.7"))
+        self.assertTrue(talking.sending.hostsTryFastOpen.items)
+        assert said.routes is not None
+        self.assertEqual(said.listeners[0].terms.minimum, "TLSv1.3")
+        self.assertEqual(said.routes[0].terms.groups, "X25519:P-256")
+
     def test_sendLater(self) -> None:
         """It switches the extension on."""
         [found] = self.read("howto/send-later.rst")

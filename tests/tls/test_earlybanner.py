@@ -249,3 +249,29 @@ class EarlyBannerTests(SynchronousTestCase):
         self.flight(server, client)
         client.do_handshake()
         self.assertEqual(client.recv(100), _BANNER)
+
+    def test_withTickets(self) -> None:
+        """
+        Where sessions may be resumed, the context is chosen first; the greeting is
+        early all the same, in the first handshake and in those that resume.
+        """
+        options = TLSOptions(early=True, tickets=True, ticketKey=(b"here",))
+        context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+        session: SSL.Session | None = None
+        for again in (False, True):
+            self.said.clear()
+            client = bare(context)
+            if session is not None:
+                client.set_session(session)
+            server = self.accepting(options)
+            self.flight(server, client)
+            self.assertEqual(self.said, [True])
+            client.do_handshake()
+            self.assertEqual(client.recv(100), _BANNER)
+            move(client, server)
+            server.do_handshake()
+            self.assertEqual(tell(server, client, b"250 here\r\n"), b"250 here\r\n")
+            self.assertEqual(self.tls.info(server).resumed, again)
+            session = client.get_session()
+            # OpenSSL resumes none that ended without a farewell.
+            client.shutdown()
