@@ -15,6 +15,7 @@ from zope.interface import implementer
 
 from smtpx.core.hooks import RoutePolicy, TLSInfo, TLSLevel, TLSOptions
 from smtpx.core.hostlist import HostList
+from smtpx.core.tlssession import TLSSession
 from smtpx.net import dialling
 from smtpx.net.client import ClientProtocol
 from smtpx.net.fastopen import Opened
@@ -49,6 +50,12 @@ class Hellos:
     def info(self, connection: Any, options: TLSOptions) -> TLSInfo:
         """What the handshake came to."""
         return TLSInfo(repeated=self._repeated)
+
+    def session(
+        self, connection: Any, options: TLSOptions, info: TLSInfo, now: float
+    ) -> TLSSession | None:
+        """There is none."""
+        return None
 
     def shortened(self, connection: Any) -> bool:
         """All are that have little room."""
