@@ -197,8 +197,8 @@ class Speakers(ClientFactory):
         self.failures.append(type(reason.value))
 
 
-class ClientTests(SynchronousTestCase):
-    """A connection that is opened fast."""
+class FastTestCase(SynchronousTestCase):
+    """A connection that is opened fast, and what happens to it."""
 
     def begin(self, made: FakeSocket, first: bytes = b"EHLO\r\n") -> Any:
         """A connection, as far as C{connect}."""
@@ -227,6 +227,10 @@ class ClientTests(SynchronousTestCase):
         why = transport.doRead()
         if why is not None:
             transport.connectionLost(Failure(why))
+
+
+class ClientTests(FastTestCase):
+    """A connection that is opened fast."""
 
     def test_rides(self) -> None:
         """What is said first is in the SYN; the rest is the same as ever."""
@@ -301,27 +305,6 @@ class ClientTests(SynchronousTestCase):
         self.writable(transport)
         self.assertEqual(b"".join(made.sent), b"0123456789abcd")
         self.assertEqual(made.sent[0], b"0123")
-
-    def test_room(self) -> None:
-        """How much there is room for follows from how long a packet may be."""
-        made = FakeSocket()
-        transport = self.begin(made)
-        self.assertEqual(transport.room, 1420)
-        made.packet = 1280
-        self.assertEqual(transport.room, 1200)
-        transport.addressFamily = socket.AF_INET6
-        self.assertEqual(transport.room, 1180)
-        made.refuses = OSError(errno.ENOTCONN, "no")
-        self.assertEqual(transport.room, 1400)
-        transport.addressFamily = socket.AF_INET
-        self.assertEqual(transport.room, 1420)
-
-    def test_cut(self) -> None:
-        """What did not leave with the SYN is known; where all did, there is nothing."""
-        for octets, cut in ((1420, None), (1421, 1420)):
-            transport = self.begin(FakeSocket(), b"x" * octets)
-            self.writable(transport)
-            self.assertEqual(transport.cut, cut)
 
     def test_answered(self) -> None:
         """An answer that comes with the SYN-ACK is heard behind the opening."""
