@@ -33,6 +33,7 @@ from .queue import QueueOptions
 from .send import SendOptions
 from .sendmail import SendmailOptions
 from .spool import SpoolOptions
+from .tls import TLSOptions
 from .why import WhyOptions
 
 
@@ -53,6 +54,7 @@ class MainOptions(ConsoleOptions):
         ["peer", None, PeerOptions, "Look at what is known of other hosts."],
         ["queue", None, QueueOptions, "Look at the queue, and change it."],
         ["send", None, SendOptions, "Send a message by hand, and show what happens."],
+        ["tls", None, TLSOptions, "Look at what is asked of TLS with other hosts."],
         ["why", None, WhyOptions, "Tell what happened to a message, and what will."],
         ["sendmail", None, SendmailOptions, "Submit a message, as sendmail does."],
         ["spool", None, SpoolOptions, "Take over what another server has queued."],

@@ -30,6 +30,7 @@ from .openness import openness
 from .problems import KeyPath, Problem
 from .routecheck import unheard, unrouted
 from .sendingcautions import sendingCautions
+from .stscautions import stsCautions
 from .tables.tls import ANYBODY
 from .toml import UNNAMED
 from .wiring import certificatesOf, reportWordings, serverTLS
@@ -69,6 +70,7 @@ def cautions(machine: Machine, configuration: Configuration) -> Iterator[Problem
     yield from localCautions(machine, configuration)
     yield from handshakeCautions(configuration)
     yield from _trustedServers(configuration)
+    yield from stsCautions(configuration)
 
 
 def _trustedServers(configuration: Configuration) -> Iterator[Problem]:

@@ -39,6 +39,7 @@ from .tables import (
     Sending,
     SendmailOptions,
     SubmissionRules,
+    TLSReports,
     Trace,
     Users,
 )
@@ -144,6 +145,9 @@ class Configuration:
         },
     )
     reports: Reports = field(factory=Reports)
+    tlsReports: TLSReports = field(
+        factory=TLSReports, metadata={"option": "tls_reports"}
+    )
     relay: Relay = field(factory=Relay)
     peers: Peers = field(factory=Peers)
     users: Users = field(factory=Users)
@@ -189,6 +193,11 @@ class Configuration:
     def peersFile(self) -> Path:
         """Where it is kept what is known of the hosts that we talk to."""
         return self.peers.file or self.state / "peers.sqlite"
+
+    @property
+    def tlsReportsFile(self) -> Path:
+        """Where it is kept what domains are to be told of TLS."""
+        return self.state / "tls-reports.sqlite"
 
     @property
     def dropFolder(self) -> Path:

@@ -26,6 +26,7 @@ from .sending import Sending
 from .sendmail import SendmailOptions
 from .submission import SubmissionRules
 from .tls import TLS, CertificatePair, TLSVersion
+from .tlsreports import TLSReports
 from .trace import Trace
 from .users import Users
 
@@ -61,6 +62,7 @@ __all__ = [
     "SubmissionRules",
     "Subject",
     "TLS",
+    "TLSReports",
     "TLSVersion",
     "Trace",
     "TransportKind",

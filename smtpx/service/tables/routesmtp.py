@@ -254,6 +254,17 @@ class SMTPOptions(LMTPOptions):
             " ``verified`` where there is a login, ``opportunistic`` elsewhere."
         },
     )
+    mtaSTS: bool | None = field(
+        default=None,
+        validator=only(TransportKind.SMTP, checks=(_network,)),
+        metadata={
+            "option": "mta_sts",
+            "none": None,
+            "help": "For ``smtp``: is it done as domains ask by MTA-STS (RFC 8461)?  Of"
+            " hosts that are named, the policy is that of the host's own name.  If not"
+            " given: as the table ``sending`` says.",
+        },
+    )
     implicitTLS: bool = field(
         default=False,
         validator=_for(_implicit, _network),

@@ -7,7 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from attrs import field, frozen
+from attrs import Attribute, field, frozen
 
 from ...core.hostlist import HostList
 
@@ -20,6 +20,17 @@ def _key(instance: Sending, attribute: Any, value: object) -> None:
 def _whole(instance: Sending, attribute: Any, value: HostList) -> None:
     if value.items and not instance.hostsTryFastOpen.items:
         raise ValueError("no connection is opened fast without hosts_try_fastopen")
+
+
+def _addressesOnly(
+    options: object, attribute: Attribute[HostList], value: HostList
+) -> None:
+    """
+    @raise ValueError: a name, of which nobody knows at that time.
+    """
+    for item in value.items:
+        if item.name is not None or item.suffix is not None:
+            raise ValueError(f"{item.render()!r} is no address and no network")
 
 
 @frozen
@@ -107,6 +118,36 @@ class Sending:
             " with the first packet, if there is room for it and they know it again"
             " (``hosts_try_checkpoint`` of the extension CHECKPOINT).  They have to"
             " remember for as long as their cookies are good.",
+        },
+    )
+    mtaSTS: bool = field(
+        default=True,
+        metadata={
+            "option": "mta_sts",
+            "help": "Is it done as domains ask by MTA-STS (RFC 8461)?  Then no mail"
+            " goes to hosts that the policy of their domain does not name, or without"
+            " TLS and a good certificate, where that policy is enforced.  Policies are"
+            " fetched by HTTPS.",
+        },
+    )
+    mtaSTSVerifyCertificates: Path | None = field(
+        default=None,
+        metadata={
+            "option": "mta_sts_verify_certificates",
+            "help": "A PEM file with those whose certificates are believed of web"
+            " servers that policies come from, and that reports on TLS go to.  If not"
+            " given: those that the system trusts.",
+        },
+    )
+    mtaSTSAllowNetworks: HostList = field(
+        factory=HostList,
+        validator=_addressesOnly,
+        metadata={
+            "option": "mta_sts_allow_networks",
+            "help": "Addresses and networks that are connected to for policies, and"
+            " reports on TLS, though they are not of the Internet, such as"
+            " ``10.0.0.0/8``.  Who writes to the right domain can make the server"
+            " connect there, so this is for tests.",
         },
     )
     connections: int = field(
