@@ -40,11 +40,8 @@ T = TypeVar("T")
 _log = Logger()
 
 
-class Threads(Protocol):
-    """Runs jobs in a thread, one at a time."""
-
-    def __call__(self, job: Callable[[], Any]) -> Deferred[Any]:
-        """Run one."""
+#: Runs jobs in a thread, one at a time.
+Threads = Callable[[Callable[[], Any]], Deferred[Any]]
 
 
 class Mailer(Protocol):

@@ -61,7 +61,7 @@ class TLSWitness:
 
     def concluded(self, conclusion: Conclusion) -> None:
         """See L{smtpx.tls.rules.Concluded}."""
-        if conclusion.lenient:
+        if conclusion.lenient or (conclusion.flaw is None and conclusion.tls is None):
             return
         failed = _failed(conclusion)
         day = dayOf(self.now())
@@ -118,12 +118,9 @@ def _tlsa(host: bytes, dane: DANE) -> Applied:
 
 def _failed(conclusion: Conclusion) -> Failed | None:
     """What was wrong; L{None}: nothing."""
-    flaw = conclusion.flaw
-    if flaw is None:
-        if conclusion.tls is not None:
-            return None
-        flaw = Flaw.NO_TLS
-    result = _RESULTS[flaw]
+    if conclusion.flaw is None:
+        return None
+    result = _RESULTS[conclusion.flaw]
     return Failed(
         result,
         host=conclusion.hop.host.decode("ascii", "replace"),

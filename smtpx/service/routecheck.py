@@ -71,6 +71,10 @@ def checkSending(
     if trust is not None:
         path = ("sending", "tls_verify_certificates")
         yield from tried(configuration, path, lambda: readCertificates(trust))
+    web = sending.mtaSTSVerifyCertificates
+    if web is not None:
+        path = ("sending", "mta_sts_verify_certificates")
+        yield from tried(configuration, path, lambda: readCertificates(web))
     if certificate is not None:
         path = ("sending", "tls_certificate")
         files = CertificateFiles(certificate, sending.tlsPrivateKey)

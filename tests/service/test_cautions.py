@@ -58,6 +58,14 @@ class CautionsCase(SynchronousTestCase):
 class CautionsTests(CautionsCase):
     """What an operator is told of a configuration that can be used."""
 
+    def test_policiesFromAnywhere(self) -> None:
+        """Networks that policies may come from are for tests."""
+        told = self.told("[sending]\nmta_sts_allow_networks = ['10.0.0.0/8']\n")
+        self.assertIn("warning: ", told[0])
+        self.assertIn(":2: sending.mta_sts_allow_networks: whoever writes", told[0])
+        told = self.told("[sending]\nmta_sts_allow_networks = ['!10.0.0.0/8']\n")
+        self.assertEqual(len(told), 1)
+
     def test_peers(self) -> None:
         """
         A file of peer knowledge that is of no use is named; without one, nothing is.
