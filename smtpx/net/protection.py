@@ -147,7 +147,16 @@ class Protection:
             if STARTTLS.keyword in via.offers:
                 flaw, why = Flaw.HANDSHAKE, "the TLS handshake failed"
         self._tell(
-            Conclusion(hop, policy.demands, tls, flaw, why, via.address, policy.lenient)
+            Conclusion(
+                hop,
+                policy.demands,
+                tls,
+                flaw,
+                why,
+                via.address,
+                policy.lenient,
+                _sourceOf(via),
+            )
         )
 
     def unreached(self, hop: Hop, way: Way, error: Unreached) -> None:
@@ -162,7 +171,14 @@ class Protection:
         flaw, address = error.flaw, error.via.address
         self._tell(
             Conclusion(
-                hop, policy.demands, None, flaw, error.text, address, policy.lenient
+                hop,
+                policy.demands,
+                None,
+                flaw,
+                error.text,
+                address,
+                policy.lenient,
+                _sourceOf(error.via),
             )
         )
         if len(self._barred) >= _BARRED_MOST:
@@ -175,6 +191,11 @@ class Protection:
             self.concluded(conclusion)
         except Exception:
             self._log.failure("While noting how a host was protected")
+
+
+def _sourceOf(via: Via) -> bytes:
+    """Our address; empty: nobody knows."""
+    return b"" if via.source is None else via.source[0]
 
 
 __all__ = ["BARRED_SECONDS", "Protection", "hopTo"]

@@ -118,14 +118,20 @@ def _tlsa(host: bytes, dane: DANE) -> Applied:
 
 def _failed(conclusion: Conclusion) -> Failed | None:
     """What was wrong; L{None}: nothing."""
-    if conclusion.flaw is None:
-        return None
-    result = _RESULTS[conclusion.flaw]
+    flaw, why = conclusion.flaw, conclusion.why
+    if flaw is None:
+        barred = [each.refused for each in conclusion.demands if each.refused]
+        if not barred or any(each.dane is not None for each in conclusion.demands):
+            return None
+        # It was only found out.
+        flaw, why = Flaw.BARRED, barred[0]
+    result = _RESULTS[flaw]
     return Failed(
         result,
+        conclusion.source.decode("ascii", "replace"),
         host=conclusion.hop.host.decode("ascii", "replace"),
         address=conclusion.address.decode("ascii", "replace"),
-        reason=conclusion.why if result in _UNCLEAR else "",
+        reason=why if result in _UNCLEAR else "",
     )
 
 

@@ -113,6 +113,7 @@ class Conclusion:
     @ivar why: the same, for people; empty: nothing.
     @ivar address: where it was tried; empty: nowhere.
     @ivar lenient: was the sender's wish that it be delivered all the same?
+    @ivar source: our address; empty: nobody knows.
     """
 
     hop: Hop
@@ -122,6 +123,7 @@ class Conclusion:
     why: str = ""
     address: bytes = b""
     lenient: bool = False
+    source: bytes = b""
 
 
 #: Told of each session that came about, or did not for want of protection; must not
@@ -194,7 +196,9 @@ class Rules:
         policy = wanted
         if wanted.tls is not TLSLevel.UNWANTED:
             policy = combined(wanted, await self._ask(hop, wanted))
-        for demand in policy.demands:
+        # Where there are TLSA records that count, the host is proven to be the domain's
+        # by DNSSEC, and no other policy has a say in it (RFC 8461 section 2).
+        for demand in policy.demands if policy.dane is None else ():
             if demand.refused is not None and demand.counts(policy):
                 raise Unfit(demand.refused, flaw=demand.flaw, demands=policy.demands)
         if not policy.lenient and _proven(hop, policy) < policy.lookup:

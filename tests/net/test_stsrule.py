@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attrs import define, evolve, field
+from attrs import define, evolve, field, frozen
 from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
@@ -14,6 +14,7 @@ from zope.interface.verify import verifyObject
 
 from smtpx.core.demands import Demand
 from smtpx.core.hooks import LookupLevel, RoutePolicy, TLSLevel
+from smtpx.core.tlsa import DANE, TLSA
 from smtpx.net.stspolicies import ISTSPolicies, Standing
 from smtpx.net.stsrule import STSRule
 from smtpx.tls.mtasts import Mode, STSPolicy
@@ -47,6 +48,23 @@ class Known:
         """See L{ISTSPolicies}."""
         self.asked.append(domain)
         return succeed(Standing(self.policies.get(domain)))
+
+
+@implementer(IRule)
+@frozen
+class Always:
+    """A rule that always demands the same."""
+
+    demand: Demand
+    name: str = "dane"
+
+    def apart(self, domain: bytes) -> bool:
+        """See L{IRule}."""
+        return False
+
+    def demands(self, hop: Hop) -> Sequence[Demand]:
+        """See L{IRule}."""
+        return [self.demand]
 
 
 class STSRuleTests(SynchronousTestCase):
@@ -129,6 +147,20 @@ class STSRuleTests(SynchronousTestCase):
         hop = evolve(HOP, manual=True)
         self.assertEqual(self.demanded(hop), [])
         self.assertEqual(self.known.asked, [b"mx.example.org"])
+
+    def test_withDANE(self) -> None:
+        """
+        Where TLSA records count, they alone do: a host outside of the policy gets its
+        mail, but a certificate that only the policy would take does not do (RFC 8461
+        section 2).
+        """
+        dane = DANE(b"other.example", (TLSA(3, 1, 1, b"x"),))
+        demand = Demand("dane", "", TLSLevel.VERIFIED, dane=dane)
+        rules = Rules((Always(demand), self.rule))
+        hop = evolve(HOP, host=b"other.example")
+        deciding = Deferred.fromCoroutine(rules.decide(hop, RoutePolicy()))
+        policy = self.successResultOf(deciding)
+        self.assertEqual((policy.tls, policy.dane), (TLSLevel.VERIFIED, dane))
 
     def test_notSetAside(self) -> None:
         """A route that wants more gets more, and one that wants less does not."""

@@ -20,7 +20,7 @@ from smtpx.tls.rules import Conclusion, Hop
 from smtpx.tls.tlsrpt import ResultType
 
 HOP = Hop(b"mx.example.org", (b"192.0.2.1",), domains=(b"example.org",))
-GOOD = Conclusion(HOP, tls=TLSInfo(), address=b"192.0.2.1")
+GOOD = Conclusion(HOP, tls=TLSInfo(), address=b"192.0.2.1", source=b"198.51.100.1")
 NOTHING = Applied("no-policy-found", "example.org")
 POLICY = STSPolicy(Mode.TESTING, 86400, (b"*.example.org",))
 STS = Applied("sts", "example.org", POLICY.lines, ("*.example.org",))
@@ -85,7 +85,7 @@ class TLSWitnessTests(SynchronousTestCase):
         ):
             self.assertEqual(
                 self.failed(flaw, "because"),
-                Failed(result, "", "mx.example.org", "192.0.2.1"),
+                Failed(result, "198.51.100.1", "mx.example.org", "192.0.2.1"),
             )
         for flaw, result in (
             (Flaw.HANDSHAKE, ResultType.FAILURE),
@@ -94,8 +94,26 @@ class TLSWitnessTests(SynchronousTestCase):
         ):
             self.assertEqual(
                 self.failed(flaw, "because"),
-                Failed(result, "", "mx.example.org", "192.0.2.1", "because"),
+                Failed(
+                    result, "198.51.100.1", "mx.example.org", "192.0.2.1", "because"
+                ),
             )
+
+    def test_hostOutsideOfATestedPolicy(self) -> None:
+        """
+        A host that a policy would not allow, were it enforced, is a failure; but not
+        where TLSA records have the word.
+        """
+        demand = evolve(DEMAND, enforced=False, refused="it is not allowed")
+        [event] = self.counted(evolve(GOOD, demands=(demand,)))
+        self.assertEqual(event.policy, STS)
+        assert event.failed is not None
+        self.assertEqual(event.failed.result, ResultType.FAILURE)
+        self.assertEqual(event.failed.reason, "it is not allowed")
+        dane = DANE(b"mx.example.org", (TLSA(3, 1, 1, b"x"),))
+        other = Demand("dane", "", TLSLevel.VERIFIED, dane=dane)
+        [event] = self.counted(evolve(GOOD, demands=(demand, other)))
+        self.assertIsNone(event.failed)
 
     def test_everyFlaw(self) -> None:
         """None is forgotten."""

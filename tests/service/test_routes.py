@@ -31,6 +31,7 @@ from smtpx.service.problems import ConfigurationError
 from smtpx.service.spelling import shown
 from smtpx.service.tables import RouteEntry, RouteTLS
 from smtpx.service.wiring.hops import nextHops, readPassword
+from smtpx.service.wiring.protecting import Bearings
 from smtpx.service.wiring.sending import Senders
 from smtpx.testing.dns import StaticResolver
 from smtpx.tls.authority import ensureCertificate
@@ -162,16 +163,18 @@ class RouteTests(RouteTestCase):
             ("connections = 3\nmessages_per_minute = 30\n", 3, 2.0),
         ):
             configuration = self.read(SMTP + text)
+            protection = Protection(Rules(), lambda: NOW)
+            router = MailRouter(StaticResolver(), Ourselves([], list))
             out = Senders(
                 configuration,
                 "mx.example",
                 ClientPool(ClientKit(Clock())),
-                MailRouter(StaticResolver(), Ourselves([], list)),
+                router,
                 HostHints(MemoryKnowledge(lambda: NOW), lambda: NOW),
                 QueueProfile(),
                 lambda: NOW,
                 RetryRules(),
-                Protection(Rules(), lambda: NOW),
+                Bearings(router, protection, protection),
             )
             [entry] = configuration.routes or ()
             transport = out.transport("smtp", entry)

@@ -35,6 +35,7 @@ from ..receiving import SpoolReceiver
 from ..tables import Listener
 from .certificates import certificates
 from .control import openControl, queueControl
+from .domainpolicies import domainPolicies
 from .doors import DoorKind, Hall
 from .dropping import openDropFolder
 from .extensions import chosenExtensions, withPorts
@@ -146,7 +147,10 @@ async def enter(
         await openSpool(spool, told, extensions, stack)
         tls = certificates(machine, configuration, name, stack)
         traced = tracer(machine, configuration, name, traces, names)
-        course = bearings(machine, configuration, name, asking, doors)
+        published = domainPolicies(
+            machine, configuration, name, asking, peers, spool, stack
+        )
+        course = bearings(machine, configuration, name, asking, doors, published)
         seen = Watchers(partial(told.trouble, None), traced)
         out = ways(machine, configuration, name, extensions, peers, course, seen, stack)
         taken = intake(machine, configuration, name, out, extensions, logs, stack)

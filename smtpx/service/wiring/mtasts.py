@@ -13,10 +13,10 @@ from ...net.https import SecureWeb
 from ...net.stspolicies import STSPolicies
 from ...net.stssource import STSSource, STSTrouble
 from ...tls.certificates import readCertificates
-from ...tls.client import ClientTLS
+from ...tls.client import ClientTLS, trustingPlatform
 from ..config import Configuration
 from ..machine import Machine
-from ..tables import SENDING, TransportKind
+from ..tables import RouteEntry, TransportKind
 
 
 def secureWeb(
@@ -30,19 +30,27 @@ def secureWeb(
     """
     sending = configuration.sending
     trust = sending.mtaSTSVerifyCertificates
-    tls = ClientTLS(None if trust is None else readCertificates(trust))
+    tls = trustingPlatform() if trust is None else ClientTLS(readCertificates(trust))
     return SecureWeb(machine.reactor, resolver, tls, sending.mtaSTSAllowNetworks)
 
 
 def wantsSTS(configuration: Configuration) -> bool:
     """Does any route that sends do as domains ask by MTA-STS?"""
-    wanted = configuration.sending.mtaSTS
-    entries = [
-        each
-        for each in configuration.routes or ()
-        if each.transport in SENDING and each.transport is TransportKind.SMTP
-    ]
-    return wanted or any(each.mtaSTS for each in entries)
+    entries = configuration.routes
+    if entries is None:
+        return configuration.sending.mtaSTS
+    return any(
+        keepsSTS(configuration, each)
+        for each in entries
+        if each.transport is TransportKind.SMTP
+    )
+
+
+def keepsSTS(configuration: Configuration, entry: RouteEntry) -> bool:
+    """Does a route do as domains ask by MTA-STS?"""
+    if entry.mtaSTS is not None:
+        return entry.mtaSTS
+    return configuration.sending.mtaSTS and entry.transport is TransportKind.SMTP
 
 
 def stsPolicies(
@@ -76,4 +84,4 @@ def _nobody(domain: bytes, trouble: STSTrouble) -> None:
     """Nobody is told."""
 
 
-__all__ = ["secureWeb", "stsPolicies", "wantsSTS"]
+__all__ = ["keepsSTS", "secureWeb", "stsPolicies", "wantsSTS"]

@@ -23,10 +23,11 @@ from ...dns.interfaces import (
 from ...dns.mailhosts import IMailRouter
 from ...net.protection import Protection
 from ...tls.danerule import DANERule, Found, Records
-from ...tls.rules import IRule, Rules, Undecided
+from ...tls.rules import Concluded, IRule, Rules, Undecided
 from ..config import Configuration
 from ..listening import Door
 from ..machine import Machine
+from .domainpolicies import DomainPolicies
 from .resolving import mailRouter, placesOf
 
 
@@ -37,12 +38,22 @@ class Bearings:
 
     @ivar router: finds hosts.
     @ivar protection: decides how connections have to be.
+    @ivar withoutSTS: the same for routes that do not do as domains ask by MTA-STS.
     @ivar resolver: asks the DNS.
     """
 
     router: IMailRouter
     protection: Protection
+    withoutSTS: Protection
     resolver: IResolver
+
+    def protecting(self, sts: bool) -> Protection:
+        """
+        What decides for a route.
+
+        @param sts: does it do as domains ask by MTA-STS?
+        """
+        return self.protection if sts else self.withoutSTS
 
 
 def bearings(
@@ -51,30 +62,38 @@ def bearings(
     name: str,
     resolver: IResolver,
     doors: Sequence[Door],
+    published: DomainPolicies,
 ) -> Bearings:
     """
     What finds hosts, and what decides how they have to be.
 
     @param name: what the server calls itself.
     @param doors: by which mail comes in, so that none goes out in circles.
+    @param published: what domains publish beside the DNS.
     """
+    rules = tuple(_rules(configuration, resolver))
+    make = partial(_protection, machine, published.concluded)
+    without = make(rules)
     return Bearings(
         mailRouter(configuration, name, resolver, partial(placesOf, doors)),
-        protection(machine, configuration, resolver),
+        without if published.sts is None else make((*rules, published.sts)),
+        without,
         resolver,
     )
 
 
-def protection(
-    machine: Machine, configuration: Configuration, resolver: IResolver
+def _protection(
+    machine: Machine, concluded: Concluded | None, rules: tuple[IRule, ...]
 ) -> Protection:
     """
-    What decides how connections have to be, for all routes.
+    What decides how connections have to be.
 
-    @param resolver: is asked for TLSA records.
+    @param concluded: told what became of each; L{None}: nobody is.
     """
-    rules: tuple[IRule, ...] = tuple(_rules(configuration, resolver))
-    return Protection(Rules(rules), machine.reactor.seconds)
+    seconds = machine.reactor.seconds
+    if concluded is None:
+        return Protection(Rules(rules), seconds)
+    return Protection(Rules(rules), seconds, concluded)
 
 
 def _rules(configuration: Configuration, resolver: IResolver) -> Iterator[IRule]:
@@ -117,4 +136,4 @@ def _alias(answer: Answer) -> Found:
     return Found((), answer.authentic, bool(answer.records))
 
 
-__all__ = ["Bearings", "bearings", "dnsRecords", "protection"]
+__all__ = ["Bearings", "bearings", "dnsRecords"]

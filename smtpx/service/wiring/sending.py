@@ -27,7 +27,6 @@ from ...net.clientkit import ClientKit
 from ...net.fastopenhosts import FastOpenHosts
 from ...net.interfaces import IClientTracer
 from ...net.pool import ClientPool, PoolBounds
-from ...net.protection import Protection
 from ...net.sending import Way
 from ...policy.callout import Callout
 from ...policy.turnstile import Turnstile
@@ -42,6 +41,7 @@ from ..config import Configuration
 from ..machine import Machine
 from ..tables import SENDING, RouteEntry, TransportKind
 from .hops import nextHops
+from .mtasts import keepsSTS
 from .ownnames import ownNames
 from .peers import PeerKnowledge
 from .pipes import pipeMaker
@@ -108,7 +108,7 @@ class Senders:
     @ivar profile: what extensions want of a message's route.
     @ivar now: seconds since the epoch.
     @ivar retries: how long hosts in trouble are left alone.
-    @ivar protection: decides how connections have to be.
+    @ivar course: decides how connections have to be.
     @ivar hops: where each transport sends, by its name.
     """
 
@@ -120,7 +120,7 @@ class Senders:
     profile: QueueProfile
     now: Callable[[], float]
     retries: RetryRules
-    protection: Protection
+    course: Bearings
     hops: dict[str, NextHops] = field(factory=dict)
 
     def transport(self, called: str, entry: RouteEntry) -> IRelay:
@@ -150,7 +150,7 @@ class Senders:
             manual=hops.manual,
             wayTo=hops.wayTo,
             pause=self.retries.pause,
-            protection=self.protection,
+            protection=self.course.protecting(keepsSTS(self.configuration, entry)),
         )
 
     def callout(self, routes: Routes, turnstile: Turnstile) -> Callout:
@@ -233,7 +233,7 @@ def senders(
         QueueProfile().load(extensions),
         machine.now,
         retryRules(configuration, name),
-        course.protection,
+        course,
     )
 
 

@@ -1,0 +1,91 @@
+"""
+What domains publish of the connections to their hosts beside the DNS, and what they are
+told of those: MTA-STS and TLSRPT.
+"""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+
+from attrs import define, frozen
+
+from ...dns.interfaces import IResolver
+from ...net.stspolicies import NO_POLICY, Standing, STSPolicies
+from ...net.stsrule import STSRule
+from ...queue.tlswitness import TLSWitness
+from ...spool.interfaces import ISpool
+from ...tls.rules import Concluded, IRule
+from ..config import Configuration
+from ..machine import Machine
+from .mtasts import secureWeb, stsPolicies, wantsSTS
+from .peers import PeerKnowledge
+from .tlsreports import tlsReporting
+
+
+@frozen
+class DomainPolicies:
+    """
+    What domains publish, and what they are told.
+
+    @ivar sts: the rule of MTA-STS; L{None}: nobody does as it asks.
+    @ivar concluded: told what became of sessions; L{None}: nobody is.
+    """
+
+    sts: IRule | None = None
+    concluded: Concluded | None = None
+
+
+@define
+class Known:
+    """
+    The policies that are known, for who counts.  That one is told of policies that
+    could not be fetched, so both need each other.
+
+    @ivar policies: L{None}: there are none.
+    """
+
+    policies: STSPolicies | None = None
+
+    def __call__(self, domain: bytes) -> Standing:
+        """That of a domain."""
+        return NO_POLICY if self.policies is None else self.policies.known(domain)
+
+
+def domainPolicies(
+    machine: Machine,
+    configuration: Configuration,
+    name: str,
+    resolver: IResolver,
+    peers: PeerKnowledge | None,
+    spool: ISpool,
+    stack: AsyncExitStack,
+) -> DomainPolicies:
+    """
+    Look what domains publish, and tell them what comes of it.
+
+    @param name: what the server calls itself.
+    @param peers: what is known of other hosts; L{None}: nothing is sent to any.
+    @param spool: takes reports; it is open.
+    @param stack: how it ends.
+    @raise smtpx.core.errors.SMTPXError: what the configuration names is of no use.
+    """
+    wanted = wantsSTS(configuration)
+    if peers is None or not (wanted or configuration.tlsReports.contact is not None):
+        return DomainPolicies()
+    web = secureWeb(machine, configuration, resolver)
+    reporting = tlsReporting(machine, configuration, name, resolver, web, spool, stack)
+    known = Known()
+    witness = None
+    if reporting is not None:
+        witness = TLSWitness(reporting.count, machine.now, known)
+    if wanted:
+        missed = None if witness is None else witness.missed
+        found = stsPolicies(machine, resolver, web, peers.knowledge, missed, stack)
+        known.policies = found
+    return DomainPolicies(
+        None if known.policies is None else STSRule(known.policies),
+        None if witness is None else witness.concluded,
+    )
+
+
+__all__ = ["DomainPolicies", "domainPolicies"]
