@@ -6,7 +6,7 @@ in the opposite order.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 
@@ -143,14 +143,11 @@ async def enter(
         peers = await knownPeers(machine, configuration, name, stack)
         ours = withPorts(logins, journal, machine.now, peers)
         extensions = chosenExtensions(configuration, found, ours, names.keep)
-        spool = makeSpool(machine, configuration, extensions)
-        await openSpool(spool, told, extensions, stack)
+        spool = await openedSpool(machine, configuration, extensions, told, stack)
         tls = certificates(machine, configuration, name, stack)
         traced = tracer(machine, configuration, name, traces, names)
-        published = domainPolicies(
-            machine, configuration, name, asking, peers, spool, stack
-        )
-        course = bearings(machine, configuration, name, asking, doors, published)
+        said = domainPolicies(machine, configuration, name, asking, peers, spool, stack)
+        course = bearings(machine, configuration, name, asking, doors, said)
         seen = Watchers(partial(told.trouble, None), traced)
         out = ways(machine, configuration, name, extensions, peers, course, seen, stack)
         taken = intake(machine, configuration, name, out, extensions, logs, stack)
@@ -195,6 +192,19 @@ async def knownPeers(
     if not sends(configuration, name):
         return None
     return await peerKnowledge(machine, configuration, name, stack)
+
+
+async def openedSpool(
+    machine: Machine,
+    configuration: Configuration,
+    extensions: list[IExtension],
+    told: IDeliveryJournal,
+    stack: AsyncExitStack,
+) -> IOperatedSpool:
+    """The spool, open."""
+    spool = makeSpool(machine, configuration, extensions)
+    await openSpool(spool, told, extensions, stack)
+    return spool
 
 
 async def openSpool(
