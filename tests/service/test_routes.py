@@ -164,7 +164,8 @@ class RouteTests(RouteTestCase):
         ):
             configuration = self.read(SMTP + text)
             protection = Protection(Rules(), lambda: NOW)
-            router = MailRouter(StaticResolver(), Ourselves([], list))
+            resolver = StaticResolver()
+            router = MailRouter(resolver, Ourselves([], list))
             out = Senders(
                 configuration,
                 "mx.example",
@@ -174,7 +175,7 @@ class RouteTests(RouteTestCase):
                 QueueProfile(),
                 lambda: NOW,
                 RetryRules(),
-                Bearings(router, protection, protection),
+                Bearings(router, protection, protection, resolver),
             )
             [entry] = configuration.routes or ()
             transport = out.transport("smtp", entry)
