@@ -149,6 +149,17 @@ class ChunkingTests(InteropTestCase):
         self.assertEqual(wire.rest(), [250, 250, 421])
         self.nothing(wire)
 
+    def test_endInsideAChunk(self) -> None:
+        """A client that ends in the middle of a chunk has sent no message."""
+        wire = self.begin()
+        wire.send(MAIL + RCPT + chunk(BODY) + b"BDAT 500 LAST\r\n" + TRAP)
+        self.assertEqual(wire.codes(3), [250] * 3)
+        wire.end()
+        self.assertEqual(wire.rest(), [])
+        self.nothing(wire)
+        [line] = [each for each in self.server.mainLog() if " lost " in each]
+        self.assertIn("lost while reading message data", line)
+
     def test_dataBehindAChunk(self) -> None:
         """DATA behind a chunk is out of order, once and again (BB-46)."""
         wire = self.begin()
