@@ -90,8 +90,8 @@ class ChunksOutTests(RelayTestCase):
         self.same(postfix.messages(), {BOX: LARGE})
         [line] = self.lines(relay, "=>")
         self.assertIn(" K ", line)
-        # Three dozen chunks.
-        pattern = re.compile(r" mail=1 rcpt=1 bdat=40 quit=1 commands=44\n")
+        # A small chunk, and those of the usual size behind it.
+        pattern = re.compile(r" mail=1 rcpt=1 bdat=41 quit=1 commands=45\n")
         waitFor(lambda: pattern.search(postfix.log()) is not None, "its QUIT")
 
     def test_refusedByPostfix(self) -> None:

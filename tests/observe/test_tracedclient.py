@@ -201,11 +201,17 @@ class LadderTests(SynchronousTestCase):
         traced.deliver(b"x" * 100_000)
         traced.say(OK + OK, b"552 5.3.4 Too big\r\n")
         self.assertEqual(
-            traced.ladder[-4:],
+            traced.ladder[-3:],
             [
-                ("<", ("250 2.0.0 OK", "250 2.0.0 OK")),
-                (">", ("(65548 octets of a message)",)),
-                ("<", ("552 5.3.4 Too big",)),
+                (
+                    ">",
+                    (
+                        "MAIL FROM:<a@client.example>",
+                        "RCPT TO:<b@example.org>",
+                        "(65548 octets of a message)",
+                    ),
+                ),
+                ("<", ("250 2.0.0 OK", "250 2.0.0 OK", "552 5.3.4 Too big")),
                 (">", ("RSET",)),
             ],
         )
