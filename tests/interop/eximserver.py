@@ -166,6 +166,24 @@ class EximServer:
         """Its main log."""
         return (self.folder / "log" / "mainlog").read_text("utf-8", "replace")
 
+    def reconfigure(self, before: str, after: str) -> None:
+        """
+        Change its configuration, and have it read that.
+
+        @param before: what stands there now.
+        @param after: what is to stand there instead.
+        """
+        path = self.folder / "exim.conf"
+        text = path.read_text("ascii")
+        assert before in text, before
+        path.write_text(text.replace(before, after), "ascii")
+        count = self.log().count("listening for SMTP")
+        self._process.send_signal(signal.SIGHUP)
+        waitFor(
+            lambda: self.log().count("listening for SMTP") > count,
+            "Exim listens again",
+        )
+
     def messages(self) -> dict[bytes, bytes]:
         """What it has taken, by recipient."""
         found: dict[bytes, bytes] = {}

@@ -1,197 +1,221 @@
 """
-Clients that talk before they are greeted (PIPECONNECT), on real sockets: those that
-may, those that may not, and those that are refused.
+Messages that leave before the greeting (PIPECONNECT), to a real Exim: what both logs
+say, what is on the wire, and what becomes of them where Exim wants no more of it.
 """
 
 from __future__ import annotations
 
-import contextlib
 import re
+import shutil
+import smtplib
+import tempfile
+from pathlib import Path
 
+from attrs import frozen
+
+from ..tls.identities import ROOT, made
+from ..tls.joined import pem, pemKey
+from .apart import Packet
 from .cases import InteropTestCase
-from .running import RunningServer, waitFor
-from .wire import TLSWire, Wire
+from .eximserver import EximServer
+from .running import RunningServer, freePort, waitFor
+from .test_fastopen import ApartCase
 
-HELLO = b"EHLO client.example\r\n"
-MAIL = b"MAIL FROM:<ann@client.example>\r\n"
-RCPT = b"RCPT TO:<bob@localhost>\r\n"
-BODY = b"Subject: early\r\n\r\nIt works.\r\n"
-CHUNK = b"BDAT %d LAST\r\n%b" % (len(BODY), BODY)
+_RECIPIENT = "bob@box.example"
+_MESSAGE = "Subject: early\r\n\r\nText\r\n"
+_PASSWORD = "pencil"
 
-_LOGGED = '[log]\nselectors = ["+pipelining", "+smtp_connection"]\n'
-_NOBODY = """\
+_SENDS = """
+[relay]
+hosts = ["127.0.0.1"]
+
+[sending]
+idle_seconds = 0
+tls_verify_certificates = "{authority}"
+
+[[route]]
+match = ["*"]
+transport = "smtp"
+hosts = ["{host}:{port}"]
+{route}
+
+[log]
+selectors = ["+pipelining", "+smtp_confirmation"]
+
 [extensions.PIPECONNECT]
-pipelining_connect_advertise_hosts = []
+hosts_pipe_connect = ["*"]
+
+[dns]
+hosts_file = "{hosts}"
 """
 
-#: A policy that thinks for a second.
-_THINKING = '[policy]\npython = ["tests.interop.hesitant:{name}"]\n' + _LOGGED
 
+@frozen
+class Sender:
+    """
+    One of ours that sends to Exim.
 
-class EarlyTestCase(InteropTestCase):
-    """A server of ours, and clients that do not wait."""
+    @ivar server: it.
+    @ivar exim: Exim.
+    """
 
-    def early(self, server: RunningServer, octets: bytes, tls: bool = False) -> Wire:
+    server: RunningServer
+    exim: EximServer
+
+    def send(self, count: int) -> tuple[str, str]:
         """
-        A client that says this at once.
+        Send a message, which is the so manieth.
 
-        It is there before the server can have greeted: under TLS it comes with the
-        end of the handshake.
+        @return: what our log says of it, and what Exim's does.
         """
-        if tls:
-            secured = TLSWire(server.tlsPort, octets)
-            self.closing(secured.close)
-            return secured
-        with server.halted():
-            wire = Wire(server.port)
-            self.closing(wire.close)
-            wire.send(octets)
-        return wire
+        with smtplib.SMTP("127.0.0.1", self.server.port, timeout=30) as client:
+            client.sendmail("ann@client.example", [_RECIPIENT], _MESSAGE)
+        self.exim.awaitIdle(count)
+        waitFor(lambda: len(self.lines()) >= count, "our own log")
+        theirs = [each for each in self.exim.log().splitlines() if " <= " in each]
+        return self.lines()[-1], theirs[-1]
 
-    def logged(self, server: RunningServer, pattern: str) -> None:
-        """Wait until the main log has a line."""
-        found = re.compile(pattern)
-        waitFor(
-            lambda: any(found.search(line) for line in server.mainLog()),
-            f"{pattern!r} in the main log",
+    def lines(self) -> list[str]:
+        """What became of messages, of our log."""
+        ends = re.compile(" => | == | [*][*] ")
+        return [each for each in self.server.mainLog() if ends.search(each)]
+
+
+class EarlyTests(InteropTestCase):
+    """One of ours, and Exim, on one machine."""
+
+    def setUp(self) -> None:
+        """Certificates, and the names of hosts."""
+        super().setUp()
+        self.folder = Path(tempfile.mkdtemp(prefix="smtpx-early-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+        identity = made(ROOT, names=["mx.example.org"])
+        (self.folder / "certificate.pem").write_bytes(pem(identity.certificate))
+        (self.folder / "key.pem").write_bytes(pemKey(identity.key))
+        (self.folder / "ca.pem").write_bytes(pem(ROOT.certificate))
+        (self.folder / "hosts").write_text("127.0.0.1 mx.example.org\n")
+        password = self.folder / "password"
+        password.write_text(_PASSWORD)
+        password.chmod(0o600)
+
+    def exim(self, *options: str, tlsPort: int | None = None) -> EximServer:
+        """Start Exim."""
+        exim = EximServer(
+            self.folder, "+all", _PASSWORD, options=options, tlsPort=tlsPort
         )
+        self.addCleanup(exim.close)
+        return exim
 
-
-class AllowedTests(EarlyTestCase):
-    """Those that may."""
-
-    def test_whole(self) -> None:
-        """
-        A whole session in one write, in the clear and under TLS: all replies, in
-        order, and C{L*} in the log.
-        """
-        server = self.serve(_LOGGED)
-        for tls in (False, True):
-            wire = self.early(server, HELLO + MAIL + RCPT + CHUNK + b"QUIT\r\n", tls)
-            self.assertEqual(wire.rest(), [220, 250, 250, 250, 250, 221])
-        self.assertEqual({each.octets for each in server.delivered(2)}, {BODY})
-        for line in server.accepted():
-            self.assertRegex(line, r" P=esmtp(?: L\*|s L\* X=\S+ CV=no) K S=")
-
-    def test_data(self) -> None:
-        """The same by DATA, whose body waits for the 354."""
-        server = self.serve(_LOGGED)
-        wire = self.early(server, HELLO + MAIL + RCPT + b"DATA\r\n")
-        self.assertEqual(wire.codes(5), [220, 250, 250, 250, 354])
-        wire.send(BODY + b".\r\n")
-        self.assertEqual(wire.codes(1), [250])
-        self.assertIn(" P=esmtp L* ", server.accepted()[0])
-
-    def test_startTLS(self) -> None:
-        """EHLO and STARTTLS at once; under TLS it may go on so."""
-        server = self.serve(_LOGGED)
-        wire = self.early(server, HELLO + b"STARTTLS\r\n")
-        self.assertEqual(wire.codes(3), [220, 250, 220])
-        wire.secure(server.authority)
-        wire.send(HELLO + MAIL + RCPT + CHUNK)
-        hello = wire.hear()
-        self.assertIn(b"PIPECONNECT", hello.lines)
-        self.assertEqual(wire.codes(3), [250, 250, 250])
-        self.assertIn(" P=esmtps L* ", server.accepted()[0])
-
-    def test_injected(self) -> None:
-        """Nothing behind STARTTLS is done, neither in the clear nor under TLS."""
-        server = self.serve()
-        wire = self.early(server, HELLO + b"STARTTLS\r\n" + MAIL)
-        self.assertEqual(wire.rest(), [220, 250, 554])
-
-    def test_thinking(self) -> None:
-        """While the policy thinks, what was sent waits; then all replies come."""
-        server = self.serve(_THINKING.format(name="WELCOMING"))
-        wire = self.early(server, HELLO + MAIL + RCPT + CHUNK)
-        self.assertTrue(wire.silence(0.5))
-        self.assertEqual(wire.hear().code, 220)
-        self.assertIn(b"PIPECONNECT", wire.hear().lines)
-        self.assertEqual(wire.codes(3), [250, 250, 250])
-
-    def test_strangers(self) -> None:
-        """Who was never offered it is told apart in the log of events."""
-        server = self.serve('[log]\njson = "events.json"\n')
-        for _ in range(2):
-            wire = self.early(server, HELLO + b"QUIT\r\n")
-            self.assertEqual(wire.rest(), [220, 250, 221])
-        path = server.folder / "events.json"
-        waitFor(lambda: path.read_text().count('"session.closed"') >= 2, "two ends")
-        said = re.findall(r'"early":\s*"(\w+)"', path.read_text())
-        self.assertEqual(said, ["stranger", "offered"])
-
-
-class ForbiddenTests(EarlyTestCase):
-    """Those that may not."""
-
-    def test_notListed(self) -> None:
-        """554 in place of the greeting, and the log shows what came."""
-        server = self.serve(_LOGGED + _NOBODY)
-        wire = self.early(server, HELLO + MAIL + b"AUTH PLAIN AGZyZWQAcGFzcw==\r\n")
-        self.assertEqual(wire.rest(), [554])
-        self.logged(
-            server,
-            r"SMTP protocol synchronization error \(input sent without waiting for"
-            r" greeting\): rejected connection from H=.*\[127\.0\.0\.1\]"
-            r' input="EHLO client\.example"$',
+    def sender(self, exim: EximServer, route: str, port: int | None = None) -> Sender:
+        """Start one of ours that sends to it."""
+        text = _SENDS.format(
+            authority=self.folder / "ca.pem",
+            host="mx.example.org",
+            port=port or exim.port,
+            route=route,
+            hosts=self.folder / "hosts",
         )
-        self.assertNotIn("AGZy", "".join(server.mainLog()))
-        with Wire(server.port) as patient:
-            self.assertEqual(patient.hear().code, 220)
-            patient.send(HELLO)
-            hello = patient.hear()
-        self.assertIn(b"PIPELINING", hello.lines)
-        self.assertNotIn(b"PIPECONNECT", hello.lines)
+        return Sender(self.serve(text), exim)
 
-    def test_junk(self) -> None:
-        """A megabyte of junk is not read to its end, nor kept."""
-        server = self.serve(_LOGGED)
-        with Wire(server.port) as wire:
-            wire.hear()
-        before = server.residentOctets()
-        server.forgetPeak()
-        for junk in (b"x", b"GET / HTTP/1.1\r\n"):
-            wire = self.early(server, junk * (100_000 // len(junk)))
-            with contextlib.suppress(ConnectionError):
-                # It may be closed while there is more to be read.
-                self.assertEqual(wire.rest(), [554])
-                wire.send(junk * (1 << 16))
-        self.assertLess(server.peakOctets() - before, 1 << 20)
+    def exchanged(self, sender: Sender, *also: str) -> None:
+        """
+        The first message goes plainly, the next one early; both logs tell of it.
 
-    def test_junkWhileThinking(self) -> None:
-        """Nor while the policy thinks: the kernel has to keep it."""
-        server = self.serve(_THINKING.format(name="WELCOMING"))
-        before = server.residentOctets()
-        server.forgetPeak()
-        wire = self.early(server, HELLO)
-        wire.send(b"x" * (64 << 20))
-        self.assertEqual(wire.codes(2), [220, 250])
-        self.assertLess(server.peakOctets() - before, 8 << 20)
+        @param also: what else both say.
+        """
+        for count, ours, theirs in ((1, " L ", " L. "), (2, " L* ", " L* ")):
+            our, their = sender.send(count)
+            self.assertIn(f" => {_RECIPIENT} ", our)
+            for words, line in ((ours, our), (theirs, their)):
+                for word in (words, " K ", *also):
+                    self.assertIn(word, f"{line} ")
+        self.assertEqual(list(sender.exim.messages()), [_RECIPIENT.encode()])
 
-    def test_refused(self) -> None:
-        """A refused client gets that one reply, whatever it sent."""
-        server = self.serve(_THINKING.format(name="REFUSING"))
-        wire = self.early(server, HELLO + MAIL + RCPT + CHUNK + b"QUIT\r\n")
-        self.assertEqual(wire.rest(), [550])
-        listed = self.serve('[policy]\nrefuse_hosts = ["127.0.0.1"]\n')
-        for tls in (False, True):
-            wire = self.early(listed, HELLO + MAIL + RCPT + CHUNK, tls)
-            self.assertEqual(wire.rest(), [554])
+    def test_inTheClear(self) -> None:
+        """EHLO, MAIL, RCPT and BDAT with the message."""
+        self.exchanged(self.sender(self.exim(), "tls = 'unwanted'"))
 
-    def test_gone(self) -> None:
-        """One that is gone at once leaves a line, and nothing is amiss."""
-        server = self.serve(_LOGGED)
-        wire = Wire(server.port)
-        wire.close()
-        self.logged(server, r"SMTP connection from .* lost")
-        self.assertNotIn("Traceback", server.said())
+    def test_withoutCHUNKING(self) -> None:
+        """EHLO, MAIL, RCPT and DATA."""
+        exim = self.exim("chunking_advertise_hosts =")
+        sender = self.sender(exim, "tls = 'unwanted'")
+        for count, word in ((1, " L "), (2, " L* ")):
+            our, _ = sender.send(count)
+            self.assertIn(word, our)
+            self.assertNotIn(" K ", our)
 
-    def test_theSecondMessage(self) -> None:
-        """Behind a message the keyword is gone, and with it the leave."""
-        server = self.serve()
-        wire = self.early(server, HELLO + MAIL + RCPT + CHUNK)
-        self.assertEqual(wire.codes(5), [220, 250, 250, 250, 250])
-        wire.send(HELLO)
-        self.assertNotIn(b"PIPECONNECT", wire.hear().lines)
-        wire.send(HELLO + MAIL)
-        self.assertEqual(wire.rest(), [554])
+    def test_behindSTARTTLS(self) -> None:
+        """EHLO and STARTTLS; then EHLO and all of it under TLS."""
+        self.exchanged(self.sender(self.exim(), "tls = 'verified'"), " X=TLS1.3:")
+
+    def test_implicitTLS(self) -> None:
+        """All of it behind a handshake that comes first."""
+        port = freePort()
+        exim = self.exim(tlsPort=port)
+        route = "tls = 'verified'\nimplicit_tls = true"
+        self.exchanged(self.sender(exim, route, port), " X=TLS1.3:")
+
+    def test_login(self) -> None:
+        """EHLO and AUTH under TLS, then the message."""
+        route = (
+            "tls = 'verified'\n"
+            f"login = 'ann'\npassword_file = '{self.folder / 'password'}'"
+        )
+        self.exchanged(self.sender(self.exim(), route), " X=TLS1.3:", " A=plain:ann ")
+
+    def test_wantedNoMore(self) -> None:
+        """
+        Exim is configured anew and refuses early talk from then on: the next message
+        is delivered at once all the same, plainly, and once.
+        """
+        for route in ("tls = 'unwanted'", "tls = 'verified'"):
+            exim = self.exim()
+            sender = self.sender(exim, route)
+            for count in (1, 2):
+                our, _ = sender.send(count)
+            self.assertIn(" L* ", our)
+            option = "pipelining_connect_advertise_hosts ="
+            exim.reconfigure(f"{option} *", option)
+            our, their = sender.send(3)
+            self.assertIn(" => ", our)
+            self.assertNotIn("L*", our)
+            self.assertIn(" L ", their)
+            self.assertIn("SMTP protocol synchronization error", exim.log())
+            self.assertEqual(exim.log().count(" Completed"), 3)
+            self.assertEqual(len(sender.lines()), 3)
+            our, _ = sender.send(4)
+            self.assertIn(" => ", our)
+            self.assertEqual(exim.log().count("synchronization error"), 1)
+
+
+class WireTests(ApartCase):
+    """The same some way apart, with all packets written down."""
+
+    fast = False
+
+    def test_firstPayload(self) -> None:
+        """
+        From the second message on, the first octets in a connection are the client's,
+        all of the message among them, and Exim has not said anything by then.
+        """
+        exim = self.exim()
+        _, send = self.sender(exim.port)
+        for _ in range(3):
+            send()
+        exim.awaitIdle(3)
+        sessions: dict[int, list[Packet]] = {}
+        for each in self.apart.packets:
+            if each.payload:
+                sessions.setdefault(each.near, []).append(each)
+        cold, *warm = sessions.values()
+        self.assertEqual(len(warm), 2)
+        self.assertFalse(cold[0].outgoing)
+        for session in warm:
+            first = session[0]
+            self.assertTrue(first.outgoing)
+            self.assertEqual(first.payload[:26], b"EHLO client.example\r\nMAIL ")
+            self.assertIn(b"BDAT", first.payload)
+            self.assertIn(b"Subject: fast", first.payload)
+            answer = next(each for each in session if not each.outgoing)
+            self.assertEqual(answer.payload[:4], b"220 ")
+            self.assertGreater(answer.seconds, first.seconds)

@@ -85,11 +85,14 @@ class _Program(RunningProgram):
         return (self.folder / "state" / "main.log").read_text("utf-8")
 
 
-class FastOpenTests(InteropTestCase):
+class ApartCase(InteropTestCase):
     """
-    The first message brings the cookie and what the host offers; from then on EHLO,
-    MAIL and RCPT are in the SYN, and the message is not.
+    Servers at two ends, and all packets between them written down.
+
+    @ivar fast: are connections opened fast?
     """
+
+    fast = True
 
     def setUp(self) -> None:
         """Two ends, some way apart."""
@@ -127,6 +130,8 @@ class FastOpenTests(InteropTestCase):
         with self.apart.near():
             own = freePort()
             text = _SENDS.format(own=own, address=FAR, port=port)
+            if not self.fast:
+                text = text.replace('hosts_try_fastopen = ["*"]\n', "")
             program = _Program(self.folder / "near", text)
         self.addCleanup(program.stop)
         sent = 0
@@ -145,6 +150,13 @@ class FastOpenTests(InteropTestCase):
             waitFor(lambda: any(each.ends for each in packets[seen:]), "goodbye")
 
         return program, send
+
+
+class FastOpenTests(ApartCase):
+    """
+    The first message brings the cookie and what the host offers; from then on EHLO,
+    MAIL and RCPT are in the SYN, and the message is not.
+    """
 
     def inSYN(self) -> list[bytes]:
         """What SYNs of the near end had in them, since the test began."""
