@@ -9,8 +9,10 @@ import os
 import sqlite3
 from pathlib import Path
 
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+import smtpx
 from smtpx.commands import peer
 from smtpx.core.hooks import Hello, Target
 from smtpx.knowledge import file as fileModule
@@ -24,6 +26,8 @@ from smtpx.knowledge.names import hostName
 from tests.service.test_manual import blocks
 
 from .terminals import Ran, Terminal
+
+DOC = Path(smtpx.__file__).parent.parent / "doc"
 
 #: 2026-11-22 10:00:00 UTC.
 NOW = 1_795_341_600.0
@@ -138,6 +142,31 @@ class PeerTests(SynchronousTestCase):
         ]
         for asked in ("mx.example.org", "MX.example.org.", "192.0.2.1"):
             self.assertEqual(self.said("show", asked), retry + hello)
+
+    def test_page(self) -> None:
+        """The page on early pipelining shows what is printed."""
+        knowledge = MemoryKnowledge(lambda: NOW)
+        clock = Clock()
+        clock.advance(NOW - 7200.0)
+        hellos = HelloMemory(knowledge, clock.seconds)
+        target = Target(b"mail.example.net", b"192.0.2.1")
+        words = (b"8BITMIME", b"PIPELINING", b"PIPECONNECT", b"CHUNKING")
+        keywords = ((b"SIZE", b"52428800"), *((word, None) for word in words))
+        hello = Hello(b"mail.example.net", keywords)
+        hellos.remember(target, False, hello, False)
+        for _ in range(16):
+            clock.advance(60)
+            hellos.remember(target, False, hello, True)
+        clock.advance(NOW - 300.0 - clock.seconds())
+        hellos.remember(target, False, hello, True)
+        for name, entry in knowledge:
+            for record in entry.records:
+                self.write(name, record)
+        page = DOC / "howto" / "early-pipelining.rst"
+        command = "   $ smtpx peer show mail.example.net\n"
+        shown = page.read_text("utf-8").partition(command)[2].partition("\n\n")[0]
+        lines = [line.removeprefix("   ") for line in shown.splitlines()]
+        self.assertEqual(self.said("show", "mail.example.net"), lines)
 
     def test_showSome(self) -> None:
         """What is known of some is printed, also if nothing is of others."""

@@ -10,7 +10,13 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 import smtpx
+from smtpx.commands import send
 from smtpx.commands.sendline import SendLine
+from smtpx.core.hostlist import HostList
+from smtpx.extensions.pipeconnect import PipeConnect, PipeConnectSettings
+from smtpx.extensions.standard import standard
+from smtpx.knowledge.hellos import HelloMemory
+from smtpx.knowledge.memory import MemoryKnowledge
 from smtpx.testing import BODY, GREETING, delayed
 from smtpx.testing.scripted import KEYWORDS
 
@@ -65,6 +71,39 @@ class SendPageTests(SynchronousTestCase):
                 *("--from", "ann@client.example", "--to", "bob@x.example"),
                 *("--data", str(DOC / "howto" / "test-a-server.eml")),
                 *("--ascii", *ignored),
+            )
+            drawn = re.search(r"(?s) +client +server\n.*session: quit +\|\n", ran.out)
+            assert drawn is not None, ran.out
+            self.assertEqual(drawn[0], (DOC / "howto" / page).read_text("ascii"))
+
+    def test_early(self) -> None:
+        """
+        The page on PIPECONNECT draws the first session with a server, and the next one
+        of a client that remembers it.
+        """
+        stage = staged(self)
+        stage.town.delays["192.0.2.25"] = 0.1
+        stage.host(
+            delayed(GREETING, 0.1),
+            delayed(b"EHLO", 0.1).inSession(1),
+            delayed(b"MAIL", 0.1).inSession(1),
+            keywords=(*KEYWORDS, b"CHUNKING", b"PIPECONNECT"),
+        )
+        knowledge = MemoryKnowledge(lambda: 1000.0)
+        options = PipeConnectSettings(hostsPipeConnect=HostList.parse(["*"]))
+        remembers = PipeConnect(options, memory=HelloMemory(knowledge, lambda: 1000.0))
+
+        def extensions(logsIn: bool) -> list[object]:
+            others = standard(logsIn=logsIn)
+            return [remembers if e.name == remembers.name else e for e in others]
+
+        self.patch(send, "standard", extensions)
+        for page in ("early-pipelining-first.txt", "early-pipelining-next.txt"):
+            ran = Terminal(interactive=False).run(
+                *("send", "--server", "mx.example", "--helo", "client.example"),
+                *("--from", "ann@client.example", "--to", "bob@x.example"),
+                *("--data", str(DOC / "howto" / "test-a-server.eml")),
+                *("--ascii", "--tls", "unwanted"),
             )
             drawn = re.search(r"(?s) +client +server\n.*session: quit +\|\n", ran.out)
             assert drawn is not None, ran.out

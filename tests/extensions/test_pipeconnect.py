@@ -468,3 +468,33 @@ class ClientTests(SynchronousTestCase):
             peer.start()
             peer.say(b"220 mx\r\n" + ehlo(*words))
             self.assertEqual(peer.connection.logFields(), fields)
+
+    def test_behindAHandshakeThatComesFirst(self) -> None:
+        """Where TLS comes first, EHLO and all that follows is the first flight."""
+        target = evolve(TARGET, port=465, implicitTLS=True)
+        words = (b"PIPELINING", b"PIPECONNECT")
+        message = Envelope(b"a@c.example", 0.0, [Recipient(b"b@d.example")], 3)
+        group = b"MAIL FROM:<a@c.example>\r\nRCPT TO:<b@d.example>\r\n"
+        for keywords, body in (
+            (words, b"DATA\r\n"),
+            ((*words, b"CHUNKING"), b"BDAT 3 LAST\r\nx\r\n"),
+        ):
+            memory = Memory()
+            hello = Hello(b"mx.example.org", tuple((word, None) for word in keywords))
+            memory.known[target] = Forecast(None, hello)
+            extensions = [*_extensions(memory), StartTLS(), Chunking()]
+            policy = RoutePolicy(TLSLevel.VERIFIED)
+            connection = client(
+                extensions,
+                policy=policy,
+                target=target,
+                secured=TLSInfo(verified=True),
+            )
+            peer = ScriptedPeer(connection)
+            self.assertEqual(peer.start(), _EHLO)
+            self.assertEqual(peer.deliver(message, b"x\r\n"), group + body)
+            peer.say(b"220 mx\r\n" + ehlo(*keywords) + b"250 ok\r\n" * 2)
+            peer.say(b"354 go\r\n" if body == b"DATA\r\n" else b"")
+            peer.say(b"250 ok\r\n")
+            self.assertEqual(peer.codes, [250])
+            self.assertEqual(memory.right, [True])

@@ -87,6 +87,13 @@ class SendingPagesTests(SynchronousTestCase):
         self.assertEqual(len(told), 1)
         self.assertIn("550 5.1.2", told[0])
 
+    def test_early(self) -> None:
+        """The configurations of the page on early pipelining are of use."""
+        marker = ".. code-block:: toml\n"
+        early, log = blocks("early-pipelining.rst", marker)
+        self.assertEqual(self.problems(BASE + HOME + early), [])
+        self.assertEqual(self.problems(BASE + log), [])
+
     def test_smartHost(self) -> None:
         """Each configuration is of use, and the sender decides as the page says."""
         ensureCertificate(self.site.folder, ["smtp.provider.example"], NOW)
