@@ -163,6 +163,11 @@ class ClientProtocol(ClientOpening):
         """
         return self.core is None or self.core.replies == self._replies
 
+    @property
+    def resuming(self) -> bool:
+        """Did the last handshake offer a session from before?"""
+        return self._options is not None and self._options.session is not None
+
     def deliver(self, envelope: Envelope, body: IBody | None) -> Deferred[Settled]:
         """
         Send one envelope; without a body, only ask whom the host takes it for.

@@ -38,6 +38,8 @@ _TLS = {
     "cipher": "the cipher suite, as OpenSSL spells it",
     "bits": "the strength of the cipher",
     "resumed": "was it a TLS session from before?",
+    "resumption": "what it had to do with such: Exim's bits; absent: nothing was asked"
+    " for",
     "verified": "was the client's certificate good?",
     "problem": "what is wrong with the client's certificate, if anything is",
     "subject": "the subject of the client's certificate, if it sent one",
@@ -251,6 +253,7 @@ _HOST = {
     "cipher": _TLS["cipher"],
     "bits": _TLS["bits"],
     "resumed": _TLS["resumed"],
+    "resumption": _TLS["resumption"],
     "verified": "was the host's certificate good?",
     "dane": "true: it was good by a TLSA record (RFC 7672)",
     "proof": "by what it was good, if it was",

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from ..core.hooks import TLSInfo
 from ..core.reply import Reply
+from ..core.tlssession import Resumption
 
 
 def handshakeFields(info: TLSInfo) -> dict[str, object]:
@@ -23,6 +24,8 @@ def handshakeFields(info: TLSInfo) -> dict[str, object]:
         fields["dane"] = True
     if info.proof is not None:
         fields["proof"] = info.proof
+    if info.resumption is not Resumption.SUPPORTED:
+        fields["resumption"] = int(info.resumption)
     if info.problem is not None:
         fields["problem"] = info.problem
     if info.subject is not None:

@@ -26,15 +26,18 @@ class TLSHosts:
     @ivar avoid: hosts that TLS is not begun with, where the route lets us choose.
     @ivar require: hosts that get nothing without TLS.
     @ivar verify: hosts that get nothing unless their certificate is good.
+    @ivar resume: hosts whose sessions are kept and resumed.
     """
 
     avoid: HostList = field(factory=HostList)
     require: HostList = field(factory=HostList)
     verify: HostList = field(factory=HostList)
+    resume: HostList = field(factory=HostList)
 
     def raised(self, policy: RoutePolicy, host: MailHost) -> RoutePolicy:
         """
-        What TLS with a host has to be.  Who demands more wins.
+        What TLS with a host has to be, and whether sessions with it are resumed.  Who
+        demands more wins.
 
         @param policy: what the route and the message say.
         """
@@ -47,7 +50,8 @@ class TLSHosts:
         if _has(self.verify, host):
             demand = _listed("tls_verify_hosts", TLSLevel.VERIFIED)
             policy = combined(policy, [demand])
-        return policy
+        resumes = _has(self.resume, host)
+        return policy if resumes is policy.resumes else evolve(policy, resumes=resumes)
 
 
 def _listed(option: str, level: TLSLevel) -> Demand:

@@ -28,6 +28,7 @@ from .localcautions import localCautions
 from .machine import Machine
 from .openness import openness
 from .problems import KeyPath, Problem
+from .resumptioncautions import resumptionCautions
 from .routecheck import unheard, unrouted
 from .sendingcautions import sendingCautions
 from .stscautions import stsCautions
@@ -64,6 +65,7 @@ def cautions(machine: Machine, configuration: Configuration) -> Iterator[Problem
             yield configuration.problem(("users", "dovecot"), text)
     yield from unheard(configuration)
     yield from openness(configuration)
+    yield from resumptionCautions(configuration)
     yield from unrouted(machine, configuration)
     yield from sendingCautions(configuration)
     yield from _drop(configuration)

@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.hooks import TLSInfo
 from smtpx.core.reply import Reply, reply
+from smtpx.core.tlssession import Resumption
 from smtpx.observe.facts import codeFields, handshakeFields
 
 from .stories import TLS
@@ -36,6 +37,8 @@ class FactsTests(SynchronousTestCase):
         self.assertEqual((bad["problem"], bad["onConnect"]), ("expired", True))
         good = handshakeFields(TLSInfo(verified=True, dane=True, proof="it matches"))
         self.assertEqual((good["dane"], good["proof"]), (True, "it matches"))
+        again = handshakeFields(TLSInfo(resumed=True, resumption=Resumption(0x1F)))
+        self.assertEqual((again["resumed"], again["resumption"]), (True, 0x1F))
 
     def test_codes(self) -> None:
         """The reply code, and the enhanced one if there is one."""

@@ -109,6 +109,25 @@ class FindTests(SynchronousTestCase):
         self.assertFalse(NextHops().manual)
 
 
+class ResumingTests(SynchronousTestCase):
+    """Which hosts' sessions are resumed."""
+
+    def test_listed(self) -> None:
+        """Those in the list, by name or by address; and the level stays."""
+        for item, resumes in (
+            ("mx.example.net", True),
+            ("192.0.2.1", True),
+            ("other.example", False),
+        ):
+            hops = NextHops(tls=TLSHosts(resume=HostList.parse([item])))
+            self.assertEqual(hops.wayTo(HOST).policy, RoutePolicy(resumes=resumes))
+        verify = HostList.parse(["*"])
+        hops = NextHops(tls=TLSHosts(verify=verify, resume=verify))
+        self.assertEqual(
+            hops.wayTo(HOST).policy, RoutePolicy(TLSLevel.VERIFIED, resumes=True)
+        )
+
+
 class WayTests(SynchronousTestCase):
     """How to talk to a host."""
 

@@ -81,6 +81,12 @@ def _protected(instance: Listener, attribute: Attribute[Any], value: object) -> 
         raise ValueError("there is no TLS on this listener")
 
 
+def _resumable(
+    instance: Listener, attribute: Attribute[HostList], value: HostList
+) -> None:
+    _protected(instance, attribute, value.items or None)
+
+
 def _begun(help: str) -> str:
     """Help that begins a sentence."""
     return help[0].upper() + help[1:]
@@ -159,6 +165,27 @@ class Listener:
     tlsCiphers: str | None = _term("tls_ciphers")
     tlsCiphersuites: str | None = _term("tls_ciphersuites")
     tlsSignatureAlgorithms: str | None = _term("tls_signature_algorithms")
+    tlsResumptionHosts: HostList = field(
+        factory=HostList,
+        validator=_resumable,
+        metadata={
+            "option": "tls_resumption_hosts",
+            "help": "A host list: the clients that may resume TLS sessions, and so are"
+            " given tickets (RFC 8446 section 2.2).  A ticket shows whoever listens"
+            " that two connections are one client's, so think twice for"
+            " ``submission``.",
+        },
+    )
+    tlsNoTicketHosts: HostList = field(
+        factory=HostList,
+        validator=_resumable,
+        metadata={
+            "option": "tls_no_ticket_hosts",
+            "help": "A host list: clients that break off when they are sent a ticket."
+            "  They are sent none, and get TLS 1.2 at most, for under TLS 1.3 OpenSSL"
+            " always sends some.",
+        },
+    )
     proxyHosts: HostList = field(
         factory=HostList,
         validator=_addresses,

@@ -16,7 +16,7 @@ from ..kinds import IKind, IReading, Unwanted, Wrong
 from ..nested import Optional
 from ..problems import KeyPath
 from .routeoptions import TransportKind, only
-from .routeterms import TermsOptions
+from .routeresumption import ResumptionOptions
 
 
 @implementer(IKind)
@@ -50,7 +50,7 @@ class QueueDirectory:
 
 
 @frozen
-class QueueFileOptions(TermsOptions):
+class QueueFileOptions(ResumptionOptions):
     """What routes into folders in Exim's spool format have."""
 
     directory: str | None = field(
@@ -72,7 +72,7 @@ class QueueFileOptions(TermsOptions):
 
         @raise ValueError: there is none.
         """
-        TermsOptions.__attrs_post_init__(self)
+        ResumptionOptions.__attrs_post_init__(self)
         if self.transport is TransportKind.QUEUEFILE and self.directory is None:
             raise ValueError('the transport "queuefile" wants a directory')
 

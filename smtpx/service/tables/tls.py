@@ -10,6 +10,9 @@ from pathlib import Path
 from attrs import field, frozen
 
 from ...core.hostlist import HostList
+from ...core.tlssession import LIFETIME_SECONDS_MOST
+from ...tls.keyring import TICKET_SECONDS
+from ..kinds import durationInSeconds
 
 #: The host list that everybody is in.
 ANYBODY = HostList.parse(["*"])
@@ -85,6 +88,17 @@ class TLS:
             "option": "tls_try_verify_hosts",
             "help": "The other clients that are asked for a certificate, where"
             " there are ``client_authorities``.",
+        },
+    )
+
+    tlsResumptionLifetime: float = field(
+        default=TICKET_SECONDS,
+        metadata={
+            "option": "tls_resumption_lifetime",
+            "kind": durationInSeconds(False, 60, LIFETIME_SECONDS_MOST),
+            "help": "How long a client in ``tls_resumption_hosts`` of its listener may"
+            " resume a session.  The keys of tickets turn each half of it, and are in"
+            " memory only.",
         },
     )
 

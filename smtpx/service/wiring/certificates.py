@@ -47,6 +47,7 @@ def serverTLS(
         clock=machine.reactor,
         minimum=f"TLSv{configuration.tls.minimum.value}",
         clientAuthorities=configuration.tls.clientAuthorities,
+        ticketSeconds=configuration.tls.tlsResumptionLifetime,
     )
 
 
@@ -76,4 +77,9 @@ def certificates(
         renewing.clock = machine.reactor
         renewing.start(_RENEWAL_SECONDS, now=False)
         stack.callback(renewing.stop)
-    return serverTLS(machine, configuration, files)
+    made = serverTLS(machine, configuration, files)
+    tidying = LoopingCall(made.tidyKeys)
+    tidying.clock = machine.reactor
+    tidying.start(configuration.tls.tlsResumptionLifetime / 2, now=False)
+    stack.callback(tidying.stop)
+    return made

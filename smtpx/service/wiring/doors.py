@@ -22,6 +22,7 @@ from ..config import Configuration
 from ..machine import Machine, connectionsMax
 from ..tables import Listener, ListenerProtocol, ListenerTLS, Role
 from .policies import Policies
+from .resuming import Keep, resumingAt
 from .users import loginBounds
 
 
@@ -36,6 +37,8 @@ class DoorKind:
     @ivar proxySeconds: how long that may take.
     @ivar protocol: what is spoken.
     @ivar terms: what is wanted of handshakes.
+    @ivar resuming: who may resume TLS sessions.
+    @ivar ticketless: who is sent no ticket.
     """
 
     tls: ListenerTLS
@@ -44,6 +47,8 @@ class DoorKind:
     proxySeconds: float
     protocol: ListenerProtocol = ListenerProtocol.SMTP
     terms: TLSTerms = USUAL
+    resuming: HostList = HostList()
+    ticketless: HostList = HostList()
 
     @classmethod
     def of(cls, listener: Listener) -> DoorKind:
@@ -55,6 +60,8 @@ class DoorKind:
             listener.proxySeconds,
             listener.protocol,
             listener.terms,
+            listener.tlsResumptionHosts,
+            listener.tlsNoTicketHosts,
         )
 
 
@@ -67,6 +74,7 @@ class Hall:
     @ivar policies: who may connect, send and receive.
     @ivar submission: what doors for submission do otherwise.
     @ivar tracer: who traces; L{None}: nobody is traced.
+    @ivar kept: gives lists of listeners, with names that are looked up.
     """
 
     machine: Machine
@@ -81,17 +89,28 @@ class Hall:
     journal: Journal
     admission: IAdmission
     tracer: ITracer | None
+    kept: Keep
 
     def factories(
         self, listeners: Iterable[Listener]
     ) -> Mapping[DoorKind, SMTPServerFactory]:
         """A factory for each kind of listener that there is."""
         kinds = dict.fromkeys(DoorKind.of(each) for each in listeners)
-        return {kind: self._factory(kind) for kind in kinds}
+        return {
+            kind: self._factory(kind, b"%d" % place) for place, kind in enumerate(kinds)
+        }
 
-    def _factory(self, kind: DoorKind) -> SMTPServerFactory:
+    def _factory(self, kind: DoorKind, place: bytes) -> SMTPServerFactory:
+        """
+        The factory for a kind of listener.
+
+        @param place: tells it apart from the others.
+        """
         name = self.name.encode("ascii")
-        receiver, extensions = self.receiver, self.extensions
+        receiver = self.receiver
+        extensions = resumingAt(
+            self.extensions, kind.resuming, kind.ticketless, place, self.kept
+        )
         bounds = loginBounds(self.configuration)
         if kind.role is Role.SUBMISSION:
             submission = self.submission

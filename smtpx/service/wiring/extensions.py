@@ -18,6 +18,7 @@ from ...extensions.futurerelease import FutureRelease
 from ...extensions.pipeconnect import PipeConnect
 from ...extensions.requiretls import RequireTLS
 from ...extensions.rrvs import RRVS
+from ...extensions.tlsresume import TLSResume
 from ...extensions.tlsverify import TLSVerify
 from ...extensions.xclient import XClient
 from ...observe.journal import Journal
@@ -55,7 +56,8 @@ def withPorts(
     early = PipeConnect(memory=None if peers is None else peers.hellos)
     later = FutureRelease(held=HeldMail(now))
     named = Checkpoint(names=None if peers is None else peers.names)
-    return auth, XClient(told=journal.overridden), early, later, named
+    resumed = TLSResume(store=None if peers is None else peers.sessions)
+    return auth, XClient(told=journal.overridden), early, later, named, resumed
 
 
 def chosenExtensions(

@@ -112,7 +112,10 @@ def nextHops(
         dialect=Dialect.LMTP if entry.speaksLMTP else Dialect.SMTP,
     )
     lists = TLSHosts(
-        sending.hostsAvoidTLS, sending.hostsRequireTLS, sending.tlsVerifyHosts
+        sending.hostsAvoidTLS,
+        sending.hostsRequireTLS,
+        sending.tlsVerifyHosts,
+        entry.tlsResumptionHosts,
     )
     return NextHops(
         entry.manualHosts,

@@ -49,6 +49,7 @@ from .policies import admission, policies
 from .protecting import bearings
 from .queue import QueueRules, queueRules
 from .resolving import resolver
+from .resuming import keptLists
 from .routes import sends
 from .sending import Watchers, ways
 from .site import Outside, Premises, counted, countedLookups, makeWatch, openSite, timed
@@ -144,7 +145,6 @@ async def enter(
         ours = withPorts(logins, journal, machine.now, peers)
         extensions = chosenExtensions(configuration, found, ours, names.keep)
         spool = await openedSpool(machine, configuration, extensions, told, stack)
-        tls = certificates(machine, configuration, name, stack)
         traced = tracer(machine, configuration, name, traces, names)
         said = domainPolicies(machine, configuration, name, asking, peers, spool, stack)
         course = bearings(machine, configuration, name, asking, doors, said)
@@ -160,12 +160,13 @@ async def enter(
             name=name,
             extensions=extensions,
             tracer=traced,
+            kept=keptLists(configuration, names.keep),
             receiver=timed(watch, receiver),
             policies=await policies(
                 machine, configuration, taken, msa, journal, names, asking, stack
             ),
             submission=msa,
-            tls=tls,
+            tls=certificates(machine, configuration, name, stack),
             answers=asked.answers,
             journal=journal,
             admission=counted(watch, admission(configuration)),
@@ -177,12 +178,12 @@ async def enter(
         asked.starter.control = queue
         openDropFolder(machine, configuration, hall, spool, out, taken, stack)
         outside = Outside(delivery, out.connections, peers)
-        premises = Premises(name, doors, [*factories.values()], spool, tls, outside)
+        inside = [*factories.values()]
+        premises = Premises(name, doors, inside, spool, hall.tls, outside)
         await openSite(machine, configuration, watch, premises, stack)
         imports = await openImports(hall, spool, out, taken, logs, stack)
         openControl(hall, queue, spool, imports, stack)
-        rooms = Rooms(factories, logs, queue, stack.pop_all())
-    return rooms
+        return Rooms(factories, logs, queue, stack.pop_all())
 
 
 async def knownPeers(

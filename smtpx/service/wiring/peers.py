@@ -15,6 +15,7 @@ from ...knowledge.hellos import HelloMemory
 from ...knowledge.hints import HostHints
 from ...knowledge.interfaces import IPeerKnowledge
 from ...knowledge.memory import ROOM, KnowledgeState, MemoryKnowledge
+from ...knowledge.sessions import SessionMemory
 from ...knowledge.shared import SharedKnowledge
 from ...spool.namesecret import nameSecret
 from ..config import Configuration
@@ -31,6 +32,7 @@ class PeerKnowledge:
     @ivar hints: which hosts could not be reached.
     @ivar hellos: what they answered to EHLO.
     @ivar chunks: which of them cannot do CHUNKING.
+    @ivar sessions: TLS sessions of theirs.
     @ivar state: how it is.
     @ivar names: what our transactions with them are called.
     """
@@ -39,6 +41,7 @@ class PeerKnowledge:
     hints: HostHints
     hellos: HelloMemory
     chunks: ChunkMemory
+    sessions: SessionMemory
     state: Callable[[], KnowledgeState]
     names: TransactionNames
 
@@ -78,6 +81,7 @@ async def peerKnowledge(
         HostHints(knowledge, machine.now, expire),
         HelloMemory(knowledge, machine.now, expire),
         ChunkMemory(knowledge, machine.now, expire),
+        SessionMemory(knowledge, machine.now),
         knowledge.state,
         TransactionNames(secret, name.encode("ascii")),
     )
