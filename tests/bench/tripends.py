@@ -205,6 +205,7 @@ hosts = ["127.0.0.1"]
 [sending]
 idle_seconds = 0.2
 hosts_try_fastopen = [{fast}]
+hosts_whole_in_syn = [{named}]
 
 [[route]]
 match = ["*"]
@@ -215,6 +216,9 @@ implicit_tls = {implicit}
 
 [extensions.PIPECONNECT]
 hosts_pipe_connect = [{early}]
+
+[extensions.CHECKPOINT]
+hosts_try_checkpoint = [{named}]
 """
 
 
@@ -229,6 +233,7 @@ def _ourSender(folder: Path, row: Row, port: int, message: bytes) -> Sender:
         implicit=str(row.security is Security.IMPLICIT).lower(),
         early='"*"' if row.early else "",
         fast='"*"' if row.fast else "",
+        named='"*"' if row.named else "",
     )
     environment = {}
     if row.version == "1.2":
@@ -249,6 +254,8 @@ def _ourSender(folder: Path, row: Row, port: int, message: bytes) -> Sender:
 
 
 def _eximSender(folder: Path, row: Row, port: int, message: bytes) -> Sender:
+    if row.named:
+        raise SkipTest("it has no such thing")
     options = [
         f"hosts_try_fastopen = {'*' if row.fast else ''}",
         "tls_verify_hosts =",
@@ -269,7 +276,7 @@ def _eximSender(folder: Path, row: Row, port: int, message: bytes) -> Sender:
 
 
 def _postfixSender(folder: Path, row: Row, port: int, message: bytes) -> Sender:
-    if row.early or row.fast:
+    if row.early or row.fast or row.named:
         raise SkipTest("it has no such thing")
     level = "none" if row.security is Security.CLEAR else "encrypt"
     options = {"inet_interfaces": "127.0.0.1", "smtp_tls_security_level": level}

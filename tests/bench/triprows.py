@@ -27,6 +27,8 @@ class Row:
     @ivar early: may the sender talk before the greeting (PIPECONNECT)?
     @ivar fast: are connections opened fast (RFC 7413)?
     @ivar banner: does the receiver greet with its first flight of the handshake?
+    @ivar named: are messages named (RFC 1845), so that one may be in the first
+        packet?
     """
 
     security: Security
@@ -34,6 +36,7 @@ class Row:
     early: bool = False
     fast: bool = False
     banner: bool = False
+    named: bool = False
 
     @version.default
     def _version(self) -> str:
@@ -54,6 +57,8 @@ class Row:
             words.append("TFO")
         if self.banner:
             words.append("early banner")
+        if self.named:
+            words.append("CHECKPOINT")
         return " + ".join(words) if len(words) > 1 else f"{words[0]}, no knowledge"
 
 
@@ -61,6 +66,7 @@ ROWS = (
     Row(Security.CLEAR),
     Row(Security.CLEAR, early=True),
     Row(Security.CLEAR, early=True, fast=True),
+    Row(Security.CLEAR, early=True, fast=True, named=True),
     Row(Security.STARTTLS),
     Row(Security.STARTTLS, early=True),
     Row(Security.STARTTLS, early=True, fast=True),
