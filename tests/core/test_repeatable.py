@@ -13,7 +13,15 @@ from typing import Any
 from hypothesis import given, settings, strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from smtpx.core.dialogue import Flow, Recognition, flow
+from smtpx.core.dialogue import (
+    BodyDialogue,
+    Flow,
+    Recognition,
+    emit,
+    flow,
+    pour,
+    settle,
+)
 from smtpx.core.effects import Close, GaveUp, Trouble
 from smtpx.core.envelope import Envelope, Stamp
 from smtpx.core.errors import Malformed
@@ -42,7 +50,6 @@ from smtpx.testing.client import OctetsBody, ScriptedPeer, client
 
 from .made import MadeClient, broken
 from .peers import BROKEN, DONE, GO, HELLO, OK, RCPT, envelope, outcomes
-from .test_clientcarrier import chunked
 
 NAMED = b"MAIL FROM:<a@client.example> NAME=7\r\n"
 PLAIN = b"MAIL FROM:<a@client.example>\r\n"
@@ -105,9 +112,15 @@ def grouped() -> IClientExtension:
     return MadeClient(register, "grouped")
 
 
+def chunk(session: IClientSession, body: IBody) -> BodyDialogue:
+    """A body in one chunk, however short."""
+    yield from pour(b"CHUNK %d\r\n" % body.octets)
+    return (yield from settle((yield from emit(b"".join(body.pieces())))))
+
+
 def carrying() -> IClientExtension:
-    """Bodies go in chunks, early."""
-    carrier = Carrier(10, chunked, True)
+    """Bodies go in a chunk, early."""
+    carrier = Carrier(10, chunk, True)
     return MadeClient(
         lambda builder: builder.carrier(lambda session, envelope: carrier), "carrier"
     )
@@ -324,6 +337,60 @@ class RepeatingTests(SynchronousTestCase):
         """Who is only asked for recipients names nothing."""
         peer = opened()
         self.assertEqual(peer.deliver(envelope(), None), PLAIN + RCPT)
+
+
+class AnythingTests(SynchronousTestCase):
+    """A peer that says anything."""
+
+    @settings(max_examples=100)
+    @given(
+        st.lists(
+            st.sampled_from(
+                [
+                    b"355 5\r\n",
+                    b"355 17 of 2\r\n",
+                    b"355 99\r\n",
+                    b"355 no\r\n",
+                    b"353 each\r\n",
+                    OK,
+                    GO,
+                    b"503 5.5.1 What?\r\n",
+                    b"450 4.2.1 Later\r\n",
+                    b"550 5.1.1 No\r\n",
+                    b"421 4.3.2 Bye\r\n",
+                ]
+            ),
+            max_size=12,
+        ),
+        st.integers(1, 40),
+        st.booleans(),
+        st.booleans(),
+        st.booleans(),
+    )
+    def test_alwaysSettles(
+        self, said: list[bytes], cut: int, asks: bool, carries: bool, groups: bool
+    ) -> None:
+        """
+        It is settled once, for all, however it goes; and nobody has the message who
+        was not told so behind it.
+        """
+        keywords = (b"GROUPS", b"NAMES") if groups else (b"NAMES",)
+        more = (carrying(),) if carries else ()
+        peer = opened(naming(asks=asks), *more, keywords=keywords)
+        peer.deliver(envelope(b"b@mx.example", b"c@mx.example"), BODY)
+        heard: list[bytes] = []
+        for each in said:
+            if peer.settled:
+                break
+            heard.append(each)
+            peer.say(each, cut)
+        peer.lost()
+        (settled,) = peer.settled
+        self.assertEqual(len(settled.outcomes), 2)
+        if any(not reply.refuses for _, reply in settled.outcomes):
+            self.assertEqual(heard[-1], OK)
+            ends = (b"three", b".", b"CHUNK 0")
+            self.assertTrue(b"".join(peer.written).rstrip().endswith(ends))
 
 
 class SYNTests(SynchronousTestCase):
