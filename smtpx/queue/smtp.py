@@ -188,6 +188,8 @@ class SMTPTransport:
         self._lanes: dict[tuple[bytes, RoutePolicy], bytes] = {}
         #: When hosts last took something, by their names and ports.
         self._took: dict[bytes, float] = {}
+        #: Hosts that know a message again, and may have some of it, by its id.
+        self._begun: dict[str, bytes] = {}
 
     # --- where it goes ------------------------------------------------------------
 
@@ -323,7 +325,7 @@ class SMTPTransport:
         body = PrefixedBody.over(message.prefix, attempt.body)
         errand = Errand(message.id, attempt.again)
         tried = heard = 0
-        for host in self._order(where.hosts):
+        for host in self._order(where.hosts, self._begun.pop(message.id, None)):
             due = self._dueAt(host, attempt.asked)
             if due > self._now():
                 known.early.append((due, self._troubleOf(host)))
@@ -362,16 +364,30 @@ class SMTPTransport:
             if self._protection is not None:
                 self._protection.reached(hop, way, sent.via)
             known.sent(sent)
+            if errand.names and Cause.LOST in sent.causes:
+                self._noteBegun(message.id, host)
             if not known.left:
                 return
             # Others take their time.
             attempt.note(known.served)
 
-    def _order(self, hosts: MailHosts) -> tuple[MailHost, ...]:
-        """In which order to try them."""
+    def _order(self, hosts: MailHosts, begun: bytes | None) -> Sequence[MailHost]:
+        """
+        In which order to try them.
+
+        @param begun: the one that may have some of the message, which comes first (RFC
+            1845 section 3); L{None}: nobody knows of any.
+        """
         if len(hosts.hosts) == 1:
             return hosts.hosts
-        return hosts.shuffled(self._random).hosts
+        found = hosts.shuffled(self._random).hosts
+        return sorted(found, key=lambda host: host.spelled != begun)
+
+    def _noteBegun(self, id: str, host: MailHost) -> None:
+        """A connection was lost by which a message was sent that the host knows."""
+        while len(self._begun) >= _REMEMBERED_MOST:
+            del self._begun[next(iter(self._begun))]
+        self._begun[id] = host.spelled
 
     # --- what is known of hosts ----------------------------------------------------
 
