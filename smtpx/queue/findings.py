@@ -13,6 +13,7 @@ from twisted.internet.defer import CancelledError
 
 from ..core.hooks import Scope
 from ..core.reply import Reply
+from ..dns.mailhosts import Unroutable
 from ..net.sending import Sent, Unreached
 from ..spool.format import Fate, Outcome
 from ..spool.via import Cause, Via
@@ -102,6 +103,12 @@ def unreached(index: int, error: Unreached, notBefore: float = 0.0) -> Outcome:
     return Outcome(index, fate, error.text, said, via, error.cause, notBefore)
 
 
+def unroutable(index: int, error: Unroutable) -> Outcome:
+    """What it means for a recipient that no way leads to it."""
+    fate = Fate.FAILED if error.reply.permanent else Fate.WAITING
+    return Outcome(index, fate, str(error), error.reply, cause=Cause.DNS)
+
+
 def _results(left: Sequence[int], sent: Sent) -> dict[int, Outcome]:
     """What a host said, by recipient."""
     results: dict[int, Outcome] = {}
@@ -156,4 +163,4 @@ def _named(via: Via) -> str:
     return f"[{address}]"
 
 
-__all__ = ["Findings", "delivered", "unreached"]
+__all__ = ["Findings", "delivered", "unreached", "unroutable"]

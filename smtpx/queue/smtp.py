@@ -35,12 +35,13 @@ from ..knowledge.interfaces import IHostHints
 from ..knowledge.names import hostName
 from ..net.protection import Protection, hopTo
 from ..net.sending import Heard, IClientPool, Unreached, Way
-from ..spool.format import Fate, Outcome, SpooledMessage
+from ..spool.format import Outcome, SpooledMessage
 from ..spool.via import Cause, Via
 from ..tls.rules import Hop
-from .findings import Findings, delivered, unreached
+from .findings import Findings, delivered, unreached, unroutable
 from .interfaces import LANE_OCTETS, Attempt, IRelay, Leg, Located
 from .prefixed import PrefixedBody
+from .unfinished import Unfinished
 
 #: The most hosts that are tried in one attempt, and that are talked to: RFC 5321
 #: section 5.1 wants two at least, and no more than is reasonable.
@@ -188,8 +189,7 @@ class SMTPTransport:
         self._lanes: dict[tuple[bytes, RoutePolicy], bytes] = {}
         #: When hosts last took something, by their names and ports.
         self._took: dict[bytes, float] = {}
-        #: Hosts that know a message again, and may have some of it, by its id.
-        self._begun: dict[str, bytes] = {}
+        self._unfinished = Unfinished()
 
     # --- where it goes ------------------------------------------------------------
 
@@ -207,7 +207,7 @@ class SMTPTransport:
         outcomes: list[Outcome] = []
         for (domain, some), (hosts, apart) in zip(domains.items(), found, strict=True):
             if isinstance(hosts, Unroutable):
-                outcomes += [_unroutable(index, hosts) for index in some]
+                outcomes += [unroutable(index, hosts) for index in some]
                 continue
             key = hosts.key, domain if apart else b""
             _, named, indices = legs.setdefault(key, (hosts, [], []))
@@ -325,7 +325,7 @@ class SMTPTransport:
         body = PrefixedBody.over(message.prefix, attempt.body)
         errand = Errand(message.id, attempt.again)
         tried = heard = 0
-        for host in self._order(where.hosts, self._begun.pop(message.id, None)):
+        for host in self._unfinished.first(message.id, self._order(where.hosts)):
             due = self._dueAt(host, attempt.asked)
             if due > self._now():
                 known.early.append((due, self._troubleOf(host)))
@@ -364,30 +364,17 @@ class SMTPTransport:
             if self._protection is not None:
                 self._protection.reached(hop, way, sent.via)
             known.sent(sent)
-            if errand.names and Cause.LOST in sent.causes:
-                self._noteBegun(message.id, host)
+            self._unfinished.note(errand, host, sent)
             if not known.left:
                 return
             # Others take their time.
             attempt.note(known.served)
 
-    def _order(self, hosts: MailHosts, begun: bytes | None) -> Sequence[MailHost]:
-        """
-        In which order to try them.
-
-        @param begun: the one that may have some of the message, which comes first (RFC
-            1845 section 3); L{None}: nobody knows of any.
-        """
+    def _order(self, hosts: MailHosts) -> tuple[MailHost, ...]:
+        """In which order to try them."""
         if len(hosts.hosts) == 1:
             return hosts.hosts
-        found = hosts.shuffled(self._random).hosts
-        return sorted(found, key=lambda host: host.spelled != begun)
-
-    def _noteBegun(self, id: str, host: MailHost) -> None:
-        """A connection was lost by which a message was sent that the host knows."""
-        while len(self._begun) >= _REMEMBERED_MOST:
-            del self._begun[next(iter(self._begun))]
-        self._begun[id] = host.spelled
+        return hosts.shuffled(self._random).hosts
 
     # --- what is known of hosts ----------------------------------------------------
 
@@ -505,11 +492,6 @@ def _plain(domain: bytes, hosts: MailHosts) -> tuple[bytes, bytes]:
         # The operator named the hosts, so nobody has looked it up.
         plain = domain
     return plain, hosts.canonical or plain
-
-
-def _unroutable(index: int, error: Unroutable) -> Outcome:
-    fate = Fate.FAILED if error.reply.permanent else Fate.WAITING
-    return Outcome(index, fate, str(error), error.reply, cause=Cause.DNS)
 
 
 __all__ = ["Finder", "HOSTS_HEARD", "HOSTS_TRIED", "SMTPTransport"]

@@ -15,12 +15,10 @@ from smtpx.core.repeatable import ERRAND, Errand
 from smtpx.core.reply import Reply, reply
 from smtpx.dns.mailhosts import MailHost, MailHosts, Unroutable
 from smtpx.net.sending import IClientPool, Sent, Way
-from smtpx.queue import smtp
 from smtpx.queue.interfaces import Attempt, IRelay
 from smtpx.spool.bodies import HeldBody
 from smtpx.spool.format import Fate, Outcome
 from smtpx.spool.via import Cause
-from smtpx.testing.spool import memoryID
 
 from .doubles import messageFor
 from .pools import FULL, GREY, NO, OK, ONE, THREE, TWO, sent, via
@@ -482,25 +480,3 @@ class SMTPTransportTests(SMTPTransportCase):
         self.pool.tried.clear()
         self.deliver(message)
         self.assertEqual([name for name, _ in self.pool.tried], [ONE.name])
-
-    def test_mayHaveSomeOfSome(self) -> None:
-        """That is remembered of so many messages, and of the last ones."""
-        self.patch(smtp, "_REMEMBERED_MOST", 3)
-
-        def named(host: MailHost, envelope: Envelope) -> Sent:
-            envelope.stamps[ERRAND].names.add(b"name")
-            lost = reply(451, "4.4.2", b"Connection lost")
-            return sent(host, envelope, lost, Cause.LOST, unsure=True)
-
-        message = messageFor(b"a@example.org")
-        messages = [evolve(message, id=memoryID(number)) for number in range(5)]
-        self.pool.said = {ONE.name: self.unreached(ONE), TWO.name: named}
-        for message in messages:
-            self.deliver(message)
-        self.clock.advance(86400)
-        self.pool.said = {}
-        self.pool.tried.clear()
-        for message in messages:
-            self.deliver(message)
-        first = [name for name, _ in self.pool.tried]
-        self.assertEqual(first, [ONE.name] * 2 + [TWO.name] * 3)
