@@ -35,12 +35,15 @@ from ..dns.idn import asciiDomain
 from ..knowledge.interfaces import IPeerKnowledge
 from ..knowledge.kinds import POLICY, KnownPolicy, Shelf
 from ..knowledge.names import domainName
-from ..tls.mtasts import Mode, STSPolicy
+from ..tls.mtasts import Mode, STSPolicy, STSRecord
 from .stssource import ISTSSource, STSFault, STSTrouble
 
 #: How long a policy counts at least, in seconds, whatever it says: one that is good
 #: for no time at all would be fetched for each message.
 _LEAST_SECONDS = 60.0
+
+#: What stands for the identity where there is no record.
+_NO_RECORD = b""
 
 #: Of how many domains it is remembered that their policy could not be fetched.
 _FAILED_MOST = 10_000
@@ -191,11 +194,7 @@ class STSPolicies:
         except Malformed:
             return NO_POLICY
         known = self._asked(name)
-        trouble: STSTrouble | None = None
-        try:
-            record = await self._source.record(name)
-        except STSTrouble as error:
-            record, trouble = None, error
+        record, trouble = await self._record(name, known)
         if record is None:
             if known is None:
                 # Where the record is in disorder there is no policy; it is worth a
@@ -213,6 +212,24 @@ class STSPolicies:
             self._begin(name, known.identity)
         standing = NO_POLICY if known is None else _standing(known)
         return evolve(standing, trouble=trouble)
+
+    async def _record(
+        self, name: bytes, known: KnownPolicy | None
+    ) -> tuple[STSRecord | None, STSTrouble | None]:
+        """
+        The record of a domain, or why there is none.  Where nobody could tell, and no
+        policy is known, it is not asked again at once: messages would wait for that,
+        one after the other.
+        """
+        failed = self._failing(name, _NO_RECORD)
+        if failed is not None and known is None:
+            return None, failed.trouble
+        try:
+            return await self._source.record(name), None
+        except STSTrouble as error:
+            if error.fault is STSFault.FETCH:
+                self._fail(name, _NO_RECORD, error, _LEAST_SECONDS)
+            return None, error
 
     def _nothing(self, name: bytes, trouble: STSTrouble | None) -> Standing:
         if trouble is not None and trouble.fault is STSFault.INVALID:
@@ -329,6 +346,14 @@ class STSPolicies:
                 age=policy.maxAge,
             )
 
+    def _fail(
+        self, name: bytes, identity: bytes, trouble: STSTrouble, wait: float
+    ) -> None:
+        """Remember that something could not be had."""
+        self._failed[name, identity] = _Failed(trouble, self._now() + wait, wait)
+        if len(self._failed) > _FAILED_MOST:
+            del self._failed[next(iter(self._failed))]
+
     def _miss(self, name: bytes, identity: bytes, trouble: STSTrouble) -> None:
         """A policy could not be fetched."""
         now, bounds = self._now(), self._bounds
@@ -336,9 +361,7 @@ class STSPolicies:
         wait = bounds.againSeconds
         if before is not None:
             wait = min(2 * before.wait, bounds.againMostSeconds)
-        self._failed[name, identity] = _Failed(trouble, now + wait, wait)
-        if len(self._failed) > _FAILED_MOST:
-            del self._failed[next(iter(self._failed))]
+        self._fail(name, identity, trouble, wait)
         known = self._recall(name)
         domain = name.decode("ascii")
         if known is None:

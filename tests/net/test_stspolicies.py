@@ -253,6 +253,24 @@ class STSPoliciesTests(SynchronousTestCase):
         self.found()
         self.assertEqual(self.found().fetched, BEGIN + DAY)
 
+    def test_recordUnknown(self) -> None:
+        """
+        Where the DNS fails and nothing is known, the next messages do not wait for it
+        again, for a minute; a policy that is known is not forgotten over that.
+        """
+        self.source.identity = GONE
+        self.assertEqual(self.found(), Standing(trouble=GONE))
+        self.source.identity = b"1"
+        self.clock.advance(59)
+        self.assertEqual(self.found(), Standing(trouble=GONE))
+        self.clock.advance(1)
+        self.assertEqual(self.found().policy, ENFORCED)
+        self.source.identity = GONE
+        self.found()
+        self.source.identity, self.source.served = b"2", TESTED
+        self.assertEqual(self.found().policy, TESTED)
+        self.assertEqual(self.told, [])
+
     def test_together(self) -> None:
         """Many messages at once have it fetched once; one that leaves harms nobody."""
         slow: Deferred[STSPolicy] = Deferred()

@@ -43,6 +43,11 @@ class CheckTests(SynchronousTestCase):
         self.assertEqual(self.check(""), [])
         self.assertEqual(os.listdir(self.site.folder), ["x.toml"])
 
+    def test_authoritiesOfWebServers(self) -> None:
+        """A file of those whose certificates are believed of web servers is read."""
+        [problem] = self.check("[sending]\nmta_sts_verify_certificates = 'no.pem'\n")
+        self.assertTrue(problem.startswith(":2: sending.mta_sts_verify_certificates: "))
+
     def test_endpoint(self) -> None:
         """An endpoint that is none is found."""
         [problem] = self.check("[[listener]]\nendpoint = 'odd:1'")
