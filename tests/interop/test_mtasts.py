@@ -171,8 +171,18 @@ class MTASTSTests(InteropTestCase):
             line,
             r" == .*the MTA-STS policy of sts\.example does not allow mx\.sts\.example",
         )
+        assert self.sender is not None
+        config = str(self.sender.folder / "smtpx.toml")
+        id = line.split(" == ")[0].split()[-1]
+        program = str(Path(sys.executable).with_name("smtpx"))
+        environment = {"PYTHONPATH": str(ROOT), "COLUMNS": "200"}
+        words = [program, "why", "--config", config, id]
+        told = self.run_(words, environment=environment)
+        self.assertIn("the MTA-STS policy of sts.example does not allow", told)
+        words = [program, "peer", "show", "--config", config, "sts.example"]
+        shown = self.run_(words, environment=environment)
+        self.assertIn("  mode: enforce\n", shown)
         self.publish("2", "enforce", "*.sts.example")
-        self.names.records["_mta-sts.sts.example", "TXT"].sort()
         waitFor(lambda: " => " in self.send(), "the new policy")
         self.assertEqual(len(self.web.asked), 2)
 
