@@ -16,12 +16,16 @@ from .body import HeaderWatch, LineMeter
 from .dialogue import Answered
 from .effects import IServerPort
 from .envelope import Envelope, Stamps
+from .errors import HookTrouble
 from .hooks import Dialect, Ending, Framing, TLSInfo
 from .profile import ServerProfile
-from .reply import Reply
+from .reply import BAD_SEQUENCE, LOCAL_ERROR, Reply
 
 #: What the next octets are.
 COMMAND, LINE, DOTTED, OCTETS, BLOCKED, HANDSHAKE = range(6)
+
+#: Replies that say "you do not speak SMTP well".
+_SYNTAX = frozenset({500, 501, 502, 503, 504, 555})
 
 _prefix = secrets.token_hex(4)
 _numbers = count(1)
@@ -224,3 +228,42 @@ class ServerFacts:
     def now(self) -> float:
         """Seconds since the epoch."""
         return self.profile.clock()
+
+    # --- what is held against it, and what went wrong -------------------------------
+
+    def counts(self, refusal: Reply) -> bool:
+        """
+        A command was refused: tell the shell.
+
+        @return: were there too many by now?
+        """
+        self.port.refused(self._line, refusal)
+        self.ended = None
+        if refusal.closes:
+            return False
+        bounds = self.profile.bounds
+        # Who pipelines learns too late that what it builds on was refused.
+        late = refusal.code == BAD_SEQUENCE.code and self._pipelined
+        if refusal.code in _SYNTAX and not late:
+            self._errors += 1
+        elif self._line[:4].upper() != b"RCPT":
+            self._idle += 1
+        elif refusal.permanent and not late:
+            self._refusals += 1
+        else:
+            self._putOff += 1
+        return (
+            self._errors > bounds.errorsMax
+            or self._refusals > bounds.refusalsMax
+            or self._putOff > bounds.putOffMax
+            or self._idle > bounds.idleCommandsMax
+        )
+
+    def trouble(self, error: BaseException, owner: str) -> Reply:
+        """An exception came out of a hook, or out of ourselves."""
+        if isinstance(error, HookTrouble):
+            cause = error.__cause__
+            self.port.trouble(error.owner, error if cause is None else cause)
+        else:
+            self.port.trouble(owner, error)
+        return LOCAL_ERROR

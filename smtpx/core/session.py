@@ -30,7 +30,7 @@ from .effects import (
     TakeMessage,
 )
 from .envelope import Envelope, Recipient
-from .errors import HookTrouble, UsageError
+from .errors import UsageError
 from .facts import BLOCKED, ServerFacts
 from .hooks import Dialect, LogFields, Stage, SyncPoint, TLSOptions, TraceClauses
 from .interfaces import IServerSession
@@ -44,10 +44,6 @@ LONG_TEXT_LINE = reply(550, "5.6.0", b"Message has a line that is too long")
 
 #: "It has been asked already, and the answer is on its way."
 ASKED: Ask[Any] = Ask(cast(Any, None))
-
-
-#: Replies that say "you do not speak SMTP well".
-_SYNTAX = frozenset({500, 501, 502, 503, 504, 555})
 
 
 @implementer(IServerSession)
@@ -160,43 +156,6 @@ class ServerSession(ServerFacts):
                     watcher(self, value)
         except Exception as error:
             self.spoil(self.trouble(error, CORE))
-
-    def counts(self, refusal: Reply) -> bool:
-        """
-        A command was refused: tell the shell.
-
-        @return: were there too many by now?
-        """
-        self.port.refused(self._line, refusal)
-        self.ended = None
-        if refusal.closes:
-            return False
-        bounds = self.profile.bounds
-        # Who pipelines learns too late that what it builds on was refused.
-        late = refusal.code == BAD_SEQUENCE.code and self._pipelined
-        if refusal.code in _SYNTAX and not late:
-            self._errors += 1
-        elif self._line[:4].upper() != b"RCPT":
-            self._idle += 1
-        elif refusal.permanent and not late:
-            self._refusals += 1
-        else:
-            self._putOff += 1
-        return (
-            self._errors > bounds.errorsMax
-            or self._refusals > bounds.refusalsMax
-            or self._putOff > bounds.putOffMax
-            or self._idle > bounds.idleCommandsMax
-        )
-
-    def trouble(self, error: BaseException, owner: str) -> Reply:
-        """An exception came out of a hook, or out of ourselves."""
-        if isinstance(error, HookTrouble):
-            cause = error.__cause__
-            self.port.trouble(error.owner, error if cause is None else cause)
-        else:
-            self.port.trouble(owner, error)
-        return LOCAL_ERROR
 
     # --- what hooks and verbs may do ---------------------------------------------
 
