@@ -209,6 +209,10 @@ class StandardSMTP:
     def handshake(self, options: TLSOptions) -> None:
         """See L{IServerPort}.  No TLS is offered."""
 
+    def evict(self, why: Reply) -> None:
+        """See L{IServerPort}."""
+        raise AssertionError("nobody comes in the place of this one")
+
     def trouble(self, owner: str, error: BaseException) -> None:
         """See L{IServerPort}."""
         self._complain(str(error))

@@ -116,6 +116,12 @@ class IServerPort(Interface):
         L{smtpx.core.hooks.TLSInfo}.
         """
 
+    def evict(why: Reply) -> None:
+        """
+        Somebody else goes on in this client's place: as soon as this has returned,
+        end the session by C{ServerConnection.evicted}.
+        """
+
     def trouble(owner: str, error: BaseException) -> None:
         """
         An exception came out of a hook; report it, once, as an error event.

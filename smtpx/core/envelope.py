@@ -83,6 +83,11 @@ class Stamps:
         """The stamp's value, or L{None} where it is not there."""
         return cast("T | None", self._values.get(stamp))
 
+    def inherit(self, other: Stamps) -> None:
+        """Take over those of C{other} that are not there."""
+        self._values = other._values | self._values
+        self.unknown = other.unknown | self.unknown
+
     def copy(self) -> Stamps:
         """The same stamps, to be changed on their own."""
         twin = Stamps()

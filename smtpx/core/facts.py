@@ -8,7 +8,7 @@ is L{smtpx.core.session}.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Any
 
@@ -17,7 +17,8 @@ from .dialogue import Answered
 from .effects import IServerPort
 from .envelope import Envelope, Stamps
 from .errors import HookTrouble
-from .hooks import Dialect, Ending, Framing, TLSInfo
+from .hooks import Dialect, Ending, Framing, Standing, TLSInfo
+from .judgement import Judged
 from .profile import ServerProfile
 from .reply import BAD_SEQUENCE, LOCAL_ERROR, Reply
 
@@ -60,6 +61,8 @@ class ServerFacts:
         "_header",
         "_id",
         "_idle",
+        "_instead",
+        "_judged",
         "_line",
         "_meter",
         "_mode",
@@ -99,6 +102,7 @@ class ServerFacts:
         "proxy",
         "received",
         "secured",
+        "standing",
         "tellEach",
         "transactions",
         "utf8Addresses",
@@ -136,6 +140,7 @@ class ServerFacts:
         self.utf8Addresses = False
         self.obliged = False
         self.tellEach: Framing | None = profile.framing
+        self.standing = Standing.USUAL
         self.gated: Reply | None = None
         self.bodyBegun = self.carried = False
         self.hasty = b""
@@ -155,6 +160,8 @@ class ServerFacts:
         self._header: HeaderWatch | None = None
         self._meter: LineMeter | None = None
         self._spoiled: Reply | None = None
+        self._judged: Sequence[Judged] = ()
+        self._instead: Reply | None = None
         self._earlyHello = False
         self._pipelined = False
         self._idle = 0
@@ -189,6 +196,11 @@ class ServerFacts:
     def earlyHello(self) -> bool:
         """Need it not wait for the reply to EHLO?"""
         return self._earlyHello
+
+    @property
+    def idle(self) -> bool:
+        """Is no answer under way, so that a peer which has ended may be let go?"""
+        return self._mode < BLOCKED
 
     @property
     def name(self) -> bytes:
@@ -228,6 +240,10 @@ class ServerFacts:
     def now(self) -> float:
         """Seconds since the epoch."""
         return self.profile.clock()
+
+    def evict(self, why: Reply) -> None:
+        """See L{smtpx.core.interfaces.IServerSession}."""
+        self.port.evict(why)
 
     # --- what is held against it, and what went wrong -------------------------------
 

@@ -46,6 +46,7 @@ from .hooks import (
     Run,
     Schedule,
     Stage,
+    Standing,
     SyncPoint,
     Target,
     TLSInfo,
@@ -113,7 +114,8 @@ class IServerSession(Interface):
     """
     What a server-side hook sees of the connection.
 
-    A hook may set the facts C{utf8Addresses}, C{obliged} and C{tellEach}; one that
+    A hook may set the facts C{utf8Addresses}, C{obliged}, C{tellEach} and
+    C{standing}, all of which hold for the transaction; one that
     knows better who the client is, those that say so as well: C{peer} to
     C{localPort}, C{helo}, C{extended}, C{secured}, C{identity} and C{mechanism}.
     Everything else is for reading.
@@ -177,6 +179,7 @@ class IServerSession(Interface):
         client takes several; None: it takes one for all.
         """
     )
+    standing: Standing = Attribute("How it is with the transaction.")
     dialect: Dialect = Attribute("What is spoken: SMTP or LMTP.")
     tlsReady: bool = Attribute("Is there a certificate?")
     transactions: int = Attribute("How many MAIL commands there were.")
@@ -186,10 +189,36 @@ class IServerSession(Interface):
     early: bool = Attribute("Did it talk before it was greeted?")
     began: float = Attribute("When the client connected, in seconds since the epoch.")
     ending: Ending | None = Attribute("How it ended; None: it has not.")
+    idle: bool = Attribute("Does the client owe us the next word, not we it?")
     stamps: Stamps = Attribute("What extensions note for the whole session.")
 
     def now() -> float:
         """Seconds since the epoch, from the profile's clock."""
+
+    def overhear(
+        outcome: Reply | ServerDialogue | None, told: Callable[[Answered], None]
+    ) -> Reply | ServerDialogue | None:
+        """
+        For who wraps a command: have C{told} called with the reply that it comes to,
+        now or later.  If it comes to none, nobody is told.
+
+        @param outcome: what it gave when it was run.
+        @return: what is to be given back in its place.
+        """
+
+    def foretell(final: Reply) -> tuple[Reply, ...]:
+        """
+        What the client will be told if the shell answers C{TakeMessage} so: one
+        reply, or where it takes several, one for each recipient that was accepted.
+        To be asked while that question is open.
+        """
+
+    def evict(why: Reply) -> None:
+        """
+        Have the session ended soon, whatever it is doing; not for the own one.
+
+        @param why: a reply that says so.
+        """
 
     def openBody() -> Verdict:
         """
@@ -316,7 +345,7 @@ class IServerBuilder(Interface):
         """
         A check once the core has found nothing wrong.  A 4yz or 5yz reply
         refuses; a 2yz reply stands in for the usual one (of C{Stage.DATA} that
-        is no 2yz, and stays); None: no opinion.
+        is no 2yz, and stays), and a 3yz to C{Stage.MAIL} for that; None: no opinion.
         A check that has to ask the world returns a generator.
         """
 
@@ -331,6 +360,12 @@ class IServerBuilder(Interface):
 
     def relax(relax: Callable[[IServerSession], SyncPoint]) -> None:
         """Places where this client need not wait."""
+
+    def turnedDown(told: Callable[[IServerSession, Reply], None]) -> None:
+        """
+        Told each refusal of a whole message behind its end, while the transaction
+        is still there.
+        """
 
     def header(name: bytes, watch: Callable[[IServerSession, bytes], None]) -> None:
         """Called for each such field of a message's header."""

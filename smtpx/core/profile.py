@@ -117,6 +117,9 @@ class ServerProfile(Register):
     relaxers: tuple[Callable[[IServerSession], SyncPoint], ...] = field(
         default=(), init=False
     )
+    mourners: tuple[Callable[[IServerSession, Reply], None], ...] = field(
+        default=(), init=False
+    )
     headers: dict[bytes, tuple[Callable[[IServerSession, bytes], None], ...]] = field(
         factory=dict, init=False
     )
@@ -223,6 +226,10 @@ class ServerProfile(Register):
             self.gates += (guard,)
         else:
             self._guards.append((verb, guard))
+
+    def turnedDown(self, told: Callable[[IServerSession, Reply], None]) -> None:
+        """See L{IServerBuilder}."""
+        self.mourners += (owned(self._note("turnedDown"), told),)
 
     def relax(self, relax: Callable[[IServerSession], SyncPoint]) -> None:
         """See L{IServerBuilder}."""

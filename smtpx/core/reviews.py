@@ -23,7 +23,8 @@ def review(
     Run checks at once as far as they go; a generator for the rest where one of
     them has to wait.
 
-    @return: the first refusal, else the last better 2yz, else L{None}.
+    @return: the first refusal, else the L{better} of what stands in for the usual
+        reply, else L{None}.
     @raise HookTrouble: a check raised; out of the generator as well.
     """
     instead: Reply | None = None
@@ -35,8 +36,18 @@ def review(
             return _goOn(session, verdict, checks[index:], instead, recipient)
         if verdict.refuses:
             return verdict
-        instead = verdict
+        instead = better(instead, verdict)
     return instead
+
+
+def better(first: Reply | None, second: Reply | None) -> Reply | None:
+    """
+    Which of two replies is said where one is: a 3yz asks the client for something else
+    than a 2yz does, and of two alike the second one knows better.
+    """
+    if first is None or second is None:
+        return second or first
+    return first if first.code // 100 > second.code // 100 else second
 
 
 def _goOn(
@@ -52,4 +63,6 @@ def _goOn(
     rest = review(session, checks[1:], recipient)
     if rest is not None and not isinstance(rest, Reply):
         rest = yield from rest
-    return rest or verdict or instead
+    if rest is not None and rest.refuses:
+        return rest
+    return better(better(instead, verdict), rest)

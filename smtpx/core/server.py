@@ -78,11 +78,6 @@ class ServerConnection(ServerMachine):
         return _WAITING[self._mode] if self._greeted else Waiting.GREETING
 
     @property
-    def idle(self) -> bool:
-        """Is no answer under way, so that a peer which has ended may be let go?"""
-        return self._mode < BLOCKED
-
-    @property
     def held(self) -> int:
         """How many octets wait in the buffer."""
         return len(self._buffer)
@@ -189,6 +184,14 @@ class ServerConnection(ServerMachine):
         self._say(why)
         self.lost()
         return self._flush()
+
+    def evicted(self, why: Reply) -> bytes:
+        """
+        Somebody else goes on in this client's place.
+
+        @param why: what it is told.
+        """
+        return self._end(why)
 
     def lost(self, securing: bool = False) -> None:
         """

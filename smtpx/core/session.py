@@ -32,7 +32,16 @@ from .effects import (
 from .envelope import Envelope, Recipient
 from .errors import UsageError
 from .facts import BLOCKED, ServerFacts
-from .hooks import Dialect, LogFields, Stage, SyncPoint, TLSOptions, TraceClauses
+from .hearsay import overheard, toldOf
+from .hooks import (
+    Dialect,
+    LogFields,
+    Stage,
+    Standing,
+    SyncPoint,
+    TLSOptions,
+    TraceClauses,
+)
 from .interfaces import IServerSession
 from .judgement import Judged, forAll, forEach
 from .reply import BAD_SEQUENCE, LOCAL_ERROR, TOO_MANY_ERRORS, Reply, reply
@@ -189,6 +198,16 @@ class ServerSession(ServerFacts):
         self.extended = extended
         self.relaxAgain()
 
+    def overhear(
+        self, outcome: Reply | ServerDialogue | None, told: Callable[[Answered], None]
+    ) -> Reply | ServerDialogue | None:
+        """See L{IServerSession}."""
+        if outcome is not None:
+            return overheard(outcome, told)
+        if self._then is not None:
+            self._then = toldOf(self._then, told)
+        return None
+
     def later(self, then: Callable[[Any], Answered]) -> None:
         """The port answers later; C{then} is called with what it says."""
         self._then = then
@@ -228,6 +247,7 @@ class ServerSession(ServerFacts):
                 self.port.dropBody()
         self._spoiled = None
         self.envelope = None
+        self.standing = Standing.USUAL
         self.utf8Addresses = self.obliged = False
         self.tellEach = self.profile.framing
 
@@ -246,6 +266,8 @@ class ServerSession(ServerFacts):
             return self.profile.nobody
         try:
             checks = self.profile.reviews[Stage.DATA]
+            if self.standing is Standing.SETTLED:
+                checks = ()
             verdict = review(self, checks, None) if checks else None
             if verdict is not None and type(verdict) is not Reply:
                 return self._openReviewed(cast(Verdict, verdict), envelope)
@@ -328,16 +350,18 @@ class ServerSession(ServerFacts):
     def closeBody(self) -> ServerDialogue:
         """See L{IServerSession}."""
         verdict = self._objection()
-        if verdict is None:
+        settled = self.standing is Standing.SETTLED
+        if verdict is None and not settled:
             verdict = yield from self._judge()
         if verdict is not None and verdict.refuses:
             return self._turnedDown(verdict)
         judged: list[Judged] = []
-        if self.profile.judges:
+        if self.profile.judges and not settled:
             judged = yield from self._sift()
             if judged and all(no for _, no in judged):
                 return self._nobody(judged)
         answer: Answered
+        self._judged, self._instead = judged, verdict
         final = self._hand()
         if final is not PENDING:
             answer = final
@@ -346,9 +370,20 @@ class ServerSession(ServerFacts):
                 answer = yield ASKED
             except Exception as error:
                 answer = self.trouble(error, CORE)
+        self._judged, self._instead = (), None
         if verdict is not None and isinstance(answer, Reply) and not answer.refuses:
             answer = verdict
         return self._handed(answer, judged)
+
+    def foretell(self, final: Reply) -> tuple[Reply, ...]:
+        """See L{IServerSession}."""
+        envelope = self.envelope
+        assert envelope is not None
+        said = self._instead or final
+        if self.tellEach is None:
+            return (said,)
+        told = forEach(said, envelope.recipients, self._judged)
+        return tuple([reply for _, reply in told])
 
     def _hand(self) -> Reply | tuple[Reply, ...] | Pending:
         envelope = self.envelope
@@ -373,6 +408,11 @@ class ServerSession(ServerFacts):
 
     def _turnedDown(self, refusal: Reply) -> Answered:
         """The message is refused; whose it was is known until that is told."""
+        for mourn in self.profile.mourners:
+            try:
+                mourn(self, refusal)
+            except Exception as error:
+                self.trouble(error, CORE)
         self.ended = self.envelope
         told = self.refuseAll(refusal)
         self.reset()

@@ -16,7 +16,7 @@ from .dialogue import Ask, Dotted, ServerDialogue, Verdict
 from .effects import PENDING, MayReceive, MaySend
 from .envelope import Bearer, Envelope, Recipient
 from .errors import HookTrouble, Malformed
-from .hooks import Stage, Verb, Where
+from .hooks import Stage, Standing, Verb, Where
 from .reply import (
     BAD_ARGUMENT,
     BAD_SEQUENCE,
@@ -27,7 +27,7 @@ from .reply import (
     Reply,
     reply,
 )
-from .reviews import review
+from .reviews import better, review
 
 if TYPE_CHECKING:
     from .server import ServerConnection
@@ -120,6 +120,8 @@ def _admit(session: ServerConnection, envelope: Envelope, parameters: bytes) -> 
         if verdict.refuses:
             session.reset()
             return verdict
+    if session.standing is Standing.SETTLED:
+        return verdict or OK
     answer = session.port.ask(MaySend(session, envelope))
     if answer is PENDING:
         session.later(lambda said: _mailed(session, verdict, said))
@@ -135,6 +137,8 @@ def _mailReviewed(
         if verdict is not None and verdict.refuses:
             session.reset()
             return verdict
+        if session.standing is Standing.SETTLED:
+            return verdict or OK
         answer = yield Ask(MaySend(session, envelope))
     except Exception:
         session.reset()
@@ -148,7 +152,7 @@ def _mailed(
     if answer is not None and answer.refuses:
         session.reset()
         return answer
-    return answer or verdict or OK
+    return better(verdict, answer) or OK
 
 
 # --- RCPT ---------------------------------------------------------------------

@@ -8,8 +8,10 @@ time.  One that was cut short goes on where it was.
 The words of the wire are in L{smtpx.extensions.checkpointnames}, and what an operator
 may set of both sides in L{smtpx.extensions.checkpointsettings}.
 
-Server.  What is remembered is behind a port, L{ITransactionMemory}.  Without it
-nothing is offered.
+Server.  What is told of a transaction that was there before is in
+L{smtpx.extensions.checkpointserver}.  What is remembered is behind a port,
+L{ITransactionMemory}, and asked for by a question.  Without the port nothing is
+offered.
 
 Client.  It names what comes from a queue, and makes the best of what a host says that
 knows it (L{smtpx.extensions.checkpointclient}).
@@ -17,10 +19,13 @@ knows it (L{smtpx.extensions.checkpointclient}).
 
 from __future__ import annotations
 
-from zope.interface import Interface, implementer
+from functools import partial
 
-from ..core.envelope import Bearer, Stamp
-from ..core.hooks import Parameter, Where
+from zope.interface import implementer
+
+from ..core.dialogue import Verdict
+from ..core.envelope import Bearer, Recipient, Stamp
+from ..core.hooks import Parameter, Stage, Where
 from ..core.hostlist import clientNames
 from ..core.interfaces import (
     IClientBuilder,
@@ -32,22 +37,13 @@ from ..core.interfaces import (
 from ..core.reply import UNKNOWN_PARAMETER, Reply
 from .checkpointclient import NamingClient, TransactionNames
 from .checkpointnames import CAPABILITY, TRANSID
+from .checkpointserver import ITransactionMemory, Receiving
 from .checkpointsettings import CheckpointSettings
 
 #: The name of the transaction, on the envelope; it says nothing to the next host.
 _NAME = Stamp[bytes]("checkpoint-name", None, str.encode)
 
-
 _DEFAULTS = CheckpointSettings()
-
-
-class ITransactionMemory(Interface):
-    """
-    Where transactions are remembered; the port of the server's side.
-    """
-
-    def admits(session: IServerSession) -> bool:
-        """Is there room for more names of this client?  Answered at once."""
 
 
 class ICheckpoint(IServerExtension, IClientExtension):
@@ -93,8 +89,15 @@ class Checkpoint:
     def extendServer(self, server: IServerBuilder) -> None:
         """See L{IServerExtension}."""
         if self.memory is not None:
+            receiving = Receiving(self.memory)
             server.capability(CAPABILITY, self._advertise)
             server.parameter(self._parameter)
+            server.review(Stage.MAIL, partial(_recall, receiving))
+            server.review(Stage.DATA, receiving.opens)
+            server.wrap(b"RCPT", receiving.rcpt)
+            server.wrap(b"RSET", receiving.ends)
+            server.wrap(b"QUIT", receiving.ends)
+            server.turnedDown(receiving.turnedDown)
 
     def _welcome(self, session: IServerSession) -> bool:
         hosts = self.options.checkpointAdvertiseHosts
@@ -121,6 +124,14 @@ class Checkpoint:
         client.parameter(self._parameter, under=CAPABILITY)
         client.recognise(self._client.recognise)
         client.record(self._client.record)
+
+
+def _recall(
+    receiving: Receiving, session: IServerSession, recipient: Recipient | None
+) -> Verdict | None:
+    envelope = session.envelope
+    name = None if envelope is None else envelope.stamp(_NAME)
+    return None if name is None else receiving.recall(session, name)
 
 
 __all__ = ["CAPABILITY", "TRANSID", "Checkpoint", "CheckpointSettings"]

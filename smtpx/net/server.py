@@ -420,6 +420,14 @@ class ServerProtocol(DirectProtocol):
         """See L{IServerPort}."""
         self.factory.journal.trouble(self.core, owner, error)
 
+    def evict(self, why: Reply) -> None:
+        """See L{IServerPort}."""
+        self.factory.reactor.callLater(0, self._evicted, why)
+
+    def _evicted(self, why: Reply) -> None:
+        if self.transport is not None:
+            self._tell(self.core.evicted(why))
+
     def refused(self, command: bytes, answer: Reply) -> None:
         """See L{IServerPort}."""
         if self.factory.journal.enabled:

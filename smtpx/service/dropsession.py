@@ -210,6 +210,10 @@ class DropSession:
     def handshake(self, options: TLSOptions) -> None:
         """See L{IServerPort}.  There is nothing to protect, and no TLS."""
 
+    def evict(self, why: Reply) -> None:
+        """See L{IServerPort}."""
+        raise AssertionError("nobody comes in the place of this one")
+
     def trouble(self, owner: str, error: BaseException) -> None:
         """See L{IServerPort}."""
         self._factory.journal.trouble(self.core, owner, error)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from hashlib import file_digest
 
 from attrs import frozen
 from zope.interface import implementer
@@ -111,6 +112,31 @@ class Bodies:
         """
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         return os.open(self.pathOf(key), flags, 0o600)
+
+    def reopen(self, key: int, octets: int) -> int:
+        """
+        Go on with a file, behind so many octets.
+
+        @return: its descriptor.
+        @raise OSError: it is not there.
+        """
+        number = os.open(self.pathOf(key), os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.truncate(number, octets)
+            os.lseek(number, octets, os.SEEK_SET)
+        except BaseException:
+            os.close(number)
+            raise
+        return number
+
+    def digestOf(self, key: int) -> bytes:
+        """
+        The SHA-256 of a file.
+
+        @raise OSError: it cannot be read.
+        """
+        with open(self.pathOf(key), "rb") as file:
+            return file_digest(file, "sha256").digest()
 
     def sync(self) -> None:
         """Make the names of all files durable."""

@@ -33,7 +33,6 @@ from .store import Store, isFull
 from .threads import IThreads
 from .writer import (
     Distrust,
-    Insert,
     IShelf,
     Query,
     Remove,
@@ -304,7 +303,7 @@ class Desk:
         self._sendLingering()
 
     def writeOnce(
-        self, job: Insert, prepare: Callable[[Callable[[OSError | None], None]], None]
+        self, job: Write, prepare: Callable[[Callable[[OSError | None], None]], None]
     ) -> Deferred[None]:
         """
         Have something written down once something else was done.

@@ -21,7 +21,9 @@ from ..core.envelope import Envelope
 from ..core.errors import UsageError
 from .bodies import INSIDE, Bodies
 from .format import dump
+from .identity import render
 from .interfaces import IIncoming
+from .nametable import Name
 from .scheduling import Scheduler
 from .threads import IThreads
 from .writer import Insert
@@ -42,9 +44,11 @@ class ISink(Interface):
     def takeFiled(job: Insert, file: BodyFile) -> Deferred[None]:
         """Have a message written down once its file is synced."""
 
-    def openFile(incoming: Incoming) -> BodyFile:
+    def openFile(incoming: Incoming, octets: int = 0) -> BodyFile:
         """
         The body is a long one.
+
+        @param octets: so many are there; 0: none, and there is no file.
 
         @raise OSError: there is no room for it.
         """
@@ -71,9 +75,11 @@ class BodyFile:
         threads: IThreads,
         announce: Callable[..., None],
         flow: Callable[[bool], None],
+        octets: int = 0,
     ) -> None:
         """
         @param announce: has a function called in the reactor's thread.
+        @param octets: so many are in the file already; 0: there is none.
         @param flow: told to pause (false) or go on (true).
         @raise OSError: the file cannot be made.
         """
@@ -82,7 +88,7 @@ class BodyFile:
         self._threads = threads
         self._announce = announce
         self._flow = flow
-        self._number = bodies.create(key)
+        self._number = bodies.reopen(key, octets) if octets else bodies.create(key)
         self._unsynced = 0
         self._syncing = False
         self._paused = False
@@ -147,10 +153,13 @@ class BodyFile:
         else:
             self._threads.submit(work)
 
-    def finish(self, then: Callable[[OSError | None], None]) -> None:
+    def finish(
+        self, then: Callable[[OSError | None], None], name: Name | None = None
+    ) -> None:
         """
         The body is whole: sync and close the file.
 
+        @param name: its name, to be given the digest that it has not; L{None}: none.
         @param then: called in some thread; L{None}: it is on the disk.  After an
             error the file is gone.
         """
@@ -161,6 +170,8 @@ class BodyFile:
                 try:
                     if error is None:
                         os.fsync(self._number)
+                        if name is not None and name.digest is None:
+                            name.digest = self._bodies.digestOf(self.key)
                 finally:
                     os.close(self._number)
             except OSError as trouble:
@@ -215,6 +226,19 @@ class Incoming:
         self._stalled = False
         self._ended = False
 
+    @classmethod
+    def resumed(cls, sink: ISink, key: int, octets: int) -> Incoming:
+        """
+        Go on with one that was cut short.
+
+        @param octets: how much of it counts.
+        @raise OSError: there is no file of it.
+        """
+        self = cls(sink, key, render(key))
+        self._file = sink.openFile(self, octets)
+        self.octets = octets
+        return self
+
     def write(self, octets: bytes) -> None:
         """
         Take a piece of the body.  Where it cannot be kept, C{commit} tells.
@@ -256,9 +280,17 @@ class Incoming:
             file.drop()
             self._sink.closeFile(self)
 
-    def commit(self, envelope: Envelope, prefix: bytes, hold: bool) -> Deferred[None]:
+    def commit(
+        self,
+        envelope: Envelope,
+        prefix: bytes,
+        hold: bool,
+        name: Name | None = None,
+    ) -> Deferred[None]:
         """
         Make it durable; see L{IIncoming}.
+
+        @param name: to be put down in the same step.
 
         @raise UsageError: it was committed or aborted.
         """
@@ -279,11 +311,23 @@ class Incoming:
         if file is not None:
             self._sink.closeFile(self)
             job = Insert((self.key, self.octets, text, None, note), plan)
+            job.name = name
             return self._sink.takeFiled(job, file)
         pieces, self._pieces = self._pieces, []
         body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         job = Insert((self.key, self.octets, text, body, note), plan)
+        job.name = name
         return self._sink.take(job, envelope, prefix)
+
+    def release(self) -> BodyFile | None:
+        """
+        End it, with its file left to the caller; L{None}: it has none, and goes on.
+        """
+        file = None if self._ended else self._file
+        if file is not None:
+            self._ended = True
+            self._sink.closeFile(self)
+        return file
 
     def abort(self) -> None:
         """Forget it."""

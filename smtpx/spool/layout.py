@@ -2,14 +2,17 @@
 The layout of the spool file: whose it is, its tables, and how older ones become
 the newest.
 
-Two tables.  C{message} is written once and never changed, with the id as its
-primary key.  C{progress} has a row for a message that was tried, parked, held
-after it had arrived or scheduled: what is simply fresh costs nothing there, and a
-retry does not write the body again.
+Two tables are of all messages.  C{message} is written once and never changed, with
+the id as its primary key.  C{progress} has a row for a message that was tried,
+parked, held after it had arrived or scheduled: what is simply fresh costs nothing
+there, and a retry does not write the body again.
 
-Every index is partial, so that what arrives, and what is gone after the first
-attempt, is in none of them.  Each row of C{progress} is in exactly one of C{due},
-C{parked} and C{held}.
+Every index of those of all messages is partial, so that what arrives, and what is
+gone after the first attempt, is in none of them.  Each row of C{progress} is in
+exactly one of C{due}, C{parked} and C{held}.
+
+C{name} and C{remnant} are of messages that came with a name
+(L{smtpx.spool.nametable}); others have no part in them.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from __future__ import annotations
 import sqlite3
 
 #: The version of the file's layout, in C{PRAGMA user_version}.
-LAYOUT = 4
+LAYOUT = 5
 
 #: What C{PRAGMA application_id} says: "smtx".
 _APPLICATION = 0x736D7478
@@ -71,8 +74,30 @@ CREATE INDEX waking ON progress(lane, due)
     WHERE held = 0 AND lane IS NOT NULL AND due IS NOT NULL
 """
 
+# Names of messages, and what was cut short under one.
+_FIFTH = """
+CREATE TABLE name(
+    key BLOB PRIMARY KEY,
+    client BLOB NOT NULL,
+    until REAL NOT NULL,
+    octets INTEGER NOT NULL,
+    digest BLOB,
+    note TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX expiring ON name(until);
+CREATE TABLE remnant(
+    key BLOB PRIMARY KEY,
+    client BLOB NOT NULL,
+    until REAL NOT NULL,
+    id INTEGER NOT NULL,
+    octets INTEGER NOT NULL,
+    envelope TEXT NOT NULL,
+    note TEXT NOT NULL
+) WITHOUT ROWID
+"""
+
 #: What makes each layout of the one before; that before the first is nothing.
-_STEPS = (_FIRST, _SECOND, _THIRD, _FOURTH)
+_STEPS = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH)
 
 
 class ForeignFile(Exception):

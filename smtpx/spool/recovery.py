@@ -30,6 +30,7 @@ from .changes import held, noted
 from .format import Damaged, Recovered, Row, dumpOutcomes, message, recovered
 from .layout import ForeignFile
 from .ledger import Noted, read
+from .nametable import Remnant, dropped, forgotten, left, recorded
 from .stock import Stock
 from .store import Store
 
@@ -111,6 +112,8 @@ class Found:
     @ivar stock: how much there is.
     @ivar remarks: what somebody should read.
     @ivar recovered: what the ledgers of deliveries told.
+    @ivar names: how many names there are of each client.
+    @ivar remnants: what was cut short, the oldest first.
     """
 
     generation: int = 0
@@ -118,6 +121,8 @@ class Found:
     stock: Stock = field(factory=Stock)
     remarks: list[str] = field(factory=list)
     recovered: list[Recovered] = field(factory=list)
+    names: dict[bytes, int] = field(factory=dict)
+    remnants: list[Remnant] = field(factory=list)
 
 
 def prepare(folder: str, number: int) -> Place:
@@ -152,7 +157,7 @@ def recover(store: Store, folder: str, place: Place, now: int) -> Found:
     settleNoted(store, place.ledger, now, found)
     bodies = place.bodies
     for there in bodies.keys(_MESSAGES):
-        known = store.among(there)
+        known = store.among(there) | store.names.among(there)
         bodies.delete([key for key in there if key not in known])
     for name in sorted(os.listdir(folder)):
         other = Place(os.path.join(folder, name))
@@ -162,6 +167,7 @@ def recover(store: Store, folder: str, place: Place, now: int) -> Found:
     found.stock = store.stock()
     # Those are counted already.
     store.tally.shift()
+    found.names, found.remnants = store.names.counts(), store.names.remnants()
     return found
 
 
@@ -282,6 +288,7 @@ def adopt(
             rows, seen = estate.whole(keys, _OCTETS)
             _move(rows, store, bodies, estate, theirs)
             done += seen
+        _moveNames(store, bodies, estate, theirs)
     except sqlite3.DatabaseError as error:
         if isinstance(error, Stopped):
             raise
@@ -316,6 +323,29 @@ def _move(
     except sqlite3.Error as error:
         raise Stopped(f"between {estate.path} and {store.path}: {error}") from error
     theirs.delete(filed)
+
+
+def _moveNames(store: Store, bodies: Bodies, estate: Store, theirs: Bodies) -> None:
+    """
+    Put down names here, durably, then delete them there; what was cut short as well.
+
+    @raise Stopped: see there.
+    """
+    try:
+        while names := estate.names.some(_MESSAGES):
+            store.commit(
+                (), (), [change for each in names for change in recorded(each)]
+            )
+            estate.commit((), (), [forgotten(each.key) for each in names])
+        remnants = estate.names.whole()
+        for each in remnants:
+            _link(theirs.pathOf(each.id), bodies.pathOf(each.id))
+        if remnants:
+            bodies.sync()
+            store.commit((), (), [left(each) for each in remnants])
+            estate.commit((), (), [dropped(each.key) for each in remnants])
+    except sqlite3.Error as error:
+        raise Stopped(f"between {estate.path} and {store.path}: {error}") from error
 
 
 def _link(source: str, target: str) -> None:

@@ -17,6 +17,7 @@ import errno
 import os
 import time
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import Any, Callable
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -36,6 +37,7 @@ from .incoming import BodyFile, Incoming, ISink
 from .interfaces import IOperatedSpool, ISpoolReactor, SpoolBroken, SpoolFull
 from .ledger import Ledger
 from .lending import Lender
+from .names import Names
 from .operating import Desktop
 from .recovery import Found, Lock, Place, prepare, recover
 from .scheduling import Scheduler
@@ -47,9 +49,6 @@ from .writer import Alter, Insert, Remove, Write
 
 #: So much room has to be left for a message to be begun, in octets.
 LOW_WATER = 128 << 20
-
-#: The process, or the system, has as many files open as it may.
-_NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE)
 
 
 @implementer(IOperatedSpool, IOwner, ISink)
@@ -109,6 +108,7 @@ class SQLiteSpool:
             lambda: self._identities.make(),
         )
         self._desktop = Desktop(self._desk, self._lender, queueProfileStamps, clock)
+        self.names = Names(self._desk, self._bodies, self._threads, self)
         self._opened = False
 
     # --- opening and closing -------------------------------------------------
@@ -152,6 +152,7 @@ class SQLiteSpool:
             self._number, found.generation, self._clock, found.second
         )
         self._stock = found.stock
+        self.names.began(found.names, found.remnants)
         self.recovered = found.recovered
         self._lender.agenda.recovered()
 
@@ -211,11 +212,10 @@ class SQLiteSpool:
             return None
         return f"{self._place.path}: only {room} octets of room are left"
 
-    def openFile(self, incoming: Incoming) -> BodyFile:
+    def openFile(self, incoming: Incoming, octets: int = 0) -> BodyFile:
         """The body is a long one."""
-        file = BodyFile(
-            incoming.key, self._bodies, self._threads, self._announce, incoming.flow
-        )
+        key, flow = incoming.key, incoming.flow
+        file = BodyFile(key, self._bodies, self._threads, self._announce, flow, octets)
         self._filing.add(incoming)
         return file
 
@@ -235,15 +235,15 @@ class SQLiteSpool:
         if trouble is not None:
             file.drop()
             return fail(self._desk.refusal(trouble))
-        return self._desk.writeOnce(job, file.finish)
+        return self._desk.writeOnce(job, partial(file.finish, name=job.name))
 
     def failed(self, error: OSError) -> Deferred[None]:
         """
         A body could not be written.  One that did not fit, or for which there was
-        no descriptor, says nothing about the spool file; any other failure of the
-        disk does.
+        no descriptor (as many files are open as may be), says nothing about the
+        spool file; any other failure of the disk does.
         """
-        if not isFull(error) and error.errno not in _NO_DESCRIPTOR:
+        if not isFull(error) and error.errno not in (errno.EMFILE, errno.ENFILE):
             self._desk.distrust(error)
         return fail(self._desk.failure(error))
 
@@ -294,6 +294,8 @@ class SQLiteSpool:
         """
         key, octets, _, _, hold = job.row
         self._stock.add(octets, hold is not None)
+        if job.name is not None:
+            self.names.arrived(job.name)
         if hold is not None:
             return False
         if job.plan is None:
@@ -308,6 +310,7 @@ class SQLiteSpool:
         """The file is in order again: see what is in it, then wake who watches."""
         self._lender.agenda.recovered()
         self._lender.recent.clear()
+        self.names.mended()
         self._count()
         self.wake()
 

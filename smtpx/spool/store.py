@@ -22,6 +22,7 @@ from .changes import Change
 from .format import Row
 from .identity import secondOf
 from .layout import bring, recognise
+from .nametable import NameTable
 from .search import Search
 from .stock import Stock
 from .tally import Tally
@@ -81,6 +82,7 @@ class Store:
     @ivar path: where it is.
     @ivar tally: counts what is on hold and what is parked.
     @ivar search: finds what is to go.
+    @ivar names: the names under which messages came.
     """
 
     def __init__(self, path: str, logOctets: int | None = None) -> None:
@@ -107,6 +109,7 @@ class Store:
             connection.close()
             raise
         self.search = Search(connection)
+        self.names = NameTable(connection)
 
     def _prepare(self, connection: sqlite3.Connection, logOctets: int) -> None:
         """Look at whose file it is, then make it ours."""

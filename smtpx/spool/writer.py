@@ -10,7 +10,8 @@ After a failure the writer refuses everything until it is told to open the file
 again (L{Reopening}): what a failed sync left behind is not known, and a second
 sync that succeeds proves nothing about the first (the kernel has dropped the
 pages).  A commit that failed is not tried again; should any of it turn up in
-the reopened file, it is deleted there, because its sender was told 4yz.
+the reopened file, it is deleted there, because its sender was told 4yz; and so is
+the name under which it came.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from zope.interface import Interface
 
 from ..core.envelope import Envelope
 from .changes import Change, planned
+from .nametable import Name, forgotten, recorded
 from .scheduling import Plan
 from .stock import Shift
 from .store import Insertion, Store
@@ -65,15 +67,17 @@ class Insert:
     @ivar row: what goes into the table.
     @ivar plan: when it is to go; L{None}: at once.
     @ivar spare: what is to be kept of it in memory; L{None}: nothing.
+    @ivar name: the name under which it came, to be put down with it; L{None}: none.
     @ivar done: fires when it is on the disk.
     """
 
-    __slots__ = ("done", "plan", "row", "spare")
+    __slots__ = ("done", "name", "plan", "row", "spare")
 
     def __init__(self, row: Insertion, plan: Plan | None = None) -> None:
         self.row = row
         self.plan = plan
         self.spare: Spare | None = None
+        self.name: Name | None = None
         self.done: Deferred[None] = Deferred()
 
 
@@ -237,6 +241,8 @@ class Writer:
         self._failed = False
         #: Messages of which nobody knows whether they are in the file.
         self._doubtful: list[int] = []
+        #: Names of which nobody knows that either.
+        self._doubtfulNames: list[bytes] = []
 
     def turn(self) -> bool:
         """
@@ -296,6 +302,8 @@ class Writer:
                     filed = True
                 if job.plan is not None:
                     plans.append(_planned(job, job.plan))
+                if job.name is not None:
+                    plans.extend(recorded(job.name))
                 continue
             if isinstance(job, Remove):
                 removals.append(job.key)
@@ -315,6 +323,8 @@ class Writer:
         if error is not None:
             # Their rows may be there, and their files are.
             self._doubtful.extend([row[0] for row in insertions])
+            names = [job.name for job in jobs if type(job) is Insert and job.name]
+            self._doubtfulNames.extend([name.key for name in names])
         self._announce(self._witness.wrote, jobs, error, shift)
 
     def _commit(
@@ -374,7 +384,8 @@ class Writer:
             store = self._openStore(self._failed)
             try:
                 doubtful = self._doubtful
-                store.commit((), doubtful)
+                names = [forgotten(key) for key in self._doubtfulNames]
+                store.commit((), doubtful, names)
                 # They were not counted.
                 store.tally.shift()
                 self._shelf.delete(doubtful)
@@ -386,7 +397,7 @@ class Writer:
             self._why = error
             self._announce(self._witness.opened, error)
             return
-        self._doubtful = []
+        self._doubtful, self._doubtfulNames = [], []
         self._failed = False
         self._store = store
         self._announce(self._witness.opened, None)

@@ -58,6 +58,7 @@ class ScriptedPort:
     @ivar handshakes: the options of each handshake that was asked for.
     @ivar troubles: owner and exception of each.
     @ivar refusals: command and reply of each.
+    @ivar evictions: each reply with which the session was to be ended.
     @ivar open: may C{body} be called, as far as the core was told?
     """
 
@@ -69,6 +70,7 @@ class ScriptedPort:
     handshakes: list[TLSOptions] = field(factory=list)
     troubles: list[tuple[str, BaseException]] = field(factory=list)
     refusals: list[tuple[bytes, Reply]] = field(factory=list)
+    evictions: list[Reply] = field(factory=list)
     pieces: list[bytes] = field(factory=list)
     open: bool = False
 
@@ -106,6 +108,10 @@ class ScriptedPort:
     def handshake(self, options: TLSOptions) -> None:
         """See L{IServerPort}."""
         self.handshakes.append(options)
+
+    def evict(self, why: Reply) -> None:
+        """See L{IServerPort}."""
+        self.evictions.append(why)
 
     def trouble(self, owner: str, error: BaseException) -> None:
         """See L{IServerPort}."""

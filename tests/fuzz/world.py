@@ -286,6 +286,10 @@ class World:
         assert not self._handshake, "TLS begins twice"
         self._handshake = True
 
+    def evict(self, why: Reply) -> None:
+        """See L{IServerPort}."""
+        raise AssertionError("nobody comes in the place of this one")
+
     def trouble(self, owner: str, error: BaseException) -> None:
         """See L{IServerPort}."""
         if not isinstance(error, Broken):

@@ -141,6 +141,8 @@ class MigrationTests(SpoolTestCase):
         rig.close()
         connection = sqlite3.connect(rig.path("spool.db"))
         connection.execute("DROP INDEX waking")
+        connection.execute("DROP TABLE name")
+        connection.execute("DROP TABLE remnant")
         connection.execute("PRAGMA user_version = 3")
         connection.close()
         rig = self.rig()
@@ -163,7 +165,7 @@ class MigrationTests(SpoolTestCase):
             connection.close()
             with open(self.path, "rb") as file:
                 self.assertEqual(file.read(), before)
-        rest = (layout._THIRD, layout._FOURTH)
+        rest = (layout._THIRD, layout._FOURTH, layout._FIFTH)
         self.patch(layout, "_STEPS", (layout._FIRST, layout._SECOND, *rest))
         self.check(self.rig(), ids)
 

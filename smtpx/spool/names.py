@@ -1,0 +1,320 @@
+"""
+Names of messages: a spool remembers under which ones it has put something down, so
+that nothing is put down twice.
+
+Counts are kept in memory, for it has to be known at any time whether there is room for
+more; names themselves are looked up in the file.  Of messages that were cut short there
+are few, and which there are is in memory as well.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from attrs import frozen
+from twisted.internet.defer import Deferred, fail
+from zope.interface import Interface, implementer
+
+from ..core.envelope import Envelope
+from .bodies import Bodies
+from .desk import Desk
+from .incoming import BodyFile, Incoming, ISink
+from .interfaces import IIncoming
+from .nametable import Name, Remnant, dropped, forgotten, left, recorded
+from .store import Store
+from .threads import IThreads
+from .writer import Alter, Write
+
+#: So many names are forgotten in one step, which takes milliseconds.
+_STEP = 500
+
+
+@frozen
+class Room:
+    """
+    How much there may be of messages that were cut short.
+
+    @ivar count: how many of them.
+    @ivar octets: how long all of them together.
+    @ivar clientCount: how many of one client.
+    @ivar clientOctets: how long those together.
+    """
+
+    count: int
+    octets: int
+    clientCount: int
+    clientOctets: int
+
+
+class INames(Interface):
+    """The names of a spool.  Fails as the spool does: C{SpoolFull}, C{SpoolBroken}."""
+
+    def count(client: bytes | None) -> int:
+        """How many there are of a client; L{None}: of all."""
+
+    def recall(key: bytes) -> Deferred[Name | Remnant | None]:
+        """What there is under a name; L{None}: nothing."""
+
+    def put(name: Name) -> Deferred[None]:
+        """Put down a name under which there is no message."""
+
+    def forget(key: bytes) -> Deferred[None]:
+        """Forget a name, and what was cut short under it."""
+
+    def leave(
+        incoming: IIncoming, remnant: Remnant, room: Room, busy: Callable[[bytes], bool]
+    ) -> Deferred[None]:
+        """
+        A message was cut short: keep what has come of it, if it is worth it.  What
+        there is too much of then is forgotten, the oldest first.
+
+        @param remnant: its id is not looked at.
+        @param busy: does somebody go on with what is under a name?
+        """
+
+    def resume(remnant: Remnant) -> IIncoming:
+        """
+        Go on with what was cut short.
+
+        @raise OSError: its file cannot be opened.
+        @raise SpoolBroken: see there.
+        """
+
+    def commit(
+        incoming: IIncoming, envelope: Envelope, prefix: bytes, hold: bool, name: Name
+    ) -> Deferred[None]:
+        """
+        C{incoming.commit}, with a name that is put down in the same step.
+
+        @param name: without a digest only where the message was cut short before,
+            and so is a long one: it is taken from its file.
+        """
+
+    def expire(now: float, busy: Callable[[bytes], bool]) -> Deferred[bool]:
+        """
+        Forget some of what is too old.
+
+        @param now: seconds since the epoch.
+        @return: are there more?
+        """
+
+
+@implementer(INames)
+class Names:
+    """The names of an embedded spool."""
+
+    def __init__(
+        self, desk: Desk, bodies: Bodies, threads: IThreads, sink: ISink
+    ) -> None:
+        self._desk = desk
+        self._bodies = bodies
+        self._threads = threads
+        self._sink = sink
+        self._counts: Counter[bytes] = Counter()
+        self._total = 0
+        #: By name, the oldest first.
+        self._remnants: dict[bytes, Remnant] = {}
+
+    def began(self, counts: dict[bytes, int], remnants: Iterable[Remnant]) -> None:
+        """This is what is in the file."""
+        self._counts = Counter(counts)
+        self._total = sum(counts.values())
+        self._remnants = {each.key: each for each in remnants}
+
+    def mended(self) -> None:
+        """The file is in order again: see what is in it."""
+        found = self._desk.query(
+            lambda store: (store.names.counts(), store.names.remnants())
+        )
+        # Should it fail again, whoever mends it has it looked at again.
+        found.addCallbacks(lambda both: self.began(*both), lambda _: None)
+
+    def count(self, client: bytes | None) -> int:
+        """See L{INames}."""
+        return self._total if client is None else self._counts[client]
+
+    def arrived(self, name: Name) -> None:
+        """One was put down."""
+        self._remnants.pop(name.key, None)
+        self._counts[name.client] += 1
+        self._total += 1
+
+    def recall(self, key: bytes) -> Deferred[Name | Remnant | None]:
+        """See L{INames}."""
+
+        def read(store: Store) -> Name | Remnant | None:
+            found = store.names.name(key)
+            if found is not None:
+                return found
+            remnant = store.names.remnant(key)
+            if remnant is None:
+                return None
+            # A commit that failed takes the file along.
+            there = self._bodies.octetsOf(remnant.id)
+            return None if there is None or there < remnant.octets else remnant
+
+        return self._desk.query(read)
+
+    def put(self, name: Name) -> Deferred[None]:
+        """See L{INames}."""
+        done = self._desk.write(Alter(recorded(name)))
+        return done.addCallback(lambda _: self.arrived(name))
+
+    def forget(self, key: bytes) -> Deferred[None]:
+        """See L{INames}."""
+        remnant = self._remnants.pop(key, None)
+
+        def read(store: Store) -> Name | None:
+            return store.names.name(key)
+
+        def gone(name: Name | None) -> Deferred[None]:
+            if name is not None:
+                self._less([name.client])
+            done = self._desk.write(Alter([forgotten(key), dropped(key)]))
+            if remnant is not None:
+                done.addCallback(lambda _: self._delete([remnant]))
+            return done
+
+        return self._desk.query(read).addCallback(gone)
+
+    def _less(self, clients: Iterable[bytes]) -> None:
+        """Names of these are gone."""
+        for client in clients:
+            self._total -= 1
+            self._counts[client] -= 1
+            if not self._counts[client]:
+                del self._counts[client]
+
+    def _delete(self, remnants: Iterable[Remnant]) -> None:
+        keys = [each.id for each in remnants]
+        self._threads.submit(lambda: self._bodies.delete(keys))
+
+    # --- what is cut short --------------------------------------------------------
+
+    def leave(
+        self,
+        incoming: IIncoming,
+        remnant: Remnant,
+        room: Room,
+        busy: Callable[[bytes], bool],
+    ) -> Deferred[None]:
+        """See L{INames}."""
+        assert isinstance(incoming, Incoming)
+        short = remnant.octets > min(room.octets, room.clientOctets)
+        if short or not min(room.count, room.clientCount):
+            incoming.abort()
+            return self.forget(remnant.key)
+        kept = Remnant(
+            remnant.key,
+            remnant.client,
+            remnant.until,
+            incoming.key,
+            remnant.octets,
+            remnant.envelope,
+            remnant.note,
+        )
+        trouble = self._desk.trouble
+        file = incoming.release() if trouble is None else None
+        if file is None:
+            # It is short enough to be sent again.
+            incoming.abort()
+            if trouble is not None:
+                return fail(self._desk.refusal(trouble))
+            return self.forget(remnant.key)
+        victims = self._tooMany(kept, room, busy)
+        for each in victims:
+            del self._remnants[each.key]
+        changes = [left(kept), *[dropped(each.key) for each in victims]]
+        job: Write = Alter(changes)
+        done = self._desk.writeOnce(job, partial(self._synced, file))
+        return done.addCallback(self._left, kept, victims)
+
+    def _synced(self, file: BodyFile, then: Callable[[OSError | None], None]) -> None:
+        """Have the file on the disk, and its name; then go on, in some thread."""
+
+        def finished(error: OSError | None) -> None:
+            if error is None:
+                try:
+                    self._bodies.sync()
+                except OSError as trouble:
+                    error = trouble
+            then(error)
+
+        file.finish(finished)
+
+    def _left(self, result: None, kept: Remnant, victims: list[Remnant]) -> None:
+        light = Remnant(kept.key, kept.client, kept.until, kept.id, kept.octets)
+        self._remnants.pop(kept.key, None)
+        self._remnants[kept.key] = light
+        if victims:
+            self._delete(victims)
+
+    def _tooMany(
+        self, new: Remnant, room: Room, busy: Callable[[bytes], bool]
+    ) -> list[Remnant]:
+        """What has to go so that there is room for a new one; the oldest first."""
+        others = [each for each in self._remnants.values() if each.key != new.key]
+        theirs = [each for each in others if each.client == new.client]
+        bounds = (
+            (theirs, room.clientCount, room.clientOctets),
+            (others, room.count, room.octets),
+        )
+        victims: dict[bytes, Remnant] = {}
+        for among, count, octets in bounds:
+            left = [each for each in among if each.key not in victims]
+            many = len(left) + 1 - count
+            long = sum(each.octets for each in left) + new.octets - octets
+            for each in left:
+                if many <= 0 and long <= 0:
+                    break
+                if not busy(each.key):
+                    victims[each.key] = each
+                    many -= 1
+                    long -= each.octets
+        return list(victims.values())
+
+    def resume(self, remnant: Remnant) -> Incoming:
+        """See L{INames}."""
+        trouble = self._desk.trouble
+        if trouble is not None:
+            raise self._desk.refusal(trouble)
+        return Incoming.resumed(self._sink, remnant.id, remnant.octets)
+
+    def commit(
+        self,
+        incoming: IIncoming,
+        envelope: Envelope,
+        prefix: bytes,
+        hold: bool,
+        name: Name,
+    ) -> Deferred[None]:
+        """See L{INames}."""
+        assert isinstance(incoming, Incoming)
+        return incoming.commit(envelope, prefix, hold, name)
+
+    # --- what is too old ----------------------------------------------------------
+
+    def expire(self, now: float, busy: Callable[[bytes], bool]) -> Deferred[bool]:
+        """See L{INames}."""
+        old = [
+            each
+            for each in self._remnants.values()
+            if each.until <= now and not busy(each.key)
+        ][:_STEP]
+        for each in old:
+            del self._remnants[each.key]
+
+        def gone(clients: list[bytes]) -> bool:
+            self._less(clients)
+            return len(clients) == _STEP
+
+        if old:
+            written = self._desk.write(Alter([dropped(each.key) for each in old]))
+            written.addCallbacks(lambda _: self._delete(old), lambda _: None)
+        done = self._desk.query(lambda store: store.names.expire(now, _STEP))
+        return done.addCallback(gone)
+
+
+__all__ = ["INames", "Names", "Room"]
