@@ -17,10 +17,11 @@ from .dialogue import Answered
 from .effects import IServerPort
 from .envelope import Envelope, Stamps
 from .errors import HookTrouble
-from .hooks import Dialect, Ending, Framing, Standing, TLSInfo
+from .hooks import Dialect, Ending, Framing, TLSInfo
 from .judgement import Judged
 from .profile import ServerProfile
 from .reply import BAD_SEQUENCE, LOCAL_ERROR, Reply
+from .standing import Standing
 
 #: What the next octets are.
 COMMAND, LINE, DOTTED, OCTETS, BLOCKED, HANDSHAKE = range(6)

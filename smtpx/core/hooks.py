@@ -92,22 +92,6 @@ class Ending(Enum):
     SHUTDOWN = "shutdown"
 
 
-class Standing(Enum):
-    """
-    How it is with a server's transaction.
-
-    @cvar USUAL: nobody knows whether it was there before.
-    @cvar NAMED: it would be known again, so that it may come twice and is taken
-        once.
-    @cvar SETTLED: it was there before, and what is said of it was said then: it is
-        neither reviewed nor judged, and the policy is not asked.
-    """
-
-    USUAL = "usual"
-    NAMED = "named"
-    SETTLED = "settled"
-
-
 class SyncPoint(Flag):
     """Places where RFC 5321 makes the client wait for the reply."""
 

@@ -46,7 +46,6 @@ from .hooks import (
     Run,
     Schedule,
     Stage,
-    Standing,
     SyncPoint,
     Target,
     TLSInfo,
@@ -55,6 +54,7 @@ from .hooks import (
     Verb,
 )
 from .reply import Reply
+from .standing import Standing
 from .tlssession import TLSSession
 
 W = TypeVar("W")

@@ -37,7 +37,6 @@ from .hooks import (
     Dialect,
     LogFields,
     Stage,
-    Standing,
     SyncPoint,
     TLSOptions,
     TraceClauses,
@@ -46,6 +45,7 @@ from .interfaces import IServerSession
 from .judgement import Judged, forAll, forEach
 from .reply import BAD_SEQUENCE, LOCAL_ERROR, TOO_MANY_ERRORS, Reply, reply
 from .reviews import review
+from .standing import Standing
 
 TOO_BIG = reply(552, "5.3.4", b"Message size exceeds the maximum")
 BARE_LINE_END = reply(550, "5.6.11", b"Message has a bare CR or LF")

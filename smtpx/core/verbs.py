@@ -16,7 +16,7 @@ from .dialogue import Ask, Dotted, ServerDialogue, Verdict
 from .effects import PENDING, MayReceive, MaySend
 from .envelope import Bearer, Envelope, Recipient
 from .errors import HookTrouble, Malformed
-from .hooks import Stage, Standing, Verb, Where
+from .hooks import Stage, Verb, Where
 from .reply import (
     BAD_ARGUMENT,
     BAD_SEQUENCE,
@@ -28,6 +28,7 @@ from .reply import (
     reply,
 )
 from .reviews import better, review
+from .standing import Standing
 
 if TYPE_CHECKING:
     from .server import ServerConnection

@@ -59,6 +59,7 @@ class Checkpoint:
     @ivar memory: where transactions are remembered; L{None}: nowhere, and nothing
         is offered.
     @ivar names: what our own are called; L{None}: they have no names.
+    @ivar submission: is it for a listener where messages are submitted?
     """
 
     name = "CHECKPOINT"
@@ -71,9 +72,11 @@ class Checkpoint:
         *,
         memory: ITransactionMemory | None = None,
         names: TransactionNames | None = None,
+        submission: bool = False,
     ) -> None:
         self.options = settings
         self.memory = memory
+        self.submission = submission
         self.names = names
         self._client = NamingClient(settings.hostsTryCheckpoint, names)
         self._parameter = Parameter[bytes](
@@ -82,14 +85,28 @@ class Checkpoint:
 
     def configured(self, settings: CheckpointSettings) -> Checkpoint:
         """See L{smtpx.core.interfaces.IExtension}."""
-        return Checkpoint(settings, memory=self.memory, names=self.names)
+        return Checkpoint(
+            settings,
+            memory=self.memory,
+            names=self.names,
+            submission=self.submission,
+        )
+
+    def forSubmission(self) -> Checkpoint:
+        """
+        The same for a listener where messages are submitted.  They are kept otherwise
+        than they came, so none goes on where it was cut short.
+        """
+        return Checkpoint(
+            self.options, memory=self.memory, names=self.names, submission=True
+        )
 
     # --- server ---------------------------------------------------------------
 
     def extendServer(self, server: IServerBuilder) -> None:
         """See L{IServerExtension}."""
         if self.memory is not None:
-            receiving = Receiving(self.memory)
+            receiving = Receiving(self.memory, resumes=not self.submission)
             server.capability(CAPABILITY, self._advertise)
             server.parameter(self._parameter)
             server.review(Stage.MAIL, partial(_recall, receiving))

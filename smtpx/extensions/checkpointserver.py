@@ -31,11 +31,12 @@ It is part of L{smtpx.extensions.checkpoint}, which has the words of the wire.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum
 from functools import partial
 from hashlib import sha256
 from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Any, cast
 
 from attrs import define, field, frozen
 from zope.interface import Interface
@@ -43,9 +44,10 @@ from zope.interface import Interface
 from ..core.address import forwardPath
 from ..core.dialogue import Answered, Question, ServerDialogue, Verdict, ask
 from ..core.envelope import Envelope, Recipient, Stamp
-from ..core.hooks import Run, Standing
+from ..core.hooks import Run
 from ..core.interfaces import IServerSession
 from ..core.reply import LOCAL_ERROR, Reply, reply
+from ..core.standing import Standing
 
 #: With more octets of commands and replies than this, a transaction is too long to be
 #: remembered.
@@ -67,11 +69,13 @@ class Known(Enum):
     @cvar NEW: it is a new one, and will be remembered.
     @cvar UNNAMED: it is a new one, and there is no room to remember it.
     @cvar IN_PROGRESS: somebody else is sending it.
+    @cvar UNSURE: it cannot be found out now.
     """
 
     NEW = "new"
     UNNAMED = "unnamed"
     IN_PROGRESS = "in progress"
+    UNSURE = "unsure"
 
 
 @frozen
@@ -93,6 +97,19 @@ class Committed:
     def replyTo(self, argument: bytes) -> Reply | None:
         """What was said to a RCPT; L{None}: there was none like it."""
         return next((reply for each, reply in self.said if each == argument), None)
+
+    def finalsFor(self, recipients: Sequence[Recipient]) -> Reply | tuple[Reply, ...]:
+        """
+        What was said at the end, for a client that takes a reply for each recipient.
+
+        @param recipients: those that were good at first, or some of them.
+        """
+        finals = self.finals
+        if len(finals) == 1:
+            return finals[0]
+        good = [_recipient(each).path for each, said in self.said if not said.refuses]
+        of = dict(zip(good, finals, strict=True))
+        return tuple([of[each.path] for each in recipients])
 
 
 @frozen(eq=False)
@@ -120,8 +137,13 @@ class Transaction:
     @ivar envelope: its envelope; while it is its session's, it is under way.
     @ivar heard: when the client was last heard of, in seconds since the epoch.
     @ivar before: what there was of it before; L{None}: nothing, or it was dropped.
+    @ivar resumes: may it go on where it was cut short?
     @ivar repeated: has a RCPT shown that all of it is sent again?
-    @ivar digest: the SHA-256 of the whole message; L{None}: not known.
+    @ivar said: each RCPT and its reply, in order.
+    @ivar digest: gives the SHA-256 of the message so far; L{None}: not all of it was
+        seen.
+    @ivar whole: how much of the message could be gone on behind, in octets: its header
+        is there, and a line begins.
     """
 
     key: bytes
@@ -129,10 +151,12 @@ class Transaction:
     session: IServerSession
     envelope: Envelope
     heard: float
+    resumes: bool = True
     before: Committed | CutShort | None = None
     repeated: bool = False
     said: list[Said] = field(factory=list)
-    digest: bytes | None = None
+    digest: Callable[[], bytes] | None = None
+    whole: int = 0
     _octets: int = 0
 
     @property
@@ -180,7 +204,7 @@ class ITransactionMemory(Interface):
 
 
 #: The transaction with a name that a session is about, while C{standing} says so.
-_TRANSACTION = Stamp[Transaction]("checkpoint-transaction", None, lambda text: None)  # type: ignore[arg-type, return-value]  # never loaded
+_TRANSACTION = Stamp[Transaction]("checkpoint-transaction", None, cast(Any, None))
 
 
 def transactionOf(session: IServerSession) -> Transaction | None:
@@ -206,9 +230,8 @@ def clientOf(session: IServerSession) -> bytes:
     except ValueError:
         return b"other " + session.peer
     if isinstance(address, IPv6Address):
-        return (
-            b"network " + ip_network((address, 64), strict=False).network_address.packed
-        )
+        network = ip_network((address, 64), strict=False)
+        return b"network " + network.network_address.packed
     return b"address " + address.packed
 
 
@@ -219,13 +242,19 @@ def _digest(*parts: bytes) -> bytes:
     return whole.digest()
 
 
-def begun(session: IServerSession, name: bytes) -> Transaction:
+def clientKey(session: IServerSession) -> bytes:
+    """What stands for a client."""
+    return _digest(clientOf(session))[:16]
+
+
+def begun(session: IServerSession, name: bytes, resumes: bool = True) -> Transaction:
     """The transaction that a MAIL with this name begins."""
     envelope = session.envelope
     assert envelope is not None
-    client = clientOf(session)
-    key = _digest(client, (session.helo or b"").lower(), name, envelope.sender)
-    return Transaction(key, _digest(client)[:16], session, envelope, session.now())
+    helo = (session.helo or b"").lower()
+    key = _digest(clientOf(session), helo, name, envelope.sender)
+    now, client = session.now(), clientKey(session)
+    return Transaction(key, client, session, envelope, now, resumes)
 
 
 @frozen
@@ -234,16 +263,20 @@ class Receiving:
     What is made of each command of a transaction with a name.
 
     @ivar memory: where transactions are remembered.
+    @ivar resumes: may one go on where it was cut short?
     """
 
     memory: ITransactionMemory
+    resumes: bool = True
 
     def recall(self, session: IServerSession, name: bytes) -> Verdict:
         """MAIL: find out whether it was there before."""
-        transaction = begun(session, name)
+        transaction = begun(session, name, self.resumes)
         found = yield from ask(Recall(transaction))
         if found is Known.IN_PROGRESS:
             return IN_PROGRESS
+        if found is Known.UNSURE:
+            return LOCAL_ERROR
         if found is Known.UNNAMED:
             return None
         session.stamps[_TRANSACTION] = transaction
@@ -260,8 +293,7 @@ class Receiving:
             transaction.said = list(found.said)
             envelope.recipients = list(found.envelope.recipients)
             envelope.octets = found.octets
-        text = b"%d is the transaction offset" % found.octets
-        return Reply(355, None, (text,))
+        return _known(found.octets, len(envelope.recipients))
 
     def rcpt(
         self, session: IServerSession, rest: bytes, run: Run
@@ -332,6 +364,15 @@ class Receiving:
             self.memory.refused(transaction, (refusal,) * count)
 
 
+def _known(octets: int, recipients: int) -> Reply:
+    """
+    There is something of it (section 3).  A client that knows us may want to know for
+    how many it is, so that it need not name them again.
+    """
+    text = b"%d is the transaction offset for %d recipient" % (octets, recipients)
+    return Reply(355, None, (text if recipients == 1 else text + b"s",))
+
+
 def _recipient(argument: bytes) -> Recipient:
     """Whom a RCPT was for that was good."""
     path, _ = forwardPath(argument)
@@ -351,6 +392,7 @@ __all__ = [
     "Said",
     "Transaction",
     "begun",
+    "clientKey",
     "clientOf",
     "transactionOf",
 ]

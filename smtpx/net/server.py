@@ -26,6 +26,7 @@ from ..core.effects import PENDING, IServerPort, OpenBody, Pending, TakeMessage,
 from ..core.hooks import TLSOptions
 from ..core.reply import LOCAL_ERROR, Reply
 from ..core.server import ServerConnection
+from ..core.standing import Standing
 from .answers import CORE_QUESTIONS
 from .direct import BODY_OCTETS, COMMAND_OCTETS, DirectProtocol, Stall
 from .ends import Ends
@@ -371,8 +372,12 @@ class ServerProtocol(DirectProtocol):
         arrival.write(octets)
 
     def _take(self, question: TakeMessage) -> Taken:
-        """The message is whole; the first that came by a SYN may have come before."""
-        if self._opened is Opened.USUALLY:
+        """
+        The message is whole; the first that came by a SYN may have come before, unless
+        it has a name by which that is known.
+        """
+        named = self.core.standing is not Standing.USUAL
+        if named or self._opened is Opened.USUALLY:
             return self._finishBody(question)
         self._opened = Opened.USUALLY
         connection = self._connection

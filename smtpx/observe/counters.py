@@ -31,6 +31,7 @@ from ..net.factory import IAdmission
 from ..net.interfaces import IArrival, IReceiver, Taken
 from . import events, metrics
 from .metrics import OTHER, Series, counter, histogram, series
+from .naming import REPEATED, RESUMED
 from .sendingcounters import SendingCounters
 
 T = TypeVar("T")
@@ -59,6 +60,7 @@ class Counters:
     @ivar logins: by mechanism and outcome.
     @ivar refused: commands, by verb, reply code and enhanced status.
     @ivar messages: that were accepted, by protocol.
+    @ivar again: messages that were there before, by what became of them.
     @ivar deliveries: by transport and outcome.
     @ivar sending: what leaves for other hosts, and what goes wrong with that.
     @ivar refusals: connections that were refused, by L{CountedAdmission}.
@@ -81,6 +83,7 @@ class Counters:
         self.logins = series(metrics.LOGINS, registry)
         self.refused = series(metrics.COMMANDS_REFUSED, registry)
         self.messages = series(metrics.MESSAGES, registry)
+        self.again = series(metrics.CAME_AGAIN, registry)
         self._recipients = counter(metrics.RECIPIENTS, registry).inc
         self._octets = histogram(metrics.MESSAGE_BYTES, registry).observe
         self.deliveries = series(metrics.DELIVERIES, registry)
@@ -99,6 +102,8 @@ class Counters:
             events.LOGIN_FAILED.name: self._onLoginFailed,
             events.REFUSED.name: self._onRefused,
             events.ACCEPTED.name: self._onAccepted,
+            REPEATED.name: lambda event: self.again.count("repeated"),
+            RESUMED.name: lambda event: self.again.count("resumed"),
             events.DELIVERED.name: self._delivery("delivered", self.sending.delivered),
             events.DEFERRED.name: self._problem("deferred"),
             events.FAILED.name: self._problem("failed"),

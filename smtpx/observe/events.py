@@ -19,53 +19,28 @@ from __future__ import annotations
 
 from twisted.logger import LogLevel
 
-from .event import Event
-
-_SESSION = {"session": "the session's id"}
-_MESSAGE = {"message": "the message's id in the spool"}
-_CLIENT = {
-    "address": "the client's address",
-    "port": "the client's port; 0: not known",
-    "name": "the client's host name, if it was verified",
-    "helo": "what the client called itself",
-    "user": "the user of this machine who is the client, if it came over no connection",
-    "proxy": "the address of the proxy that has brought the client, if one has",
-    "local": "our address of the connection",
-    "localPort": "our port of it",
-}
-_TLS = {
-    "version": "the version of TLS, as OpenSSL spells it; absent: in the clear",
-    "cipher": "the cipher suite, as OpenSSL spells it",
-    "bits": "the strength of the cipher",
-    "resumed": "was it a TLS session from before?",
-    "resumption": "what it had to do with such: Exim's bits; absent: nothing was asked"
-    " for",
-    "verified": "was the client's certificate good?",
-    "problem": "what is wrong with the client's certificate, if anything is",
-    "subject": "the subject of the client's certificate, if it sent one",
-    "serverName": "the name that the client asked for (SNI), if it did",
-    "onConnect": "did TLS begin with the connection (RFC 8314)?",
-}
+from .event import CLIENT, MESSAGE, SESSION, TLS, Event
+from .naming import REPEATED, RESUMED
 
 CONNECTED = Event(
     "session.connected",
     LogLevel.info,
     "{session}: connection from {address!r}:{port}",
-    _SESSION | _CLIENT,
+    SESSION | CLIENT,
 )
 
 SECURED = Event(
     "session.secured",
     LogLevel.info,
     "{session}: {version} {cipher}, resumed: {resumed}",
-    _SESSION | _CLIENT | _TLS,
+    SESSION | CLIENT | TLS,
 )
 
 OVERRIDDEN = Event(
     "session.overridden",
     LogLevel.info,
     "{session}: {proxy!r}:{proxyPort} speaks for {address!r}:{port}",
-    _SESSION
+    SESSION
     | {
         "address": "the client's address from now on, or ``unknown``",
         "port": "the client's port; 0: not known",
@@ -81,8 +56,8 @@ AUTHENTICATED = Event(
     "session.authenticated",
     LogLevel.info,
     "{session}: {identity!r} logged in by {mechanism}",
-    _SESSION
-    | _CLIENT
+    SESSION
+    | CLIENT
     | {
         "mechanism": "the SASL mechanism, as registered",
         "identity": "who it is",
@@ -93,8 +68,8 @@ LOGIN_FAILED = Event(
     "session.loginFailed",
     LogLevel.warn,
     "{session}: a login by {mechanism} from {address!r} failed",
-    _SESSION
-    | _CLIENT
+    SESSION
+    | CLIENT
     | {
         "mechanism": "the SASL mechanism, as registered",
         "identity": "who it said to be, if it got so far",
@@ -106,8 +81,8 @@ QUEUE_ASKED = Event(
     "queue.asked",
     LogLevel.info,
     "{session}: mail for {node} is wanted now: {answer}",
-    _SESSION
-    | _CLIENT
+    SESSION
+    | CLIENT
     | {
         "node": "the domain that was named (ETRN), with @ where those below it are"
         " meant as well",
@@ -121,8 +96,8 @@ REFUSED = Event(
     "command.refused",
     LogLevel.info,
     "{session}: {command!r} from {address!r} refused: {code} {text!r}",
-    _SESSION
-    | _CLIENT
+    SESSION
+    | CLIENT
     | {
         "command": "the command, without what is secret in it",
         "sender": "the reverse path of the transaction, if one has begun",
@@ -135,16 +110,16 @@ REFUSED = Event(
         "hasty": "what came where the client had to wait, if that is why",
         "pipelining": "``offered``, if the client knew then that it may pipeline",
     }
-    | _TLS,
+    | TLS,
 )
 
 ACCEPTED = Event(
     "message.accepted",
     LogLevel.info,
     "{session}: {message} from {sender!r} for {recipients!r}, {octets} octets",
-    _SESSION
-    | _MESSAGE
-    | _CLIENT
+    SESSION
+    | MESSAGE
+    | CLIENT
     | {
         "sender": "the reverse path; empty: the null sender",
         "recipients": "the forward paths",
@@ -163,7 +138,7 @@ ACCEPTED = Event(
         "submitter": "who submitted it, as the parameter AUTH of MAIL says",
         "fields": "what extensions say of it, by the name it has in the main log",
     }
-    | _TLS,
+    | TLS,
 )
 
 _ERROR = {
@@ -176,15 +151,15 @@ SESSION_TROUBLE = Event(
     "session.trouble",
     LogLevel.error,
     "{session}: an exception came out of {owner}: {traceback}",
-    _SESSION | _ERROR,
+    SESSION | _ERROR,
 )
 
 CLOSED = Event(
     "session.closed",
     LogLevel.info,
     "{session}: closed: {why}",
-    _SESSION
-    | _CLIENT
+    SESSION
+    | CLIENT
     | {
         "ending": "quit, lost, lost in transaction, lost in body, handshake, timeout,"
         " timeout in body, refused or shutdown",
@@ -224,7 +199,7 @@ PROXY_REFUSED = Event(
     },
 )
 
-_RECIPIENT = _MESSAGE | {
+_RECIPIENT = MESSAGE | {
     "recipient": "the forward path",
     "original": "the address that the client gave, where an alias led from there",
     "route": "the entry of the configuration that says where it goes",
@@ -249,18 +224,18 @@ _HOST = {
     "code": "the code of the reply that settled it, if there was one",
     "status": "its enhanced status code",
     "reply": "the whole reply, as over the wire; lines end with CRLF but the last",
-    "version": _TLS["version"],
-    "cipher": _TLS["cipher"],
-    "bits": _TLS["bits"],
-    "resumed": _TLS["resumed"],
-    "resumption": _TLS["resumption"],
+    "version": TLS["version"],
+    "cipher": TLS["cipher"],
+    "bits": TLS["bits"],
+    "resumed": TLS["resumed"],
+    "resumption": TLS["resumption"],
     "verified": "was the host's certificate good?",
     "dane": "true: it was good by a TLSA record (RFC 7672)",
     "proof": "by what it was good, if it was",
     "problem": "what is wrong with the host's certificate, if anything is",
     "subject": "the subject of the host's certificate",
     "serverName": "the name that we asked for (SNI), if we did",
-    "onConnect": _TLS["onConnect"],
+    "onConnect": TLS["onConnect"],
     "fields": "what extensions say of it, by the name it has in the main log",
 }
 _TOOK = {"took": "how long the attempt took, in seconds"}
@@ -303,7 +278,7 @@ REPORTED = Event(
     "message.reported",
     LogLevel.info,
     "{message}: its sender is told what became of it, by {report}",
-    _MESSAGE
+    MESSAGE
     | {
         "report": "the id of the delivery report, which is a message of its own",
         "recipient": "to whom it goes",
@@ -317,22 +292,21 @@ HELD = Event(
     "message.held",
     LogLevel.info,
     "{message}: on hold: {reason}",
-    _MESSAGE
-    | {"reason": "why", "by": "the operator who put it on hold, if it was one"},
+    MESSAGE | {"reason": "why", "by": "the operator who put it on hold, if it was one"},
 )
 
 STUCK = Event(
     "message.stuck",
     LogLevel.error,
     "{message}: on hold until somebody releases it: {reason}",
-    _MESSAGE | {"reason": "why"},
+    MESSAGE | {"reason": "why"},
 )
 
 IMPORTED = Event(
     "message.imported",
     LogLevel.info,
     "{message}: taken from {source}",
-    _MESSAGE
+    MESSAGE
     | {
         "source": "where it was: a file without the end of its name",
         "sender": "the reverse path; empty: the null sender",
@@ -358,35 +332,35 @@ RELEASED = Event(
     "message.released",
     LogLevel.info,
     "{message}: taken off hold by {by}",
-    _MESSAGE | _BY,
+    MESSAGE | _BY,
 )
 
 CANCELLED = Event(
     "message.cancelled",
     LogLevel.info,
     "{message}: given up by {by}",
-    _MESSAGE | _BY,
+    MESSAGE | _BY,
 )
 
 REMOVED = Event(
     "message.removed",
     LogLevel.info,
     "{message}: removed by {by}",
-    _MESSAGE | _BY,
+    MESSAGE | _BY,
 )
 
 COMPLETED = Event(
     "message.completed",
     LogLevel.info,
     "{message}: completed",
-    _MESSAGE | {"seconds": _RECIPIENT["seconds"]},
+    MESSAGE | {"seconds": _RECIPIENT["seconds"]},
 )
 
 DELIVERY_TROUBLE = Event(
     "delivery.trouble",
     LogLevel.error,
     "{message}: an exception came out of {owner}: {traceback}",
-    _MESSAGE | _ERROR,
+    MESSAGE | _ERROR,
 )
 
 ALIASES_READ = Event(
@@ -463,6 +437,8 @@ CATALOGUE = (
     LOGIN_FAILED,
     REFUSED,
     ACCEPTED,
+    REPEATED,
+    RESUMED,
     SESSION_TROUBLE,
     CLOSED,
     TURNED_AWAY,

@@ -26,6 +26,7 @@ from ..net.interfaces import IJournal
 from ..net.submission import MADE_MESSAGE_ID
 from . import events
 from .facts import codeFields, handshakeFields
+from .naming import REPEATED, RESUMED
 from .publisher import Publisher, errorFields
 
 #: The Message-ID of a transaction, without angle brackets.  Not for the spool.
@@ -117,6 +118,21 @@ class Journal:
             fields["proxy"] = session.stamps[PROXY]
             fields["proxyPort"] = session.stamps[PROXY_PORT]
             self._publish(events.OVERRIDDEN, fields)
+
+    def cameAgain(self, session: IServerSession, octets: int, resumed: bool) -> None:
+        """
+        A message that a client has named was there before.
+
+        @param octets: how long it is, or where it is gone on with how much of it was
+            there.
+        """
+        envelope = session.envelope
+        if self.enabled and envelope is not None:
+            fields = self._client(session)
+            fields["sender"] = envelope.sender
+            fields["recipients"] = [each.path for each in envelope.recipients]
+            fields["octets"] = octets
+            self._publish(RESUMED if resumed else REPEATED, fields)
 
     def queueAsked(self, session: IServerSession, node: str, begun: Begun) -> None:
         """

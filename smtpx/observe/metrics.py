@@ -128,6 +128,11 @@ MESSAGES = _counter(
     "Messages that were accepted",
     protocol="as in the Received field (RFC 3848), in lower case",
 )
+CAME_AGAIN = _counter(
+    "smtpx_messages_again_total",
+    "Messages that were there before, by their names (CHECKPOINT)",
+    what="``repeated``: answered as the first time; ``resumed``: gone on with",
+)
 RECIPIENTS = _counter(
     "smtpx_recipients_accepted_total", "Recipients of messages that were accepted"
 )
@@ -270,6 +275,7 @@ CATALOGUE = (
     LOGINS,
     COMMANDS_REFUSED,
     MESSAGES,
+    CAME_AGAIN,
     RECIPIENTS,
     MESSAGE_BYTES,
     COMMIT_SECONDS,

@@ -52,6 +52,7 @@ from ..core.interfaces import (
 )
 from ..core.reply import Reply, reply
 from ..extensions.auth import Auth
+from ..extensions.checkpoint import Checkpoint
 from ..extensions.futurerelease import FutureRelease
 from ..extensions.pipeconnect import PipeConnect
 from ..net.answers import judgeOf
@@ -224,7 +225,7 @@ class Submission:
                     each.options, pipeliningConnectAdvertiseHosts=HostList()
                 )
                 each = each.configured(nobody)
-            elif isinstance(each, FutureRelease):
+            elif isinstance(each, FutureRelease | Checkpoint):
                 each = each.forSubmission()
             made.append(each)
         if all(each.name != Auth.name for each in made):

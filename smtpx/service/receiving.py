@@ -17,10 +17,14 @@ from zope.interface import implementer
 from ..core.envelope import Envelope
 from ..core.interfaces import IServerSession
 from ..core.reply import Reply, reply
+from ..core.standing import Standing
 from ..core.trace import received
+from ..extensions.checkpointserver import transactionOf
 from ..net.interfaces import IArrival, IJournal, IReceiver
 from ..policy.redirect import Redirection
 from ..spool.interfaces import IIncoming, ISpool, SpoolBroken, SpoolFull
+from .remembering import NamedIncoming
+from .transactions import Transactions
 
 #: RFC 3463 section 3.4, X.3.1.
 FULL = reply(452, "4.3.1", b"No room for mail now")
@@ -33,7 +37,7 @@ _OK = (2, 0, 0)
 class SpoolReceiver:
     """Puts messages into a spool."""
 
-    __slots__ = ("holds", "journal", "redirected", "spool")
+    __slots__ = ("holds", "journal", "redirected", "spool", "transactions")
 
     def __init__(
         self,
@@ -41,6 +45,7 @@ class SpoolReceiver:
         journal: IJournal,
         holds: Callable[[Envelope], bool],
         redirection: Redirection | None = None,
+        transactions: Transactions | None = None,
     ) -> None:
         """
         @param journal: told of each message that was taken, with the recipients
@@ -48,7 +53,9 @@ class SpoolReceiver:
         @param holds: is a message to be put on hold as it arrives?
         @param redirection: puts others in the place of recipients that have an
             alias; L{None}: there are no aliases.
+        @param transactions: those with names; L{None}: none has one.
         """
+        self.transactions = transactions
         self.spool = spool
         self.journal = journal
         self.holds = holds
@@ -57,12 +64,23 @@ class SpoolReceiver:
     def begin(self, session: IServerSession, envelope: Envelope) -> IArrival | Reply:
         """See L{IReceiver}."""
         try:
-            incoming = self.spool.begin()
+            if session.standing is Standing.USUAL:
+                incoming = self.spool.begin()
+            else:
+                incoming = self._named(session)
         except SpoolFull:
             return FULL
         except SpoolBroken:
             return BROKEN
         return SpoolArrival(self, incoming)
+
+    def _named(self, session: IServerSession) -> IIncoming:
+        """A message that has a name begins, or goes on where it was cut short."""
+        transaction, transactions = transactionOf(session), self.transactions
+        if transaction is None or transactions is None:
+            return self.spool.begin()
+        incoming = transactions.begin(transaction) or self.spool.begin()
+        return NamedIncoming(incoming, transaction, transactions, _answer)
 
 
 @implementer(IArrival)
@@ -113,11 +131,16 @@ class SpoolArrival:
         self, result: None, session: IServerSession, envelope: Envelope
     ) -> Reply:
         id = self._incoming.id
-        answer = Reply(250, _OK, (b"OK id=" + id.encode("ascii"),))
+        answer = _answer(id)
         journal = self._receiver.journal
         if journal.enabled:
             journal.accepted(session, envelope, id, answer)
         return answer
+
+
+def _answer(id: str) -> Reply:
+    """What a client is told whose message has this id."""
+    return Reply(250, _OK, (b"OK id=" + id.encode("ascii"),))
 
 
 def _refused(failure: Failure) -> Reply | Failure:

@@ -41,8 +41,9 @@ from ..extensions.checkpointserver import (
     Transaction,
     clientKey,
 )
+from ..net.answers import Answerers
 from ..spool.format import Damaged, dump, load
-from ..spool.interfaces import IIncoming
+from ..spool.interfaces import IIncoming, SpoolBroken
 from ..spool.names import INames, Room
 from ..spool.nametable import Name, Remnant
 
@@ -127,7 +128,7 @@ class Transactions:
         self.names = names
         self._stamps = stamps
 
-    # --- the extension's port -------------------------------------------------------
+    # --- the extension's port -----------------------------------------------------
 
     def admits(self, session: IServerSession) -> bool:
         """See L{ITransactionMemory}."""
@@ -152,7 +153,12 @@ class Transactions:
             name = self.nameOf(transaction, finals)
             self._during(transaction, self.names.put(name))
 
-    # --- what is known ----------------------------------------------------------------
+    # --- what is known ------------------------------------------------------------
+
+    @property
+    def answers(self) -> Answerers:
+        """Who answers the extension's question."""
+        return {Recall: self.recall}
 
     def recall(self, question: Recall) -> Deferred[Known | Committed | CutShort]:
         """
@@ -238,21 +244,24 @@ class Transactions:
             _note(transaction.said, finals),
         )
 
-    # --- what comes ---------------------------------------------------------------------
+    # --- what comes ---------------------------------------------------------------
 
-    def begin(self, session: IServerSession, transaction: Transaction) -> IIncoming | None:
+    def begin(self, transaction: Transaction) -> IIncoming | None:
         """
         Go on with what was cut short; L{None}: it was not.
 
-        @raise OSError: what there is of it cannot be opened.
-        @raise SpoolBroken: see there.
+        @raise SpoolBroken: see there; or what there is of it cannot be opened.
         """
         attempt = self._running.get(transaction.key)
         if not isinstance(transaction.before, CutShort) or attempt is None:
             return None
         assert self.names is not None and attempt.remnant is not None
-        incoming = self.names.resume(attempt.remnant)
-        self.told(session, incoming.octets, True)
+        try:
+            incoming = self.names.resume(attempt.remnant)
+        except OSError as error:
+            self.forget(transaction)
+            raise SpoolBroken(f"what was cut short is of no use: {error}") from error
+        self.told(transaction.session, incoming.octets, True)
         return incoming
 
     def commit(
@@ -281,7 +290,12 @@ class Transactions:
         """What came of a message was cut short, or dropped: keep it, if it counts."""
         session, names = transaction.session, self.names
         lost = session.ending is not None
-        if names is None or not lost or not transaction.resumes or not transaction.whole:
+        if (
+            names is None
+            or not lost
+            or not transaction.resumes
+            or not transaction.whole
+        ):
             incoming.abort()
             if isinstance(transaction.before, CutShort):
                 self.forget(transaction)
@@ -323,7 +337,7 @@ class Transactions:
         failure.trap(SMTPXError)
         self._log.debug("Not noted: {error}", error=failure.value)
 
-    # --- time ---------------------------------------------------------------------------
+    # --- time ---------------------------------------------------------------------
 
     async def keepTidy(self) -> None:
         """Forget what is too old, now and then; it ends by being cancelled."""
@@ -347,7 +361,9 @@ def _text(octets: bytes) -> str:
 def _note(said: Sequence[Said], finals: Sequence[Reply]) -> str:
     """What was said in a transaction, as text."""
     pairs = [[_text(each), _text(reply.octets)] for each, reply in said]
-    return json.dumps({"said": pairs, "finals": [_text(each.octets) for each in finals]})
+    return json.dumps(
+        {"said": pairs, "finals": [_text(each.octets) for each in finals]}
+    )
 
 
 def _readNote(text: str) -> tuple[tuple[Said, ...], tuple[Reply, ...]]:
@@ -358,7 +374,9 @@ def _readNote(text: str) -> tuple[tuple[Said, ...], tuple[Reply, ...]]:
     """
     try:
         found = json.loads(text)
-        said = [(each.encode("latin-1"), _reply(reply)) for each, reply in found["said"]]
+        said = [
+            (each.encode("latin-1"), _reply(reply)) for each, reply in found["said"]
+        ]
         return tuple(said), tuple([_reply(each) for each in found["finals"]])
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise Damaged(f"no note of a transaction: {error!r}") from error

@@ -60,8 +60,12 @@ class INames(Interface):
     def put(name: Name) -> Deferred[None]:
         """Put down a name under which there is no message."""
 
-    def forget(key: bytes) -> Deferred[None]:
-        """Forget a name, and what was cut short under it."""
+    def forget(key: bytes, client: bytes) -> Deferred[None]:
+        """
+        Forget a name, and what was cut short under it.
+
+        @param client: whose it is.
+        """
 
     def leave(
         incoming: IIncoming, remnant: Remnant, room: Room, busy: Callable[[bytes], bool]
@@ -162,22 +166,18 @@ class Names:
         done = self._desk.write(Alter(recorded(name)))
         return done.addCallback(lambda _: self.arrived(name))
 
-    def forget(self, key: bytes) -> Deferred[None]:
+    def forget(self, key: bytes, client: bytes) -> Deferred[None]:
         """See L{INames}."""
         remnant = self._remnants.pop(key, None)
+        job = Alter([forgotten(key), dropped(key)])
 
-        def read(store: Store) -> Name | None:
-            return store.names.name(key)
-
-        def gone(name: Name | None) -> Deferred[None]:
-            if name is not None:
-                self._less([name.client])
-            done = self._desk.write(Alter([forgotten(key), dropped(key)]))
+        def gone(result: None) -> None:
+            if job.found[0]:
+                self._less([client])
             if remnant is not None:
-                done.addCallback(lambda _: self._delete([remnant]))
-            return done
+                self._delete([remnant])
 
-        return self._desk.query(read).addCallback(gone)
+        return self._desk.write(job).addCallback(gone)
 
     def _less(self, clients: Iterable[bytes]) -> None:
         """Names of these are gone."""
@@ -205,7 +205,7 @@ class Names:
         short = remnant.octets > min(room.octets, room.clientOctets)
         if short or not min(room.count, room.clientCount):
             incoming.abort()
-            return self.forget(remnant.key)
+            return self.forget(remnant.key, remnant.client)
         kept = Remnant(
             remnant.key,
             remnant.client,
@@ -222,7 +222,7 @@ class Names:
             incoming.abort()
             if trouble is not None:
                 return fail(self._desk.refusal(trouble))
-            return self.forget(remnant.key)
+            return self.forget(remnant.key, remnant.client)
         victims = self._tooMany(kept, room, busy)
         for each in victims:
             del self._remnants[each.key]

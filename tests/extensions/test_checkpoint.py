@@ -1,32 +1,23 @@
 """
-Tests for L{smtpx.extensions.checkpoint}.
+Tests for L{smtpx.extensions.checkpoint}: to whom the server's side is offered.  What
+it says is in L{tests.extensions.test_checkpointserver}.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
 
 from smtpx.core.hostlist import HostList
-from smtpx.core.interfaces import IServerSession
-from smtpx.extensions.checkpoint import (
-    Checkpoint,
-    CheckpointSettings,
-    ITransactionMemory,
-)
+from smtpx.extensions.checkpoint import Checkpoint, CheckpointSettings
+from smtpx.extensions.checkpointserver import Recall
 from smtpx.testing.server import talk
 
+from .named import Memory
 
-@implementer(ITransactionMemory)
-class Memory:
-    """A memory with room, or without."""
-
-    def __init__(self, room: bool = True) -> None:
-        self.room = room
-
-    def admits(self, session: IServerSession) -> bool:
-        """See L{ITransactionMemory}."""
-        return self.room
+MAIL = b"MAIL FROM:<a@c.example> TRANSID=<1@c.example>\r\n"
 
 
 class OfferTests(SynchronousTestCase):
@@ -36,9 +27,12 @@ class OfferTests(SynchronousTestCase):
         """What 192.0.2.1 is told: the last line of the EHLO reply, and of MAIL."""
         settings = CheckpointSettings(checkpointAdvertiseHosts=HostList.parse(hosts))
         extension = Checkpoint(memory=memory).configured(settings)
-        said = talk([extension], b"EHLO c.example\r\n")
-        mail = said.feed(b"MAIL FROM:<a@c.example> TRANSID=<1@c.example>\r\n")
-        return [said.replies[-2][4:], int(mail[:3])]
+        answers: dict[type, Callable[[Any], object]] = {}
+        if memory is not None:
+            answers[Recall] = memory.recall
+        said = talk([extension], b"EHLO c.example\r\n", answers=answers)
+        offered = said.last
+        return [offered[4:], int(said.feed(MAIL)[:3])]
 
     def test_offered(self) -> None:
         """To those on the list, where there is a memory, and room in it."""
@@ -58,3 +52,24 @@ class OfferTests(SynchronousTestCase):
         said = talk([Checkpoint(memory=Memory())], b"EHLO c.example\r\n")
         said.feed(b"MAIL FROM:<a@c.example> TRANSID=12345\r\n")
         self.assertEqual(said.codes[-1], 501)
+
+    def test_nameless(self) -> None:
+        """Without a name nothing is looked up."""
+        memory = Memory()
+        extension = Checkpoint(memory=memory)
+        octets = (
+            b"EHLO c.example\r\nMAIL FROM:<a@c.example>\r\nRCPT TO:<b@d.example>\r\n"
+        )
+        said = talk([extension], octets + b"RSET\r\nQUIT\r\n")
+        self.assertEqual(said.codes[1:], [250, 250, 250, 250, 221])
+        self.assertEqual(memory.asked, [])
+
+    def test_submission(self) -> None:
+        """Where messages are submitted, none goes on where it was cut short."""
+        memory = Memory()
+        plain = Checkpoint(memory=memory)
+        for extension, resumes in ((plain, True), (plain.forSubmission(), False)):
+            configured = extension.configured(extension.options)
+            octets = b"EHLO c.example\r\n" + MAIL
+            talk([configured], octets, answers={Recall: memory.recall})
+            self.assertEqual(memory.asked.pop().resumes, resumes)

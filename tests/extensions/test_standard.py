@@ -83,7 +83,12 @@ class StandardTests(SynchronousTestCase):
         modules = {inspect.getmodule(type(each)) for each in standard()}
         listed = {each.__name__.rpartition(".")[2] for each in modules if each}
         parts = {"authclient", "authsettings", "eightbitmimeconversion"}
-        parts |= {"checkpointclient", "checkpointnames", "checkpointsettings"}
+        parts |= {
+            "checkpointclient",
+            "checkpointserver",
+            "checkpointnames",
+            "checkpointsettings",
+        }
         parts |= {"rrvsfield"}
         self.assertEqual(listed | parts, files)
         self.assertTrue(all(part.startswith(tuple(listed)) for part in parts))

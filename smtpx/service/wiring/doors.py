@@ -21,8 +21,10 @@ from ...tls.contexts import ServerTLS
 from ..config import Configuration
 from ..machine import Machine, connectionsMax
 from ..tables import Listener, ListenerProtocol, ListenerTLS, Role
+from ..transactions import Transactions
 from .policies import Policies
 from .resuming import Keep, resumingAt
+from .transactions import remembering
 from .users import loginBounds
 
 
@@ -75,6 +77,7 @@ class Hall:
     @ivar submission: what doors for submission do otherwise.
     @ivar tracer: who traces; L{None}: nobody is traced.
     @ivar kept: gives lists of listeners, with names that are looked up.
+    @ivar transactions: those that clients have named.
     """
 
     machine: Machine
@@ -90,6 +93,7 @@ class Hall:
     admission: IAdmission
     tracer: ITracer | None
     kept: Keep
+    transactions: Transactions
 
     def factories(
         self, listeners: Iterable[Listener]
@@ -125,7 +129,7 @@ class Hall:
             bounds = submission.bounds(bounds)
         made = SMTPServerFactory(
             self.machine.reactor,
-            receiver,
+            remembering(self.transactions, receiver),
             name=name,
             extensions=extensions,
             policy=self.policies.doors[kind.role],

@@ -13,6 +13,7 @@ from ...core.hostlist import HostList
 from ...core.interfaces import IExtension
 from ...extensions.auth import Auth
 from ...extensions.checkpoint import Checkpoint
+from ...extensions.checkpointserver import ITransactionMemory
 from ...extensions.etrn import ETRN
 from ...extensions.futurerelease import FutureRelease
 from ...extensions.pipeconnect import PipeConnect
@@ -38,6 +39,7 @@ def withPorts(
     journal: Journal,
     now: Callable[[], float],
     peers: PeerKnowledge | None = None,
+    transactions: ITransactionMemory | None = None,
 ) -> Sequence[IExtension]:
     """
     Those extensions of ours that have somebody to ask or to tell.
@@ -45,6 +47,7 @@ def withPorts(
     @param logins: who can log in.
     @param now: seconds since the epoch.
     @param peers: what is known of other hosts; L{None}: nothing is sent to any.
+    @param transactions: remembers what clients have named; L{None}: nobody does.
     """
     auth = Auth(
         users=logins.users,
@@ -55,7 +58,8 @@ def withPorts(
     )
     early = PipeConnect(memory=None if peers is None else peers.hellos)
     later = FutureRelease(held=HeldMail(now))
-    named = Checkpoint(names=None if peers is None else peers.names)
+    called = None if peers is None else peers.names
+    named = Checkpoint(memory=transactions, names=called)
     resumed = TLSResume(store=None if peers is None else peers.sessions)
     return auth, XClient(told=journal.overridden), early, later, named, resumed
 

@@ -6,7 +6,7 @@ in the opposite order.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 
@@ -33,6 +33,7 @@ from ..machine import Machine, usePythonPath
 from ..mail import MailService
 from ..receiving import SpoolReceiver
 from ..tables import Listener
+from ..transactions import Transactions
 from .certificates import certificates
 from .control import openControl, queueControl
 from .domainpolicies import domainPolicies
@@ -41,7 +42,7 @@ from .dropping import openDropFolder
 from .extensions import chosenExtensions, withPorts
 from .importing import openImports
 from .inquiries import inquiries
-from .intake import intake
+from .intake import Intake, intake
 from .later import countHeld
 from .observing import openLogs, watchMemory
 from .peers import PeerKnowledge, peerKnowledge
@@ -55,6 +56,7 @@ from .sending import Watchers, ways
 from .site import Outside, Premises, counted, countedLookups, makeWatch, openSite, timed
 from .submission import submission
 from .tracing import tracer, traceStore
+from .transactions import openTransactions, transactions
 from .users import accounts
 
 
@@ -136,22 +138,22 @@ async def enter(
         traces = traceStore(configuration)
         watch = makeWatch(machine, configuration, traces)
         logs = openLogs(machine, configuration, watch, stack)
-        journal = Journal(logs.publisher, logs.subjects)
-        told = DeliveryJournal(logs.publisher)
+        journal, told = journals(logs)
         asking = countedLookups(watch, resolver(machine, configuration, stack))
         names = HostNames(asking, machine.reactor)
         logins = accounts(machine, configuration, stack)
         peers = await knownPeers(machine, configuration, name, stack)
-        ours = withPorts(logins, journal, machine.now, peers)
+        memory = transactions(machine, configuration, journal)
+        ours = withPorts(logins, journal, machine.now, peers, memory)
         extensions = chosenExtensions(configuration, found, ours, names.keep)
-        spool = await openedSpool(machine, configuration, extensions, told, stack)
+        spool = await ownSpool(machine, configuration, told, extensions, memory, stack)
         traced = tracer(machine, configuration, name, traces, names)
         said = domainPolicies(machine, configuration, name, asking, peers, spool, stack)
         course = bearings(machine, configuration, name, asking, doors, said)
         seen = Watchers(partial(told.trouble, None), traced)
         out = ways(machine, configuration, name, extensions, peers, course, seen, stack)
         taken = intake(machine, configuration, name, out, extensions, logs, stack)
-        receiver = SpoolReceiver(spool, journal, out.routes.holds, taken.redirection)
+        receiver = receiverOf(spool, journal, out.routes, taken, memory)
         msa = submission(configuration, taken.local)
         asked = inquiries(machine, configuration, logins, taken, journal, logs, stack)
         hall = Hall(
@@ -161,13 +163,14 @@ async def enter(
             extensions=extensions,
             tracer=traced,
             kept=keptLists(configuration, names.keep),
+            transactions=memory,
             receiver=timed(watch, receiver),
             policies=await policies(
                 machine, configuration, taken, msa, journal, names, asking, stack
             ),
             submission=msa,
             tls=certificates(machine, configuration, name, stack),
-            answers=asked.answers,
+            answers={**asked.answers, **memory.answers},
             journal=journal,
             admission=counted(watch, admission(configuration)),
         )
@@ -186,6 +189,12 @@ async def enter(
         return Rooms(factories, logs, queue, stack.pop_all())
 
 
+def journals(logs: Logs) -> tuple[Journal, DeliveryJournal]:
+    """Who tells the logs of sessions, and of deliveries."""
+    publisher = logs.publisher
+    return Journal(publisher, logs.subjects), DeliveryJournal(publisher)
+
+
 async def knownPeers(
     machine: Machine, configuration: Configuration, name: str, stack: AsyncExitStack
 ) -> PeerKnowledge | None:
@@ -195,28 +204,47 @@ async def knownPeers(
     return await peerKnowledge(machine, configuration, name, stack)
 
 
-async def openedSpool(
+async def ownSpool(
     machine: Machine,
     configuration: Configuration,
-    extensions: list[IExtension],
     told: IDeliveryJournal,
+    extensions: list[IExtension],
+    memory: Transactions,
     stack: AsyncExitStack,
 ) -> IOperatedSpool:
-    """The spool, open."""
+    """The spool of this server, open."""
     spool = makeSpool(machine, configuration, extensions)
-    await openSpool(spool, told, extensions, stack)
+    await openSpool(spool, told, extensions, memory, stack)
     return spool
+
+
+def receiverOf(
+    spool: IOperatedSpool,
+    journal: Journal,
+    routes: Routes,
+    taken: Intake,
+    memory: Transactions,
+) -> SpoolReceiver:
+    """Who puts what comes into the spool."""
+    return SpoolReceiver(spool, journal, routes.holds, taken.redirection, memory)
 
 
 async def openSpool(
     spool: IOperatedSpool,
     told: IDeliveryJournal,
-    extensions: Iterable[IExtension],
+    extensions: Sequence[IExtension],
+    memory: Transactions | None,
     stack: AsyncExitStack,
 ) -> None:
-    """Open the spool, tell what it has found out by that, and look what waits."""
+    """
+    Open the spool, tell what it has found out by that, and look what waits.
+
+    @param memory: has what it remembers there; L{None}: nothing is received.
+    """
     await spool.open()
     stack.push_async_callback(spool.close)
+    if memory is not None:
+        openTransactions(memory, spool, extensions, stack)
     tellRecovered(spool, told)
     countHeld(extensions, spool, partial(told.trouble, None, "spool"), stack)
 

@@ -54,7 +54,7 @@ async def idleQueue(
     # It says whether there is a way for a report, and is never asked to go it.
     routes = localRoutes(configuration, name, lambda job: succeed([]), machine.now)
     spool = makeSpool(machine, configuration, extensions)
-    await openSpool(spool, told, (), stack)
+    await openSpool(spool, told, (), None, stack)
     delivery = makeDelivery(machine, rules, spool, routes, told)
     queue = queueControl(machine, rules, spool, delivery, told, stack)
     return {
