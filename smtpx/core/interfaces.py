@@ -199,8 +199,8 @@ class IServerSession(Interface):
         outcome: Reply | ServerDialogue | None, told: Callable[[Answered], None]
     ) -> Reply | ServerDialogue | None:
         """
-        For who wraps a command: have C{told} called with the reply that it comes to,
-        now or later.  If it comes to none, nobody is told.
+        For who wraps a command: have C{told} called with the reply, if any, that it
+        comes to, now or later.
 
         @param outcome: what it gave when it was run.
         @return: what is to be given back in its place.
@@ -214,11 +214,7 @@ class IServerSession(Interface):
         """
 
     def evict(why: Reply) -> None:
-        """
-        Have the session ended soon, whatever it is doing; not for the own one.
-
-        @param why: a reply that says so.
-        """
+        """Have the session ended soon by this reply; not for the own one."""
 
     def openBody() -> Verdict:
         """
