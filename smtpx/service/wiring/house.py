@@ -16,8 +16,10 @@ from twisted.internet.defer import Deferred, DeferredList
 from ...core.interfaces import IExtension
 from ...core.queueprofile import QueueProfile
 from ...net.factory import SMTPServerFactory
+from ...net.interfaces import IReceiver
 from ...observe.deliveries import DeliveryJournal
 from ...observe.journal import Journal
+from ...observe.watch import Watch
 from ...policy.names import HostNames
 from ...queue.control import QueueControl
 from ...queue.delivery import Delivery
@@ -153,7 +155,6 @@ async def enter(
         seen = Watchers(partial(told.trouble, None), traced)
         out = ways(machine, configuration, name, extensions, peers, course, seen, stack)
         taken = intake(machine, configuration, name, out, extensions, logs, stack)
-        receiver = receiverOf(spool, journal, out.routes, taken, memory)
         msa = submission(configuration, taken.local)
         asked = inquiries(machine, configuration, logins, taken, journal, logs, stack)
         hall = Hall(
@@ -164,7 +165,7 @@ async def enter(
             tracer=traced,
             kept=keptLists(configuration, names.keep),
             transactions=memory,
-            receiver=timed(watch, receiver),
+            receiver=receiverOf(watch, spool, journal, out.routes, taken, memory),
             policies=await policies(
                 machine, configuration, taken, msa, journal, names, asking, stack
             ),
@@ -219,14 +220,16 @@ async def ownSpool(
 
 
 def receiverOf(
+    watch: Watch | None,
     spool: IOperatedSpool,
     journal: Journal,
     routes: Routes,
     taken: Intake,
     memory: Transactions,
-) -> SpoolReceiver:
+) -> IReceiver:
     """Who puts what comes into the spool."""
-    return SpoolReceiver(spool, journal, routes.holds, taken.redirection, memory)
+    holds, aliased = routes.holds, taken.redirection
+    return timed(watch, SpoolReceiver(spool, journal, holds, aliased, memory))
 
 
 async def openSpool(
