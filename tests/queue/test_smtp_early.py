@@ -7,7 +7,9 @@ with less protection; and a host has no trouble because we were mistaken.
 from __future__ import annotations
 
 from attrs import evolve
+from twisted.internet.defer import CancelledError
 
+from smtpx.core.envelope import Envelope, Recipient
 from smtpx.dns.mailhosts import MailHost, MailHosts
 from smtpx.spool.format import Fate
 from smtpx.spool.via import Cause
@@ -19,8 +21,10 @@ from smtpx.testing import (
     reset,
     silent,
 )
+from smtpx.testing.client import OctetsBody
 from smtpx.testing.faults import End
-from tests.net.clients import HOST
+from tests.net.clients import HOST, codes
+from tests.net.network import watched
 
 from .primed import BODY, EHLO_LINE, FLIGHT, GROUP, OFFERED, PrimedCase
 
@@ -430,3 +434,37 @@ class PatienceTests(PrimedCase):
         found = self.known()
         assert found is not None and found.hello is not None
         self.assertEqual(found.hello.name, b"mx5.example")
+
+
+class OtherwiseTests(PrimedCase):
+    """Sessions that are not for a message, or that we cut off."""
+
+    def test_asked(self) -> None:
+        """To ask a host whom it takes for is as good for getting to know it."""
+        for _ in range(2):
+            asked = watched(self.pool.verify(HOST, self.way, b"a@example.org"))
+            self.network.run()
+            self.assertEqual(codes(asked), [250])
+        self.assertEqual(self.flights(0)[0], EHLO_LINE)
+        self.assertTrue(self.flights(1)[0].startswith(EHLO_LINE + b"MAIL FROM:<>"))
+        self.assertEqual(self.server.messages, [])
+        self.send()
+        self.assertEqual(self.flights()[0], FLIGHT)
+
+    def test_cutOffByOurselves(self) -> None:
+        """A message that nobody waits for any more says nothing of the host."""
+        self.send()
+        self.server.faults = (silent(GREETING).inSession(2),)
+        envelope = Envelope(b"a@example.net", 0.0, [Recipient(b"b@example.org")])
+        sending = self.pool.send(HOST, self.way, envelope, OctetsBody(BODY))
+        got = watched(sending)
+        self.network.run(1)
+        self.assertEqual(self.flights()[0][: len(EHLO_LINE)], EHLO_LINE)
+        sending.cancel()
+        self.network.run()
+        self.assertIsInstance(got.error, CancelledError)
+        found = self.known()
+        assert found is not None
+        self.assertEqual((found.failures, found.misses), (0, 0))
+        self.send()
+        self.assertEqual(self.flights()[0], FLIGHT)
