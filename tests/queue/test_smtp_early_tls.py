@@ -5,9 +5,11 @@ where a host is not as it was remembered; and what the client calls itself.
 
 from __future__ import annotations
 
+from typing import Any
+
 from attrs import evolve
 
-from smtpx.core.hooks import RoutePolicy, TLSLevel
+from smtpx.core.hooks import RoutePolicy, TLSLevel, TLSOptions
 from smtpx.knowledge.kinds import EHLO as EHLO_RECORDS
 from smtpx.net.ownname import OwnName, SendingName
 from smtpx.net.sending import Way
@@ -17,12 +19,14 @@ from smtpx.spool.via import Cause
 from smtpx.testing import (
     GREETING,
     Fault,
+    ScriptedServer,
     answered,
     cut,
     reset,
     silent,
 )
 from smtpx.testing.faults import End
+from tests.net.clients import ADDRESS
 from tests.net.test_client_tls import TRUSTING, serverTLS
 
 from .primed import EHLO_LINE, FLIGHT, GROUP, OFFERED, PrimedCase
@@ -152,6 +156,73 @@ class TLSTests(PrimedCase):
         self.assertIs(outcome.fate, Fate.DELIVERED)
         self.assertEqual(self.flights()[:2], [EHLO_LINE, b"STARTTLS\r\n"])
         self.assertEqual([each.secured for each in self.server.messages], [True])
+
+
+class Handshaken:
+    """A server whose connections begin with a handshake."""
+
+    def __init__(self, server: ScriptedServer, creator: Any) -> None:
+        self.server = server
+        self.creator = creator
+
+    def buildProtocol(self, address: Any) -> Any:
+        """A client has connected."""
+        protocol: Any = self.server.buildProtocol(address)
+        made = protocol.makeConnection
+
+        def begin(transport: Any) -> None:
+            transport.startTLS(self.creator)
+            protocol.session.secured = True
+            made(transport)
+
+        # What it says waits for the handshake.
+        protocol.makeConnection = begin
+        return protocol
+
+
+class ImplicitTLSTests(PrimedCase):
+    """With TLS from the start."""
+
+    way = Way(RoutePolicy(TLSLevel.VERIFIED), implicitTLS=True)
+
+    def setUp(self) -> None:
+        """The host was met once."""
+        PrimedCase.setUp(self)
+        self.begin(self.knowledge, tls=TRUSTING)
+        creator = serverTLS(self, "mx.example.org").creator(TLSOptions())
+        self.network.hosts[ADDRESS, 25] = Handshaken(self.server, creator)
+        [outcome] = self.send()
+        self.assertIs(outcome.fate, Fate.DELIVERED)
+
+    def test_flights(self) -> None:
+        """EHLO and all that can stand behind it, before the greeting."""
+        self.send()
+        self.assertEqual(self.flights()[0], FLIGHT)
+        self.assertTrue(self.server.messages[-1].secured)
+        self.assertIsNotNone(self.known(b"implicit"))
+        self.assertIsNone(self.known())
+
+    def test_turnedAway(self) -> None:
+        """It is tried again at once, plainly; the host has no trouble."""
+        for number, fault in enumerate(
+            (
+                Fault(GREETING, reply=b"554 5.5.0 Early\r\n", end=End.CLOSE),
+                answered(b"EHLO", b"501 5.5.2 What?"),
+                cut(b"EHLO"),
+                silent(GREETING),
+            ),
+            1,
+        ):
+            at = len(self.server.sessions) + 1
+            self.server.faults = (fault.inSession(at),)
+            [outcome] = self.send(seconds=400)
+            self.assertIs(outcome.fate, Fate.DELIVERED)
+            self.assertEqual(self.flights(at - 1)[0], FLIGHT)
+            self.assertEqual(self.flights(at)[0], EHLO_LINE)
+            self.assertEqual(len(self.server.messages), 2 * number)
+            self.assertNoHint()
+            self.network.advance(_DAY)
+            self.send()
 
 
 class LoginTests(PrimedCase):
