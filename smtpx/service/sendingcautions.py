@@ -1,6 +1,7 @@
 """
-What to know of routes that send: addresses that connections cannot come from, and hosts
-that would be talked to before they greet us if we knew by then who we are.  Part of
+What to know of routes that send: addresses that connections cannot come from, hosts
+that would be talked to before they greet us if we knew by then who we are, and messages
+that would leave with the first packet if they had names.  Part of
 L{smtpx.service.cautions}.
 """
 
@@ -10,6 +11,7 @@ import socket
 from collections.abc import Iterator
 
 from ..core.hostlist import HostList
+from ..extensions.checkpoint import Checkpoint
 from ..extensions.pipeconnect import PipeConnect
 from ..net.ownname import OwnName
 from .config import Configuration
@@ -31,6 +33,19 @@ def sendingCautions(configuration: Configuration) -> Iterator[Problem]:
                 yield from _bound(configuration, (*path, option), address)
         if _talksEarly(configuration):
             yield from _renamed(configuration, (*path, "helo_data"), entry)
+    yield from _unnamed(configuration)
+
+
+def _unnamed(configuration: Configuration) -> Iterator[Problem]:
+    """Messages that never ride on a SYN, as they have no names there."""
+    settings = configuration.extensions.settings.get(Checkpoint.name)
+    named: HostList = getattr(settings, "hostsTryCheckpoint", HostList())
+    if configuration.sending.hostsWholeInSYN.items and not named.items:
+        text = (
+            "no message leaves with the first packet, as hosts_try_checkpoint of"
+            " CHECKPOINT names no hosts that would know it again"
+        )
+        yield configuration.problem(("sending", "hosts_whole_in_syn"), text)
 
 
 def _bound(

@@ -104,6 +104,15 @@ class SendingPagesTests(SynchronousTestCase):
             self.assertEqual(self.problems(BASE + HOME + each), [], each)
         self.assertPrints("smart-host.rst", BASE + HOME + others[-1])
 
+    def test_checkpoint(self) -> None:
+        """Each configuration is of use."""
+        first, second = blocks("checkpoint.rst", ".. code-block:: toml\n")
+        for each in (first, second):
+            self.assertEqual(self.problems(BASE + HOME + each), [], each)
+        _, _, lists = second.partition("[extensions.CHECKPOINT]")
+        [caution] = self.problems(BASE + HOME + second.replace(lists, "\n"))
+        self.assertIn("hosts_whole_in_syn", caution)
+
     def test_relayDomains(self) -> None:
         """Each configuration is of use."""
         whole, inside, *ways = blocks("relay-domains.rst", ".. code-block:: toml\n")
