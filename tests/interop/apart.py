@@ -23,7 +23,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from attrs import frozen
+from attrs import field, frozen
 
 #: The addresses at the two ends.
 NEAR, FAR = "10.99.0.1", "10.99.0.2"
@@ -48,6 +48,7 @@ class Packet:
     @ivar syn: does it ask for the connection?
     @ivar ends: does it end the connection, well or not?
     @ivar payload: what is in it.
+    @ivar octets: all of it, from the header of IP on.
     """
 
     seconds: float
@@ -58,6 +59,7 @@ class Packet:
     syn: bool
     ends: bool
     payload: bytes
+    octets: bytes = field(default=b"", repr=False)
 
     @classmethod
     def read(cls, octets: bytes, seconds: float, outgoing: bool) -> Packet | None:
@@ -83,6 +85,7 @@ class Packet:
             bool(flags & _SYN),
             bool(flags & (_FIN | _RST)),
             octets[offset:length],
+            octets[:length],
         )
 
 
@@ -149,6 +152,10 @@ class Apart:
                 _enter(self._home)
         finally:
             os.close(number)
+
+    def inject(self, octets: bytes) -> None:
+        """Have an IP packet come to the far end that nobody has sent from the near."""
+        os.write(self._ends[1], octets)
 
     def close(self) -> None:
         """Take both away.  Their processes have ended by then."""
