@@ -30,10 +30,10 @@ class OurProgram(RunningProgram):
         RunningProgram.__init__(self, folder, [twistd, *words])
         self.await_(re.compile("State is in "))
 
-    def log(self) -> list[str]:
-        """The lines of its main log; none, if nothing has happened yet."""
+    def log(self) -> str:
+        """Its main log; empty, if nothing has happened yet."""
         file = self.folder / "state" / "main.log"
-        return file.read_text("utf-8").splitlines() if file.exists() else []
+        return file.read_text("utf-8") if file.exists() else ""
 
 
 __all__ = ["OurProgram"]

@@ -91,12 +91,13 @@ def _send(port: int, message: str, *recipients: str) -> None:
 
 def _arrivals(receiver: OurProgram) -> list[str]:
     """What it has taken, by its log."""
-    return [line for line in receiver.log() if " <= " in line]
+    return [line for line in receiver.log().splitlines() if " <= " in line]
 
 
 def _deliveries(sender: OurProgram) -> list[str]:
     """What it has got rid of."""
-    return [line for line in sender.log() if " => " in line or " -> " in line]
+    lines = sender.log().splitlines()
+    return [line for line in lines if " => " in line or " -> " in line]
 
 
 class CutTests(InteropTestCase):
@@ -147,6 +148,9 @@ class CutTests(InteropTestCase):
         """The message has come, once, and its sender knows."""
         waitFor(lambda: bool(_deliveries(self.sender)), "delivery")
         waitFor(lambda: len(self.maildir()) > 0, "a message in the Maildir")
+        for each in (self.sender, self.receiver):
+            # What is under way is finished then.
+            each.stop()
         self.assertEqual(len(_arrivals(self.receiver)), 1)
         self.assertEqual(len(self.maildir()), 1)
         self.assertEqual(len(_deliveries(self.sender)), 1)
@@ -237,6 +241,7 @@ class CutTests(InteropTestCase):
         _send(self.own, _LARGE, _RECIPIENT, "joe@box.example")
         waitFor(lambda: len(_deliveries(self.sender)) == 2, "deliveries")
         waitFor(lambda: len(self.maildir()) == 2, "messages")
+        self.receiver.stop()
         self.assertEqual(len(_arrivals(self.receiver)), 1)
         self.assertEqual(self.commands(self.line.calls[1], b"BDAT"), [b"BDAT 0 LAST"])
 
@@ -312,6 +317,11 @@ class RecordedTests(InteropTestCase):
         waitFor(lambda: len(_arrivals(self.receiver)) >= self.sent, "arrivals")
         return self.sent
 
+    def assertArrived(self, count: int) -> None:
+        """So many messages have arrived, and no more are about to."""
+        self.receiver.stop()
+        self.assertEqual(len(_arrivals(self.receiver)), count)
+
     def recorded(self) -> Packet:
         """The packet that has brought a message."""
         return next(each for each in self.send() if each.syn and each.outgoing)
@@ -364,7 +374,7 @@ class RecordedTests(InteropTestCase):
             self.apart.inject(copy)
             self.awaitEnd(port, seen)
         self.assertEqual(self.flight(packet.payload), answer)
-        self.assertEqual(len(_arrivals(self.receiver)), count)
+        self.assertArrived(count)
 
     def awaitEnd(self, port: int, seen: int) -> list[Packet]:
         """Wait until who has sent no such packet says so; gives what was told to it."""
@@ -391,7 +401,7 @@ class RecordedTests(InteropTestCase):
         taken = {line for line in said if line.startswith(b"250 ")}
         self.assertEqual(len(taken), 1, said)
         self.assertEqual({self.flight(payload)}, taken)
-        self.assertEqual(len(_arrivals(self.receiver)), count + 1)
+        self.assertArrived(count + 1)
 
     def test_withoutName(self) -> None:
         """
@@ -407,4 +417,4 @@ class RecordedTests(InteropTestCase):
             told = self.awaitEnd(port, seen)
             self.assertTrue(any(each.syn and not each.outgoing for each in told))
         self.assertTrue(self.flight(payload).startswith(b"250 "))
-        self.assertEqual(len(_arrivals(self.receiver)), count + 1)
+        self.assertArrived(count + 1)

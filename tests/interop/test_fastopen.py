@@ -7,7 +7,6 @@ from __future__ import annotations
 import re
 import shutil
 import smtplib
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +19,8 @@ from .apart import FAR, Apart
 from .cases import InteropTestCase
 from .exim import EximClient
 from .eximserver import EximServer
-from .running import RunningProgram, freePort, waitFor
+from .ours import OurProgram
+from .running import freePort, waitFor
 
 _RECIPIENT = "bob@box.example"
 _MESSAGE = "Subject: fast\r\n\r\nText\r\n"
@@ -69,22 +69,6 @@ hosts_pipe_connect = ["*"]
 """
 
 
-class _Program(RunningProgram):
-    """One of ours, where the test has put it."""
-
-    def __init__(self, folder: Path, configuration: str) -> None:
-        folder.mkdir()
-        (folder / "smtpx.toml").write_text(configuration, "utf-8")
-        twistd = str(Path(sys.executable).with_name("twistd"))
-        words = ["-n", "--pidfile=", "smtpx", "--config", "smtpx.toml"]
-        RunningProgram.__init__(self, folder, [twistd, *words])
-        self.await_(re.compile("State is in "))
-
-    def log(self) -> str:
-        """Its main log."""
-        return (self.folder / "state" / "main.log").read_text("utf-8")
-
-
 class ApartCase(InteropTestCase):
     """
     Servers at two ends, and all packets between them written down.
@@ -105,12 +89,12 @@ class ApartCase(InteropTestCase):
         self.folder = Path(tempfile.mkdtemp(prefix="smtpx-fast-"))
         self.addCleanup(shutil.rmtree, self.folder)
 
-    def receiver(self) -> tuple[_Program, int]:
+    def receiver(self) -> tuple[OurProgram, int]:
         """One of ours at the far end."""
         with self.apart.far():
             port = freePort(FAR)
             text = _TAKES.format(address=FAR, port=port)
-            program = _Program(self.folder / "far", text)
+            program = OurProgram(self.folder / "far", text)
         self.addCleanup(program.stop)
         return program, port
 
@@ -125,14 +109,14 @@ class ApartCase(InteropTestCase):
         self.addCleanup(exim.close)
         return exim
 
-    def sender(self, port: int) -> tuple[_Program, Callable[[], None]]:
+    def sender(self, port: int) -> tuple[OurProgram, Callable[[], None]]:
         """One of ours at the near end, and what has it send a message."""
         with self.apart.near():
             own = freePort()
             text = _SENDS.format(own=own, address=FAR, port=port)
             if not self.fast:
                 text = text.replace('hosts_try_fastopen = ["*"]\n', "")
-            program = _Program(self.folder / "near", text)
+            program = OurProgram(self.folder / "near", text)
         self.addCleanup(program.stop)
         sent = 0
 
@@ -170,7 +154,7 @@ class FastOpenTests(ApartCase):
         self.assertNotIn(b"BDAT", payload)
         self.assertNotIn(b"Subject", payload)
 
-    def arrivals(self, receiver: _Program, count: int) -> list[str]:
+    def arrivals(self, receiver: OurProgram, count: int) -> list[str]:
         """The lines of so many messages in its log."""
         waitFor(lambda: receiver.log().count(" <= ") >= count, "arrivals")
         return [line for line in receiver.log().splitlines() if " <= " in line]
