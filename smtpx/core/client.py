@@ -212,6 +212,8 @@ class ClientConnection(ClientMachine):
         """
         self._mustBe(State.READY)
         self._state = State.BUSY
+        # It is only the first flight that leaves on the strength of that.
+        self.presumed = self.presumed and self.guessed
         transaction = self._transaction = Transaction(self, envelope, body)
         return self._do(lambda: self._begin(self._delivery(transaction)))
 
@@ -298,7 +300,7 @@ class ClientConnection(ClientMachine):
         """
         if self.secured is not None and not self.protected:
             raise GivingUp(NO_TLS, polite=False, phase=Phase.SECURE)
-        guess = self._guess()
+        guess = self.guess()
         if guess is None:
             self.greeting = yield from settle(self._expect())
             greeting = completed(self.greeting)
@@ -319,7 +321,7 @@ class ClientConnection(ClientMachine):
             if ended is Step.GIVE_UP:
                 raise GivingUp(self._refusal or self._missing(phase), phase=phase)
             if ended is Step.GREET_AGAIN:
-                yield from self._hello(self._guess())
+                yield from self._hello(self.guess())
         if not self.protected:
             raise GivingUp(NO_TLS, phase=Phase.SECURE)
         self._state = State.READY
@@ -330,12 +332,6 @@ class ClientConnection(ClientMachine):
         if not self.protected:
             return NO_TLS
         return NO_LOGIN if phase is Phase.AUTHENTICATE else UNFIT
-
-    def _guess(self) -> Hello | None:
-        """What the peer will answer to EHLO, if that is good enough to go on."""
-        if self.forecast is None or self.forecastWrong or self.peer is not None:
-            return None
-        return self.forecast.clear if self.secured is None else self.forecast.secured
 
     def _greeted(self, greeting: Reply) -> None:
         """The greeting has come, behind our EHLO."""
@@ -377,7 +373,7 @@ class ClientConnection(ClientMachine):
             self._end(got)
             return
         hello, guess = parseHello(got), self.peer
-        if guess is None or set(hello.keywords) != set(guess.keywords):
+        if guess is None or self.isOther(hello, guess):
             self.forecastWrong = True
         self._learn(hello)
 

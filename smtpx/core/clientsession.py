@@ -109,6 +109,8 @@ class ClientSession:
     @ivar forecast: what the peer was expected to answer, if anything.
     @ivar forecastWrong: it answered something else, or not at all.  Then the
         same host may be tried again at once, without a forecast.
+    @ivar presumed: was what it answers under TLS presumed from what it said in the
+        clear, and is a flight under way that left on the strength of that?
     @ivar transactions: how many MAIL commands there were.
     @ivar spent: does the peer take no more of them in this session?
     @ivar domains: the recipients' domains that the peer has seen.
@@ -139,6 +141,7 @@ class ClientSession:
         self.secured = secured
         self.forecast = forecast
         self.forecastWrong = False
+        self.presumed = False
         self.peer: Hello | None = None
         self.guessed = False
         self.authenticated = False
@@ -253,6 +256,30 @@ class ClientSession:
                 self.forecast = forecast(self)
             except HookTrouble as trouble:
                 self.report(trouble)
+
+    def presume(self, hello: Hello) -> None:
+        """See L{IClientSession}."""
+        known = self.forecast
+        if known is None or (known.clear is not None and known.secured is None):
+            clear = None if known is None else known.clear
+            self.forecast = Forecast(clear, hello)
+            self.presumed = True
+
+    def guess(self) -> Hello | None:
+        """What the peer will answer to EHLO, if that is good enough to go on."""
+        if self.forecast is None or self.forecastWrong or self.peer is not None:
+            return None
+        return self.forecast.clear if self.secured is None else self.forecast.secured
+
+    def isOther(self, hello: Hello, guess: Hello) -> bool:
+        """
+        Is the peer's answer to EHLO not the one that was expected?  What was presumed
+        from the clear may have more in it under TLS, such as AUTH.
+        """
+        if self.presumed and self.secured is not None:
+            words = {word for word, _ in hello.keywords}
+            return any(word not in words for word, _ in guess.keywords)
+        return set(hello.keywords) != set(guess.keywords)
 
     # --- what a transaction asks ------------------------------------------------
 

@@ -219,9 +219,11 @@ class Standing:
     def reach(self) -> Scope:
         """
         How far the outcome reaches.  What a peer refused that was forecast
-        wrongly says nothing of the message.
+        wrongly says nothing of the message; nor does what it refused of a flight
+        that left on the strength of what it had said in the clear.
         """
-        if self.guessed and self._session.forecastWrong:
+        session = self._session
+        if self.guessed and (session.forecastWrong or session.presumed):
             return Scope.SESSION
         return self.scope
 

@@ -33,7 +33,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from zope.interface import Interface, implementer
 
 from ..core.envelope import Stamp
@@ -56,6 +56,7 @@ from ..core.interfaces import (
     IServerSession,
 )
 from .pipelining import CAPABILITY as PIPELINING
+from .starttls import CAPABILITY as STARTTLS
 
 
 class Spelling(Enum):
@@ -188,6 +189,16 @@ class PipeConnectSettings:
             " have shown that they know it.",
         },
     )
+    hostsPipeConnectPresume: HostList = field(
+        default=HostList(),
+        metadata={
+            "option": "hosts_pipe_connect_presume",
+            "help": "The servers that are taken to offer under TLS what they offer"
+            " before STARTTLS, if they offer PIPECONNECT: EHLO and the message are one"
+            " flight under TLS, even when nothing is known of them.  If anything of it"
+            " is refused, the message is sent again at once, step by step.",
+        },
+    )
 
 
 class IPipeConnect(IServerExtension, IClientExtension):
@@ -283,10 +294,26 @@ class PipeConnect:
     def extendClient(self, client: IClientBuilder) -> None:
         """See L{IClientExtension}."""
         client.capability(CAPABILITY)
+        if self.options.hostsPipeConnectPresume != HostList():
+            client.learn(self._presume)
         if self.memory is not None:
             client.forecast(self._forecast)
             client.learn(self._learn)
             client.record(self._record)
+
+    def _presume(self, session: IClientSession, hello: Hello | None) -> None:
+        """
+        What a host says in the clear it will say under TLS.  RFC 3207 section 4.2 has
+        a client forget it; but PIPECONNECT promises that what comes too early is borne.
+        """
+        target, hosts = session.target, self.options.hostsPipeConnectPresume
+        if hello is None or session.secured is not None or session.ignored & _NEEDED:
+            return
+        if not (session.offered(CAPABILITY) and session.offered(PIPELINING)):
+            return
+        if hosts.matches(target.address, (target.host,)):
+            said = [each for each in hello.keywords if each[0] != STARTTLS.keyword]
+            session.presume(evolve(hello, keywords=tuple(said)))
 
     def _tried(self, session: IClientSession) -> bool:
         target = session.target

@@ -153,7 +153,9 @@ class ClientProtocol(ClientOpening):
     def mistaken(self) -> bool:
         """Is the host not what it was expected to be, for all that is known?"""
         core = self.core
-        return core is not None and (core.forecastWrong or core.guessed)
+        if core is None:
+            return False
+        return core.forecastWrong or core.guessed or core.presumed
 
     @property
     def silent(self) -> bool:

@@ -216,6 +216,7 @@ implicit_tls = {implicit}
 
 [extensions.PIPECONNECT]
 hosts_pipe_connect = [{early}]
+hosts_pipe_connect_presume = [{presumed}]
 
 [extensions.CHECKPOINT]
 hosts_try_checkpoint = [{named}]
@@ -232,6 +233,7 @@ def _ourSender(folder: Path, row: Row, port: int, message: bytes) -> Sender:
         level="unwanted" if clear else "encrypted",
         implicit=str(row.security is Security.IMPLICIT).lower(),
         early='"*"' if row.early else "",
+        presumed='"*"' if row.presumed else "",
         fast='"*"' if row.fast else "",
         named='"*"' if row.named else "",
     )
@@ -254,7 +256,7 @@ def _ourSender(folder: Path, row: Row, port: int, message: bytes) -> Sender:
 
 
 def _eximSender(folder: Path, row: Row, port: int, message: bytes) -> Sender:
-    if row.named:
+    if row.named or row.presumed:
         raise SkipTest("it has no such thing")
     options = [
         f"hosts_try_fastopen = {'*' if row.fast else ''}",
@@ -276,7 +278,7 @@ def _eximSender(folder: Path, row: Row, port: int, message: bytes) -> Sender:
 
 
 def _postfixSender(folder: Path, row: Row, port: int, message: bytes) -> Sender:
-    if row.early or row.fast or row.named:
+    if row.early or row.fast or row.named or row.presumed:
         raise SkipTest("it has no such thing")
     level = "none" if row.security is Security.CLEAR else "encrypt"
     options = {"inet_interfaces": "127.0.0.1", "smtp_tls_security_level": level}

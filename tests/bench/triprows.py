@@ -26,6 +26,7 @@ class Row:
     @ivar version: of TLS; empty: there is none.
     @ivar early: may the sender talk before the greeting (PIPECONNECT)?
     @ivar fast: are connections opened fast (RFC 7413)?
+    @ivar presumed: is what is said in the clear expected under TLS?
     @ivar banner: does the receiver greet with its first flight of the handshake?
     @ivar named: are messages named (RFC 1845), so that one may be in the first
         packet?
@@ -37,6 +38,7 @@ class Row:
     fast: bool = False
     banner: bool = False
     named: bool = False
+    presumed: bool = False
 
     @version.default
     def _version(self) -> str:
@@ -59,6 +61,8 @@ class Row:
             words.append("early banner")
         if self.named:
             words.append("CHECKPOINT")
+        if self.presumed:
+            words.append("presumed")
         return " + ".join(words) if len(words) > 1 else f"{words[0]}, no knowledge"
 
 
@@ -68,6 +72,7 @@ ROWS = (
     Row(Security.CLEAR, early=True, fast=True),
     Row(Security.CLEAR, early=True, fast=True, named=True),
     Row(Security.STARTTLS),
+    Row(Security.STARTTLS, presumed=True),
     Row(Security.STARTTLS, early=True),
     Row(Security.STARTTLS, early=True, fast=True),
     Row(Security.STARTTLS, "1.2"),

@@ -53,9 +53,11 @@ class PrimedCase(SynchronousTestCase):
     One host, and one transport.
 
     @ivar logsIn: does the client?
+    @ivar settings: of PIPECONNECT.
     """
 
     logsIn = False
+    settings = PipeConnectSettings(hostsPipeConnect=HostList.parse(["*"]))
     way = IN_CLEAR
 
     def setUp(self) -> None:
@@ -76,9 +78,8 @@ class PrimedCase(SynchronousTestCase):
         self.hints = HostHints(knowledge, network.seconds)
         self.memory = HelloMemory(knowledge, network.seconds)
         self.history = Shelf(knowledge, EHLO)
-        settings = PipeConnectSettings(hostsPipeConnect=HostList.parse(["*"]))
         extensions = [
-            PipeConnect(settings, memory=self.memory)
+            PipeConnect(self.settings, memory=self.memory)
             if each.name == PipeConnect.name
             else each
             for each in standard(logsIn=self.logsIn)
