@@ -258,7 +258,10 @@ class ClientSession:
                 self.report(trouble)
 
     def presume(self, hello: Hello) -> None:
-        """See L{IClientSession}."""
+        """
+        See L{IClientSession}.  One transaction leaves on the strength of it, and if
+        anything of that is refused, it is tried again at the same host without.
+        """
         known = self.forecast
         if known is None or (known.clear is not None and known.secured is None):
             clear = None if known is None else known.clear

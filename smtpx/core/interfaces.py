@@ -306,12 +306,7 @@ class IClientSession(Interface):
         """What the peer says about C{capability}; None: not offered."""
 
     def presume(hello: Hello) -> None:
-        """
-        In the clear, before TLS: expect the peer to answer this under TLS, and perhaps
-        more, where nothing else is expected of it.  One transaction leaves on the
-        strength of that, and if anything of it is refused, it is tried again at the
-        same host without.
-        """
+        """Before TLS: expect this, or more, under it, where nothing is known."""
 
     def now() -> float:
         """Seconds since the epoch."""
