@@ -15,6 +15,7 @@ from smtpx.service.wiring.doors import DoorKind
 from smtpx.service.wiring.hops import nextHops
 from smtpx.service.wiring.resuming import keptLists, resumingAt
 
+from .test_manual import blocks
 from .test_routes import SMTP, RouteTestCase
 
 _LISTENER = "[[listener]]\nport = 2525\n"
@@ -91,6 +92,36 @@ class OptionTests(RouteTestCase):
             self.assertIn(words, str(problem))
         for text in (_LISTENER + _LISTS, submission):
             self.assertEqual(list(resumptionCautions(self.read(text))), [])
+
+
+class ManualTests(RouteTestCase):
+    """The examples of the manual."""
+
+    def test_howto(self) -> None:
+        """Each is a configuration that says what stands around it."""
+        page = "howto/tls-resumption.rst"
+        some, most, unfit, route, log = blocks(page, "toml")
+        for text, microsoft in ((some, False), (most, False)):
+            [listener] = self.read(text).listeners
+            hosts = listener.tlsResumptionHosts
+            self.assertTrue(hosts.matches(b"192.0.2.1", (b"mx.example.net",)))
+            name = b"mail-a.outbound.protection.outlook.com"
+            self.assertEqual(hosts.matches(b"203.0.113.1", (name,)), microsoft)
+        [listener] = self.read(unfit).listeners
+        self.assertTrue(listener.tlsNoTicketHosts.matches(b"", (b"a.outlook.com",)))
+        routes = self.read(route).routes
+        assert routes is not None
+        self.assertTrue(
+            routes[0].tlsResumptionHosts.matches(b"192.0.2.1", (b"mail.example.net",))
+        )
+        self.assertIn("tls_resumption", str(self.read(log).log.selectors))
+        [example] = blocks("reference/extensions/tlsresume.rst", "toml")
+        both = self.read(example)
+        self.assertEqual(both.tls.tlsResumptionLifetime, 7200.0)
+        [program] = blocks("reference/extensions/tlsresume.rst", "python")
+        made: dict[str, object] = {}
+        exec(program, made)  # noqa: S102  # the manual's own
+        self.assertIsInstance(made["resume"], TLSResume)
 
 
 class WiringTests(RouteTestCase):
