@@ -42,6 +42,7 @@ from ..service.machine import Machine
 from ..service.wiring.hops import readPassword
 from ..service.wiring.tryout import (
     Leg,
+    Protected,
     Tryout,
     byRoutes,
     loggingInBy,
@@ -68,6 +69,7 @@ from .sendtold import (
     toldError,
     toldOutcomes,
 )
+from .tlstold import toldProtection
 from .waiting import wait
 
 #: Where a password may be, that is in no file.
@@ -149,6 +151,7 @@ class Sending:
     @ivar problems: why it did not get further, in words.
     @ivar probed: what came of a probe; L{None}: it is none, or it came to nothing.
     @ivar journey: all that was seen; L{None}: it has not ended.
+    @ivar protected: how the hosts were protected.
     """
 
     options: SendLine
@@ -160,6 +163,7 @@ class Sending:
     problems: list[str] = field(factory=list)
     probed: Probed | None = None
     journey: Journey | None = None
+    protected: list[Protected] = field(factory=list)
 
     async def run(self) -> None:
         """
@@ -190,6 +194,7 @@ class Sending:
                         await self._send(tryout, leg, first)
                 finally:
                     await tryout.close()
+                    self.protected += tryout.protected
             if live is not None:
                 live.end()
             self.journey = witness.journey()
@@ -347,6 +352,11 @@ def tell(options: SendLine, console: Console, sending: Sending) -> None:
             style = styleOf(console, options["ascii"])
             for each in picture(journey, style, columns()):
                 console.say(each)
+            console.say("")
+        if options["explain-tls"]:
+            for protected in sending.protected:
+                for each in toldProtection(protected):
+                    console.say(each)
             console.say("")
         for each in unsaid(options, _envelopes(journey)):
             console.say(f"note: {each}")

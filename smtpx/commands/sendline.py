@@ -155,6 +155,7 @@ class SendLine(ConsoleOptions):
         ["ipv6", "6", "Use IPv6 only."],
         ["smtputf8", None, "SMTPUTF8: say so, even if nothing needs it."],
         ["requiretls", None, "REQUIRETLS: under verified TLS all the way."],
+        ["explain-tls", None, "Tell who asked for what of TLS, and what came of it."],
         ["ascii", None, "Draw with ASCII characters only."],
         ["quiet", "q", "Only tell what became of the message."],
         ["json", None, "Print one JSON object, for programs."],

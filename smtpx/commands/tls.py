@@ -2,7 +2,8 @@
 C{smtpx tls}: what is asked of TLS with other hosts.
 
 C{policy} tells what a domain has published by MTA-STS (RFC 8461), now, and whether
-that goes together; C{publish} prints what a domain of ours would publish.
+that goes together; C{publish} prints what a domain of ours would publish; and C{tlsa}
+(L{smtpx.commands.tlsa}) what a mail host of ours would.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from ..tls.mtasts import (
 )
 from .address import theMachine
 from .console import CONFIG_HELP, CommandFailed, Console, ConsoleOptions
+from .tlsa import TLSAOptions
 from .waiting import wait
 
 #: How long policies are good mostly, at least, in seconds.
@@ -173,6 +175,7 @@ class TLSOptions(ConsoleOptions):
     subCommands = [
         ["policy", None, PolicyOptions, "Tell what domains have published by MTA-STS."],
         ["publish", None, PublishOptions, "Print what a domain would publish."],
+        ["tlsa", None, TLSAOptions, "Print TLSA records for a zone file (DANE)."],
     ]
 
     def postOptions(self) -> None:

@@ -136,7 +136,15 @@ def _receipt(attempt: Attempted, took: str) -> str:
         said = f" ({attempt.text})" if attempt.text else ""
         return f"it was delivered here{by}{said}{took}"
     said = f', and said "{attempt.reply}"' if attempt.reply else ""
-    return f"{_host(attempt)} took it{took}{said}"
+    return f"{_host(attempt)} took it{_PROOFS.get(attempt.proof, '')}{took}{said}"
+
+
+#: Whether the host was who it should be.
+_PROOFS = {
+    "dane": " under TLS, and its certificate matched its TLSA records (DANE)",
+    "yes": " under TLS, with a certificate that is trusted",
+    "no": " under TLS, with any certificate",
+}
 
 
 def _host(attempt: Attempted) -> str:

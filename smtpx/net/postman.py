@@ -5,10 +5,11 @@ of their domains.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from random import Random
 from typing import Any
 
+from attrs import define, field
 from twisted.internet.defer import Deferred, DeferredList, DeferredSemaphore
 
 from ..core.address import domainOf
@@ -16,7 +17,7 @@ from ..core.envelope import Envelope, Recipient
 from ..core.hooks import Scope
 from ..core.interfaces import IBody
 from ..dns.mailhosts import MailHost, MailHosts, Unroutable
-from ..spool.via import Cause
+from ..spool.via import Cause, Via
 from .addressing import Addressed
 from .receipts import Findings, Receipt
 from .sending import IClientPool, Sent, Unreached, Way
@@ -26,6 +27,30 @@ from .sending import IClientPool, Sent, Unreached, Way
 _HOSTS = 5
 
 Finder = Callable[[bytes], Deferred[MailHosts]]
+
+#: Decides how well a connection has to be protected: the host, those that it is one of,
+#: the recipients' domain, and the way so far.  Fails with L{Unreached}.
+Protect = Callable[[MailHost, MailHosts, bytes, Way], Awaitable[Way]]
+
+#: Told how a host was to be talked to, and what came of it.
+Seen = Callable[[MailHost, Way, Via | Unreached], None]
+
+
+def _unseen(host: MailHost, way: Way, came: Via | Unreached) -> None:
+    """Nobody looks on."""
+
+
+@define
+class _Leg:
+    """
+    Recipients that go to the same hosts.
+
+    @ivar domain: whose hosts they are.
+    """
+
+    hosts: MailHosts
+    domain: bytes
+    recipients: list[Recipient] = field(factory=list)
 
 
 class Postman:
@@ -40,6 +65,8 @@ class Postman:
         find: Finder,
         connectionsMost: int,
         random: Random,
+        protect: Protect | None = None,
+        seen: Seen = _unseen,
     ) -> None:
         """
         @param wayTo: how to talk to a host.
@@ -47,7 +74,11 @@ class Postman:
         @param connectionsMost: how many connections are in use at a time; what is
             more waits.
         @param random: shuffles hosts of equal preference.
+        @param protect: see L{Protect}; L{None}: C{wayTo} has said it.
+        @param seen: see L{Seen}.
         """
+        self._protect = protect
+        self._seen = seen
         self._pool = pool
         self._wayTo = wayTo
         self._find = find
@@ -69,18 +100,21 @@ class Postman:
         await _all(
             [
                 Deferred.fromCoroutine(
-                    self._deliver(hosts, envelope, some, message.body, found)
+                    self._deliver(leg, envelope, message.body, found)
                 )
-                for hosts, some in legs
+                for leg in legs
             ]
         )
         return found.receipt(message)
 
     async def _legs(
         self, domains: dict[bytes, list[Recipient]], found: Findings
-    ) -> list[tuple[MailHosts, list[Recipient]]]:
-        """Who goes where; recipients of domains with the same hosts go together."""
-        legs: dict[bytes, tuple[MailHosts, list[Recipient]]] = {}
+    ) -> list[_Leg]:
+        """
+        Who goes where; recipients of domains with the same hosts go together, unless
+        each domain may have demands of its own.
+        """
+        legs: dict[tuple[bytes, bytes], _Leg] = {}
 
         async def one(domain: bytes, some: list[Recipient]) -> None:
             try:
@@ -88,33 +122,34 @@ class Postman:
             except Unroutable as error:
                 found.unroutable(some, error)
             else:
-                legs.setdefault(hosts.key, (hosts, []))[1].extend(some)
+                key = hosts.key, b"" if self._protect is None else domain
+                leg = legs.setdefault(key, _Leg(hosts, domain))
+                leg.recipients.extend(some)
 
         await _all([Deferred.fromCoroutine(one(*item)) for item in domains.items()])
         return list(legs.values())
 
     async def _deliver(
-        self,
-        hosts: MailHosts,
-        envelope: Envelope,
-        recipients: list[Recipient],
-        body: IBody,
-        found: Findings,
+        self, leg: _Leg, envelope: Envelope, body: IBody, found: Findings
     ) -> None:
         """Offer it to one host after the other, until one takes it."""
-        left = recipients
-        for host in hosts.shuffled(self._random).hosts[:_HOSTS]:
-            some = envelope.addressedTo(left)
+        left = leg.recipients
+        for host in leg.hosts.shuffled(self._random).hosts[:_HOSTS]:
+            some, way = envelope.addressedTo(left), self._wayTo(host)
             await self._turns.acquire()
             try:
-                sent = await self._pool.send(host, self._wayTo(host), some, body)
+                if self._protect is not None:
+                    way = await self._protect(host, leg.hosts, leg.domain, way)
+                sent = await self._pool.send(host, way, some, body)
             except Unreached as error:
+                self._seen(host, way, error)
                 found.unreached(left, error)
                 if error.cause in (Cause.LOGIN, Cause.LOCAL):
                     return
                 continue
             finally:
                 self._turns.release()
+            self._seen(host, way, sent.via)
             found.sent(sent)
             if sent.unsure:
                 return
@@ -154,4 +189,4 @@ async def _all(work: list[Deferred[None]]) -> None:
         raise
 
 
-__all__ = ["Finder", "Postman"]
+__all__ = ["Finder", "Postman", "Protect", "Seen"]

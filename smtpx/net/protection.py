@@ -159,15 +159,16 @@ class Protection:
             )
         )
 
-    def unreached(self, hop: Hop, way: Way, error: Unreached) -> None:
+    def unreached(self, hop: Hop, way: Way, error: Unreached) -> Unreached:
         """
         No session came about.
 
         @param way: as C{wayTo} had it.
+        @return: the same, and who demanded what was not to be had.
         """
         policy = way.policy
         if error.cause is not Cause.TLS or policy.tls < TLSLevel.ENCRYPTED:
-            return
+            return error
         flaw, address = error.flaw, error.via.address
         self._tell(
             Conclusion(
@@ -184,7 +185,16 @@ class Protection:
         if len(self._barred) >= _BARRED_MOST:
             self._barred.clear()
         until = self.seconds() + BARRED_SECONDS
-        self._barred[hop.host, hop.port, policy] = _Barred(until, error)
+        told = Unreached(
+            f"{error.text} ({because(policy)})",
+            error.cause,
+            error.via,
+            error.reply,
+            error.flaw,
+            final=error.final,
+        )
+        self._barred[hop.host, hop.port, policy] = _Barred(until, told)
+        return told
 
     def _tell(self, conclusion: Conclusion) -> None:
         try:
@@ -198,4 +208,14 @@ def _sourceOf(via: Via) -> bytes:
     return b"" if via.source is None else via.source[0]
 
 
-__all__ = ["BARRED_SECONDS", "Protection", "hopTo"]
+def because(policy: RoutePolicy) -> str:
+    """Who demanded it, and why, as a sentence without its end."""
+    what = "to be verified" if policy.tls is TLSLevel.VERIFIED else "to have TLS"
+    # Of those who demand as much, whoever was asked last knows most.
+    for demand in reversed(policy.demands):
+        if demand.level is policy.tls and demand.counts(policy):
+            return f"it has {what}: {demand.why}"
+    return f"it has {what}"
+
+
+__all__ = ["BARRED_SECONDS", "Protection", "because", "hopTo"]

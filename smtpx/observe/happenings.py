@@ -103,6 +103,8 @@ class Attempted:
     @ivar transport: by which transport.
     @ivar due: when it is tried again; L{None}: the log does not say.
     @ivar took: how long it took, in seconds; L{None} likewise.
+    @ivar proof: whether the host was who it should be, as the main log has it: C{yes},
+        C{no} or C{dane}; empty: in the clear, or the log does not say.
     """
 
     at: float
@@ -117,6 +119,7 @@ class Attempted:
     transport: str = ""
     due: float | None = None
     took: float | None = None
+    proof: str = ""
 
 
 @frozen
@@ -278,7 +281,16 @@ def _attempted(found: Mapping[str, object], at: float, fate: Fate) -> Attempted:
         _text(found, "transport"),
         _number(found, "due"),
         _number(found, "took"),
+        _proof(found),
     )
+
+
+def _proof(found: Mapping[str, object]) -> str:
+    if "verified" not in found:
+        return ""
+    if not found["verified"]:
+        return "no"
+    return "dane" if found.get("dane") else "yes"
 
 
 # --- the main log --------------------------------------------------------------------
@@ -293,7 +305,7 @@ _ARROWS = {
     "==": Fate.DEFERRED,
     "**": Fate.FAILED,
 }
-_FIELD = re.compile(r" (R|T|X|A|S|P|U|id\*?|DT|RT)=(\S+)")
+_FIELD = re.compile(r" (R|T|X|CV|A|S|P|U|id\*?|DT|RT)=(\S+)")
 _HOST = re.compile(r" H=(\S+) \[([^\]]*)\](?::\d+)?")
 _CLIENT = re.compile(r" H=((?:[^\s(=]+ )?(?:\(\S+\) )?(?:\[[^\]]*\])?)(?::\d+)?")
 _SAID = re.compile(r' C="((?:[^"\\]|\\.)*)"')
@@ -451,6 +463,7 @@ def _attempt(rest: str, at: float, fate: Fate) -> Attempted:
         fields.get("T", ""),
         None,
         float(took) if re.fullmatch(r"\d+(?:\.\d+)?", took) else None,
+        fields.get("CV", ""),
     )
 
 

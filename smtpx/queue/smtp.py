@@ -16,24 +16,21 @@ from hashlib import sha256
 from random import Random
 from typing import Protocol
 
-from attrs import evolve, frozen
+from attrs import evolve
 from twisted.internet.defer import CancelledError, Deferred
 from zope.interface import implementer
 
 from ..core.address import domainOf
-from ..core.demands import Demand, Source
 from ..core.envelope import Recipient
-from ..core.errors import Malformed
-from ..core.hooks import Action, Dialect, LookupLevel, RoutePolicy, TLSLevel
+from ..core.hooks import Action, Dialect, LookupLevel, RoutePolicy
 from ..core.queueprofile import QueueProfile
 from ..core.repeatable import ERRAND, Errand
 from ..core.reply import Reply, reply
-from ..dns.idn import asciiDomain
 from ..dns.mailhosts import MailHost, MailHosts, Unroutable
 from ..dns.together import together
 from ..knowledge.interfaces import IHostHints
 from ..knowledge.names import hostName
-from ..net.protection import Protection, hopTo
+from ..net.protection import Protection
 from ..net.sending import Heard, IClientPool, Unreached, Way
 from ..spool.format import Outcome, SpooledMessage
 from ..spool.via import Cause, Via
@@ -42,6 +39,7 @@ from .findings import Findings, delivered, unreached, unroutable
 from .interfaces import LANE_OCTETS, Attempt, IRelay, Leg, Located
 from .prefixed import PrefixedBody
 from .unfinished import Unfinished
+from .whither import Names, Whither, both, plain
 
 #: The most hosts that are tried in one attempt, and that are talked to: RFC 5321
 #: section 5.1 wants two at least, and no more than is reasonable.
@@ -52,9 +50,6 @@ HOSTS_HEARD = 2
 #: domain ask for them at once.  The DNS room keeps them as long as they are good.
 _REMEMBERED_SECONDS = 10.0
 _REMEMBERED_MOST = 5000
-
-#: What a message that does not care wants of a route.
-_NOTHING = RoutePolicy()
 
 _UNPROVEN = reply(550, "5.7.10", b"It is not known surely enough where this is to go")
 
@@ -83,33 +78,6 @@ class Finder(Protocol):
             C{<postmaster>}.
         @return: fails with L{Unroutable} where there is no way.
         """
-
-
-#: Domains, each with the name that it is an alias of.
-_Names = list[tuple[bytes, bytes]]
-
-
-@frozen
-class _Where:
-    """
-    What a leg of this transport says.
-
-    @ivar domains: those of the recipients, each with the name that it is an alias of.
-    """
-
-    hosts: MailHosts
-    way: Way
-    domains: tuple[tuple[bytes, bytes], ...] = ()
-
-    def hop(self, host: MailHost, manual: bool) -> Hop:
-        """
-        One of the hosts.
-
-        @param manual: did the operator name it?
-        """
-        names = tuple(name for name, _ in self.domains)
-        expanded = tuple(name for _, name in self.domains)
-        return hopTo(host, self.hosts, names, manual, expanded)
 
 
 @implementer(IRelay)
@@ -203,7 +171,7 @@ class SMTPTransport:
             domains.setdefault(domain, []).append(index)
         # All are asked for at once; cancelled, none is.
         found = await together(self._found(domain, way) for domain in domains)
-        legs: dict[tuple[bytes, bytes], tuple[MailHosts, _Names, list[int]]] = {}
+        legs: dict[tuple[bytes, bytes], tuple[MailHosts, Names, list[int]]] = {}
         outcomes: list[Outcome] = []
         for (domain, some), (hosts, apart) in zip(domains.items(), found, strict=True):
             if isinstance(hosts, Unroutable):
@@ -211,14 +179,14 @@ class SMTPTransport:
                 continue
             key = hosts.key, domain if apart else b""
             _, named, indices = legs.setdefault(key, (hosts, [], []))
-            named.append(_plain(domain, hosts))
+            named.append(plain(domain, hosts))
             indices += some
         return Located(
             tuple(
                 Leg(
                     self._lane(hosts, way),
                     tuple(sorted(some)),
-                    _Where(hosts, way, tuple(named)),
+                    Whither(hosts, way, tuple(named)),
                 )
                 for hosts, named, some in legs.values()
             ),
@@ -246,7 +214,7 @@ class SMTPTransport:
         way, profile = self._way, self._profile
         if profile is None or not profile.constrainers or self._local:
             return way
-        policy = _both(way.policy, profile.policyFor(message.envelope))
+        policy = both(way.policy, profile.policyFor(message.envelope))
         return way if policy is way.policy else evolve(way, policy=policy)
 
     async def _hosts(self, domain: bytes) -> MailHosts:
@@ -307,7 +275,7 @@ class SMTPTransport:
     async def deliver(self, attempt: Attempt) -> Sequence[Outcome]:
         """See L{smtpx.queue.interfaces.ITransport}."""
         where = attempt.where
-        assert isinstance(where, _Where), "it is from locate"
+        assert isinstance(where, Whither), "it is from locate"
         known = Findings(attempt.indices)
         try:
             await self._offer(attempt, where, known)
@@ -318,7 +286,7 @@ class SMTPTransport:
             known.cutOff(error)
         return known.outcomes()
 
-    async def _offer(self, attempt: Attempt, where: _Where, known: Findings) -> None:
+    async def _offer(self, attempt: Attempt, where: Whither, known: Findings) -> None:
         """Offer it to one host after the other."""
         message = attempt.message
         recipients = message.envelope.recipients
@@ -337,8 +305,8 @@ class SMTPTransport:
             try:
                 if self._protection is not None:
                     way = await self._protection.wayTo(hop, way)
-            except Unreached as error:
-                known.unreached(error, 0.0)
+            except Unreached as unfit:
+                known.unreached(unfit, 0.0)
                 continue
             tried += 1
             some = [recipients[index] for index in known.left]
@@ -348,7 +316,8 @@ class SMTPTransport:
             try:
                 noting = _noting(attempt) if way.dialect is Dialect.LMTP else None
                 sent = await self._pool.send(host, way, envelope, body, noting)
-            except Unreached as error:
+            except Unreached as cause:
+                error = self._told(hop, way, cause)
                 index, notBefore = known.left[0], 0.0
                 # For mail that wants less of it, a host without protection may do.
                 if error.flaw is None or way.policy == self._way.policy:
@@ -356,8 +325,6 @@ class SMTPTransport:
                     notBefore = self._fault(host, error, outcome, path)
                 known.unreached(error, notBefore)
                 heard += error.reply is not None
-                if self._protection is not None:
-                    self._protection.unreached(hop, way, error)
                 continue
             heard += 1
             self._praise(host, sent.via)
@@ -369,6 +336,11 @@ class SMTPTransport:
                 return
             # Others take their time.
             attempt.note(known.served)
+
+    def _told(self, hop: Hop, way: Way, error: Unreached) -> Unreached:
+        """The same, with who demanded what was not to be had."""
+        protection = self._protection
+        return error if protection is None else protection.unreached(hop, way, error)
 
     def _order(self, hosts: MailHosts) -> tuple[MailHost, ...]:
         """In which order to try them."""
@@ -463,35 +435,6 @@ def _noting(attempt: Attempt) -> Heard:
     return heard
 
 
-def _both(route: RoutePolicy, wanted: RoutePolicy) -> RoutePolicy:
-    """
-    What the operator and a message want of a route.  A message cannot give away
-    what the operator wants, and one that does not care takes no part.
-    """
-    cares = wanted.tls > TLSLevel.OPPORTUNISTIC
-    demands = route.demands
-    if wanted == _NOTHING:
-        return route
-    if cares or wanted.lenient:
-        why = "the message wants it" if cares else "the message would rather arrive"
-        demands += (Demand("message", why, wanted.tls, by=Source.SENDER),)
-    return evolve(
-        route,
-        tls=max(route.tls, wanted.tls) if cares else route.tls,
-        lookup=max(route.lookup, wanted.lookup),
-        lenient=wanted.lenient and route.tls < TLSLevel.ENCRYPTED,
-        demands=demands,
-    )
-
-
-def _plain(domain: bytes, hosts: MailHosts) -> tuple[bytes, bytes]:
-    """A domain in ASCII, and the name that it is an alias of."""
-    try:
-        plain = asciiDomain(domain)
-    except Malformed:
-        # The operator named the hosts, so nobody has looked it up.
-        plain = domain
-    return plain, hosts.canonical or plain
 
 
 __all__ = ["Finder", "HOSTS_HEARD", "HOSTS_TRIED", "SMTPTransport"]

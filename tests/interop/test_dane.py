@@ -8,6 +8,7 @@ import os
 import random
 import re
 import smtplib
+import sys
 from pathlib import Path
 
 from twisted.trial.unittest import SkipTest
@@ -16,7 +17,7 @@ from .cases import InteropTestCase, findPeer
 from .dane import ZONE, Certificates, host
 from .eximserver import EximServer
 from .postfixserver import PostfixServer
-from .running import RunningServer, freePort, waitFor
+from .running import ROOT, RunningServer, freePort, waitFor
 from .unbound import RunningUnbound
 
 #: Those whose mail arrives by DANE, without it, and not at all.
@@ -153,6 +154,29 @@ class DANETests(InteropTestCase):
         for case in ("missing", "unusable"):
             self.assertIn(" == ", found[case])
             self.assertIn("has to have DANE", found[case])
+
+    def test_explained(self) -> None:
+        """
+        C{smtpx send --explain-tls} tells who asked for what, what was shown, and what
+        was concluded.
+        """
+        self.target()
+        server = self.sender(self.port)
+        program = str(Path(sys.executable).with_name("smtpx"))
+        words = [program, "send", "--route", "--quiet", "--explain-tls"]
+        words += ["--config", str(server.folder / "smtpx.toml")]
+        words += ["--from", "me@a.example"]
+        places = {"PYTHONPATH": str(ROOT)}
+        for case, status, told in (
+            ("right", 0, "It is who it should be, by DANE: it matches the TLSA record"),
+            ("wrong", 1, "It got nothing: TLS handshake failed: the certificate match"),
+            ("bogus", 1, "It got nothing: the TLSA records of"),
+            ("missing", 0, "Nobody demands anything"),
+        ):
+            whole = [*words, "--to", f"ann@{case}.{ZONE}"]
+            said = self.run_(whole, environment=places, status=status)
+            self.assertIn(told, said, case)
+            self.assertIn(f"TLS with {host(case)}:", said)
 
     def test_exim(self) -> None:
         """Exim as the next host: right records are matched, and wrong ones are not."""

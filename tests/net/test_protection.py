@@ -17,7 +17,7 @@ from smtpx.core.flaw import Flaw
 from smtpx.core.hooks import RoutePolicy, TLSInfo, TLSLevel
 from smtpx.core.reply import reply
 from smtpx.dns.mailhosts import MailHost, MailHosts
-from smtpx.net.protection import BARRED_SECONDS, Protection, hopTo
+from smtpx.net.protection import BARRED_SECONDS, Protection, because, hopTo
 from smtpx.net.sending import Unreached, Way
 from smtpx.spool.via import Cause, Via
 from smtpx.tls.rules import Conclusion, Hop, IRule, Rules, Undecided, Unfit
@@ -167,9 +167,12 @@ class ProtectionTests(SynchronousTestCase):
         made = self.made([DEMAND])
         way = self.way(made)
         error = Unreached("expired", Cause.TLS, VIA, None, Flaw.EXPIRED)
-        made.unreached(HOP, way, error)
+        told = made.unreached(HOP, way, error)
+        self.assertEqual(
+            told.text, "expired (it has to be verified: its policy says so)"
+        )
         self.assertIs(self.concluded[0].flaw, Flaw.EXPIRED)
-        self.assertIs(self.refused(made), error)
+        self.assertIs(self.refused(made), told)
         lenient = Way(RoutePolicy(lenient=True))
         self.assertTrue(self.way(made, lenient).policy.lenient)
         self.clock.advance(BARRED_SECONDS)
@@ -190,6 +193,14 @@ class ProtectionTests(SynchronousTestCase):
         made.unreached(HOP, Way(), Unreached("no", Cause.TLS, VIA, None))
         self.assertEqual(self.concluded, [])
         self.way(made)
+
+    def test_because(self) -> None:
+        """Who demanded as much as it came to is told; a way may have no demands."""
+        encrypted = Demand("tls", "the route says so", TLSLevel.ENCRYPTED)
+        policy = RoutePolicy(TLSLevel.ENCRYPTED, demands=(encrypted,))
+        self.assertEqual(because(policy), "it has to have TLS: the route says so")
+        verified = RoutePolicy(TLSLevel.VERIFIED, demands=(encrypted,))
+        self.assertEqual(because(verified), "it has to be verified")
 
     def test_bounded(self) -> None:
         """No more hosts are remembered than so many."""

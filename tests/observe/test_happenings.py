@@ -188,6 +188,7 @@ class AttemptTests(BothLogsTestCase):
                 address="192.0.2.1",
                 transport="smtp",
                 took=0.25,
+                proof="yes",
             ),
         )
         self.assertEqual(other.reply, "250 2.0.0 Ok: \\x227F3\\x22")

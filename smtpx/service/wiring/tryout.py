@@ -21,6 +21,7 @@ from twisted.python.failure import Failure
 
 from ...core.envelope import Envelope
 from ...core.errors import UsageError
+from ...core.hooks import RoutePolicy
 from ...core.interfaces import IExtension
 from ...core.reply import Reply
 from ...dns.mailhosts import IMailRouter, MailHost, MailHosts, Unroutable
@@ -32,12 +33,13 @@ from ...net.clientkit import ClientKit
 from ...net.pool import ClientPool
 from ...net.postman import Finder, Postman
 from ...net.probing import Probe, Probed, Stop, probe
+from ...net.protection import Protection, hopTo
 from ...net.receipts import Receipt
 from ...net.sending import Unreached, Way
 from ...net.systemhosts import SystemHost
 from ...net.times import ClientTimes
 from ...observe.eyewitness import Eyewitness
-from ...spool.via import Cause
+from ...spool.via import Cause, Via
 from ...tls.certificates import CertificateFiles, loadCertified, readCertificates
 from ...tls.client import ClientTLS, trustingPlatform
 from ...tls.interfaces import IClientTLS
@@ -47,6 +49,7 @@ from .destinations import Destination, Destinations
 from .extensions import chosenExtensions
 from .hops import nextHops
 from .ownnames import ownNames
+from .protecting import protection
 from .resolving import mailRouter, resolver
 from .sending import clientTLS
 
@@ -65,6 +68,8 @@ class Leg:
     @ivar hosts: what is looked up, where that is not the domain of the recipients;
         empty: nothing has to be.
     @ivar answers: who knows what we call ourselves, where the way does not say.
+    @ivar protection: decides how connections have to be; L{None}: C{wayTo} does.
+    @ivar manual: did the operator name the hosts?
     """
 
     recipients: tuple[str, ...]
@@ -72,6 +77,8 @@ class Leg:
     wayTo: Callable[[MailHost], Way]
     hosts: str | None = None
     answers: Answerers = field(factory=dict)
+    protection: Protection | None = None
+    manual: bool = False
 
 
 #: Changes how hosts are talked to.
@@ -152,7 +159,8 @@ def byRoutes(
         _leg(configuration, name, router, some, each, adjust, logsIn)
         for each, some in found.values()
     ]
-    return [evolve(each, answers=ownNames(asked)) for each in legs]
+    guard = protection(machine, configuration, asked)
+    return [evolve(each, answers=ownNames(asked), protection=guard) for each in legs]
 
 
 def _leg(
@@ -178,7 +186,7 @@ def _leg(
     def wayTo(host: MailHost) -> Way:
         return adjust(hops.wayTo(host))
 
-    return Leg(tuple(recipients), find, wayTo, hosts)
+    return Leg(tuple(recipients), find, wayTo, hosts, manual=hops.manual)
 
 
 def _refused(spelled: str, said: Reply) -> str:
@@ -246,9 +254,27 @@ def trusting(
     return ClientTLS(trust, certificate=certified)
 
 
+@frozen
+class Protected:
+    """
+    How a host had to be protected, and what came of it.
+
+    @ivar host: its name.
+    @ivar policy: what was demanded.
+    @ivar came: the session; or why there was none.
+    """
+
+    host: bytes
+    policy: RoutePolicy
+    came: Via | Unreached
+
+
 class Tryout:
     """
     Connections for one message, or a few, of which an eyewitness sees everything.
+
+    @ivar protected: how the hosts were protected, in the order in which they were
+        tried.
     """
 
     def __init__(
@@ -273,6 +299,7 @@ class Tryout:
         @param answers: see L{Leg}.
         @raise smtpx.core.errors.SMTPXError: extensions that do not go together.
         """
+        self.protected: list[Protected] = []
         self._stop = stop
         self._envelope = envelope
         self._witness = witness
@@ -298,8 +325,34 @@ class Tryout:
 
         @raise smtpx.net.receipts.NotSent: nobody has it.
         """
-        postman = Postman(self._pool, leg.wayTo, self._finder(leg), 1, Random())
+
+        async def protect(
+            host: MailHost, hosts: MailHosts, domain: bytes, way: Way
+        ) -> Way:
+            return await self._protected(leg, host, hosts, domain, way)
+
+        finder = self._finder(leg)
+        postman = Postman(
+            self._pool, leg.wayTo, finder, 1, Random(), protect, self._saw
+        )
         return await postman.send(message)
+
+    async def _protected(
+        self, leg: Leg, host: MailHost, hosts: MailHosts, domain: bytes, way: Way
+    ) -> Way:
+        """
+        How to talk to a host.
+
+        @param domain: the recipients'.
+        @raise Unreached: it is not to be tried.
+        """
+        if leg.protection is None or host.local:
+            return way
+        hop = hopTo(host, hosts, (domain,), leg.manual, (hosts.canonical or domain,))
+        return await leg.protection.wayTo(hop, way)
+
+    def _saw(self, host: MailHost, way: Way, came: Via | Unreached) -> None:
+        self.protected.append(Protected(host.name, way.policy, came))
 
     async def probe(self, leg: Leg, domain: bytes) -> Probed:
         """
@@ -315,11 +368,26 @@ class Tryout:
         *first, last = found.hosts[:_HOSTS]
         for host in first:
             try:
-                return await probe(self._pool, host, leg.wayTo(host), stop, envelope)
+                return await self._probe(leg, host, found, domain)
             except Unreached as error:
                 if error.cause is not Cause.CONNECT:
                     raise
-        return await probe(self._pool, last, leg.wayTo(last), stop, envelope)
+        return await self._probe(leg, last, found, domain)
+
+    async def _probe(
+        self, leg: Leg, host: MailHost, hosts: MailHosts, domain: bytes
+    ) -> Probed:
+        stop, envelope = self._stop, self._envelope
+        assert stop is not None and envelope is not None, "how far?"
+        way = leg.wayTo(host)
+        try:
+            way = await self._protected(leg, host, hosts, domain, way)
+            probed = await probe(self._pool, host, way, stop, envelope)
+        except Unreached as error:
+            self._saw(host, way, error)
+            raise
+        self._saw(host, way, probed.via)
+        return probed
 
     async def close(self) -> None:
         """Say goodbye to all hosts."""
@@ -351,6 +419,7 @@ __all__ = [
     "Adjust",
     "Leg",
     "NowhereToSend",
+    "Protected",
     "Tryout",
     "byRoutes",
     "loggingInBy",

@@ -1,0 +1,79 @@
+"""
+Where the recipients of a leg go by SMTP, and what is wanted of the way there.
+"""
+
+from __future__ import annotations
+
+from attrs import evolve, frozen
+
+from ..core.demands import Demand, Source
+from ..core.errors import Malformed
+from ..core.hooks import RoutePolicy, TLSLevel
+from ..dns.idn import asciiDomain
+from ..dns.mailhosts import MailHost, MailHosts
+from ..net.protection import hopTo
+from ..net.sending import Way
+from ..tls.rules import Hop
+
+#: What a message that does not care wants of a route.
+_NOTHING = RoutePolicy()
+
+#: Domains, each with the name that it is an alias of.
+Names = list[tuple[bytes, bytes]]
+
+
+@frozen
+class Whither:
+    """
+    What a leg of this transport says.
+
+    @ivar domains: those of the recipients, each with the name that it is an alias of.
+    """
+
+    hosts: MailHosts
+    way: Way
+    domains: tuple[tuple[bytes, bytes], ...] = ()
+
+    def hop(self, host: MailHost, manual: bool) -> Hop:
+        """
+        One of the hosts.
+
+        @param manual: did the operator name it?
+        """
+        names = tuple(name for name, _ in self.domains)
+        expanded = tuple(name for _, name in self.domains)
+        return hopTo(host, self.hosts, names, manual, expanded)
+
+
+def plain(domain: bytes, hosts: MailHosts) -> tuple[bytes, bytes]:
+    """A domain in ASCII, and the name that it is an alias of."""
+    try:
+        plain = asciiDomain(domain)
+    except Malformed:
+        # The operator named the hosts, so nobody has looked it up.
+        plain = domain
+    return plain, hosts.canonical or plain
+
+
+def both(route: RoutePolicy, wanted: RoutePolicy) -> RoutePolicy:
+    """
+    What the operator and a message want of a route.  A message cannot give away
+    what the operator wants, and one that does not care takes no part.
+    """
+    cares = wanted.tls > TLSLevel.OPPORTUNISTIC
+    demands = route.demands
+    if wanted == _NOTHING:
+        return route
+    if cares or wanted.lenient:
+        why = "the message wants it" if cares else "the message would rather arrive"
+        demands += (Demand("message", why, wanted.tls, by=Source.SENDER),)
+    return evolve(
+        route,
+        tls=max(route.tls, wanted.tls) if cares else route.tls,
+        lookup=max(route.lookup, wanted.lookup),
+        lenient=wanted.lenient and route.tls < TLSLevel.ENCRYPTED,
+        demands=demands,
+    )
+
+
+__all__ = ["Names", "Whither", "both", "plain"]
