@@ -435,6 +435,4 @@ def _noting(attempt: Attempt) -> Heard:
     return heard
 
 
-
-
 __all__ = ["Finder", "HOSTS_HEARD", "HOSTS_TRIED", "SMTPTransport"]

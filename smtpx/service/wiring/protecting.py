@@ -82,6 +82,16 @@ def bearings(
     )
 
 
+def byDNS(
+    machine: Machine, configuration: Configuration, resolver: IResolver
+) -> Protection:
+    """
+    What decides for who sends by hand: by what the DNS says alone, for policies of
+    MTA-STS are kept by the server.
+    """
+    return _protection(machine, None, tuple(_rules(configuration, resolver)))
+
+
 def _protection(
     machine: Machine, concluded: Concluded | None, rules: tuple[IRule, ...]
 ) -> Protection:
@@ -136,4 +146,4 @@ def _alias(answer: Answer) -> Found:
     return Found((), answer.authentic, bool(answer.records))
 
 
-__all__ = ["Bearings", "bearings", "dnsRecords"]
+__all__ = ["Bearings", "bearings", "byDNS", "dnsRecords"]

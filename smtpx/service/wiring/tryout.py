@@ -49,7 +49,7 @@ from .destinations import Destination, Destinations
 from .extensions import chosenExtensions
 from .hops import nextHops
 from .ownnames import ownNames
-from .protecting import protection
+from .protecting import byDNS
 from .resolving import mailRouter, resolver
 from .sending import clientTLS
 
@@ -159,7 +159,7 @@ def byRoutes(
         _leg(configuration, name, router, some, each, adjust, logsIn)
         for each, some in found.values()
     ]
-    guard = protection(machine, configuration, asked)
+    guard = byDNS(machine, configuration, asked)
     return [evolve(each, answers=ownNames(asked), protection=guard) for each in legs]
 
 
