@@ -99,7 +99,11 @@ class EarlyTests(InteropTestCase):
         password.chmod(0o600)
 
     def exim(self, *options: str, tlsPort: int | None = None) -> EximServer:
-        """Start Exim."""
+        """
+        Start Exim.  It takes its time to greet, so that it sees who does not wait,
+        however slow this machine is.
+        """
+        options = (*options, "acl_smtp_connect = accept delay = 1s")
         exim = EximServer(
             self.folder, "+all", _PASSWORD, options=options, tlsPort=tlsPort
         )
