@@ -16,6 +16,7 @@ from smtpx.tls.mtasts import STSPolicy
 from ..tls.identities import ROOT as AUTHORITY, made
 from ..tls.joined import pem, pemKey
 from .cases import InteropTestCase
+from .eximserver import EximServer
 from .publishing import RunningNames, RunningWeb
 from .running import ROOT, RunningServer, waitFor
 
@@ -75,6 +76,7 @@ class MTASTSTests(InteropTestCase):
         )
         self.closing(self.names.close)
         self.sender: RunningServer | None = None
+        self.exim: EximServer | None = None
         self.count = 0
 
     def certificate(self, name: str) -> tuple[Path, Path]:
@@ -94,11 +96,12 @@ class MTASTSTests(InteropTestCase):
 
     def configured(self, route: str = "") -> str:
         """The configuration of the server that sends."""
+        exim = self.exim
         return _SENDER.format(
             names=self.names.port,
-            port=self.host.port,
+            port=self.host.port if exim is None else exim.port,
             route=route,
-            hosts=self.host.authority,
+            hosts=self.host.authority if exim is None else self.authority,
             web=self.authority,
         )
 
@@ -199,6 +202,29 @@ class MTASTSTests(InteropTestCase):
         self.assertEqual(other.messages(), [])
         self.publish("2", "testing")
         waitFor(lambda: " => " in self.send(), "the policy that is only tested")
+
+    def test_exim(self) -> None:
+        """So it is with an Exim as the mail host, whose certificate changes."""
+        tls = self.folder / "exim"
+        tls.mkdir()
+        for name, port in (("mx.sts.example", 1), ("evil.example", 2)):
+            chain, key = self.certificate(name)
+            (tls / "certificate.pem").write_bytes(chain.read_bytes())
+            (tls / "key.pem").write_bytes(key.read_bytes())
+            (tls / "ca.pem").write_bytes(self.authority.read_bytes())
+            self.exim = EximServer(tls, "+tls_cipher", "secret")
+            self.addCleanup(self.exim.close)
+            self.publish(str(port), "enforce")
+            self.sender = None
+            line = self.send()
+            if name == "mx.sts.example":
+                self.assertVerified(line)
+                self.exim.awaitIdle(1)
+                recipient = f"bob{self.count}@sts.example".encode()
+                self.assertIn(recipient, self.exim.messages())
+            else:
+                self.assertRegex(line, r" == .*the certificate is not for mx\.sts")
+                self.assertEqual(self.exim.messages(), {})
 
     def test_neverWeaker(self) -> None:
         """
