@@ -11,6 +11,7 @@ import re
 
 from zope.interface import implementer
 
+from ..core.envelope import Envelope
 from ..core.queueprofile import ORIGIN
 from ..spool.format import Outcome, Report, SpooledMessage
 from ..spool.journal import IDeliveryJournal, Operation
@@ -101,6 +102,23 @@ class DeliveryJournal:
         if b"Subject" in found:
             fields["title"] = found[b"Subject"]
         self._publisher.publish(events.REPORTED, fields)
+
+    def composed(self, id: str, envelope: Envelope, what: str) -> None:
+        """
+        A message of ours is in the spool, that is no delivery report.
+
+        @param id: its id.
+        @param what: what it is, for people.
+        """
+        if self._publisher.enabled:
+            fields: dict[str, object] = {
+                "message": id,
+                "what": what,
+                "sender": envelope.sender,
+                "recipients": [each.path for each in envelope.recipients],
+                "octets": envelope.octets,
+            }
+            self._publisher.publish(events.COMPOSED, fields)
 
     def held(self, message: SpooledMessage, reason: str, wished: bool) -> None:
         """See L{IDeliveryJournal}."""

@@ -103,6 +103,7 @@ class DeliveryLines:
             events.DEFERRED.name: self._deferred,
             events.FAILED.name: self._failed,
             events.REPORTED.name: self._reported,
+            events.COMPOSED.name: self._imported,
             events.IMPORTED.name: self._imported,
             events.HELD.name: _frozen,
             events.STUCK.name: _frozen,

@@ -11,6 +11,12 @@ from constantly import NamedConstant
 SESSION = {"session": "the session's id"}
 #: What every event of a message has.
 MESSAGE = {"message": "the message's id in the spool"}
+#: What every event of a message has that has come, as a whole.
+WHOLE = {
+    "sender": "the reverse path; empty: the null sender",
+    "recipients": "to whom it goes",
+    "octets": "the size of the message",
+}
 #: Who the client is.
 CLIENT = {
     "address": "the client's address",

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from twisted.logger import LogLevel
 
-from .event import CLIENT, MESSAGE, SESSION, TLS, Event
+from .event import CLIENT, MESSAGE, SESSION, TLS, WHOLE, Event
 from .naming import REPEATED, RESUMED
 
 CONNECTED = Event(
@@ -120,10 +120,8 @@ ACCEPTED = Event(
     SESSION
     | MESSAGE
     | CLIENT
+    | WHOLE
     | {
-        "sender": "the reverse path; empty: the null sender",
-        "recipients": "the forward paths",
-        "octets": "the size of the message",
         "protocol": "as in the Received field (RFC 3848), in lower case",
         "seconds": "how long it took, from MAIL to the disk",
         "messageID": "the field Message-ID, without its angle brackets",
@@ -302,6 +300,13 @@ STUCK = Event(
     MESSAGE | {"reason": "why"},
 )
 
+COMPOSED = Event(
+    "message.composed",
+    LogLevel.info,
+    "{message}: made here: {what}",
+    MESSAGE | {"what": "what it is"} | WHOLE,
+)
+
 IMPORTED = Event(
     "message.imported",
     LogLevel.info,
@@ -309,9 +314,7 @@ IMPORTED = Event(
     MESSAGE
     | {
         "source": "where it was: a file without the end of its name",
-        "sender": "the reverse path; empty: the null sender",
-        "recipients": "to whom it goes",
-        "octets": "the size of the message",
+        **WHOLE,
         "hold": "why it is on hold; empty: it is not",
     },
 )
@@ -449,6 +452,7 @@ CATALOGUE = (
     REPORTED,
     HELD,
     STUCK,
+    COMPOSED,
     IMPORTED,
     IMPORT_REFUSED,
     RELEASED,

@@ -192,7 +192,7 @@ def happeningOfEvent(line: bytes, id: str) -> Happening | None:
         return _written(found, at)
     if found.get("message") != id:
         return None
-    if name == events.ACCEPTED.name:
+    if name in (events.ACCEPTED.name, events.COMPOSED.name):
         return _accepted(found, at)
     if name == events.IMPORTED.name:
         return _imported(found, at)

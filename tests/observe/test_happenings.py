@@ -137,6 +137,22 @@ class ArrivalTests(BothLogsTestCase):
             other, evolve(one, at=1795317588.0, recipients=(), seconds=None)
         )
 
+    def test_composed(self) -> None:
+        """A message that the server has made itself, but for delivery reports."""
+
+        def tell(journal: Journal, deliveries: DeliveryJournal) -> None:
+            deliveries.composed(MESSAGE, envelope(), "a report on TLS")
+
+        [[one], [other]] = self.told(tell)
+        assert isinstance(one, Arrival)
+        made = envelope()
+        self.assertEqual(one.sender, made.sender.decode("ascii"))
+        self.assertEqual(one.octets, made.octets)
+        self.assertEqual(one.recipients, ("bob@example.com",))
+        self.assertEqual((one.client, one.source, one.about), ("", None, None))
+        assert isinstance(other, Arrival)
+        self.assertEqual((other.sender, other.octets), (one.sender, one.octets))
+
     def test_named(self) -> None:
         """By a client whose name is verified, in the clear."""
 

@@ -13,6 +13,8 @@ from typing import Any
 from smtpx.core.envelope import Envelope, Recipient
 from smtpx.extensions.dsn import NOTIFY
 from smtpx.extensions.requiretls import OPTIONAL
+from smtpx.observe.deliveries import DeliveryJournal
+from smtpx.observe.publisher import Publisher
 from smtpx.service.wiring.tlsreports import spooled
 from smtpx.spool.interfaces import SpoolBroken, SpoolFull
 from smtpx.testing import ScriptedServer
@@ -31,6 +33,10 @@ RECORD = '_mta-sts.branch.example TXT "v=STSv1; id=%d;"'
 REPORTS = '_smtp._tls.branch.example TXT "v=TLSRPTv1; rua=mailto:r@branch.example"'
 HOST = b"mx.branch.example"
 RECIPIENT = b"x@branch.example"
+
+
+#: Nobody looks on.
+TOLD = DeliveryJournal(Publisher())
 
 
 class PolicyTestCase(SendingTestCase):
@@ -218,7 +224,7 @@ class TLSReportTests(PolicyTestCase):
         made = self.report(server)
         self.assertEqual(made["TLS-Report-Domain"], "branch.example")
         self.assertEqual(made["TLS-Report-Submitter"], "mx.example.org")
-        self.stop()
+        self.assertIn(" <= tls@mx.example.org U=", self.log())
         self.house(tls_reports=self.OPTIONS)
         self.days(1.5)
         # The message was tried again, so there is one for the next day as well.
@@ -273,7 +279,7 @@ class SpooledTests(PolicyTestCase):
         """It goes whatever becomes of TLS, and nobody is told if it does not."""
         spool = MemorySpool(known={each.name: each for each in (OPTIONAL, NOTIFY)})
         envelope = Envelope(b"a@b", 0.0, [Recipient(b"c@d")], 1)
-        id = self.successResultOf(spooled(spool, envelope, b"x"))
+        id = self.successResultOf(spooled(spool, TOLD, envelope, b"x"))
         kept = spool.kept[id].envelope
         self.assertIs(kept.stamps[OPTIONAL], True)
         self.assertEqual(kept.recipients[0].stamps[NOTIFY], b"NEVER")
@@ -283,6 +289,6 @@ class SpooledTests(PolicyTestCase):
         spool = MemorySpool()
         envelope = Envelope(b"a@b", 0.0, [Recipient(b"c@d")], 1)
         spool.full = True
-        self.failureResultOf(spooled(spool, envelope, b"x"), SpoolFull)
+        self.failureResultOf(spooled(spool, TOLD, envelope, b"x"), SpoolFull)
         spool.full, spool.broken = False, True
-        self.failureResultOf(spooled(spool, envelope, b"x"), SpoolBroken)
+        self.failureResultOf(spooled(spool, TOLD, envelope, b"x"), SpoolBroken)

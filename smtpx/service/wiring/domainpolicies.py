@@ -12,6 +12,7 @@ from attrs import define, frozen
 from ...dns.interfaces import IResolver
 from ...net.stspolicies import NO_POLICY, Standing, STSPolicies
 from ...net.stsrule import STSRule
+from ...observe.deliveries import DeliveryJournal
 from ...queue.tlswitness import TLSWitness
 from ...spool.interfaces import ISpool
 from ...tls.rules import Concluded, IRule
@@ -54,18 +55,18 @@ class Known:
 def domainPolicies(
     machine: Machine,
     configuration: Configuration,
-    name: str,
     resolver: IResolver,
     peers: PeerKnowledge | None,
     spool: ISpool,
+    told: DeliveryJournal,
     stack: AsyncExitStack,
 ) -> DomainPolicies:
     """
     Look what domains publish, and tell them what comes of it.
 
-    @param name: what the server calls itself.
     @param peers: what is known of other hosts; L{None}: nothing is sent to any.
     @param spool: takes reports; it is open.
+    @param told: told of those.
     @param stack: how it ends.
     @raise smtpx.core.errors.SMTPXError: what the configuration names is of no use.
     """
@@ -73,7 +74,16 @@ def domainPolicies(
     if peers is None or not (wanted or configuration.tlsReports.contact is not None):
         return DomainPolicies()
     web = secureWeb(machine, configuration, resolver)
-    reporting = tlsReporting(machine, configuration, name, resolver, web, spool, stack)
+    reporting = tlsReporting(
+        machine,
+        configuration,
+        configuration.name or machine.name,
+        resolver,
+        web,
+        spool,
+        told,
+        stack,
+    )
     known = Known()
     witness = None
     if reporting is not None:

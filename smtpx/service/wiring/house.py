@@ -150,7 +150,7 @@ async def enter(
         extensions = chosenExtensions(configuration, found, ours, names.keep)
         spool = await ownSpool(machine, configuration, told, extensions, memory, stack)
         traced = tracer(machine, configuration, name, traces, names)
-        said = domainPolicies(machine, configuration, name, asking, peers, spool, stack)
+        said = domainPolicies(machine, configuration, asking, peers, spool, told, stack)
         course = bearings(machine, configuration, name, asking, doors, said)
         seen = Watchers(partial(told.trouble, None), traced)
         out = ways(machine, configuration, name, extensions, peers, course, seen, stack)

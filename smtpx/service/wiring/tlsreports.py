@@ -15,6 +15,7 @@ from ...dns.interfaces import IResolver
 from ...extensions.dsn import NOTIFY
 from ...extensions.requiretls import OPTIONAL
 from ...net.https import IWeb
+from ...observe.deliveries import DeliveryJournal
 from ...queue.tlsreport import Submitter
 from ...queue.tlsreportfile import TLSReportFile
 from ...queue.tlsreporting import TLSReporting
@@ -31,6 +32,7 @@ def tlsReporting(
     resolver: IResolver,
     web: IWeb,
     spool: ISpool,
+    told: DeliveryJournal,
     stack: AsyncExitStack,
 ) -> TLSReporting | None:
     """
@@ -38,6 +40,7 @@ def tlsReporting(
 
     @param name: what the server calls itself.
     @param spool: takes reports that go by mail; it is open.
+    @param told: told of those.
     @param stack: ends it.
     @return: L{None}: nobody is told anything.
     """
@@ -54,14 +57,16 @@ def tlsReporting(
         threads(machine, 1, "tls-reports", stack),
         resolver,
         web,
-        partial(spooled, spool),
+        partial(spooled, spool, told),
     )
     reporting.start()
     stack.push_async_callback(reporting.stop)
     return reporting
 
 
-def spooled(spool: ISpool, envelope: Envelope, message: bytes) -> Deferred[str]:
+def spooled(
+    spool: ISpool, told: DeliveryJournal, envelope: Envelope, message: bytes
+) -> Deferred[str]:
     """
     Put a report into the spool.
 
@@ -78,8 +83,12 @@ def spooled(spool: ISpool, envelope: Envelope, message: bytes) -> Deferred[str]:
     except SMTPXError:
         return fail()
     incoming.write(message)
-    committed = incoming.commit(envelope, b"", False)
-    return committed.addCallback(lambda result: incoming.id)
+
+    def taken(result: None) -> str:
+        told.composed(incoming.id, envelope, "a report on TLS")
+        return incoming.id
+
+    return incoming.commit(envelope, b"", False).addCallback(taken)
 
 
 __all__ = ["spooled", "tlsReporting"]
