@@ -29,6 +29,7 @@ from zope.interface import Interface, implementer
 
 from ..core.bounds import Bounds
 from ..core.claims import CORE
+from ..core.effects import MayReceive, MaySend
 from ..core.envelope import Envelope, Recipient
 from ..core.hooks import Dialect
 from ..core.hostlist import HostList
@@ -76,6 +77,8 @@ class IAdmission(Interface):
 @implementer(IPolicy)
 class Open:
     """The policy of a program that takes everything."""
+
+    bearsRepeats = True
 
     def mayConnect(self, session: IServerSession) -> None:
         """Anyone may connect."""
@@ -137,10 +140,18 @@ class Silence:
         self._log.warn("Proxy {peer!r} refused: {why}", peer=ends.peer, why=why)
 
 
+def _cautious(policy: IPolicy) -> frozenset[type]:
+    """What a policy is not to be asked before a client has shown where it is."""
+    if getattr(policy, "bearsRepeats", False):
+        return frozenset()
+    return frozenset({MaySend, MayReceive})
+
+
 class SMTPServerFactory(Factory):
     """
     Makes server connections.
 
+    @ivar cautious: which questions wait until the client has shown where it is.
     @ivar bounds: how much a client may send, and how long it may take.
     @ivar profile: the extensions' hooks, resolved.
     @ivar lingerSeconds: how long a closed connection may linger.
@@ -222,7 +233,10 @@ class SMTPServerFactory(Factory):
         if clock is not None:
             self.profile.clock = clock
         self.profile.load(standard() if extensions is None else extensions)
-        self.answer = answererFor(policy, answers or {})
+        self.answer, self.cautious = (
+            answererFor(policy, answers or {}),
+            _cautious(policy),
+        )
         self.seconds = reactor.seconds
         self.connections: set[ServerProtocol] = set()
         self.proxySeconds = proxySeconds

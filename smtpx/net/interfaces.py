@@ -66,6 +66,11 @@ class IPolicy(Interface):
     Who may connect, send and receive.  Each answers L{None} for "no objection",
     a 4yz or 5yz reply to refuse, or a Deferred of either.  Asked for each
     command once the core has found nothing wrong with it.
+
+    A policy may have an attribute C{bearsRepeats}.  If it is true, C{maySend} and
+    C{mayReceive} are also asked for clients that are not proven to be where they seem
+    to be, for a packet may be the recording of one (TCP Fast Open): that opens no
+    connections, and counts against nobody.  Otherwise they are asked when it is proven.
     """
 
     def mayConnect(

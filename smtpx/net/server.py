@@ -16,7 +16,7 @@ from attrs import evolve
 from OpenSSL.SSL import Connection as TLSConnection, Error as TLSError
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionAborted
-from twisted.internet.interfaces import IHandshakeListener, IPushProducer
+from twisted.internet.interfaces import IHandshakeListener
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -31,6 +31,7 @@ from .answers import CORE_QUESTIONS
 from .direct import BODY_OCTETS, COMMAND_OCTETS, DirectProtocol, Stall
 from .ends import Ends
 from .fastopen import Opened, Proof, openedOf, proofOf, proven
+from .inflow import Inflow
 from .interfaces import IArrival, Taken
 from .proxy import beginsHeader
 from .upgrade import hasSpoken, startTLS
@@ -39,28 +40,6 @@ if TYPE_CHECKING:
     from .factory import SMTPServerFactory
 
 T = TypeVar("T")
-
-
-@implementer(IPushProducer)
-class _Inflow:
-    """The connection's reading, as the producer that an arrival may pause."""
-
-    __slots__ = ("_protocol",)
-
-    def __init__(self, protocol: DirectProtocol) -> None:
-        self._protocol = protocol
-
-    def pauseProducing(self) -> None:
-        """The arrival does not keep up."""
-        self._protocol.stall(Stall.BODY)
-
-    def resumeProducing(self) -> None:
-        """It does again."""
-        self._protocol.unstall(Stall.BODY)
-
-    def stopProducing(self) -> None:
-        """The arrival can take no more; the final reply will say why."""
-        self._protocol.unstall(Stall.BODY)
 
 
 @implementer(IServerPort, IHandshakeListener)
@@ -308,8 +287,10 @@ class ServerProtocol(DirectProtocol):
             answer = self._take(cast(TakeMessage, question))
         elif kind is OpenBody:
             return cast("T | Pending", self._openBody(cast(OpenBody, question)))
-        else:
+        elif self._opened is Opened.USUALLY:
             answer = self.factory.answer(question)
+        else:
+            answer = self._cautiously(question)
         # What comes most is looked at first; Deferred is slow to ask for.
         if answer is None or type(answer) is Reply:
             return cast("T | Pending", answer)
@@ -360,7 +341,7 @@ class ServerProtocol(DirectProtocol):
         if isinstance(arrival, Reply):
             return arrival
         self._arrival = arrival
-        arrival.registerProducer(_Inflow(self), True)
+        arrival.registerProducer(Inflow(self), True)
         return None
 
     def body(self, octets: bytes) -> None:
@@ -370,6 +351,26 @@ class ServerProtocol(DirectProtocol):
         arrival = self._arrival
         assert arrival is not None
         arrival.write(octets)
+
+    def _cautiously(self, question: Question[Any]) -> Any:
+        """
+        Ask on behalf of a client that may be a recording: what does not bear to be
+        asked again and again has to wait until it has shown where it is.
+        """
+        connection, factory = self._connection, self.factory
+        if (
+            connection is None
+            or type(question) not in factory.cautious
+            or proofOf(connection.socket) is Proof.GIVEN
+        ):
+            return factory.answer(question)
+        wait = proven(factory.reactor, lambda: proofOf(connection.socket))
+        return wait.addCallback(self._trusted, question)
+
+    def _trusted(self, good: bool, question: Question[Any]) -> Any:
+        if not good:
+            raise ConnectionAborted("The client is not where its packet said")
+        return self.factory.answer(question)
 
     def _take(self, question: TakeMessage) -> Taken:
         """

@@ -176,6 +176,7 @@ class PolicyChain:
     Policies in order, as one.  A 2yz answer of C{mayReceive} stands in for the
     usual reply, if nobody refuses.
 
+    @ivar bearsRepeats: do all of them?  See L{IPolicy}.
     @ivar mayDeliver: see L{smtpx.net.interfaces.IDeliveryPolicy}; L{None}: none of
         the policies has it.
     """
@@ -195,6 +196,8 @@ class PolicyChain:
         def question(method: str, better: bool = False) -> _Question:
             return _Question(method, policies, better, trouble, clock, answerSeconds)
 
+        each = [getattr(one.policy, "bearsRepeats", False) for one in policies]
+        self.bearsRepeats = all(each)
         self._connect = question("mayConnect").ask
         self._send = question("maySend").ask
         self._receive = question("mayReceive", True).ask

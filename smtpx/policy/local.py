@@ -55,6 +55,9 @@ class LocalPolicy:
     @ivar refuseHosts: which clients may not connect.
     """
 
+    #: It only looks things up in what it has.
+    bearsRepeats = True
+
     __slots__ = (
         "_authenticated",
         "_goes",

@@ -362,6 +362,9 @@ class NamingPolicy:
     has to be the first of all policies.
     """
 
+    #: It does what it does when a client connects.
+    bearsRepeats = True
+
     def __init__(self, names: PeerNames, wanted: Callable[[], bool]) -> None:
         """
         @param wanted: does anybody want names now?

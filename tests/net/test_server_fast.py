@@ -13,10 +13,17 @@ from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
+from smtpx.core.envelope import Envelope, Recipient
+from smtpx.core.hooks import Stage
+from smtpx.core.interfaces import IServerBuilder, IServerSession
 from smtpx.core.reply import Reply
+from smtpx.core.standing import Standing
+from smtpx.extensions.standard import standard
 from smtpx.net import server as serverModule
+from smtpx.net.factory import Open
 from smtpx.net.fastopen import Opened, Proof
 
+from ..core.made import MadeServer
 from .made import Call, RememberingReceiver, made
 
 _MESSAGE = (
@@ -33,8 +40,8 @@ class FakeConnection:
     bufferSize: int = 0
 
 
-class UnprovenTests(SynchronousTestCase):
-    """A message that came with the first packet."""
+class FastCase(SynchronousTestCase):
+    """A server with a client whose first packet had something in it."""
 
     def setUp(self) -> None:
         """A client whose handshake is under way."""
@@ -56,6 +63,10 @@ class UnprovenTests(SynchronousTestCase):
         protocol._opened = Opened.CARRYING
         protocol._connection = FakeConnection()
         return call
+
+
+class UnprovenTests(FastCase):
+    """A message that came with the first packet."""
 
     def test_waits(self) -> None:
         """Nothing is taken before the client has shown where it is."""
@@ -137,3 +148,68 @@ class UnprovenTests(SynchronousTestCase):
         self.assertTrue(arrival.aborted)
         self.assertIn(b"451 ", call.wire.said())
         self.flushLoggedErrors()
+
+
+class Greylist(Open):
+    """A policy that counts what it is asked."""
+
+    bearsRepeats = False
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def mayReceive(
+        self, session: IServerSession, envelope: Envelope, recipient: Recipient
+    ) -> None:
+        """Count it."""
+        self.asked += 1
+
+
+class PolicyTests(FastCase):
+    """What a policy is asked on behalf of a client of whom nobody knows."""
+
+    def setUp(self) -> None:
+        """With a policy that does not bear repeats."""
+        FastCase.setUp(self)
+        self.policy = Greylist()
+        self.server = made(self.receiver, policy=self.policy)
+
+    def test_asked(self) -> None:
+        """Nothing, before it has shown where it is."""
+        call = self.call()
+        call.say(_MESSAGE)
+        self.assertEqual((self.policy.asked, self.receiver.arrivals), (0, []))
+        self.proof = Proof.GIVEN
+        self.server.clock.advance(0.1)
+        self.assertEqual(self.policy.asked, 1)
+        self.assertTrue(self.receiver.arrivals[0].finished)
+
+    def test_never(self) -> None:
+        """Nothing at all, where it never does."""
+        call = self.call()
+        call.say(_MESSAGE)
+        self.proof = Proof.FAILED
+        self.server.clock.advance(0.1)
+        self.assertEqual((self.policy.asked, self.receiver.arrivals), (0, []))
+        self.flushLoggedErrors()
+
+
+class NamedTests(FastCase):
+    """A message that is known again need not wait."""
+
+    def test_atOnce(self) -> None:
+        """It is taken at once, though nobody knows where its client is."""
+
+        def extend(server: IServerBuilder) -> None:
+            server.review(Stage.MAIL, name)
+
+        def name(session: IServerSession, recipient: object) -> None:
+            session.standing = Standing.NAMED
+
+        extensions = [*standard(), MadeServer(extend, "ODD")]
+        self.server = made(self.receiver, extensions=extensions)
+        call = self.call()
+        said = call.say(_MESSAGE)
+        self.assertIn(b"\r\n250 ", said)
+        self.assertTrue(self.receiver.arrivals[0].finished)
+        self.assertEqual(self.looked, 0)
