@@ -159,6 +159,7 @@ class SMTPServerFactory(Factory):
     """
 
     noisy = False
+    _stopped = False
 
     def __init__(
         self,
@@ -233,10 +234,8 @@ class SMTPServerFactory(Factory):
         if clock is not None:
             self.profile.clock = clock
         self.profile.load(standard() if extensions is None else extensions)
-        self.answer, self.cautious = (
-            answererFor(policy, answers or {}),
-            _cautious(policy),
-        )
+        self.answer = answererFor(policy, answers or {})
+        self.cautious = _cautious(policy)
         self.seconds = reactor.seconds
         self.connections: set[ServerProtocol] = set()
         self.proxySeconds = proxySeconds
@@ -249,7 +248,6 @@ class SMTPServerFactory(Factory):
         # A LoopingCall would install Twisted's default reactor, whichever is given.
         self._sweeping: IDelayedCall | None = None
         self._gone: Deferred[None] | None = None
-        self._stopped = False
 
     # --- Twisted's side -------------------------------------------------------------
 
