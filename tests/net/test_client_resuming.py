@@ -5,15 +5,17 @@ handshakes in memory, and our own server at the other end.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from attrs import evolve
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from smtpx.core.hooks import RoutePolicy, Stage, TLSLevel
 from smtpx.core.hostlist import HostList
-from smtpx.core.reply import OK, Reply
+from smtpx.core.reply import OK
 from smtpx.core.tlssession import Resumption, TLSSession
 from smtpx.dns.mailhosts import MailHost
 from smtpx.extensions.standard import standard
@@ -26,7 +28,9 @@ from smtpx.net.sending import Way
 from smtpx.spool.via import Cause
 from smtpx.testing import answered, brokenTLS
 from smtpx.tls.client import ClientTLS
-from tests.tls.joined import AUTHORITY
+from smtpx.tls.contexts import ServerTLS
+from tests.tls.identities import OTHERS
+from tests.tls.joined import AUTHORITY, NOW, issue, store
 
 from .clients import ADDRESS, HOST, Rig, codes, rig
 from .test_client_tls import serverTLS
@@ -42,6 +46,27 @@ def with_(extension: TLSResume) -> list[Any]:
     return [extension if isinstance(each, TLSResume) else each for each in standard()]
 
 
+class Noting(TLSResume):
+    """
+    Notes what the server makes of each handshake.
+
+    @ivar seen: what it was.
+    """
+
+    def __init__(self, seen: list[Any], hosts: str = "*") -> None:
+        TLSResume.__init__(self, HostList.parse([hosts]))
+        self.seen = seen
+
+    def extendServer(self, server: Any) -> None:
+        """See L{TLSResume}."""
+        TLSResume.extendServer(self, server)
+        server.review(Stage.MAIL, self.note)
+
+    def note(self, session: Any, recipient: Any) -> None:
+        """MAIL was said."""
+        self.seen.append(session.secured)
+
+
 def served(
     case: SynchronousTestCase, rigged: Rig, taken: list[Any], *names: str
 ) -> SMTPServerFactory:
@@ -51,25 +76,11 @@ def served(
     @param taken: gets what is known of TLS for each message.
     """
 
-    def take(envelope: Any, body: Any) -> Reply:
-        return OK
-
-    class Journaled(TLSResume):
-        """Notes what the server makes of each handshake."""
-
-        def extendServer(self, server: Any) -> None:
-            """See L{IServerExtension}."""
-            TLSResume.extendServer(self, server)
-            server.review(Stage.MAIL, note)
-
-    def note(session: Any, recipient: Any) -> None:
-        taken.append(session.secured)
-
     factory = SMTPServerFactory(
         rigged.network,
-        take,
+        lambda envelope, body: OK,
         name=names[0].encode(),
-        extensions=with_(Journaled(HostList.parse(["*"]))),
+        extensions=with_(Noting(taken)),
         tls=serverTLS(case, *names),
     )
     rigged.network.hosts[ADDRESS, 25] = factory
@@ -195,6 +206,93 @@ class ResumingTests(SynchronousTestCase):
         self.assertIsNone(rigged.send(way=way).value.via.tls)
         got = rigged.send(way=way)
         self.assertIn(Resumption.OFFERED, got.value.via.tls.resumption)
+
+
+class SequenceTests(SynchronousTestCase):
+    """
+    A client and a server through the whole life of tickets, as both ends tell of it.
+    """
+
+    def setUp(self) -> None:
+        """Tickets are good for two hundred seconds."""
+        self.clock = Clock()
+        self.clock.advance(NOW.timestamp())
+        files = store(Path(self.mktemp()), *issue("mx.example.org"))
+        self.tls = ServerTLS((files,), clock=self.clock, ticketSeconds=200.0)
+        memory = MemoryKnowledge(self.clock.seconds)
+        self.store = SessionMemory(memory, self.clock.seconds)
+        self.seen: list[Any] = []
+
+    def visit(
+        self,
+        way: Way,
+        hosts: str = "*",
+        name: bytes = b"mx.example.org",
+        client: ClientTLS = TRUSTING,
+    ) -> tuple[Resumption, Resumption]:
+        """
+        Send a message over a connection of its own.
+
+        @param hosts: who may resume at the server.
+        @param name: by which the server greets.
+        @return: the bits, as the client and as the server have them.
+        """
+        rigged = rig(
+            tls=client, extensions=with_(TLSResume(store=self.store)), bounds=ONCE
+        )
+        rigged.pool.kit.clock = self.clock.seconds
+        port = 465 if way.implicitTLS else 25
+        factory = SMTPServerFactory(
+            rigged.network,
+            lambda envelope, body: OK,
+            name=name,
+            extensions=with_(Noting(self.seen, hosts)),
+            tls=self.tls,
+            implicitTLS=way.implicitTLS,
+        )
+        rigged.network.hosts[ADDRESS, port] = factory
+        got = rigged.send(way=way, host=evolve(HOST, port=port))
+        self.assertEqual(codes(got), [250])
+        theirs, ours = got.value.via.tls, self.seen[-1]
+        self.assertEqual(theirs.resumed, ours.resumed)
+        return theirs.resumption, ours.resumption
+
+    def test_sequence(self) -> None:
+        """
+        A new ticket; a session resumed; a server that gives nothing; a client that asks
+        for nothing; a session resumed in the second half of its life; a full handshake
+        behind its end; another server behind the address, and back to the first.
+        """
+        way, none = Way(RESUMES), Way()
+        new, again = Resumption(0x0B), Resumption(0x1F)
+        self.assertEqual(self.visit(way), (new, new))
+        self.assertEqual(self.visit(way), (again, again))
+        unlisted = self.visit(way, "192.0.2.200")
+        # Of a ticket of no use the client cannot know that it is none.
+        self.assertEqual(unlisted[1], Resumption(0x07))
+        self.assertEqual(self.visit(none)[0], Resumption(0x01))
+        self.assertEqual(self.visit(way)[0], Resumption(0x0F))
+        self.clock.advance(150)
+        self.assertEqual(self.visit(way), (again, again))
+        self.clock.advance(60)
+        self.assertEqual(self.visit(way)[1], Resumption(0x0F))
+        other = b"other.example.org"
+        self.assertEqual(self.visit(way, name=other), (new, new))
+        self.assertEqual(self.visit(way), (again, again))
+
+    def test_implicit(self) -> None:
+        """Where TLS comes first, the second connection resumes as well."""
+        way = Way(RESUMES, implicitTLS=True)
+        seen = [self.visit(way) for _ in range(2)]
+        new, again = Resumption(0x0B), Resumption(0x1F)
+        self.assertEqual(seen, [(new, new), (again, again)])
+
+    def test_changedTrust(self) -> None:
+        """Where somebody else is trusted, the handshake is a full one."""
+        way = Way(RESUMES)
+        self.visit(way)
+        both = ClientTLS((AUTHORITY.certificate, OTHERS.certificate))
+        self.assertNotIn(Resumption.USED, self.visit(way, client=both)[0])
 
 
 @implementer(ITicketStore)
