@@ -51,8 +51,12 @@ class Onward(Protocol):
             it is not sent on.
         """
 
-    def wayTo(self, path: bytes, host: MailHost) -> Way:
-        """How to talk to one of them."""
+    async def wayTo(self, path: bytes, host: MailHost, hosts: MailHosts) -> Way:
+        """
+        How to talk to one of them.
+
+        @raise Unreached: it is not to be tried.
+        """
 
     def mayTry(self, host: MailHost) -> bool:
         """Is it not known to be in trouble?"""
@@ -107,7 +111,8 @@ class Callout:
             if asked > HOSTS_MOST:
                 break
             try:
-                sent = await self._verify(host, self._onward.wayTo(path, host), path)
+                way = await self._onward.wayTo(path, host, found)
+                sent = await self._verify(host, way, path)
             except Unreached as error:
                 why = f"{host.name.decode()}: {error.text}"
                 continue

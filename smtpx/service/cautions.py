@@ -71,15 +71,33 @@ def cautions(machine: Machine, configuration: Configuration) -> Iterator[Problem
     yield from _drop(configuration)
     yield from localCautions(machine, configuration)
     yield from handshakeCautions(configuration)
-    yield from _trustedServers(configuration)
+    yield from _trustedServers(machine, configuration)
     yield from stsCautions(configuration)
 
 
-def _trustedServers(configuration: Configuration) -> Iterator[Problem]:
-    """Name servers whose word is taken, and that anybody on the way may change."""
+def _trustedServers(
+    machine: Machine, configuration: Configuration
+) -> Iterator[Problem]:
+    """
+    Name servers whose word is taken, and that have none, or that anybody on the way may
+    change; and DANE without such.
+    """
     if not configuration.dns.trusted:
+        if configuration.sending.hostsRequireDANE.items:
+            text = (
+                "these hosts get no mail: TLSA records are of use only with name"
+                " servers that check DNSSEC (dns.trusted)"
+            )
+            yield configuration.problem(("sending", "hosts_require_dane"), text)
         return
     for index, server in enumerate(configuration.dns.servers):
+        checks = machine.checksDNSSEC(server)
+        if checks is not True:
+            text = f"{server} does not say of the root that it is authentic (AD)"
+            if checks is None:
+                text = f"{server} does not answer"
+            text += ": as long as that is so, there is neither DNSSEC nor DANE"
+            yield configuration.problem(("dns", "servers", index), text)
         if not ip_address(server.address).is_loopback:
             text = (
                 f"{server} is trusted, but not of this machine: whoever is between can"

@@ -17,7 +17,9 @@ from typing import Any
 from attrs import field, frozen
 from twisted.python.threadpool import ThreadPool
 
+from ..dns.authenticity import checksDNSSEC
 from ..dns.interfaces import IResolver
+from ..dns.servers import Server
 from ..spool.interfaces import IOperatedSpool
 from ..spool.sqlite import SQLiteSpool
 from .config import Configuration, isHostName
@@ -97,6 +99,7 @@ class Machine:
     @ivar mayListen: is it allowed to listen at a port of an address?
     @ivar hearOf: has something called when a file appears in a folder.
     @ivar resolver: is asked for names; L{None}: the DNS is, as configured.
+    @ivar checksDNSSEC: does a name server check DNSSEC?  L{None}: it does not answer.
     """
 
     reactor: Any
@@ -110,6 +113,7 @@ class Machine:
         hearOf
     )
     resolver: IResolver | None = None
+    checksDNSSEC: Callable[[Server], bool | None] = checksDNSSEC
 
 
 def usePythonPath(configuration: Configuration) -> None:

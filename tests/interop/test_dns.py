@@ -14,6 +14,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, gatherResults
 from twisted.trial.unittest import TestCase
 
+from smtpx.dns.authenticity import checksDNSSEC
 from smtpx.dns.cache import CacheBounds
 from smtpx.dns.exchange import Network
 from smtpx.dns.interfaces import MX, TLSA, Answer, LookupFailed, NoSuchDomain
@@ -177,6 +178,14 @@ class UnboundTests(TestCase):
         self.resolver = self.ask("127.0.0.1", trusted=False)
         found = await self.resolver.lookUp(b"secure.example", "MX")
         self.assertEqual((len(found.records), found.authentic), (1, False))
+
+    async def test_checksDNSSEC(self) -> None:
+        """It is found out whether a server checks DNSSEC, or is not there."""
+        server = Server("127.0.0.1", self.unbound.port)
+        self.assertIs(checksDNSSEC(server, "secure.example"), True)
+        self.assertIs(checksDNSSEC(server, "plain.example"), False)
+        nobody = Server("127.0.0.1", freePort())
+        self.assertIsNone(checksDNSSEC(nobody, seconds=0.2))
 
     async def test_bogus(self) -> None:
         """What was changed behind the signatures is nobody's answer, and told so."""

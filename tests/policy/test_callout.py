@@ -49,7 +49,7 @@ class Next:
             return fail(self.hosts)
         return None if self.hosts is None else succeed(self.hosts)
 
-    def wayTo(self, path: bytes, host: MailHost) -> Way:
+    async def wayTo(self, path: bytes, host: MailHost, hosts: MailHosts) -> Way:
         """See L{smtpx.policy.callout.Onward}."""
         return WAY
 

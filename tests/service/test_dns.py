@@ -4,6 +4,7 @@ Tests for the table C{[dns]}, and for L{smtpx.service.wiring.resolving}.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -36,6 +37,11 @@ ZONE = """
     mx.backup.test  A  198.51.100.7
     here.test       A  127.0.0.1
 """
+
+
+def saying(checks: bool | None) -> Callable[[Server], bool | None]:
+    """What a name server says when it is asked whether it checks DNSSEC."""
+    return lambda server: checks
 
 
 @define
@@ -228,12 +234,33 @@ class ResolvingTests(SynchronousTestCase):
         configuration = self.configured(
             servers=["127.0.0.1", "192.0.2.53", "::1"], trusted=True
         )
-        told = [str(each) for each in cautions(self.site.machine, configuration)]
+        machine = evolve(self.site.machine, checksDNSSEC=saying(True))
+        told = [str(each) for each in cautions(machine, configuration)]
         [caution] = [each for each in told if "dns" in each]
         self.assertIn("dns.servers[1]: 192.0.2.53 is trusted, but", caution)
         configuration = self.configured(servers=["192.0.2.53"])
         told = [str(each) for each in cautions(self.site.machine, configuration)]
         self.assertEqual([each for each in told if "dns" in each], [])
+
+    def test_noDNSSEC(self) -> None:
+        """Whoever trusts a server that checks nothing, or is not there, is told."""
+        configuration = self.configured(servers=["127.0.0.1"], trusted=True)
+        for checks, expected in (
+            (False, "127.0.0.1 does not say of the root that it is authentic (AD)"),
+            (None, "127.0.0.1 does not answer"),
+        ):
+            machine = evolve(self.site.machine, checksDNSSEC=saying(checks))
+            told = [str(each) for each in cautions(machine, configuration)]
+            [caution] = [each for each in told if "dns" in each]
+            self.assertIn(f"dns.servers[0]: {expected}: as long as", caution)
+
+    def test_requiredDANE(self) -> None:
+        """Whoever requires DANE, and trusts no name server, is told."""
+        sending = {"hosts_require_dane": ["mx.example.org"]}
+        configuration = readConfiguration({"sending": sending}, FOUND)
+        told = [str(each) for each in cautions(self.site.machine, configuration)]
+        [caution] = [each for each in told if "dane" in each]
+        self.assertIn("sending.hosts_require_dane: these hosts get no mail", caution)
 
 
 class ClientNameTests(HouseTestCase):

@@ -27,6 +27,7 @@ from ...net.clientkit import ClientKit
 from ...net.fastopenhosts import FastOpenHosts
 from ...net.interfaces import IClientTracer
 from ...net.pool import ClientPool, PoolBounds
+from ...net.protection import Protection, hopTo
 from ...net.sending import Way
 from ...policy.callout import Callout
 from ...policy.turnstile import Turnstile
@@ -35,6 +36,7 @@ from ...queue.nexthops import NextHops
 from ...queue.retry import RetryRules
 from ...queue.routes import Routes
 from ...queue.smtp import SMTPTransport
+from ...queue.whither import plain
 from ...tls.certificates import CertificateFiles, loadCertified, readCertificates
 from ...tls.client import ClientTLS
 from ..config import Configuration
@@ -110,6 +112,7 @@ class Senders:
     @ivar retries: how long hosts in trouble are left alone.
     @ivar course: decides how connections have to be.
     @ivar hops: where each transport sends, by its name.
+    @ivar guards: what decides how its connections have to be, likewise.
     """
 
     configuration: Configuration
@@ -122,6 +125,7 @@ class Senders:
     retries: RetryRules
     course: Bearings
     hops: dict[str, NextHops] = field(factory=dict)
+    guards: dict[str, Protection] = field(factory=dict)
 
     def transport(self, called: str, entry: RouteEntry) -> IRelay:
         """
@@ -129,6 +133,8 @@ class Senders:
 
         @raise smtpx.core.errors.UsageError: its password is not to be had.
         """
+        keeps = keepsSTS(self.configuration, entry)
+        guard = self.guards[called] = self.course.protecting(keeps)
         hops = self.hops[called] = nextHops(self.configuration, self.name, entry)
 
         def find(domain: bytes) -> Deferred[MailHosts]:
@@ -150,7 +156,7 @@ class Senders:
             manual=hops.manual,
             wayTo=hops.wayTo,
             pause=self.retries.pause,
-            protection=self.course.protecting(keepsSTS(self.configuration, entry)),
+            protection=guard,
         )
 
     def callout(self, routes: Routes, turnstile: Turnstile) -> Callout:
@@ -170,6 +176,11 @@ class NextOnes:
         route = self.routes.find(path, b"")
         return None if route is None else self.senders.hops.get(route.transport.name)
 
+    def _protection(self, path: bytes) -> Protection | None:
+        route = self.routes.find(path, b"")
+        guards = self.senders.guards
+        return None if route is None else guards.get(route.transport.name)
+
     def find(self, path: bytes) -> Deferred[MailHosts] | None:
         """See L{smtpx.policy.callout.Onward}."""
         hops = self._hops(path)
@@ -177,10 +188,17 @@ class NextOnes:
             return None
         return hops.find(self.senders.router, domainOf(path))
 
-    def wayTo(self, path: bytes, host: MailHost) -> Way:
+    async def wayTo(self, path: bytes, host: MailHost, hosts: MailHosts) -> Way:
         """See L{smtpx.policy.callout.Onward}."""
-        hops = self._hops(path)
-        return Way() if hops is None else hops.wayTo(host)
+        hops, protection = self._hops(path), self._protection(path)
+        if hops is None:
+            return Way()
+        way = hops.wayTo(host)
+        if host.local or protection is None:
+            return way
+        name, alias = plain(domainOf(path), hosts)
+        hop = hopTo(host, hosts, (name,), hops.manual, (alias,))
+        return await protection.wayTo(hop, way)
 
     def mayTry(self, host: MailHost) -> bool:
         """See L{smtpx.policy.callout.Onward}."""
