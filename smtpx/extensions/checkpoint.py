@@ -106,7 +106,7 @@ class Checkpoint:
     def extendServer(self, server: IServerBuilder) -> None:
         """See L{IServerExtension}."""
         if self.memory is not None:
-            receiving = Receiving(self.memory, resumes=not self.submission)
+            receiving = Receiving(self.memory, not self.submission, self._prompt)
             server.capability(CAPABILITY, self._advertise)
             server.parameter(self._parameter)
             server.review(Stage.MAIL, partial(_recall, receiving))
@@ -118,6 +118,10 @@ class Checkpoint:
 
     def _welcome(self, session: IServerSession) -> bool:
         hosts = self.options.checkpointAdvertiseHosts
+        return hosts.matches(session.peer, clientNames(session))
+
+    def _prompt(self, session: IServerSession) -> bool:
+        hosts = self.options.unprovenHosts
         return hosts.matches(session.peer, clientNames(session))
 
     def _advertise(self, session: IServerSession) -> bool | None:

@@ -264,10 +264,13 @@ class Receiving:
 
     @ivar memory: where transactions are remembered.
     @ivar resumes: may one go on where it was cut short?
+    @ivar prompt: is what a client sends taken before it has shown that it is where it
+        seems to be?
     """
 
     memory: ITransactionMemory
-    resumes: bool = True
+    resumes: bool
+    prompt: Callable[[IServerSession], bool]
 
     def recall(self, session: IServerSession, name: bytes) -> Verdict:
         """MAIL: find out whether it was there before."""
@@ -280,7 +283,8 @@ class Receiving:
         if found is Known.UNNAMED:
             return None
         session.stamps[_TRANSACTION] = transaction
-        session.standing = Standing.NAMED
+        prompt = self.prompt(session)
+        session.standing = Standing.PROMPT if prompt else Standing.NAMED
         if isinstance(found, Known):
             return None
         transaction.before = found
@@ -356,7 +360,7 @@ class Receiving:
         transaction = transactionOf(session)
         if (
             transaction is not None
-            and session.standing is Standing.NAMED
+            and session.standing is not Standing.SETTLED
             and refusal.permanent
         ):
             each = session.tellEach is not None

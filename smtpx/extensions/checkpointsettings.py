@@ -28,6 +28,15 @@ class CheckpointSettings:
             "help": "The clients that may name their transactions.",
         },
     )
+    unprovenHosts: HostList = field(
+        default=HostList(),
+        metadata={
+            "help": "The clients whose named messages are taken out of the packet that"
+            " asks for a connection (TCP Fast Open), before they have shown that they"
+            " are where it comes from.  Whoever sees such a packet of theirs can send"
+            " messages as if from there for as long as its cookie is good.",
+        },
+    )
     keepSeconds: int = field(
         default=5 * 86400,
         validator=ge(LEAST_SECONDS),

@@ -375,10 +375,10 @@ class ServerProtocol(DirectProtocol):
     def _take(self, question: TakeMessage) -> Taken:
         """
         The message is whole; the first that came by a SYN may have come before, unless
-        it has a name by which that is known.
+        it has a name by which that is known, and may be somebody else's.
         """
-        named = self.core.standing is not Standing.USUAL
-        if named or self._opened is Opened.USUALLY:
+        prompt = self.core.standing in (Standing.PROMPT, Standing.SETTLED)
+        if prompt or self._opened is Opened.USUALLY:
             return self._finishBody(question)
         self._opened = Opened.USUALLY
         connection = self._connection

@@ -96,6 +96,9 @@ domains = ["{domain}"]
 [[route]]
 match = ["*"]
 transport = "hold"
+
+[extensions.CHECKPOINT]
+unproven_hosts = ["*"]
 """
 
 _GREETS_EARLY = """

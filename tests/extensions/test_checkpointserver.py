@@ -19,9 +19,11 @@ from smtpx.core.effects import (
 )
 from smtpx.core.envelope import Envelope, Recipient, Stamp
 from smtpx.core.hooks import Dialect, TLSInfo
+from smtpx.core.hostlist import HostList
 from smtpx.core.interfaces import IServerSession
 from smtpx.core.reply import OK, Reply, reply
 from smtpx.core.standing import Standing
+from smtpx.extensions.checkpoint import Checkpoint, CheckpointSettings
 from smtpx.extensions.checkpointserver import (
     Committed,
     CutShort,
@@ -104,6 +106,22 @@ class NewTests(SynchronousTestCase):
             said.feed(b"RCPT TO:<%b%d@d.example>\r\n" % (b"x" * 50, number))
         self.assertIs(said.connection.standing, Standing.USUAL)
         self.assertIsNone(transactionOf(said.connection))
+
+    def test_prompt(self) -> None:
+        """
+        What came by a SYN waits until its client is proven, but for clients that the
+        operator lists.
+        """
+        for hosts, standing in (
+            ([], Standing.NAMED),
+            (["192.0.2.2"], Standing.NAMED),
+            (["192.0.2.1"], Standing.PROMPT),
+        ):
+            options = CheckpointSettings(unprovenHosts=HostList.parse(hosts))
+            memory = Memory()
+            extension = Checkpoint(memory=memory).configured(options)
+            said = talk([extension], EHLO + MAIL, answers={Recall: memory.recall})
+            self.assertIs(said.connection.standing, standing)
 
     def test_unnamed(self) -> None:
         """Without room it is as if it had no name."""

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SkipTest
 
-from .apart import FAR, Apart, Packet
+from .apart import FAR, NEAR, Apart, Packet
 from .cases import InteropTestCase
 from .cutting import Call, CuttingLine
 from .ours import OurProgram
@@ -47,7 +47,7 @@ match = ["*"]
 transport = "{transport}"
 
 [extensions.CHECKPOINT]
-checkpoint_advertise_hosts = ["*"]
+unproven_hosts = [{unproven}]
 """
 
 _SENDS = """
@@ -117,7 +117,9 @@ class CutTests(InteropTestCase):
 
     def receive(self, folder: str) -> OurProgram:
         """Start the one that takes."""
-        text = _TAKES.format(address="127.0.0.1", port=self.port, transport="maildir")
+        text = _TAKES.format(
+            address="127.0.0.1", port=self.port, transport="maildir", unproven=""
+        )
         program = OurProgram(self.folder / folder, text)
         self.addCleanup(program.stop)
         return program
@@ -287,7 +289,9 @@ class RecordedTests(InteropTestCase):
         self.addCleanup(shutil.rmtree, self.folder)
         with self.apart.far():
             self.port = freePort(FAR)
-            text = _TAKES.format(address=FAR, port=self.port, transport="hold")
+            text = _TAKES.format(
+                address=FAR, port=self.port, transport="hold", unproven=f'"{NEAR}"'
+            )
             self.receiver = OurProgram(self.folder / "far", text)
         self.addCleanup(self.receiver.stop)
         with self.apart.near():

@@ -101,6 +101,25 @@ class UnprovenTests(FastCase):
         self.assertEqual(self.looked, 0)
         self.assertTrue(self.receiver.arrivals[0].finished)
 
+    def test_named(self) -> None:
+        """
+        A message that would be known again waits like any other; but for those whose
+        client is taken at its word, and those that were there before.
+        """
+        begin, bdat, end = _MESSAGE.partition(b"BDAT")
+        for standing, atOnce in (
+            (Standing.NAMED, False),
+            (Standing.PROMPT, True),
+            (Standing.SETTLED, True),
+        ):
+            call = self.call()
+            call.say(begin)
+            protocol: Any = call.protocol
+            protocol.core.standing = standing
+            call.say(bdat + end)
+            self.assertEqual(self.receiver.arrivals[-1].finished, atOnce)
+            call.protocol.connectionLost(Failure(ConnectionDone()))
+
     def test_never(self) -> None:
         """Who will not show it gets nothing done: it was a recording, perhaps."""
         call = self.call()
@@ -195,7 +214,7 @@ class PolicyTests(FastCase):
 
 
 class NamedTests(FastCase):
-    """A message that is known again need not wait."""
+    """A message that is known again, of a client that is taken at its word."""
 
     def test_atOnce(self) -> None:
         """It is taken at once, though nobody knows where its client is."""
@@ -204,7 +223,7 @@ class NamedTests(FastCase):
             server.review(Stage.MAIL, name)
 
         def name(session: IServerSession, recipient: object) -> None:
-            session.standing = Standing.NAMED
+            session.standing = Standing.PROMPT
 
         extensions = [*standard(), MadeServer(extend, "ODD")]
         self.server = made(self.receiver, extensions=extensions)

@@ -106,8 +106,8 @@ class SendingPagesTests(SynchronousTestCase):
 
     def test_checkpoint(self) -> None:
         """Each configuration is of use."""
-        first, second = blocks("checkpoint.rst", ".. code-block:: toml\n")
-        for each in (first, second):
+        first, second, third = blocks("checkpoint.rst", ".. code-block:: toml\n")
+        for each in (first, second, third):
             self.assertEqual(self.problems(BASE + HOME + each), [], each)
         _, _, lists = second.partition("[extensions.CHECKPOINT]")
         [caution] = self.problems(BASE + HOME + second.replace(lists, "\n"))
