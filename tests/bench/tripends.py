@@ -80,11 +80,13 @@ state = "state"
 [[listener]]
 address = "{address}"
 port = {port}
+tls_resumption_hosts = ["*"]
 
 [[listener]]
 address = "{address}"
 port = {tlsPort}
 tls = "implicit"
+tls_resumption_hosts = ["*"]
 
 [[tls.certificates]]
 certificate = "certificate.pem"
@@ -141,7 +143,8 @@ def _ourReceiver(folder: Path) -> Receiver:
 
 def _eximReceiver(folder: Path) -> Receiver:
     tlsPort = freePort(FAR)
-    exim = EximServer(folder, "+all", "secret", FAR, tlsPort=tlsPort)
+    resumes = ["tls_resumption_hosts = *"]
+    exim = EximServer(folder, "+all", "secret", FAR, resumes, tlsPort)
     return Receiver("Exim", exim.port, tlsPort, exim.close)
 
 
@@ -216,6 +219,7 @@ transport = "smtp"
 hosts = ["[{address}]:{port}"]
 tls = "{level}"
 implicit_tls = {implicit}
+tls_resumption_hosts = [{resumed}]
 
 [extensions.PIPECONNECT]
 hosts_pipe_connect = [{early}]
@@ -238,6 +242,7 @@ def _ourSender(folder: Path, row: Row, port: int, message: bytes) -> Sender:
         early='"*"' if row.early else "",
         presumed='"*"' if row.presumed else "",
         fast='"*"' if row.fast else "",
+        resumed='"*"' if row.resumed else "",
         named='"*"' if row.named else "",
     )
     environment = {}
@@ -274,6 +279,8 @@ def _eximSender(folder: Path, row: Row, port: int, message: bytes) -> Sender:
         options.append("hosts_require_tls = *")
     if row.security is Security.IMPLICIT:
         options.append("protocol = smtps")
+    if row.resumed:
+        options.append("tls_resumption_hosts = *")
     if row.version == "1.2":
         options.append("tls_require_ciphers = NORMAL:-VERS-ALL:+VERS-TLS1.2")
     exim = EximClient(port, options, host=FAR, bare=True)

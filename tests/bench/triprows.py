@@ -30,6 +30,7 @@ class Row:
     @ivar banner: does the receiver greet with its first flight of the handshake?
     @ivar named: are messages named (RFC 1845), so that one may be in the first
         packet?
+    @ivar resumed: are sessions of TLS resumed?
     """
 
     security: Security
@@ -39,6 +40,7 @@ class Row:
     banner: bool = False
     named: bool = False
     presumed: bool = False
+    resumed: bool = False
 
     @version.default
     def _version(self) -> str:
@@ -47,7 +49,7 @@ class Row:
     @property
     def warm(self) -> int:
         """How many messages go before those that count."""
-        return 2 * self.early + self.fast
+        return max(2 * self.early + self.fast, self.resumed)
 
     @property
     def label(self) -> str:
@@ -63,6 +65,8 @@ class Row:
             words.append("CHECKPOINT")
         if self.presumed:
             words.append("presumed")
+        if self.resumed:
+            words.append("resumption")
         return " + ".join(words) if len(words) > 1 else f"{words[0]}, no knowledge"
 
 
@@ -75,9 +79,11 @@ ROWS = (
     Row(Security.STARTTLS, presumed=True),
     Row(Security.STARTTLS, early=True),
     Row(Security.STARTTLS, early=True, fast=True),
+    Row(Security.STARTTLS, early=True, fast=True, resumed=True),
     Row(Security.STARTTLS, "1.2"),
     Row(Security.STARTTLS, "1.2", early=True),
     Row(Security.STARTTLS, "1.2", early=True, fast=True),
+    Row(Security.STARTTLS, "1.2", early=True, fast=True, resumed=True),
     Row(Security.IMPLICIT),
     Row(Security.IMPLICIT, banner=True),
     Row(Security.IMPLICIT, fast=True, banner=True),
