@@ -53,6 +53,7 @@ def make(
     expired: bool = False,
     early: bool = False,
     forged: bool = False,
+    twin: Made | None = None,
 ) -> Made:
     """
     Make a certificate.
@@ -63,8 +64,9 @@ def make(
     @param expired: is it not valid any more?
     @param early: is it not valid yet?
     @param forged: does somebody else sign it in the issuer's name?
+    @param twin: whose key it has; L{None}: its own.
     """
-    key = ec.generate_private_key(ec.SECP256R1())
+    key = ec.generate_private_key(ec.SECP256R1()) if twin is None else twin.key
     shift = (10 * DAY if early else timedelta()) - (10 * DAY if expired else 0 * DAY)
     title = Name([NameAttribute(NameOID.COMMON_NAME, subject)])
     builder = (

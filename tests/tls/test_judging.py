@@ -183,6 +183,17 @@ class JudgingTests(SynchronousTestCase):
         leaf = make("leaf", middle, names=("mx.example.org",))
         self.good(leaf, recordFor(middle.certificate, DANE_TA))
 
+    def test_authorityThatTheSystemKnowsOtherwise(self) -> None:
+        """
+        The chain is what the server sends: where the system trusts another certificate
+        of the same authority, the one that was sent still counts.
+        """
+        old = make("old", ca=True)
+        crossed = make("root", old, ca=True, twin=ROOT)
+        leaf = make("leaf", crossed, names=("mx.example.org",))
+        record = recordFor(crossed.certificate, DANE_TA, CERT)
+        self.good(leaf, record, trust=(ROOT,))
+
     def test_authorityThatIsNotSent(self) -> None:
         """
         RFC 7672 section 3.1.2: an authority of which only a digest is published has to
