@@ -225,6 +225,11 @@ def _proven(hop: Hop, policy: RoutePolicy) -> LookupLevel:
     """How well it is known that the host is the domains'."""
     if hop.manual or hop.namesAuthentic:
         return LookupLevel.DNSSEC
+    if hop.domains and all(each == hop.host for each in hop.domains):
+        # There is no MX record, or none that matters: nobody has said that another
+        # host is the domain's, and the certificate is for the domain itself (RFC 8689
+        # section 4.2.1).
+        return LookupLevel.MTASTS
     levels = (demand.proven for demand in policy.demands)
     return max(levels, default=LookupLevel.PLAIN)
 

@@ -144,6 +144,17 @@ class DecideTests(SynchronousTestCase):
         self.decided(Rules((OneRule((DOMAINS,)),)), wanted)
         self.decided(Rules(), evolve(wanted, lenient=True))
 
+    def test_domainThatIsItsOwnHost(self) -> None:
+        """
+        RFC 8689 section 4.2.1: where no MX record has named another host, there is
+        nothing to prove; but of one domain only.
+        """
+        wanted = RoutePolicy(TLSLevel.VERIFIED, LookupLevel.MTASTS)
+        alone = evolve(HOP, host=b"example.org")
+        self.assertEqual(self.decided(Rules(), wanted, alone), wanted)
+        for domains in ((b"example.org", b"example.net"), ()):
+            self.refused(Rules(), wanted, evolve(alone, domains=domains))
+
     def test_policyDoesNotStandInForDNSSEC(self) -> None:
         """
         Where DNSSEC is wanted, MTA-STS is not enough.
