@@ -24,7 +24,7 @@ from ..core.hooks import Action
 from ..core.queueprofile import QueueProfile
 from ..core.reply import Reply
 from ..observe.harmless import visible
-from ..spool.format import Outcome, SpooledMessage
+from ..spool.format import Fate, Outcome, SpooledMessage
 from ..spool.via import Cause
 from .interfaces import CANCELLED, NOT_YET, OUT_OF_TIME, TOO_LONG
 from .remote import Remote, remoteOf
@@ -136,6 +136,9 @@ def accountOf(
     given = givenOf(recipient)
     look = Look() if veil is None else veil.of(recipient)
     said = () if outcome.reply is None else _lines(outcome.reply, look)
+    if outcome.cause is Cause.TLS and outcome.fate is Fate.FAILED:
+        # It is we who will not talk to that host; the reply is for the status.
+        said = ()
     why = "" if said else _why(outcome, look)
     address = _cut(visible(given, _MOST), ADDRESS_CHARACTERS)
     return Account(

@@ -39,6 +39,7 @@ from .findings import Findings, delivered, unreached, unroutable
 from .interfaces import LANE_OCTETS, Attempt, IRelay, Leg, Located
 from .prefixed import PrefixedBody
 from .unfinished import Unfinished
+from .wanted import HOSTS_SEARCHED, certain, particular
 from .whither import Names, Whither, both, plain
 
 #: The most hosts that are tried in one attempt, and that are talked to: RFC 5321
@@ -171,13 +172,14 @@ class SMTPTransport:
             domains.setdefault(domain, []).append(index)
         # All are asked for at once; cancelled, none is.
         found = await together(self._found(domain, way) for domain in domains)
-        legs: dict[tuple[bytes, bytes], tuple[MailHosts, Names, list[int]]] = {}
+        legs: dict[tuple[bytes, bool, bytes], tuple[MailHosts, Names, list[int]]] = {}
         outcomes: list[Outcome] = []
         for (domain, some), (hosts, apart) in zip(domains.items(), found, strict=True):
             if isinstance(hosts, Unroutable):
                 outcomes += [unroutable(index, hosts) for index in some]
                 continue
-            key = hosts.key, domain if apart else b""
+            # The same hosts, but known for sure to be those of one domain only.
+            key = hosts.key, hosts.namesAuthentic, domain if apart else b""
             _, named, indices = legs.setdefault(key, (hosts, [], []))
             named.append(plain(domain, hosts))
             indices += some
@@ -207,6 +209,9 @@ class SMTPTransport:
         # What domains publish is nothing to hosts that the operator named.
         if protection is None or self._manual:
             return hosts, False
+        if way.policy.lookup is not LookupLevel.PLAIN:
+            # What proves one domain's hosts says nothing of another's.
+            return hosts, True
         return hosts, await protection.apart(domain)
 
     def _wayOf(self, message: SpooledMessage) -> Way:
@@ -293,12 +298,15 @@ class SMTPTransport:
         body = PrefixedBody.over(message.prefix, attempt.body)
         errand = Errand(message.id, attempt.again)
         tried = heard = 0
+        most = HOSTS_TRIED, HOSTS_HEARD
+        if particular(where.way.policy):
+            most = HOSTS_SEARCHED, HOSTS_SEARCHED
         for host in self._unfinished.first(message.id, self._order(where.hosts)):
             due = self._dueAt(host, attempt.asked)
             if due > self._now():
                 known.early.append((due, self._troubleOf(host)))
                 continue
-            if tried >= HOSTS_TRIED or heard >= HOSTS_HEARD:
+            if tried >= most[0] or heard >= most[1]:
                 return
             hop = where.hop(host, self._manual)
             way = where.way if self._wayTo is None else self._wayTo(host, where.way)
@@ -306,7 +314,7 @@ class SMTPTransport:
                 if self._protection is not None:
                     way = await self._protection.wayTo(hop, way)
             except Unreached as unfit:
-                known.unreached(unfit, 0.0)
+                known.unreached(certain(unfit, way.policy), 0.0)
                 continue
             tried += 1
             some = [recipients[index] for index in known.left]
@@ -323,7 +331,7 @@ class SMTPTransport:
                 if error.flaw is None or way.policy == self._way.policy:
                     outcome, path = unreached(index, error), recipients[index].path
                     notBefore = self._fault(host, error, outcome, path)
-                known.unreached(error, notBefore)
+                known.unreached(certain(error, way.policy), notBefore)
                 heard += error.reply is not None
                 continue
             heard += 1
