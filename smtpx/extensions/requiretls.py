@@ -8,14 +8,19 @@ what a bounce may carry.
 To advertise the keyword is a promise that whatever sends the message on keeps
 it (RFC 8689 section 1).  So the server side is silent unless whoever joined the
 house says that the promise is kept, by C{honoured}: because relaying keeps it,
-or because all mail ends here.
+or because all mail ends here.  TLS-Required is looked at in any case, and so are the
+operator's own rules, for both bind nobody but us: a message that is to go under
+verified TLS and cannot comes back.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 from attrs import evolve, field, frozen
 from zope.interface import implementer
 
+from ..core.address import domainOf
 from ..core.envelope import Bearer, Envelope, Recipient, Stamp, dumpFlag, loadFlag
 from ..core.errors import UsageError
 from ..core.grammar import FLAG, KEYWORD
@@ -28,6 +33,7 @@ from ..core.hooks import (
     ReportWish,
     RoutePolicy,
     Scope,
+    Stage,
     TLSLevel,
     Where,
 )
@@ -79,6 +85,23 @@ def _send(session: IClientSession, bearer: Bearer) -> bool | None:
     return None if session.guessed else True
 
 
+def _checkAddresses(instance: object, attribute: Any, value: tuple[str, ...]) -> None:
+    for each in value:
+        if not _isAddress(each):
+            raise ValueError(
+                f"{each!r} is neither an address (ann@example.org), nor a domain"
+                " (example.org), nor all below one (*.example.org)"
+            )
+
+
+def _isAddress(text: str) -> bool:
+    local, at, domain = text.rpartition("@")
+    if at and not local or any(each.isspace() for each in text):
+        return False
+    domain = domain if at else domain.removeprefix("*.")
+    return bool(domain) and not domain.startswith(".") and "*" not in domain
+
+
 @frozen
 class RequireTLSSettings:
     """What an operator may set of REQUIRETLS."""
@@ -90,6 +113,60 @@ class RequireTLSSettings:
             "help": "The clients that are offered it, once they are under TLS.",
         },
     )
+    requireHosts: HostList = field(
+        factory=HostList,
+        metadata={
+            "option": "require_hosts",
+            "help": "Clients whose mail goes under verified TLS or not at all, as if"
+            " they had asked for it.",
+        },
+    )
+    requireAddresses: tuple[str, ...] = field(
+        default=(),
+        validator=_checkAddresses,
+        metadata={
+            "option": "require_addresses",
+            "help": "Mail from these, and mail for these, goes under verified TLS or"
+            " not at all, as if its sender had asked for it: addresses, domains, and"
+            " ``*.example.org`` for all that is below one.",
+        },
+    )
+
+
+@frozen
+class _Addresses:
+    """
+    Addresses that the operator named.
+
+    @ivar whole: addresses, in lower case.
+    @ivar domains: domains, in lower case.
+    @ivar below: what is below these, each with a dot in front.
+    """
+
+    whole: frozenset[bytes]
+    domains: frozenset[bytes]
+    below: tuple[bytes, ...]
+
+    @classmethod
+    def of(cls, texts: tuple[str, ...]) -> _Addresses:
+        """
+        Read them.
+
+        @param texts: as C{require_addresses} has them.
+        """
+        named = [text.lower().encode("utf-8") for text in texts]
+        return cls(
+            frozenset(each for each in named if b"@" in each),
+            frozenset(each for each in named if b"@" not in each),
+            tuple(each[1:] for each in named if each.startswith(b"*.")),
+        )
+
+    def has(self, path: bytes) -> bool:
+        """Is this mailbox one of them?  The null path is not."""
+        if path.lower() in self.whole:
+            return True
+        domain = domainOf(path)
+        return domain in self.domains or domain.endswith(self.below)
 
 
 class IRequireTLS(IServerExtension, IClientExtension, IQueueExtension):
@@ -120,6 +197,7 @@ class RequireTLS:
         self._parameter = Parameter[bool](
             b"REQUIRETLS", Where.MAIL, FLAG, self._receive, _send
         )
+        self._addresses = _Addresses.of(settings.requireAddresses)
 
     def configured(self, settings: RequireTLSSettings) -> RequireTLS:
         """See L{smtpx.core.interfaces.IExtension}."""
@@ -129,10 +207,11 @@ class RequireTLS:
 
     def extendServer(self, server: IServerBuilder) -> None:
         """See L{IServerExtension}."""
-        if not self.honoured:
-            return
-        server.capability(CAPABILITY, self._advertise)
-        server.parameter(self._parameter)
+        if self.honoured:
+            server.capability(CAPABILITY, self._advertise)
+            server.parameter(self._parameter)
+        if self.options.requireHosts.items or self.options.requireAddresses:
+            server.review(Stage.RCPT, self._reviewed)
         server.header(b"TLS-Required", self._tlsRequired)
         server.control("requiretls", self._control)
         server.condition("requiretls", lambda session: _required(session.envelope))
@@ -157,6 +236,24 @@ class RequireTLS:
         _require(bearer)
         session.obliged = True
         return None
+
+    def _reviewed(self, session: IServerSession, recipient: Recipient | None) -> None:
+        """
+        Oblige what the operator wants obliged (section 4.3 leaves that to policy).
+
+        A bounce is not: nobody would hear of it where it cannot be sent so.
+        """
+        envelope = session.envelope
+        assert envelope is not None and recipient is not None
+        if not envelope.sender or _required(envelope):
+            return
+        has = self._addresses.has
+        if (
+            has(envelope.sender)
+            or has(recipient.path)
+            or self.options.requireHosts.matches(session.peer, clientNames(session))
+        ):
+            self._control(session)
 
     def _tlsRequired(self, session: IServerSession, value: bytes) -> None:
         # Section 3: this value only, at most once.  Section 4.1: the parameter
@@ -199,13 +296,11 @@ class RequireTLS:
             return None
         if not _verified(session):
             return Refusal(_UNVERIFIED, Scope.HOST)
-        if not envelope.sender:
-            # A bounce is protected as its message was, but is not thrown away
-            # for want of the keyword (section 5).
-            return None
         if session.guessed:
             return Refusal(_GUESSED, Scope.SESSION)
-        if not session.offered(CAPABILITY):
+        # A bounce is protected as its message was, but is not thrown away for want of
+        # the keyword (section 5).
+        if envelope.sender and not session.offered(CAPABILITY):
             return Refusal(_UNSUPPORTED, Scope.HOST)
         return None
 

@@ -48,8 +48,12 @@ def _talk(
     honoured: bool = True,
     secured: TLSInfo | None = _TLS,
     hosts: tuple[str, ...] = ("*",),
+    requireHosts: tuple[str, ...] = (),
+    requireAddresses: tuple[str, ...] = (),
 ) -> Said:
-    options = RequireTLSSettings(HostList.parse(hosts))
+    options = RequireTLSSettings(
+        HostList.parse(hosts), HostList.parse(requireHosts), requireAddresses
+    )
     extension = RequireTLS(options, honoured=honoured)
     return talk([StartTLS(), extension], octets, secured=secured, tlsReady=True)
 
@@ -68,13 +72,26 @@ class ServerTests(SynchronousTestCase):
 
     def test_promiseIsNotMadeUnlessItIsKept(self) -> None:
         """
-        Without C{honoured} there is no keyword, no parameter and no tag.
+        Without C{honoured} there is no keyword, and no parameter.
         """
         said = _talk(_HELLO + _MAIL, honoured=False)
         self.assertEqual(said.replies[1], b"250 mx.example.org")
         self.assertEqual(said.last[:9], b"555 5.5.4")
-        self.assertEqual(said.connection.profile.headers, {})
         self.assertFalse(RequireTLS().honoured)
+
+    def test_otherwiseItWorksWithoutThePromise(self) -> None:
+        """
+        The field of the header binds nobody but us (section 4.1), nor does our own
+        policy: what cannot go as it has to comes back.
+        """
+        mail = b"MAIL FROM:<a@c.example>\r\n"
+        said = _talk(_HELLO + mail + _RCPT, honoured=False)
+        said.feed(b"DATA\r\n")
+        said.feed(b"TLS-Required: No\r\n\r\nx\r\n.\r\n")
+        self.assertEqual(said.port.taken[0].dumpedStamps(), {"tls-optional": "yes"})
+        said.feed(mail)
+        said.connection.control("requiretls")
+        self.assertTrue(said.connection.holds("requiretls"))
 
     def test_keywordIsForListedHosts(self) -> None:
         """To others it is a parameter that nobody knows."""
@@ -155,6 +172,68 @@ class ServerTests(SynchronousTestCase):
         self.assertFalse(session.holds("requiretls"))
         error = self.assertRaises(HookTrouble, session.control, "requiretls")
         self.assertIsInstance(error.__cause__, UsageError)
+
+    def tagged(self, sender: bytes, recipient: bytes = b"b@d.example") -> bool:
+        """Is a message tagged where the operator wants some so?"""
+        wanted = ("Ann@C.example", "e.example", "*.f.example")
+        said = _talk(_HELLO, honoured=False, secured=None, requireAddresses=wanted)
+        said.feed(b"MAIL FROM:<%b>\r\n" % sender)
+        said.feed(b"RCPT TO:<%b>\r\n" % recipient)
+        self.assertEqual(said.last[:3], b"250")
+        return said.connection.holds("requiretls")
+
+    def test_operatorObliges(self) -> None:
+        """
+        Mail from some and for some, whether they ask for it or not, and however it
+        came (section 4.3).
+        """
+        for address, tagged in (
+            (b"ann@c.example", True),
+            (b"ANN@C.EXAMPLE", True),
+            (b"bob@c.example", False),
+            (b"bob@E.example", True),
+            (b"bob@x.e.example", False),
+            (b"bob@x.f.example", True),
+            (b"bob@f.example", False),
+            (b'"bob@e.example"@g.example', False),
+        ):
+            self.assertIs(self.tagged(address), tagged, address)
+            self.assertIs(self.tagged(b"a@g.example", address), tagged, address)
+
+    def test_operatorObligesHosts(self) -> None:
+        """All mail of some clients; it is logged as if they had asked for it."""
+        mail = b"MAIL FROM:<a@g.example>\r\n"
+        said = _talk(_HELLO + mail + _RCPT, requireHosts=("192.0.2.0/24",))
+        self.assertTrue(said.connection.holds("requiretls"))
+        self.assertTrue(said.connection.obliged)
+        said = _talk(_HELLO + mail + _RCPT, requireHosts=("198.51.100.0/24",))
+        self.assertFalse(said.connection.holds("requiretls"))
+        said = _talk(_HELLO + _MAIL + _RCPT, requireHosts=("192.0.2.1",))
+        self.assertTrue(said.connection.holds("requiretls"))
+
+    def test_operatorObligesNoReports(self) -> None:
+        """Nobody would hear of one that could not be sent so."""
+        self.assertFalse(self.tagged(b"", b"bob@e.example"))
+
+    def test_operatorsWordWins(self) -> None:
+        """It is another's to say that a message may go in the clear."""
+        said = _talk(
+            _HELLO + b"MAIL FROM:<a@c.example>\r\n" + _RCPT + b"DATA\r\n",
+            requireAddresses=("c.example",),
+        )
+        said.feed(b"TLS-Required: No\r\n\r\nx\r\n.\r\n")
+        self.assertEqual(said.port.taken[0].dumpedStamps(), {"!requiretls": "yes"})
+
+    def test_addressesAreRead(self) -> None:
+        """What is none is a clear error."""
+        for text in (
+            *("", "@e.example", "ann@", "*", "*.", ".e.example", "a b@e.example"),
+            *("ann@*.e.example", "mail.*.example", "ann@.e.example"),
+        ):
+            error = self.assertRaises(
+                ValueError, RequireTLSSettings, requireAddresses=(text,)
+            )
+            self.assertIn("is neither an address", str(error))
 
     def test_isConfigured(self) -> None:
         """Other settings make another extension, with the same promise."""
@@ -244,9 +323,10 @@ class ClientTests(SynchronousTestCase):
         peer.connection.guessed = True
         envelope = _envelope()
         [admit] = peer.connection.profile.admitters
-        refusal = admit(peer.connection, envelope)
-        assert refusal is not None
-        self.assertIs(refusal.scope, Scope.SESSION)
+        for each in (envelope, _envelope(b"")):
+            refusal = admit(peer.connection, each)
+            assert refusal is not None
+            self.assertIs(refusal.scope, Scope.SESSION)
         [(parameter, _)] = peer.connection.profile.parameters
         self.assertIsNone(parameter.send(peer.connection, envelope))
         peer.connection.guessed = False

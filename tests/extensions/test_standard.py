@@ -120,7 +120,7 @@ class EveryExtensionTests(SynchronousTestCase):
             provided = {e.name for e in standard() if door.providedBy(e)}
             if door is IServerExtension:
                 # Some promises are not made by default, and nobody is trusted so.
-                provided -= {"MT-PRIORITY", "REQUIRETLS", "XCLIENT", "XFORWARD"}
+                provided -= {"MT-PRIORITY", "XCLIENT", "XFORWARD"}
                 provided -= {"CHECKPOINT", "DELIVERBY", "ETRN", "FUTURERELEASE", "RRVS"}
             self.assertEqual(owners, provided)
 
