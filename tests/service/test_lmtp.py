@@ -130,9 +130,13 @@ class RouteTests(RouteTestCase):
 
     def test_requireTLS(self) -> None:
         """What REQUIRETLS promises is kept at a socket, and not at any port."""
-        self.assertTrue(keepsRequireTLS([self.entry(SOCKET)]))
-        self.assertFalse(keepsRequireTLS([self.entry(HOSTS)]))
-        self.assertTrue(keepsRequireTLS([self.entry(HOSTS + "tls = 'verified'\n")]))
+        for text, kept in (
+            (SOCKET, True),
+            (HOSTS, False),
+            (HOSTS + "tls = 'verified'\n", True),
+        ):
+            configuration = self.read(LMTP + text)
+            self.assertIs(keepsRequireTLS(configuration, [self.entry(text)]), kept)
 
 
 class CautionTests(RouteTestCase):

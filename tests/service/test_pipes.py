@@ -18,6 +18,7 @@ from smtpx.queue.exitstatus import TEMPORARY, Crashed, Reading
 from smtpx.queue.interfaces import IRelay
 from smtpx.queue.mailbox import LineEnds
 from smtpx.queue.pipe import Pipe, Piping
+from smtpx.service.config import Configuration
 from smtpx.service.machine import Machine
 from smtpx.service.tables import RouteEntry
 from smtpx.service.wiring.hops import keepsRequireTLS
@@ -290,7 +291,7 @@ class MakerTests(PipeTestCase):
         """Only a command that is the end of the way keeps what REQUIRETLS demands."""
         for text, keeps in (("", True), ("final_delivery = false", False)):
             entry = self.entry(f"command = ['/bin/true']\n{text}")
-            self.assertIs(keepsRequireTLS([entry]), keeps)
+            self.assertIs(keepsRequireTLS(Configuration(), [entry]), keeps)
 
     def test_onlyLooked(self) -> None:
         """Who only looks runs nothing."""

@@ -106,17 +106,30 @@ class RequireTLSTests(RouteTestCase):
     """Whether REQUIRETLS can be promised."""
 
     def test_kept(self) -> None:
-        """It can where nothing is sent, or to hosts that are named and verified."""
+        """
+        It can where nothing is sent, where hosts are named, and where it can be proven
+        whose hosts they are.
+        """
+        hosts = "hosts = ['a.example']\n"
+        trusted = "[dns]\nservers = ['127.0.0.1']\ntrusted = true\n"
+        without = "[sending]\nmta_sts = false\n"
         for text, kept in (
             ("[[route]]\nmatch = ['*']\n", True),
-            (SMTP, False),
-            (SMTP + "tls = 'verified'\n", False),
-            (SMTP + "tls = 'verified'\nhosts = ['a.example']\n", True),
-            (SMTP + "tls = 'verified'\nhosts = ['a.example/mx']\n", False),
-            (SMTP + "tls = 'encrypted'\nhosts = ['a.example']\n", False),
+            (SMTP, True),
+            (SMTP + "mta_sts = false\n", False),
+            (SMTP + "mta_sts = false\n" + trusted, True),
+            (SMTP + without, False),
+            (SMTP + "mta_sts = true\n" + without, True),
+            (SMTP + hosts + without, True),
+            (SMTP + hosts + "tls = 'encrypted'\n", True),
+            (SMTP + hosts + "tls = 'unwanted'\n", False),
+            (SMTP + "hosts = ['a.example/mx']\n", True),
+            (SMTP + "hosts = ['a.example/mx']\n" + without, False),
             (QUEUEFILE + "directory = '/queue'\n", False),
         ):
-            self.assertIs(keepsRequireTLS(self.read(text).routes or ()), kept, text)
+            configuration = self.read(text)
+            entries = configuration.routes or ()
+            self.assertIs(keepsRequireTLS(configuration, entries), kept, text)
 
 
 class WayOutTests(RouteTestCase):

@@ -87,7 +87,7 @@ def chosenExtensions(
     if isinstance(joined.get(RequireTLS.name), RequireTLS):
         # Without routes that send nothing leaves this host; "localhost" is any name.
         entries = routeEntries(configuration, configuration.name or "localhost")
-        kept = keepsRequireTLS(entries)
+        kept = keepsRequireTLS(configuration, entries)
         joined[RequireTLS.name] = RequireTLS(honoured=kept)
     if isinstance(joined.get(RRVS.name), RRVS):
         joined[RRVS.name] = RRVS(asked=configuration.local.ownersKnown)

@@ -160,17 +160,21 @@ def _octets(text: str | None) -> bytes | None:
     return None if text is None else text.encode("ascii")
 
 
-def keepsRequireTLS(entries: Iterable[RouteEntry]) -> bool:
+def keepsRequireTLS(
+    configuration: Configuration, entries: Iterable[RouteEntry]
+) -> bool:
     """
-    Is what REQUIRETLS promises kept on all routes?
+    Is what REQUIRETLS promises kept on all routes, and not by sending all such mail
+    back?
 
     RFC 8689 section 4.2.1 wants a host to be known by DNSSEC, by MTA-STS, or because
-    the operator named it, and its certificate to be good.
+    the operator named it; that its certificate is good is demanded where a message
+    wants it, whatever the route says.
     """
-    return all(_keeps(each) for each in entries)
+    return all(_keeps(configuration, each) for each in entries)
 
 
-def _keeps(entry: RouteEntry) -> bool:
+def _keeps(configuration: Configuration, entry: RouteEntry) -> bool:
     if entry.transport is TransportKind.PIPE:
         # Whither a command sends it on, and how, nobody knows.
         return entry.finalDelivery
@@ -180,6 +184,13 @@ def _keeps(entry: RouteEntry) -> bool:
     if entry.socket is not None:
         # There it ends, as in a mailbox.
         return True
-    verified = entry.wishedTLS.level is TLSLevel.VERIFIED
+    level = entry.wishedTLS.level
+    if level is TLSLevel.UNWANTED or entry.speaksLMTP:
+        # Those who deliver seldom know of it; who has gone to the trouble of a
+        # certificate may.
+        return level is TLSLevel.VERIFIED
     hosts = entry.manualHosts
-    return verified and bool(hosts) and not any(each.mx for each in hosts)
+    if hosts and not any(each.mx for each in hosts):
+        return True
+    sts = configuration.sending.mtaSTS if entry.mtaSTS is None else entry.mtaSTS
+    return sts or configuration.dns.trusted
