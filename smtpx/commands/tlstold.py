@@ -6,11 +6,14 @@ what C{smtpx send --explain-tls} says.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from ..core.hooks import RoutePolicy, TLSInfo, TLSLevel
+from ..core.stapled import Stapled, StapleWish
 from ..net.sending import Unreached
 from ..observe.harmless import visible
 from ..service.wiring.tryout import Protected
+from ..tls.ocsp import moment
 
 #: The longest line, in characters.
 _MOST = 1000
@@ -38,6 +41,8 @@ def _asked(policy: RoutePolicy) -> Iterator[str]:
         return
     for demand in policy.demands:
         what = _LEVELS[demand.level]
+        if demand.staple is StapleWish.REQUIRED:
+            what += ", and that its certificate was not revoked"
         if not demand.counts(policy):
             what = f"that is set aside; otherwise {what}"
         yield f"{demand.rule}: {demand.why}, so {what}."
@@ -67,6 +72,15 @@ def _showed(tls: TLSInfo) -> Iterator[str]:
         yield f"Nobody knows who it is: {tls.problem}."
     else:
         yield "Nobody looked whether the certificate is good, for nobody demanded it."
+    if tls.stapled is not Stapled.NOT_ASKED:
+        yield f"What it shows of the certificate's standing (OCSP): {_standing(tls)}."
+
+
+def _standing(tls: TLSInfo) -> str:
+    if tls.stapled is Stapled.SENT and tls.stapleEnds is not None:
+        ends = datetime.fromtimestamp(tls.stapleEnds, UTC)
+        return f"it is good, until {moment(ends)}"
+    return tls.stapleProblem or "nothing good, when the session began"
 
 
 __all__ = ["toldProtection"]

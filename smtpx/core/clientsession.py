@@ -439,6 +439,7 @@ class ClientSession:
             names=policy.names,
             dane=policy.dane,
             watched=policy.watched,
+            staple=policy.staple,
             terms=policy.terms,
         )
         for tune in self.profile.tlsTuners:

@@ -30,6 +30,7 @@ from attrs import evolve, field, frozen
 
 from .flaw import Flaw
 from .hooks import LookupLevel, RoutePolicy, TLSLevel
+from .stapled import StapleWish
 from .tlsa import DANE
 
 
@@ -62,6 +63,7 @@ class Demand:
     @ivar names: the certificate has to be for one of these, where it has to be good;
         empty: for the host's name.
     @ivar dane: what TLSA records ask of the certificate; L{None}: nothing.
+    @ivar staple: what it asks of an OCSP response.
     @ivar proven: how well this shows that the host is the domain's.
     @ivar enforced: C{False}: nothing is demanded, but it is found out whether it would
         have been met.
@@ -76,6 +78,7 @@ class Demand:
     by: Source = field(default=Source.DOMAIN, kw_only=True)
     names: frozenset[bytes] = field(default=frozenset(), kw_only=True)
     dane: DANE | None = field(default=None, kw_only=True)
+    staple: StapleWish = field(default=StapleWish.NONE, kw_only=True)
     proven: LookupLevel = field(default=LookupLevel.PLAIN, kw_only=True)
     enforced: bool = field(default=True, kw_only=True)
     refused: str | None = field(default=None, kw_only=True)
@@ -114,6 +117,7 @@ def _raised(policy: RoutePolicy, demand: Demand) -> RoutePolicy:
         lenient=lenient,
         names=names,
         dane=demand.dane or policy.dane,
+        staple=max(policy.staple, demand.staple),
         demands=told,
     )
 
@@ -123,7 +127,8 @@ def keyOf(policy: RoutePolicy) -> tuple[bytes, ...]:
     All of C{policy} by which a connection, or a session of TLS, that will do for one
     route will not do for another, as octets; they are the same in another process.
     """
-    parts = [b"%d %d %d" % (policy.tls, policy.lookup, policy.lenient)]
+    levels = policy.tls, policy.lookup, policy.lenient, policy.staple
+    parts = [b"%d %d %d %d" % levels]
     parts.append(_spelled(policy.names))
     if policy.dane is not None:
         parts += [policy.dane.base, _spelled(policy.dane.names)]

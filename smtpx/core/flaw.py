@@ -16,6 +16,8 @@ class Flaw(Enum):
     @cvar NAME: the certificate is for others.
     @cvar EXPIRED: a certificate is not valid any more, or not yet.
     @cvar UNTRUSTED: the certificate's chain does not end at somebody who is trusted.
+    @cvar REVOKED: the server itself shows that its certificate was revoked.
+    @cvar STAPLE: the certificate has no OCSP response that is good, and has to.
     @cvar TLSA: the certificate matches no TLSA record.
     @cvar DNSSEC: the DNS did not tell, or what it said did not stand up to DNSSEC.
     @cvar NO_DANE: DANE is demanded, and there are no TLSA records that can be used.
@@ -27,6 +29,8 @@ class Flaw(Enum):
     NAME = "name"
     EXPIRED = "expired"
     UNTRUSTED = "untrusted"
+    REVOKED = "revoked"
+    STAPLE = "no OCSP"
     TLSA = "TLSA"
     DNSSEC = "DNSSEC"
     NO_DANE = "no DANE"

@@ -16,7 +16,7 @@ from .envelope import Bearer, Envelope, Recipient
 from .flaw import Flaw
 from .grammar import Grammar
 from .reply import Reply
-from .stapled import Stapled
+from .stapled import Stapled, StapleWish
 from .target import (
     Dialect as Dialect,
     Forecast as Forecast,
@@ -193,6 +193,9 @@ class TLSOptions:
     @ivar dane: what TLSA records ask of it, instead of a trusted chain; L{None}:
         nothing.
     @ivar watched: is it to be found out whether it is good, even where it need not be?
+    @ivar staple: is the server asked for an OCSP response (RFC 6066 section 8), and has
+        it to have a good one?  The latter counts where its certificate has to be good.
+        Of no account on the server side.
     @ivar asked: is a client asked for its certificate, where there is anybody
         who could have signed it?  Of no account on the client side.
     @ivar tickets: may sessions be resumed?
@@ -215,6 +218,7 @@ class TLSOptions:
     names: frozenset[frozenset[bytes]] = frozenset()
     dane: DANE | None = None
     watched: bool = False
+    staple: StapleWish = StapleWish.NONE
     asked: bool = True
     tickets: bool = False
     session: TLSSession | None = None
@@ -248,7 +252,10 @@ class TLSInfo:
     @ivar dane: was it good by a TLSA record (RFC 7672), not by a chain that is trusted?
     @ivar proof: by what it was good, for people; L{None}: it was not, or that is not
         known.
-    @ivar stapled: on the server side, whether a staple was sent.
+    @ivar stapled: what the client was told of the standing of the server's
+        certificate.
+    @ivar stapleProblem: on the client side, why this handshake did not tell that it is
+        good; L{None}: it did, or was not to, or that is not known.
     @ivar stapleEnds: until when what was learnt of the peer's certificate by a staple
         holds, in seconds since the epoch; L{None}: nothing was.
     @ivar onConnect: did it begin with the connection (RFC 8314)?
@@ -272,6 +279,7 @@ class TLSInfo:
     dane: bool = False
     proof: str | None = None
     stapled: Stapled = Stapled.NOT_ASKED
+    stapleProblem: str | None = None
     stapleEnds: float | None = None
     onConnect: bool = False
     resumption: Resumption = Resumption.SUPPORTED
@@ -364,6 +372,8 @@ class RoutePolicy:
         trusted; L{None}: nothing.
     @ivar watched: is it to be found out whether the certificate is good, even where
         it need not be?
+    @ivar staple: is the host asked for an OCSP response, and has it to have a good one?
+        The latter counts where its certificate has to be good.
     @ivar demands: who asked for all this, and why, for logs and people; it makes no
         difference between two routes.
     @ivar resumes: may TLS sessions from before be resumed?
@@ -376,6 +386,7 @@ class RoutePolicy:
     names: frozenset[frozenset[bytes]] = frozenset()
     dane: DANE | None = None
     watched: bool = False
+    staple: StapleWish = StapleWish.NONE
     demands: tuple[Demand, ...] = field(default=(), eq=False, repr=False)
     resumes: bool = False
     terms: TLSTerms = USUAL

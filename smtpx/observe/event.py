@@ -38,6 +38,8 @@ TLS = {
     " for",
     "verified": "was the client's certificate good?",
     "problem": "what is wrong with the client's certificate, if anything is",
+    "ocsp": "what it was told by OCSP of our certificate: Exim's number; absent: it did"
+    " not ask",
     "subject": "the subject of the client's certificate, if it sent one",
     "serverName": "the name that the client asked for (SNI), if it did",
     "onConnect": "did TLS begin with the connection (RFC 8314)?",

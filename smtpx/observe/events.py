@@ -231,6 +231,9 @@ _HOST = {
     "dane": "true: it was good by a TLSA record (RFC 7672)",
     "proof": "by what it was good, if it was",
     "problem": "what is wrong with the host's certificate, if anything is",
+    "ocsp": "what OCSP said of the host's certificate: Exim's number; absent: nobody"
+    " asked",
+    "ocspProblem": "why that is not that it is good, if it is not",
     "subject": "the subject of the host's certificate",
     "serverName": "the name that we asked for (SNI), if we did",
     "onConnect": TLS["onConnect"],

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from ..core.hooks import TLSInfo
 from ..core.reply import Reply
+from ..core.stapled import Stapled
 from ..core.tlssession import Resumption
 
 
@@ -26,6 +27,10 @@ def handshakeFields(info: TLSInfo) -> dict[str, object]:
         fields["proof"] = info.proof
     if info.resumption is not Resumption.SUPPORTED:
         fields["resumption"] = int(info.resumption)
+    if info.stapled is not Stapled.NOT_ASKED:
+        fields["ocsp"] = int(info.stapled)
+    if info.stapleProblem is not None:
+        fields["ocspProblem"] = info.stapleProblem
     if info.problem is not None:
         fields["problem"] = info.problem
     if info.subject is not None:

@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred, succeed
 from ..core.demands import Demand, Source, combined
 from ..core.hooks import RoutePolicy, TLSLevel
 from ..core.hostlist import HostList
+from ..core.stapled import StapleWish
 from ..dns.mailhosts import SMTP_PORT, IMailRouter, MailHost, MailHosts, ManualHost
 from ..net.sending import Way
 
@@ -27,12 +28,16 @@ class TLSHosts:
     @ivar require: hosts that get nothing without TLS.
     @ivar verify: hosts that get nothing unless their certificate is good.
     @ivar resume: hosts whose sessions are kept and resumed.
+    @ivar askOCSP: hosts that are asked for an OCSP response to their certificate.
+    @ivar requireOCSP: hosts that get nothing unless that is good, and the certificate.
     """
 
     avoid: HostList = field(factory=HostList)
     require: HostList = field(factory=HostList)
     verify: HostList = field(factory=HostList)
     resume: HostList = field(factory=HostList)
+    askOCSP: HostList = field(factory=HostList)
+    requireOCSP: HostList = field(factory=HostList)
 
     def raised(self, policy: RoutePolicy, host: MailHost) -> RoutePolicy:
         """
@@ -50,6 +55,13 @@ class TLSHosts:
         if _has(self.verify, host):
             demand = _listed("tls_verify_hosts", TLSLevel.VERIFIED)
             policy = combined(policy, [demand])
+        if _has(self.requireOCSP, host):
+            # A certificate that is not known to be the host's may have any standing.
+            demand = _listed("hosts_require_ocsp", TLSLevel.VERIFIED)
+            required = evolve(demand, staple=StapleWish.REQUIRED)
+            policy = combined(policy, [required])
+        elif policy.staple is StapleWish.NONE and _has(self.askOCSP, host):
+            policy = evolve(policy, staple=StapleWish.ASKED)
         resumes = _has(self.resume, host)
         return policy if resumes is policy.resumes else evolve(policy, resumes=resumes)
 

@@ -32,6 +32,8 @@ _RESULTS: Mapping[Flaw, ResultType] = {
     Flaw.NAME: ResultType.HOST_MISMATCH,
     Flaw.EXPIRED: ResultType.EXPIRED,
     Flaw.UNTRUSTED: ResultType.NOT_TRUSTED,
+    Flaw.REVOKED: ResultType.NOT_TRUSTED,
+    Flaw.STAPLE: ResultType.FAILURE,
     Flaw.TLSA: ResultType.TLSA_INVALID,
     Flaw.DNSSEC: ResultType.DNSSEC_INVALID,
     Flaw.NO_DANE: ResultType.DANE_REQUIRED,

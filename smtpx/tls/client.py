@@ -35,6 +35,7 @@ from .interfaces import IClientTLS
 from .judging import Judge, judgeFor, resumedVerdict
 from .names import isAddress
 from .openssl import resumed
+from .standing import UNSTAPLED, Standing, StapleWatch, asksStaple, counted
 from .verdict import UntrustedPeer, Verdict
 
 #: No hello is longer, in octets: it is one record.
@@ -48,6 +49,7 @@ class _Connector:
     Begins one handshake.
 
     @ivar judges: where the judge of a connection is kept, until it is gone.
+    @ivar asks: is a staple asked for?
     @ivar session: the one to be resumed; L{None}: none.
     @ivar offering: the connections that offer one, until they are gone.
     """
@@ -56,6 +58,7 @@ class _Connector:
     shape: Shape
     options: TLSOptions
     judges: WeakKeyDictionary[SSL.Connection, Judge]
+    asks: bool
     session: TLSSession | None
     offering: WeakSet[SSL.Connection]
 
@@ -83,6 +86,9 @@ class _Connector:
             connection.set_verify(
                 SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, judge.look
             )
+        if self.asks:
+            connection.watch = StapleWatch(self.options, judge, fail)
+            connection.request_ocsp()
         if not self.options.tickets:
             connection.set_options(SSL.OP_NO_TICKET)
         if self.session is not None and offer(connection, self.session):
@@ -109,7 +115,7 @@ class ClientTLS:
     minimum: str = field(kw_only=True, default="TLSv1.2")
     _contexts: dict[tuple[Shape, bool], SSL.Context] = field(init=False, factory=dict)
     _steps: dict[TLSTerms, tuple[Shape, ...]] = field(init=False, factory=dict)
-    _lengths: dict[tuple[Shape, int], int] = field(init=False, factory=dict)
+    _lengths: dict[tuple[Shape, int, bool], int] = field(init=False, factory=dict)
     _judges: WeakKeyDictionary[SSL.Connection, Judge] = field(
         init=False, factory=WeakKeyDictionary
     )
@@ -126,6 +132,7 @@ class ClientTLS:
         context = self._bare(shape)
         if self.certificate is not None:
             self.certificate.install(context)
+        context.set_ocsp_client_callback(_lookAtStaple)
         return context
 
     def _bare(self, shape: Shape) -> SSL.Context:
@@ -159,16 +166,32 @@ class ClientTLS:
         """
         if options.verified and options.serverName is None:
             raise UsageError("a server can only be verified by its name")
-        shape = self._shape(options)
-        if options.session is not None and not self._fits(shape, options):
+        shape, asks = self._greeting(options)
+        if options.session is not None and not self._fits(shape, options, asks):
             options = evolve(options, session=None)
         context = self._contextFor(shape, options)
         session = usable(options, self._mark) if options.tickets else None
         return _Connector(
-            context, shape, options, self._judges, session, self._offering
+            context, shape, options, self._judges, asks, session, self._offering
         )
 
-    def _shape(self, options: TLSOptions) -> Shape:
+    def _greeting(self, options: TLSOptions) -> tuple[Shape, bool]:
+        """
+        How the hello is made, and whether it asks for a staple.  Where that makes no
+        difference to what is done, nothing is given up for it.
+        """
+        if not asksStaple(options):
+            return self._shape(options, False), False
+        shape = self._shape(options, True)
+        room = options.room
+        if room is None or options.verified or options.watched:
+            return shape, True
+        plain = self._shape(options, False)
+        if plain == shape and self._length(shape, options, True) <= room:
+            return shape, True
+        return plain, self._length(plain, options, False) > room
+
+    def _shape(self, options: TLSOptions, asks: bool) -> Shape:
         """How the hello is made: whole, or such that it fits."""
         terms, room = options.terms, options.room
         if room is None:
@@ -176,23 +199,25 @@ class ClientTLS:
         steps = self._steps.get(terms)
         if steps is None:
             steps = self._steps[terms] = shapes(terms)
-        return fitting(steps, room, lambda shape: self._length(shape, options))
+        return fitting(steps, room, lambda shape: self._length(shape, options, asks))
 
-    def _fits(self, shape: Shape, options: TLSOptions) -> bool:
+    def _fits(self, shape: Shape, options: TLSOptions, asks: bool) -> bool:
         """Is there room for a ticket as well?  It wins nothing where it costs some."""
         if options.room is None:
             return True
-        return self._length(shape, options) + TICKET_OCTETS <= options.room
+        return self._length(shape, options, asks) + TICKET_OCTETS <= options.room
 
-    def _length(self, shape: Shape, options: TLSOptions) -> int:
+    def _length(self, shape: Shape, options: TLSOptions, asks: bool = False) -> int:
         """How long a hello is, in octets: one is made, and thrown away."""
         name = _sentName(options) or b""
-        length = self._lengths.get((shape, len(name)))
+        length = self._lengths.get((shape, len(name), asks))
         if length is None:
             connection = SSL.Connection(self._bare(shape), None)
             if name:
                 connection.set_tlsext_host_name(name)
-            length = self._lengths[shape, len(name)] = _measured(connection)
+            if asks:
+                connection.request_ocsp()
+            length = self._lengths[shape, len(name), asks] = _measured(connection)
         return length
 
     def info(self, connection: SSL.Connection, options: TLSOptions) -> TLSInfo:
@@ -216,11 +241,19 @@ class ClientTLS:
         if isinstance(connection, Greeter):
             info = evolve(info, repeated=connection.repeated(info.version, info.group))
         session = self._resumed(connection, options)
-        if session is None:
+        if session is not None:
+            # There was no staple in this handshake.
+            stapled = Stapled(session.stapled)
+            return evolve(info, stapled=stapled, stapleEnds=session.stapleEnds)
+        standing = _standing(connection)
+        if standing is None:
             return info
-        # There was no staple in this handshake.
-        stapled = Stapled(session.stapled)
-        return evolve(info, stapled=stapled, stapleEnds=session.stapleEnds)
+        return evolve(
+            info,
+            stapled=standing.stapled,
+            stapleProblem=standing.problem,
+            stapleEnds=standing.ends,
+        )
 
     def shortened(self, connection: SSL.Connection) -> bool:
         """See L{IClientTLS}."""
@@ -271,6 +304,9 @@ class ClientTLS:
                 return Verdict(session.problem, session.flaw)
             return again
         found = judge.verdict or Verdict("nobody looked at the certificate")
+        standing = _standing(connection)
+        if standing is not None:
+            found = counted(found, certificate, standing, options)
         return again if found.proof is not None and again.proof is None else found
 
 
@@ -281,6 +317,23 @@ def trustingPlatform() -> IClientTLS:
     once for the process, for a hundred authorities take tens of milliseconds to read.
     """
     return ClientTLS()
+
+
+def _lookAtStaple(connection: SSL.Connection, octets: bytes, data: object) -> bool:
+    """What OpenSSL calls when it knows what is stapled to a certificate."""
+    watch = connection.watch if isinstance(connection, Greeter) else None
+    return watch is None or watch.look(connection, octets)
+
+
+def _standing(connection: SSL.Connection) -> Standing | None:
+    """
+    What was shown of the certificate's standing, in a handshake that is complete and
+    a full one.
+
+    @return: L{None}: nobody asked.
+    """
+    watch = connection.watch if isinstance(connection, Greeter) else None
+    return None if watch is None else watch.standing or UNSTAPLED
 
 
 def _measured(connection: SSL.Connection) -> int:

@@ -6,7 +6,7 @@ handshake had found out is kept beside it (L{smtpx.core.tlssession.TLSSession}),
 counts once more only where
 
   - it was judged by the same trust, and the same certificate of ours was shown;
-  - it was good, where it has to be good now;
+  - it was good, where it has to be good now, and had a good staple, where it has to;
   - the server's certificate, which is in the session, is still for the name
     (L{smtpx.tls.judging.resumedVerdict}), and still valid.
 
@@ -26,6 +26,7 @@ from OpenSSL import SSL
 from twisted.logger import Logger
 
 from ..core.hooks import TLSInfo, TLSOptions
+from ..core.stapled import Stapled, StapleWish
 from ..core.tlssession import LIFETIME_SECONDS_MOST, TLSSession
 from .certificates import Certified, fileMark
 from .handshake import peerCertificate
@@ -79,6 +80,8 @@ def usable(options: TLSOptions, trust: bytes) -> TLSSession | None:
     """
     session = options.session
     if session is None or session.trust != trust:
+        return None
+    if options.staple is StapleWish.REQUIRED and session.stapled != Stapled.SENT:
         return None
     return session if session.verified or not options.verified else None
 

@@ -31,6 +31,7 @@ from attrs import evolve, frozen
 from OpenSSL import SSL
 
 from ..core.tlsterms import TLSTerms
+from .standing import StapleWatch
 from .terms import giveGroups, problemOf
 
 #: What OpenSSL 3.5 and newer have by themselves, but for the second key share.
@@ -81,7 +82,10 @@ class Greeter(SSL.Connection):
     A client's side of a handshake that knows how its hello was made.
 
     @ivar shape: how.
+    @ivar watch: waits for what is stapled to the certificate; L{None}: nobody asks.
     """
+
+    watch: StapleWatch | None = None
 
     def __init__(self, context: SSL.Context, shape: Shape) -> None:
         SSL.Connection.__init__(self, context, None)

@@ -18,6 +18,7 @@ import binascii
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 from attrs import frozen
@@ -63,6 +64,9 @@ _FRAMED = re.compile(
 #: How many certificates of responders in a response are looked at.
 _RESPONDERS_MOST = 4
 
+#: How many answers in one are looked at; there is one.
+_ANSWERS_MOST = 64
+
 
 class StapleError(CertificateError):
     """
@@ -70,11 +74,19 @@ class StapleError(CertificateError):
 
     @ivar withdrawn: is it the authority's word that the certificate is not good?
         Then one from before has no worth any more either.
+    @ivar revoked: does it even say that it is revoked?
     """
 
-    def __init__(self, problem: str, *, withdrawn: bool = False) -> None:
+    def __init__(
+        self, problem: str, *, withdrawn: bool = False, revoked: bool = False
+    ) -> None:
         CertificateError.__init__(self, problem)
-        self.withdrawn = withdrawn
+        self.withdrawn = withdrawn or revoked
+        self.revoked = revoked
+
+
+class OrphanError(StapleError):
+    """A response that cannot be judged, for nobody knows the certificate's issuer."""
 
 
 @frozen
@@ -91,13 +103,14 @@ class Staple:
     begins: datetime
     ends: datetime
 
-    def problem(self, now: datetime) -> str | None:
+    def problem(self, now: datetime, tolerance: timedelta = timedelta(0)) -> str | None:
         """
-        Why it cannot be sent now, because of the time.
+        Why it is of no use now, because of the time.
 
-        @return: L{None}: it can.
+        @param tolerance: how long it is after its end: a clock may be wrong.
+        @return: L{None}: it is of use.
         """
-        if self.ends <= now:
+        if self.ends + tolerance <= now:
             return f"the response expired at {moment(self.ends)}"
         if self.begins > now + TOLERANCE:
             return f"the response is not valid before {moment(self.begins)}"
@@ -183,7 +196,7 @@ def _issuerOf(chain: Sequence[Certificate]) -> Certificate:
     for candidate in chain[1:]:
         if _issued(candidate, chain[0]):
             return candidate
-    raise StapleError(
+    raise OrphanError(
         "the certificate's file has not its issuer's behind it, without which no"
         " response can be judged"
     )
@@ -206,7 +219,7 @@ def _singleFor(
 
     @raise StapleError: nothing.
     """
-    for single in response.responses:
+    for single in islice(response.responses, _ANSWERS_MOST):
         algorithm = single.hash_algorithm
         wanted = (
             OCSPRequestBuilder().add_certificate(certificate, issuer, algorithm).build()
@@ -285,7 +298,7 @@ def _good(octets: bytes, single: OCSPSingleResponse, responder: Certificate) -> 
     if status is OCSPCertStatus.REVOKED:
         # To send it would not be wrong, but of use to nobody: a client that is
         # told so ends the handshake, and one that wants to know may ask.
-        raise StapleError("the certificate is revoked", withdrawn=True)
+        raise StapleError("the certificate is revoked", revoked=True)
     if status is OCSPCertStatus.UNKNOWN:
         raise StapleError("the responder does not know the certificate", withdrawn=True)
     ends = single.next_update_utc
@@ -314,6 +327,7 @@ def demandsStaple(certificate: Certificate) -> bool:
 __all__ = [
     "OCTETS_MOST",
     "TOLERANCE",
+    "OrphanError",
     "Staple",
     "StapleError",
     "demandsStaple",

@@ -13,9 +13,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from smtpx.commands.console import Console
 from smtpx.commands.main import main
 from smtpx.commands.tlstold import toldProtection
-from smtpx.core.demands import Demand, Source
+from smtpx.core.demands import Demand, Source, combined
 from smtpx.core.flaw import Flaw
 from smtpx.core.hooks import RoutePolicy, TLSInfo, TLSLevel
+from smtpx.core.stapled import Stapled, StapleWish
 from smtpx.net.sending import Unreached
 from smtpx.service.wiring.tryout import Protected
 from smtpx.spool.via import Cause, Via
@@ -133,6 +134,26 @@ class ToldProtectionTests(SynchronousTestCase):
             said = self.told(free, came)
             self.assertIn(told, said)
             self.assertIn("Nobody demands anything", said)
+
+    def test_standing(self) -> None:
+        """What OCSP said of the certificate, and who wanted to know."""
+        for info, told in (
+            (TLSInfo(stapled=Stapled.SENT, stapleEnds=0.0), "good, until 1970-01-01"),
+            (
+                TLSInfo(stapled=Stapled.FAILED, stapleProblem="it expired"),
+                "it expired.",
+            ),
+            (TLSInfo(stapled=Stapled.NONE_GOOD, resumed=True), "when the session"),
+        ):
+            said = self.told(RoutePolicy(staple=StapleWish.ASKED), info)
+            line = said.splitlines()[-1]
+            self.assertTrue(line.startswith("  What it shows of the certificate's"))
+            self.assertIn(told, line)
+        self.assertNotIn("OCSP", self.told(RoutePolicy(), TLSInfo()))
+        required = StapleWish.REQUIRED
+        demand = Demand("x", "it is so", TLSLevel.VERIFIED, staple=required)
+        said = self.told(combined(RoutePolicy(), [demand]), None)
+        self.assertIn("and that its certificate was not revoked.", said)
 
     def test_refused(self) -> None:
         """A host that got nothing; and a demand that the sender has set aside."""

@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.demands import Demand, Source, combined, keyOf
 from smtpx.core.hooks import LookupLevel, RoutePolicy, TLSLevel
+from smtpx.core.stapled import StapleWish
 from smtpx.core.tlsa import DANE, TLSA
 
 MX = frozenset({b"mx.example.org"})
@@ -31,6 +32,7 @@ _demands = st.builds(
     by=st.sampled_from(Source),
     names=st.sampled_from([frozenset(), MX, TWO]),
     dane=st.sampled_from([None, RECORDS]),
+    staple=st.sampled_from(StapleWish),
     enforced=st.booleans(),
 )
 _policies = st.builds(RoutePolicy, st.sampled_from(TLSLevel))
@@ -71,12 +73,22 @@ class CombinedTests(SynchronousTestCase):
             self.assertGreaterEqual(raised.tls, policy.tls)
             self.assertGreaterEqual(raised.names, policy.names)
             self.assertGreaterEqual(raised.watched, policy.watched)
+            self.assertGreaterEqual(raised.staple, policy.staple)
             self.assertLessEqual(raised.lenient, policy.lenient)
             if policy.dane is not None:
                 self.assertIsNotNone(raised.dane)
             if demand.enforced:
                 self.assertGreaterEqual(raised.tls, demand.level)
             policy = raised
+
+    def test_stapleIsRequiredWhereItCounts(self) -> None:
+        """
+        Whoever requires an OCSP response has it required, if his word counts.
+        """
+        required = evolve(VERIFIED, staple=StapleWish.REQUIRED)
+        self.assertIs(combined(RoutePolicy(), [required]).staple, StapleWish.REQUIRED)
+        watched = combined(RoutePolicy(), [evolve(required, enforced=False)])
+        self.assertIs(watched.staple, StapleWish.NONE)
 
     def test_namesOfAllThatVerifyAreWanted(self) -> None:
         """
@@ -160,6 +172,8 @@ class KeyTests(SynchronousTestCase):
             LENIENT,
             RoutePolicy(lookup=LookupLevel.DNSSEC),
             RoutePolicy(TLSLevel.VERIFIED),
+            RoutePolicy(TLSLevel.VERIFIED, staple=StapleWish.ASKED),
+            RoutePolicy(TLSLevel.VERIFIED, staple=StapleWish.REQUIRED),
             RoutePolicy(TLSLevel.VERIFIED, names=frozenset({MX})),
             RoutePolicy(TLSLevel.VERIFIED, names=frozenset({TWO})),
             RoutePolicy(TLSLevel.VERIFIED, names=frozenset({MX, TWO})),
@@ -175,5 +189,5 @@ class KeyTests(SynchronousTestCase):
         Sets have no order of their own; a key has.
         """
         policy = RoutePolicy(TLSLevel.VERIFIED, names=frozenset({TWO, MX}))
-        expected = (b"3 0 0", b"example.com,example.org;mx.example.org")
+        expected = (b"3 0 0 0", b"example.com,example.org;mx.example.org")
         self.assertEqual(keyOf(policy), expected)

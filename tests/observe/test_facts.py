@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.hooks import TLSInfo
 from smtpx.core.reply import Reply, reply
+from smtpx.core.stapled import Stapled
 from smtpx.core.tlssession import Resumption
 from smtpx.observe.facts import codeFields, handshakeFields
 
@@ -39,6 +40,15 @@ class FactsTests(SynchronousTestCase):
         self.assertEqual((good["dane"], good["proof"]), (True, "it matches"))
         again = handshakeFields(TLSInfo(resumed=True, resumption=Resumption(0x1F)))
         self.assertEqual((again["resumed"], again["resumption"]), (True, 0x1F))
+
+    def test_staples(self) -> None:
+        """What OCSP said, where somebody asked, by Exim's numbers."""
+        good = handshakeFields(TLSInfo(stapled=Stapled.SENT))
+        self.assertEqual(good["ocsp"], 4)
+        self.assertNotIn("ocspProblem", good)
+        bad = TLSInfo(stapled=Stapled.FAILED, stapleProblem="it expired")
+        told = handshakeFields(bad)
+        self.assertEqual((told["ocsp"], told["ocspProblem"]), (3, "it expired"))
 
     def test_codes(self) -> None:
         """The reply code, and the enhanced one if there is one."""

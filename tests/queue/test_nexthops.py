@@ -12,6 +12,7 @@ from zope.interface import implementer
 from smtpx.core.hooks import LookupLevel, RoutePolicy, TLSLevel
 from smtpx.core.hostlist import HostList
 from smtpx.core.reply import reply
+from smtpx.core.stapled import StapleWish
 from smtpx.dns.mailhosts import (
     IMailRouter,
     MailHost,
@@ -126,6 +127,43 @@ class ResumingTests(SynchronousTestCase):
         self.assertEqual(
             hops.wayTo(HOST).policy, RoutePolicy(TLSLevel.VERIFIED, resumes=True)
         )
+
+
+class OCSPTests(SynchronousTestCase):
+    """Which hosts are asked for an OCSP response."""
+
+    def policy(self, level: TLSLevel, **lists: Sequence[str]) -> RoutePolicy:
+        """What the connection has to be."""
+        hosts = {name: HostList.parse(each) for name, each in lists.items()}
+        way = Way(policy=RoutePolicy(level))
+        return NextHops(way=way, tls=TLSHosts(**hosts)).wayTo(HOST).policy
+
+    def test_asked(self) -> None:
+        """Those in the list; the level stays, and nobody demands anything."""
+        for level in TLSLevel:
+            policy = self.policy(level, askOCSP=["*.example.net"])
+            self.assertEqual(policy, RoutePolicy(level, staple=StapleWish.ASKED))
+            self.assertEqual(policy.demands, ())
+        policy = self.policy(TLSLevel.VERIFIED, askOCSP=["other.example"])
+        self.assertIs(policy.staple, StapleWish.NONE)
+
+    def test_required(self) -> None:
+        """A host that has to have one has to have a good certificate, too."""
+        for level in TLSLevel:
+            for more in ({}, {"askOCSP": ["*"]}, {"avoid": ["*"]}):
+                policy = self.policy(level, requireOCSP=["192.0.2.1"], **more)
+                expected = RoutePolicy(TLSLevel.VERIFIED, staple=StapleWish.REQUIRED)
+                self.assertEqual(policy, expected)
+                self.assertEqual(policy.demands[-1].rule, "hosts_require_ocsp")
+        policy = self.policy(TLSLevel.ENCRYPTED, requireOCSP=["192.0.2.9"])
+        self.assertEqual(policy, RoutePolicy(TLSLevel.ENCRYPTED))
+
+    def test_lenient(self) -> None:
+        """C{TLS-Required: No} does not set it aside (RFC 8689 section 4.2.2)."""
+        hops = NextHops(tls=TLSHosts(requireOCSP=HostList.parse(["*"])))
+        policy = hops.wayTo(HOST, Way(policy=RoutePolicy(lenient=True))).policy
+        self.assertFalse(policy.lenient)
+        self.assertIs(policy.staple, StapleWish.REQUIRED)
 
 
 class WayTests(SynchronousTestCase):

@@ -90,6 +90,8 @@ class TLSWitnessTests(SynchronousTestCase):
         for flaw, result in (
             (Flaw.HANDSHAKE, ResultType.FAILURE),
             (Flaw.UNTRUSTED, ResultType.NOT_TRUSTED),
+            (Flaw.REVOKED, ResultType.NOT_TRUSTED),
+            (Flaw.STAPLE, ResultType.FAILURE),
             (Flaw.BARRED, ResultType.FAILURE),
         ):
             self.assertEqual(

@@ -57,6 +57,25 @@ class Sending:
             " their name: ``verified``.",
         },
     )
+    hostsRequestOCSP: HostList = field(
+        default=HostList.parse(["*"]),
+        metadata={
+            "option": "hosts_request_ocsp",
+            "help": "Hosts that are asked for an OCSP response to their certificate"
+            " (RFC 6066).  Where the certificate has to be good, it is not if that says"
+            " that it is revoked, or if it demands one (RFC 7633) and there is no good"
+            " one.  Hosts with TLSA records of usage 3 are not asked.",
+        },
+    )
+    hostsRequireOCSP: HostList = field(
+        factory=HostList,
+        metadata={
+            "option": "hosts_require_ocsp",
+            "help": "Hosts that no mail is sent to unless their certificate is good for"
+            " their name and there is a good OCSP response to it: ``verified``, and"
+            " more.",
+        },
+    )
     hostsTryDANE: HostList = field(
         default=HostList.parse(["*"]),
         metadata={

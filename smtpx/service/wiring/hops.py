@@ -116,6 +116,8 @@ def nextHops(
         sending.hostsRequireTLS,
         sending.tlsVerifyHosts,
         entry.tlsResumptionHosts,
+        sending.hostsRequestOCSP,
+        sending.hostsRequireOCSP,
     )
     return NextHops(
         entry.manualHosts,
