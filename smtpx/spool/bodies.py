@@ -129,6 +129,14 @@ class Bodies:
             raise
         return number
 
+    def shorten(self, key: int, octets: int) -> None:
+        """
+        Give back what a file has behind so many octets.
+
+        @raise OSError: it is not there.
+        """
+        os.truncate(self.pathOf(key), octets)
+
     def digestOf(self, key: int) -> bytes:
         """
         The SHA-256 of a file.

@@ -228,15 +228,20 @@ class Names:
             del self._remnants[each.key]
         changes = [left(kept), *[dropped(each.key) for each in victims]]
         job: Write = Alter(changes)
-        done = self._desk.writeOnce(job, partial(self._synced, file))
+        synced = partial(self._synced, file, kept.octets)
+        done = self._desk.writeOnce(job, synced)
         return done.addCallback(self._left, kept, victims)
 
-    def _synced(self, file: BodyFile, then: Callable[[OSError | None], None]) -> None:
+    def _synced(
+        self, file: BodyFile, octets: int, then: Callable[[OSError | None], None]
+    ) -> None:
         """Have the file on the disk, and its name; then go on, in some thread."""
 
         def finished(error: OSError | None) -> None:
             if error is None:
                 try:
+                    # What does not count would take room that nobody counts.
+                    self._bodies.shorten(file.key, octets)
                     self._bodies.sync()
                 except OSError as trouble:
                     error = trouble

@@ -13,6 +13,7 @@ from smtpx.extensions.checkpoint import CheckpointSettings
 from .named import (
     AT_END,
     BDAT,
+    HEADER,
     LONG,
     MAIL,
     RCPT,
@@ -289,6 +290,20 @@ class LimitTests(NamedTestCase):
             on.lose()
             self.assertTrue(self.known(server, b"one", "192.0.2.2"))
             self.folder = self.mktemp()
+
+    def test_onlyWhatCountsTakesRoom(self) -> None:
+        """
+        What came behind the last whole line does not count, and is not kept: else a
+        client could fill the disk with one long line, and be within all limits.
+        """
+        server = self.server()
+        client = server.client()
+        client.talk(MAIL, RCPT)
+        client.raw(b"BDAT 999999\r\n" + HEADER + b"x" * 900_000)
+        client.lose()
+        bodies = server.rig.spool._bodies
+        ((key,),) = bodies.keys(9)
+        self.assertEqual(bodies.octetsOf(key), len(HEADER))
 
     def test_none(self) -> None:
         """Nothing is kept where the operator wants nothing kept."""
