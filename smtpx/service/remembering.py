@@ -160,13 +160,17 @@ class _Repeat:
         before, transaction = self._before, self._transaction
         # A client that has read the 355 has nothing to send.
         nothing = not transaction.repeated and not self._octets
-        if not nothing and self._seen.digest() != before.digest:
+        same = nothing or self._seen.digest() == before.digest
+        finals = before.finalsFor(envelope.recipients)
+        if same and session.tellEach is None and isinstance(finals, tuple):
+            # Where some got it and some did not, one reply would be wrong for some.
+            same = len({each.refuses for each in finals}) == 1
+            finals = finals[0]
+        if not same:
             self._transactions.forget(transaction)
             return ANOTHER
         self._transactions.told(session, before.octets, False)
-        if session.tellEach is None:
-            return before.finals[0]
-        return before.finalsFor(envelope.recipients)
+        return finals
 
     def abort(self) -> None:
         """There is nothing to be forgotten."""

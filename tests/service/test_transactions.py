@@ -283,6 +283,23 @@ class RefusedTests(NamedTestCase):
         said = server.client().talk(MAIL, RCPT, BDAT)
         self.assertEqual(codes(said), ["355", "250", "250"])
 
+    def test_eachThenOneForAll(self) -> None:
+        """
+        Who got a reply for each recipient, and repeats it so that there is one for all,
+        is not told that all have got it, nor that nobody has.
+        """
+        policy = Policy(late={b"c@server.example": NOBODY})
+        c = b"RCPT TO:<c@server.example>"
+        for rcpts in ([RCPT, c], [c, RCPT]):
+            for repeat in ([MAIL, *rcpts, BDAT], [MAIL, b"BDAT 0 LAST"]):
+                server = self.server(policy=policy, extensions=[PRDR_FOR_ALL])
+                server.client().talk(MAIL + b" PRDR", *rcpts, BDAT)
+                said = server.client().talk(*repeat)
+                self.assertEqual(codes(said)[:: len(said) - 1], ["355", "451"])
+                # From then on it is a transaction like any.
+                self.assertEqual(codes(server.client().talk(MAIL)), ["250"])
+                self.folder = self.mktemp()
+
     def test_nobodyOfEach(self) -> None:
         """A refusal of all of them is told of each in LMTP."""
         policy = Policy()
