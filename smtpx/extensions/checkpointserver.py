@@ -223,7 +223,7 @@ def clientOf(session: IServerSession) -> bytes:
     if session.identity is not None:
         return b"user " + session.identity
     secured = session.secured
-    if secured is not None and secured.verified and secured.subject is not None:
+    if secured is not None and secured.verified and secured.subject:
         return b"certificate " + secured.subject.encode("utf-8", "surrogateescape")
     try:
         address = ip_address(session.peer.decode("ascii", "replace"))

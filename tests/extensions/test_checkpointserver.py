@@ -322,6 +322,14 @@ class ClientTests(SynchronousTestCase):
         self.assertEqual(self.of(secured=TLSInfo(verified=True)), plain)
         self.assertNotEqual(self.of(b"192.0.2.2"), plain)
 
+    def test_nobodysCertificate(self) -> None:
+        """
+        A certificate whose names are all behind its subject, which is empty then (RFC
+        5280 section 4.2.1.6), tells nobody from others that have such a one.
+        """
+        empty = TLSInfo(verified=True, subject="")
+        self.assertEqual(self.of(secured=empty), self.of())
+
     def test_network(self) -> None:
         """Of IPv6, 64 bits."""
         self.assertEqual(self.of(b"2001:db8::1"), self.of(b"2001:db8::ffff:1"))
