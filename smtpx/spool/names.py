@@ -15,6 +15,7 @@ from functools import partial
 
 from attrs import frozen
 from twisted.internet.defer import Deferred, fail
+from twisted.python.failure import Failure
 from zope.interface import Interface, implementer
 
 from ..core.envelope import Envelope
@@ -202,8 +203,8 @@ class Names:
     ) -> Deferred[None]:
         """See L{INames}."""
         assert isinstance(incoming, Incoming)
-        short = remnant.octets > min(room.octets, room.clientOctets)
-        if short or not min(room.count, room.clientCount):
+        victims = self._tooMany(remnant, room, busy)
+        if victims is None:
             incoming.abort()
             return self.forget(remnant.key, remnant.client)
         kept = Remnant(
@@ -223,14 +224,20 @@ class Names:
             if trouble is not None:
                 return fail(self._desk.refusal(trouble))
             return self.forget(remnant.key, remnant.client)
-        victims = self._tooMany(kept, room, busy)
         for each in victims:
             del self._remnants[each.key]
+        # It counts from here on: many may be cut short at once.
+        self._remnants.pop(kept.key, None)
+        self._remnants[kept.key] = light = Remnant(
+            kept.key, kept.client, kept.until, kept.id, kept.octets
+        )
         changes = [left(kept), *[dropped(each.key) for each in victims]]
         job: Write = Alter(changes)
         synced = partial(self._synced, file, kept.octets)
         done = self._desk.writeOnce(job, synced)
-        return done.addCallback(self._left, kept, victims)
+        return done.addCallbacks(
+            lambda _: self._delete(victims), self._notLeft, errbackArgs=(light,)
+        )
 
     def _synced(
         self, file: BodyFile, octets: int, then: Callable[[OSError | None], None]
@@ -245,21 +252,23 @@ class Names:
                     self._bodies.sync()
                 except OSError as trouble:
                     error = trouble
+                    self._bodies.delete([file.key])
             then(error)
 
         file.finish(finished)
 
-    def _left(self, result: None, kept: Remnant, victims: list[Remnant]) -> None:
-        light = Remnant(kept.key, kept.client, kept.until, kept.id, kept.octets)
-        self._remnants.pop(kept.key, None)
-        self._remnants[kept.key] = light
-        if victims:
-            self._delete(victims)
+    def _notLeft(self, failure: Failure, light: Remnant) -> Failure:
+        if self._remnants.get(light.key) is light:
+            del self._remnants[light.key]
+        return failure
 
     def _tooMany(
         self, new: Remnant, room: Room, busy: Callable[[bytes], bool]
-    ) -> list[Remnant]:
-        """What has to go so that there is room for a new one; the oldest first."""
+    ) -> list[Remnant] | None:
+        """
+        What has to go so that there is room for a new one, the oldest first; L{None}:
+        there is no room for it.
+        """
         others = [each for each in self._remnants.values() if each.key != new.key]
         theirs = [each for each in others if each.client == new.client]
         bounds = (
@@ -278,6 +287,8 @@ class Names:
                     victims[each.key] = each
                     many -= 1
                     long -= each.octets
+            if many > 0 or long > 0:
+                return None
         return list(victims.values())
 
     def resume(self, remnant: Remnant) -> Incoming:

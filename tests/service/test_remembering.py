@@ -5,7 +5,11 @@ kept.
 
 from __future__ import annotations
 
+import errno
+
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionLost
+from twisted.python.failure import Failure
 
 from smtpx.core.bounds import Bounds
 from smtpx.extensions.checkpoint import CheckpointSettings
@@ -290,6 +294,42 @@ class LimitTests(NamedTestCase):
             on.lose()
             self.assertTrue(self.known(server, b"one", "192.0.2.2"))
             self.folder = self.mktemp()
+
+    def test_atOnce(self) -> None:
+        """As many as there may be, also where they are cut short at one time."""
+        for options in (
+            CheckpointSettings(clientCutShortMax=2),
+            CheckpointSettings(cutShortMax=2),
+            CheckpointSettings(cutShortOctets=250_000),
+        ):
+            server = self.server(options=options)
+            clients = []
+            for number in range(5):
+                client = server.client()
+                client.talk(MAIL.replace(b"4f2a", b"%d" % number), RCPT)
+                client.raw(b"BDAT %d LAST\r\n%b" % (len(LONG), LONG[:100_000]))
+                clients.append(client)
+            for client in clients:
+                client.protocol.connectionLost(Failure(ConnectionLost()))
+            server.settle()
+            known = [self.known(server, b"%d" % number) for number in range(5)]
+            self.assertEqual(known.count(True), 2)
+            self.assertEqual(len(next(iter(server.rig.spool._bodies.keys(9)))), 2)
+            self.folder = self.mktemp()
+
+    def test_notNoted(self) -> None:
+        """What could not be noted takes nobody's room."""
+        server = self.server()
+        bodies, names = server.rig.spool._bodies, server.rig.spool.names
+
+        def full(*args: object) -> None:
+            raise OSError(errno.ENOSPC, "full")
+
+        self.patch(bodies, "shorten", full)
+        self.cut(server, b"one")
+        self.assertEqual(names._remnants, {})
+        self.assertEqual(list(bodies.keys(9)), [])
+        self.assertFalse(self.known(server, b"one"))
 
     def test_onlyWhatCountsTakesRoom(self) -> None:
         """
