@@ -51,8 +51,9 @@ class CheckpointSettings:
         default=1_000_000,
         validator=ge(1),
         metadata={
-            "help": "How many names of messages that were taken are kept.  With so"
-            " many, names are offered to nobody.",
+            "help": "How many names of messages that were taken are kept; one of a"
+            " message with many recipients counts as several.  With so many, names are"
+            " offered to nobody.",
             "least": 1,
         },
     )

@@ -23,7 +23,16 @@ from .bodies import Bodies
 from .desk import Desk
 from .incoming import BodyFile, Incoming, ISink
 from .interfaces import IIncoming
-from .nametable import Name, Remnant, dropped, forgotten, left, recorded
+from .nametable import (
+    Census,
+    Name,
+    Remnant,
+    dropped,
+    forgotten,
+    left,
+    recorded,
+    weightOf,
+)
 from .store import Store
 from .threads import IThreads
 from .writer import Alter, Write
@@ -53,7 +62,10 @@ class INames(Interface):
     """The names of a spool.  Fails as the spool does: C{SpoolFull}, C{SpoolBroken}."""
 
     def count(client: bytes | None) -> int:
-        """How many there are of a client; L{None}: of all."""
+        """
+        How many there are of a client, those that take much room as several; L{None}:
+        of all.
+        """
 
     def recall(key: bytes) -> Deferred[Name | Remnant | None]:
         """What there is under a name; L{None}: nothing."""
@@ -119,22 +131,23 @@ class Names:
         self._sink = sink
         self._counts: Counter[bytes] = Counter()
         self._total = 0
+        #: What names weigh that count more than once.
+        self._heavy: dict[bytes, int] = {}
         #: By name, the oldest first.
         self._remnants: dict[bytes, Remnant] = {}
 
-    def began(self, counts: dict[bytes, int], remnants: Iterable[Remnant]) -> None:
+    def began(self, census: Census) -> None:
         """This is what is in the file."""
-        self._counts = Counter(counts)
-        self._total = sum(counts.values())
-        self._remnants = {each.key: each for each in remnants}
+        self._counts = Counter(census.counts)
+        self._total = sum(census.counts.values())
+        self._heavy = dict(census.heavy)
+        self._remnants = {each.key: each for each in census.remnants}
 
     def mended(self) -> None:
         """The file is in order again: see what is in it."""
-        found = self._desk.query(
-            lambda store: (store.names.counts(), store.names.remnants())
-        )
+        found = self._desk.query(lambda store: store.names.census())
         # Should it fail again, whoever mends it has it looked at again.
-        found.addCallbacks(lambda both: self.began(*both), lambda _: None)
+        found.addCallbacks(self.began, lambda _: None)
 
     def count(self, client: bytes | None) -> int:
         """See L{INames}."""
@@ -143,8 +156,11 @@ class Names:
     def arrived(self, name: Name) -> None:
         """One was put down."""
         self._remnants.pop(name.key, None)
-        self._counts[name.client] += 1
-        self._total += 1
+        weight = weightOf(name.note)
+        self._counts[name.client] += weight
+        self._total += weight
+        if weight > 1:
+            self._heavy[name.key] = weight
 
     def recall(self, key: bytes) -> Deferred[Name | Remnant | None]:
         """See L{INames}."""
@@ -174,17 +190,18 @@ class Names:
 
         def gone(result: None) -> None:
             if job.found[0]:
-                self._less([client])
+                self._less([(key, client)])
             if remnant is not None:
                 self._delete([remnant])
 
         return self._desk.write(job).addCallback(gone)
 
-    def _less(self, clients: Iterable[bytes]) -> None:
-        """Names of these are gone."""
-        for client in clients:
-            self._total -= 1
-            self._counts[client] -= 1
+    def _less(self, names: Iterable[tuple[bytes, bytes]]) -> None:
+        """These names of clients are gone."""
+        for key, client in names:
+            weight = self._heavy.pop(key, 1)
+            self._total -= weight
+            self._counts[client] -= weight
             if not self._counts[client]:
                 del self._counts[client]
 
@@ -322,9 +339,9 @@ class Names:
         for each in old:
             del self._remnants[each.key]
 
-        def gone(clients: list[bytes]) -> bool:
-            self._less(clients)
-            return len(clients) == _STEP
+        def gone(names: list[tuple[bytes, bytes]]) -> bool:
+            self._less(names)
+            return len(names) == _STEP
 
         if old:
             written = self._desk.write(Alter([dropped(each.key) for each in old]))

@@ -12,7 +12,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 from .changes import Change
 
@@ -22,8 +22,20 @@ _FORGET = "DELETE FROM name WHERE key = ?"
 _DROP = "DELETE FROM remnant WHERE key = ?"
 _EXPIRE = (
     "DELETE FROM name WHERE key IN (SELECT key FROM name WHERE until <= ?"
-    " ORDER BY until LIMIT ?) RETURNING client"
+    " ORDER BY until LIMIT ?) RETURNING key, client"
 )
+
+#: Of so many characters of its note a name counts once more.
+_HEAVY = 1024
+_WEIGHT = f"1 + length(note) / {_HEAVY}"
+
+
+def weightOf(note: str) -> int:
+    """
+    As how many names one counts, so that there is a bound to what all of them take: a
+    transaction with a thousand recipients has a long note.
+    """
+    return 1 + len(note) // _HEAVY
 
 
 @define
@@ -71,6 +83,21 @@ class Remnant:
     note: str = ""
 
 
+@frozen
+class Census:
+    """
+    What there is in a file.
+
+    @ivar counts: how many names there are of each client, by what they weigh.
+    @ivar heavy: what those weigh that count more than once, by name.
+    @ivar remnants: what was cut short, the oldest first, without what is long of it.
+    """
+
+    counts: dict[bytes, int] = field(factory=dict)
+    heavy: dict[bytes, int] = field(factory=dict)
+    remnants: list[Remnant] = field(factory=list)
+
+
 def recorded(name: Name) -> list[Change]:
     """Put down a name; nothing is cut short under it any more."""
     values = (name.key, name.client, name.until, name.octets, name.digest, name.note)
@@ -112,32 +139,33 @@ class NameTable:
         row = self._execute("SELECT * FROM remnant WHERE key = ?", (key,)).fetchone()
         return None if row is None else Remnant(*row)
 
-    def counts(self) -> dict[bytes, int]:
-        """How many names there are of each client."""
-        found = self._execute("SELECT client, count(*) FROM name GROUP BY client")
-        return dict(found.fetchall())
-
-    def remnants(self) -> list[Remnant]:
-        """All that was cut short, the oldest first, without what is long of it."""
-        found = self._execute(
+    def census(self) -> Census:
+        """What there is."""
+        counts = self._execute(
+            f"SELECT client, sum({_WEIGHT}) FROM name GROUP BY client"
+        )
+        heavy = self._execute(
+            f"SELECT key, {_WEIGHT} FROM name WHERE length(note) >= {_HEAVY}"
+        )
+        remnants = self._execute(
             "SELECT key, client, until, id, octets FROM remnant ORDER BY until"
         )
-        return [Remnant(*row) for row in found.fetchall()]
+        found = [Remnant(*row) for row in remnants.fetchall()]
+        return Census(dict(counts.fetchall()), dict(heavy.fetchall()), found)
 
     def among(self, keys: Sequence[int]) -> set[int]:
         """Those of some ids that something of a message is there for."""
         known = {id for (id,) in self._execute("SELECT id FROM remnant").fetchall()}
         return known.intersection(keys)
 
-    def expire(self, now: float, most: int) -> list[bytes]:
+    def expire(self, now: float, most: int) -> list[tuple[bytes, bytes]]:
         """
         Forget names whose time is over, so many at most.
 
         @param now: seconds since the epoch.
-        @return: whose they were.
+        @return: which, and whose they were.
         """
-        found = self._execute(_EXPIRE, (now, most))
-        return [client for (client,) in found.fetchall()]
+        return self._execute(_EXPIRE, (now, most)).fetchall()
 
     # --- adopting --------------------------------------------------------
 
@@ -153,6 +181,7 @@ class NameTable:
 
 
 __all__ = [
+    "Census",
     "Name",
     "NameTable",
     "Remnant",
@@ -160,4 +189,5 @@ __all__ = [
     "forgotten",
     "left",
     "recorded",
+    "weightOf",
 ]

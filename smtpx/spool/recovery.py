@@ -30,7 +30,7 @@ from .changes import held, noted
 from .format import Damaged, Recovered, Row, dumpOutcomes, message, recovered
 from .layout import ForeignFile
 from .ledger import Noted, read
-from .nametable import Remnant, dropped, forgotten, left, recorded
+from .nametable import Census, dropped, forgotten, left, recorded
 from .stock import Stock
 from .store import Store
 
@@ -112,8 +112,7 @@ class Found:
     @ivar stock: how much there is.
     @ivar remarks: what somebody should read.
     @ivar recovered: what the ledgers of deliveries told.
-    @ivar names: how many names there are of each client.
-    @ivar remnants: what was cut short, the oldest first.
+    @ivar names: the names of messages.
     """
 
     generation: int = 0
@@ -121,8 +120,7 @@ class Found:
     stock: Stock = field(factory=Stock)
     remarks: list[str] = field(factory=list)
     recovered: list[Recovered] = field(factory=list)
-    names: dict[bytes, int] = field(factory=dict)
-    remnants: list[Remnant] = field(factory=list)
+    names: Census = field(factory=Census)
 
 
 def prepare(folder: str, number: int) -> Place:
@@ -167,7 +165,7 @@ def recover(store: Store, folder: str, place: Place, now: int) -> Found:
     found.stock = store.stock()
     # Those are counted already.
     store.tally.shift()
-    found.names, found.remnants = store.names.counts(), store.names.remnants()
+    found.names = store.names.census()
     return found
 
 

@@ -152,7 +152,7 @@ class SQLiteSpool:
             self._number, found.generation, self._clock, found.second
         )
         self._stock = found.stock
-        self.names.began(found.names, found.remnants)
+        self.names.began(found.names)
         self.recovered = found.recovered
         self._lender.agenda.recovered()
 

@@ -378,6 +378,33 @@ class LimitTests(NamedTestCase):
             self.assertEqual(codes(client.talk(MAIL)), ["355"])
             self.folder = self.mktemp()
 
+    def test_heavyNames(self) -> None:
+        """
+        A name for which much is to be remembered counts as several, however it comes
+        and goes: else there would be room for a hundred thousand octets a name.
+        """
+        server = self.server(bounds=Bounds(recipientsMax=1000))
+        rcpts = [b"RCPT TO:<%b%d@server.example>" % (b"x" * 60, n) for n in range(200)]
+
+        def count() -> int:
+            return server.memory.names.count(None)  # type: ignore[union-attr]  # it is open
+
+        other = MAIL.replace(b"4f2a", b"4f2b")
+        for mail in (MAIL, other):
+            server.client().talk(mail, *rcpts, BDAT)
+        both = count()
+        self.assertGreater(both, 30)
+        server.rig.close()
+        server = self.server()
+        self.assertEqual(count(), both)
+        server.client().talk(MAIL, RCPT, BDAT)
+        self.assertEqual(count(), both // 2)
+        server.wait(1)
+        server.rig.now += 6 * 86400
+        server.rig.wait(server.memory.names.expire(server.now(), lambda key: False))  # type: ignore[union-attr]  # it is open
+        self.assertEqual(count(), 0)
+        self.assertEqual(server.memory.names._heavy, {})  # type: ignore[union-attr]  # it is open
+
     def test_tooLongToRemember(self) -> None:
         """A transaction with very many recipients is taken, and not remembered."""
         server = self.server(bounds=Bounds(recipientsMax=3000))
