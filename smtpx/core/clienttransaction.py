@@ -386,7 +386,7 @@ class Transaction(Standing):
         self.carrying = True
         self._unsent = body.octets
         carriage = owned(owner, carrier.carry)(self._session, body)
-        final = yield from attributed(owner, self._whileWanted(carriage))
+        final = yield from self._whileWanted(attributed(owner, carriage))
         # Account for all that was emitted, also where nobody waited for it.
         yield from sync()
         if (yield from self._addressed()) and final is not None:

@@ -22,6 +22,7 @@ from smtpx.core.dialogue import (
     pour,
     send,
     settle,
+    wanted,
 )
 from smtpx.core.effects import Close, GaveUp, Settled, Write
 from smtpx.core.envelope import Envelope
@@ -170,6 +171,26 @@ class LateTests(SynchronousTestCase):
         for answer in (OK, OK, b"354 go\r\n"):
             peer.say(answer)
         self.assertEqual(outcomes(peer), [BROKEN])
+
+    def test_intermediateReplyBefore(self) -> None:
+        """
+        Nor can it be what MAIL or RCPT comes to while the body is on its way, and that
+        is the peer's fault: the connection ends, and no extension is blamed.
+        """
+
+        def carry(session: IClientSession, body: IBody) -> BodyDialogue:
+            slot = yield from emit(b"CHUNK\r\n")
+            yield from wanted()
+            return (yield from settle(slot))
+
+        for answers in ([b"354 go\r\n"], [OK, b"354 go\r\n"]):
+            peer = opened(carrying(carry), grouping())
+            peer.deliver(envelope(), b"ab")
+            for answer in answers:
+                peer.say(answer)
+            self.assertEqual(outcomes(peer), [BROKEN])
+            self.assertTrue(peer.connection.over)
+            self.assertEqual(peer.troubles, [])
 
 
 class EarlyTests(SynchronousTestCase):
