@@ -211,6 +211,8 @@ class TLSOptions:
         client has proved anything?  Of no account on the client side.
     @ivar room: how many octets a client's first flight may have, to ride on a SYN
         (RFC 7413); L{None}: any number.  Of no account on the server side.
+    @ivar share: where there is C{room}: the group that the server has asked for a key
+        share of, before; L{None}: none.
     """
 
     serverName: bytes | None = None
@@ -227,6 +229,7 @@ class TLSOptions:
     terms: TLSTerms = USUAL
     early: bool = False
     room: int | None = None
+    share: str | None = None
 
 
 @frozen

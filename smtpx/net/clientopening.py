@@ -55,7 +55,8 @@ class ClientOpening(ClientWire):
         room = getattr(self.transport, "room", None) if self.unopened else None
         if hosts is not None and room is not None:
             room = hosts.roomFor(self._address, self._port, room)
-            options = evolve(options, room=room)
+            share = hosts.shareFor(self._address, self._port)
+            options = evolve(options, room=room, share=share)
         self._options = options
         self._handshaking = True
         self.beginTLS(tls.creator(options), self.kit.reactor)
@@ -65,10 +66,17 @@ class ClientOpening(ClientWire):
     def handshaken(self, info: TLSInfo) -> None:
         """
         The handshake is through.  Where a hello that was cut down took two of them,
-        nothing was won.
+        nothing was won; the next one is to have what the host asked for.
         """
         self._handshaking = False
-        if info.repeated:
+        hosts, options = self.kit.fastOpen, self._options
+        if not info.repeated or hosts is None:
+            return
+        assert options is not None, "it was begun with some"
+        if options.share is None:
+            hosts.wants(self._address, self._port, info.group)
+        else:
+            # It asks for one thing today and for another tomorrow.
             self._wantsWhole()
 
     def failedTLS(self) -> None:

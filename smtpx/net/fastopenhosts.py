@@ -52,6 +52,8 @@ class FastOpenHosts:
     _spared: dict[Place, float] = field(factory=dict, init=False)
     #: Likewise of rooms, in octets; L{None}: hellos are not to be cut down.
     _rooms: dict[Place, tuple[float, int | None]] = field(factory=dict, init=False)
+    #: Likewise of groups that hosts have asked for.
+    _shares: dict[Place, tuple[float, str]] = field(factory=dict, init=False)
 
     def mayTry(self, host: bytes, address: bytes, port: int) -> bool:
         """
@@ -115,6 +117,28 @@ class FastOpenHosts:
         while len(self._rooms) >= _MOST:
             del self._rooms[next(iter(self._rooms))]
         self._rooms[place] = self.clock() + LEARNED_SECONDS, room
+
+    def shareFor(self, address: bytes, port: int) -> str | None:
+        """
+        The group that a host has asked for a key share of; L{None}: none.
+        """
+        place = (address, port)
+        until, share = self._shares.get(place, (0.0, None))
+        if share is not None and self.clock() >= until:
+            del self._shares[place]
+            return None
+        return share
+
+    def wants(self, address: bytes, port: int, share: str) -> None:
+        """
+        Remember that a host has asked for a key share of a group (RFC 8446 section
+        4.1.4).
+        """
+        place = (address, port)
+        self._shares.pop(place, None)
+        while len(self._shares) >= _MOST:
+            del self._shares[next(iter(self._shares))]
+        self._shares[place] = self.clock() + LEARNED_SECONDS, share
 
     def opened(self, address: bytes, port: int, how: Opened, said: bool) -> None:
         """

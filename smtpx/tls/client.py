@@ -114,7 +114,9 @@ class ClientTLS:
     certificate: Certified | None = field(kw_only=True, default=None)
     minimum: str = field(kw_only=True, default="TLSv1.2")
     _contexts: dict[tuple[Shape, bool], SSL.Context] = field(init=False, factory=dict)
-    _steps: dict[TLSTerms, tuple[Shape, ...]] = field(init=False, factory=dict)
+    _steps: dict[tuple[TLSTerms, str | None], tuple[Shape, ...]] = field(
+        init=False, factory=dict
+    )
     _lengths: dict[tuple[Shape, int, bool], int] = field(init=False, factory=dict)
     _judges: WeakKeyDictionary[SSL.Connection, Judge] = field(
         init=False, factory=WeakKeyDictionary
@@ -196,9 +198,9 @@ class ClientTLS:
         terms, room = options.terms, options.room
         if room is None:
             return Shape(terms)
-        steps = self._steps.get(terms)
+        steps = self._steps.get((terms, options.share))
         if steps is None:
-            steps = self._steps[terms] = shapes(terms)
+            steps = self._steps[terms, options.share] = shapes(terms, options.share)
         return fitting(steps, room, lambda shape: self._length(shape, options, asks))
 
     def _fits(self, shape: Shape, options: TLSOptions, asks: bool) -> bool:

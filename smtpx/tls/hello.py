@@ -10,7 +10,8 @@ So a hello is cut down, step by step, until it fits:
 
   1. One key share, for the best group; the others are still named.  A server that has
      not that one group asks for another hello (RFC 8446 section 4.1.4), which costs
-     the round trip that was won.
+     the round trip that was won; the next time the share is of the group that it
+     asked for, and then there is room for all else.
   2. Only groups and signature algorithms that servers have, and no extensions that
      the suites make pointless.
   3. TLS 1.3 only.
@@ -53,6 +54,9 @@ TICKET_OCTETS = 400
 #: C{SSL_OP_NO_ENCRYPT_THEN_MAC}, which pyOpenSSL has no name for: it is about suites
 #: that are not offered.
 _NO_ENCRYPT_THEN_MAC = 1 << 19
+
+#: What groups are called besides (RFC 8422 section 5.1.1).
+_OTHERWISE = {"secp256r1": "p-256", "secp384r1": "p-384", "secp521r1": "p-521"}
 
 _plain = re.compile(r"[A-Za-z0-9_.-]+\Z").match
 
@@ -105,15 +109,24 @@ class Greeter(SSL.Connection):
         share = self.shape.share
         if share is None or version != "TLSv1.3" or not group:
             return False
-        return group.casefold() != share.casefold()
+        return _named(group) != _named(share)
 
 
-def shapes(terms: TLSTerms) -> tuple[Shape, ...]:
+def _named(group: str) -> str:
+    """A group's name, in one of its spellings."""
+    folded = group.casefold()
+    return _OTHERWISE.get(folded, folded)
+
+
+def shapes(terms: TLSTerms, wanted: str | None = None) -> tuple[Shape, ...]:
     """
     How hellos can be made, the whole one first, each shorter than the one before.
+
+    @param wanted: the group that the one key share is to be of, if the terms have it;
+        L{None}: the best.
     """
     whole = Shape(terms)
-    groups = oneShare(GROUPS if terms.groups is None else terms.groups)
+    groups = oneShare(GROUPS if terms.groups is None else terms.groups, wanted)
     if groups is None or problemOf(giveGroups, groups) is not None:
         # An OpenSSL without the hybrid has short hellos anyway.
         return (whole,)
@@ -121,7 +134,7 @@ def shapes(terms: TLSTerms) -> tuple[Shape, ...]:
     one = evolve(whole, terms=evolve(terms, groups=groups), share=share)
     lists = TLSTerms(
         minimum=terms.minimum,
-        groups=FEW_GROUPS if terms.groups is None else groups,
+        groups=oneShare(FEW_GROUPS, wanted) if terms.groups is None else groups,
         ciphers=terms.ciphers,
         suites=terms.suites,
         signatures=terms.signatures or FEW_SIGNATURES,
@@ -131,12 +144,13 @@ def shapes(terms: TLSTerms) -> tuple[Shape, ...]:
     return whole, one, few, newest
 
 
-def oneShare(groups: str) -> str | None:
+def oneShare(groups: str, wanted: str | None = None) -> str | None:
     """
     The same groups, with a key share for the first alone.
 
     @param groups: as OpenSSL has them, where C{:} and C{/} separate, C{*} marks key
         shares, and C{?} groups that need not be known.
+    @param wanted: which is to be the first, where it is among them.
     @return: L{None}: it says more than that.
     """
     names = [each.lstrip("?*") for each in re.split("[:/]", groups)]
@@ -144,6 +158,8 @@ def oneShare(groups: str) -> str | None:
         return None
     if any(each.startswith("-") or each.upper() == "DEFAULT" for each in names):
         return None
+    if wanted is not None:
+        names.sort(key=lambda each: _named(each) != _named(wanted))
     return "*" + ":".join(dict.fromkeys(names))
 
 

@@ -36,20 +36,23 @@ class Hellos:
     TLS as far as the shell sees it.
 
     @ivar rooms: what each hello had room for.
+    @ivar shares: the groups that had been asked for before.
     """
 
     def __init__(self, repeated: bool = False) -> None:
         self.rooms: list[int | None] = []
+        self.shares: list[str | None] = []
         self._repeated = repeated
 
     def creator(self, options: TLSOptions) -> Any:
         """What goes into C{startTLS}."""
         self.rooms.append(options.room)
+        self.shares.append(options.share)
         return self
 
     def info(self, connection: Any, options: TLSOptions) -> TLSInfo:
         """What the handshake came to."""
-        return TLSInfo(repeated=self._repeated)
+        return TLSInfo(repeated=self._repeated, group="X25519")
 
     def session(
         self, connection: Any, options: TLSOptions, info: TLSInfo, now: float
@@ -142,14 +145,26 @@ class HelloTests(SynchronousTestCase):
 
     def test_repeated(self) -> None:
         """
-        A host that asked for another hello gets whole ones from then on.
+        A host that asked for another hello gets one like that the next time; if it
+        asks again all the same, whole ones from then on.
         """
         self.tls = Hellos(repeated=True)
+        for _ in range(2):
+            client = self.connect(Opening())
+            client.connectionOpened(Opened.CARRYING)
+            client.handshakeCompleted()
+        self.assertFalse(self.connect(Opening()).shortened)
+        self.assertEqual(self.tls.rooms, [1420, 1420, None])
+        self.assertEqual(self.tls.shares, [None, "X25519", "X25519"])
+
+    def test_taken(self) -> None:
+        """Nothing is learnt of a hello that was taken as it was."""
         client = self.connect(Opening())
         client.connectionOpened(Opened.CARRYING)
         client.handshakeCompleted()
-        self.assertFalse(self.connect(Opening()).shortened)
-        self.assertEqual(self.tls.rooms, [1420, None])
+        self.connect(Opening())
+        self.assertEqual(self.tls.rooms, [1420, 1420])
+        self.assertEqual(self.tls.shares, [None, None])
 
     def test_failed(self) -> None:
         """

@@ -122,3 +122,18 @@ class RoomsTests(SynchronousTestCase):
         for port in (1, 2, 3):
             self.hosts.learned(ADDRESS, port, 1300)
         self.assertEqual([self.room(port) for port in (1, 2, 3)], [1420, 1300, 1300])
+
+    def test_shares(self) -> None:
+        """
+        What group a host has asked for a key share of is remembered for a day; of the
+        last that did.
+        """
+        self.patch(fastopenhosts, "_MOST", 2)
+        for port in (1, 2, 3):
+            self.hosts.wants(ADDRESS, port, "X25519")
+        self.hosts.wants(ADDRESS, 3, "P-256")
+        found = [self.hosts.shareFor(ADDRESS, port) for port in (1, 2, 3)]
+        self.assertEqual(found, [None, "X25519", "P-256"])
+        self.clock.advance(LEARNED_SECONDS)
+        self.assertEqual(self.hosts.shareFor(ADDRESS, 3), None)
+        self.assertEqual(self.hosts.shareFor(ADDRESS, 3), None)

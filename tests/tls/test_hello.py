@@ -174,6 +174,34 @@ class FittingTests(SynchronousTestCase):
         self.assertTrue(info.repeated)
         self.assertTrue(info.verified)
 
+    def test_askedFor(self) -> None:
+        """
+        Where it is known which group the server asks for, the share is of that one,
+        whatever it is called: one hello will do, and the hybrid is still named.
+        """
+        for share, groups in (("X25519", "X25519:P-256"), ("secp256r1", "P-256")):
+            options = TLSOptions(serverName=_NAME, room=1420, share=share)
+            client, hello = self.begun(options)
+            self.assertTrue(self.client.shortened(client))
+            # Its number stands there, and no share of 1216 octets.
+            self.assertIn(b"\x11\xec", hello)
+            self.assertLess(len(hello), 700)
+            server = accepting(self.server, TLSOptions(terms=TLSTerms(groups=groups)))
+            server.bio_write(hello)
+            shake(server, client)
+            info = self.client.info(client, options)
+            self.assertEqual(info.group.casefold(), share.casefold())
+            self.assertFalse(info.repeated)
+
+    def test_askedForWhatIsNotOffered(self) -> None:
+        """
+        What the operator has not allowed is no share, whoever asked for it.
+        """
+        terms = TLSTerms(groups="X25519MLKEM768:P-384")
+        options = TLSOptions(serverName=_NAME, room=1420, share="X25519", terms=terms)
+        client, _ = self.begun(options)
+        self.assertEqual(client.shape.share, "X25519MLKEM768")
+
     def test_olderVersion(self) -> None:
         """
         Under TLS 1.2 no hello is repeated, whatever the group.
