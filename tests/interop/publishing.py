@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from attrs import define, field
-from dns.flags import AA, RA
+from dns.flags import AA, AD, RA
 from dns.message import Message, from_wire, make_response
 from dns.name import Name
 from dns.rcode import NXDOMAIN, SERVFAIL
@@ -31,11 +31,13 @@ class RunningNames:
 
     @ivar records: by name and kind, as in a zone file.
     @ivar broken: names that it fails to look up.
+    @ivar authentic: names of which it says that they are proven by DNSSEC.
     @ivar port: where it answers, at 127.0.0.1.
     """
 
     records: dict[tuple[str, str], list[str]]
     broken: set[str] = field(factory=set)
+    authentic: set[str] = field(factory=set)
     port: int = field(init=False)
     _socket: socket.socket = field(init=False)
     _thread: threading.Thread = field(init=False)
@@ -69,6 +71,8 @@ class RunningNames:
         answer.flags |= AA | RA
         question = asked.question[0]
         name = question.name.to_text(omit_final_dot=True).lower()
+        if name in self.authentic:
+            answer.flags |= AD
         if name in self.broken:
             answer.set_rcode(SERVFAIL)
             return answer
