@@ -13,6 +13,7 @@ from smtpx.core.interfaces import IExtension
 from smtpx.extensions.etrn import ETRN, Begun, StartQueue, State
 from smtpx.extensions.futurerelease import FutureRelease
 from smtpx.extensions.prdr import PRDR
+from smtpx.extensions.requiretls import RequireTLS
 from smtpx.extensions.rrvs import RRVS, KeptSince, Ownership
 from smtpx.extensions.standard import STANDARD
 
@@ -51,6 +52,9 @@ def configured(name: str, script: dict[str, str]) -> IExtension:
     if isinstance(extension, ETRN) and "queue" in script:
         domains = [word.partition("=")[0] for word in script["queue"].split()]
         extension = ETRN(extension.options, kept=domains)
+    if isinstance(extension, RequireTLS):
+        honoured = script.get("relay") == "verified"
+        extension = RequireTLS(extension.options, honoured=honoured)
     return extension
 
 

@@ -10,6 +10,8 @@ became of a recipient, with C{*} for any text; those stand at the end.  Its sett
     - C{name}: what the client calls itself.
     - C{mail}, C{rcpt}: the commands by which the message came to us: a server reads
       them, and what its extensions note goes through the spool.
+    - C{relay}: as there.
+    - C{tls}: all of it is under TLS, the message came so, too: C{verified}, or C{any}.
     - C{later}: how many seconds ago that was.
 """
 
@@ -23,6 +25,7 @@ from attrs import define, field
 from twisted.trial.unittest import FailTest, SynchronousTestCase
 
 from smtpx.core.envelope import Envelope, Recipient
+from smtpx.core.hooks import TLSInfo
 from smtpx.core.profile import ServerProfile
 from smtpx.core.queueprofile import QueueProfile
 from smtpx.core.server import ServerConnection
@@ -38,7 +41,7 @@ THEN = 1000.0
 
 _STEP = re.compile(r"([CSO]):(?: (.*))?")
 _SETTING = re.compile(
-    r"# (extensions|trusts|options|role|owners|name|mail|rcpt|later): (.*)"
+    r"# (extensions|trusts|options|role|owners|name|mail|rcpt|later|tls|relay): (.*)"
 )
 _MESSAGE = b"Subject: hello\r\n\r\nHello.\r\n"
 
@@ -93,6 +96,9 @@ def hold(script: Script) -> None:
     port = ScriptedPort({KeptSince: lambda asked: ownership(asked, owners)})
     profile = ServerProfile(clock=lambda: THEN).load(extensions)
     server = ServerConnection(profile, port, CLIENT)
+    tls = script.setting("tls")
+    secured = TLSInfo(verified=tls == "verified") if tls else None
+    server.secured = secured
     server.start()
     said = server.feed(b"EHLO sender.example\r\n")
     for command in [*script.settings["mail"], *script.settings["rcpt"]]:
@@ -105,6 +111,7 @@ def hold(script: Script) -> None:
     connection = client(
         extensions,
         name=script.setting("name", "client.example.org").encode(),
+        secured=secured,
         clock=lambda: now,
     )
     peer = ScriptedPeer(connection)

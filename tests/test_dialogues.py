@@ -38,6 +38,7 @@ expected; messages are listed at the end, each that was taken.  Settings:
       C{:count}: what becomes of mail that waits for it; others are not kept.
     - C{unknown}: recipients that the policy refuses with 550 5.1.1.
     - C{full}: the same, with 452 4.2.2, behind the message.  C{dialect}: C{LMTP}.
+    - C{relay}: C{verified}: what is relayed from here keeps to REQUIRETLS.
     - C{flights}: C{whole}: this one is about what arrives together.
 
 Each dialogue is held three times: as it is written; with every flight cut into
@@ -96,7 +97,7 @@ FOLDER = Path(__file__).parent / "dialogues"
 _STEP = re.compile(r"([CcSMBb]):(?: (.*))?|(PAUSE|TLS|TIMEOUT|CONNECT|CLOSED)")
 _SETTING = re.compile(
     r"# (extensions|trusts|options|role|bounds|tls|users|certificate|owners|queue"
-    r"|unknown|full|dialect|flights): (.*)"
+    r"|unknown|full|dialect|flights|relay): (.*)"
 )
 
 UNKNOWN = reply(550, "5.1.1", b"No such user")
