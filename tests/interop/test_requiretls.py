@@ -10,6 +10,7 @@ parameter, where it is installed.
 from __future__ import annotations
 
 import os
+import re
 import smtplib
 import ssl
 import sys
@@ -25,7 +26,7 @@ from ..tls.joined import pem, pemKey
 from .cases import InteropTestCase, findPeer
 from .obliging import Arrived, ObligingHost
 from .publishing import RunningNames
-from .running import RunningProgram, RunningServer, freePort, waitFor
+from .running import ROOT as CODE, RunningProgram, RunningServer, freePort, waitFor
 
 _SENDER = """
 [dns]
@@ -160,8 +161,8 @@ class RequireTLSTests(InteropTestCase):
         assert server is not None
         server.stop()
         path = server.folder / "smtpx.toml"
-        text = path.read_text("utf-8")
-        path.write_text(text.replace("disable = []", f"disable = {list(disabled)}"))
+        text = re.sub("disable = .*", f"disable = {list(disabled)}", path.read_text())
+        path.write_text(text)
         twistd = Path(sys.executable).with_name("twistd")
         words = [str(twistd), "-n", "--pidfile=", "smtpx", "--config", "smtpx.toml"]
         again = RunningProgram(server.folder, words)
@@ -329,7 +330,7 @@ class RequireTLSTests(InteropTestCase):
     def test_switchedOff(self) -> None:
         """
         Without the extension a message that waits is held, and not sent weaker; with
-        it, it goes.
+        it, it goes once it is released.
         """
         host = self.host("mx.one.example")
         self.domain("one.example", "mx.one.example")
@@ -340,6 +341,15 @@ class RequireTLSTests(InteropTestCase):
         waitFor(lambda: "no extension is loaded for !requiretls" in again.said(), "it")
         again.stop()
         self.assertEqual(host.messages, [])
+        assert self.server is not None
+        program = str(Path(sys.executable).with_name("smtpx"))
+        config = str(self.server.folder / "smtpx.toml")
+        words = [program, "queue", "release", "-c", config, "--text", "!requiretls"]
+        self.assertIn(
+            "1 message", self.run_(words, environment={"PYTHONPATH": str(CODE)})
+        )
+        self.restarted()
+        self.assertIn(_PARAMETER, self.arrived(host).mail)
 
     def test_guess(self) -> None:
         """
