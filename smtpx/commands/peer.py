@@ -48,6 +48,7 @@ class _FileOptions(ConsoleOptions):
     ]
     now: Callable[[], float] = staticmethod(time.time)
     hosts: tuple[str, ...] = ()
+    _missing: str | None = None
 
     @contextmanager
     def opened(self) -> Iterator[KnowledgeFile | None]:
@@ -61,6 +62,7 @@ class _FileOptions(ConsoleOptions):
         try:
             file = KnowledgeFile(path, make=False)
         except FileNotFoundError:
+            self._missing = path
             yield None
             return
         except (OSError, SMTPXError, sqlite3.Error) as error:
@@ -87,6 +89,10 @@ class _FileOptions(ConsoleOptions):
             raise CommandFailed(f"{configuration.document.name}: {text}")
         return configuration
 
+    def _where(self) -> str:
+        """Why there is nothing, where the file is not there: perhaps it is elsewhere."""
+        return f": there is no {self._missing}" if self._missing else ""
+
 
 class _HostOptions(_FileOptions):
     """The command line of what is about some hosts."""
@@ -98,6 +104,15 @@ class _HostOptions(_FileOptions):
         if not hosts:
             raise UsageError("which host?")
         self.hosts = hosts
+
+    def _checkFound(self, found: Mapping[str, list[Row]]) -> None:
+        """
+        @raise CommandFailed: of a host there is nothing.
+        """
+        missing = [_escaped(host) for host, rows in found.items() if not rows]
+        if missing:
+            of = ", ".join(missing)
+            raise CommandFailed(f"nothing is known of {of}{self._where()}")
 
 
 class ListOptions(_FileOptions):
@@ -129,7 +144,7 @@ class ListOptions(_FileOptions):
             _sayJSON(console, found, now)
             return
         if not found:
-            console.say("Nothing is known.")
+            console.say(f"Nothing is known{self._where()}.")
         lines = [_line(row, now) for row in found]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         for words in lines:
@@ -166,7 +181,7 @@ class ShowOptions(_HostOptions):
             for row in rows:
                 for line in _told(row, now):
                     console.say(line)
-        _checkFound(found)
+        self._checkFound(found)
 
 
 class ForgetOptions(_HostOptions):
@@ -196,7 +211,7 @@ class ForgetOptions(_HostOptions):
                     places = list(dict.fromkeys(row.place for row in known))
                     count = file.forget(places, self.now())
                     console.say(f"{_escaped(host)}: forgot {_records(count)}")
-        _checkFound(found)
+        self._checkFound(found)
 
 
 class TidyOptions(_FileOptions):
@@ -281,15 +296,6 @@ def _about(hosts: Iterable[str], rows: Iterable[Row]) -> Mapping[str, list[Row]]
     }
 
 
-def _checkFound(found: Mapping[str, list[Row]]) -> None:
-    """
-    @raise CommandFailed: of a host there is nothing.
-    """
-    missing = [_escaped(host) for host, rows in found.items() if not rows]
-    if missing:
-        raise CommandFailed(f"nothing is known of {', '.join(missing)}")
-
-
 # --- for people -------------------------------------------------------------------
 
 
@@ -328,6 +334,8 @@ def _told(row: Row, now: float) -> Iterator[str]:
         elif name.endswith(_MOMENT) and isinstance(value, float):
             yield f"  {words}: {_moment(value, now)}"
         else:
+            if isinstance(value, bool):
+                value = "yes" if value else "no"
             yield f"  {words}: {_escaped(value)}"
 
 

@@ -314,6 +314,14 @@ def _isNumeric(text: str) -> bool:
     return "/" in text or ":" in text or text.rpartition(".")[2].isdigit()
 
 
+def _instead(text: str) -> str:
+    """What is to be said besides of something that is no network, nor an address."""
+    before, colon, behind = text.rpartition(":")
+    if colon and behind.isdigit() and before.strip("[]") and "::" not in text:
+        return ": a port has no place in a host list"
+    return ""
+
+
 def _parseNetwork(item: str, text: str) -> IPv4Network | IPv6Network:
     """
     Read an address or network.
@@ -324,7 +332,9 @@ def _parseNetwork(item: str, text: str) -> IPv4Network | IPv6Network:
     try:
         loose = ip_network(text, strict=False)
     except ValueError:
-        raise Malformed(f"{item!r} is neither an address nor a network") from None
+        raise Malformed(
+            f"{item!r} is neither an address nor a network{_instead(text)}"
+        ) from None
     try:
         network = ip_network(text)
     except ValueError:

@@ -93,12 +93,20 @@ class ChunkingSettings:
     chunkOctets: int = field(
         default=262_144,
         validator=and_(ge(65_536), le(1_048_576)),
-        metadata={"help": "The size of the chunks that are sent, in octets."},
+        metadata={
+            "help": "The size of the chunks that are sent, in octets.",
+            "least": 65_536,
+            "most": 1_048_576,
+        },
     )
     chunksInFlight: int = field(
         default=8,
         validator=and_(ge(1), le(64)),
-        metadata={"help": "How many chunks are sent before the first is answered."},
+        metadata={
+            "help": "How many chunks are sent before the first is answered.",
+            "least": 1,
+            "most": 64,
+        },
     )
     chunkingAdvertiseHosts: HostList = field(
         default=HostList.parse(["*"]),

@@ -32,7 +32,7 @@ from .clientfields import (
     quoted,
     tlsFields,
 )
-from .harmless import text, word
+from .harmless import answer, text, word
 from .selectors import Selector
 
 #: The most of a host's reply that is shown, in octets.
@@ -286,7 +286,8 @@ def _extensions(pipelining: bool) -> FieldOf:
 def _confirmation(event: LogEvent, fields: dict[str, Any]) -> str:
     if "reply" not in event or not _heard(event):
         return ""
-    return f' C="{_lines(event["reply"], quoted)}"'
+    said = _lines(event["reply"], answer).replace('"', "\\x22")
+    return f' C="{said}"'
 
 
 def _hosts(selectors: frozenset[Selector]) -> list[FieldOf]:

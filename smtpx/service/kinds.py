@@ -153,11 +153,11 @@ class Number:
         """See L{IKind}."""
         text = "an integer" if self.whole else "a number"
         if self.least is not None and self.most is not None:
-            text += f" from {self.least} to {self.most}"
+            text += f" from {_short(self.least)} to {_short(self.most)}"
         elif self.most is not None:
-            text += f" of at most {self.most}"
+            text += f" of at most {_short(self.most)}"
         elif self.least is not None:
-            text += f" of at least {self.least}"
+            text += f" of at least {_short(self.least)}"
         return text + self.example
 
     def read(self, value: object, path: KeyPath, reading: IReading) -> object:
@@ -359,3 +359,8 @@ class Named:
     def spell(self, value: object) -> str:
         """See L{IKind}."""
         return json.dumps(str(value))
+
+
+def _short(number: float) -> str:
+    """A whole number without a point."""
+    return str(int(number)) if number == int(number) else str(number)

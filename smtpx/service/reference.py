@@ -64,6 +64,8 @@ the user.
 such as ``192.0.2.0/24``, ``*`` (everybody), and ``""`` (who comes over a UNIX \
 socket, and has no address).
        The first item that matches decides; one with ``!`` in front says no.
+       Where none does, the answer is no, or yes if the last item says no: \
+``["!a.example"]`` is everybody else.
        The empty list is nobody.
    * - Python object
      - Its module and its name, ``"package.module:name"``.

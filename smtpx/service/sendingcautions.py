@@ -40,12 +40,22 @@ def _unnamed(configuration: Configuration) -> Iterator[Problem]:
     """Messages that never ride on a SYN, as they have no names there."""
     settings = configuration.extensions.settings.get(Checkpoint.name)
     named: HostList = getattr(settings, "hostsTryCheckpoint", HostList())
-    if configuration.sending.hostsWholeInSYN.items and not named.items:
-        text = (
-            "no message leaves with the first packet, as hosts_try_checkpoint of"
-            " CHECKPOINT names no hosts that would know it again"
-        )
-        yield configuration.problem(("sending", "hosts_whole_in_syn"), text)
+    if not configuration.sending.hostsWholeInSYN.items:
+        return
+    for lacks, why in (
+        (
+            not named.items,
+            "hosts_try_checkpoint of CHECKPOINT names no hosts that would know it"
+            " again",
+        ),
+        (
+            not _talksEarly(configuration),
+            "hosts_pipe_connect of PIPECONNECT names no hosts to talk to early",
+        ),
+    ):
+        if lacks:
+            text = f"no message leaves with the first packet, as {why}"
+            yield configuration.problem(("sending", "hosts_whole_in_syn"), text)
 
 
 def _bound(

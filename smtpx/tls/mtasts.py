@@ -265,7 +265,7 @@ def _pattern(text: str) -> bytes:
         checkDomain(domain)
     except ValueError:
         # Of both kinds: Malformed is one.
-        raise Malformed("an mx is no host name, nor one behind *.") from None
+        raise Malformed(f"mx {text!r} is no host name, nor one behind *.") from None
     return pattern
 
 

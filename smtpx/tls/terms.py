@@ -25,6 +25,9 @@ _MOST_CHARACTERS = 1000
 #: Suites without encryption, or without knowing the other side at all.
 _OPEN = re.compile(r"(?:^|[-_])(?:NULL|ADH|AECDH)(?:[-_]|$)").search
 
+#: A name without any sign of OpenSSL's before it.
+_NAME = re.compile(r"[A-Za-z0-9][\w-]*\Z", re.ASCII).match
+
 _words = re.compile(r"[A-Za-z0-9!+*?_:./@=-]+\Z").match
 
 
@@ -124,11 +127,16 @@ def problemOf(give: Callable[[SSL.Context, str], None], text: str) -> str | None
     """
     What is wrong with a part of terms.
 
+    Plain names are tried one by one first, so that the wrong one is told, and because
+    OpenSSL passes over a suite that it does not know if it knows another.
+
     @param give: one of this module's.
     @return: L{None}: nothing.
     """
+    names = [] if give is giveCiphers else filter(_NAME, text.split(":"))
     try:
-        give(SSL.Context(SSL.TLS_METHOD), text)
+        for each in (*names, text):
+            give(SSL.Context(SSL.TLS_METHOD), each)
     except BadTerms as error:
         return str(error)
     return None

@@ -88,10 +88,11 @@ class PeerTests(SynchronousTestCase):
 
     def test_nothing(self) -> None:
         """Where nothing was ever known, that is said, and no file is made."""
-        self.assertEqual(self.said("list"), ["Nothing is known."])
+        nowhere = f": there is no {self.path}"
+        self.assertEqual(self.said("list"), [f"Nothing is known{nowhere}."])
         self.assertEqual(self.said("list", "--json"), ["[]"])
         self.assertEqual(self.said("tidy"), ["removed 0 records"])
-        missing = "nothing is known of mx.example.org"
+        missing = f"nothing is known of mx.example.org{nowhere}"
         self.assertEqual(self.failed("show", "mx.example.org"), missing)
         self.assertEqual(self.failed("forget", "mx.example.org"), missing)
         self.assertEqual(os.listdir(self.folder), ["smtpx.toml"])
@@ -163,7 +164,7 @@ class PeerTests(SynchronousTestCase):
             for record in entry.records:
                 self.write(name, record)
         page = DOC / "howto" / "early-pipelining.rst"
-        command = "   $ smtpx peer show mail.example.net\n"
+        command = "   $ smtpx peer show --config smtpx.toml mail.example.net\n"
         shown = page.read_text("utf-8").partition(command)[2].partition("\n\n")[0]
         lines = [line.removeprefix("   ") for line in shown.splitlines()]
         self.assertEqual(self.said("show", "mail.example.net"), lines)

@@ -99,6 +99,23 @@ class ParseTests(SynchronousTestCase):
             "'192.0.2.1/24' has bits beyond its prefix: is 192.0.2.0/24 meant?",
         )
 
+    def test_portIsNamedAsWhatIsWrong(self) -> None:
+        """
+        Who writes a port behind a host is told that it is the port; other things with
+        colons and slashes are merely no addresses.
+        """
+        why = "is neither an address nor a network"
+        for item, more in (
+            ("mail.example.net:25", ": a port has no place in a host list"),
+            ("[2001:db8::1]:25", ""),
+            ("192.0.2.1:25", ": a port has no place in a host list"),
+            ("mail.example.net:smtp", ""),
+            (":25", ""),
+            ("192.0.2.1/99", ""),
+        ):
+            error = self.assertRaises(Malformed, HostList.parse, [item])
+            self.assertEqual(str(error), f"{item!r} {why}{more}")
+
     @given(st.text(max_size=20))
     @settings(max_examples=100, deadline=None)
     def test_anyTextIsAnItemOrMalformed(self, text: str) -> None:

@@ -224,6 +224,11 @@ class DeliveryTests(LinesTestCase):
             start + r' C="250-one H\x3devil\n250 two \\n \xff"',
         )
         self.assertEqual(self.delivered(outcome, "-smtp_confirmation"), start)
+        named = Reply(250, None, (b'OK id=1xV "A=b"',))
+        self.assertEqual(
+            self.delivered(evolve(outcome, reply=named)),
+            start + r' C="250 OK id=1xV \x22A\x3db\x22"',
+        )
         long = evolve(outcome, reply=Reply(250, None, (b"x" * 2000,)))
         self.assertEqual(
             self.delivered(long), f'{start} C="250 {"x" * (1024 - 4)}"', long

@@ -7,7 +7,7 @@ from __future__ import annotations
 from hypothesis import given, settings, strategies
 from twisted.trial.unittest import SynchronousTestCase
 
-from smtpx.observe.harmless import decoded, line, text, visible, word
+from smtpx.observe.harmless import answer, decoded, line, text, visible, word
 
 
 class HarmlessTests(SynchronousTestCase):
@@ -53,6 +53,16 @@ class HarmlessTests(SynchronousTestCase):
         """An escape is never ambiguous: Python's own rules undo it."""
         back = word(said).encode("ascii").decode("unicode_escape").encode("latin-1")
         self.assertEqual(back, said)
+
+
+class AnswerTests(SynchronousTestCase):
+    """What a server answered, by which people find a message at the other end."""
+
+    def test_identifierStays(self) -> None:
+        """The name of a message is as it was said; no other field can be made up."""
+        said = b"2.0.0 OK id=1xVC4x-000013-00 H=x C=y\x00"
+        shown = r"2.0.0 OK id=1xVC4x-000013-00 H\x3dx C\x3dy\x00"
+        self.assertEqual(answer(said), shown)
 
 
 class VisibleTests(SynchronousTestCase):

@@ -425,6 +425,13 @@ class ExtensionsTests(ConfigurationTestCase):
             ],
         )
 
+    def test_settingsOutOfRange(self) -> None:
+        """A number of an extension that is too small is told as any other is."""
+        [fault] = self.faults("[extensions.CHUNKING]\nchunks_in_flight = 0\n")
+        self.assertIn("expected an integer from 1 to 64, got 0", fault)
+        [fault] = self.faults("[tls]\ntls_resumption_lifetime = '1 s'\n")
+        self.assertIn("expected a number from 60 to 604800, or", fault)
+
     def test_settings(self) -> None:
         """Settings are checked against the extension's class."""
         self.assertEqual(

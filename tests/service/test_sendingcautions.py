@@ -48,3 +48,15 @@ class SendingCautionsTests(CautionsCase):
         self.assertIn("route[0].source_ipv4: mail would wait: 192.0.2.1: ", line)
         [line] = self.warned("source_ipv6 = '2001:db8::1'\n")
         self.assertIn("route[0].source_ipv6: mail would wait: 2001:db8::1: ", line)
+
+    def test_wholeMessagesThatStay(self) -> None:
+        """Of each thing without which no message rides on a SYN it is told once."""
+        fast = "[sending]\nhosts_try_fastopen = ['*']\nhosts_whole_in_syn = ['*']\n"
+        named = "[extensions.CHECKPOINT]\nhosts_try_checkpoint = ['*']\n"
+        self.assertEqual(self.warned(fast + named + EARLY), [])
+        [line] = self.warned(fast + EARLY)
+        self.assertIn("sending.hosts_whole_in_syn: no message leaves", line)
+        self.assertIn("hosts_try_checkpoint of CHECKPOINT names no hosts", line)
+        [line] = self.warned(fast + named)
+        self.assertIn("hosts_pipe_connect of PIPECONNECT names no hosts", line)
+        self.assertEqual(len(self.warned(fast)), 2)

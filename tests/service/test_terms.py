@@ -71,6 +71,19 @@ class TermsTests(RouteTestCase):
                 self.assertIn(f"{name}[0].{option}", fault)
                 self.assertIn(wrong, fault)
 
+    def test_whichIsUnknown(self) -> None:
+        """
+        Of several names the one that OpenSSL does not know is told.
+        """
+        for option, names, wrong in (
+            ("tls_groups", "X25519:P-257", "groups 'P-257'"),
+            ("tls_ciphersuites", "TLS_AES_128_GCM_SHA256:TLS_X", "suites 'TLS_X'"),
+            ("tls_signature_algorithms", "ed25519:rot13", "algorithms 'rot13'"),
+        ):
+            [fault] = self.faults(f"{_LISTENER}{option} = '{names}'\n")
+            self.assertIn(f"{wrong}", fault)
+            self.assertNotIn(names, fault)
+
     def test_version(self) -> None:
         """
         A version that is not spoken is refused.

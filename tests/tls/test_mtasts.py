@@ -243,7 +243,7 @@ class PolicyTests(SynchronousTestCase):
             b"a b",
         ):
             text = ENFORCED + b"mx: %b\r\n" % bad
-            self.assertIn("mx is no host name", self.bad(text))
+            self.assertIn("is no host name, nor one behind *.", self.bad(text))
 
     def test_badLines(self) -> None:
         """A line without a key or a value, or with controls, makes it no policy."""
