@@ -90,7 +90,7 @@ class _FileOptions(ConsoleOptions):
         return configuration
 
     def _where(self) -> str:
-        """Why there is nothing, where the file is not there: perhaps it is elsewhere."""
+        """Why there is nothing, where the file itself is not there."""
         return f": there is no {self._missing}" if self._missing else ""
 
 
