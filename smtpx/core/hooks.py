@@ -381,6 +381,8 @@ class RoutePolicy:
         difference between two routes.
     @ivar resumes: may TLS sessions from before be resumed?
     @ivar terms: what the operator wants of a handshake.
+    @ivar waived: what the message wants is waived where no host has it, for it is
+        better sent without than not at all; it makes no difference between two routes.
     """
 
     tls: TLSLevel = TLSLevel.OPPORTUNISTIC
@@ -393,6 +395,7 @@ class RoutePolicy:
     demands: tuple[Demand, ...] = field(default=(), eq=False, repr=False)
     resumes: bool = False
     terms: TLSTerms = USUAL
+    waived: bool = field(default=False, eq=False, repr=False)
 
 
 @frozen

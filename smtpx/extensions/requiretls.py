@@ -56,6 +56,9 @@ CAPABILITY = Capability[bool](b"REQUIRETLS", KEYWORD)
 REQUIRED = Stamp[bool]("requiretls", dumpFlag, loadFlag, critical=True)
 #: The sender would rather have it delivered than secure (section 4.2.2).
 OPTIONAL = Stamp[bool]("tls-optional", dumpFlag, loadFlag)
+#: This is a report of ours on such a message, and has no more of it than its header
+#: (section 5).
+REDACTED = Stamp[bool]("requiretls-redacted", dumpFlag, loadFlag)
 #: There was a TLS-Required field already.
 _SEEN = Stamp[bool]("tls-required-seen", None, bool)
 
@@ -67,6 +70,10 @@ _NEEDS_TLS = reply(530, "5.7.10", b"REQUIRETLS needs TLS")
 
 def _require(bearer: Bearer) -> None:
     bearer.stamps[REQUIRED] = True
+
+
+def _redact(bearer: Bearer) -> None:
+    bearer.stamps[REDACTED] = True
 
 
 def _required(envelope: Envelope | None) -> bool:
@@ -81,6 +88,8 @@ def _send(session: IClientSession, bearer: Bearer) -> bool | None:
     # Only in a session that meets the requirements, and on the host's own word
     # (section 2).
     if not bearer.stamps.get(REQUIRED) or not _verified(session):
+        return None
+    if bearer.stamps.get(REDACTED) and session.policy.lookup is LookupLevel.PLAIN:
         return None
     return None if session.guessed else True
 
@@ -294,7 +303,8 @@ class RequireTLS:
         # A UNIX socket is where the promise ends, as a mailbox is.
         if not _required(envelope) or session.target.local:
             return None
-        if not _verified(session):
+        # A report of ours goes without it where the route does not want it any more.
+        if not _verified(session) and not envelope.stamps.get(REDACTED):
             return Refusal(_UNVERIFIED, Scope.HOST)
         if session.guessed:
             return Refusal(_GUESSED, Scope.SESSION)
@@ -310,6 +320,7 @@ class RequireTLS:
         """See L{IQueueExtension}."""
         queue.stamp(REQUIRED)
         queue.stamp(OPTIONAL)
+        queue.stamp(REDACTED)
         queue.constrain(self._constrain)
         queue.report(self._report)
 
@@ -319,6 +330,9 @@ class RequireTLS:
                 policy,
                 tls=TLSLevel.VERIFIED,
                 lookup=max(policy.lookup, LookupLevel.MTASTS),
+                # Section 5: what is redacted need not be protected, and a report is
+                # not to be lost for want of that.
+                waived=envelope.stamps.get(REDACTED) is True,
             )
         if envelope.stamps.get(OPTIONAL):
             return evolve(policy, lenient=True)
@@ -329,7 +343,7 @@ class RequireTLS:
     ) -> ReportWish | None:
         if _required(envelope):
             # Section 5: RET=FULL is disregarded.
-            return ReportWish(full=False, stampers=(_require,))
+            return ReportWish(full=False, stampers=(_require, _redact))
         if envelope.stamps.get(OPTIONAL):
             return ReportWish(stampers=(_makeOptional,))
         return None

@@ -41,6 +41,11 @@ class Findings:
         """Of those who have got it."""
         return [each for each in self._known.values() if each.fate is Fate.DELIVERED]
 
+    @property
+    def hopeful(self) -> bool:
+        """May there be a host yet for those who are left?"""
+        return bool(self.early) or not self._later.isdisjoint(self.left)
+
     def unreached(self, error: Unreached, notBefore: float) -> None:
         """A host could not be reached, or wants no mail."""
         self._note({i: unreached(i, error, notBefore) for i in self.left})

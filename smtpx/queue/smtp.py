@@ -284,6 +284,8 @@ class SMTPTransport:
         known = Findings(attempt.indices)
         try:
             await self._offer(attempt, where, known)
+            if where.way.policy.waived and known.left and not known.hopeful:
+                await self._offer(attempt, evolve(where, way=self._way), known)
         except (CancelledError, Exception) as error:
             # Who has it does not get it again because of what came then.
             if not known.served:

@@ -73,6 +73,7 @@ def both(route: RoutePolicy, wanted: RoutePolicy) -> RoutePolicy:
         lookup=max(route.lookup, wanted.lookup),
         lenient=wanted.lenient and route.tls < TLSLevel.ENCRYPTED,
         demands=demands,
+        waived=wanted.waived,
     )
 
 

@@ -26,6 +26,7 @@ from smtpx.core.queueprofile import QueueProfile
 from smtpx.extensions.dsn import DSN, RET
 from smtpx.extensions.requiretls import (
     OPTIONAL,
+    REDACTED,
     REQUIRED,
     RequireTLS,
     RequireTLSSettings,
@@ -312,6 +313,25 @@ class ClientTests(SynchronousTestCase):
         joined.deliver(_envelope(b""), b"x\r\n")
         self.assertIn(b"MAIL FROM:<> REQUIRETLS\r\n", joined.said)
 
+    def test_ourOwnReportsAreNotLost(self) -> None:
+        """
+        They are redacted, so where the route does not want it any more they go without
+        (section 5), and the parameter is not said.
+        """
+        proven = RoutePolicy(TLSLevel.VERIFIED, LookupLevel.MTASTS)
+        for policy, secured, mail in (
+            (proven, _TLS, b"MAIL FROM:<> REQUIRETLS\r\n"),
+            (RoutePolicy(), _TLS, b"MAIL FROM:<>\r\n"),
+            (RoutePolicy(), _UNVERIFIED, b"MAIL FROM:<>\r\n"),
+            (RoutePolicy(), None, b"MAIL FROM:<>\r\n"),
+        ):
+            connection = client([RequireTLS()], secured=secured, policy=policy)
+            peer = ScriptedPeer(connection)
+            peer.open(b"REQUIRETLS")
+            report = _envelope(b"")
+            report.stamps[REDACTED] = True
+            self.assertEqual(peer.deliver(report, b"x\r\n"), mail)
+
     def test_aForecastIsNotThePromise(self) -> None:
         """
         What the host said once is not what it says now; the same host is to be
@@ -376,7 +396,11 @@ class QueueTests(SynchronousTestCase):
         bounce = Envelope(b"", 0.0)
         for stamper in wish.stampers:
             stamper(bounce)
-        self.assertEqual(bounce.dumpedStamps(), {"!requiretls": "yes"})
+        self.assertEqual(
+            bounce.dumpedStamps(), {"!requiretls": "yes", "requiretls-redacted": "yes"}
+        )
+        self.assertTrue(self.queue.policyFor(bounce).waived)
+        self.assertFalse(self.queue.policyFor(_envelope(b"")).waived)
 
     def test_reportsOnLenientMailAreLenient(self) -> None:
         """Their sender would rather have them, too."""

@@ -269,6 +269,34 @@ class RequireTLSTests(InteropTestCase):
         message = self.arrived(host)
         self.assertEqual((message.mail, message.secured), ("MAIL FROM:<>", True))
 
+    def test_reportToAnUnprovenHost(self) -> None:
+        """A report of ours is not lost: it has the header only, and goes without."""
+        self.domain("client.example", "mx.client.example")
+        self.names.authentic.discard("client.example")
+        self.host("mx.one.example", keyword=False)
+        self.domain("one.example", "mx.one.example")
+        self.send("a@one.example", _PARAMETER)
+        report = self.arrived(self.back)
+        self.assertEqual((report.mail, report.secured), ("MAIL FROM:<>", True))
+        self.assertNotIn("secret", report.text)
+
+    def test_weakerConnection(self) -> None:
+        """
+        A connection that was good enough for other mail is not used, nor is its session
+        of TLS resumed.
+        """
+        host = self.host("mx.one.example", shows="other.example")
+        self.domain("one.example", "mx.one.example")
+        text = self.configured().replace("idle_seconds = 0", "idle_seconds = 20")
+        port = f"port = {self.port}"
+        text = text.replace(port, f'{port}\ntls_resumption_hosts = ["*"]')
+        self.server = self.serve(text)
+        self.send("b@one.example")
+        self.arrived(host)
+        self.send("a@one.example", _PARAMETER)
+        self.assertReported("5.7.10")
+        self.assertEqual(len(host.messages), 1)
+
     def test_senderWhoWantsItDelivered(self) -> None:
         """
         With TLS-Required: No a message goes to a host that does not match its TLSA

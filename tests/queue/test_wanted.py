@@ -13,7 +13,7 @@ from smtpx.core.hooks import LookupLevel, RoutePolicy, Scope, TLSLevel
 from smtpx.core.queueprofile import QueueProfile
 from smtpx.core.reply import Reply, reply
 from smtpx.dns.mailhosts import MailHost, MailHosts
-from smtpx.extensions.requiretls import OPTIONAL, REQUIRED, RequireTLS
+from smtpx.extensions.requiretls import OPTIONAL, REDACTED, REQUIRED, RequireTLS
 from smtpx.net.protection import Protection
 from smtpx.net.sending import Sent, Unreached, Way
 from smtpx.queue.smtp import SMTPTransport
@@ -201,6 +201,30 @@ class SearchTests(SMTPTransportCase):
         outcomes = self.deliver(self.required(b"a@example.net", b"b@example.com"))
         fates = {each.index: each.fate for each in outcomes}
         self.assertEqual(fates, {0: Fate.FAILED, 1: Fate.DELIVERED})
+
+    def report(self) -> Outcome:
+        """What becomes of a report of ours."""
+        message = self.required()
+        message.envelope.sender = b""
+        message.envelope.stamps[REDACTED] = True
+        [outcome] = self.deliver(message)
+        return outcome
+
+    def test_report(self) -> None:
+        """
+        RFC 8689 section 5: a report that has no more than the header goes to a host
+        that will do, and else to any; but not while one may do.
+        """
+        self.pool.said[ONE.name] = self.untrusted(ONE)
+        self.assertIs(self.report().fate, Fate.DELIVERED)
+        self.assertEqual([way.policy for way in self.pool.ways], [WANTED, WANTED])
+        self.pool.said[TWO.name] = self.unreached(TWO)
+        self.assertIs(self.report().fate, Fate.WAITING)
+        self.clock.advance(86400)
+        self.domains[b"example.org"] = MailHosts((THREE,))
+        self.pool.ways.clear()
+        self.assertIs(self.report().fate, Fate.DELIVERED)
+        self.assertEqual([way.policy for way in self.pool.ways], [RoutePolicy()])
 
     def test_otherMailMayGo(self) -> None:
         """What wants nothing goes to the host that would not do, by another way."""
