@@ -202,7 +202,7 @@ class Transaction(Standing):
         commands = list(zip(chosen, rcpts, strict=True))
         plan = _Plan(session.mail(named), commands, body, carrier, grouped, repeatable)
         yield from self._say(plan)
-        if self._mistaken:
+        if self._mistaken or self._outOfTurn:
             yield from self._forget()
             mail = session.mail(envelope)
             yield from self._say(evolve(plan, mail=mail, repeatable=None))
@@ -257,6 +257,19 @@ class Transaction(Standing):
             return completed(got)
         self._progress = self._repeatable.read(got)
         return got
+
+    @property
+    def _outOfTurn(self) -> bool:
+        """
+        Did the peer, which knows it, not want to hear of its recipients again?  That
+        says nothing of them.
+        """
+        if self._progress is None or not self._wholeCommand:
+            return False
+        replies = [slot.reply for slot in self._slots.values()]
+        return all(
+            got is not None and got.code == BAD_SEQUENCE.code for got in replies
+        )
 
     def _resumed(
         self, plan: _Plan, body: IBody, progress: Progress

@@ -311,6 +311,27 @@ class RepeatingTests(SynchronousTestCase):
         peer.say(TAKEN)
         self.assertEqual(outcomes(peer), [DONE, reply(550, "5.1.1", b"Unknown")])
 
+    def test_wantsNoRecipients(self) -> None:
+        """
+        A peer that knows it, and takes no RCPT behind its 355, has refused nobody: it is
+        sent as one that it does not know.
+        """
+        out = b"503 5.5.1 No\r\n"
+        for carrier in ([], [carrying()]):
+            for keywords in ((b"NAMES",), (b"GROUPS", b"NAMES")):
+                peer = opened(naming(asks=False), *carrier, keywords=keywords)
+                two = envelope(b"b@mx.example", b"c@mx.example")
+                peer.deliver(two, BODY)
+                peer.say(b"355 17\r\n")
+                said = peer.say(out) + peer.say(out)
+                if not said.endswith(b"RSET\r\n"):
+                    # To the body, which has left with the rest.
+                    said = peer.say(out)
+                self.assertTrue(said.endswith(b"RSET\r\n"))
+                self.assertTrue(peer.say(OK).startswith(PLAIN))
+                peer.say(b"550 5.7.1 No\r\n")
+                self.assertEqual(outcomes(peer)[0].code, 550)
+
     def test_malformed(self) -> None:
         """A 3yz that says nothing of what it has is no SMTP."""
         peer = opened(naming(asks=False), carrying())
