@@ -380,9 +380,9 @@ class ServerProtocol(DirectProtocol):
         prompt = self.core.standing in (Standing.PROMPT, Standing.SETTLED)
         if prompt or self._opened is Opened.USUALLY:
             return self._finishBody(question)
-        self._opened = Opened.USUALLY
         connection = self._connection
         if connection is None or proofOf(connection.socket) is Proof.GIVEN:
+            self._opened = Opened.USUALLY
             return self._finishBody(question)
         wait = proven(self.factory.reactor, lambda: proofOf(connection.socket))
         return wait.addCallbacks(self._proven, self._unproven, (question,))
@@ -391,6 +391,7 @@ class ServerProtocol(DirectProtocol):
         if not good:
             self.dropBody()
             raise ConnectionAborted("The client is not where its packet said")
+        self._opened = Opened.USUALLY
         self._commits = True
         return self._finishBody(question)
 

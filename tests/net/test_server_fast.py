@@ -131,6 +131,24 @@ class UnprovenTests(FastCase):
         self.assertTrue(arrival.aborted)
         self.flushLoggedErrors()
 
+    def test_neverTheNext(self) -> None:
+        """Nor does what else was in that packet, behind the message."""
+        rest = _MESSAGE.partition(b"\r\n")[2]
+        for proof in (Proof.FAILED, Proof.PENDING):
+            self.proof = Proof.PENDING
+            call = self.call()
+            call.say(_MESSAGE + rest)
+            self.proof = proof
+            for _ in range(700):
+                self.server.clock.advance(1)
+                self.assertEqual(
+                    [each.finished for each in self.receiver.arrivals],
+                    [False] * len(self.receiver.arrivals),
+                )
+            self.assertEqual(len(self.receiver.arrivals), 2)
+            self.receiver.arrivals.clear()
+            self.flushLoggedErrors()
+
     def test_gone(self) -> None:
         """The connection is reset while it is waited."""
         call = self.call()
