@@ -267,9 +267,7 @@ class Transaction(Standing):
         if self._progress is None or not self._wholeCommand:
             return False
         replies = [slot.reply for slot in self._slots.values()]
-        return all(
-            got is not None and got.code == BAD_SEQUENCE.code for got in replies
-        )
+        return all(got is not None and got.code == BAD_SEQUENCE.code for got in replies)
 
     def _resumed(
         self, plan: _Plan, body: IBody, progress: Progress
