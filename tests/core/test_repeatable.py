@@ -313,8 +313,8 @@ class RepeatingTests(SynchronousTestCase):
 
     def test_wantsNoRecipients(self) -> None:
         """
-        A peer that knows it, and takes no RCPT behind its 355, has refused nobody: it is
-        sent as one that it does not know.
+        A peer that knows it, and takes no RCPT behind its 355, has refused nobody: it
+        is sent as one that it does not know.
         """
         out = b"503 5.5.1 No\r\n"
         for carrier in ([], [carrying()]):
