@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 #: What a client waits at most, in seconds.
 PATIENCE_SECONDS = 60.0
@@ -53,11 +53,13 @@ class Message:
     @ivar number: which; no other has it.
     @ivar octets: header and body.
     @ivar recipients: mailboxes.
+    @ivar named: has its transaction a name (RFC 1845)?
     """
 
     number: str
     octets: bytes = field(repr=False)
     recipients: tuple[bytes, ...] = (b"ann@example.org",)
+    named: bool = False
 
     @classmethod
     def make(cls, number: str, octets: int, *recipients: bytes) -> Message:
@@ -109,6 +111,19 @@ class Client:
             self.close()
             raise
 
+    def again(self, message: Message) -> tuple[bool, str]:
+        """
+        Send a message with a name, perhaps not for the first time.
+
+        @return: was it known, and the message's id.
+        """
+        mail, *to = _envelope(message)
+        self.tell(mail)
+        known = self.read().startswith(b"355")
+        flight = [*to, *_chunks(message)]
+        self.tell(b"".join(flight), *[b"250"] * (len(flight) - 1))
+        return known, self.accepted()
+
     def close(self) -> None:
         """Close the connection, without a word."""
         self._lines.close()
@@ -128,15 +143,24 @@ class Client:
         @raise Refused: it has another code.
         @raise ConnectionError: it did not come.
         """
+        line = self.read()
+        if not line.startswith(code):
+            raise Refused(line.decode("ascii", "replace"))
+        return line
+
+    def read(self) -> bytes:
+        """
+        Read a reply, whatever it is.
+
+        @return: its last line.
+        @raise ConnectionError: it did not come.
+        """
         while True:
             line = self._lines.readline()
             if not line.endswith(b"\n"):
                 raise ConnectionResetError("no reply, or half of one")
             if line[3:4] != b"-":
-                break
-        if not line.startswith(code):
-            raise Refused(line.decode("ascii", "replace"))
-        return line
+                return line
 
     def accepted(self) -> str:
         """
@@ -206,7 +230,9 @@ WAYS: Sequence[Callable[..., Iterator[str]]] = (
 
 def _envelope(message: Message) -> list[bytes]:
     to = [b"RCPT TO:<%b>\r\n" % each for each in message.recipients]
-    return [b"MAIL FROM:<sender@client.example>\r\n", *to]
+    name = b" TRANSID=<%b@client.example>" % message.number.encode("ascii")
+    mail = b"MAIL FROM:<sender@client.example>%b\r\n"
+    return [mail % (name if message.named else b""), *to]
 
 
 def _chunks(message: Message) -> list[bytes]:
@@ -233,6 +259,8 @@ class Load:
     Clients that send all they can until the server is gone.
 
     @ivar acknowledged: the messages that were, by number.
+    @ivar ids: the ids of those.
+    @ivar unsure: the messages with a name of which nothing was heard, by number.
     @ivar begun: how many messages were sent, or nearly.
     @ivar troubles: what should not have happened.
     """
@@ -243,14 +271,19 @@ class Load:
         port: int,
         clients: int = 6,
         recipients: Sequence[tuple[bytes, ...]] = _RECIPIENTS,
+        named: bool = False,
     ) -> None:
         """
         Begin.
 
         @param name: of this load; numbers begin with it.
         @param recipients: a message is for some of these.
+        @param named: does every other message have a name?
         """
         self.acknowledged: dict[str, Message] = {}
+        self.ids: dict[str, str] = {}
+        self.unsure: dict[str, Message] = {}
+        self._named = named
         self.begun = 0
         self.troubles: list[str] = []
         self._port = port
@@ -279,11 +312,10 @@ class Load:
                         for _ in range(chance.choice([1, 1, 1, 4])):
                             count += 1
                             number = f"{name}-{count}"
-                            messages.append(_some(number, chance, self._recipients))
-                        self.begun += len(messages)
-                        ids = chance.choice(WAYS)(client, *messages)
-                        for message, _ in zip(messages, ids, strict=True):
-                            self.acknowledged[message.number] = message
+                            some = _some(number, chance, self._recipients)
+                            named = self._named and count % 2 == 1
+                            messages.append(evolve(some, named=named))
+                        self._send(client, chance.choice(WAYS), messages)
                 finally:
                     client.close()
         except OSError:
@@ -291,6 +323,17 @@ class Load:
             pass
         except Exception as error:
             self.troubles.append(f"{name}: {error!r}")
+
+    def _send(
+        self, client: Client, way: Callable[..., Iterator[str]], messages: list[Message]
+    ) -> None:
+        """Send some, and note what is heard of them."""
+        self.begun += len(messages)
+        self.unsure.update((each.number, each) for each in messages if each.named)
+        for message, id in zip(messages, way(client, *messages), strict=True):
+            self.ids[message.number] = id
+            self.acknowledged[message.number] = message
+            self.unsure.pop(message.number, None)
 
 
 def _some(

@@ -14,7 +14,8 @@ changes of one that was; C{unpark LANE} before a lane is emptied, and C{emptied
 LANE} after.
 
 Each message says in its header which it is and what its body's digest is, so
-that one which was not acknowledged can be looked at as well.
+that one which was not acknowledged can be looked at as well.  Every other one comes
+with a name, C{X-Name}, whose note is the message's id.
 """
 
 from __future__ import annotations
@@ -35,9 +36,11 @@ from twisted.python.failure import Failure
 
 from smtpx.core.envelope import Envelope, Recipient
 from smtpx.spool import store
+from smtpx.spool.bodies import INSIDE
 from smtpx.spool.format import Fate, Outcome, Report, SpooledMessage
 from smtpx.spool.incoming import Incoming
 from smtpx.spool.interfaces import ISpoolReactor, SpoolBroken
+from smtpx.spool.nametable import Name
 from smtpx.spool.sqlite import SQLiteSpool
 
 #: The lanes that messages are parked for.
@@ -87,6 +90,10 @@ class Committer:
             f"Received: by server.example id {incoming.id}\r\n"
             f"X-Number: {number}\r\nX-Digest: {digest}\r\n"
         ).encode("ascii")
+        name = None
+        if self._number % 2:
+            prefix += f"X-Name: {number}\r\n".encode("ascii")
+            name = self.name(number, incoming, digest)
         envelope = Envelope(
             b"a@client.example",
             time.time(),
@@ -99,7 +106,13 @@ class Committer:
             self.say(f"250 {incoming.id} {digest}")
             self.commit()
 
-        incoming.commit(envelope, prefix, False).addCallback(told)
+        incoming.commit(envelope, prefix, False, name).addCallback(told)
+
+    def name(self, number: str, incoming: Incoming, digest: str) -> Name:
+        """A name for a message; the digest of a long one is left to the spool."""
+        key = hashlib.sha256(number.encode("ascii")).digest()
+        known = None if incoming.octets > INSIDE else bytes.fromhex(digest)
+        return Name(key, b"client", 9e9, incoming.octets, known, incoming.id)
 
     def fill(self, incoming: Incoming) -> str:
         """Write a body of some size in pieces of some size; its digest."""

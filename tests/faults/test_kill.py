@@ -31,6 +31,9 @@ _FIELD = re.compile(rb"X-(\w+): (\S+)\r\n")
 #: Later than any message is due.
 _LATE = 9e9
 
+#: More than there are names.
+_ALL = 10**9
+
 
 class KillTests(SynchronousTestCase):
     """A real process, killed a hundred times under load."""
@@ -56,7 +59,7 @@ class KillTests(SynchronousTestCase):
         self.emptying: set[str] = set()
         #: Ids of messages that were found to be gone.
         self.gone: set[str] = set()
-        self.total = self.reports = self.parked = 0
+        self.total = self.reports = self.parked = self.named = 0
         self.unacknowledged = 0
 
     def test_hundredKills(self) -> None:
@@ -64,7 +67,8 @@ class KillTests(SynchronousTestCase):
         After each kill every acknowledged message is there, whole and once; the
         others are whole or absent; what was deleted stays so; and no file is
         left that belongs to nobody.  A message that failed is there, or the report
-        of it is, once, and never both.  What was parked is where it was parked.
+        of it is, once, and never both.  What was parked is where it was parked.  What
+        came with a name is there with it, and no name without what it came with.
         """
         for number in range(ROUNDS):
             self.killOnce(number)
@@ -74,6 +78,7 @@ class KillTests(SynchronousTestCase):
         self.assertGreater(self.unacknowledged, 0)
         self.assertGreater(self.reports, ROUNDS)
         self.assertGreater(self.parked, ROUNDS)
+        self.assertGreater(self.named, ROUNDS)
 
     def killOnce(self, number: int) -> None:
         """Run the program, kill it at some moment, read what it had said."""
@@ -148,6 +153,7 @@ class KillTests(SynchronousTestCase):
         numbers: set[bytes] = set()
         abouts: set[str] = set()
         filed: set[str] = set()
+        names = self.names(rig)
         after = ""
         while page := rig.wait(rig.spool.messages(after, 200)):
             after = page[-1].id
@@ -162,6 +168,9 @@ class KillTests(SynchronousTestCase):
                 known = self.acknowledged.get(message.id, fields[b"Digest"])
                 self.assertEqual(known, fields[b"Digest"])
                 digests[message.id] = fields[b"Digest"]
+                if b"Name" in fields:
+                    self.assertEqual(names.get(message.id), fields[b"Digest"])
+                    self.named += 1
                 if message.filed:
                     filed.add(message.id)
                 if b"About" in fields:
@@ -173,10 +182,19 @@ class KillTests(SynchronousTestCase):
         self.reports += len(abouts)
         self.assertEqual(abouts & set(digests), set())
         self.assertEqual(self.failing - set(digests) - abouts - self.over, set())
+        settled = self.gone | self.going | self.failing
+        self.assertEqual(set(names) - set(digests) - settled, set())
         self.lanes.clear()
         self.emptying.clear()
         self.assertEqual(set(os.listdir(rig.path("bodies"))), filed)
         return digests
+
+    def names(self, rig: Rig) -> dict[str, bytes]:
+        """The digests of all that came with a name, by the id of its message."""
+        desk = rig.spool._desk
+        found = rig.wait(desk.query(lambda store: store.names.some(_ALL)))
+        self.assertEqual(rig.spool.names.count(None), len(found))
+        return {each.note: (each.digest or b"").hex().encode() for each in found}
 
     def digest(self, rig: Rig, message: SpooledMessage) -> bytes:
         """The digest of a body as it is in the spool."""

@@ -1,6 +1,7 @@
 """
 C{kill -9} of the whole server at any moment, from the socket to the Maildir: no
-acknowledged message is lost, none is delivered twice, and none is half there.
+acknowledged message is lost, none is delivered twice, and none is half there.  What
+came with a name is sent again by its client, and is there once all the same.
 """
 
 from __future__ import annotations
@@ -13,13 +14,16 @@ from collections import Counter
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from .clients import Load, Message, numberOf
+from .clients import Client, Load, Message, numberOf
 from .servers import Server, waitFor
 
 ROUNDS = 24
 
 #: The longest that clients send before the kill, in seconds.
 LONGEST_SECONDS = 0.6
+
+#: How many that were acknowledged are sent again after each kill.
+_AGAIN = 5
 
 
 class ServerKillTests(SynchronousTestCase):
@@ -36,6 +40,11 @@ class ServerKillTests(SynchronousTestCase):
         self.random = random.Random(20261122)
         self.acknowledged: dict[str, Message] = {}
         self.begun = 0
+        #: What a client has sent with a name, and does not know what became of it.
+        self.unsure: dict[str, Message] = {}
+        #: The ids of messages with a name that were acknowledged, by number.
+        self.ids: dict[str, str] = {}
+        self.repeats = 0
         #: How often each number was found, by user.
         self.found: dict[str, Counter[str]] = {"ann": Counter(), "bob": Counter()}
 
@@ -43,7 +52,9 @@ class ServerKillTests(SynchronousTestCase):
         """
         Each acknowledged message is in the Maildir of each of its recipients, once
         and whole; others are there once or not at all; and of what was delivered
-        nothing is left in the spool or half written.
+        nothing is left in the spool or half written.  That holds, too, of messages
+        that were sent again by their names; and what had been acknowledged is
+        answered as it was.
         """
         for number in range(ROUNDS):
             self.killOnce(number)
@@ -61,6 +72,7 @@ class ServerKillTests(SynchronousTestCase):
         # Was there a load, and did the kills come in the midst of it?
         self.assertGreater(len(self.acknowledged), 10 * ROUNDS)
         self.assertGreater(self.begun, len(self.acknowledged))
+        self.assertGreater(self.repeats, ROUNDS)
 
     def killOnce(self, number: int) -> None:
         """Start the server, and kill it at some moment."""
@@ -71,13 +83,38 @@ class ServerKillTests(SynchronousTestCase):
             self.server.kill()
             return
         self.server.start()
-        load = Load(str(number), self.server.port)
+        self.repeat()
+        load = Load(str(number), self.server.port, named=True)
         time.sleep(self.random.uniform(0, LONGEST_SECONDS))
         self.server.kill()
         load.wait()
         self.assertEqual(load.troubles, [])
         self.acknowledged.update(load.acknowledged)
         self.begun += load.begun
+        self.unsure = load.unsure
+        self.ids = {
+            each: load.ids[each]
+            for each, message in load.acknowledged.items()
+            if message.named
+        }
+
+    def repeat(self) -> None:
+        """
+        Send again, by their names, what is unsure, and some that are not: whatever was
+        acknowledged once is known, and answered alike.
+        """
+        client = Client(self.server.port)
+        try:
+            for number, message in self.unsure.items():
+                _, self.ids[number] = client.again(message)
+                self.acknowledged[number] = message
+            for number in [*self.unsure, *list(self.ids)[-_AGAIN:]]:
+                message = self.acknowledged[number]
+                said = client.again(message)
+                self.assertEqual(said, (True, self.ids[number]))
+                self.repeats += 1
+        finally:
+            client.close()
 
     # --- the Maildirs -----------------------------------------------------------
 
