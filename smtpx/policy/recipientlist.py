@@ -79,6 +79,9 @@ class RecipientList:
     The recipients that are in a file.
     """
 
+    #: What is in the file is in memory, too.
+    bearsRepeats = True
+
     def __init__(
         self, path: Path, separators: bytes = b"", publish: Publish = unheard
     ) -> None:

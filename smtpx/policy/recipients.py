@@ -56,7 +56,12 @@ class Finding:
 
 
 class IRecipientCheck(Interface):
-    """Knows who is a recipient at a domain that we relay."""
+    """
+    Knows who is a recipient at a domain that we relay.
+
+    A check may have an attribute C{bearsRepeats}, true if it only looks at what it has:
+    see L{IPolicy}.
+    """
 
     def look(path: bytes, whose: bytes) -> Finding | Deferred[Finding]:
         """
@@ -84,6 +89,11 @@ class RecipientPolicy:
     check: IRecipientCheck
     accepting: bool = False
     publish: Publish = unheard
+
+    @property
+    def bearsRepeats(self) -> bool:
+        """See L{IPolicy}; it depends on who knows."""
+        return getattr(self.check, "bearsRepeats", False)
 
     def mayConnect(self, session: IServerSession) -> None:
         """See L{IPolicy}; nothing is known of clients."""

@@ -31,6 +31,8 @@ class SamePolicy:
     @ivar asked: the questions.
     """
 
+    bearsRepeats = False
+
     def __init__(self, answer: Callable[[], object]) -> None:
         self._answer = answer
         self.asked: list[tuple[object, ...]] = []
@@ -97,6 +99,19 @@ class PolicyChainTests(SynchronousTestCase):
     def test_isAPolicy(self) -> None:
         """The net can use it."""
         self.assertTrue(verifyObject(IPolicy, self.chain()))
+
+    def test_bearsRepeats(self) -> None:
+        """It bears to be asked again and again if all of its policies do."""
+        patient, other = SamePolicy(lambda: None), SamePolicy(lambda: None)
+        patient.bearsRepeats = True
+
+        def bears(*policies: SamePolicy) -> bool:
+            named = [NamedPolicy("made", each) for each in policies]
+            return PolicyChain(named, self.trouble, self.clock, 10.0).bearsRepeats
+
+        self.assertTrue(bears(patient, patient))
+        self.assertFalse(bears(patient, other))
+        self.assertFalse(bears(other))
 
     def test_everyQuestion(self) -> None:
         """Each question is given on as it came."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from attrs import define, field
 from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
@@ -13,6 +16,9 @@ from smtpx.net.interfaces import IPolicy
 from smtpx.observe.event import Event
 from smtpx.observe.events import RECIPIENT_UNSURE
 from smtpx.policy.aliastable import UNKNOWN
+from smtpx.policy.local import nowhere
+from smtpx.policy.recipientcache import CacheBounds, RecipientCache
+from smtpx.policy.recipientlist import RecipientList
 from smtpx.policy.recipients import (
     CANNOT_TELL,
     Finding,
@@ -80,6 +86,19 @@ class RecipientPolicyTests(SynchronousTestCase):
         self.policy.mayConnect(session)
         self.policy.maySend(session, ENVELOPE)
         self.assertEqual(self.check.asked, [])
+
+    def test_bearsRepeats(self) -> None:
+        """
+        It is asked before a client has shown where it is only if who knows does no more
+        than to look at what is in memory.
+        """
+        self.assertFalse(self.policy.bearsRepeats)
+        path = Path(self.mktemp())
+        path.write_text("a@branch.example\n")
+        listed = RecipientList(path)
+        self.assertTrue(RecipientPolicy(nowhere, listed).bearsRepeats)
+        cached = RecipientCache(self.check, Clock(), CacheBounds(60.0, 60.0))
+        self.assertFalse(RecipientPolicy(nowhere, cached).bearsRepeats)
 
     def test_others(self) -> None:
         """Who is at no relayed domain is not looked for."""

@@ -18,7 +18,7 @@ from smtpx.spool import names
 from smtpx.spool.bodies import Bodies
 from smtpx.spool.interfaces import SpoolBroken
 from smtpx.spool.names import INames, Room
-from smtpx.spool.nametable import Name, Remnant
+from smtpx.spool.nametable import Census, Name, Remnant
 from smtpx.spool.store import Store
 
 from .rig import (
@@ -46,6 +46,7 @@ STEPS: Sequence[Step] = (
     (os, "fsync"),
     (Bodies, "create"),
     (Bodies, "reopen"),
+    (Bodies, "shorten"),
     (Bodies, "sync"),
     (Bodies, "delete"),
     (Store, "commit"),
@@ -150,6 +151,24 @@ class NamesTests(NamesTestCase):
             self.assertEqual([count(ANN), count(BOB), count(None)], [2, 1, 3])
             self.assertEqual(count(b"carol"), 0)
 
+    def test_countedByWeight(self) -> None:
+        """One of which much is remembered counts as several, and goes as it came."""
+        rig = self.rig()
+        heavy = evolve(self.name(b"1"), note="x" * 2500)
+        self.commit(rig, heavy)
+        self.commit(rig, evolve(heavy, key=b"2", until=NOW + 61))
+        self.commit(rig, self.name(b"3"))
+        for again in (False, True):
+            if again:
+                rig.close()
+                rig = self.rig()
+            known = rig.spool.names
+            self.assertEqual((known.count(ANN), known.count(None)), (7, 7))
+        rig.wait(known.expire(NOW + 60, nobody))
+        self.assertEqual((known.count(ANN), known.count(None)), (3, 3))
+        rig.wait(known.forget(b"2", ANN))
+        self.assertEqual((known.count(ANN), known.count(None)), (0, 0))
+
     def test_withoutMessage(self) -> None:
         """A name can be put down under which no message is."""
         rig = self.rig()
@@ -204,7 +223,7 @@ class NamesTests(NamesTestCase):
         rig = self.rig()
         self.commit(rig, self.name(b"k"))
         known = rig.spool.names
-        known.began({}, ())
+        known.began(Census())
         self.assertEqual(known.count(None), 0)
         known.mended()
         rig.run()

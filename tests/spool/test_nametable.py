@@ -11,12 +11,14 @@ from attrs import evolve
 
 from smtpx.spool.changes import Change
 from smtpx.spool.nametable import (
+    Census,
     Name,
     Remnant,
     dropped,
     forgotten,
     left,
     recorded,
+    weightOf,
 )
 from smtpx.spool.store import Store
 
@@ -45,7 +47,7 @@ class NameTableTests(SpoolTestCase):
         """A new file knows no name."""
         self.assertIsNone(self.table.name(b"k1"))
         self.assertIsNone(self.table.remnant(b"k1"))
-        self.assertEqual((self.table.counts(), self.table.remnants()), ({}, []))
+        self.assertEqual(self.table.census(), Census())
         self.assertEqual((self.table.some(9), self.table.whole()), ([], []))
 
     def test_asItWas(self) -> None:
@@ -80,7 +82,7 @@ class NameTableTests(SpoolTestCase):
         self.change(*recorded(later), left(longer))
         self.assertEqual(self.table.name(b"k1"), later)
         self.assertEqual(self.table.remnant(b"k2"), longer)
-        self.assertEqual(self.table.counts(), {b"ann": 1})
+        self.assertEqual(self.table.census().counts, {b"ann": 1})
 
     def test_forgotten(self) -> None:
         """Forgetting tells whether there was something."""
@@ -94,14 +96,24 @@ class NameTableTests(SpoolTestCase):
         """Names are counted by client."""
         for key, client in ((b"1", b"ann"), (b"2", b"ann"), (b"3", b"bob")):
             self.change(*recorded(evolve(NAME, key=key, client=client)))
-        self.assertEqual(self.table.counts(), {b"ann": 2, b"bob": 1})
+        self.assertEqual(self.table.census().counts, {b"ann": 2, b"bob": 1})
+
+    def test_heavy(self) -> None:
+        """One of which much is remembered counts as several, in the file as here."""
+        notes = ["x" * octets for octets in (0, 1023, 1024, 5000)]
+        self.assertEqual([weightOf(each) for each in notes], [1, 1, 2, 5])
+        for number, note in enumerate(notes):
+            self.change(*recorded(evolve(NAME, key=b"%d" % number, note=note)))
+        census = self.table.census()
+        self.assertEqual(census.counts, {b"ann": 9})
+        self.assertEqual(census.heavy, {b"2": 2, b"3": 5})
 
     def test_oldestFirst(self) -> None:
         """What was cut short is listed by age, without what is long of it."""
         newer = evolve(REMNANT, key=b"k3", until=NOW + 91)
         self.change(left(newer), left(REMNANT))
         light = [evolve(each, envelope="", note="") for each in (REMNANT, newer)]
-        self.assertEqual(self.table.remnants(), light)
+        self.assertEqual(self.table.census().remnants, light)
 
     def test_among(self) -> None:
         """Of files it is known which something cut short is in."""
@@ -115,10 +127,11 @@ class NameTableTests(SpoolTestCase):
             key, client = b"%d" % number, b"c%d" % number
             name = evolve(NAME, key=key, client=client, until=NOW + number)
             self.change(*recorded(name))
-        self.assertEqual(sorted(self.table.expire(NOW + 3, 3)), [b"c0", b"c1", b"c2"])
-        self.assertEqual(self.table.expire(NOW + 3, 3), [b"c3"])
+        first = [(b"0", b"c0"), (b"1", b"c1"), (b"2", b"c2")]
+        self.assertEqual(sorted(self.table.expire(NOW + 3, 3)), first)
+        self.assertEqual(self.table.expire(NOW + 3, 3), [(b"3", b"c3")])
         self.assertEqual(self.table.expire(NOW + 3, 3), [])
-        self.assertEqual(self.table.counts(), {b"c4": 1})
+        self.assertEqual(self.table.census().counts, {b"c4": 1})
 
     def test_some(self) -> None:
         """Some are as many as are asked for, if there are so many."""
