@@ -36,6 +36,8 @@ expected; messages are listed at the end, each that was taken.  Settings:
       had the same owner; others are elsewhere.
     - C{queue}: C{domain=word}, of L{smtpx.extensions.etrn.State}, perhaps with
       C{:count}: what becomes of mail that waits for it; others are not kept.
+    - C{transaction}: what is known of transactions with a name: C{new},
+      C{in_progress}, or C{ended} or C{cut_short}, the octets, and the recipients.
     - C{unknown}: recipients that the policy refuses with 550 5.1.1.
     - C{full}: the same, with 452 4.2.2, behind the message.  C{dialect}: C{LMTP}.
     - C{relay}: C{verified}: what is relayed from here keeps to REQUIRETLS.
@@ -75,6 +77,8 @@ from smtpx.core.profile import ServerProfile
 from smtpx.core.reply import reply
 from smtpx.core.server import ServerConnection
 from smtpx.extensions.auth import Auth
+from smtpx.extensions.checkpoint import Checkpoint
+from smtpx.extensions.checkpointserver import Recall
 from smtpx.extensions.etrn import StartQueue
 from smtpx.extensions.rrvs import KeptSince
 from smtpx.extensions.standard import STANDARD
@@ -90,14 +94,14 @@ from smtpx.sasl import (
 )
 from smtpx.testing.server import TAKEN, ScriptedPort
 
-from .actors import CLIENT, begun, configured, matches, ownership
+from .actors import CLIENT, Recollection, begun, configured, matches, ownership
 
 FOLDER = Path(__file__).parent / "dialogues"
 
 _STEP = re.compile(r"([CcSMBb]):(?: (.*))?|(PAUSE|TLS|TIMEOUT|CONNECT|CLOSED)")
 _SETTING = re.compile(
     r"# (extensions|trusts|options|role|bounds|tls|users|certificate|owners|queue"
-    r"|unknown|full|dialect|flights|relay): (.*)"
+    r"|transaction|unknown|full|dialect|flights|relay): (.*)"
 )
 
 UNKNOWN = reply(550, "5.1.1", b"No such user")
@@ -239,6 +243,8 @@ class Stage:
         self.script = script
         self.manner = manner
         settings = script.settings
+        known = settings.get("transaction")
+        self.recollection = None if known is None else Recollection(known)
         names = settings.get("extensions")
         loaded = STANDARD if names is None else names.split()
         profile = ServerProfile(
@@ -263,6 +269,7 @@ class Stage:
             CheckToken,
             KeptSince,
             StartQueue,
+            Recall,
         )
         self.port = ScriptedPort(dict.fromkeys(kinds, self.ask))
         self.server = ServerConnection(
@@ -279,6 +286,8 @@ class Stage:
 
     def extension(self, name: str) -> IExtension:
         """An extension, with those whom it knows."""
+        if name == Checkpoint.name and self.recollection is not None:
+            return self.recollection.checkpoint
         names = self.script.settings.get("users", "").split()
         if name != Auth.name or not names:
             return configured(name, self.script.settings)
@@ -312,8 +321,12 @@ class Stage:
             answer = begun(question, self.script.settings["queue"])
         elif isinstance(question, KeptSince):
             answer = ownership(question, self.script.settings["owners"])
+        elif isinstance(question, Recall) and self.recollection is not None:
+            answer = self.recollection.recall(question)
         elif isinstance(question, TakeMessage):
             answer = TAKEN
+            if self.recollection is not None:
+                answer = self.recollection.take(question, TAKEN)
         elif isinstance(question, MayReceive):
             answer = UNKNOWN if question.recipient.path in self.unknown else None
         elif isinstance(question, MayDeliver):
@@ -386,6 +399,8 @@ class Stage:
     def compare(self, end: Step) -> None:
         """The messages that were taken are those that are listed."""
         listed = self.script.messages
+        came = zip(self.port.taken, self.port.bodies, strict=True)
+        again = [] if self.recollection is None else self.recollection.repeats
         taken = [
             Message(
                 envelope.sender,
@@ -393,7 +408,7 @@ class Stage:
                 None if index < len(listed) and listed[index].body is None else body,
             )
             for index, (envelope, body) in enumerate(
-                zip(self.port.taken, self.port.bodies, strict=True)
+                each for each in came if not any(each[0] is one for one in again)
             )
         ]
         self.check(taken == listed, end, f"taken were {taken}, not {listed}")
