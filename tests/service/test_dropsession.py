@@ -17,6 +17,7 @@ from smtpx.core.envelope import Envelope, Recipient
 from smtpx.core.hooks import TLSOptions
 from smtpx.core.interfaces import IServerSession
 from smtpx.core.reply import OK, Reply, reply
+from smtpx.extensions.requiretls import RequireTLS, RequireTLSSettings
 from smtpx.net.factory import Open, Silence, SMTPServerFactory
 from smtpx.net.interfaces import IPolicy
 from smtpx.service.dropsession import DropSession
@@ -107,6 +108,30 @@ class DropSessionTests(SynchronousTestCase):
         self.assertEqual(self.receiver.arrivals[0].octets, b"A: b\r\n\r\n.x\r\n..\r\n")
         core = self.session.core
         self.assertEqual((core.identity, core.mechanism), (b"ann", "local"))
+
+    def stamped(self, recipient: bytes) -> dict[str, str]:
+        """What is noted of a message that may go in the clear, as its header says."""
+        settings = RequireTLSSettings(requireAddresses=("lawyers.example",))
+        extensions = [RequireTLS(settings)]
+        factory = SMTPServerFactory(
+            self.clock, self.receiver, name=b"mx.example.org", extensions=extensions
+        )
+        self.session = DropSession(factory, b"ann")
+        self.begin()
+        self.say(b"RCPT TO:<%b>" % recipient)
+        envelope = self.session.core.envelope
+        assert envelope is not None
+        said = self.deliver(b"TLS-Required: No\r\n\r\nx\r\n")
+        self.assertEqual(self.successResultOf(said), OK)
+        return envelope.dumpedStamps()
+
+    def test_protection(self) -> None:
+        """
+        Users of this machine may say that a message may go in the clear (RFC 8689
+        section 4.3), and the operator that it may not.
+        """
+        self.assertEqual(self.stamped(b"bob@b.example"), {"tls-optional": "yes"})
+        self.assertEqual(self.stamped(b"bob@lawyers.example"), {"!requiretls": "yes"})
 
     def test_notWelcome(self) -> None:
         """A greeting may refuse."""
