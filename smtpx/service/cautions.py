@@ -28,6 +28,7 @@ from .localcautions import localCautions
 from .machine import Machine
 from .openness import openness
 from .problems import KeyPath, Problem
+from .requiretlscautions import requireTLSCautions
 from .resumptioncautions import resumptionCautions
 from .routecheck import unheard, unrouted
 from .sendingcautions import sendingCautions
@@ -73,6 +74,7 @@ def cautions(machine: Machine, configuration: Configuration) -> Iterator[Problem
     yield from handshakeCautions(configuration)
     yield from _trustedServers(machine, configuration)
     yield from stsCautions(configuration)
+    yield from requireTLSCautions(configuration)
 
 
 def _trustedServers(

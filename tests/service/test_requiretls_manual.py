@@ -8,8 +8,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.envelope import Recipient
 from smtpx.extensions.requiretls import RequireTLS, RequireTLSSettings
+from smtpx.service.cautions import cautions
 from smtpx.service.check import check
 from smtpx.service.config import Configuration, readConfiguration
+from smtpx.service.requiretlscautions import requireTLSCautions
 from smtpx.service.wiring.extensions import chosenExtensions
 from smtpx.testing.server import talk
 from tests.tls.identities import ROOT
@@ -61,6 +63,22 @@ class RequireTLSPageTests(SynchronousTestCase):
             found = self.extension(text)
             assert found is not None
             self.assertIs(found.honoured, offered, text)
+
+    def test_notOffered(self) -> None:
+        """
+        Where it is not, though the configuration has words for it, the operator is
+        told which route is in the way.
+        """
+        text = "[[route]]\nmatch = ['*']\ntransport = 'smtp'\nmta_sts = false\n"
+        self.assertEqual(list(requireTLSCautions(self.read(text))), [])
+        text += self.rules
+        [problem] = requireTLSCautions(self.read(text))
+        self.assertIn("could not be kept on this route", str(problem))
+        machine = self.site.machine
+        self.assertIn(problem, list(cautions(machine, self.read(text))))
+        self.assertEqual(list(requireTLSCautions(self.read(self.rules))), [])
+        good = text.replace("mta_sts = false", "mta_sts = true")
+        self.assertEqual(list(requireTLSCautions(self.read(good))), [])
 
     def test_demanded(self) -> None:
         """The rules that are given find whom they are to find."""
