@@ -21,7 +21,7 @@ from ..core.stapled import Stapled
 from ..core.tlssession import Resumption
 from ..core.tlsterms import USUAL, TLSTerms
 from .openssl import extendedMasterSecret, groupName, resumed
-from .terms import VERSIONS, applyTerms, setMinimum
+from .terms import VERSIONS, applyTerms, setMinimum, usualGroups
 from .verdict import Verdict
 
 #: The suites of TLS 1.2: ECDHE and AEAD, and nothing else (RFC 9325 section
@@ -77,6 +77,7 @@ def makeContext(method: int, minimum: str, terms: TLSTerms = USUAL) -> SSL.Conte
     context.set_mode(SSL.MODE_RELEASE_BUFFERS)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     context.set_session_id(_SESSION_CONTEXT)
+    usualGroups(context)
     applyTerms(context, terms)
     return context
 

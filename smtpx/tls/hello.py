@@ -35,8 +35,9 @@ from ..core.tlsterms import TLSTerms
 from .standing import StapleWatch
 from .terms import giveGroups, problemOf
 
-#: What OpenSSL 3.5 and newer have by themselves, but for the second key share.
-GROUPS = "*X25519MLKEM768:X25519:P-256:X448:P-384:P-521:ffdhe2048:ffdhe3072"
+#: What OpenSSL 3.5 has by itself, but for the second key share and the finite fields
+#: (L{smtpx.tls.terms.GROUPS}).
+GROUPS = "*X25519MLKEM768:X25519:P-256:X448:P-384:P-521"
 
 #: Those of step 2: a server that has none of these is not met.
 FEW_GROUPS = "*X25519MLKEM768:X25519:P-256:P-384"
@@ -87,13 +88,17 @@ class Greeter(SSL.Connection):
 
     @ivar shape: how.
     @ivar watch: waits for what is stapled to the certificate; L{None}: nobody asks.
+    @ivar roomless: was there no room for a session from before?
     """
 
     watch: StapleWatch | None = None
 
-    def __init__(self, context: SSL.Context, shape: Shape) -> None:
+    def __init__(
+        self, context: SSL.Context, shape: Shape, roomless: bool = False
+    ) -> None:
         SSL.Connection.__init__(self, context, None)
         self.shape = shape
+        self.roomless = roomless
 
     @property
     def shortened(self) -> bool:

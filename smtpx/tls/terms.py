@@ -19,6 +19,17 @@ from .openssl import setGroups, setSignatures, setSuites
 #: What may be asked for as the oldest version.  RFC 8996 ended those before.
 VERSIONS = {"TLSv1.2": SSL.TLS1_2_VERSION, "TLSv1.3": SSL.TLS1_3_VERSION}
 
+#: The groups of the key exchange where nobody says which, the first of these that
+#: OpenSSL knows: what it has by itself, but for the finite fields (RFC 7919), which are
+#: slow, and which nobody needs who speaks the suites that we do.
+GROUPS = (
+    # OpenSSL 3.5 and newer.
+    "DEFAULT:-ffdhe2048:-ffdhe3072:-ffdhe4096:-ffdhe6144:-ffdhe8192",
+    "X25519:P-256:X448:P-521:P-384",
+    # Where policy of the system allows less (FIPS).
+    "P-256:P-384:P-521",
+)
+
 #: Longer lists are a mistake; OpenSSL's own have some 200.
 _MOST_CHARACTERS = 1000
 
@@ -51,6 +62,13 @@ def applyTerms(context: SSL.Context, terms: TLSTerms) -> None:
     ):
         if text is not None:
             give(context, text)
+
+
+def usualGroups(context: SSL.Context) -> None:
+    """Set the groups that there are where nobody says which."""
+    for text in GROUPS:
+        if setGroups(context, text.encode("ascii")) is not False:
+            return
 
 
 def setMinimum(context: SSL.Context, minimum: str) -> None:
@@ -158,6 +176,7 @@ def _given(taken: bool | None, what: str, text: str) -> None:
 
 __all__ = [
     "BadTerms",
+    "GROUPS",
     "VERSIONS",
     "applyTerms",
     "checkTerms",
@@ -167,4 +186,5 @@ __all__ = [
     "giveSuites",
     "problemOf",
     "setMinimum",
+    "usualGroups",
 ]

@@ -12,10 +12,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.hooks import TLSOptions
 from smtpx.core.tlsterms import USUAL, TLSTerms
-from smtpx.tls import openssl
+from smtpx.tls import openssl, terms
 from smtpx.tls.client import ClientTLS
 from smtpx.tls.contexts import ServerTLS
 from smtpx.tls.terms import (
+    GROUPS,
     BadTerms,
     checkTerms,
     giveCiphers,
@@ -23,11 +24,76 @@ from smtpx.tls.terms import (
     giveSignatures,
     giveSuites,
     problemOf,
+    usualGroups,
 )
 
 from .joined import AUTHORITY, NOW, Wrapped, accepting, issue, shake, store
 
 P256 = TLSTerms(groups="P-256")
+
+
+class UsualGroupsTests(SynchronousTestCase):
+    """The groups of the key exchange where nobody says which."""
+
+    def met(self, server: str | None, client: str | None) -> str | None:
+        """
+        The group on which both agree.
+
+        @param server: the groups of a server; L{None}: the usual ones.
+        @param client: those of a client, likewise.
+        @return: L{None}: they do not.
+        """
+        files = store(Path(self.mktemp()), *issue("a.example"))
+        clock = Clock()
+        clock.advance(NOW.timestamp())
+        tls = ServerTLS((files,), clock=clock)
+        ours = ClientTLS((AUTHORITY.certificate,))
+        options = TLSOptions(b"a.example", terms=TLSTerms(groups=client))
+        creator = ours.creator(options)
+        connection = creator.clientConnectionForTLS(Wrapped().asProtocol())
+        connection.set_connect_state()
+        wanted = TLSOptions(terms=TLSTerms("TLSv1.3", groups=server))
+        peer = accepting(tls, wanted)
+        try:
+            shake(peer, connection)
+        except SSL.Error:
+            return None
+        return openssl.groupName(connection)
+
+    def test_noFiniteFields(self) -> None:
+        """
+        Finite fields (RFC 7919) are neither taken nor offered by either side, unless
+        they are asked for.
+        """
+        self.assertIsNone(self.met(None, "ffdhe2048:ffdhe3072"))
+        self.assertIsNone(self.met("ffdhe2048:ffdhe3072", None))
+        self.assertEqual(self.met("ffdhe2048", "ffdhe2048"), "ffdhe2048")
+
+    def test_othersAreAsBefore(self) -> None:
+        """What else OpenSSL has by itself is offered and taken."""
+        for group in ("X25519", "P-256", "X448", "P-384", "P-521"):
+            for names in ((None, group), (group, None)):
+                self.assertIsNotNone(self.met(*names), (group, names))
+
+    def test_anyOpenSSL(self) -> None:
+        """
+        Every OpenSSL has one of the lists, the first that it knows; where it cannot be
+        told, it has its own.
+        """
+        context = SSL.Context(SSL.TLS_METHOD)
+        told: list[bytes] = []
+        for answer, count in ((False, len(GROUPS)), (None, 1), (True, 1)):
+            told.clear()
+
+            def give(
+                context: SSL.Context, names: bytes, answer: bool | None = answer
+            ) -> bool | None:
+                told.append(names)
+                return answer
+
+            self.patch(terms, "setGroups", give)
+            usualGroups(context)
+            self.assertEqual([*map(bytes.decode, told)], list(GROUPS[:count]))
 
 
 class WordsTests(SynchronousTestCase):

@@ -35,7 +35,8 @@ HELP: Mapping[str, str] = {
     "tls_min_version": "the oldest TLS that is spoken.  If not given: ``minimum`` of"
     " the table ``tls``.",
     "tls_groups": "the groups of the key exchange, such as"
-    " ``X25519MLKEM768:X25519:P-256``." + _LIKE + "  If not given: OpenSSL's.",
+    " ``X25519MLKEM768:X25519:P-256``." + _LIKE + "  If not given: OpenSSL's, without"
+    " finite fields (``ffdhe2048`` and its like).",
     "tls_ciphers": "the suites of TLS 1.2, such as ``ECDHE+AESGCM:ECDHE+CHACHA20``."
     + _LIKE
     + "  If not given: those with ECDHE and AES-GCM or ChaCha20 (RFC 9325 section"
