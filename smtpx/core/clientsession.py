@@ -442,7 +442,7 @@ class ClientSession:
             staple=policy.staple,
             terms=policy.terms,
         )
-        for tune in self.profile.tlsTuners:
+        for tune in (*self.profile.tlsTuners, *self.profile.lastTuners):
             options = tune(self, options)
         self.sessions.options = options
         return options

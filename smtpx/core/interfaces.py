@@ -448,16 +448,16 @@ class IClientBuilder(Interface):
     def learn(learn: Callable[[IClientSession, Hello | None], None]) -> None:
         """Told each real EHLO response; None: refused before it, or lost."""
 
-    def tls(tune: Callable[[IClientSession, TLSOptions], TLSOptions]) -> None:
-        """Change how this handshake is made."""
+    def tls(
+        tune: Callable[[IClientSession, TLSOptions], TLSOptions], last: bool = False
+    ) -> None:
+        """Change how this handshake is made; C{last}: once all others have."""
 
     def ticket(keep: Ticketing) -> None:
         """
         Told of the TLS session once the peer has answered EHLO under it, if it can be
-        resumed: with the options that it came under, and with what the handshake had
-        come to.  (The tickets of TLS 1.3 come behind the handshake.)  Told of no
-        session, and of nothing that the handshake came to, where it did not succeed,
-        or the connection was lost before that answer.
+        resumed, with its options and outcome; of none and no outcome, where it failed
+        or that answer never came; of the options' and no outcome, where it had no room.
         """
 
     def record(record: Callable[[IClientSession], LogFields]) -> None:

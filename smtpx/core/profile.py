@@ -357,6 +357,9 @@ class ClientProfile(Register):
     tlsTuners: tuple[Callable[[IClientSession, TLSOptions], TLSOptions], ...] = field(
         default=(), init=False
     )
+    lastTuners: tuple[Callable[[IClientSession, TLSOptions], TLSOptions], ...] = field(
+        default=(), init=False
+    )
     ticketKeepers: tuple[Ticketing, ...] = field(default=(), init=False)
     recorders: tuple[Callable[[IClientSession], LogFields], ...] = field(
         default=(), init=False
@@ -439,9 +442,17 @@ class ClientProfile(Register):
         """See L{IClientBuilder}."""
         self.learners += (owned(self._note("learn"), learn),)
 
-    def tls(self, tune: Callable[[IClientSession, TLSOptions], TLSOptions]) -> None:
+    def tls(
+        self,
+        tune: Callable[[IClientSession, TLSOptions], TLSOptions],
+        last: bool = False,
+    ) -> None:
         """See L{IClientBuilder}."""
-        self.tlsTuners += (owned(self._note("tls"), tune),)
+        tuners = (owned(self._note("tls"), tune),)
+        if last:
+            self.lastTuners += tuners
+        else:
+            self.tlsTuners += tuners
 
     def ticket(self, keep: Ticketing) -> None:
         """See L{IClientBuilder}."""

@@ -52,6 +52,13 @@ class SessionKeeper:
         self._hand(options, info, session)
         return info
 
+    def giveBack(self) -> None:
+        """The session that was to be offered is not, and may serve another time."""
+        options = self.options
+        if options is not None and options.session is not None:
+            self.options = evolve(options, session=None)
+            self._hand(options, None, options.session)
+
     def drop(self) -> None:
         """Where a handshake has come to nothing, so has the session that it offered."""
         options = self.options

@@ -145,7 +145,8 @@ class TLSResume:
 
     def extendClient(self, client: IClientBuilder) -> None:
         """See L{IClientExtension}."""
-        client.tls(self._tune)
+        # What anybody wants of the handshake is part of the key.
+        client.tls(self._tune, last=True)
         client.ticket(self._keep)
 
     def _tune(self, session: IClientSession, options: TLSOptions) -> TLSOptions:

@@ -61,7 +61,13 @@ class ClientOpening(ClientWire):
         self._handshaking = True
         self.beginTLS(tls.creator(options), self.kit.reactor)
         if options.room is not None and self.transport is not None:
-            self.shortened = tls.shortened(self.transport.getHandle())
+            connection = self.transport.getHandle()
+            self.shortened = tls.shortened(connection)
+            if tls.roomless(connection):
+                # The session may do for another connection.
+                self._options = evolve(options, session=None)
+                assert self.core is not None, "it has asked for the handshake"
+                self.core.sessions.giveBack()
 
     def handshaken(self, info: TLSInfo) -> None:
         """

@@ -52,6 +52,7 @@ class _Connector:
     @ivar asks: is a staple asked for?
     @ivar session: the one to be resumed; L{None}: none.
     @ivar offering: the connections that offer one, until they are gone.
+    @ivar roomless: was there no room for one that would have done?
     """
 
     context: SSL.Context
@@ -61,12 +62,13 @@ class _Connector:
     asks: bool
     session: TLSSession | None
     offering: WeakSet[SSL.Connection]
+    roomless: bool = False
 
     def clientConnectionForTLS(
         self, tlsProtocol: TLSMemoryBIOProtocol
     ) -> SSL.Connection:
         """See L{IOpenSSLClientConnectionCreator}."""
-        connection = Greeter(self.context, self.shape)
+        connection = Greeter(self.context, self.shape, self.roomless)
         name = _sentName(self.options)
         if name is not None:
             connection.set_tlsext_host_name(name)
@@ -169,12 +171,18 @@ class ClientTLS:
         if options.verified and options.serverName is None:
             raise UsageError("a server can only be verified by its name")
         shape, asks = self._greeting(options)
-        if options.session is not None and not self._fits(shape, options, asks):
-            options = evolve(options, session=None)
         context = self._contextFor(shape, options)
         session = usable(options, self._mark) if options.tickets else None
+        roomless = session is not None and not self._fits(shape, options, asks)
         return _Connector(
-            context, shape, options, self._judges, asks, session, self._offering
+            context,
+            shape,
+            options,
+            self._judges,
+            asks,
+            None if roomless else session,
+            self._offering,
+            roomless,
         )
 
     def _greeting(self, options: TLSOptions) -> tuple[Shape, bool]:
@@ -260,6 +268,10 @@ class ClientTLS:
     def shortened(self, connection: SSL.Connection) -> bool:
         """See L{IClientTLS}."""
         return isinstance(connection, Greeter) and connection.shortened
+
+    def roomless(self, connection: SSL.Connection) -> bool:
+        """See L{IClientTLS}."""
+        return isinstance(connection, Greeter) and connection.roomless
 
     def session(
         self,

@@ -52,6 +52,9 @@ class IClientTLS(Interface):
     def shortened(connection: Connection) -> bool:
         """Was its ClientHello cut down, to fit into C{room} of the options?"""
 
+    def roomless(connection: Connection) -> bool:
+        """Would the session of its options have done, but for want of room?"""
+
     def session(
         connection: Connection, options: TLSOptions, info: TLSInfo, now: float
     ) -> TLSSession | None:

@@ -336,6 +336,7 @@ class ClientProfileTests(SynchronousTestCase):
             builder.forecast(boom)
             builder.learn(boom)
             builder.tls(boom)
+            builder.tls(boom, last=True)
             builder.ticket(boom)
             builder.record(boom)
             builder.relax(boom)
@@ -351,6 +352,7 @@ class ClientProfileTests(SynchronousTestCase):
             profile.forecasters[0],
             profile.learners[0],
             profile.tlsTuners[0],
+            profile.lastTuners[0],
             profile.ticketKeepers[0],
             profile.recorders[0],
             profile.relaxers[0],

@@ -106,6 +106,25 @@ class KeepingTests(SynchronousTestCase):
             )
             self.assertIsNone(peer.connection.sessions.take)
 
+    def test_givenBack(self) -> None:
+        """
+        A session that is not offered after all is handed back once, and the one that
+        the handshake gives is a new one.
+        """
+        peer = self.peer(NEW)
+        sessions = peer.connection.sessions
+        sessions.giveBack()
+        sessions.giveBack()
+        [(_, info, session)] = self.kept
+        self.assertEqual((info, session), (None, OLD))
+        peer.start()
+        peer.say(b"220 hello\r\n")
+        peer.say(b"250 peer.example\r\n")
+        [_, (options, _, session)] = self.kept
+        self.assertEqual((options.session, session), (None, NEW))
+        sessions.giveBack()
+        self.assertEqual(len(self.kept), 2)
+
     def test_troubleOfAKeeper(self) -> None:
         """A store that fails is told of, and the mail goes on."""
         error = ValueError()

@@ -4,25 +4,34 @@ Tests for L{smtpx.extensions.tlsresume}.
 
 from __future__ import annotations
 
-from attrs import evolve
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from attrs import evolve, fields
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from smtpx.core.hooks import (
     Forecast,
     Hello,
+    LookupLevel,
     RoutePolicy,
+    Target,
     TLSInfo,
     TLSLevel,
     TLSOptions,
 )
 from smtpx.core.hostlist import HostList
+from smtpx.core.interfaces import IClientBuilder, IExtension
+from smtpx.core.stapled import StapleWish
 from smtpx.core.tlsa import DANE, TLSA
 from smtpx.core.tlssession import Resumption, TLSSession
+from smtpx.core.tlsterms import TLSTerms
 from smtpx.extensions.starttls import StartTLS
 from smtpx.extensions.tlsresume import ITicketStore, TicketKey, TLSResume
-from smtpx.testing.client import ScriptedPeer, client
+from smtpx.testing.client import TARGET, ScriptedPeer, client
 from smtpx.testing.server import talk
+from tests.core.made import MadeClient
 
 _CLIENT = b"192.0.2.1"
 RESUMES = RoutePolicy(resumes=True)
@@ -131,23 +140,50 @@ class Store:
         self.sessions.pop(key, None)
 
 
+def _daneParts() -> Iterator[DANE]:
+    """What TLSA records may ask, each another thing."""
+    record = TLSA(3, 1, 1, bytes(32))
+    plain = DANE(b"mx.example", (record,))
+    yield plain
+    yield evolve(plain, base=b"other.example")
+    yield evolve(plain, names=frozenset({frozenset({b"example"})}))
+    for change in (
+        {"usage": 2},
+        {"selector": 0},
+        {"matching": 2},
+        {"association": bytes(31) + b"x"},
+    ):
+        changed = evolve(record, **change)
+        yield evolve(plain, records=(changed,))
+        yield evolve(plain, records=(record, changed))
+
+
+def _termParts() -> Iterator[TLSTerms]:
+    """Terms of handshakes, each another thing."""
+    for each in fields(TLSTerms):
+        yield evolve(TLSTerms(), **{each.name: "TLSv1.3"})
+
+
 class ClientTests(SynchronousTestCase):
     """Sessions of servers."""
 
     def setUp(self) -> None:
         """An empty store."""
         self.store = Store()
-        self.extensions = [StartTLS(), TLSResume(store=self.store)]
+        self.extensions: list[IExtension] = [StartTLS(), TLSResume(store=self.store)]
 
     def begun(
-        self, policy: RoutePolicy = RESUMES, word: bytes = b"a.pool.example"
+        self,
+        policy: RoutePolicy = RESUMES,
+        word: bytes = b"a.pool.example",
+        target: Target = TARGET,
     ) -> tuple[ScriptedPeer, TLSOptions]:
         """
         A connection whose handshake is about to begin.
 
         @param word: by which the server greets us.
         """
-        peer = ScriptedPeer(client(self.extensions, policy=policy))
+        peer = ScriptedPeer(client(self.extensions, policy=policy, target=target))
         peer.start()
         peer.say(b"220 hello\r\n")
         peer.say(b"250-%b hello\r\n250 STARTTLS\r\n" % word)
@@ -240,6 +276,88 @@ class ClientTests(SynchronousTestCase):
             self.assertIsNone(options.session, policy)
             self.assertTrue(options.tickets)
         self.assertEqual(self.visit(), SESSION)
+
+    def keysOf(self, policies: Iterable[RoutePolicy]) -> list[TicketKey]:
+        """What sessions are kept under, for each policy."""
+        return [self.begun(each)[1].ticketKey for each in policies]
+
+    def test_everyServerHasItsOwn(self) -> None:
+        """Another name, address or port is another server, whatever the rest is."""
+        targets = [
+            TARGET,
+            evolve(TARGET, host=b"other.example.org"),
+            evolve(TARGET, address=b"192.0.2.26"),
+            evolve(TARGET, port=587),
+        ]
+        keys = {self.begun(target=each)[1].ticketKey for each in targets}
+        self.assertEqual(len(keys), len(targets))
+
+    def test_everyPartOfThePolicy(self) -> None:
+        """
+        There is nothing in a policy that makes a difference to how a server is judged,
+        or to how a handshake is made, and none to what its sessions are kept under.
+        """
+        names = frozenset({frozenset({b"mx.example"})})
+        others: dict[str, list[RoutePolicy]] = {
+            "tls": [
+                evolve(RESUMES, tls=each)
+                for each in TLSLevel
+                if each is not TLSLevel.UNWANTED
+            ],
+            "lookup": [evolve(RESUMES, lookup=each) for each in LookupLevel],
+            "lenient": [evolve(RESUMES, lenient=True), RESUMES],
+            "names": [
+                evolve(RESUMES, names=names),
+                evolve(RESUMES, names=names | {frozenset({b"b.example"})}),
+                evolve(RESUMES, names=frozenset({frozenset({b"mx.example", b"b"})})),
+            ],
+            "dane": [RESUMES, *(evolve(RESUMES, dane=each) for each in _daneParts())],
+            "watched": [RESUMES, evolve(RESUMES, watched=True)],
+            "staple": [evolve(RESUMES, staple=each) for each in StapleWish],
+            "terms": [RESUMES, *(evolve(RESUMES, terms=each) for each in _termParts())],
+        }
+        # Without the last nothing is kept.
+        telling = {each.name for each in fields(RoutePolicy) if each.eq} - {"resumes"}
+        self.assertEqual(others.keys(), telling)
+        for part, policies in others.items():
+            keys = self.keysOf(policies)
+            self.assertEqual(len(set(keys)), len(policies), part)
+            self.assertEqual(keys, self.keysOf(policies))
+
+    def test_everyPartOfTheHandshake(self) -> None:
+        """
+        Whatever an extension changes of a handshake is part of it, even one that was
+        loaded behind.
+        """
+
+        changes: dict[str, Any] = {}
+
+        def register(builder: IClientBuilder) -> None:
+            builder.tls(lambda session, options: evolve(options, **changes))
+
+        made: dict[str, Any] = {
+            "serverName": b"other.example",
+            "verified": True,
+            "watched": True,
+            "terms": TLSTerms(minimum="TLSv1.3"),
+            "early": True,
+        }
+        elsewhere = {
+            # Out of the policy, or a server's alone.
+            *("names", "dane", "asked", "ticketless"),
+            # What comes of the key, and of the connection.
+            *("tickets", "session", "ticketKey", "room"),
+        }
+        known = {each.name for each in fields(TLSOptions)}
+        self.assertLessEqual(made.keys() | elsewhere, known)
+        fresh = known - made.keys() - elsewhere
+        made |= dict.fromkeys(fresh, b"something else")
+        self.extensions.append(MadeClient(register))
+        keys = set()
+        for part in (None, *made):
+            changes = {} if part is None else {part: made[part]}
+            keys.add(self.begun()[1].ticketKey)
+        self.assertEqual(len(keys), len(made) + 1)
 
     def test_thrownAwayAfterAFailure(self) -> None:
         """

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from attrs import evolve
 from OpenSSL.SSL import Error
 from twisted.internet.error import ConnectionDone
 from twisted.internet.testing import StringTransport
@@ -16,6 +17,7 @@ from zope.interface import implementer
 from smtpx.core.hooks import RoutePolicy, TLSInfo, TLSLevel, TLSOptions
 from smtpx.core.hostlist import HostList
 from smtpx.core.tlssession import TLSSession
+from smtpx.extensions.tlsresume import ITicketStore, TicketKey, TLSResume
 from smtpx.net import dialling
 from smtpx.net.client import ClientProtocol
 from smtpx.net.fastopen import Opened
@@ -28,6 +30,7 @@ from .clients import ADDRESS, HOST, rig
 _ADDRESS = ADDRESS.encode("ascii")
 _IMPLICIT = Way(RoutePolicy(TLSLevel.ENCRYPTED), implicitTLS=True)
 _SENT = b"[hello]"
+_SESSION = TLSSession(b"session", 1000.0)
 
 
 @implementer(IClientTLS)
@@ -39,10 +42,14 @@ class Hellos:
     @ivar shares: the groups that had been asked for before.
     """
 
-    def __init__(self, repeated: bool = False) -> None:
+    def __init__(self, repeated: bool = False, sessions: bool = True) -> None:
+        """
+        @param sessions: is there always room for a session?
+        """
         self.rooms: list[int | None] = []
         self.shares: list[str | None] = []
         self._repeated = repeated
+        self._sessions = sessions
 
     def creator(self, options: TLSOptions) -> Any:
         """What goes into C{startTLS}."""
@@ -63,6 +70,36 @@ class Hellos:
     def shortened(self, connection: Any) -> bool:
         """All are that have little room."""
         return self.rooms[-1] is not None
+
+    def roomless(self, connection: Any) -> bool:
+        """Is there room for a session?"""
+        return not self._sessions
+
+
+@implementer(ITicketStore)
+class Tickets:
+    """
+    A store that always has one session.
+
+    @ivar taken: how often it was taken.
+    @ivar kept: what was put away.
+    """
+
+    def __init__(self) -> None:
+        self.taken = 0
+        self.kept: list[TLSSession] = []
+
+    def take(self, key: TicketKey) -> TLSSession | None:
+        """See L{ITicketStore}."""
+        self.taken += 1
+        return _SESSION
+
+    def keep(self, key: TicketKey, session: TLSSession) -> None:
+        """See L{ITicketStore}."""
+        self.kept.append(session)
+
+    def forget(self, key: TicketKey) -> None:
+        """See L{ITicketStore}."""
 
 
 class Opening(StringTransport):
@@ -111,6 +148,26 @@ class HelloTests(SynchronousTestCase):
         client.connectionOpened(Opened.CARRYING)
         client.handshakeCompleted()
         self.assertEqual(self.hosts.roomFor(_ADDRESS, 25, 1420), 1420)
+
+    def test_sessionGivenBack(self) -> None:
+        """
+        A session for which there is no room is put back; one that is offered is not.
+        """
+        for room, kept in ((True, 0), (False, 1)):
+            self.tls = Hellos(sessions=room)
+            store = Tickets()
+            kit = rig(
+                extensions=[TLSResume(store=store)], fastOpen=self.hosts, tls=self.tls
+            ).pool.kit
+            way = evolve(_IMPLICIT, policy=evolve(_IMPLICIT.policy, resumes=True))
+            client = ClientProtocol(kit, HOST.name, way, address=_ADDRESS, port=25)
+            client.makeConnection(Opening())
+            self.assertEqual(store.taken, 1)
+            self.assertEqual(store.kept, [_SESSION] * kept)
+            assert client.core is not None
+            options = client.core.sessions.options
+            assert options is not None
+            self.assertEqual(options.session, None if kept else _SESSION)
 
     def test_open(self) -> None:
         """

@@ -155,6 +155,31 @@ class ResumingTests(ClientSessionsTestCase):
         self.assertIn(b"\x00\x2d\x00\x02\x01\x01", octets)
         self.assertNotIn(b"\x00\x2a\x00\x00", octets)
 
+    def test_noRoom(self) -> None:
+        """
+        A session that makes a hello longer than it may be is not offered, and that is
+        told of one that would have done.
+        """
+        _, session = self.visit(MX)
+        assert session is not None
+        for room, kept, told in (
+            (1420, session, True),
+            (65000, session, False),
+            (None, session, False),
+            (1420, evolve(session, trust=b"another"), False),
+            (1420, None, False),
+        ):
+            creator = TRUSTING.creator(evolve(MX, session=kept, room=room))
+            client = creator.clientConnectionForTLS(Wrapped().asProtocol())
+            client.set_connect_state()
+            self.assertRaises(SSL.WantReadError, client.do_handshake)
+            scan = Scan()
+            scan.feed(client.bio_read(65536))
+            assert scan.wishes is not None
+            self.assertEqual(TRUSTING.roomless(client), told)
+            offered = kept is session and not told
+            self.assertEqual(scan.wishes.offers, offered)
+
     def test_serverGivesNothing(self) -> None:
         """Tickets of no use are not kept, nor sessions without any."""
         for version in VERSIONS:
