@@ -38,6 +38,16 @@ class ISink(Interface):
 
     scheduler: Scheduler = Attribute("Says when a message is to go.")
 
+    def admit() -> None:
+        """
+        A message is about to come, or to go on.
+
+        @raise SpoolFull: below the low-water mark, or there was no room for the
+            last commit.
+        @raise SpoolBroken: the spool failed and was not yet found good again,
+            or is not open.
+        """
+
     def take(job: Insert, envelope: Envelope, prefix: bytes) -> Deferred[None]:
         """Have a message without a file written down, which was made of these."""
 

@@ -96,7 +96,7 @@ class INames(Interface):
         Go on with what was cut short.
 
         @raise OSError: its file cannot be opened.
-        @raise SpoolBroken: see there.
+        @raise SpoolFull: there is no room for more of it; L{SpoolBroken}: see there.
         """
 
     def commit(
@@ -310,9 +310,7 @@ class Names:
 
     def resume(self, remnant: Remnant) -> Incoming:
         """See L{INames}."""
-        trouble = self._desk.trouble
-        if trouble is not None:
-            raise self._desk.refusal(trouble)
+        self._sink.admit()
         return Incoming.resumed(self._sink, remnant.id, remnant.octets)
 
     def commit(

@@ -176,15 +176,8 @@ class SQLiteSpool:
 
     # --- receiving -------------------------------------------------------------
 
-    def begin(self) -> Incoming:
-        """
-        A message is about to come.
-
-        @raise SpoolFull: below the low-water mark, or there was no room for the
-            last commit.
-        @raise SpoolBroken: the spool failed and was not yet found good again,
-            or is not open.
-        """
+    def admit(self) -> None:
+        """See L{ISink}."""
         trouble = self._desk.trouble
         if trouble is not None:
             raise self._desk.refusal(trouble)
@@ -193,6 +186,10 @@ class SQLiteSpool:
             self._look(now)
         if self._low is not None:
             raise SpoolFull(self._low)
+
+    def begin(self) -> Incoming:
+        """See L{ISpool}."""
+        self.admit()
         key, id = self._identities.make()
         return Incoming(self, key, id)
 

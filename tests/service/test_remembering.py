@@ -378,6 +378,28 @@ class LimitTests(NamedTestCase):
             self.assertEqual(codes(client.talk(MAIL)), ["355"])
             self.folder = self.mktemp()
 
+    def test_lowWater(self) -> None:
+        """
+        Below the low-water mark nothing goes on either; what is there stays, and goes
+        on when there is room.
+        """
+        server = self.server()
+        self.cut(server, b"one")
+        spool = server.rig.spool
+        room = spool._lowWater
+        spool._lowWater, spool._lookedAt = 1 << 60, -9.0
+        client = server.client()
+        client.talk(MAIL.replace(b"4f2a", b"one"))
+        rest = LONG[LONG[:100_000].rfind(b"\r\n") + 2 :]
+        bdat = b"BDAT %d LAST\r\n%b" % (len(rest), rest.removesuffix(b"\r\n"))
+        self.assertEqual(codes(client.talk(bdat)), ["452"])
+        client.lose()
+        spool._lowWater, spool._lookedAt = room, -9.0
+        client = server.client()
+        client.talk(MAIL.replace(b"4f2a", b"one"))
+        self.assertEqual(codes(client.talk(bdat)), ["250"])
+        self.assertEqual([body for _, _, body in server.messages()], [LONG])
+
     def test_heavyNames(self) -> None:
         """
         A name for which much is to be remembered counts as several, however it comes
