@@ -22,7 +22,7 @@ from ..core.envelope import Envelope
 from .bodies import Bodies
 from .desk import Desk
 from .incoming import BodyFile, Incoming, ISink
-from .interfaces import IIncoming
+from .interfaces import IIncoming, SpoolBroken, SpoolFull
 from .nametable import (
     Census,
     Name,
@@ -111,7 +111,7 @@ class INames(Interface):
 
     def expire(now: float, busy: Callable[[bytes], bool]) -> Deferred[bool]:
         """
-        Forget some of what is too old.
+        Forget some of what is too old; and what was cut short, where there is no room.
 
         @param now: seconds since the epoch.
         @return: are there more?
@@ -220,7 +220,7 @@ class Names:
     ) -> Deferred[None]:
         """See L{INames}."""
         assert isinstance(incoming, Incoming)
-        victims = self._tooMany(remnant, room, busy)
+        victims = None if self._isShort() else self._tooMany(remnant, room, busy)
         if victims is None:
             incoming.abort()
             return self.forget(remnant.key, remnant.client)
@@ -273,6 +273,19 @@ class Names:
             then(error)
 
         file.finish(finished)
+
+    def _isShort(self) -> bool:
+        """
+        Is there no room for mail?  Then there is none for what may be sent again: it
+        could be a stranger's, who fills the disk with it.
+        """
+        try:
+            self._sink.admit()
+        except SpoolFull:
+            return True
+        except SpoolBroken:
+            return False
+        return False
 
     def _notLeft(self, failure: Failure, light: Remnant) -> Failure:
         if self._remnants.get(light.key) is light:
@@ -329,10 +342,11 @@ class Names:
 
     def expire(self, now: float, busy: Callable[[bytes], bool]) -> Deferred[bool]:
         """See L{INames}."""
+        short = self._isShort()
         old = [
             each
             for each in self._remnants.values()
-            if each.until <= now and not busy(each.key)
+            if (short or each.until <= now) and not busy(each.key)
         ][:_STEP]
         for each in old:
             del self._remnants[each.key]

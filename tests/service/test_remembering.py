@@ -400,6 +400,28 @@ class LimitTests(NamedTestCase):
         self.assertEqual(codes(client.talk(bdat)), ["250"])
         self.assertEqual([body for _, _, body in server.messages()], [LONG])
 
+    def test_makesRoomForMail(self) -> None:
+        """
+        Where there is no room for mail, there is none for what was cut short: else a
+        stranger could have all mail put off for days.
+        """
+        server = self.server()
+        self.cut(server, b"one")
+        spool = server.rig.spool
+        going = server.client()
+        going.talk(MAIL.replace(b"4f2a", b"two"), RCPT)
+        going.raw(b"BDAT %d LAST\r\n%b" % (len(LONG), LONG[:100_000]))
+        spool._lowWater, spool._lookedAt = 1 << 60, -9.0
+        going.lose()
+        self.assertEqual(len(next(iter(spool._bodies.keys(9)))), 1)
+        server.rig.wait(spool.names.expire(server.now(), lambda key: True))
+        self.assertEqual(len(next(iter(spool._bodies.keys(9)))), 1)
+        server.rig.wait(spool.names.expire(server.now(), lambda key: False))
+        server.settle()
+        self.assertEqual(list(spool._bodies.keys(9)), [])
+        self.assertFalse(self.known(server, b"one"))
+        self.assertFalse(self.known(server, b"two"))
+
     def test_heavyNames(self) -> None:
         """
         A name for which much is to be remembered counts as several, however it comes
