@@ -174,6 +174,18 @@ class GuideTests(SynchronousTestCase):
         assert isinstance(options, ChunkingSettings)
         self.assertFalse(options.chunkingAdvertiseHosts.matches(b"198.51.100.1"))
 
+    def test_standing(self) -> None:
+        """A staple of our own, a host that is not asked, and one that has to show."""
+        shown, asked, required = self.read("howto/ocsp.rst")
+        [certificate] = shown.tls.certificates
+        self.assertEqual(certificate.tlsOCSPFile, Path("/etc/smtpx/tls/staple.der"))
+        hosts = asked.sending.hostsRequestOCSP
+        self.assertFalse(hosts.matches(b"192.0.2.1", (b"mx.old.example",)))
+        self.assertTrue(hosts.matches(b"192.0.2.1", (b"mx.bank.example",)))
+        hosts = required.sending.hostsRequireOCSP
+        self.assertTrue(hosts.matches(b"192.0.2.1", (b"mx.bank.example",)))
+        self.assertFalse(hosts.matches(b"192.0.2.1", (b"mx.example.org",)))
+
     def test_hostThatIsAway(self) -> None:
         """The branch may ask, and mail is kept for as long as is said."""
         [found] = self.read("howto/mail-for-a-host-that-is-away.rst")
