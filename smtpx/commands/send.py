@@ -20,7 +20,9 @@ from twisted.python.failure import Failure
 from ..core.address import domainOf
 from ..core.envelope import Envelope
 from ..core.errors import SMTPXError
+from ..core.hooks import RoutePolicy
 from ..core.interfaces import IExtension
+from ..core.stapled import StapleWish
 from ..dns.mailhosts import Unroutable
 from ..extensions.authsettings import AuthSettings
 from ..extensions.standard import standard
@@ -254,7 +256,8 @@ class Sending:
             return byRoutes(
                 machine, configuration, paths, reverse, adjust, logsIn, stack
             )
-        way = options.adjust(Way(), login)
+        asking = Way(RoutePolicy(staple=StapleWish.ASKED))
+        way = options.adjust(asking, login)
         server, socket = options["server"], options.file("socket")
         if socket is not None:
             return [toSocket(list(recipients), socket, way)]

@@ -20,6 +20,7 @@ from ..core.domain import checkDomain
 from ..core.errors import Malformed
 from ..core.hooks import Dialect, RoutePolicy, TLSLevel
 from ..core.rawparameters import RawParameter
+from ..core.stapled import StapleWish
 from ..net.probing import Stop
 from ..net.sending import Family, Way
 from ..sasl import MECHANISMS, Credentials
@@ -326,7 +327,7 @@ class SendLine(ConsoleOptions):
             # RFC 8314 section 4: whoever logs in wants to know to whom.
             level = max(way.policy.tls, TLSLevel.VERIFIED)
         if level is not None:
-            way = evolve(way, policy=RoutePolicy(level))
+            way = evolve(way, policy=RoutePolicy(level, staple=StapleWish.ASKED))
         if self["implicit-tls"]:
             way = evolve(way, implicitTLS=True)
         if self["lmtp"] or self["socket"] is not None:

@@ -24,6 +24,7 @@ from ..core.domain import checkDomain
 from ..core.errors import Malformed, UsageError
 from ..core.hooks import RoutePolicy, TLSLevel
 from ..core.interfaces import IExtension
+from ..core.stapled import StapleWish
 from ..dns.mailhosts import IMailRouter
 from ..dns.system import systemRouter
 from ..sasl import Credentials
@@ -77,7 +78,8 @@ def wayOf(
     """
     if tls is None:
         tls = TLSLevel.OPPORTUNISTIC if login is None else TLSLevel.VERIFIED
-    return Way(RoutePolicy(tls), implicitTLS, login=credentialsOf(login))
+    policy = RoutePolicy(tls, staple=StapleWish.ASKED)
+    return Way(policy, implicitTLS, login=credentialsOf(login))
 
 
 @frozen(kw_only=True)

@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from smtpx.core.errors import Malformed, UsageError
 from smtpx.core.hooks import TLSLevel
 from smtpx.core.reply import reply
+from smtpx.core.stapled import StapleWish
 from smtpx.dns.mailhosts import MailHost, MailHosts, Unroutable
 from smtpx.net.mailer import (
     SMTPClient,
@@ -330,6 +331,11 @@ class ClientTests(SynchronousTestCase):
         there.network.run(3)
         self.assertEqual([got.fired for got in all_], [1] * 6)
         self.assertEqual(len(server.sessions), 2)
+
+    def test_standing(self) -> None:
+        """Hosts are asked whether their certificate was revoked, whatever TLS is."""
+        for level in (None, *TLSLevel):
+            self.assertIs(wayOf(level).policy.staple, StapleWish.ASKED)
 
     def test_wayOfItsOwn(self) -> None:
         """Whoever wants more gives a Way."""
