@@ -16,7 +16,7 @@ from smtpx.spool.names import INames, Room
 from smtpx.spool.nametable import Census, Name, Remnant
 
 from .named import ANN, BOB, ROOM, NamesTestCase
-from .rig import LONG, NOW, PREFIX, SHORT, delivered, envelope, octetsOf
+from .rig import LONG, NOW, PREFIX, SHORT, Rig, delivered, envelope, octetsOf
 
 
 def nobody(key: bytes) -> bool:
@@ -87,6 +87,20 @@ class NamesTests(NamesTestCase):
         rig.wait(rig.spool.names.put(self.name(b"k", None)))
         self.assertEqual(self.recall(rig, b"k"), self.name(b"k", None))
         self.assertEqual(rig.wait(rig.spool.count()), 0)
+
+    def test_anotherProcess(self) -> None:
+        """What another process remembers is known here once that one is dead."""
+        other = Rig(self.folder, number=2).open()
+        self.commit(other, self.name(b"k"))
+        self.leave(other, self.remnant(b"cut"))
+        rig = self.rig()
+        self.assertIsNone(self.recall(rig, b"k"))
+        rig.close()
+        other.close()
+        rig = self.rig()
+        self.assertEqual(self.recall(rig, b"k"), self.name(b"k"))
+        self.assertIsInstance(self.recall(rig, b"cut"), Remnant)
+        self.assertEqual(rig.spool.names.count(ANN), 1)
 
     def test_forgotten(self) -> None:
         """What is forgotten is not counted any more; its message stays."""
