@@ -31,7 +31,7 @@ from twisted.internet.interfaces import (
     IProtocolFactory,
     IStreamClientEndpoint,
 )
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
 from twisted.web.client import (
@@ -273,16 +273,23 @@ def isGlobal(address: bytes) -> bool:
     return found.is_global and not found.is_multicast
 
 
-@implementer(IAgentEndpointFactory)
+@implementer(IAgentEndpointFactory, IStreamClientEndpoint)
 @frozen
 class _Always:
-    """The way to the one host that is asked."""
+    """The way to the one host that is asked, of which no log tells by itself."""
 
     endpoint: IStreamClientEndpoint
 
     def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
         """See L{IAgentEndpointFactory}."""
-        return self.endpoint
+        return self
+
+    def connect(self, factory: IProtocolFactory) -> Deferred[IProtocol]:
+        """See L{IStreamClientEndpoint}."""
+        if isinstance(factory, Factory):
+            # It would say "Starting factory", and say it for each connection.
+            factory.noisy = False
+        return self.endpoint.connect(factory)
 
 
 @implementer(IStreamClientEndpoint)

@@ -50,6 +50,15 @@ class Findings:
         """A host could not be reached, or wants no mail."""
         self._note({i: unreached(i, error, notBefore) for i in self.left})
 
+    def passedOver(self, error: Unreached) -> None:
+        """
+        A host was not to be asked at all.  What one says that was asked tells more of
+        why the message waits.
+        """
+        asked = {i: self._known[i] for i in self.left if i in self._known}
+        self.unreached(error, 0.0)
+        self._known |= asked
+
     def sent(self, sent: Sent) -> None:
         """What a host said."""
         results = _results(self.left, sent)

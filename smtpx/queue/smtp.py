@@ -316,7 +316,7 @@ class SMTPTransport:
                 if self._protection is not None:
                     way = await self._protection.wayTo(hop, way)
             except Unreached as unfit:
-                known.unreached(certain(unfit, way.policy), 0.0)
+                known.passedOver(certain(unfit, way.policy))
                 continue
             tried += 1
             some = [recipients[index] for index in known.left]

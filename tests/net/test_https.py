@@ -4,6 +4,9 @@ Tests for L{smtpx.net.https}.
 
 from __future__ import annotations
 
+from typing import Any
+
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.hostlist import HostList
@@ -64,6 +67,19 @@ class SecureWebTests(SynchronousTestCase):
         self.assertNotIn(b"Authorization", request)
         self.assertEqual([each[0] for each in self.network.dialled], [ADDRESS])
         self.assertEqual(self.network.getDelayedCalls(), [])
+
+    def test_quiet(self) -> None:
+        """What Twisted says of its own factories is in nobody's log."""
+        connect = self.network.connectTCP
+
+        def starting(host: str, port: int, factory: Any, **more: Any) -> Any:
+            factory.doStart()
+            return connect(host, port, factory, **more)
+
+        self.patch(self.network, "connectTCP", starting)
+        with capturedLogs() as events:
+            self.assertIsInstance(self.got().value, Page)
+        self.assertEqual([each["log_namespace"] for each in events], [])
 
     def test_serverName(self) -> None:
         """The host is told by SNI who is asked for (RFC 8461 section 7.1)."""

@@ -51,6 +51,24 @@ class FindingsTests(SynchronousTestCase):
         known.unreached(TURNED_AWAY, 0.0)
         self.assertEqual(self.found(known), (Fate.WAITING, CLOSED))
 
+    def test_passedOver(self) -> None:
+        """
+        A host that was not to be asked hides nothing that one has said that was, and
+        the message waits if either may do.
+        """
+        unfit = Unreached("not allowed", Cause.TLS, via(TWO), None)
+        known = Findings((0, 1))
+        known.unreached(AWAY, 7.0)
+        known.passedOver(unfit)
+        texts = [(each.text, each.notBefore) for each in known.outcomes()]
+        self.assertEqual(texts, [("no answer", 7.0)] * 2)
+        known = Findings((0,))
+        known.passedOver(unfit)
+        self.assertEqual([each.text for each in known.outcomes()], ["not allowed"])
+        known.unreached(TURNED_AWAY, 0.0)
+        known.passedOver(unfit)
+        self.assertEqual(self.found(known), (Fate.WAITING, CLOSED))
+
     def test_anotherIsNotDue(self) -> None:
         """Nor while it is not yet time for another."""
         known = Findings((0,))
