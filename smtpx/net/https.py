@@ -34,12 +34,7 @@ from twisted.internet.interfaces import (
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
-from twisted.web.client import (
-    URI,
-    Agent,
-    HTTPConnectionPool,
-    ResponseDone,
-)
+from twisted.web.client import URI, Agent, HTTPConnectionPool, ResponseDone
 from twisted.web.http import PotentialDataLoss
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgentEndpointFactory, IBodyProducer, IResponse
@@ -285,9 +280,8 @@ class _Always:
         return self
 
     def connect(self, factory: IProtocolFactory) -> Deferred[IProtocol]:
-        """See L{IStreamClientEndpoint}."""
+        """See L{IStreamClientEndpoint}; it says no "Starting factory"."""
         if isinstance(factory, Factory):
-            # It would say "Starting factory", and say it for each connection.
             factory.noisy = False
         return self.endpoint.connect(factory)
 

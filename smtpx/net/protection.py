@@ -211,8 +211,10 @@ def _sourceOf(via: Via) -> bytes:
 def because(policy: RoutePolicy) -> str:
     """Who demanded it, and why, as a sentence without its end."""
     what = "to be verified" if policy.tls is TLSLevel.VERIFIED else "to have TLS"
-    # Of those who demand as much, whoever was asked last knows most.
-    for demand in reversed(policy.demands):
+    # Of those who demand as much, whoever was asked last knows most; but where there
+    # are TLSA records, they alone judge (RFC 8461 section 2).
+    judges = [each for each in policy.demands if each.dane is not None]
+    for demand in (*judges, *reversed(policy.demands)):
         if demand.level is policy.tls and demand.counts(policy):
             return f"it has {what}: {demand.why}"
     return f"it has {what}"

@@ -16,6 +16,7 @@ from smtpx.core.demands import Demand
 from smtpx.core.flaw import Flaw
 from smtpx.core.hooks import RoutePolicy, TLSInfo, TLSLevel
 from smtpx.core.reply import reply
+from smtpx.core.tlsa import DANE, TLSA
 from smtpx.dns.mailhosts import MailHost, MailHosts
 from smtpx.net.protection import BARRED_SECONDS, Protection, because, hopTo
 from smtpx.net.sending import Unreached, Way
@@ -47,6 +48,9 @@ class OneRule:
         if isinstance(self.answer, Exception):
             return fail(self.answer)
         return self.answer
+
+
+RECORDS = DANE(b"mx.example.org", (TLSA(3, 1, 1, b"x" * 32),))
 
 
 class ProtectionTests(SynchronousTestCase):
@@ -201,6 +205,11 @@ class ProtectionTests(SynchronousTestCase):
         self.assertEqual(because(policy), "it has to have TLS: the route says so")
         verified = RoutePolicy(TLSLevel.VERIFIED, demands=(encrypted,))
         self.assertEqual(because(verified), "it has to be verified")
+        records = Demand("dane", "it has records", TLSLevel.VERIFIED, dane=RECORDS)
+        published = Demand("mta-sts", "its domain says so", TLSLevel.VERIFIED)
+        for demands in ((records, published), (published, records)):
+            both = RoutePolicy(TLSLevel.VERIFIED, demands=demands)
+            self.assertEqual(because(both), "it has to be verified: it has records")
 
     def test_bounded(self) -> None:
         """No more hosts are remembered than so many."""

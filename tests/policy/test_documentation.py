@@ -118,6 +118,13 @@ class EarlyTalkPageTests(SynchronousTestCase):
         said = talk([Pipelining(), PipeConnect()], early=hello)
         self.assertEqual(policy.maySend(said.connection, ENVELOPE).code, 450)
 
+    def test_options(self) -> None:
+        """A program has it for its own messages."""
+        found: dict[str, Any] = {}
+        for example in examples("pipeconnect.rst", "python", EXTENSIONS)[1:]:
+            exec(example, found)
+        self.assertIn(found["early"], found["options"].extensions)
+
     def test_configuration(self) -> None:
         """The server takes the example."""
         found = {name: make() for name, make in STANDARD.items()}
