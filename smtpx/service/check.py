@@ -45,6 +45,7 @@ from .pipecheck import checkPipes
 from .places import checkPlaces, whoIsThis
 from .problems import KeyPath, Problem
 from .routecheck import checkList, checkRelayed, checkSending
+from .signingcheck import checkSigning
 from .tables import DNS, ListenerProtocol, Role, SubmissionRules
 from .wiring import (
     NoSuchGroup,
@@ -91,6 +92,7 @@ def check(
         *_site(machine, configuration, starts),
         *_control(machine, configuration),
         *_certificates(machine, configuration),
+        *checkSigning(machine, configuration),
         *checkPlaces(configuration),
         *_addresses(machine, configuration),
         *_users(configuration),
