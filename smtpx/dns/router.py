@@ -244,16 +244,19 @@ class MailRouter:
         if host.name.startswith(b"["):
             address = addressIn(host.name)
             ours = self._ourselves.hasAddress(address, host.port)
-            found = MailHost(host.name, (address,), host.port)
+            found = MailHost(host.name, (address,), host.port, nextHop=())
             why = f"{spelledName(host.name)} is this server" if ours else ""
             return [_Looked(alone, found, ours, why)], True
         try:
             name = _asciiName(host.name)
             if not host.mx:
-                return await self._look([evolve(alone, name=name)], True), True
+                looked = await self._look([evolve(alone, name=name)], True)
+                return [_by(each, ()) for each in looked], True
             named = await self._candidates(name, False)
             hosts = [evolve(each, port=host.port) for each in named.candidates]
-            return await self._look(hosts), named.authentic
+            looked = await self._look(hosts)
+            nextHop = name, named.canonical or name
+            return [_by(each, nextHop) for each in looked], named.authentic
         except Unroutable as error:
             return [_Looked(alone, why=str(error), temporary=True)], True
 
@@ -394,6 +397,14 @@ def _ranked(looked: _Looked, preference: int) -> _Looked:
         looked,
         candidate=evolve(looked.candidate, preference=preference),
         host=None if host is None else evolve(host, preference=preference),
+    )
+
+
+def _by(looked: _Looked, nextHop: tuple[bytes, ...]) -> _Looked:
+    """The same, with what the operator named."""
+    host = looked.host
+    return (
+        looked if host is None else evolve(looked, host=evolve(host, nextHop=nextHop))
     )
 
 

@@ -42,11 +42,19 @@ def hopTo(
     """
     A host, with what the DNS said on the way there.
 
+    Where the operator named a domain whose mail hosts take the mail, that is the
+    next-hop domain of RFC 7672 and the policy domain of RFC 8461 (section 3.4), and
+    those of the recipients have no say.
+
     @param hosts: those that it is one of.
     @param domains: the domains of the recipients.
     @param manual: did the operator name the host?
     @param expanded: see L{Hop}.
     """
+    if host.nextHop is not None:
+        manual = not host.nextHop
+        if not manual:
+            domains, expanded = host.nextHop[:1], host.nextHop[1:]
     return Hop(
         host.name,
         host.addresses,

@@ -206,8 +206,9 @@ class SMTPTransport:
                 self._check(hosts, way)
         except Unroutable as error:
             return error, False
-        # What domains publish is nothing to hosts that the operator named.
-        if protection is None or self._manual:
+        # What domains publish is nothing to hosts that the operator named, nor to those
+        # of a domain that he named.
+        if protection is None or self._manual or _ofOperator(hosts):
             return hosts, False
         if way.policy.lookup is not LookupLevel.PLAIN:
             # What proves one domain's hosts says nothing of another's.
@@ -432,6 +433,11 @@ class SMTPTransport:
             self._took.clear()
         self._took[host.spelled] = self._now()
         self._hints.succeeded(hostName(host.name, via.address, host.port))
+
+
+def _ofOperator(hosts: MailHosts) -> bool:
+    """Did the operator name all of them, or the domains whose hosts they are?"""
+    return all(host.nextHop is not None for host in hosts.hosts)
 
 
 def _noting(attempt: Attempt) -> Heard:

@@ -38,8 +38,9 @@ class Hop:
         address literal (C{[192.0.2.1]}) where it has none.
     @ivar addresses: its addresses.
     @ivar port: the TCP port.
-    @ivar domains: the domains of the recipients, in lower case, without a dot at the
-        end; the next-hop domains of RFC 7672, unless C{manual}.
+    @ivar domains: the domains of the recipients, or the one whose mail hosts the
+        operator has take the mail instead, in lower case, without a dot at the end; the
+        next-hop domains of RFC 7672, unless C{manual}.
     @ivar canonical: the name that the addresses stand under, behind all CNAMEs; the
         same as C{host} where there are none.
     @ivar namesAuthentic: is it proven by DNSSEC that C{domains} have this host?  It is

@@ -54,6 +54,28 @@ class ManualTests(RouterTests):
             ],
         )
 
+    def test_nextHops(self) -> None:
+        """
+        Each knows what the operator named: itself, or a domain, which may be an alias.
+        Those that the recipient's domain has know nothing.
+        """
+        hosts = self.successResultOf(
+            self.byHosts("alone.test", "example.org/mx", "alias.test/mx", "[192.0.2.7]")
+        ).hosts
+        self.assertEqual(
+            [(each.name, each.nextHop) for each in hosts],
+            [
+                (b"alone.test", ()),
+                (b"mx1.example.org", (b"example.org", b"example.org")),
+                (b"mx2.example.org", (b"example.org", b"example.org")),
+                (b"mx1.example.org", (b"alias.test", b"example.org")),
+                (b"mx2.example.org", (b"alias.test", b"example.org")),
+                (b"[192.0.2.7]", ()),
+            ],
+        )
+        found = self.successResultOf(self.router.byMX(b"example.org"))
+        self.assertEqual({each.nextHop for each in found.hosts}, {None})
+
     def test_ownAddressesAreTheOperatorsToName(self) -> None:
         """What is ignored in the DNS is not ignored where the operator named it."""
         self.router = self.makeRouter([b"192.0.2.3", b"192.0.2.7"])

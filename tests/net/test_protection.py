@@ -20,6 +20,7 @@ from smtpx.core.tlsa import DANE, TLSA
 from smtpx.dns.mailhosts import MailHost, MailHosts
 from smtpx.net.protection import BARRED_SECONDS, Protection, because, hopTo
 from smtpx.net.sending import Unreached, Way
+from smtpx.net.stsrule import policyDomains
 from smtpx.spool.via import Cause, Via
 from smtpx.tls.rules import Conclusion, Hop, IRule, Rules, Undecided, Unfit
 
@@ -89,6 +90,28 @@ class ProtectionTests(SynchronousTestCase):
         hop = hopTo(plain, MailHosts((plain,)), manual=True)
         self.assertEqual(hop.canonical, b"mx")
         self.assertTrue(hop.authentic and hop.uncertain and hop.manual)
+
+    def test_domainThatTheOperatorNamed(self) -> None:
+        """
+        Where mail goes to the mail hosts of a domain that the operator named, that one
+        counts, and not those of the recipients.
+        """
+        host = evolve(HOST, nextHop=(b"smart.example", b"real.example"))
+        hosts = MailHosts((host,), namesAuthentic=True)
+        for manual in (False, True):
+            hop = hopTo(host, hosts, (b"example.org",), manual, (b"example.org",))
+            self.assertEqual(hop.domains, (b"smart.example",))
+            self.assertEqual(hop.expanded, (b"real.example",))
+            self.assertTrue(hop.namesAuthentic)
+            self.assertFalse(hop.manual)
+            self.assertEqual(policyDomains(hop), (b"smart.example",))
+
+    def test_hostBesideSuchADomain(self) -> None:
+        """A host that he named beside one stands for itself."""
+        host = evolve(HOST, nextHop=())
+        hop = hopTo(host, MailHosts((host,)), (b"example.org",))
+        self.assertTrue(hop.manual)
+        self.assertEqual(policyDomains(hop), (HOST.name,))
 
     def test_nothingIsDemanded(self) -> None:
         """Without demands, the way is the same."""

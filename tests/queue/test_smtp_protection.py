@@ -119,6 +119,22 @@ class ProtectionTests(SMTPTransportCase):
         self.deliver(message)
         self.assertTrue(self.rule.hops[0].manual)
 
+    def test_hostsOfADomainThatTheOperatorNamed(self) -> None:
+        """
+        What the recipients' domains publish is nothing to them, either: that domain
+        counts, and no mail has to go by itself.
+        """
+        self.rule.alone |= {b"example.org", b"example.net"}
+        host = evolve(ONE, nextHop=(b"smart.example", b"smart.example"))
+        for domain in (b"example.org", b"example.net"):
+            self.domains[domain] = MailHosts((host,))
+        message = messageFor(b"a@example.org", b"b@example.net")
+        [leg] = self.locate(message).legs
+        self.assertEqual(leg.indices, (0, 1))
+        self.deliver(message)
+        self.assertEqual(self.rule.hops[0].domains, (b"smart.example",))
+        self.assertFalse(self.rule.hops[0].manual)
+
     def test_nextHostInsteadOfAWeakerOne(self) -> None:
         """A host of which nobody knows what it demands makes room for the next."""
         self.rule.said[ONE.name] = Undecided("SERVFAIL")
