@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 from attrs import define, frozen
 
 from ...dns.interfaces import IResolver
+from ...knowledge.memory import MemoryKnowledge
 from ...net.stspolicies import NO_POLICY, Standing, STSPolicies
 from ...net.stsrule import STSRule
 from ...observe.deliveries import DeliveryJournal
@@ -98,4 +99,24 @@ def domainPolicies(
     )
 
 
-__all__ = ["DomainPolicies", "domainPolicies"]
+def freshSTS(
+    machine: Machine,
+    configuration: Configuration,
+    resolver: IResolver,
+    stack: AsyncExitStack,
+) -> IRule | None:
+    """
+    The rule of MTA-STS, of which nothing is known yet or kept afterwards.
+
+    @param stack: how it ends.
+    @return: L{None}: nobody does as it asks.
+    @raise smtpx.core.errors.SMTPXError: what the configuration names is of no use.
+    """
+    if not wantsSTS(configuration):
+        return None
+    web = secureWeb(machine, configuration, resolver)
+    knowledge = MemoryKnowledge(machine.now)
+    return STSRule(stsPolicies(machine, resolver, web, knowledge, None, stack))
+
+
+__all__ = ["DomainPolicies", "domainPolicies", "freshSTS"]

@@ -6,6 +6,7 @@ what they ask.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AsyncExitStack
 from functools import partial
 
 from attrs import frozen
@@ -27,7 +28,7 @@ from ...tls.rules import Concluded, IRule, Rules, Undecided
 from ..config import Configuration
 from ..listening import Door
 from ..machine import Machine
-from .domainpolicies import DomainPolicies
+from .domainpolicies import DomainPolicies, freshSTS
 from .resolving import mailRouter, placesOf
 
 
@@ -82,14 +83,25 @@ def bearings(
     )
 
 
-def byDNS(
-    machine: Machine, configuration: Configuration, resolver: IResolver
-) -> Protection:
+def byHand(
+    machine: Machine,
+    configuration: Configuration,
+    router: IMailRouter,
+    resolver: IResolver,
+    stack: AsyncExitStack,
+) -> Bearings:
     """
-    What decides for who sends by hand: by what the DNS says alone, for policies of
-    MTA-STS are kept by the server.
+    The same for who sends by hand: with the rules of the server, but nothing that it
+    knows, so policies of MTA-STS are fetched once more; and nobody is told.
+
+    @param stack: how it ends.
+    @raise smtpx.core.errors.SMTPXError: what the configuration names is of no use.
     """
-    return _protection(machine, None, tuple(_rules(configuration, resolver)))
+    rules = tuple(_rules(configuration, resolver))
+    sts = freshSTS(machine, configuration, resolver, stack)
+    without = _protection(machine, None, rules)
+    kept = without if sts is None else _protection(machine, None, (*rules, sts))
+    return Bearings(router, kept, without, resolver)
 
 
 def _protection(
@@ -146,4 +158,4 @@ def _alias(answer: Answer) -> Found:
     return Found((), answer.authentic, bool(answer.records))
 
 
-__all__ = ["Bearings", "bearings", "byDNS", "dnsRecords"]
+__all__ = ["Bearings", "bearings", "byHand", "dnsRecords"]

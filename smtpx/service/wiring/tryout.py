@@ -24,7 +24,7 @@ from ...core.errors import UsageError
 from ...core.hooks import RoutePolicy
 from ...core.interfaces import IExtension
 from ...core.reply import Reply
-from ...dns.mailhosts import IMailRouter, MailHost, MailHosts, Unroutable
+from ...dns.mailhosts import MailHost, MailHosts, Unroutable
 from ...dns.system import systemRouter
 from ...extensions.auth import Auth, AuthSettings
 from ...net.addressing import Addressed
@@ -49,7 +49,8 @@ from .destinations import Destination, Destinations
 from .extensions import chosenExtensions
 from .hops import nextHops
 from .ownnames import ownNames
-from .protecting import byDNS
+from .mtasts import keepsSTS
+from .protecting import Bearings, byHand
 from .resolving import mailRouter, resolver
 from .sending import clientTLS
 
@@ -155,18 +156,18 @@ def byRoutes(
             key = each.route.transport.name
             path_ = each.path.decode("utf-8", "backslashreplace")
             found.setdefault(key, (each, []))[1].append(path_)
+    course = byHand(machine, configuration, router, asked, stack)
     legs = [
-        _leg(configuration, name, router, some, each, adjust, logsIn)
+        _leg(configuration, name, course, some, each, adjust, logsIn)
         for each, some in found.values()
     ]
-    guard = byDNS(machine, configuration, asked)
-    return [evolve(each, answers=ownNames(asked), protection=guard) for each in legs]
+    return [evolve(each, answers=ownNames(asked)) for each in legs]
 
 
 def _leg(
     configuration: Configuration,
     name: str,
-    router: IMailRouter,
+    course: Bearings,
     recipients: Sequence[str],
     destination: Destination,
     adjust: Adjust,
@@ -177,7 +178,7 @@ def _leg(
     hops = nextHops(configuration, name, entry, logsIn)
 
     def find(domain: bytes) -> Deferred[MailHosts]:
-        return hops.find(router, domain)
+        return hops.find(course.router, domain)
 
     hosts = " ".join(each.render() for each in hops.hosts) or None
     if hops.socket is not None:
@@ -186,7 +187,15 @@ def _leg(
     def wayTo(host: MailHost) -> Way:
         return adjust(hops.wayTo(host))
 
-    return Leg(tuple(recipients), find, wayTo, hosts, manual=hops.manual)
+    guard = course.protecting(keepsSTS(configuration, entry))
+    return Leg(
+        tuple(recipients),
+        find,
+        wayTo,
+        hosts,
+        protection=guard,
+        manual=hops.manual,
+    )
 
 
 def _refused(spelled: str, said: Reply) -> str:
