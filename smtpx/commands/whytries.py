@@ -109,7 +109,8 @@ class _Thread:
             later = f", {span(attempt.at - before)} later"
         if attempt.fate is Fate.DELIVERED:
             has = "has" if one else "have"
-            return f"{who} {has} it{later}: {_receipt(attempt, took)}."
+            receipt = f"{who} {has} it{later}: {_receipt(attempt, took)}."
+            return receipt + _protection(attempt)
         problem = "the same" if again else f"{_problem(attempt)}{took}"
         if attempt.fate is Fate.FAILED:
             return f"{who} will not have it{later}: {problem}."
@@ -137,6 +138,14 @@ def _receipt(attempt: Attempted, took: str) -> str:
         return f"it was delivered here{by}{said}{took}"
     said = f', and said "{attempt.reply}"' if attempt.reply else ""
     return f"{_host(attempt)} took it{_PROOFS.get(attempt.proof, '')}{took}{said}"
+
+
+def _protection(attempt: Attempted) -> str:
+    """Who asked for what of TLS, and what the host showed; empty: nobody did."""
+    if not attempt.demands:
+        return ""
+    showed = attempt.shown or "nothing, for the connection was in the clear"
+    return f"  Asked of TLS: {'; '.join(attempt.demands)}.  It showed {showed}."
 
 
 #: Whether the host was who it should be.

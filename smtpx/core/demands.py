@@ -122,6 +122,15 @@ def _raised(policy: RoutePolicy, demand: Demand) -> RoutePolicy:
     )
 
 
+def spoken(policy: RoutePolicy) -> tuple[str, ...]:
+    """Who asked for what a connection had to be, and why, each in words."""
+    return tuple(
+        f"{each.rule}: {each.why}"
+        + ("" if each.counts(policy) else ", which is not insisted on")
+        for each in policy.demands
+    )
+
+
 def keyOf(policy: RoutePolicy) -> tuple[bytes, ...]:
     """
     All of C{policy} by which a connection, or a session of TLS, that will do for one
@@ -144,4 +153,4 @@ def _spelled(names: frozenset[frozenset[bytes]]) -> bytes:
     return b";".join(sorted(b",".join(sorted(each)) for each in names))
 
 
-__all__ = ["Demand", "Source", "combined", "keyOf"]
+__all__ = ["Demand", "Source", "combined", "keyOf", "spoken"]

@@ -207,5 +207,7 @@ def _addHost(fields: dict[str, object], via: Via) -> None:
         fields["reused"] = True
     if via.tls is not None:
         fields |= handshakeFields(via.tls)
+    if via.demands:
+        fields["demands"] = list(via.demands)
     if via.fields:
         fields["fields"] = dict(via.fields)

@@ -237,6 +237,8 @@ _HOST = {
     "subject": "the subject of the host's certificate",
     "serverName": "the name that we asked for (SNI), if we did",
     "onConnect": TLS["onConnect"],
+    "demands": "who asked for what of TLS with the host, and why, each in words, where"
+    " anybody did, and there was a session",
     "fields": "what extensions say of it, by the name it has in the main log",
 }
 _TOOK = {"took": "how long the attempt took, in seconds"}

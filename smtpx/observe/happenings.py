@@ -22,6 +22,7 @@ from attrs import frozen
 from ..spool.via import Cause
 from . import events
 from .harmless import line as plainly
+from .shown import demandsOf, shownOf
 
 
 class Fate(Enum):
@@ -105,6 +106,10 @@ class Attempted:
     @ivar took: how long it took, in seconds; L{None} likewise.
     @ivar proof: whether the host was who it should be, as the main log has it: C{yes},
         C{no} or C{dane}; empty: in the clear, or the log does not say.
+    @ivar demands: who asked for what of TLS with the host, and why; empty: nobody did,
+        or the log does not say.
+    @ivar shown: what certificate it showed then, and what that came to; empty: in the
+        clear.
     """
 
     at: float
@@ -120,6 +125,8 @@ class Attempted:
     due: float | None = None
     took: float | None = None
     proof: str = ""
+    demands: tuple[str, ...] = ()
+    shown: str = ""
 
 
 @frozen
@@ -282,6 +289,8 @@ def _attempted(found: Mapping[str, object], at: float, fate: Fate) -> Attempted:
         _number(found, "due"),
         _number(found, "took"),
         _proof(found),
+        demandsOf(found),
+        shownOf(found),
     )
 
 

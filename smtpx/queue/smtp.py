@@ -21,6 +21,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from zope.interface import implementer
 
 from ..core.address import domainOf
+from ..core.demands import spoken
 from ..core.envelope import Recipient
 from ..core.hooks import Action, Dialect, LookupLevel, RoutePolicy
 from ..core.queueprofile import QueueProfile
@@ -31,7 +32,7 @@ from ..dns.together import together
 from ..knowledge.interfaces import IHostHints
 from ..knowledge.names import hostName
 from ..net.protection import Protection
-from ..net.sending import Heard, IClientPool, Unreached, Way
+from ..net.sending import Heard, IClientPool, Sent, Unreached, Way
 from ..spool.format import Outcome, SpooledMessage
 from ..spool.via import Cause, Via
 from ..tls.rules import Hop
@@ -338,6 +339,7 @@ class SMTPTransport:
                 heard += error.reply is not None
                 continue
             heard += 1
+            sent = _explained(sent, way)
             self._praise(host, sent.via)
             if self._protection is not None:
                 self._protection.reached(hop, way, sent.via)
@@ -438,6 +440,13 @@ class SMTPTransport:
 def _ofOperator(hosts: MailHosts) -> bool:
     """Did the operator name all of them, or the domains whose hosts they are?"""
     return all(host.nextHop is not None for host in hosts.hosts)
+
+
+def _explained(sent: Sent, way: Way) -> Sent:
+    """The same, and who asked for what of TLS."""
+    if not way.policy.demands:
+        return sent
+    return evolve(sent, via=evolve(sent.via, demands=spoken(way.policy)))
 
 
 def _noting(attempt: Attempt) -> Heard:

@@ -72,6 +72,7 @@ class Via:
         (L{smtpx.core.hooks.Capability}).
     @ivar fastOpen: was the connection opened fast (RFC 7413)?  C{TFO}; and C{TFO*}
         where the SYN carried what was said first.  Empty: it was not.
+    @ivar demands: who asked for what of TLS with it, and why, each in words.
     """
 
     host: bytes
@@ -91,6 +92,7 @@ class Via:
 
     offers: frozenset[bytes] = field(default=frozenset(), repr=False)
     fastOpen: str = ""
+    demands: tuple[str, ...] = field(default=(), repr=False)
 
 
 __all__ = ["Cause", "Via"]

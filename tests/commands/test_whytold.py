@@ -132,6 +132,24 @@ class PastTests(SynchronousTestCase):
             ],
         )
 
+    def test_protection(self) -> None:
+        """Who asked for what of TLS, and what the host showed, where anybody did."""
+        dane = "dane: there are TLSA records at _25._tcp.mx.example.com: 3 1 1 8cb0"
+        protected = evolve(
+            BOB,
+            proof="dane",
+            demands=(dane, "message: the message wants it"),
+            shown="a certificate (CN=mx) under TLS 1.3: it matches",
+        )
+        text = told(story(ARRIVAL, protected))[2]
+        self.assertIn(
+            f"  Asked of TLS: {dane}; message: the message wants it.  It showed a"
+            " certificate (CN=mx) under TLS 1.3: it matches.",
+            text,
+        )
+        text = told(story(ARRIVAL, evolve(protected, shown="")))[2]
+        self.assertIn("It showed nothing, for the connection was in the clear.", text)
+
     def test_theEnd(self) -> None:
         """A failure is reported, and the message is gone."""
         reported = Done(CAME + 1, Deed.REPORTED, report="1xV4dt-0008Kb-1U")

@@ -8,7 +8,7 @@ from attrs import evolve
 from hypothesis import given, settings, strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from smtpx.core.demands import Demand, Source, combined, keyOf
+from smtpx.core.demands import Demand, Source, combined, keyOf, spoken
 from smtpx.core.hooks import LookupLevel, RoutePolicy, TLSLevel
 from smtpx.core.stapled import StapleWish
 from smtpx.core.tlsa import DANE, TLSA
@@ -49,6 +49,21 @@ class CombinedTests(SynchronousTestCase):
         """
         policy = RoutePolicy(TLSLevel.ENCRYPTED, LookupLevel.DNSSEC)
         self.assertEqual(combined(policy, ()), policy)
+
+    def test_spoken(self) -> None:
+        """Who asked for what, in words; and what of it is only looked at."""
+        self.assertEqual(spoken(RoutePolicy()), ())
+        demands = (
+            evolve(ENCRYPTED, why="the route says so"),
+            evolve(WATCHED, why="the policy is in mode testing"),
+        )
+        self.assertEqual(
+            spoken(combined(RoutePolicy(), demands)),
+            (
+                "tls: the route says so",
+                "mta-sts: the policy is in mode testing, which is not insisted on",
+            ),
+        )
 
     def test_whoDemandsMoreWins(self) -> None:
         """

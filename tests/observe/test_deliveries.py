@@ -115,6 +115,14 @@ class DeliveryJournalTests(SynchronousTestCase):
             self.recipient | host | {"event": "message.delivered", "further": True},
         )
 
+    def test_whoAskedForTLS(self) -> None:
+        """Who asked for what of TLS is told where anybody did."""
+        demands = ("dane: there are TLSA records", "mta-sts: there is a policy")
+        via = Via(b"mx.example.com", b"192.0.2.1", demands=demands)
+        outcome = evolve(SAID, via=via)
+        self.journal.delivered(self.message, outcome, "*", "smtp", 0.25, True)
+        self.assertEqual(self.heard.last["demands"], list(demands))
+
     def test_aHostWithoutMuchToTell(self) -> None:
         """In the clear, over a new connection; it said nothing."""
         via = Via(b"mx.example.com", b"192.0.2.1")

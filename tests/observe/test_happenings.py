@@ -211,6 +211,47 @@ class AttemptTests(BothLogsTestCase):
         same = evolve(one, at=1795317588.0, reply=other.reply, took=0.0)
         self.assertEqual(other, same)
 
+    def test_demands(self) -> None:
+        """Who asked for what of TLS, and what was shown; the main log has none."""
+        good = TLSInfo(
+            "TLSv1.3",
+            "X",
+            256,
+            True,
+            subject="CN=mx.example.com",
+            dane=True,
+            proof="it matches the TLSA record 3 1 1 8cb0",
+        )
+        bad = evolve(good, proof=None, verified=False, problem="it is late")
+        dane = ("dane: there are TLSA records",)
+        for tls, shown in (
+            (
+                good,
+                "a certificate (CN=mx.example.com) under TLS 1.3:"
+                " it matches the TLSA record 3 1 1 8cb0",
+            ),
+            (bad, "a certificate (CN=mx.example.com) under TLS 1.3: it is late"),
+            (TLSInfo("TLSv1.2"), "no certificate under TLS 1.2"),
+            (None, ""),
+        ):
+            via = evolve(VIA, tls=tls, demands=dane)
+            outcome = Outcome(0, Fate.DELIVERED, reply=reply(250, "2.0.0"), via=via)
+            one, other = self.attempt(outcome, "delivered", took=0.25, first=True)
+            assert isinstance(one, Attempted) and isinstance(other, Attempted)
+            self.assertEqual((one.demands, one.shown), (dane, shown))
+            self.assertEqual((other.demands, other.shown), ((), ""))
+
+    def test_demandsOfAnotherForm(self) -> None:
+        """What no log of ours has is passed over."""
+        for demands, found in (('"x"', ()), ('[1, "a: b\\u001b"]', ("a: b\\x1b",))):
+            line = (
+                '{"time":"2026-11-22T03:19:48.123Z", "event": "message.delivered",'
+                f' "message": "{MESSAGE}", "recipient": "a@b", "demands": {demands}}}'
+            )
+            one = happeningOfEvent(line.encode("ascii"), MESSAGE)
+            assert isinstance(one, Attempted)
+            self.assertEqual(one.demands, found)
+
     def test_local(self) -> None:
         """Where there is no host; by an alias, or not."""
         outcome = Outcome(0, Fate.DELIVERED)

@@ -99,6 +99,17 @@ class ProtectionTests(SMTPTransportCase):
         [way] = self.pool.ways
         self.assertEqual(way, Way(RoutePolicy(TLSLevel.VERIFIED)))
 
+    def test_demandsAreTold(self) -> None:
+        """A delivery tells who asked for what; where nobody did there is nothing."""
+        for said, told in (
+            ({}, ()),
+            ({ONE.name: VERIFIED}, ("dane: there are records",)),
+        ):
+            self.rule.said = dict(said)
+            [outcome] = self.deliver(messageFor(b"a@example.org"))
+            assert outcome.via is not None
+            self.assertEqual(outcome.via.demands, told)
+
     def test_domainThatGoesByItself(self) -> None:
         """Domains with the same hosts go together, unless a rule wants one apart."""
         message = messageFor(b"a@example.org", b"b@example.net", b"c@example.org")

@@ -48,8 +48,8 @@ from ..machine import Machine
 from .destinations import Destination, Destinations
 from .extensions import chosenExtensions
 from .hops import nextHops
-from .ownnames import ownNames
 from .mtasts import keepsSTS
+from .ownnames import ownNames
 from .protecting import Bearings, byHand
 from .resolving import mailRouter, resolver
 from .sending import clientTLS
