@@ -224,4 +224,4 @@ class TLSTests(SendTestCase):
         """A mail host that is none is told."""
         ran = self.ran("publish", "--mx", "[192.0.2.1]", "example.org")
         self.assertEqual(ran.status, 1)
-        self.assertIn("an mx is no host name", ran.err)
+        self.assertIn("mx '[192.0.2.1]' is no host name", ran.err)
