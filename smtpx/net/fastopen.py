@@ -61,8 +61,9 @@ _USUAL_MTU = 1500
 _IPV4_OCTETS, _IPV6_OCTETS, _TCP_OCTETS = 20, 40, 60
 
 #: How many connections of a port may be unproven at a time; with more, the kernel
-#: goes back to ordinary handshakes.
-_UNPROVEN_MOST = 256
+#: goes back to ordinary handshakes.  Each counts as one of its address, whoever sent
+#: its SYN, so they are fewer than what a client may have.
+_UNPROVEN_MOST = 64
 
 #: How soon it is looked again whether a client is proven, in seconds, at first; and
 #: then, as a part of the time that it took so far.

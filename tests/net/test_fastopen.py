@@ -429,7 +429,7 @@ class ServerTests(SynchronousTestCase):
         """The socket is told; one that cannot is left as it is."""
         made = FakeSocket()
         takeFast(made)  # type: ignore[arg-type]  # as far as it matters
-        self.assertEqual(made.set, [(socket.IPPROTO_TCP, socket.TCP_FASTOPEN, 256)])
+        self.assertEqual(made.set, [(socket.IPPROTO_TCP, socket.TCP_FASTOPEN, 64)])
         takeFast(FakeSocket(fast=False))  # type: ignore[arg-type]  # likewise
 
     def test_openedOf(self) -> None:
