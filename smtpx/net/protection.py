@@ -126,7 +126,7 @@ class Protection:
             self._refuse(hop, way, error)
         barred = self._barred.get((hop.host, hop.port, policy))
         if barred is not None and self.seconds() < barred.until:
-            raise barred.error
+            raise _anew(barred.error)
         return way if policy is way.policy else evolve(way, policy=policy)
 
     def _refuse(self, hop: Hop, way: Way, error: Undecided) -> NoReturn:
@@ -201,7 +201,7 @@ class Protection:
             error.flaw,
             final=error.final,
         )
-        self._barred[hop.host, hop.port, policy] = _Barred(until, told)
+        self._barred[hop.host, hop.port, policy] = _Barred(until, _anew(told))
         return told
 
     def _tell(self, conclusion: Conclusion) -> None:
@@ -209,6 +209,13 @@ class Protection:
             self.concluded(conclusion)
         except Exception:
             self._log.failure("While noting how a host was protected")
+
+
+def _anew(error: Unreached) -> Unreached:
+    """The same, without what hangs on it from when it was raised."""
+    return Unreached(
+        error.text, error.cause, error.via, error.reply, error.flaw, final=error.final
+    )
 
 
 def _sourceOf(via: Via) -> bytes:

@@ -58,6 +58,17 @@ class STSRule:
                 found.append(_demand(hop.host, domain, standing.policy))
         return found
 
+    def unsure(self, hop: Hop) -> Deferred[str | None]:
+        """See L{IRule}."""
+        return Deferred.fromCoroutine(self._unsure(hop))
+
+    async def _unsure(self, hop: Hop) -> str | None:
+        for domain in policyDomains(hop):
+            standing = await self.policies.find(domain)
+            if standing.policy is None and standing.trouble is not None:
+                return str(standing.trouble)
+        return None
+
 
 def _counts(standing: Standing) -> bool:
     policy = standing.policy

@@ -84,6 +84,9 @@ class DANERule:
         """See L{IRule}: what hosts demand is the same for all domains."""
         return False
 
+    def unsure(self, hop: Hop) -> None:
+        """See L{IRule}: what the DNS could not tell is undecided already."""
+
     def demands(self, hop: Hop) -> Sequence[Demand] | Deferred[Sequence[Demand]]:
         """See L{IRule}."""
         required = _has(self.required, hop)

@@ -160,6 +160,14 @@ class IRule(Interface):
             should have one, and it cannot be found out for now.
         """
 
+    def unsure(hop: Hop) -> str | None | Deferred[str | None]:
+        """
+        Might this rule show that the host is the domain's, if what cannot be had for
+        now could be had?  Asked behind C{demands}, where nothing shows it.
+
+        @return: what cannot be had, for the operator; L{None}: nothing.  Never fails.
+        """
+
 
 @frozen
 class Rules:
@@ -203,9 +211,22 @@ class Rules:
             if demand.refused is not None and demand.counts(policy):
                 raise Unfit(demand.refused, flaw=demand.flaw, demands=policy.demands)
         if not policy.lenient and _proven(hop, policy) < policy.lookup:
+            await self._doubt(hop)
             why = "it is not proven that the host is the domain's"
             raise Unfit(why, _UNPROVEN, demands=policy.demands)
         return policy
+
+    async def _doubt(self, hop: Hop) -> None:
+        """
+        @raise Undecided: it may yet be proven that the host is the domain's.
+        """
+        for rule in self.published:
+            unsure = rule.unsure(hop)
+            why = await unsure if isinstance(unsure, Deferred) else unsure
+            if why is not None:
+                raise Undecided(
+                    f"it is not proven that the host is the domain's: {why}"
+                )
 
     async def _ask(self, hop: Hop, policy: RoutePolicy) -> Sequence[Demand]:
         """What is demanded by what domains publish."""

@@ -50,6 +50,9 @@ class OneRule:
             return fail(self.answer)
         return self.answer
 
+    def unsure(self, hop: Hop) -> None:
+        """See L{IRule}."""
+
 
 RECORDS = DANE(b"mx.example.org", (TLSA(3, 1, 1, b"x" * 32),))
 
@@ -199,7 +202,12 @@ class ProtectionTests(SynchronousTestCase):
             told.text, "expired (it has to be verified: its policy says so)"
         )
         self.assertIs(self.concluded[0].flaw, Flaw.EXPIRED)
-        self.assertIs(self.refused(made), told)
+        again = [self.refused(made) for _ in range(3)]
+        self.assertEqual(
+            {(each.text, each.flaw) for each in again}, {(told.text, told.flaw)}
+        )
+        # What was raised once, with all that hangs on it, is not kept.
+        self.assertEqual(len({id(each) for each in (told, *again)}), 4)
         lenient = Way(RoutePolicy(lenient=True))
         self.assertTrue(self.way(made, lenient).policy.lenient)
         self.clock.advance(BARRED_SECONDS)

@@ -17,6 +17,7 @@ from smtpx.core.hooks import LookupLevel, RoutePolicy, TLSLevel
 from smtpx.core.tlsa import DANE, TLSA
 from smtpx.net.stspolicies import ISTSPolicies, Standing
 from smtpx.net.stsrule import STSRule
+from smtpx.net.stssource import STSFault, STSTrouble
 from smtpx.tls.mtasts import Mode, STSPolicy
 from smtpx.tls.rules import Hop, IRule, Rules, Unfit
 
@@ -39,15 +40,17 @@ class Known:
     Policies that are known.
 
     @ivar asked: whose were asked for.
+    @ivar trouble: what is the matter with all of them.
     """
 
     policies: dict[bytes, STSPolicy]
     asked: list[bytes] = field(factory=list)
+    trouble: STSTrouble | None = None
 
     def find(self, domain: bytes) -> Deferred[Standing]:
         """See L{ISTSPolicies}."""
         self.asked.append(domain)
-        return succeed(Standing(self.policies.get(domain)))
+        return succeed(Standing(self.policies.get(domain), trouble=self.trouble))
 
 
 @implementer(IRule)
@@ -66,6 +69,9 @@ class Always:
         """See L{IRule}."""
         return [self.demand]
 
+    def unsure(self, hop: Hop) -> None:
+        """See L{IRule}."""
+
 
 class STSRuleTests(SynchronousTestCase):
     """What is demanded."""
@@ -74,6 +80,18 @@ class STSRuleTests(SynchronousTestCase):
         """A policy that is enforced."""
         self.known = Known({DOMAIN: ENFORCED})
         self.rule = STSRule(self.known)
+
+    def test_unsure(self) -> None:
+        """
+        A policy that cannot be had might have shown something; one that is there, or
+        that nobody has, is sure.
+        """
+        other = evolve(HOP, domains=(b"example.net",))
+        self.assertEqual(self.successResultOf(self.rule.unsure(other)), None)
+        self.known.trouble = STSTrouble(STSFault.FETCH, "it took too long")
+        found = self.successResultOf(self.rule.unsure(other))
+        self.assertEqual(found, "it took too long")
+        self.assertEqual(self.successResultOf(self.rule.unsure(HOP)), None)
 
     def demanded(self, hop: Hop = HOP) -> list[Demand]:
         """What is demanded of a host."""

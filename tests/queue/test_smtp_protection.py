@@ -57,6 +57,9 @@ class Script:
             return fail(found)
         return () if found is None else (found,)
 
+    def unsure(self, hop: Hop) -> None:
+        """See L{IRule}."""
+
 
 class ProtectionTests(SMTPTransportCase):
     """What rules demand."""

@@ -31,10 +31,12 @@ class OneRule:
 
     @ivar answer: what it demands.
     @ivar alone: is mail to go apart?
+    @ivar doubt: what it cannot have for now.
     """
 
     answer: Sequence[Demand] | Deferred[Sequence[Demand]] = ()
     alone: bool | Deferred[bool] = False
+    doubt: str | None | Deferred[str | None] = None
     name = "test"
 
     def apart(self, domain: bytes) -> bool | Deferred[bool]:
@@ -44,6 +46,10 @@ class OneRule:
     def demands(self, hop: Hop) -> Sequence[Demand] | Deferred[Sequence[Demand]]:
         """See L{IRule}."""
         return self.answer
+
+    def unsure(self, hop: Hop) -> str | None | Deferred[str | None]:
+        """See L{IRule}."""
+        return self.doubt
 
 
 class DecideTests(SynchronousTestCase):
@@ -143,6 +149,22 @@ class DecideTests(SynchronousTestCase):
         self.decided(Rules(), wanted, evolve(HOP, manual=True))
         self.decided(Rules((OneRule((DOMAINS,)),)), wanted)
         self.decided(Rules(), evolve(wanted, lenient=True))
+
+    def test_hostMayYetBeProven(self) -> None:
+        """
+        Where what would show it cannot be had for now, the message waits.
+        """
+        wanted = RoutePolicy(TLSLevel.VERIFIED, LookupLevel.MTASTS)
+        doubts: tuple[str | Deferred[str | None], ...] = (
+            "it took too long",
+            succeed("it took too long"),
+        )
+        for doubt in doubts:
+            error = self.refused(Rules((OneRule(doubt=doubt),)), wanted)
+            self.assertEqual(error.reply.code, 450)
+            self.assertIn("it took too long", str(error))
+        self.decided(Rules((OneRule((DOMAINS,), doubt="but it is"),)), wanted)
+        self.decided(Rules((OneRule(doubt="nobody asks"),)))
 
     def test_domainThatIsItsOwnHost(self) -> None:
         """
