@@ -350,6 +350,8 @@ class STSPolicies:
         self, name: bytes, identity: bytes, trouble: STSTrouble, wait: float
     ) -> None:
         """Remember that something could not be had."""
+        # What hangs on it holds all that was fetched.
+        trouble.__traceback__ = trouble.__cause__ = trouble.__context__ = None
         self._failed[name, identity] = _Failed(trouble, self._now() + wait, wait)
         if len(self._failed) > _FAILED_MOST:
             del self._failed[next(iter(self._failed))]

@@ -44,6 +44,10 @@ class STSFault(Enum):
     WEBPKI = "sts-webpki-invalid"
 
 
+#: No more is told of what is wrong with a policy, in characters: others wrote it.
+_TEXT_CHARACTERS = 500
+
+
 class STSTrouble(SMTPXError):
     """
     There is no policy to be had; the message says why, for the operator.
@@ -52,7 +56,7 @@ class STSTrouble(SMTPXError):
     """
 
     def __init__(self, fault: STSFault, text: str) -> None:
-        SMTPXError.__init__(self, text)
+        SMTPXError.__init__(self, text[:_TEXT_CHARACTERS])
         self.fault = fault
 
 

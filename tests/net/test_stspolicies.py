@@ -158,6 +158,9 @@ class STSPoliciesTests(SynchronousTestCase):
         """Without any policy, mail goes as if there were no MTA-STS."""
         self.source.served = GONE
         self.assertEqual(self.found(), Standing(trouble=GONE))
+        # What was fetched does not hang on what is remembered.
+        self.assertIsNone(GONE.__traceback__)
+        self.assertIsNone(GONE.__cause__)
         self.assertEqual(self.told, [(DOMAIN, STSFault.FETCH)])
 
     def test_fetchFailsWithOneKnown(self) -> None:
