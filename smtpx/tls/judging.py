@@ -29,11 +29,19 @@ from OpenSSL.crypto import FILETYPE_ASN1, X509, dump_certificate
 from ..core.flaw import Flaw
 from ..core.hooks import TLSOptions
 from ..core.tlsa import DANE, TLSA
-from .dane import DANE_EE, DANE_TA, matches, ofUsage, signsFor
+from .dane import DANE_EE, DANE_TA, FULL, matches, ofUsage, signsFor
 from .handshake import readable
 from .names import mismatch
 from .openssl import verifyProblem
 from .verdict import UntrustedPeer, Verdict
+
+#: How many records that have an authority in full are tried on how many certificates:
+#: each takes the checking of a signature, while nothing else is done.  Who has more
+#: has none for the others.
+_WHOLE_MOST, _DEPTH_MOST = 16, 10
+
+#: How many records are told of at most.
+_TOLD_MOST = 10
 
 #: What OpenSSL's verification calls the end of a chain that it knows nobody for: no
 #: issuer, a certificate that has signed itself, one whose signature it cannot check.
@@ -193,7 +201,9 @@ def _named(
 
 def _unmatched(dane: DANE) -> Verdict:
     base = dane.base.decode("ascii", "replace")
-    told = ", ".join(map(str, dane.records))
+    told = ", ".join(map(str, dane.records[:_TOLD_MOST]))
+    if len(dane.records) > _TOLD_MOST:
+        told += ", ..."
     return Verdict(
         f"the certificate matches none of the TLSA records of {base} ({told})",
         Flaw.TLSA,
@@ -207,9 +217,12 @@ def _byDANE(dane: DANE, chain: dict[int, _Link]) -> Verdict:
         if matches(record, der):
             return Verdict(proof=f"it matches the TLSA record {record}", dane=True)
     found = _unmatched(dane)
+    named = ofUsage(dane.records, DANE_TA)
+    whole = [each for each in named if each.matching == FULL][:_WHOLE_MOST]
     for depth in sorted(chain):
-        for record in ofUsage(dane.records, DANE_TA):
-            top = _authorityAt(record, chain, depth)
+        for record in named:
+            signs = record in whole and depth < _DEPTH_MOST
+            top = _authorityAt(record, chain, depth, signs)
             if top is None:
                 continue
             verdict = _below(dane, chain, top)
@@ -221,17 +234,20 @@ def _byDANE(dane: DANE, chain: dict[int, _Link]) -> Verdict:
     return found
 
 
-def _authorityAt(record: TLSA, chain: dict[int, _Link], depth: int) -> int | None:
+def _authorityAt(
+    record: TLSA, chain: dict[int, _Link], depth: int, signs: bool
+) -> int | None:
     """
     Up to where a chain has to be in order, if a record names the authority there.
 
+    @param signs: is it also looked at whether the authority has signed what is there?
     @return: L{None}: it does not.
     """
     link = chain[depth]
     # RFC 7671 section 5.2: an authority, which the server's own certificate is not.
     if depth > 0 and matches(record, link.der):
         return depth
-    certificate = readable(link.certificate)
+    certificate = readable(link.certificate) if signs else None
     if certificate is not None and signsFor(record, certificate):
         return depth
     return None

@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from smtpx.core.flaw import Flaw
 from smtpx.core.hooks import TLSInfo, TLSOptions
 from smtpx.core.tlsa import DANE, TLSA
+from smtpx.tls import judging
 from smtpx.tls.client import ClientTLS
 from smtpx.tls.contexts import ServerTLS
 from smtpx.tls.dane import CERT, DANE_EE, DANE_TA, FULL, SHA2_256, SPKI, recordFor
@@ -206,6 +207,23 @@ class JudgingTests(SynchronousTestCase):
             self.good(LEAF, record, sent=(MIDDLE,))
             record = recordFor(MIDDLE.certificate, DANE_TA, selector, FULL)
             self.good(LEAF, record, sent=())
+
+    def test_notTooManyAuthorities(self) -> None:
+        """
+        A zone with ever more authorities in full does not keep us busy: only so many
+        are tried, and only so many records are told of.
+        """
+        tried: list[TLSA] = []
+
+        def signs(record: TLSA, certificate: object) -> bool:
+            tried.append(record)
+            return False
+
+        self.patch(judging, "signsFor", signs)
+        records = [TLSA(DANE_TA, SPKI, FULL, b"%03d" % each) for each in range(400)]
+        verdict = self.bad(Flaw.TLSA, LEAF, *records, sent=(MIDDLE, ROOT))
+        self.assertEqual(len(tried), 3 * 16)
+        self.assertLess(len(str(verdict)), 1000)
 
     def test_namesCountWithUsage2(self) -> None:
         """
