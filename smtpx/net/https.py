@@ -57,6 +57,10 @@ _AROUND_OCTETS = 64 << 10
 
 #: Where translators (RFC 6052) have the addresses of IPv4.
 _TRANSLATED = ip_network("64:ff9b::/96")
+
+#: What is given to hosts of the Internet (RFC 4291 section 2.4), all of it; and of
+#: that, what is for examples (RFC 9637), which Python does not know of everywhere.
+_UNICAST, _DOCUMENTATION = ip_network("2000::/3"), ip_network("3fff::/20")
 assert isinstance(_TRANSLATED, IPv6Network)
 
 _AGENT = b"smtpx"
@@ -265,6 +269,8 @@ def isGlobal(address: bytes) -> bool:
             return isGlobal(str(ip_address(int(found) & 0xFFFFFFFF)).encode("ascii"))
         if inner is not None:
             return isGlobal(str(inner).encode("ascii"))
+        if found not in _UNICAST or found in _DOCUMENTATION:
+            return False
     return found.is_global and not found.is_multicast
 
 

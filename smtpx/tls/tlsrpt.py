@@ -188,6 +188,10 @@ def _mailPlace(parts: SplitResult) -> MailPlace | None:
     if not mailbox.isascii():
         return None
     parseMailbox(mailbox)
+    domain = mailbox.rpartition(b"@")[2]
+    if domain.startswith(b"[") or b"." not in domain:
+        # What has no name in the DNS is not for others to say.
+        return None
     return MailPlace(mailbox)
 
 

@@ -305,6 +305,12 @@ class IsGlobalTests(SynchronousTestCase):
             b"::ffff:127.0.0.1",
             b"64:ff9b::7f00:1",
             b"2002:7f00:1::",
+            b"64:ff9b:1::a00:1",
+            b"::7f00:1",
+            b"::ffff:0:127.0.0.1",
+            b"fec0::1",
+            b"3fff::1",
+            b"5f00::1",
             b"/run/socket",
             b"",
         ):

@@ -77,6 +77,8 @@ class ReportRecordTests(SynchronousTestCase):
             b"http://reporting.example.com/",
             b"ftp://example.com/",
             b"mailto:nobody",
+            b"mailto:root@localhost",
+            b"mailto:x@[10.0.0.1]",
             b"mailto:%FF@example.com",
             b"mailto:a%0Ab@example.com",
             b"https:///path",
