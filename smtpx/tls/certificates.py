@@ -30,7 +30,14 @@ PrivateKey = (
 
 #: What C{cryptography} raises for a certificate that it cannot read, sooner or
 #: later; L{KeyError} is for a TLS feature (RFC 7633) that it does not know.
-UNREADABLE = (ValueError, KeyError, x509.InvalidVersion, UnsupportedAlgorithm)
+UNREADABLE = (
+    ValueError,
+    KeyError,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+    UnsupportedAlgorithm,
+)
 
 
 class CertificateError(UsageError):

@@ -44,7 +44,7 @@ def mismatch(
         try:
             if any(_isFor(certificate, each) for each in some):
                 continue
-        except (CertificateError, ValueError):
+        except (CertificateError, *UNREADABLE):
             return "the certificate has no name that can be read"
         told = " or ".join(
             each.removesuffix(b".").decode("ascii", "replace") for each in some
