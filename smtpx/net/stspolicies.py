@@ -390,7 +390,7 @@ class STSPolicies:
         """Fetch again what is old, and in use."""
         now, bounds = self._now(), self._bounds
         for name in self._shelf.names():
-            if len(self._tokens.waiting) >= bounds.waitingMost // 2:
+            if len(self._work) >= bounds.waitingMost // 2:
                 # The others have their turn the next time.
                 return
             if name in self._fetching:

@@ -313,6 +313,29 @@ class STSPoliciesTests(SynchronousTestCase):
         fetched = self.policies.known(DOMAIN).fetched
         self.assertGreater(fetched, BEGIN + 2 * DAY)
 
+    def test_sweepIsNoHerd(self) -> None:
+        """
+        Where many have grown old, as after a day in which nothing ran, only some are
+        asked about at a time.
+        """
+        self.policies = self.made(STSBounds(atOnce=2, waitingMost=10))
+        for each in range(30):
+            self.found(b"%d.example" % each)
+        asked: list[bytes] = []
+
+        def record(source: Source, domain: bytes) -> Deferred[STSRecord | None]:
+            asked.append(domain)
+            return Deferred()
+
+        self.patch(Source, "record", record)
+        self.clock.advance(DAY)
+        self.policies.start()
+        self.clock.advance(600)
+        self.assertEqual(len(asked), 5)
+        self.clock.advance(600)
+        self.assertEqual(len(asked), 5)
+        self.policies.stop()
+
     def test_sweepEnds(self) -> None:
         """Not for ever: after a month in which nobody asked, it may expire."""
         self.policies.start()
