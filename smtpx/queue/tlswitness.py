@@ -80,7 +80,8 @@ class TLSWitness:
         """
         name = _name(domain)
         if name is not None:
-            failed = Failed(ResultType(trouble.fault.value), reason=str(trouble))
+            # Why, in words, would tell strangers of our name servers.
+            failed = Failed(ResultType(trouble.fault.value))
             event = Event(dayOf(self.now()), name, self._published(name), failed)
             self.count(event)
 

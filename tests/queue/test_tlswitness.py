@@ -153,7 +153,7 @@ class TLSWitnessTests(SynchronousTestCase):
         """A policy that cannot be fetched is a failure by itself."""
         trouble = STSTrouble(STSFault.WEBPKI, "the certificate is for others")
         self.witness.missed(b"example.org", trouble)
-        failed = Failed(ResultType.STS_WEBPKI, reason="the certificate is for others")
+        failed = Failed(ResultType.STS_WEBPKI)
         self.assertEqual(self.events, [Event(10, "example.org", STS, failed)])
         self.events.clear()
         self.standing = Standing()
