@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from enum import Enum
-from ipaddress import IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
 
 from attrs import define, field, frozen
@@ -48,20 +47,13 @@ from ..dns.together import together
 from ..tls.client import UntrustedPeer
 from ..tls.interfaces import IClientTLS
 from .dialling import explained, familyOf
+from .internet import isGlobal
 from .sending import Family
 
 HTTPS_PORT = 443
 
 #: What a handshake and the headers of an answer may take, in octets, beside its body.
 _AROUND_OCTETS = 64 << 10
-
-#: Where translators (RFC 6052) have the addresses of IPv4.
-_TRANSLATED = ip_network("64:ff9b::/96")
-
-#: What is given to hosts of the Internet (RFC 4291 section 2.4), all of it; and of
-#: that, what is for examples (RFC 9637), which Python does not know of everywhere.
-_UNICAST, _DOCUMENTATION = ip_network("2000::/3"), ip_network("3fff::/20")
-assert isinstance(_TRANSLATED, IPv6Network)
 
 _AGENT = b"smtpx"
 
@@ -251,27 +243,6 @@ class SecureWeb:
 
     def _mayTry(self, address: bytes) -> bool:
         return isGlobal(address) or self._allowed.matches(address)
-
-
-def isGlobal(address: bytes) -> bool:
-    """
-    Is it an address of the Internet: of one host, that is not this one, and not of a
-    network that only somebody here can reach?
-    """
-    try:
-        found = ip_address(address.decode("ascii"))
-    except ValueError:
-        return False
-    if isinstance(found, IPv6Address):
-        # Whoever translates these comes out at the address inside.
-        inner = found.ipv4_mapped or found.sixtofour
-        if inner is None and found in _TRANSLATED:
-            return isGlobal(str(ip_address(int(found) & 0xFFFFFFFF)).encode("ascii"))
-        if inner is not None:
-            return isGlobal(str(inner).encode("ascii"))
-        if found not in _UNICAST or found in _DOCUMENTATION:
-            return False
-    return found.is_global and not found.is_multicast
 
 
 @implementer(IAgentEndpointFactory, IStreamClientEndpoint)
@@ -502,5 +473,4 @@ __all__ = [
     "SecureWeb",
     "WebBounds",
     "WebFailure",
-    "isGlobal",
 ]
