@@ -1,0 +1,121 @@
+"""
+The DNS answers checks.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.defer import CancelledError
+from twisted.trial.unittest import SynchronousTestCase
+
+from smtpx.dns.answering import answered
+from smtpx.mailauth.asking import (
+    Asking,
+    Found,
+    Known,
+    Lookup,
+    Unanswered,
+    Unknown,
+    lookUp,
+    lookUpAll,
+)
+from smtpx.testing.dns import StaticResolver
+
+ZONE = """
+    example.org       MX   20 second.example.org
+    example.org       MX   10 first.example.org
+    example.org       TXT  "v=spf1 " "-all"
+    first.example.org A    192.0.2.1
+"""
+
+
+def texts(name: bytes) -> Asking[Found]:
+    """The TXT records of a name."""
+    return (yield from lookUp(name, "TXT"))
+
+
+def everything() -> Asking[tuple[Known, ...]]:
+    """Several things at once."""
+    return (
+        yield from lookUpAll(
+            [
+                Lookup(b"example.org", "MX"),
+                Lookup(b"first.example.org", "A"),
+                Lookup(b"first.example.org", "AAAA"),
+                Lookup(b"third.example.org", "A"),
+            ]
+        )
+    )
+
+
+class AnsweredTests(SynchronousTestCase):
+    """
+    L{answered}
+    """
+
+    def setUp(self) -> None:
+        """
+        A DNS with a zone.
+        """
+        self.resolver = StaticResolver(ZONE)
+
+    def test_stringsOfARecordAreJoined(self) -> None:
+        """
+        A TXT record is one text, with nothing between its strings.
+        """
+        found = self.successResultOf(answered(texts(b"example.org"), self.resolver))
+        self.assertEqual(Found((b"v=spf1 -all",)), found)
+
+    def test_severalAreAnsweredInTheirOrder(self) -> None:
+        """
+        Exchanges come by preference; no records and no name are told apart.
+        """
+        found = self.successResultOf(answered(everything(), self.resolver))
+        self.assertEqual(
+            (
+                Found((b"first.example.org", b"second.example.org")),
+                Found((b"192.0.2.1",)),
+                Found(),
+                Found(exists=False),
+            ),
+            found,
+        )
+
+    def test_severalAreAskedAtOnce(self) -> None:
+        """
+        No look-up of a group waits for another.
+        """
+        self.resolver.hold(b"example.org", "MX")
+        waiting = answered(everything(), self.resolver)
+        self.assertEqual(4, len(self.resolver.asked))
+        self.assertNoResult(waiting)
+        self.resolver.release(b"example.org", "MX")
+        self.successResultOf(waiting)
+
+    def test_failureIsTheChecksToJudge(self) -> None:
+        """
+        What nobody could tell is known as such in a group, and raised for one.
+        """
+        self.resolver.fail(b"example.org", "MX", "SERVFAIL")
+        found = self.successResultOf(answered(everything(), self.resolver))
+        self.assertIsInstance(found[0], Unknown)
+        self.resolver.fail(b"example.org", "TXT", "SERVFAIL")
+        failing = answered(texts(b"example.org"), self.resolver)
+        self.failureResultOf(failing, Unanswered)
+
+    def test_cancelledCheckIsClosed(self) -> None:
+        """
+        Whoever does not want to know any more cancels, and the check ends.
+        """
+        ended = []
+
+        def check() -> Asking[Found]:
+            try:
+                return (yield from lookUp(b"example.org", "TXT"))
+            finally:
+                ended.append(True)
+
+        self.resolver.hold(b"example.org", "TXT")
+        waiting = answered(check(), self.resolver)
+        waiting.cancel()
+        self.failureResultOf(waiting, CancelledError)
+        self.assertEqual([True], ended)
