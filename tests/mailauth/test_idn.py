@@ -1,4 +1,4 @@
-"""Tests for L{smtpx.dns.idn}."""
+"""Tests for L{smtpx.mailauth.idn}."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from hypothesis import given, settings, strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.errors import Malformed
-from smtpx.dns.idn import asciiDomain
+from smtpx.mailauth.idn import asciiDomain
 
 
 class ASCIIDomainTests(SynchronousTestCase):
