@@ -21,6 +21,8 @@ class Flaw(Enum):
     @cvar TLSA: the certificate matches no TLSA record.
     @cvar DNSSEC: the DNS did not tell, or what it said did not stand up to DNSSEC.
     @cvar NO_DANE: DANE is demanded, and there are no TLSA records that can be used.
+    @cvar BUSY: nobody could look, for we have too much to do; it is no fault of the
+        host's, nor of its domain.
     @cvar BARRED: the host is not one that the domain's policy allows.
     """
 
@@ -35,6 +37,7 @@ class Flaw(Enum):
     DNSSEC = "DNSSEC"
     NO_DANE = "no DANE"
     BARRED = "barred"
+    BUSY = "busy"
 
 
 __all__ = ["Flaw"]

@@ -101,6 +101,13 @@ class LookupFailed(SMTPXError):
     """
 
 
+class LookupPutOff(LookupFailed):
+    """
+    Nobody was asked, for too many questions of ours are under way.  This says nothing
+    of whom it was about.
+    """
+
+
 class IResolver(Interface):
     """Asks the DNS."""
 
@@ -128,6 +135,7 @@ __all__ = [
     "Answer",
     "IResolver",
     "LookupFailed",
+    "LookupPutOff",
     "MX",
     "NoSuchDomain",
     "Record",

@@ -35,7 +35,7 @@ from zope.interface import implementer
 
 from .cache import Cache, CacheBounds
 from .exchange import IExchange
-from .interfaces import Answer, IResolver, LookupFailed, NoSuchDomain
+from .interfaces import Answer, IResolver, LookupFailed, LookupPutOff, NoSuchDomain
 from .records import KINDS, checkKind, plainName, wireName
 from .servers import Asking, IServers, Server
 from .wire import Query, Said, Truncated, Unusable, spelledQuestion
@@ -164,7 +164,7 @@ class Resolver:
             return fail(error)
         if len(self._turns.waiting) >= self._bounds.waitingMost:
             text = f"{spelledQuestion(asked, KINDS[kind])}: too many questions wait"
-            return fail(LookupFailed(text))
+            return fail(LookupPutOff(text))
         flight = self._flights[question] = _Flight()
         answer = self._wait(question, flight)
         flight.work = Deferred.fromCoroutine(self._fly(question, asked, flight))
@@ -181,7 +181,7 @@ class Resolver:
         Give up all questions; who waits for one is told that it failed.
         """
         for question, flight in list(self._flights.items()):
-            self._land(question, flight, LookupFailed("the resolver was closed"))
+            self._land(question, flight, LookupPutOff("the resolver was closed"))
             if flight.work is not None:
                 flight.work.cancel()
 
@@ -213,6 +213,10 @@ class Resolver:
                 self._turns.release()
         except NoSuchDomain as error:
             outcome, expires = error, error.expires
+        except LookupPutOff as error:
+            text = f"{spelledQuestion(name, kind)}: {error}"
+            self._land(question, flight, LookupPutOff(text))
+            return
         except LookupFailed as error:
             outcome = LookupFailed(f"{spelledQuestion(name, kind)}: {error}")
             expires = self._clock.seconds() + bounds.failureSeconds
@@ -223,13 +227,13 @@ class Resolver:
         """
         Wait for a turn.
 
-        @raise LookupFailed: it does not come in time.
+        @raise LookupPutOff: it does not come in time.
         """
         turn = self._turns.acquire()
         try:
             await self._within(deadline - self._clock.seconds(), turn)
         except _Late:
-            raise LookupFailed(_CROWDED) from None
+            raise LookupPutOff(_CROWDED) from None
 
     def _land(self, question: _Question, flight: _Flight, outcome: _Outcome) -> None:
         """Tell all who wait."""
@@ -315,7 +319,9 @@ class Resolver:
                     self._up(server)
                     return said
         reasons = [f"{server}: {text}" for server, text in failed.items()]
-        raise LookupFailed("; ".join(reasons) or _CROWDED)
+        if not reasons:
+            raise LookupPutOff(_CROWDED)
+        raise LookupFailed("; ".join(reasons))
 
     def _inOrder(self, asking: Asking) -> list[Server]:
         """The servers, those that are down last."""
@@ -412,7 +418,8 @@ def _given(outcome: _Outcome) -> Deferred[Answer]:
         case NoSuchDomain():
             # One who asks adds his traceback to it: it cannot be shared.
             return fail(NoSuchDomain(outcome.name, outcome.authentic, outcome.expires))
-    return fail(LookupFailed(str(outcome)))
+    kind = LookupPutOff if isinstance(outcome, LookupPutOff) else LookupFailed
+    return fail(kind(str(outcome)))
 
 
 __all__ = ["Resolver", "ResolverBounds"]

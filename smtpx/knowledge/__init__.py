@@ -8,8 +8,9 @@ from .hints import HostHints, exponential
 from .interfaces import HostTrouble, IHostHints, IPeerKnowledge, Record
 from .kinds import EHLO, KINDS, POLICY, RETRY, HelloHistory, Kind, KnownPolicy, Shelf
 from .layout import DamagedFile, ForeignFile
-from .memory import KnowledgeState, MemoryKnowledge, Room
+from .memory import KnowledgeState, MemoryKnowledge
 from .names import PeerName, domainName, hostName, parseName
+from .rooms import Room
 from .sessions import SessionMemory
 from .shared import SharedKnowledge
 

@@ -17,7 +17,7 @@ from ..core.errors import SMTPXError
 from .file import Change, KnowledgeFile, Row
 from .folder import putAside
 from .layout import isBusy, isDamage
-from .memory import Name, Room
+from .rooms import Name, Room
 
 
 @frozen

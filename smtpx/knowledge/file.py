@@ -37,7 +37,8 @@ from .layout import (
     ForeignFile,
     objection,
 )
-from .memory import ROOM, Name, Room
+from .rooms import ROOM, Name, Room
+from .trimming import prepare, select, trim
 
 #: How long somebody else's transaction is waited for, in seconds.
 _BUSY_SECONDS = 2.0
@@ -62,14 +63,6 @@ _KEEP = (
 _FORGET = (
     "UPDATE record SET value = NULL, written = ?, used = ?, expires = ?, change = ?"
     " WHERE kind = ? AND name = ? AND value IS NOT NULL"
-)
-
-_TRIM = (
-    "DELETE FROM record WHERE id IN (SELECT id FROM (SELECT id,"
-    " row_number() OVER latest AS place,"
-    " sum(length(name) + coalesce(length(value), 0)) OVER latest AS octets"
-    " FROM record WINDOW latest AS (ORDER BY used DESC, id))"
-    " WHERE place > ? OR octets > ?)"
 )
 
 
@@ -147,6 +140,7 @@ class KnowledgeFile:
                 check_same_thread=False,
             )
             connection.text_factory = _decoded
+            prepare(connection)
             try:
                 self._open()
             except BaseException:
@@ -258,12 +252,7 @@ class KnowledgeFile:
 
     def _everything(self, now: float) -> list[Row]:
         """Everything that counts, as far as there is room."""
-        found = self._connection.execute(
-            f"{_COLUMNS} WHERE value IS NOT NULL AND length(value) <= ?"
-            " AND expires > ? ORDER BY used DESC, id LIMIT ?",
-            (self._room.recordOctets, now, self._room.records),
-        )
-        return list(_rows(found.fetchall()))[::-1]
+        return list(_rows(select(self._connection, _COLUMNS, self._room, now)))
 
     def _news(self) -> list[Row]:
         """What was written since."""
@@ -302,7 +291,6 @@ class KnowledgeFile:
         @return: how many records were removed.
         """
         execute = self._connection.execute
-        room = self._room
         with self._transaction():
             bygone = execute(
                 "DELETE FROM record WHERE value IS NULL AND expires <= ?", (now,)
@@ -311,7 +299,7 @@ class KnowledgeFile:
                 "DELETE FROM record WHERE expires <= ? OR written > ?",
                 (now, now + AHEAD_SECONDS),
             ).rowcount
-            trimmed = execute(_TRIM, (room.records, room.octets)).rowcount
+            trimmed = trim(self._connection, self._room)
         if bygone.rowcount + expired + trimmed:
             # It frees a page a step, and of what has no columns sqlite3's execute
             # takes only one.

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import TypeVar
 
 from attrs import evolve
 from twisted.internet.defer import Deferred
@@ -26,7 +27,10 @@ from zope.interface import implementer
 from .clerk import Clerk, Given, Got
 from .file import Change
 from .interfaces import IPeerKnowledge, Record
-from .memory import ROOM, KnowledgeState, MemoryKnowledge, Name, Room
+from .memory import KnowledgeState, MemoryKnowledge
+from .rooms import ROOM, Name, Room
+
+T = TypeVar("T")
 
 #: Seconds between two exchanges with the file: usually, and at most after failures.
 EXCHANGE_SECONDS, _LONGEST_SECONDS = 1.0, 60.0
@@ -125,8 +129,7 @@ class SharedKnowledge:
         found = self._memory.recall(kind, name, version)
         if found is not None:
             self._asked[Name(kind, name)] = self._now()
-            if len(self._asked) > self._room.records:
-                del self._asked[next(iter(self._asked))]
+            self._bound(self._asked)
         return found
 
     def remember(self, kind: str, name: bytes, record: Record) -> None:
@@ -150,9 +153,22 @@ class SharedKnowledge:
         """Have it written down."""
         before = self._pending.pop(place, Change())
         self._pending[place] = before.then(change)
-        if len(self._pending) > self._room.records:
-            # The file cannot be used for long already.
-            del self._pending[next(iter(self._pending))]
+        # There are many where the file cannot be used for long already.
+        self._bound(self._pending)
+
+    def _bound(self, noted: dict[Name, T]) -> None:
+        """Let something go where there is too much; of what has its own room, last."""
+        apart = self._room.apart
+        most = self._room.records + sum(each.records for each in apart.values())
+        if len(noted) <= most:
+            return
+        for _ in range(len(noted)):
+            place = next(iter(noted))
+            if place.kind not in apart:
+                break
+            # Behind all others, so that it is not looked at each time.
+            noted[place] = noted.pop(place)
+        del noted[next(iter(noted))]
 
     # --- exchanging ----------------------------------------------------------------
 

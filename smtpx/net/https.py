@@ -12,6 +12,7 @@ handshake included, and to the time that it takes.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any
@@ -42,7 +43,7 @@ from zope.interface import Interface, implementer
 from ..core.errors import SMTPXError
 from ..core.hooks import TLSOptions
 from ..core.hostlist import HostList
-from ..dns.interfaces import IResolver, LookupFailed, NoSuchDomain
+from ..dns.interfaces import IResolver, LookupFailed, LookupPutOff, NoSuchDomain
 from ..dns.together import together
 from ..tls.client import UntrustedPeer
 from ..tls.interfaces import IClientTLS
@@ -57,6 +58,11 @@ _AROUND_OCTETS = 64 << 10
 
 _AGENT = b"smtpx"
 
+#: What the system says when it has no more room for another connection.
+_EXHAUSTED = frozenset(
+    (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL)
+)
+
 
 class Fault(Enum):
     """
@@ -66,11 +72,13 @@ class Fault(Enum):
         long, or has no address that we connect to.
     @cvar CERTIFICATE: its certificate is not good for its name.
     @cvar ANSWER: it says something else than what was asked for.
+    @cvar BUSY: we have too much to do, or too many open files, to ask it.
     """
 
     UNREACHABLE = "unreachable"
     CERTIFICATE = "certificate"
     ANSWER = "answer"
+    BUSY = "busy"
 
 
 class WebFailure(SMTPXError):
@@ -219,10 +227,11 @@ class SecureWeb:
         answers = await together(self._found(host, kind) for kind in ("AAAA", "A"))
         found = [each for some in answers if isinstance(some, list) for each in some]
         if not found:
-            trouble = next((each for each in answers if isinstance(each, str)), None)
-            raise WebFailure(
-                Fault.UNREACHABLE, trouble or f"{host.decode('ascii')} has no address"
-            )
+            text = f"{host.decode('ascii')} has no address"
+            unknown = [each for each in answers if isinstance(each, LookupFailed)]
+            busy = [each for each in unknown if isinstance(each, LookupPutOff)]
+            fault = Fault.BUSY if busy else Fault.UNREACHABLE
+            raise WebFailure(fault, str(next(iter(busy or unknown), text)))
         good = [each for each in found if self._mayTry(each)]
         if not good:
             raise WebFailure(
@@ -231,14 +240,14 @@ class SecureWeb:
             )
         return good[: self._bounds.addresses]
 
-    async def _found(self, host: bytes, kind: str) -> list[bytes] | str:
+    async def _found(self, host: bytes, kind: str) -> list[bytes] | LookupFailed:
         """Addresses of a kind, or why nobody knows any."""
         try:
             answer = await self._resolver.lookUp(host, kind)
         except NoSuchDomain:
             return []
         except LookupFailed as error:
-            return str(error)
+            return error
         return list(answer.of(bytes))
 
     def _mayTry(self, address: bytes) -> bool:
@@ -281,7 +290,7 @@ class _Addresses:
         counted = WrappingFactory(factory)
         counted.noisy = False
         counted.protocol = self._counting
-        reasons = []
+        reasons, fault = [], Fault.UNREACHABLE
         for address in self.addresses:
             six = familyOf(address) is Family.IPV6
             make = TCP6ClientEndpoint if six else TCP4ClientEndpoint
@@ -294,11 +303,13 @@ class _Addresses:
             except Exception as error:
                 # Whatever keeps us from this one, there may be others.
                 reasons.append(f"{host}: {explained(Failure(error))}")
+                if getattr(error, "osError", None) in _EXHAUSTED:
+                    fault = Fault.BUSY
                 continue
             assert isinstance(line, _Counting)
             inner: IProtocol = line.wrappedProtocol
             return inner
-        raise WebFailure(Fault.UNREACHABLE, "; ".join(reasons))
+        raise WebFailure(fault, "; ".join(reasons))
 
     def _counting(self, factory: Any, protocol: Any) -> _Counting:
         return _Counting(factory, protocol, self.visit)

@@ -135,8 +135,10 @@ class Protection:
         self._tell(Conclusion(hop, demands, None, error.flaw, str(error), b"", lenient))
         via = Via(hop.host, hop.addresses[0], hop.port)
         said = error.reply
+        # What is our own fault is tried again soon.
+        cause = Cause.LOCAL if error.flaw is Flaw.BUSY else Cause.TLS
         raise Unreached(
-            str(error), Cause.TLS, via, said, error.flaw, final=said.permanent
+            str(error), cause, via, said, error.flaw, final=said.permanent
         ) from error
 
     def reached(self, hop: Hop, way: Way, via: Via) -> None:

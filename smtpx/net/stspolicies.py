@@ -7,7 +7,8 @@ it is what counts, whether or not the domain can still be asked: whoever is able
 us from its record or from its web server does not get mail sent without it.  A newer
 policy, which the record in the DNS announces by another identity, is fetched before
 the next message goes.  Where there is no policy and none can be fetched, mail goes as
-if there were no MTA-STS.
+if there were no MTA-STS; unless it is we who have too much to do (L{STSFault.BUSY}):
+then it waits, for anybody could bring that about.
 
 What is known is fetched again once a day (section 10.2), in the background, for as long
 as somebody sends mail there.  A host that could not be fetched from is left alone for
@@ -157,8 +158,8 @@ class STSPolicies:
         self._told = told
         self._tokens = DeferredSemaphore(bounds.atOnce)
         #: What is being fetched, and who waits for it.
-        self._fetching: dict[bytes, list[Deferred[None]]] = {}
-        self._work: set[Deferred[None]] = set()
+        self._fetching: dict[bytes, list[Deferred[STSTrouble | None]]] = {}
+        self._work: set[Deferred[Any]] = set()
         #: Domains with the identity that could not be fetched.
         self._failed: dict[tuple[bytes, bytes], _Failed] = {}
         self._sweeping = LoopingCall(self._sweep)
@@ -203,10 +204,11 @@ class STSPolicies:
             return self._missed(name, known, trouble)
         if known is None or known.identity != record.identity:
             failed = self._failing(name, record.identity)
+            busy = None
             if failed is None:
-                await self._fetch(name, record.identity)
+                busy = await self._fetch(name, record.identity)
                 failed = self._failing(name, record.identity)
-            trouble = None if failed is None else failed.trouble
+            trouble = busy if failed is None else failed.trouble
             known = self._recall(name)
         elif self._isOld(known) and self._failing(name, known.identity) is None:
             self._begin(name, known.identity)
@@ -275,9 +277,14 @@ class STSPolicies:
 
     # --- fetching -----------------------------------------------------------------
 
-    def _fetch(self, name: bytes, identity: bytes) -> Deferred[None]:
-        """Fetch a policy, or wait for who does; fires when that is over."""
-        done: Deferred[None] = Deferred(lambda done: _leave(waiting, done))
+    def _fetch(self, name: bytes, identity: bytes) -> Deferred[STSTrouble | None]:
+        """
+        Fetch a policy, or wait for who does.
+
+        @return: fires when that is over, with why it was not even tried; L{None}: it
+            was, and what came of it is remembered.
+        """
+        done: Deferred[STSTrouble | None] = Deferred(lambda done: _leave(waiting, done))
         waiting = self._fetching.get(name)
         if waiting is None:
             waiting = self._begin(name, identity, done)
@@ -286,8 +293,8 @@ class STSPolicies:
         return done
 
     def _begin(
-        self, name: bytes, identity: bytes, *waiting: Deferred[None]
-    ) -> list[Deferred[None]]:
+        self, name: bytes, identity: bytes, *waiting: Deferred[STSTrouble | None]
+    ) -> list[Deferred[STSTrouble | None]]:
         """Begin to fetch, unless somebody does."""
         found = self._fetching.get(name)
         if found is not None:
@@ -298,8 +305,12 @@ class STSPolicies:
 
         def over(result: object) -> object:
             self._work.discard(work)
+            if isinstance(result, Failure) and result.check(CancelledError):
+                busy: STSTrouble | None = _busy("this server is about to stop")
+            else:
+                busy = result if isinstance(result, STSTrouble) else None
             for each in self._fetching.pop(name):
-                each.callback(None)
+                each.callback(busy)
             return result
 
         work.addBoth(over)
@@ -311,21 +322,29 @@ class STSPolicies:
         if not failure.check(CancelledError):
             self._log.failure("A policy was not fetched", failure)
 
-    async def _fetched(self, name: bytes, identity: bytes) -> None:
+    async def _fetched(self, name: bytes, identity: bytes) -> STSTrouble | None:
+        """
+        Fetch it.
+
+        @return: why that was not even tried; see L{_fetch}.
+        """
         try:
             if len(self._tokens.waiting) >= self._bounds.waitingMost:
-                text = "too many other policies are being fetched"
-                raise STSTrouble(STSFault.FETCH, text)
+                raise _busy("too many other policies are being fetched")
             await self._tokens.acquire()
             try:
                 policy = await self._source.policy(name)
             finally:
                 self._tokens.release()
         except STSTrouble as error:
+            if error.fault is STSFault.BUSY:
+                # It says nothing of the domain, and may be over in a moment.
+                return error
             self._miss(name, identity, error)
-            return
+            return None
         self._failed.pop((name, identity), None)
         self._keep(name, identity, policy)
+        return None
 
     def _keep(self, name: bytes, identity: bytes, policy: STSPolicy) -> None:
         now, before = self._now(), self._recall(name)
@@ -427,6 +446,10 @@ class STSPolicies:
             await self._fetch(name, identity)
 
 
+def _busy(why: str) -> STSTrouble:
+    return STSTrouble(STSFault.BUSY, why)
+
+
 _MODES = frozenset(each.value for each in Mode)
 
 
@@ -440,7 +463,10 @@ def _ends(known: KnownPolicy) -> float:
     return known.fetched + max(known.maxAge, _LEAST_SECONDS)
 
 
-def _leave(waiting: list[Deferred[None]] | None, done: Deferred[None]) -> None:
+def _leave(
+    waiting: list[Deferred[STSTrouble | None]] | None,
+    done: Deferred[STSTrouble | None],
+) -> None:
     """Somebody waits no more."""
     if waiting is not None and done in waiting:
         waiting.remove(done)

@@ -3,8 +3,9 @@ What MTA-STS demands of the connection to a host (RFC 8461 section 4).
 
 A host that no pattern of the policy fits is not to be used; any other has to show,
 under TLS, a certificate that is good for its name.  In mode C{testing} all that is
-only found out.  A policy is that of the recipients' domain, or, where the operator
-named the hosts, that of the host (section 3.4).
+only found out.  Where this server has too much to do to find out whether there is a
+policy, the mail waits.  A policy is that of the recipients' domain, or, where the
+operator named the hosts, that of the host (section 3.4).
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from ..core.demands import Demand
+from ..core.flaw import Flaw
 from ..core.hooks import LookupLevel, TLSLevel
 from ..tls.mtasts import Mode, STSPolicy
-from ..tls.rules import Hop, IRule
+from ..tls.rules import Hop, IRule, Undecided
 from .stspolicies import ISTSPolicies, Standing
+from .stssource import STSFault
 
 #: What this rule is called.
 MTA_STS = "mta-sts"
@@ -44,7 +47,7 @@ class STSRule:
 
     def apart(self, domain: bytes) -> Deferred[bool]:
         """See L{IRule}."""
-        return self.policies.find(domain).addCallback(_counts)
+        return self.policies.find(domain).addCallback(_mayCount)
 
     def demands(self, hop: Hop) -> Deferred[Sequence[Demand]]:
         """See L{IRule}."""
@@ -54,6 +57,10 @@ class STSRule:
         found = []
         for domain in policyDomains(hop):
             standing = await self.policies.find(domain)
+            if _isOpen(standing):
+                whose = domain.decode("ascii", "backslashreplace")
+                text = f"the MTA-STS policy of {whose} is not known yet"
+                raise Undecided(f"{text}: {standing.trouble}", flaw=Flaw.BUSY)
             if standing.policy is not None and _counts(standing):
                 found.append(_demand(hop.host, domain, standing.policy))
         return found
@@ -68,6 +75,17 @@ class STSRule:
             if standing.policy is None and standing.trouble is not None:
                 return str(standing.trouble)
         return None
+
+
+def _isOpen(standing: Standing) -> bool:
+    """Could we have found out more, with less to do?"""
+    trouble = standing.trouble
+    busy = trouble is not None and trouble.fault is STSFault.BUSY
+    return busy and standing.policy is None
+
+
+def _mayCount(standing: Standing) -> bool:
+    return _isOpen(standing) or _counts(standing)
 
 
 def _counts(standing: Standing) -> bool:

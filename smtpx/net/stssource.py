@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 from zope.interface import Interface, implementer
 
 from ..core.errors import Malformed, SMTPXError
-from ..dns.interfaces import IResolver, LookupFailed, NoSuchDomain
+from ..dns.interfaces import IResolver, LookupFailed, LookupPutOff, NoSuchDomain
 from ..tls.mtasts import (
     HOST_PREFIX,
     POLICY_OCTETS,
@@ -37,12 +37,16 @@ class STSFault(Enum):
     @cvar FETCH: it could not be fetched.
     @cvar INVALID: what was fetched is none; or what the DNS has is no record.
     @cvar WEBPKI: whoever serves it has no certificate for that.
+    @cvar BUSY: we have too much to do to fetch it, of which no report tells.
     """
 
     FETCH = "sts-policy-fetch-error"
     INVALID = "sts-policy-invalid"
     WEBPKI = "sts-webpki-invalid"
+    BUSY = "busy"
 
+
+_FAULTS = {Fault.CERTIFICATE: STSFault.WEBPKI, Fault.BUSY: STSFault.BUSY}
 
 #: No more is told of what is wrong with a policy, in characters: others wrote it.
 _TEXT_CHARACTERS = 500
@@ -97,7 +101,9 @@ class STSSource:
         except NoSuchDomain:
             return None
         except LookupFailed as error:
-            raise STSTrouble(STSFault.FETCH, str(error)) from error
+            busy = isinstance(error, LookupPutOff)
+            fault = STSFault.BUSY if busy else STSFault.FETCH
+            raise STSTrouble(fault, str(error)) from error
         try:
             return STSRecord.among(answer.of(bytes))
         except Malformed as error:
@@ -112,9 +118,7 @@ class STSSource:
         try:
             page = await self.web.get(host, WELL_KNOWN, POLICY_OCTETS)
         except WebFailure as error:
-            fault = STSFault.FETCH
-            if error.fault is Fault.CERTIFICATE:
-                fault = STSFault.WEBPKI
+            fault = _FAULTS.get(error.fault, STSFault.FETCH)
             raise STSTrouble(fault, str(error)) from error
         if page.status != 200:
             text = f"{host.decode('ascii')} answers {page.status}"

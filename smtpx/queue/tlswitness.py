@@ -65,6 +65,9 @@ class TLSWitness:
         """See L{smtpx.tls.rules.Concluded}."""
         if conclusion.lenient or (conclusion.flaw is None and conclusion.tls is None):
             return
+        if conclusion.flaw is Flaw.BUSY:
+            # Of which no domain is to hear: it is our own.
+            return
         failed = _failed(conclusion)
         day = dayOf(self.now())
         for domain in policyDomains(conclusion.hop):

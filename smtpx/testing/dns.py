@@ -22,7 +22,7 @@ from dns.rdataclass import RdataClass
 from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
 
-from ..dns.interfaces import Answer, IResolver, LookupFailed, NoSuchDomain
+from ..dns.interfaces import Answer, IResolver, LookupFailed, LookupPutOff, NoSuchDomain
 from ..dns.records import KINDS, checkKind, plainName, plainRecord, wireName
 
 #: How many CNAMEs are followed, as by L{smtpx.dns.resolver.Resolver}.
@@ -48,7 +48,7 @@ class StaticResolver:
         self.authentic = authentic
         self._records: dict[tuple[bytes, str], list[Rdata]] = {}
         self._names: set[bytes] = set()
-        self._failing: dict[tuple[bytes, str], str] = {}
+        self._failing: dict[tuple[bytes, str], LookupFailed] = {}
         self._held: dict[tuple[bytes, str], list[Deferred[Answer]] | None] = {}
         self._forged: set[bytes] = set()
         for line in zone.splitlines():
@@ -78,7 +78,11 @@ class StaticResolver:
 
     def fail(self, name: bytes, kind: str, text: str = "SERVFAIL") -> None:
         """Let a question fail for now."""
-        self._failing[name, kind] = text
+        self._failing[name, kind] = LookupFailed(text)
+
+    def putOff(self, name: bytes, kind: str) -> None:
+        """Let a question not even be asked, for too many are under way."""
+        self._failing[name, kind] = LookupPutOff("too many questions wait")
 
     def recover(self, name: bytes, kind: str) -> None:
         """Let it fail no more."""
@@ -120,7 +124,7 @@ class StaticResolver:
         while True:
             authentic = self.authentic and not self._forged.intersection(chain)
             if (name, kind) in self._failing:
-                raise LookupFailed(self._failing[name, kind])
+                raise self._failing[name, kind]
             records = self._records.get((name, kind), [])
             alias = self._records.get((name, "CNAME"), [])
             if records or not alias:

@@ -109,7 +109,7 @@ class DANERule:
         except Undecided as error:
             if not required:
                 raise
-            return _without(hop, str(error), Flaw.DNSSEC)
+            return _without(hop, str(error), error.flaw)
         if found is None:
             return _without(hop, "it has no TLSA records") if required else ()
         base, records = found

@@ -24,7 +24,7 @@ liberal than the grammar, for a policy that is not read protects nobody: empty l
 are passed over, white space before a line end counts for nothing behind the last line
 too, and a C{max_age} above what is allowed is taken for the most that is.  Of keys
 that are repeated the first counts (section 3.2), and those that nobody knows are
-ignored.
+ignored.  In one thing it is stricter: a policy has a bounded number of C{mx}.
 
 How a policy is fetched and kept is in L{smtpx.net.stspolicies}.
 """
@@ -45,6 +45,9 @@ from ..core.errors import Malformed
 RECORD_OCTETS = 4096
 #: The longest policy that is read, in octets (RFC 8461 section 3.3).
 POLICY_OCTETS = 64 << 10
+#: How many different patterns of hosts a policy may have: more than any domain has mail
+#: hosts.  Each is kept, compared with each host, and stands in reports.
+MX_MOST = 500
 #: The longest time that a policy can be good for, in seconds (RFC 8461 section 3.2).
 MAX_AGE_MOST = 31557600
 
@@ -180,6 +183,8 @@ class STSPolicy:
         for key, value in _pairs(octets):
             if key == "mx":
                 patterns[_pattern(value)] = None
+                if len(patterns) > MX_MOST:
+                    raise Malformed(f"the policy has more than {MX_MOST} mx")
             else:
                 first.setdefault(key, value)
         for key in ("version", "mode", "max_age"):
@@ -272,6 +277,7 @@ def _pattern(text: str) -> bytes:
 __all__ = [
     "HOST_PREFIX",
     "MAX_AGE_MOST",
+    "MX_MOST",
     "POLICY_OCTETS",
     "RECORD_OCTETS",
     "RECORD_PREFIX",

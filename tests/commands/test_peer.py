@@ -21,8 +21,9 @@ from smtpx.knowledge.hellos import HelloMemory
 from smtpx.knowledge.hints import HostHints
 from smtpx.knowledge.interfaces import Record
 from smtpx.knowledge.kinds import KINDS
-from smtpx.knowledge.memory import MemoryKnowledge, Name
+from smtpx.knowledge.memory import MemoryKnowledge
 from smtpx.knowledge.names import hostName
+from smtpx.knowledge.rooms import Name
 from tests.service.test_manual import blocks
 
 from .terminals import Ran, Terminal

@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from smtpx.dns.exchange import IExchange
-from smtpx.dns.interfaces import Answer, LookupFailed
+from smtpx.dns.interfaces import Answer, LookupFailed, LookupPutOff
 from smtpx.dns.records import plainName
 from smtpx.dns.resolver import Resolver, ResolverBounds
 from smtpx.dns.servers import Asking, NamedServers, Server
@@ -166,6 +166,10 @@ class ResolverTests(SynchronousTestCase):
     def found(self, name: bytes = b"a.test", kind: str = "A") -> Answer:
         """What is known at once."""
         return self.successResultOf(self.ask(name, kind))
+
+    def putOff(self, asking: Deferred[Answer]) -> str:
+        """Why nobody was asked."""
+        return str(self.failureResultOf(asking, LookupPutOff).value)
 
     def failed(self, asking: Deferred[Answer]) -> str:
         """Why nobody knows."""

@@ -7,7 +7,7 @@ import sqlite3
 
 from smtpx.knowledge.clerk import Clerk, Given, Got
 from smtpx.knowledge.file import Change, KnowledgeFile
-from smtpx.knowledge.memory import ROOM, Name, Room
+from smtpx.knowledge.rooms import ROOM, Name, Room
 
 from .test_file import _A, _B, _NOW, FileCase, record
 

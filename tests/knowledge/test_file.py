@@ -19,7 +19,7 @@ from smtpx.knowledge.file import Change, KnowledgeFile, Row
 from smtpx.knowledge.folder import alone, putAside
 from smtpx.knowledge.interfaces import Record
 from smtpx.knowledge.layout import DamagedFile, ForeignFile, glance, isBusy, isDamage
-from smtpx.knowledge.memory import ROOM, Name, Room
+from smtpx.knowledge.rooms import ROOM, Name, Room
 
 _NOW = 1_000_000.0
 _A, _B = Name("retry", b"a"), Name("retry", b"b")

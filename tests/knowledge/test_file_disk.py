@@ -16,7 +16,7 @@ from smtpx.knowledge import folder as folderModule
 from smtpx.knowledge.file import Row
 from smtpx.knowledge.folder import alone, putAside
 from smtpx.knowledge.layout import APPLICATION, LAYOUT, ForeignFile
-from smtpx.knowledge.memory import Name
+from smtpx.knowledge.rooms import Name
 
 from .test_file import _A, _B, _NOW, FileCase, record
 

@@ -7,7 +7,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from smtpx.knowledge.interfaces import IPeerKnowledge, Record
-from smtpx.knowledge.memory import MemoryKnowledge, Name, Room
+from smtpx.knowledge.memory import MemoryKnowledge
+from smtpx.knowledge.rooms import Name, Room
 
 
 class MemoryTests(SynchronousTestCase):

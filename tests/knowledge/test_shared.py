@@ -15,7 +15,8 @@ from zope.interface.verify import verifyObject
 from smtpx.knowledge.clerk import Clerk, Given, Got
 from smtpx.knowledge.hints import HostHints
 from smtpx.knowledge.interfaces import IPeerKnowledge, Record
-from smtpx.knowledge.memory import ROOM, KnowledgeState, Room
+from smtpx.knowledge.memory import KnowledgeState
+from smtpx.knowledge.rooms import ROOM, Room
 from smtpx.knowledge.shared import SharedKnowledge
 
 from .test_file import _NOW, FileCase
@@ -231,6 +232,22 @@ class SharedKnowledgeTests(SharedCase):
         self.assertEqual(len(process._pending), 5)
         self.assertEqual(len(process._asked), 5)
         self.assertEqual(process.state().names, 5)
+
+    def test_policiesWaitForTheFile(self) -> None:
+        """While the file cannot be used, traffic does not push out policies."""
+        os.mkdir(self.path)
+        room = Room(records=5, apart={"mta-sts": Room(records=2)})
+        process = self.process(room=room)
+        for name in (b"a.one", b"b.two"):
+            process.remember("mta-sts", name, self.record())
+            process.recall("mta-sts", name, 1)
+        for number in range(20):
+            process.remember("retry", b"%d" % number, self.record())
+            process.recall("retry", b"%d" % number, 1)
+        for noted in (process._pending, process._asked):
+            self.assertEqual(len(noted), 7)
+            kinds = [place.kind for place in noted]
+            self.assertEqual(kinds.count("mta-sts"), 2)
 
     def test_trouble(self) -> None:
         """Without a file it goes on in memory; the operator is told once."""

@@ -4,8 +4,10 @@ Tests for L{smtpx.net.https}.
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 
+from twisted.internet.error import ConnectBindError
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -237,6 +239,18 @@ class SecureWebTests(SynchronousTestCase):
         self.assertEqual(self.got().value.body, b"hello")
         self.resolver.fail(HOST, "A", "SERVFAIL of all")
         self.assertEqual(self.refused(Fault.UNREACHABLE), "SERVFAIL of all")
+
+    def test_tooManyQuestions(self) -> None:
+        """Where nobody was even asked for the address, the host is not to blame."""
+        self.resolver.putOff(HOST, "A")
+        self.resolver.fail(HOST, "AAAA", "SERVFAIL of all")
+        self.assertEqual(self.refused(Fault.BUSY), "too many questions wait")
+
+    def test_tooManyFiles(self) -> None:
+        """Nor is it where we have no more room for a connection."""
+        full = ConnectBindError(errno.EMFILE, "Too many open files")
+        self.network.hosts[ADDRESS, 443] = full
+        self.assertIn("Too many open files", self.refused(Fault.BUSY))
 
     def test_privateAddress(self) -> None:
         """Nothing is asked of addresses that are none of the Internet."""

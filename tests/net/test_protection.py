@@ -143,6 +143,12 @@ class ProtectionTests(SynchronousTestCase):
         [told] = self.concluded
         self.assertIs(told.flaw, Flaw.DNSSEC)
 
+    def test_tooMuchToDo(self) -> None:
+        """What is our own fault is told as such, so that it is tried again soon."""
+        error = self.refused(self.made(Undecided("too many", flaw=Flaw.BUSY)))
+        self.assertIs(error.cause, Cause.LOCAL)
+        self.assertIs(error.flaw, Flaw.BUSY)
+
     def test_barredForGood(self) -> None:
         """A host that will never do says so."""
         never = reply(550, "5.7.10", b"Never")

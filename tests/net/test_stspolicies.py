@@ -69,6 +69,12 @@ class Source:
         return succeed(self.served)
 
 
+def busy(standing: Standing) -> bool:
+    """Is it not known for want of something of ours?"""
+    trouble = standing.trouble
+    return trouble is not None and trouble.fault is STSFault.BUSY
+
+
 class STSPoliciesTests(SynchronousTestCase):
     """What counts for a domain."""
 
@@ -295,12 +301,58 @@ class STSPoliciesTests(SynchronousTestCase):
         first = self.policies.find(b"a.example")
         second = self.policies.find(b"b.example")
         third = self.successResultOf(self.policies.find(b"c.example"))
+        self.assertIsNone(third.policy)
+        self.assertTrue(busy(third))
         self.assertIn("too many", str(third.trouble))
         self.assertEqual(self.source.fetched, [b"a.example"])
         self.source.served = TESTED
         slow.callback(ENFORCED)
         self.assertEqual(self.successResultOf(first).policy, ENFORCED)
         self.assertEqual(self.successResultOf(second).policy, TESTED)
+        # That was not remembered, and nobody was told.
+        self.assertEqual(self.found(b"c.example").policy, TESTED)
+        self.assertEqual(self.told, [])
+
+    def test_tooManyWithOneKnown(self) -> None:
+        """Where a policy is known, it counts while there is too much to do."""
+        self.policies = self.made(STSBounds(atOnce=1, waitingMost=1))
+        self.found()
+        self.source.served = Deferred()
+        for domain in (b"a.example", b"b.example"):
+            self.policies.find(domain)
+        self.source.identity = b"2"
+        standing = self.found()
+        self.assertEqual(standing.policy, ENFORCED)
+        self.assertTrue(busy(standing))
+        self.assertEqual(self.told, [])
+
+    def test_tooMuchToAsk(self) -> None:
+        """The same where not even the record can be asked for."""
+        self.source.identity = STSTrouble(STSFault.BUSY, "too many questions wait")
+        standing = self.found()
+        self.assertIsNone(standing.policy)
+        self.assertTrue(busy(standing))
+        self.source.identity = b"1"
+        self.assertEqual(self.found().policy, ENFORCED)
+        self.source.identity = STSTrouble(STSFault.BUSY, "too many questions wait")
+        self.assertEqual(self.found().policy, ENFORCED)
+        self.assertEqual(self.told, [])
+
+    def test_tooManyFiles(self) -> None:
+        """And where nothing can be fetched for want of something of ours."""
+        self.source.served = STSTrouble(STSFault.BUSY, "Too many open files")
+        self.assertTrue(busy(self.found()))
+        self.source.served = ENFORCED
+        self.assertEqual(self.found().policy, ENFORCED)
+        self.assertEqual(self.told, [])
+
+    def test_longPolicyIsNotKeptUndone(self) -> None:
+        """The policy with the most hosts that are allowed is kept."""
+        hosts = tuple(
+            b"%d." % number + b"x" * 50 + b".example" for number in range(500)
+        )
+        self.source.served = STSPolicy(Mode.ENFORCE, 86400, hosts)
+        self.assertEqual(self.found().policy, self.source.served)
 
     def test_sweep(self) -> None:
         """What is known is fetched again each day, though no mail goes there."""
@@ -371,7 +423,10 @@ class STSPoliciesTests(SynchronousTestCase):
         self.source.served = Deferred()
         waiting = self.policies.find(DOMAIN)
         self.policies.stop()
-        self.assertEqual(self.successResultOf(waiting), NO_POLICY)
+        standing = self.successResultOf(waiting)
+        # Who has it may not send now as if there were none.
+        self.assertTrue(busy(standing))
+        self.assertIsNone(standing.policy)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_unforeseen(self) -> None:

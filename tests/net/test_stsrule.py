@@ -13,13 +13,14 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from smtpx.core.demands import Demand
+from smtpx.core.flaw import Flaw
 from smtpx.core.hooks import LookupLevel, RoutePolicy, TLSLevel
 from smtpx.core.tlsa import DANE, TLSA
 from smtpx.net.stspolicies import ISTSPolicies, Standing
 from smtpx.net.stsrule import STSRule
 from smtpx.net.stssource import STSFault, STSTrouble
 from smtpx.tls.mtasts import Mode, STSPolicy
-from smtpx.tls.rules import Hop, IRule, Rules, Unfit
+from smtpx.tls.rules import Hop, IRule, Rules, Undecided, Unfit
 
 DOMAIN = b"example.org"
 HOP = Hop(b"mx.example.org", (b"192.0.2.1",), domains=(DOMAIN,))
@@ -92,6 +93,21 @@ class STSRuleTests(SynchronousTestCase):
         found = self.successResultOf(self.rule.unsure(other))
         self.assertEqual(found, "it took too long")
         self.assertEqual(self.successResultOf(self.rule.unsure(HOP)), None)
+
+    def test_tooMuchToDo(self) -> None:
+        """
+        Where we have too much to do to find out what is demanded, nothing is sent; mail
+        for the domain waits by itself.
+        """
+        self.known.trouble = STSTrouble(STSFault.BUSY, "too many")
+        other = evolve(HOP, domains=(b"example.net",))
+        error = self.failureResultOf(self.rule.demands(other), Undecided).value
+        self.assertIs(error.flaw, Flaw.BUSY)
+        text = "the MTA-STS policy of example.net is not known yet: too many"
+        self.assertEqual(str(error), text)
+        self.assertTrue(self.successResultOf(self.rule.apart(b"example.net")))
+        # One that is known counts.
+        self.assertEqual(self.demanded(), [DEMAND])
 
     def demanded(self, hop: Hop = HOP) -> list[Demand]:
         """What is demanded of a host."""

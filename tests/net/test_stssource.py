@@ -105,6 +105,12 @@ class STSSourceTests(SynchronousTestCase):
         self.assertEqual(failure.value.fault, STSFault.FETCH)
         self.assertEqual(str(failure.value), "SERVFAIL of all")
 
+    def test_tooMuchToDo(self) -> None:
+        """Where nobody was even asked, that is no fault of the domain's."""
+        self.resolver.putOff(b"_mta-sts.example.org", "TXT")
+        failure = self.failureResultOf(self.source.record(DOMAIN), STSTrouble)
+        self.assertEqual(failure.value.fault, STSFault.BUSY)
+
     def test_policy(self) -> None:
         """The policy is at its well-known place (section 3.2)."""
         found = self.successResultOf(self.source.policy(DOMAIN))
@@ -139,6 +145,7 @@ class STSSourceTests(SynchronousTestCase):
             (Fault.CERTIFICATE, STSFault.WEBPKI),
             (Fault.UNREACHABLE, STSFault.FETCH),
             (Fault.ANSWER, STSFault.FETCH),
+            (Fault.BUSY, STSFault.BUSY),
         ):
             text = self.refusedPolicy(WebFailure(fault, "because"), wanted)
             self.assertEqual(text, "because")

@@ -262,6 +262,16 @@ class PolicyTests(SynchronousTestCase):
         self.assertEqual(STSPolicy.parse(text).mode, Mode.ENFORCE)
         self.assertIn("longer", self.bad(text + b"y"))
 
+    def test_tooManyPatterns(self) -> None:
+        """A policy of more than 500 mail hosts is none; one of just as many is."""
+        lines = [b"mx: mx%d.example.com\r\n" % each for each in range(500)]
+        text = b"version: STSv1\nmode: enforce\nmax_age: 86400\n" + b"".join(lines)
+        self.assertEqual(len(STSPolicy.parse(text).mx), 500)
+        # The same once more is none more.
+        self.assertEqual(len(STSPolicy.parse(text + lines[0]).mx), 500)
+        why = self.bad(text + b"mx: one.more.example\r\n")
+        self.assertEqual(why, "the policy has more than 500 mx")
+
     def test_cutAtEveryOffset(self) -> None:
         """A policy that was cut is none, or has lost the end of its last line only."""
         whole = STSPolicy.parse(ENFORCED)

@@ -9,7 +9,7 @@ from pathlib import Path
 from attrs import field, frozen
 
 from ...knowledge.hints import EXPIRE_SECONDS
-from ...knowledge.memory import ROOM
+from ...knowledge.rooms import ROOM
 from ..kinds import FilePath, durationInSeconds, sizeInOctets
 from ..nested import Optional
 

@@ -14,7 +14,8 @@ from ...knowledge.chunks import ChunkMemory
 from ...knowledge.hellos import HelloMemory
 from ...knowledge.hints import HostHints
 from ...knowledge.interfaces import IPeerKnowledge
-from ...knowledge.memory import ROOM, KnowledgeState, MemoryKnowledge
+from ...knowledge.memory import KnowledgeState, MemoryKnowledge
+from ...knowledge.rooms import ROOM
 from ...knowledge.sessions import SessionMemory
 from ...knowledge.shared import SharedKnowledge
 from ...spool.namesecret import nameSecret

@@ -12,12 +12,14 @@ from functools import partial
 from attrs import frozen
 from twisted.internet.defer import Deferred
 
+from ...core.flaw import Flaw
 from ...core.hostlist import HostList
 from ...dns.interfaces import (
     TLSA,
     Answer,
     IResolver,
     LookupFailed,
+    LookupPutOff,
     NoSuchDomain,
     spelledName,
 )
@@ -147,7 +149,8 @@ async def _found(
         return Found((), error.authentic)
     except LookupFailed as error:
         text = f"the {kind} records of {spelledName(name)} could not be looked up"
-        raise Undecided(f"{text}: {error}") from error
+        flaw = Flaw.BUSY if isinstance(error, LookupPutOff) else Flaw.DNSSEC
+        raise Undecided(f"{text}: {error}", flaw=flaw) from error
 
 
 def _tlsa(answer: Answer) -> Found:
