@@ -4,7 +4,8 @@ often not, and why: what reports of TLSRPT (RFC 8460) are made of.
 
 L{Counts} adds up in memory what happens; from there it is written down every now and
 then (L{smtpx.queue.tlsreportfile}).  There is an end to all of it: a host that fails in
-ever new ways is counted under fewer words after a while.
+ever new ways is counted under fewer words after a while, and so is a domain that has
+ever new policies.
 """
 
 from __future__ import annotations
@@ -24,9 +25,14 @@ FAILURES_MOST = 100
 #: How many different things are counted in memory.
 COUNTS_MOST = 20_000
 
-#: The longest reason that is kept, in characters, and how much of a policy.
+#: How many different policies are told apart: of a domain in a day, and in memory.
+POLICIES_MOST = 20
+_POLICIES_HELD = 2000
+
+#: The longest reason that is kept, in characters, and how much of a policy: how many
+#: lines, how long each, and how long all of them are.
 _REASON_MOST = 200
-_LINES_MOST, _LINE_MOST = 100, 300
+_LINES_MOST, _LINE_MOST, _TEXT_MOST = 100, 300, 4000
 
 
 def dayOf(seconds: float) -> int:
@@ -39,7 +45,14 @@ def dayOf(seconds: float) -> int:
 
 
 def _lines(lines: Sequence[str]) -> tuple[str, ...]:
-    return tuple(line[:_LINE_MOST] for line in lines[:_LINES_MOST])
+    kept, left = [], _TEXT_MOST
+    for line in lines[:_LINES_MOST]:
+        short = line[:_LINE_MOST]
+        left -= len(short)
+        if left < 0:
+            break
+        kept.append(short)
+    return tuple(kept)
 
 
 @frozen
@@ -103,10 +116,15 @@ class Event:
 
     @property
     def roughly(self) -> Event:
-        """The same, in fewer words."""
+        """The same, in fewer words on what failed."""
         if self.failed is None:
             return self
         return evolve(self, failed=self.failed.roughly)
+
+    @property
+    def bare(self) -> Event:
+        """The same, without what the policy says and which host's it is."""
+        return evolve(self.roughly, policy=Applied(self.policy.kind, self.domain))
 
 
 @frozen
@@ -127,6 +145,8 @@ class Counts:
     def __init__(self, most: int = COUNTS_MOST) -> None:
         self._most = most
         self._counts: dict[Event, int] = {}
+        #: Each policy once, however many events tell of it.
+        self._policies: dict[Applied, Applied] = {}
         self.lost = 0
 
     def __len__(self) -> int:
@@ -135,16 +155,30 @@ class Counts:
 
     def add(self, event: Event) -> None:
         """It has happened."""
-        if event not in self._counts and 2 * len(self._counts) >= self._most:
-            event = event.roughly
-            if event not in self._counts and len(self._counts) >= self._most:
+        before = self._counts.get(event)
+        if before is None:
+            event = self._fitting(event)
+            before = self._counts.get(event, 0)
+            if not before and len(self._counts) >= self._most:
                 self.lost += 1
                 return
-        self._counts[event] = self._counts.get(event, 0) + 1
+        self._counts[event] = before + 1
+
+    def _fitting(self, event: Event) -> Event:
+        """An event that is new, in as many words as there is room for."""
+        if 2 * len(self._counts) >= self._most:
+            event = event.roughly
+        if event.policy not in self._policies and (
+            len(self._policies) >= _POLICIES_HELD
+        ):
+            event = event.bare
+        policy = self._policies.setdefault(event.policy, event.policy)
+        return evolve(event, policy=policy)
 
     def taken(self) -> list[Count]:
         """All that was counted, which is forgotten here."""
         counts, self._counts = self._counts, {}
+        self._policies.clear()
         return [Count(event, sessions) for event, sessions in counts.items()]
 
     def returned(self, counts: Sequence[Count]) -> None:
@@ -161,6 +195,7 @@ __all__ = [
     "COUNTS_MOST",
     "DAY_SECONDS",
     "FAILURES_MOST",
+    "POLICIES_MOST",
     "Applied",
     "Count",
     "Counts",

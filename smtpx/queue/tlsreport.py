@@ -114,14 +114,15 @@ class TLSReport:
         }
 
     def compressed(self) -> bytes:
-        """The same, as it goes over the wire."""
+        """The same, as it goes over the wire; for a thread, as it takes its time."""
         octets = json.dumps(self.document(), ensure_ascii=False).encode("utf-8")
         return gzip.compress(octets, mtime=self.ends)
 
-    def message(self, place: MailPlace, now: float) -> bytes:
+    def message(self, compressed: bytes, place: MailPlace, now: float) -> bytes:
         """
         The message that carries it, with its header.
 
+        @param compressed: what L{compressed} gave.
         @param place: whom it is for.
         @param now: seconds since the epoch.
         """
@@ -134,7 +135,7 @@ class TLSReport:
         )
         attached = Part(
             GZIP_TYPE,
-            _base64(self.compressed()),
+            _base64(compressed),
             b"base64",
             b"TLS report",
             disposition=b'attachment;\r\n\tfilename="%b"'

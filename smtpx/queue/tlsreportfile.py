@@ -2,7 +2,8 @@
 The file of what reports of TLSRPT are made of, and of which of them were sent.
 
 It is one SQLite file, which blocks, so it is for a thread.  Several processes may share
-it: who makes a report claims it first, for a while.
+it: who makes a report claims it first, for a while.  Whoever takes longer than that has
+lost it, and begins nothing any more.
 
 That a report goes to a mailbox is noted before it is given to the spool.  So whatever
 happens then, it does not go there twice; should the machine fail within that moment,
@@ -24,7 +25,7 @@ from ..core.errors import SMTPXError
 from ..knowledge.folder import prepared, putAside
 from ..knowledge.layout import isDamage
 from ..tls.tlsrpt import ResultType
-from .tlscounts import FAILURES_MOST, Applied, Count, Event, Failed
+from .tlscounts import FAILURES_MOST, POLICIES_MOST, Applied, Count, Event, Failed
 
 #: What files of this kind are known by ("TlsR"), and of which layout this one is.
 _APPLICATION = 0x546C7352
@@ -33,8 +34,9 @@ _LAYOUT = 1
 #: How long somebody else's transaction is waited for, in seconds.
 _BUSY_SECONDS = 5.0
 
-#: How many rows there may be.
+#: How many rows there may be, and how long the file, in octets, where more are added.
 ROWS_MOST = 200_000
+OCTETS_MOST = 256 << 20
 
 #: For how many days it is remembered that a report was sent.
 KEPT_DAYS = 4
@@ -82,6 +84,8 @@ class Job:
         it was not.
     @ivar tries: how often it was.
     @ivar places: where it has gone already.
+    @ivar until: when the claim ends, in seconds since the epoch; should somebody else
+        claim it then, that is another time.
     """
 
     day: int
@@ -89,6 +93,7 @@ class Job:
     first: float
     tries: int
     places: dict[str, At]
+    until: float = 0.0
 
 
 class TLSReportFile:
@@ -169,11 +174,12 @@ class TLSReportFile:
         lost = 0
         with self._writing() as database:
             (rows,) = database.execute("SELECT count(*) FROM count").fetchone()
+            full = self._octets() >= OCTETS_MOST
             for each in counts:
                 event = each.event
                 if not self._has(event):
                     event = self._fitting(event)
-                    if rows >= ROWS_MOST and not self._has(event):
+                    if (full or rows >= ROWS_MOST) and not self._has(event):
                         lost += each.sessions
                         continue
                     rows += 1
@@ -188,14 +194,33 @@ class TLSReportFile:
         )
         return found.fetchone() is not None
 
+    def _octets(self) -> int:
+        """How long the file is, without what is free in it."""
+        pages = [
+            self._database.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("page_count", "freelist_count", "page_size")
+        ]
+        used: int = (pages[0] - pages[1]) * pages[2]
+        return used
+
     def _fitting(self, event: Event) -> Event:
         """The same, in fewer words where there are many already."""
-        found = self._database.execute(
-            "SELECT count(*) FROM count WHERE day = ? AND domain = ?",
-            (event.day, event.domain),
-        )
-        (rows,) = found.fetchone()
-        return event.roughly if rows >= FAILURES_MOST else event
+        about = event.day, event.domain
+        rows, policies = self._database.execute(
+            "SELECT count(*), count(DISTINCT policy) FROM count"
+            " WHERE day = ? AND domain = ?",
+            about,
+        ).fetchone()
+        if rows >= FAILURES_MOST:
+            event = event.roughly
+        if policies >= POLICIES_MOST:
+            known = self._database.execute(
+                "SELECT 1 FROM count WHERE day = ? AND domain = ? AND policy = ?",
+                _keyOf(event)[:3],
+            )
+            if known.fetchone() is None:
+                event = event.bare
+        return event
 
     # --- reporting ----------------------------------------------------------------
 
@@ -218,28 +243,29 @@ class TLSReportFile:
                 [(day, domain, due(day, domain)) for day, domain in found],
             )
 
-    def claim(self, now: float, until: float, most: int) -> list[Job]:
+    def claim(self, now: float, until: float) -> Job | None:
         """
-        Reports that are due; nobody else is given them.
+        A report that is due; nobody else is given it.
 
         @param now: seconds since the epoch.
-        @param until: when somebody else may, should nothing be heard of them.
+        @param until: when somebody else may, should nothing be heard of it.
+        @return: L{None}: none is.
         """
         with self._writing() as database:
             found = database.execute(
                 "SELECT day, domain, first, tries, places FROM report"
-                " WHERE over = 0 AND due <= ? ORDER BY due LIMIT ?",
-                (now, most),
-            ).fetchall()
-            database.executemany(
+                " WHERE over = 0 AND due <= ? ORDER BY due LIMIT 1",
+                (now,),
+            ).fetchone()
+            if found is None:
+                return None
+            day, domain, first, tries, places = found
+            database.execute(
                 "UPDATE report SET due = ?, first = ?, tries = tries + 1"
                 " WHERE day = ? AND domain = ?",
-                [(until, first or now, day, name) for day, name, first, *_ in found],
+                (until, first or now, day, domain),
             )
-        return [
-            Job(day, domain, first, tries, _places(places))
-            for day, domain, first, tries, places in found
-        ]
+        return Job(day, domain, first, tries, _places(places), until)
 
     def content(self, job: Job) -> list[Count]:
         """What a report tells."""
@@ -258,6 +284,25 @@ class TLSReportFile:
             counts.append(Count(Event(job.day, job.domain, *read), sessions))
         return counts
 
+    def begin(self, job: Job, place: str) -> bool:
+        """
+        Note that a report is about to go to a place.
+
+        @return: is it to go there?  Not where it is somebody else's by now, nor where
+            it has begun to go there already.
+        """
+        with self._writing() as database:
+            found = database.execute(
+                "SELECT places FROM report WHERE day = ? AND domain = ? AND due = ?"
+                " AND over = 0",
+                (job.day, job.domain, job.until),
+            ).fetchone()
+            places = {} if found is None else _places(found[0])
+            if found is None or place in places:
+                return False
+            self._write(job, {**places, place: At.BEGUN})
+        return True
+
     def note(self, job: Job, place: str, at: At | None) -> None:
         """
         Note how far a report has come on its way to a place.
@@ -273,30 +318,38 @@ class TLSReportFile:
             places.pop(place, None)
             if at is not None:
                 places[place] = at
-            text = json.dumps({name: each.value for name, each in places.items()})
-            database.execute(
-                "UPDATE report SET places = ? WHERE day = ? AND domain = ?",
-                (text, job.day, job.domain),
-            )
+            self._write(job, places)
+
+    def _write(self, job: Job, places: dict[str, At]) -> None:
+        text = json.dumps({name: each.value for name, each in places.items()})
+        self._database.execute(
+            "UPDATE report SET places = ? WHERE day = ? AND domain = ?",
+            (text, job.day, job.domain),
+        )
 
     def again(self, job: Job, due: float) -> None:
-        """It is to be tried again."""
+        """It is to be tried again, unless it is somebody else's by now."""
         with self._writing() as database:
             database.execute(
-                "UPDATE report SET due = ? WHERE day = ? AND domain = ?",
-                (due, job.day, job.domain),
+                "UPDATE report SET due = ? WHERE day = ? AND domain = ? AND due = ?",
+                (due, job.day, job.domain, job.until),
             )
 
     def finish(self, job: Job) -> None:
-        """It is everywhere, or nobody wants it; there will be no other one."""
+        """
+        It is everywhere, or nobody wants it; there will be no other one, unless it is
+        somebody else's by now.
+        """
         with self._writing() as database:
-            database.execute(
-                "UPDATE report SET over = 1 WHERE day = ? AND domain = ?",
-                (job.day, job.domain),
+            over = database.execute(
+                "UPDATE report SET over = 1 WHERE day = ? AND domain = ? AND due = ?",
+                (job.day, job.domain, job.until),
             )
-            database.execute(
-                "DELETE FROM count WHERE day = ? AND domain = ?", (job.day, job.domain)
-            )
+            if over.rowcount:
+                database.execute(
+                    "DELETE FROM count WHERE day = ? AND domain = ?",
+                    (job.day, job.domain),
+                )
 
     def tidy(self, today: int) -> None:
         """Forget what is old."""
@@ -355,4 +408,4 @@ def _places(text: str) -> dict[str, At]:
         return {}
 
 
-__all__ = ["KEPT_DAYS", "ROWS_MOST", "At", "Job", "TLSReportFile"]
+__all__ = ["KEPT_DAYS", "OCTETS_MOST", "ROWS_MOST", "At", "Job", "TLSReportFile"]

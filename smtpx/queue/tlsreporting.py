@@ -6,7 +6,8 @@ is looked whose report is due: each domain of which something was counted on a d
 is over has one, at a time between a quarter of an hour and four hours after midnight
 that is the same whenever it is asked (section 4.1).  Then it is looked up where the
 domain wants it, and it goes there, to each place once; what fails is tried again for a
-day (section 5.5).
+day (section 5.5).  Several are under way at once, each for a limited time, so that a
+place that is slow, or a report that cannot be made, holds up no other.
 
 A machine that dies takes with it what was counted in the last minute.  No report is
 sent twice because of that (L{smtpx.queue.tlsreportfile}).
@@ -16,12 +17,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from functools import partial
 from hashlib import sha256
 from typing import Any, Protocol, TypeVar
 
 from attrs import field, frozen
 from attrs.validators import gt
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -29,6 +31,7 @@ from twisted.python.failure import Failure
 from ..core.envelope import Envelope, Recipient
 from ..core.errors import Malformed, SMTPXError
 from ..dns.interfaces import IResolver, LookupFailed, NoSuchDomain
+from ..dns.together import together
 from ..net.https import IWeb, WebFailure
 from ..tls.tlsrpt import RECORD_PREFIX, MailPlace, Place, ReportRecord, WebPlace
 from .tlscounts import DAY_SECONDS, Counts, dayOf
@@ -63,10 +66,12 @@ class ReportTimes:
     @ivar lookEvery: how often it is looked what is due.
     @ivar delayLeast: after midnight, before which none goes.
     @ivar delayMost: and after which all have.
-    @ivar claim: how long who makes a report may take.
+    @ivar claim: how long nobody else takes a report that somebody makes.
+    @ivar job: how long that may take: the network is asked for no longer, and the rest
+        is for what is on its way to the disk.
     @ivar again: after how long it is tried again, the first time; then twice that.
     @ivar giveUp: after how long it is given up.
-    @ivar atOnce: how many are made at a time.
+    @ivar atOnce: how many are under way at a time.
     """
 
     writeEvery: float = field(default=60.0, validator=gt(0))
@@ -74,12 +79,37 @@ class ReportTimes:
     delayLeast: float = 900.0
     delayMost: float = 4 * 3600.0
     claim: float = 900.0
+    job: float = field(default=300.0, validator=gt(0))
     again: float = 1800.0
     giveUp: float = 86400.0
-    atOnce: int = field(default=20, validator=gt(0))
+    atOnce: int = field(default=5, validator=gt(0))
 
 
 _TIMES = ReportTimes()
+
+
+class _Late(Exception):
+    """The network takes too long."""
+
+    def __str__(self) -> str:
+        return "it took too long"
+
+
+@frozen
+class _Errand:
+    """
+    A report on its way.
+
+    @ivar ends: until when the network is asked, in seconds of the reactor.
+    """
+
+    job: Job
+    report: TLSReport
+    ends: float
+
+
+def _claimed(now: float, until: float, file: TLSReportFile) -> Job | None:
+    return file.claim(now, until)
 
 
 class TLSReporting:
@@ -111,6 +141,7 @@ class TLSReporting:
         @param web: hands reports in.
         @param mail: sends reports.
         """
+        self._reactor = reactor
         self._now = now
         self._submitter = submitter
         self._open = open
@@ -124,7 +155,7 @@ class TLSReporting:
         self._file: TLSReportFile | None = None
         self._work: set[Deferred[None]] = set()
         #: What the network is asked.
-        self._asking: Deferred[Any] | None = None
+        self._asking: set[Deferred[Any]] = set()
         self._calls: list[tuple[LoopingCall, float]] = []
         for call, every in (
             (self.write, times.writeEvery),
@@ -150,8 +181,8 @@ class TLSReporting:
             if looping.running:
                 looping.stop()
         self._stopping = True
-        if self._asking is not None:
-            self._asking.cancel()
+        for asking in list(self._asking):
+            asking.cancel()
         for work in list(self._work):
             await work
         await self.write()
@@ -170,17 +201,24 @@ class TLSReporting:
 
         return work.addBoth(over)
 
-    async def _ask(self, asking: Deferred[T]) -> T:
+    async def _ask(self, errand: _Errand, ask: Callable[[], Deferred[T]]) -> T:
         """
         Wait for what the network says.
 
         @raise CancelledError: the server stops.
+        @raise _Late: it takes too long.
         """
-        self._asking = asking
+        left = errand.ends - self._reactor.seconds()
+        if left <= 0:
+            raise _Late
+        asking = ask()
+        self._asking.add(asking)
         try:
-            return await asking
+            return await asking.addTimeout(left, self._reactor)
+        except TimeoutError:
+            raise _Late from None
         finally:
-            self._asking = None
+            self._asking.discard(asking)
 
     async def _with(self, job: Callable[[TLSReportFile], T]) -> T:
         """
@@ -231,15 +269,30 @@ class TLSReporting:
         try:
             await self._with(lambda file: file.tidy(today))
             await self._with(lambda file: file.plan(today, self._due))
-            jobs = await self._with(
-                lambda file: file.claim(now, now + times.claim, times.atOnce)
-            )
-            for job in jobs:
-                # The others are claimed, and go some time after the next start.
-                if not self._stopping:
-                    await self._report(job)
+            await together(self._several() for _ in range(times.atOnce))
         except SMTPXError as error:
             _log.error("TLS reports: none can be sent: {why}", why=str(error))
+
+    async def _several(self) -> None:
+        """
+        Make and send one report after the other, until none is due.
+
+        @raise SMTPXError: the file cannot be used.
+        """
+        while not self._stopping:
+            now = self._now()
+            until = now + self._times.claim
+            job = await self._with(partial(_claimed, now, until))
+            if job is None:
+                return
+            try:
+                await self._report(job)
+            except (SMTPXError, CancelledError):
+                raise
+            except Exception as error:
+                # The others go all the same, and it is given up in the end.
+                _log.failure("Trouble with the TLS report for {name}", name=job.domain)
+                await self._again(job, f"there was an error: {error!r}")
 
     def _due(self, day: int, domain: str) -> float:
         """When a report goes: not all of them at once, nor all servers' (4.1)."""
@@ -249,19 +302,23 @@ class TLSReporting:
         return (day + 1) * DAY_SECONDS + least + part * (most - least)
 
     async def _report(self, job: Job) -> None:
+        ends = self._reactor.seconds() + self._times.job
+        counts = await self._with(lambda file: file.content(job))
+        report = TLSReport(self._submitter, job.day, job.domain, counts)
+        errand = _Errand(job, report, ends)
         try:
-            record = await self._record(job.domain)
-        except LookupFailed as error:
+            record = await self._record(errand)
+        except (LookupFailed, _Late) as error:
             await self._again(job, str(error))
             return
         if record is None or not record.places:
             await self._with(lambda file: file.finish(job))
             return
-        counts = await self._with(lambda file: file.content(job))
-        report = TLSReport(self._submitter, job.day, job.domain, counts)
+        # Not in the reactor: it may be long.
+        octets: bytes = await self._threads(report.compressed)
         problems = []
         for place in record.places:
-            problem = await self._bring(job, report, place)
+            problem = await self._bring(errand, octets, place)
             if problem is not None:
                 problems.append(f"{place}: {problem}")
         if problems:
@@ -269,63 +326,71 @@ class TLSReporting:
         else:
             await self._with(lambda file: file.finish(job))
 
-    async def _record(self, domain: str) -> ReportRecord | None:
+    async def _record(self, errand: _Errand) -> ReportRecord | None:
         """
         Where a domain wants reports; L{None}: it wants none.
 
         @raise LookupFailed: nobody knows.
+        @raise _Late: nobody has said so in time.
         """
-        name = RECORD_PREFIX + domain.encode("ascii")
+        name = RECORD_PREFIX + errand.job.domain.encode("ascii")
         try:
-            answer = await self._ask(self._resolver.lookUp(name, "TXT"))
+            answer = await self._ask(
+                errand, partial(self._resolver.lookUp, name, "TXT")
+            )
             return ReportRecord.among(answer.of(bytes))
         except (NoSuchDomain, Malformed):
             return None
 
-    async def _bring(self, job: Job, report: TLSReport, place: Place) -> str | None:
+    async def _bring(self, errand: _Errand, octets: bytes, place: Place) -> str | None:
         """
         Bring a report to a place, unless it is there.
 
         @return: why that failed; L{None}: it did not.
         """
-        name = str(place)
+        job, name = errand.job, str(place)
         at = job.places.get(name)
         if at is At.DONE:
             return None
         if isinstance(place, WebPlace):
-            problem = await self._handIn(report, place)
+            problem = await self._handIn(errand, octets, place)
             if problem is None:
                 await self._with(lambda file: file.note(job, name, At.DONE))
             return problem
         if at is At.BEGUN:
             _log.warn(
                 "The TLS report {id} may not have gone to {place}: it was interrupted",
-                id=report.id,
+                id=errand.report.id,
                 place=name,
             )
             return None
-        await self._with(lambda file: file.note(job, name, At.BEGUN))
-        problem = await self._send(report, place)
+        if not await self._with(lambda file: file.begin(job, name)):
+            # Another process has it by now.
+            return None
+        problem = await self._send(errand.report, octets, place)
         done = At.DONE if problem is None else None
         await self._with(lambda file: file.note(job, name, done))
         return problem
 
-    async def _handIn(self, report: TLSReport, place: WebPlace) -> str | None:
+    async def _handIn(
+        self, errand: _Errand, octets: bytes, place: WebPlace
+    ) -> str | None:
+        where = place.host, place.path, GZIP_TYPE, octets, place.port
         try:
-            octets = report.compressed()
-            page = await self._ask(
-                self._web.post(place.host, place.path, GZIP_TYPE, octets, place.port)
-            )
-        except WebFailure as error:
+            page = await self._ask(errand, partial(self._web.post, *where))
+        except (WebFailure, _Late) as error:
             return str(error)
         if not 200 <= page.status < 300:
             return f"it answers {page.status}"
-        _log.info("The TLS report {id} went to {place}", id=report.id, place=str(place))
+        report = errand.report.id
+        _log.info("The TLS report {id} went to {place}", id=report, place=str(place))
         return None
 
-    async def _send(self, report: TLSReport, place: MailPlace) -> str | None:
+    async def _send(
+        self, report: TLSReport, octets: bytes, place: MailPlace
+    ) -> str | None:
         now = self._now()
-        message = report.message(place, now)
+        message = report.message(octets, place, now)
         sender = self._submitter.contact.address.encode("ascii")
         recipients = [Recipient(place.mailbox)]
         envelope = Envelope(sender, now, recipients, len(message))

@@ -7,6 +7,7 @@ from __future__ import annotations
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
+from smtpx.queue import tlscounts
 from smtpx.queue.tlscounts import Applied, Count, Counts, Event, Failed, dayOf
 from smtpx.tls.tlsrpt import ResultType
 
@@ -59,7 +60,24 @@ class CountsTests(SynchronousTestCase):
         self.assertEqual(Failed(ResultType.FAILURE, reason="a\x1bb").reason, "a?b")
         self.assertEqual(len(Failed(ResultType.FAILURE, reason="x" * 999).reason), 200)
         policy = Applied("sts", "a", ["x" * 999] * 999)
-        self.assertEqual((len(policy.lines), len(policy.lines[0])), (100, 300))
+        self.assertEqual((len(policy.lines), len(policy.lines[0])), (13, 300))
+        policy = Applied("sts", "a", ["x"] * 999)
+        self.assertEqual(len(policy.lines), 100)
+
+    def test_manyPolicies(self) -> None:
+        """Of many policies some are held in full, each once; the others are counted."""
+        self.patch(tlscounts, "_POLICIES_HELD", 2)
+        counts = Counts()
+        for number in (1, 1, 2, 3, 4, 3):
+            policy = Applied("sts", "example.org", (str(number),))
+            for failed in (None, Failed(ResultType.EXPIRED)):
+                counts.add(evolve(GOOD, policy=policy, failed=failed))
+        taken = counts.taken()
+        self.assertEqual(len({id(each.event.policy) for each in taken}), 3)
+        bare = Applied("sts", "example.org")
+        self.assertIn(Count(evolve(GOOD, policy=bare), 3), taken)
+        counts.add(GOOD)
+        self.assertEqual(counts.taken(), [Count(GOOD, 1)])
 
     def test_day(self) -> None:
         """Days are those of UTC."""

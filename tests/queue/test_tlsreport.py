@@ -178,9 +178,8 @@ class TLSReportTests(SynchronousTestCase):
 
     def test_message(self) -> None:
         """By mail it is as RFC 8460 section 5.3 has it."""
-        octets = example().message(
-            MailPlace(b"reports@company-y.example"), 1459570000.0
-        )
+        place = MailPlace(b"reports@company-y.example")
+        octets = example().message(example().compressed(), place, 1459570000.0)
         self.assertTrue(all(len(line) < 500 for line in octets.split(b"\r\n")))
         self.assertNotIn(b"\n", octets.replace(b"\r\n", b""))
         made = message_from_bytes(octets, policy=policy.default)

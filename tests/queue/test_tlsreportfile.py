@@ -12,11 +12,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.errors import SMTPXError
 from smtpx.queue import tlsreportfile
-from smtpx.queue.tlscounts import FAILURES_MOST, Count, Failed
+from smtpx.queue.tlscounts import FAILURES_MOST, POLICIES_MOST, Applied, Count, Failed
 from smtpx.queue.tlsreportfile import At, Job, TLSReportFile
 from smtpx.tls.tlsrpt import ResultType
 
-from .test_tlscounts import BAD, GOOD
+from .test_tlscounts import BAD, GOOD, POLICY
 
 JOB = Job(10, "example.org", 0.0, 0, {})
 
@@ -34,6 +34,12 @@ class TLSReportFileTests(SynchronousTestCase):
         file = TLSReportFile(str(self.path))
         self.addCleanup(file.close)
         return file
+
+    def claimed(self, now: float) -> Job:
+        """The report that is due, as another process gets it."""
+        job = self.opened().claim(now, now + 100)
+        assert job is not None
+        return job
 
     def planned(self) -> None:
         """The report for the tenth day is due at 100 seconds."""
@@ -68,13 +74,13 @@ class TLSReportFileTests(SynchronousTestCase):
         """A report is given out when it is due, to one process at a time."""
         self.file.add([Count(GOOD, 1)])
         self.file.plan(10, lambda day, domain: 100.0)
-        self.assertEqual(self.file.claim(1e9, 2e9, 9), [])
+        self.assertIsNone(self.file.claim(1e9, 2e9))
         self.planned()
-        self.assertEqual(self.file.claim(99, 200, 9), [])
-        self.assertEqual(self.file.claim(100, 200, 9), [JOB])
-        self.assertEqual(self.opened().claim(199, 300, 9), [])
+        self.assertIsNone(self.file.claim(99, 200))
+        self.assertEqual(self.file.claim(100, 200), evolve(JOB, until=200))
+        self.assertIsNone(self.opened().claim(199, 300))
         self.assertEqual(
-            self.opened().claim(200, 300, 9), [evolve(JOB, first=100.0, tries=1)]
+            self.opened().claim(200, 300), evolve(JOB, first=100.0, tries=1, until=300)
         )
 
     def test_plannedOnce(self) -> None:
@@ -82,19 +88,20 @@ class TLSReportFileTests(SynchronousTestCase):
         self.file.add([Count(GOOD, 1)])
         self.planned()
         self.file.plan(11, lambda day, domain: 5.0)
-        self.assertEqual(self.file.claim(99, 200, 9), [])
-        self.file.finish(JOB)
+        self.assertIsNone(self.file.claim(99, 200))
+        self.file.finish(self.claimed(100))
         self.file.add([Count(GOOD, 1)])
         self.planned()
-        self.assertEqual(self.file.claim(1e9, 2e9, 9), [])
+        self.assertIsNone(self.file.claim(1e9, 2e9))
 
-    def test_atMost(self) -> None:
-        """Of many that are due, some are given out at a time."""
+    def test_oneAtATime(self) -> None:
+        """Of many that are due, one is given out at a time."""
         for domain in ("a", "b", "c"):
             self.file.add([Count(evolve(GOOD, domain=domain), 1)])
         self.planned()
-        self.assertEqual(len(self.file.claim(100, 200, 2)), 2)
-        self.assertEqual(len(self.file.claim(100, 200, 2)), 1)
+        jobs = [self.file.claim(100, 200) for _ in range(4)]
+        domains = [None if job is None else job.domain for job in jobs]
+        self.assertEqual(domains, ["a", "b", "c", None])
 
     def test_places(self) -> None:
         """It is known how far a report has come, beyond restarts."""
@@ -102,19 +109,74 @@ class TLSReportFileTests(SynchronousTestCase):
         self.planned()
         self.file.note(JOB, "mailto:a@b", At.BEGUN)
         self.file.note(JOB, "https://c/", At.DONE)
-        (job,) = self.opened().claim(100, 200, 1)
+        job = self.claimed(100)
         self.assertEqual(job.places, {"mailto:a@b": At.BEGUN, "https://c/": At.DONE})
         self.file.note(job, "mailto:a@b", None)
         self.file.again(job, 150)
-        (job,) = self.opened().claim(150, 200, 1)
+        job = self.claimed(150)
         self.assertEqual(job.places, {"https://c/": At.DONE})
+
+    def test_begunOnce(self) -> None:
+        """A report begins to go to a place once, whoever wants to bring it there."""
+        self.file.add([Count(GOOD, 1)])
+        self.planned()
+        job = self.claimed(100)
+        self.assertTrue(self.file.begin(job, "mailto:a@b"))
+        self.assertFalse(self.file.begin(job, "mailto:a@b"))
+        self.assertTrue(self.file.begin(job, "mailto:c@d"))
+        self.file.note(job, "mailto:c@d", At.DONE)
+        self.assertFalse(self.file.begin(job, "mailto:c@d"))
+
+    def test_claimThatIsLost(self) -> None:
+        """Who takes longer than his claim begins nothing any more, nor puts it off."""
+        self.file.add([Count(GOOD, 1)])
+        self.planned()
+        slow, other = self.claimed(100), self.claimed(250)
+        self.assertFalse(self.file.begin(slow, "mailto:a@b"))
+        self.file.again(slow, 1e9)
+        self.file.finish(slow)
+        self.assertTrue(self.file.begin(other, "mailto:a@b"))
+        self.file.finish(other)
+        self.assertFalse(self.file.begin(other, "mailto:c@d"))
+
+    def test_manyPolicies(self) -> None:
+        """
+        A domain with ever new policies is told of some in full, and of the others that
+        they were of a kind.
+        """
+        for number in range(50):
+            policy = evolve(POLICY, kind="tlsa", domain=f"mx{number}.example")
+            bad = Failed(ResultType.EXPIRED, reason=str(number))
+            for failed in (None, bad):
+                event = evolve(GOOD, policy=policy, failed=failed)
+                self.assertEqual(self.file.add([Count(event, 1)]), 0)
+        content = self.file.content(JOB)
+        policies = {each.event.policy for each in content}
+        self.assertEqual(len(policies), POLICIES_MOST + 1)
+        self.assertIn(Applied("tlsa", "example.org"), policies)
+        self.assertEqual(sum(each.sessions for each in content), 100)
+
+    def test_bounded(self) -> None:
+        """However a domain's policies and failures vary, it has few rows."""
+        for number in range(400):
+            policy = evolve(POLICY, domain=f"mx{number}.example")
+            failed = Failed(ResultType.FAILURE, reason=str(number))
+            event = evolve(GOOD, policy=policy, failed=failed)
+            self.file.add([Count(event, 1)])
+        self.assertLess(len(self.file.content(JOB)), FAILURES_MOST + 20)
+
+    def test_fileIsFull(self) -> None:
+        """The file has an end in octets, too; what it has already is counted on."""
+        self.file.add([Count(GOOD, 1)])
+        self.patch(tlsreportfile, "OCTETS_MOST", 1)
+        self.assertEqual(self.file.add([Count(GOOD, 1), Count(BAD, 3)]), 3)
 
     def test_tidied(self) -> None:
         """What is old is forgotten, sent or not."""
         self.file.add([Count(GOOD, 1), Count(evolve(GOOD, day=12), 1)])
         self.planned()
         self.file.tidy(15)
-        self.assertEqual(self.file.claim(1e9, 2e9, 9), [])
+        self.assertIsNone(self.file.claim(1e9, 2e9))
         self.assertEqual(self.file.content(JOB), [])
         self.assertEqual(len(self.file.content(evolve(JOB, day=12))), 1)
 
@@ -152,7 +214,7 @@ class TLSReportFileTests(SynchronousTestCase):
         database.commit()
         database.close()
         self.assertEqual(self.file.content(JOB), [Count(GOOD, 1)])
-        self.assertEqual(self.file.claim(100, 200, 9), [JOB])
+        self.assertEqual(self.file.claim(100, 200), evolve(JOB, until=200))
 
     def test_nothingHalf(self) -> None:
         """What fails leaves nothing behind."""

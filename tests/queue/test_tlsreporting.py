@@ -247,8 +247,8 @@ class TLSReportingTests(SynchronousTestCase):
         self.restarted()
         self.post = Deferred
         self.counted()
-        self.until(4 * HOUR + 600)
-        self.assertEqual(len(self.posted), 1)
+        while not self.posted:
+            self.clock.advance(60)
         self.post = lambda: succeed(Page(200, b"", b""))
         self.restarted()
         self.until(24 * HOUR)
@@ -305,6 +305,98 @@ class TLSReportingTests(SynchronousTestCase):
         self.until(4 * HOUR + 600)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
         self.until(6 * HOUR)
+
+    def three(self) -> None:
+        """Three domains with reports by the web, all due at once."""
+        self.patch(TLSReporting, "_due", lambda *about: MIDNIGHT + HOUR)
+        names = [f"d{number}.example" for number in range(3)]
+        for name in names:
+            self.resolver.add(
+                f'_smtp._tls.{name} TXT "v=TLSRPTv1; rua=https://{name}/"'
+            )
+            self.reporting.count(evolve(GOOD, domain=name))
+
+    def test_oneReportCannotBeMade(self) -> None:
+        """A report that cannot be made keeps nobody else from his."""
+        self.three()
+        answers: list[Callable[[], Deferred[Page]]] = [lambda: 1 // 0]  # type: ignore[list-item, return-value]  # it never returns
+        post = self.post
+        self.post = lambda: (answers.pop() if answers else post)()
+        self.until(HOUR + 600)
+        self.assertEqual(len(self.posted), 3)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        # That one is tried again.
+        self.until(6 * HOUR)
+        self.assertEqual(len(self.posted), 4)
+
+    def test_slowPlace(self) -> None:
+        """A place that is slow holds up nobody else, and not for ever itself."""
+        self.three()
+        post, slow = self.post, [Deferred[Page]()]
+        self.post = lambda: slow.pop() if slow else post()
+        self.until(HOUR + 300)
+        self.assertEqual(len(self.posted), 3)
+        self.until(HOUR + 1200)
+        self.assertEqual(self.reporting._asking, set())
+        self.until(6 * HOUR)
+        self.assertEqual(len(self.posted), 4)
+
+    def test_slowestPlaces(self) -> None:
+        """All places of a domain together have a limit, and then nothing is asked."""
+        urls = ",".join(f"https://r{each}.example/" for each in range(3))
+        self.resolver = StaticResolver(
+            f'_smtp._tls.example.org TXT "v=TLSRPTv1; rua={urls}"'
+        )
+        self.restarted()
+        self.post = Deferred
+        self.counted()
+        self.until(4 * HOUR + 600)
+        self.assertEqual({each[0] for each in self.posted}, {b"r0.example"})
+
+    def test_slowNames(self) -> None:
+        """So has the question where reports go."""
+        self.resolver.hold(b"_smtp._tls.example.org", "TXT")
+        self.counted()
+        self.until(4 * HOUR + 600)
+        self.assertEqual(self.reporting._asking, set())
+        self.resolver.release(b"_smtp._tls.example.org", "TXT")
+        self.until(12 * HOUR)
+        self.assertEqual(len(self.mailed), 1)
+
+    def test_soManyAtOnce(self) -> None:
+        """Only so many are under way at once."""
+        self.patch(TLSReporting, "_due", lambda *about: MIDNIGHT + HOUR)
+        for number in range(9):
+            name = f"d{number}.example"
+            self.resolver.add(
+                f'_smtp._tls.{name} TXT "v=TLSRPTv1; rua=https://{name}/"'
+            )
+            self.reporting.count(evolve(GOOD, domain=name))
+        self.post = Deferred
+        self.until(HOUR + 240)
+        self.assertEqual(len(self.posted), ReportTimes().atOnce)
+
+    def test_madeInAThread(self) -> None:
+        """What takes long is made where it holds up nobody."""
+        jobs: list[str] = []
+
+        def threads(job: Callable[[], Any]) -> Deferred[Any]:
+            jobs.append(getattr(job, "__name__", ""))
+            return execute(job)
+
+        self.ended(self.reporting)
+        self.reporting = self.begun(threads)
+        self.counted()
+        self.until(4 * HOUR + 600)
+        self.assertEqual(jobs.count("compressed"), 1)
+        self.assertEqual(len(self.mailed), 1)
+
+    def test_taken(self) -> None:
+        """A report that another process has taken over meanwhile does not go twice."""
+        self.patch(TLSReportFile, "begin", lambda file, job, place: False)
+        self.counted()
+        self.until(24 * HOUR)
+        self.assertEqual(self.mailed, [])
 
     def test_severalDomains(self) -> None:
         """Each domain has its own, at a time of its own."""
