@@ -13,7 +13,8 @@ Usually that is one, idle or new.  It is tried again at once, over a new one,
   - where a TLS handshake failed whose ClientHello was cut down, with a whole one;
   - where a session did not come about, at the host's other addresses (RFC 5321
     section 5.1);
-  - where a TLS handshake failed that had offered a session from before, by a full one;
+  - where a TLS handshake failed that had offered a session from before, by a full one,
+    once for each address;
   - where a TLS handshake failed and the route need not be encrypted, in the clear
     (RFC 7435).
 
@@ -85,8 +86,8 @@ class Delivery:
         self._tries = 0
         self._forecast: Forecast | None = None
         self._inClear = False
-        #: Was a handshake tried again without the session that it had offered?
-        self._anew = False
+        #: Where a handshake was tried again without the session that it had offered.
+        self._anew: set[bytes] = set()
         #: May connections be opened fast?
         self._fast = True
 
@@ -161,9 +162,10 @@ class Delivery:
             # It is remembered that the host wants a whole hello.
             self._tries += 1
             return self._dial([address])
-        if line.resuming and error.cause is Cause.TLS and not self._anew:
+        resuming = line.resuming and error.cause is Cause.TLS
+        if resuming and address not in self._anew:
             # It may be the session that it stumbled over, which is forgotten now.
-            self._anew = True
+            self._anew.add(address)
             return self._dial([address])
         if line.brokeTLS and self._mayGoInClear:
             self._inClear = True

@@ -198,6 +198,21 @@ class ResumingTests(SynchronousTestCase):
         self.assertIsNone(got.value.via.tls)
         self.assertEqual(len(rigged.server.sessions), 4)
 
+    def test_failsAtEachAddress(self) -> None:
+        """Each address of a host that stumbles over a session has its full handshake."""
+        faults = [brokenTLS(b"STARTTLS").inSession(each) for each in (3, 4, 5)]
+        rigged = self.rigged(*faults)
+        second = b"192.0.2.26"
+        rigged.network.hosts[second.decode(), 25] = rigged.server
+        way = Way(evolve(RESUMES, tls=TLSLevel.ENCRYPTED))
+        for address in (*HOST.addresses, second):
+            rigged.send(host=MailHost(HOST.name, (address,)), way=way)
+        got = rigged.send(host=MailHost(HOST.name, (*HOST.addresses, second)), way=way)
+        self.assertEqual(codes(got), [250])
+        via = got.value.via
+        self.assertEqual((via.address, via.tls.resumed), (second, False))
+        self.assertEqual(len(rigged.server.sessions), 6)
+
     def test_refusedByTheHost(self) -> None:
         """A server that refuses STARTTLS says nothing of the session."""
         rigged = self.rigged(answered(b"STARTTLS", b"454 Not now").inSession(2))
