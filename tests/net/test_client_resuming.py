@@ -199,7 +199,7 @@ class ResumingTests(SynchronousTestCase):
         self.assertEqual(len(rigged.server.sessions), 4)
 
     def test_failsAtEachAddress(self) -> None:
-        """Each address of a host that stumbles over a session has its full handshake."""
+        """Each address that stumbles over a session has its full handshake."""
         faults = [brokenTLS(b"STARTTLS").inSession(each) for each in (3, 4, 5)]
         rigged = self.rigged(*faults)
         second = b"192.0.2.26"
