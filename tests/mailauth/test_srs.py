@@ -68,12 +68,12 @@ class RoundTripTests(SynchronousTestCase):
         sender; the address does not grow from the second on.
         """
         first, second, third = (SRS((each,)) for each in (b"1", b"2", b"3"))
-        one = first.rewritten(sender, b"one.example", NOW)
+        one = first.rewritten(sender, b"one.test", NOW)
         try:
-            two = second.rewritten(one, b"two.example", NOW)
+            two = second.rewritten(one, b"two.test", NOW)
         except Unfit:
             return
-        three = third.rewritten(two, b"six.example", NOW)
+        three = third.rewritten(two, b"six.test", NOW)
         self.assertEqual(len(two), len(three))
         self.assertTrue(two.startswith(b"SRS1=") and three.startswith(b"SRS1="))
         self.assertEqual(third.reversed(three, NOW), one)
@@ -253,7 +253,7 @@ class RefusalTests(SynchronousTestCase):
         """
         made = SRS((b"secret",), Style(27, 27))
         try:
-            local = made.rewritten(sender, b"f.example", NOW).partition(b"@")[0]
+            local = made.rewritten(sender, b"f.test", NOW).partition(b"@")[0]
         except Unfit:
             return
         at = data.draw(st.integers(0, len(local) - 1))
@@ -429,10 +429,10 @@ class OracleTests(SynchronousTestCase):
         srslib makes the same address, and each finds the sender in the other's.
         """
         oracle = Oracle("tops3cret")
-        theirs = oracle.forward(sender.decode(), "f.example").encode()
+        theirs = oracle.forward(sender.decode(), "f.test").encode()
         # It has the system's clock; the day is in what it says.
         now = _dayOf(theirs)
-        ours = srs.rewritten(sender, b"f.example", now)
+        ours = srs.rewritten(sender, b"f.test", now)
         self.assertEqual(ours, theirs)
         self.assertEqual(srs.reversed(theirs, now), sender)
         self.assertEqual(oracle.reverse(ours.decode()).encode(), sender)
