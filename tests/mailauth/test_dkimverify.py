@@ -79,6 +79,11 @@ class StandardsTests(SynchronousTestCase):
             [("fail", "the signature does not fit the body")],
         )
 
+    def test_formsAreSimpleUnlessSaid(self) -> None:
+        """RFC 6376 section 3.5, C{c=}."""
+        (told,) = verified(forged({b"c": None}) + HEADER)
+        self.assertEqual((told.headerForm, told.bodyForm), (b"simple", b"simple"))
+
     def test_cutsDoNotMatter(self) -> None:
         """Wherever the body is cut."""
         for at in range(len(BODY) + 1):
@@ -351,6 +356,8 @@ class KeyTests(SynchronousTestCase):
             self.check(RSA_RECORD + b"; " + tag, "permerror", why)
         for tag in (b"h=sha1:sha256", b"s=tlsrpt : email", b"s=*", b"t=s"):
             self.check(RSA_RECORD + b"; " + tag, "pass", "")
+        spki = b"MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+        self.check(b"p=" + spki, "permerror", "the key cannot be read")
         self.check(b"v=DKIM1; p=", "permerror", "the key was revoked")
         self.check(b"v=DKIM1; k=x; p=x", "permerror", "unknown kind of key")
         other = "the key is for another algorithm"
