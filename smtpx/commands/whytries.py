@@ -175,6 +175,7 @@ _PROBLEMS = {
     Cause.SENDER: "{host} did not take the sender{why}",
     Cause.RECIPIENT: "{host} did not take the recipient{why}",
     Cause.CONTENT: "{host} did not take the message{why}",
+    Cause.UNFIT: "{host} would not do for the message, and did not get it{why}",
     Cause.EARLY: "{host} was known to be in trouble{why}",
     Cause.EXPIRED: "it had waited for too long{why}",
     Cause.OPERATOR: "an operator gave it up{why}",
@@ -186,7 +187,8 @@ _GREY = re.compile(r"\bgr[ae]y.?list|^4\d\d 4\.7\.1 |^4\d\d 4\.2\.0 ", re.IGNORE
 def _problem(attempt: Attempted) -> str:
     """What went wrong."""
     host = _host(attempt) if attempt.host else "the host"
-    said = f': it said "{attempt.reply}"' if attempt.reply else ""
+    heard = attempt.reply and attempt.cause is not Cause.UNFIT
+    said = f': it said "{attempt.reply}"' if heard else ""
     why = said or (f": {attempt.text}" if attempt.text else "")
     form = _PROBLEMS.get(attempt.cause)
     if form is None or (not attempt.host and "{host}" in form and not why):

@@ -421,10 +421,9 @@ class ClientConnection(ClientMachine):
         outcomes = transaction.outcomes(blame)
         if not any(outcome.refuses for _, outcome in outcomes):
             scope = Scope.MESSAGE
-        stages = transaction.stages()
-        self._effect(
-            Settled(transaction.envelope, outcomes, scope, rest, stages, unsure)
-        )
+        stages, ours = transaction.stages(), transaction.ours()
+        envelope = transaction.envelope
+        self._effect(Settled(envelope, outcomes, scope, rest, stages, unsure, ours))
 
     # --- the end ----------------------------------------------------------------
 

@@ -55,6 +55,7 @@ class Standing:
         "envelope",
         "final",
         "guessed",
+        "own",
         "scope",
         "stage",
         "verdict",
@@ -64,6 +65,8 @@ class Standing:
         self._session = session
         self.envelope = envelope
         self.guessed = False
+        #: Did we ourselves refuse it, before the peer was asked?
+        self.own = False
         self.final: Reply | None = None
         self.scope = Scope.MESSAGE
         self.stage: Stage | None = None
@@ -139,6 +142,12 @@ class Standing:
             self._stageOf(index, refused)
             for index in range(len(self.envelope.recipients))
         )
+
+    def ours(self) -> frozenset[int]:
+        """Which of L{outcomes} are our own words, of a message that was not tried."""
+        if self.own:
+            return frozenset(range(len(self.envelope.recipients)))
+        return frozenset(self._barred)
 
     def _stageOf(self, index: int, refused: bool) -> Stage | None:
         if index in self._barred:

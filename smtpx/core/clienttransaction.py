@@ -147,6 +147,7 @@ class Transaction(Standing):
         if session.unsafeToGuess:
             yield from sync()
         if unsafePath(envelope.sender):
+            self.own = True
             return self.end(_BAD_SENDER, stage=Stage.MAIL)
         grouped = yield from self._grouping()
         self.guessed = session.guessed
@@ -159,6 +160,7 @@ class Transaction(Standing):
             grouped = yield from self._grouping()
             fitted = yield from self._fitted()
         if isinstance(fitted, Refusal):
+            self.own = True
             return self.end(fitted.reply, fitted.scope, Stage.MESSAGE)
         envelope, body, apart = fitted
         limits = session.limits()
@@ -166,6 +168,7 @@ class Transaction(Standing):
             return self.end(_NO_MORE_HERE, Scope.SESSION)
         if body is not None and session.bareLines is BareLines.REFUSE:
             if (yield from attributed(CORE, _hasBareLines(body))):
+                self.own = True
                 return self.end(_BARE_LINES, stage=Stage.MESSAGE)
         selection = select(envelope.recipients, limits, session.domains, apart)
         self._barred, self._over = selection.barred, selection.over

@@ -261,6 +261,8 @@ class Settled:
         where C{scope} is another one.
     @ivar stages: at what each outcome came about, in the same order; L{None}: at
         no command, for the connection was lost or we ourselves are in trouble.
+    @ivar ours: the places of the outcomes that are our own words, for the peer was not
+        asked: it would not do for the message, or for the recipient.
     @ivar unsure: had the whole message been sent, and the connection been lost
         before the peer answered it?  It may have taken the message then (RFC
         1047).
@@ -272,6 +274,7 @@ class Settled:
     rest: tuple[Recipient, ...] = ()
     stages: tuple[Stage | None, ...] = ()
     unsure: bool = False
+    ours: frozenset[int] = frozenset()
 
 
 @frozen

@@ -158,6 +158,10 @@ class Postman:
                 return
 
 
+#: What is about the message, so that no other host is asked.
+_WHOLE = (Cause.CONTENT, Cause.UNFIT)
+
+
 def _elsewhere(sent: Sent) -> list[Recipient]:
     """Those to whom another host may be of use."""
     if sent.scope is Scope.HOST:
@@ -166,7 +170,7 @@ def _elsewhere(sent: Sent) -> list[Recipient]:
     return [
         each
         for (each, got), cause in said
-        if got.refuses and not got.permanent and cause is not Cause.CONTENT
+        if got.refuses and not got.permanent and cause not in _WHOLE
     ]
 
 

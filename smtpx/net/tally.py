@@ -59,8 +59,10 @@ class Tally:
         @param otherwise: the cause where no command was refused.
         """
         outcomes = zip(settled.outcomes, settled.stages, strict=True)
-        for (recipient, said), stage in outcomes:
+        for place, ((recipient, said), stage) in enumerate(outcomes):
             cause = otherwise if stage is None else _CAUSES[stage]
+            if place in settled.ours:
+                cause = Cause.UNFIT
             self._found[id(recipient)] = said, cause
         self.unsure = self.unsure or settled.unsure
         self._scope = settled.scope

@@ -245,6 +245,7 @@ _TOOK = {"took": "how long the attempt took, in seconds"}
 _CAUSE = {
     "cause": "at what it failed: ``other``, ``local``, ``dns``, ``connect``, ``lost``,"
     " ``tls``, ``login``, ``session``, ``sender``, ``recipient``, ``content``,"
+    " ``unfit`` (the host would not do for the message, and was not asked),"
     " ``early`` (the host is known to be in trouble, and was not tried), ``expired``"
     " or ``operator``",
 }

@@ -73,6 +73,9 @@ _BY_CAUSE = {
     Cause.EXPIRED: (4, 7),
 }
 
+#: Where what was said are our own words.
+_OURS = (Cause.UNFIT, Cause.LOCAL)
+
 _CLASS = {Action.FAILED: 5, Action.DELAYED: 4}
 
 
@@ -151,7 +154,7 @@ def accountOf(
         status=_status(told),
         cause=outcome.cause,
         said=said,
-        remote=remoteOf(outcome.via),
+        remote=None if outcome.cause is Cause.UNFIT else remoteOf(outcome.via),
         why=why,
         diagnostic=_diagnostic(told, said, why, address),
         fields=_harmless(profile.fieldsFor(message.envelope, recipient)),
@@ -235,6 +238,9 @@ def _diagnostic(told: Told, said: tuple[str, ...], why: str, address: str) -> st
     if told.outcome.cause is Cause.RECIPIENT:
         after += f":<{address}>"
     lines = [said[0], *[line[4:] for line in said[1:]]]
+    if told.outcome.cause in _OURS:
+        words = " ".join(lines)
+        return _cut(f"not sent to the host: {words}", _DIAGNOSTIC_CHARACTERS)
     via = told.outcome.via
     here = via is not None and via.local
     where = "LMTP error" if here else "SMTP error from remote mail server"

@@ -71,10 +71,11 @@ _BY_CAUSE = {
     Cause.SENDER: ErrorKind.SENDER,
     Cause.RECIPIENT: ErrorKind.RECIPIENT,
     Cause.CONTENT: ErrorKind.CONTENT,
+    Cause.UNFIT: ErrorKind.CONTENT,
     Cause.LOCAL: ErrorKind.LOCAL,
 }
 
-_TRANSACTION = (Cause.SENDER, Cause.RECIPIENT, Cause.CONTENT)
+_TRANSACTION = (Cause.SENDER, Cause.RECIPIENT, Cause.CONTENT, Cause.UNFIT)
 _GREY = re.compile(rb"\bgr[ae]y.?list", re.IGNORECASE)
 
 

@@ -133,6 +133,8 @@ def _results(left: Sequence[int], sent: Sent) -> dict[int, Outcome]:
             continue
         fate = Fate.FAILED if got.permanent else Fate.WAITING
         text = f"{_named(sent.via)}: {_spelled(got)}"
+        if cause is Cause.UNFIT:
+            text = f"not sent to {text}"
         results[index] = Outcome(index, fate, text, got, sent.via, cause)
     return results
 
@@ -154,7 +156,8 @@ def _maybeElsewhere(outcome: Outcome, sent: Sent) -> bool:
         return True
     # RFC 5321 section 5.1: the next one, until one takes it.  A message that was
     # sent whole is not sent to one after the other.
-    return outcome.fate is Fate.WAITING and outcome.cause is not Cause.CONTENT
+    whole = outcome.cause in (Cause.CONTENT, Cause.UNFIT)
+    return outcome.fate is Fate.WAITING and not whole
 
 
 def _spelled(got: Reply) -> str:

@@ -31,6 +31,8 @@ class Cause(Enum):
     @cvar SENDER: it turned down the sender (MAIL).
     @cvar RECIPIENT: it turned down the recipient (RCPT).
     @cvar CONTENT: it turned down the message (DATA, BDAT, and behind them).
+    @cvar UNFIT: a host would not do for the message, by what it offers: it was not
+        asked to take it, and what refuses it are our own words.
     @cvar EARLY: the host is known to be in trouble, and it is not yet time to try
         it again; nothing was tried.
     @cvar EXPIRED: it waited for too long.
@@ -48,6 +50,7 @@ class Cause(Enum):
     SENDER = "sender"
     RECIPIENT = "recipient"
     CONTENT = "content"
+    UNFIT = "unfit"
     EARLY = "early"
     EXPIRED = "expired"
     OPERATOR = "operator"

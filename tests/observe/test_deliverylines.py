@@ -295,6 +295,15 @@ class DelayTests(LinesTestCase):
                 f"SMTP error from remote mail server after {after}: 451 4.2.1 Later",
             )
 
+    def test_whatWeSaid(self) -> None:
+        """A host that was not asked has said nothing."""
+        said = reply(550, "5.7.30", b"REQUIRETLS support required")
+        text = "not sent to mx.example.com [192.0.2.25]: 550 5.7.30 REQUIRETLS support"
+        outcome = Outcome(0, Fate.WAITING, text, said, CLEAR, Cause.UNFIT)
+        self.assertEqual(
+            self.deferred(outcome), f"== bob@example.com {FAR} defer (0) {HOST}: {text}"
+        )
+
     def test_whatWentWrong(self) -> None:
         """By Exim's numbers, in our words."""
         for cause, number in (

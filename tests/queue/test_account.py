@@ -128,6 +128,17 @@ class StatusTests(SynchronousTestCase):
         good = account(refused(said=said), Action.RELAYED)
         self.assertEqual(good.diagnostic, "")
 
+    def test_ourOwnWords(self) -> None:
+        """A host that was not asked is not said to have refused anything."""
+        said = reply(550, "5.7.30", b"REQUIRETLS support required")
+        for cause in (Cause.UNFIT, Cause.LOCAL):
+            found = account(refused(said=said, cause=cause))
+            text = "not sent to the host: 550 5.7.30 REQUIRETLS support required"
+            self.assertEqual(found.diagnostic, text)
+        found = account(refused(said=said, cause=Cause.UNFIT))
+        self.assertIsNone(found.remote)
+        self.assertEqual(found.status, (5, 7, 30))
+
     def test_diagnosticOfAnAlias(self) -> None:
         """It says nothing of where an alias leads."""
         said = reply(550, "5.1.1", b"boss@home.example is gone")

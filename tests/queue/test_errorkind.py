@@ -30,6 +30,8 @@ class KindTests(SynchronousTestCase):
             expected = same[0] if same else ErrorKind.OTHER
             if cause is Cause.EARLY:
                 expected = ErrorKind.CONNECT
+            if cause is Cause.UNFIT:
+                expected = ErrorKind.CONTENT
             self.assertIs(kind(cause), expected)
 
     def test_greylisting(self) -> None:

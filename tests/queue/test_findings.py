@@ -95,6 +95,15 @@ class FindingsTests(SynchronousTestCase):
         known.sent(sent(TWO, envelope, FULL, Cause.SENDER, Scope.HOST))
         self.assertEqual(self.found(known), (Fate.FAILED, FULL))
 
+    def test_notAsked(self) -> None:
+        """A host that would not do is named as one that was not asked."""
+        envelope = Envelope(b"s@x", 0.0, [Recipient(b"a@example.org")])
+        known = Findings((0,))
+        known.sent(sent(TWO, envelope, GREY, Cause.UNFIT))
+        self.assertEqual(known.left, [])
+        [outcome] = known.outcomes()
+        self.assertTrue(outcome.text.startswith(f"not sent to {TWO.name.decode()} ["))
+
 
 class BrokenOffTests(SynchronousTestCase):
     """Attempts that are broken off, or break, at the second host."""

@@ -23,6 +23,7 @@ _CAUSES = {
     "sender": "the sender was refused",
     "recipient": "the recipient was refused",
     "content": "the message was refused",
+    "unfit": "the host would not do for the message",
     "early": "not tried: the host is in trouble",
     "expired": "it waited for too long",
     "operator": "an operator gave it up",
