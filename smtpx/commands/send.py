@@ -50,6 +50,7 @@ from ..service.wiring.tryout import (
     loggingInBy,
     ofConfiguration,
     toDomains,
+    toProtected,
     toServer,
     toSocket,
     trusting,
@@ -262,6 +263,9 @@ class Sending:
         if socket is not None:
             return [toSocket(list(recipients), socket, way)]
         if server is None:
+            if options["explain-tls"]:
+                trust = options.file("ca")
+                return [toProtected(machine, list(recipients), way, trust, stack)]
             return [toDomains(machine, list(recipients), way)]
         return [toServer(machine, list(recipients), server.host, options.port, way)]
 

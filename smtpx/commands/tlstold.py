@@ -30,7 +30,7 @@ _LEVELS = {
 def toldProtection(each: Protected) -> Iterator[str]:
     """What is to be said of one host, line by line."""
     yield f"TLS with {visible(each.host.decode('ascii', 'backslashreplace'))}:"
-    for line in (*_asked(each.policy), *_came(each)):
+    for line in (*_asked(each.policy), *_unknown(each), *_came(each)):
         yield f"  {visible(line, _MOST)}"
 
 
@@ -47,6 +47,14 @@ def _asked(policy: RoutePolicy) -> Iterator[str]:
             what = f"that is set aside; otherwise {what}"
         yield f"{demand.rule}: {demand.why}, so {what}."
     yield f"In all: {_LEVELS[policy.tls]}."
+
+
+def _unknown(each: Protected) -> Iterator[str]:
+    """What could not be found out, and what nobody asked about."""
+    for rule, why in each.doubts:
+        yield f"{rule}: nobody can tell what it asks, so it asks nothing: {why}."
+    for text in each.unasked:
+        yield f"{text}."
 
 
 def _came(each: Protected) -> Iterator[str]:

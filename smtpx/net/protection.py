@@ -129,6 +129,10 @@ class Protection:
             raise _anew(barred.error)
         return way if policy is way.policy else evolve(way, policy=policy)
 
+    async def doubts(self, hop: Hop) -> list[tuple[str, str]]:
+        """See L{Rules.doubts}."""
+        return await self.rules.doubts(hop)
+
     def _refuse(self, hop: Hop, way: Way, error: Undecided) -> NoReturn:
         demands = error.demands if isinstance(error, Unfit) else ()
         lenient = way.policy.lenient

@@ -220,13 +220,22 @@ class Rules:
         """
         @raise Undecided: it may yet be proven that the host is the domain's.
         """
+        for _, why in await self.doubts(hop):
+            raise Undecided(f"it is not proven that the host is the domain's: {why}")
+
+    async def doubts(self, hop: Hop) -> list[tuple[str, str]]:
+        """
+        What might be demanded besides, had it been possible to find out.
+
+        @return: names of rules, and what each of them cannot have, for the operator.
+        """
+        found = []
         for rule in self.published:
             unsure = rule.unsure(hop)
             why = await unsure if isinstance(unsure, Deferred) else unsure
             if why is not None:
-                raise Undecided(
-                    f"it is not proven that the host is the domain's: {why}"
-                )
+                found.append((rule.name, why))
+        return found
 
     async def _ask(self, hop: Hop, policy: RoutePolicy) -> Sequence[Demand]:
         """What is demanded by what domains publish."""

@@ -14,6 +14,8 @@ from .sendcases import SendTestCase
 from .terminals import Ran
 
 WEB = "192.0.2.80"
+#: In the network of tests, like the other.
+PUBLIC = "8.8.8.8"
 MX = "mx.x.example"
 ZONE = f"""
 x.example          MX   10 {MX}
@@ -98,4 +100,83 @@ class ProtectedTests(SendTestCase):
         ran = self.told()
         self.assertEqual(ran.status, 0, ran.err)
         self.assertIn("Nobody demands anything", ran.out)
+        self.assertEqual(self.web.requests, [])
+
+    def test_notToBeFetched(self) -> None:
+        """A policy that cannot be fetched is told, and why."""
+        self.web.answer = page(b"", status=b"404 Not Found")
+        ran = self.told()
+        self.assertEqual(ran.status, 0, ran.err)
+        self.assertIn(
+            "  mta-sts: nobody can tell what it asks, so it asks nothing:"
+            " mta-sts.x.example answers 404.\n",
+            ran.out,
+        )
+
+
+class WithoutRoutesTests(SendTestCase):
+    """The same without a configuration: by the mail hosts of the domain."""
+
+    def setUp(self) -> None:
+        """A web server with an address of the Internet, and a mail host."""
+        super().setUp()
+        self.authorities = self.file(pem(AUTHORITY.certificate).decode("ascii"))
+        self.stage.zone = ZONE.replace(WEB, PUBLIC)
+        self.web = CannedWeb(page(POLICY.format("enforce", MX).encode("ascii")))
+        self.web.serve(self.stage.town, PUBLIC, serverTLS(self, "mta-sts.x.example"))
+        self.server = self.stage.host(tls=serverTLS(self, MX))
+
+    def told(self, *more: str) -> Ran:
+        """Send, and be told."""
+        return self.send(
+            *("-q", "--explain-tls", "--ca", self.authorities, *more),
+            *("-f", "ann@here.example", "--to", "bob@x.example"),
+        )
+
+    def test_enforced(self) -> None:
+        """The policy is fetched, and the host is verified by it; that is said."""
+        ran = self.told()
+        self.assertEqual(ran.status, 0, ran.err)
+        self.assertIn(
+            "  mta-sts: the MTA-STS policy of x.example is in mode enforce, so it gets",
+            ran.out,
+        )
+        self.assertIn("  It is who it should be, by PKIX: ", ran.out)
+        self.assertIn("  No TLSA records were asked for: no name server is", ran.out)
+        self.assertEqual(len(self.web.requests), 1)
+
+    def test_otherHost(self) -> None:
+        """A host that the policy does not name gets nothing."""
+        self.web.answer = page(POLICY.format("enforce", "y.example").encode("ascii"))
+        ran = self.told()
+        self.assertEqual(ran.status, 1)
+        text = f"It got nothing: the MTA-STS policy of x.example does not allow {MX}"
+        self.assertIn(text, ran.out)
+        self.assertEqual(self.server.messages, [])
+
+    def test_notToBeFetched(self) -> None:
+        """What could not be fetched is told; it does not count."""
+        self.web.answer = page(b"", status=b"500 Oops")
+        ran = self.told()
+        self.assertEqual(ran.status, 0, ran.err)
+        self.assertIn("so it asks nothing: mta-sts.x.example answers 500.\n", ran.out)
+
+    def test_probed(self) -> None:
+        """The same where nothing is sent."""
+        ran = self.told("--quit-after", "tls")
+        self.assertEqual(ran.status, 0, ran.err)
+        self.assertIn("is in mode enforce", ran.out)
+        self.assertEqual(self.server.messages, [])
+
+    def test_namedHost(self) -> None:
+        """Of a host that is named nobody asks anything, and that is said."""
+        ran = self.told("--server", "192.0.2.25")
+        self.assertEqual(ran.status, 0, ran.err)
+        self.assertIn("  Neither TLSA records nor a policy were asked for", ran.out)
+        self.assertEqual(self.web.requests, [])
+
+    def test_unexplained(self) -> None:
+        """Without the option it goes as ever."""
+        ran = self.send("-q", "-f", "ann@here.example", "--to", "bob@x.example")
+        self.assertEqual(ran.status, 0, ran.err)
         self.assertEqual(self.web.requests, [])

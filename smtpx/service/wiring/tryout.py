@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from random import Random
@@ -71,6 +72,7 @@ class Leg:
     @ivar answers: who knows what we call ourselves, where the way does not say.
     @ivar protection: decides how connections have to be; L{None}: C{wayTo} does.
     @ivar manual: did the operator name the hosts?
+    @ivar unasked: what is not asked about on this way, and why, in sentences.
     """
 
     recipients: tuple[str, ...]
@@ -80,6 +82,7 @@ class Leg:
     answers: Answerers = field(factory=dict)
     protection: Protection | None = None
     manual: bool = False
+    unasked: tuple[str, ...] = ()
 
 
 #: Changes how hosts are talked to.
@@ -92,7 +95,9 @@ def toServer(
     """By a host that somebody names: a name that the system knows, or an address."""
     find = SystemHost(machine.reactor, host, port).find
     hosts = "" if _isAddress(host) else host
-    return Leg(tuple(recipients), find, lambda host: way, hosts)
+    return Leg(
+        tuple(recipients), find, lambda host: way, hosts, unasked=(_BY_NAME, _BY_ROUTE)
+    )
 
 
 def _isAddress(host: str) -> bool:
@@ -109,10 +114,47 @@ def toSocket(recipients: Sequence[str], path: Path, way: Way) -> Leg:
     return Leg(tuple(recipients), lambda domain: succeed(hosts), lambda host: way, "")
 
 
+#: What is not asked about, and where it is.
+_BY_NAME = "Neither TLSA records nor a policy were asked for: the host was named"
+_UNTRUSTED = "No TLSA records were asked for: no name server is trusted to say what DNSSEC proves"
+_BY_ROUTE = "With --route and --config, all is asked for that the server asks for"
+
+
 def toDomains(machine: Machine, recipients: Sequence[str], way: Way) -> Leg:
     """By the MX records of the recipients' domains, as the system's DNS has them."""
     router = systemRouter(machine.reactor, machine.resolver)
     return Leg(tuple(recipients), router.byMX, lambda host: way)
+
+
+def toProtected(
+    machine: Machine,
+    recipients: Sequence[str],
+    way: Way,
+    authorities: Path | None,
+    stack: AsyncExitStack,
+) -> Leg:
+    """
+    The same, as a server without a configuration would do it: policies of MTA-STS are
+    fetched, and count.
+
+    @param authorities: a file of those who are trusted with them; L{None}: whom the
+        platform trusts.
+    @param stack: ends it.
+    @raise smtpx.core.errors.SMTPXError: the file is of no use.
+    """
+    usual = Configuration()
+    trust = evolve(usual.sending, mtaSTSVerifyCertificates=authorities)
+    configuration = evolve(usual, sending=trust)
+    asked = resolver(machine, configuration, stack)
+    router = systemRouter(machine.reactor, asked)
+    course = byHand(machine, configuration, router, asked, stack)
+    return Leg(
+        tuple(recipients),
+        router.byMX,
+        lambda host: way,
+        protection=course.protecting(True),
+        unasked=(_UNTRUSTED, _BY_ROUTE),
+    )
 
 
 class NowhereToSend(UsageError):
@@ -271,11 +313,15 @@ class Protected:
     @ivar host: its name.
     @ivar policy: what was demanded.
     @ivar came: the session; or why there was none.
+    @ivar doubts: see L{Protection.doubts}.
+    @ivar unasked: see L{Leg}.
     """
 
     host: bytes
     policy: RoutePolicy
     came: Via | Unreached
+    doubts: Sequence[tuple[str, str]] = ()
+    unasked: Sequence[str] = ()
 
 
 class Tryout:
@@ -309,6 +355,8 @@ class Tryout:
         @raise smtpx.core.errors.SMTPXError: extensions that do not go together.
         """
         self.protected: list[Protected] = []
+        #: Of each host that was tried, what could not be found out.
+        self._doubts: dict[bytes, Sequence[tuple[str, str]]] = {}
         self._stop = stop
         self._envelope = envelope
         self._witness = witness
@@ -342,7 +390,7 @@ class Tryout:
 
         finder = self._finder(leg)
         postman = Postman(
-            self._pool, leg.wayTo, finder, 1, Random(), protect, self._saw
+            self._pool, leg.wayTo, finder, 1, Random(), protect, partial(self._saw, leg)
         )
         return await postman.send(message)
 
@@ -358,10 +406,15 @@ class Tryout:
         if leg.protection is None or host.local:
             return way
         hop = hopTo(host, hosts, (domain,), leg.manual, (hosts.canonical or domain,))
-        return await leg.protection.wayTo(hop, way)
+        way = await leg.protection.wayTo(hop, way)
+        self._doubts[host.name] = await leg.protection.doubts(hop)
+        return way
 
-    def _saw(self, host: MailHost, way: Way, came: Via | Unreached) -> None:
-        self.protected.append(Protected(host.name, way.policy, came))
+    def _saw(self, leg: Leg, host: MailHost, way: Way, came: Via | Unreached) -> None:
+        doubts = self._doubts.pop(host.name, ())
+        self.protected.append(
+            Protected(host.name, way.policy, came, doubts, leg.unasked)
+        )
 
     async def probe(self, leg: Leg, domain: bytes) -> Probed:
         """
@@ -393,9 +446,9 @@ class Tryout:
             way = await self._protected(leg, host, hosts, domain, way)
             probed = await probe(self._pool, host, way, stop, envelope)
         except Unreached as error:
-            self._saw(host, way, error)
+            self._saw(leg, host, way, error)
             raise
-        self._saw(host, way, probed.via)
+        self._saw(leg, host, way, probed.via)
         return probed
 
     async def close(self) -> None:
@@ -434,6 +487,7 @@ __all__ = [
     "loggingInBy",
     "ofConfiguration",
     "toDomains",
+    "toProtected",
     "toServer",
     "toSocket",
     "trusting",
