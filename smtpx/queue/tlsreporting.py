@@ -24,6 +24,7 @@ from typing import Any, Protocol, TypeVar
 from attrs import field, frozen
 from attrs.validators import gt
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
+from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -64,6 +65,7 @@ class ReportTimes:
 
     @ivar writeEvery: how often what was counted is written down.
     @ivar lookEvery: how often it is looked what is due.
+    @ivar lookFirst: when that is done for the first time, after the start.
     @ivar delayLeast: after midnight, before which none goes.
     @ivar delayMost: and after which all have.
     @ivar claim: how long nobody else takes a report that somebody makes.
@@ -76,6 +78,7 @@ class ReportTimes:
 
     writeEvery: float = field(default=60.0, validator=gt(0))
     lookEvery: float = field(default=300.0, validator=gt(0))
+    lookFirst: float = 10.0
     delayLeast: float = 900.0
     delayMost: float = 4 * 3600.0
     claim: float = 900.0
@@ -154,6 +157,7 @@ class TLSReporting:
         self.count = self._counts.add
         self._file: TLSReportFile | None = None
         self._work: set[Deferred[None]] = set()
+        self._first: IDelayedCall | None = None
         #: What the network is asked.
         self._asking: set[Deferred[Any]] = set()
         self._calls: list[tuple[LoopingCall, float]] = []
@@ -171,6 +175,10 @@ class TLSReporting:
         """Begin to write down, and to report."""
         for looping, every in self._calls:
             looping.start(every, now=False)
+        # What became due while the server was down does not wait for its turn.
+        self._first = self._reactor.callLater(
+            self._times.lookFirst, self._begin, self.look
+        )
 
     async def stop(self) -> None:
         """
@@ -180,6 +188,8 @@ class TLSReporting:
         for looping, _ in self._calls:
             if looping.running:
                 looping.stop()
+        if self._first is not None and self._first.active():
+            self._first.cancel()
         self._stopping = True
         for asking in list(self._asking):
             asking.cancel()

@@ -29,7 +29,7 @@ class TallyTests(SynchronousTestCase):
         self.assertEqual(codes(got), [250, 550])
 
     def test_notEvenAsked(self) -> None:
-        """What we refuse ourselves, by what a host offers, is no error of the host's."""
+        """What we refuse by ourselves, by what a host offers, is no error of its."""
         rigged = rig(keywords=(b"SIZE 3",))
         got = rigged.send(body=b"much too long\r\n")
         self.assertEqual(codes(got), [552])

@@ -116,7 +116,7 @@ def toSocket(recipients: Sequence[str], path: Path, way: Way) -> Leg:
 
 #: What is not asked about, and where it is.
 _BY_NAME = "Neither TLSA records nor a policy were asked for: the host was named"
-_UNTRUSTED = "No TLSA records were asked for: no name server is trusted to say what DNSSEC proves"
+_UNTRUSTED = "No TLSA records were asked for: no name server is trusted to prove them"
 _BY_ROUTE = "With --route and --config, all is asked for that the server asks for"
 
 
