@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from attrs import frozen
 
-from .envelope import Envelope
+from .envelope import Envelope, Stamp
 from .hooks import Dialect
 from .interfaces import IServerSession
 
@@ -21,8 +21,13 @@ from .interfaces import IServerSession
 #: a message over: nobody logged in, for the system knows who it is.
 LOCAL = "local"
 
+#: Of an envelope: fields of ours that go above C{Received}, each with its CRLF.  Not
+#: for the spool, which has them as a part of the message.
+ABOVE = Stamp[bytes]("trace.above", None, str.encode)
+
 _RECEIVED = re.compile(
-    rb"Received: from ([^\r]+) \((?:([^ \r]+) )?(?:\[(?:IPv6:)?([^]\r]+)\]|unknown)\)"
+    rb"(?:\A|\n)Received: from ([^\r]+) \((?:([^ \r]+) )?"
+    rb"(?:\[(?:IPv6:)?([^]\r]+)\]|unknown)\)"
     rb"\r\n\tby [^\r]+ with ([^ \r]+)"
 )
 
@@ -123,8 +128,8 @@ def origin(prefix: bytes) -> Origin | None:
     """
     Where a message came from, as its L{received} field says.
 
-    @param prefix: what we put above a message, beginning with that field.
-    @return: L{None}: it does not begin so, as the message is one of our own.
+    @param prefix: what we put above a message, with that field.
+    @return: L{None}: there is none, as the message is one of our own.
     """
-    found = _RECEIVED.match(prefix)
+    found = _RECEIVED.search(prefix)
     return None if found is None else Origin(*found.groups())

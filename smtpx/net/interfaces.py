@@ -34,6 +34,8 @@ class IArrival(IConsumer):
     One message that is arriving.  C{write} takes the body piece by piece, with
     CRLF line ends and without stuffed dots.  To push back, pause the streaming
     producer that was registered: the peer's sending stalls.
+
+    An arrival may have an attribute C{id}: the spool's id of it.
     """
 
     def finish(session: IServerSession, envelope: Envelope) -> Taken:

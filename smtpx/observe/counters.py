@@ -250,6 +250,11 @@ class _TimedArrival:
         self._observe = observe
         self._clock = clock
 
+    @property
+    def id(self) -> str:
+        """In the spool; empty: it has none."""
+        return getattr(self._own, "id", "")
+
     def registerProducer(self, producer: IProducer, streaming: bool) -> None:
         """See L{IArrival}."""
         self._own.registerProducer(producer, streaming)

@@ -22,6 +22,7 @@ from .tables import (
     HTTP,
     TLS,
     AliasOptions,
+    AuthenticationOptions,
     Control,
     ImportFolder,
     Limits,
@@ -157,6 +158,7 @@ class Configuration:
         default=(), metadata={"option": "import", "help": "Without any: none."}
     )
     policy: Policy = field(factory=Policy)
+    authentication: AuthenticationOptions = field(factory=AuthenticationOptions)
     dns: DNS = field(factory=DNS)
     log: Log = field(factory=Log)
     trace: Trace = field(factory=Trace)

@@ -18,7 +18,7 @@ from ..core.envelope import Envelope
 from ..core.interfaces import IServerSession
 from ..core.reply import Reply, reply
 from ..core.standing import Standing
-from ..core.trace import received
+from ..core.trace import ABOVE, received
 from ..extensions.checkpointserver import transactionOf
 from ..net.interfaces import IArrival, IJournal, IReceiver
 from ..policy.redirect import Redirection
@@ -100,6 +100,11 @@ class SpoolArrival:
         self.write = incoming.write
         self.abort = incoming.abort
 
+    @property
+    def id(self) -> str:
+        """In the spool."""
+        return self._incoming.id
+
     def registerProducer(self, producer: IProducer, streaming: bool) -> None:
         """The spool pauses the producer where the disk does not keep up."""
         self._incoming.registerProducer(producer, streaming)
@@ -115,6 +120,9 @@ class SpoolArrival:
         incoming = self._incoming
         try:
             prefix = received(session, envelope, incoming.id, session.clauses())
+            above = envelope.stamp(ABOVE)
+            if above is not None:
+                prefix = above + prefix
             redirected = self._receiver.redirected
             spooled = envelope if redirected is None else redirected(envelope)
             hold = self._receiver.holds(spooled)

@@ -6,6 +6,7 @@ The reference page C{configuration.rst} is made of these classes
 """
 
 from .aliases import AliasOptions
+from .authentication import AuthenticationOptions
 from .control import Control
 from .dns import DNS
 from .http import HTTP
@@ -32,6 +33,7 @@ from .users import Users
 
 __all__ = [
     "AliasOptions",
+    "AuthenticationOptions",
     "CertificatePair",
     "Control",
     "DNS",

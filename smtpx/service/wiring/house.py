@@ -36,6 +36,7 @@ from ..mail import MailService
 from ..receiving import SpoolReceiver
 from ..tables import Listener
 from ..transactions import Transactions
+from .authentication import authentication, checking
 from .certificates import certificates
 from .control import openControl, queueControl
 from .domainpolicies import domainPolicies
@@ -157,6 +158,8 @@ async def enter(
         taken = intake(machine, configuration, name, out, extensions, logs, stack)
         msa = submission(configuration, taken.local)
         asked = inquiries(machine, configuration, logins, taken, journal, logs, stack)
+        checks = authentication(machine, configuration, name, asking, names, journal)
+        spooling = receiverOf(watch, spool, journal, out.routes, taken, memory)
         hall = Hall(
             machine=machine,
             configuration=configuration,
@@ -165,9 +168,17 @@ async def enter(
             tracer=traced,
             kept=keptLists(configuration, names.keep),
             transactions=memory,
-            receiver=receiverOf(watch, spool, journal, out.routes, taken, memory),
+            receiver=checking(configuration, checks, names, spooling),
             policies=await policies(
-                machine, configuration, taken, msa, journal, names, asking, stack
+                machine,
+                configuration,
+                taken,
+                msa,
+                journal,
+                names,
+                asking,
+                checks,
+                stack,
             ),
             submission=msa,
             tls=certificates(machine, configuration, name, stack),

@@ -15,9 +15,11 @@ from ...dns.interfaces import IResolver
 from ...net.interfaces import IPolicy
 from ...observe.journal import Journal
 from ...policy.admission import Admission, AdmissionBounds
+from ...policy.authentication import Authentication
 from ...policy.chain import NamedPolicy, PolicyChain
 from ...policy.local import LocalPolicy
 from ...policy.names import HostNames, NamingPolicy, PeerNames, confirmedName
+from ...policy.prompt import PromptPolicy
 from ...policy.python import policyFrom
 from ...policy.submission import Submission
 from ...policy.turnstile import Turnstile
@@ -91,12 +93,14 @@ async def policies(
     journal: Journal,
     names: HostNames,
     resolver: IResolver,
+    checks: Authentication | None,
     stack: AsyncExitStack,
 ) -> Policies:
     """
     The policies: ours alone, if there is nothing to wait for.
 
     @param names: has all other host lists already, and is started here.
+    @param checks: finds out who sent a message; L{None}: nothing does.
     """
     relay, refused = configuration.relay, configuration.policy.refuseHosts
     relayHosts = names.keep(relay.hosts).verdict
@@ -112,6 +116,8 @@ async def policies(
         look = partial(confirmedName, resolver)
         peers = PeerNames(Turnstile(clock, _NAMES_AT_ONCE), look, clock.seconds)
         before.append(NamedPolicy("names", NamingPolicy(peers, names.peerNamesMatter)))
+    if checks is not None:
+        before.append(NamedPolicy("authentication", PromptPolicy(checks)))
     seconds = configuration.limits.bounds.answerSeconds
 
     def policy(authenticated: bool) -> IPolicy:

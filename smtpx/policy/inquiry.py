@@ -1,0 +1,365 @@
+"""
+What is found out in one transaction of who sent a message; see
+L{smtpx.policy.authentication}.
+
+An L{Inquiry} is asked by policies, and fed by L{smtpx.policy.checking} with what
+arrives.  Each check is on its own: what goes wrong with one comes to C{temperror}, and
+is told to the operator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from attrs import evolve, field, frozen
+from twisted.internet.defer import (
+    CancelledError,
+    Deferred,
+    TimeoutError as DeferredTimeout,
+    succeed,
+)
+from twisted.internet.interfaces import IReactorTime
+
+from ..core.envelope import Envelope
+from ..core.interfaces import IServerSession
+from ..core.submitted import Field
+from ..dns.answering import answered
+from ..dns.interfaces import IResolver
+from ..mailauth import dmarc, iprev, spf
+from ..mailauth.asking import Asking, Unanswered
+from ..mailauth.authordomain import NoAuthor, authorDomain
+from ..mailauth.bodyhash import BodyHashes
+from ..mailauth.dkimvalues import DKIMResult, Verified
+from ..mailauth.dkimverify import Examination, VerifyTerms
+from ..mailauth.publicsuffix import PublicSuffixes
+from ..mailauth.results import AuthenticationResults
+from ..mailauth.spfquery import LIMITS, Limits, Outcome, Query, queryOf
+from ..mailauth.spfrecord import Record, SPFResult
+from ..observe.authlog import CHECKED
+from .chain import Trouble
+from .shared import Shared
+from .told import authTold, dkimTold, dmarcTold, spfTold
+from .verdicts import Verdicts
+
+T = TypeVar("T")
+
+#: All there is to be looked at.
+METHODS = ("iprev", "spf", "dkim", "arc", "dmarc")
+
+
+@frozen
+class Terms:
+    """
+    What is found out, and how.
+
+    @ivar methods: some of L{METHODS}.
+    @ivar seconds: how long the DNS may take for one check (RFC 7208 section 4.6.4 wants
+        20 at least).
+    @ivar signatures: what is asked of those of DKIM.
+    @ivar limits: of SPF.
+    @ivar guess: the record that is evaluated for senders' domains that have none;
+        L{None}: a guess is made of nobody.
+    @ivar suffixes: gives the public suffix list that DMARC goes by; L{None}, or what
+        gives it: by RFC 9989.
+    """
+
+    methods: frozenset[str] = frozenset(METHODS)
+    seconds: float = 20.0
+    signatures: VerifyTerms = VerifyTerms()
+    limits: Limits = LIMITS
+    guess: Record | None = None
+    suffixes: Callable[[], PublicSuffixes | None] = field(default=lambda: None)
+
+
+@frozen
+class Means:
+    """
+    What an inquiry needs of the world.
+
+    @ivar trouble: told of checks that go wrong.
+    @ivar name: who says what was found out (the authserv-id of RFC 8601 section 2.5).
+    @ivar lot: from 0 to 99, drawn for each message (C{pct} of RFC 7489).
+    """
+
+    resolver: IResolver
+    clock: IReactorTime
+    trouble: Trouble
+    name: bytes
+    terms: Terms
+    lot: Callable[[], int]
+
+
+class Inquiry:
+    """
+    One transaction's.
+
+    @ivar hashes: takes the body; L{None}: nothing of it is wanted.
+    """
+
+    def __init__(self, means: Means, session: IServerSession, envelope: Envelope):
+        self.hashes: BodyHashes | None = None
+        self._means = means
+        self._session = session
+        self._envelope = envelope
+        self._fields: tuple[Field, ...] = ()
+        self._host: Shared[iprev.HostName] | None = None
+        self._spf: Shared[Outcome | None] | None = None
+        self._guess: Shared[Outcome | None] | None = None
+        self._signatures: Examination | None = None
+        self._keys: Shared[None] | None = None
+        self._policy: Shared[None] | None = None
+        self._message: Shared[Verdicts] | None = None
+
+    # --- what it is asked -----------------------------------------------------------
+
+    def spf(self) -> Deferred[Outcome | None]:
+        """See L{smtpx.policy.verdicts.IVerdicts}."""
+        if "spf" not in self._means.terms.methods:
+            return succeed(None)
+        if self._spf is None:
+            self._spf = _shared(self._askSPF())
+        return self._spf.wait()
+
+    def guess(self) -> Deferred[Outcome | None]:
+        """See L{smtpx.policy.verdicts.IVerdicts}."""
+        if self._means.terms.guess is None:
+            return self.spf()
+        if self._guess is None:
+            self._guess = _shared(self._askGuess(self._means.terms.guess))
+        return self._guess.wait()
+
+    def message(self) -> Deferred[Verdicts]:
+        """See L{smtpx.policy.verdicts.IVerdicts}."""
+        if self._message is None:
+            self._message = _shared(self._conclude())
+        return self._message.wait()
+
+    # --- what it is told ------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Find out what can be found out of the client and the sender."""
+        if "spf" in self._means.terms.methods and self._spf is None:
+            self._spf = _shared(self._askSPF())
+        if "iprev" in self._means.terms.methods and self._host is None:
+            self._host = _shared(self._askHost())
+
+    def header(self, fields: Sequence[Field], whole: bool) -> None:
+        """
+        The header is there: begin to look for keys.
+
+        @param whole: is that all of the header?  (L{Examination})
+        """
+        self._fields = tuple(fields)
+        terms = self._means.terms
+        if "dmarc" in terms.methods:
+            self._policy = _shared(self._bounded("dmarc", self._glance(), _nothing))
+        if "dkim" in terms.methods:
+            try:
+                now = self._session.now()
+                found = Examination(self._fields, now, terms.signatures, whole)
+            except Exception as error:
+                self._troubled("dkim", error)
+            else:
+                self._signatures = found
+                if found.wanted:
+                    self.hashes = BodyHashes(found.wanted)
+                    self._keys = _shared(self._bounded("dkim", found.ask(), _nothing))
+
+    def write(self, piece: bytes) -> None:
+        """A piece of the body."""
+        if self.hashes is not None:
+            try:
+                self.hashes.write(piece)
+            except Exception as error:
+                self._signatures = self.hashes = None
+                self._troubled("dkim", error)
+
+    @property
+    def verdicts(self) -> Verdicts | None:
+        """What was found out; L{None}: that is not known, or nobody has asked."""
+        return None if self._message is None else self._message.result
+
+    def cancel(self) -> None:
+        """There will be no such message."""
+        for each in (
+            self._host,
+            self._spf,
+            self._guess,
+            self._keys,
+            self._policy,
+            self._message,
+        ):
+            if each is not None:
+                each.cancel()
+
+    # --- the client and the sender --------------------------------------------------
+
+    async def _askHost(self) -> iprev.HostName:
+        unknown = iprev.HostName(b"temperror")
+        name = self._session.peerName
+        if name is not None:
+            return iprev.HostName(b"pass", name)
+        asking = iprev.check(self._session.peer)
+        return await self._bounded("iprev", asking, lambda why: unknown)
+
+    async def _askSPF(self) -> Outcome | None:
+        query = self._query()
+        asking = spf.check(query, self._means.terms.limits, self._session.now)
+        outcome = await self._bounded("spf", asking, _noOutcome(query, False))
+        # Whatever is refused from here on is told of with it.
+        self._envelope.stamps[CHECKED] = {"spf": outcome.result.value}
+        return outcome
+
+    async def _askGuess(self, record: Record) -> Outcome | None:
+        outcome = await self.spf()
+        if outcome is not None and outcome.result is not SPFResult.NONE:
+            return outcome
+        query, terms = self._query(), self._means.terms
+        asking = spf.guess(query, record, terms.limits, self._session.now)
+        return await self._bounded("spf guess", asking, _noOutcome(query, True))
+
+    def _query(self) -> Query:
+        session = self._session
+        receiver = session.name.decode("ascii")
+        return queryOf(
+            session.peer, self._envelope.sender, session.helo or b"", receiver
+        )
+
+    # --- the message ----------------------------------------------------------------
+
+    async def _conclude(self) -> Verdicts:
+        """The message is there: what came of it all?"""
+        self.begin()
+        methods = self._means.terms.methods
+        host = None if self._host is None else await self._host.wait()
+        outcome, guess = await self.spf(), await self.guess()
+        signatures = await self._dkim() if "dkim" in methods else None
+        judged = None
+        if "dmarc" in methods:
+            judged = await self._dmarc(outcome, signatures or ())
+        told = [
+            None if host is None else host.told(self._session.peer),
+            authTold(self._session),
+            None if outcome is None else spfTold(outcome, self._envelope.sender),
+            None
+            if guess is None or not guess.guessed
+            else spfTold(guess, self._envelope.sender),
+            *map(dkimTold, signatures or ()),
+            None if judged is None else dmarcTold(judged),
+        ]
+        return Verdicts(
+            outcome,
+            guess if guess is not None and guess.guessed else None,
+            signatures,
+            judged,
+            AuthenticationResults(
+                self._means.name, tuple(each for each in told if each is not None)
+            ),
+            self._fields,
+        )
+
+    async def _dkim(self) -> tuple[Verified, ...]:
+        if self._keys is not None:
+            await self._keys.wait()
+        found, hashes = self._signatures, self.hashes
+        if found is None:
+            return (Verified(DKIMResult.TEMPERROR, "it could not be checked"),)
+        try:
+            if hashes is None:
+                hashes = BodyHashes(())
+            hashes.end()
+            return found.conclude(hashes)
+        except Exception as error:
+            self._troubled("dkim", error)
+            return (Verified(DKIMResult.TEMPERROR, "it could not be checked"),)
+
+    def _glance(self) -> Asking[None]:
+        """Ask for the policy, so that it is at hand when it is wanted."""
+        with suppress(NoAuthor, Unanswered):
+            author = authorDomain(_from(self._fields))
+            yield from dmarc.boundaries(self._means.terms.suffixes()).policy(author)
+
+    async def _dmarc(
+        self, outcome: Outcome | None, signatures: Sequence[Verified]
+    ) -> dmarc.Verdict:
+        try:
+            author = authorDomain(_from(self._fields))
+        except NoAuthor as error:
+            return dmarc.noFrom(str(error))
+        passed = outcome is not None and outcome.result is SPFResult.PASS
+        good = [one for one in signatures if one.result is DKIMResult.PASS]
+        evidence = dmarc.Evidence(
+            author,
+            outcome.query.domain.encode("ascii") if outcome and passed else None,
+            tuple([one.domain for one in good]),
+            self._means.lot(),
+        )
+
+        def unknown(why: str) -> dmarc.Verdict:
+            return dmarc.Verdict(dmarc.Status.TEMPERROR, why, author)
+
+        asking = dmarc.evaluate(evidence, self._means.terms.suffixes())
+        verdict = await self._bounded("dmarc", asking, unknown)
+        unsure = any(one.result is DKIMResult.TEMPERROR for one in signatures) or (
+            outcome is not None and outcome.result is SPFResult.TEMPERROR
+        )
+        if unsure and verdict.status in (
+            dmarc.Status.REJECT,
+            dmarc.Status.QUARANTINE,
+        ):
+            # RFC 7489 section 6.6.2: what could not be looked up might have passed.
+            why = "something could not be looked up"
+            return evolve(verdict, status=dmarc.Status.TEMPERROR, why=why)
+        return verdict
+
+    # --- within bounds --------------------------------------------------------------
+
+    async def _bounded(
+        self, owner: str, asking: Asking[T], otherwise: Callable[[str], T]
+    ) -> T:
+        """
+        Run a check, for as long as it may take.
+
+        @param owner: what it is called.
+        @param otherwise: gives what it comes to where it came to nothing; told why.
+        """
+        means = self._means
+        running = answered(asking, means.resolver)
+        if not running.called:
+            running.addTimeout(means.terms.seconds, means.clock)
+        try:
+            return await running
+        except CancelledError:
+            raise
+        except DeferredTimeout:
+            return otherwise("no answer in time")
+        except Exception as error:
+            self._troubled(owner, error)
+            return otherwise("it could not be checked")
+
+    def _troubled(self, owner: str, error: Exception) -> None:
+        self._means.trouble(self._session, owner, error)
+
+
+def _shared(work: Coroutine[Deferred[Any], Any, T]) -> Shared[T]:
+    return Shared(Deferred.fromCoroutine(work))
+
+
+def _nothing(why: str) -> None:
+    """What was not asked for in time is a temporary error by itself."""
+
+
+def _from(fields: Sequence[Field]) -> list[bytes]:
+    return [each.value for each in fields if each.name == b"from"]
+
+
+def _noOutcome(query: Query, guessed: bool) -> Callable[[str], Outcome]:
+    def otherwise(why: str) -> Outcome:
+        return Outcome(SPFResult.TEMPERROR, query, problem=why, guessed=guessed)
+
+    return otherwise
+
+
+__all__ = ["METHODS", "Inquiry", "Means", "Terms"]
