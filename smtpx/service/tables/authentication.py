@@ -108,7 +108,7 @@ class AuthenticationOptions:
             " its header on.",
         },
     )
-    headerOctets: int = field(
+    longestHeader: int = field(
         default=HEADER_OCTETS,
         metadata={
             "kind": sizeInOctets(4096, 1 << 26),

@@ -100,5 +100,5 @@ def checking(
         return trusted(session.peer, clientNames(session), known) is True
 
     return CheckingReceiver(
-        receiver, found, OurNames.of(ours), options.headerOctets, trusts
+        receiver, found, OurNames.of(ours), options.longestHeader, trusts
     )

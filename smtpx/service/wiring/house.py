@@ -130,6 +130,8 @@ async def enter(
     """
     Build the house, from the ground up.
 
+    This is long, for it is the plan of the whole house: one step a line, in order.
+
     @param found: the extensions that there are, by name.
     @param doors: they are not open yet.
     @raise OSError: the machine does not let us.
@@ -160,6 +162,9 @@ async def enter(
         asked = inquiries(machine, configuration, logins, taken, journal, logs, stack)
         checks = authentication(machine, configuration, name, asking, names, journal)
         spooling = receiverOf(watch, spool, journal, out.routes, taken, memory)
+        entry = await policies(
+            machine, configuration, taken, msa, journal, names, asking, checks, stack
+        )
         hall = Hall(
             machine=machine,
             configuration=configuration,
@@ -169,17 +174,7 @@ async def enter(
             kept=keptLists(configuration, names.keep),
             transactions=memory,
             receiver=checking(configuration, checks, names, spooling),
-            policies=await policies(
-                machine,
-                configuration,
-                taken,
-                msa,
-                journal,
-                names,
-                asking,
-                checks,
-                stack,
-            ),
+            policies=entry,
             submission=msa,
             tls=certificates(machine, configuration, name, stack),
             answers={**asked.answers, **memory.answers},
@@ -193,8 +188,9 @@ async def enter(
         asked.starter.control = queue
         openDropFolder(machine, configuration, hall, spool, out, taken, stack)
         outside = Outside(delivery, out.connections, peers)
-        inside = [*factories.values()]
-        premises = Premises(name, doors, inside, spool, hall.tls, outside)
+        premises = Premises(
+            name, doors, [*factories.values()], spool, hall.tls, outside
+        )
         await openSite(machine, configuration, watch, premises, stack)
         imports = await openImports(hall, spool, out, taken, logs, stack)
         openControl(hall, queue, spool, imports, stack)
