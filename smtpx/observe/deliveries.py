@@ -179,6 +179,8 @@ class DeliveryJournal:
         origin = recipient.stamp(ORIGIN)
         if origin is not None:
             fields["original"] = origin
+        if outcome.sender is not None:
+            fields["srs"] = outcome.sender
         if outcome.via is not None:
             _addHost(fields, outcome.via)
         if outcome.reply is not None:

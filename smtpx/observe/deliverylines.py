@@ -41,7 +41,7 @@ _REPLY_OCTETS = 1024
 #: What the host said its error after.
 _AFTER: dict[str, Callable[[LogEvent], str]] = {
     Cause.SESSION.value: lambda event: "initial connection",
-    Cause.SENDER.value: lambda event: f"MAIL FROM:<{word(event['sender'])}>",
+    Cause.SENDER.value: lambda event: f"MAIL FROM:<{word(_told(event))}>",
     Cause.RECIPIENT.value: lambda event: f"RCPT TO:<{word(event['recipient'])}>",
     Cause.CONTENT.value: lambda event: "end of data",
 }
@@ -238,6 +238,12 @@ def _lines(reply: bytes, shown: Callable[[bytes], str]) -> str:
     return "\\n".join(map(shown, reply[:_REPLY_OCTETS].split(b"\r\n")))
 
 
+def _told(event: LogEvent) -> bytes:
+    """The sender that the host was told."""
+    told: bytes = event["srs" if "srs" in event else "sender"]
+    return told
+
+
 # --- the fields -------------------------------------------------------------------
 
 
@@ -254,7 +260,11 @@ def _sender(event: LogEvent, fields: dict[str, Any]) -> str:
 
 
 def _returnPath(event: LogEvent, fields: dict[str, Any]) -> str:
-    return f" P=<{word(event['sender'])}>"
+    return f" P=<{word(_told(event))}>"
+
+
+def _rewritten(event: LogEvent, fields: dict[str, Any]) -> str:
+    return f" SRS=<{word(event['srs'])}>" if "srs" in event else ""
 
 
 def _size(event: LogEvent, fields: dict[str, Any]) -> str:
@@ -319,12 +329,13 @@ def _hosts(selectors: frozenset[Selector]) -> list[FieldOf]:
 
 
 def _senders(selectors: frozenset[Selector]) -> list[FieldOf]:
-    """C{F=} and C{P=}."""
+    """C{F=}, C{SRS=} and C{P=}."""
     wanted = (
         (Selector.SENDER_ON_DELIVERY, _sender),
+        (None, _rewritten),
         (Selector.RETURN_PATH_ON_DELIVERY, _returnPath),
     )
-    return [field for selector, field in wanted if selector in selectors]
+    return [each for selector, each in wanted if selector in selectors or not selector]
 
 
 def _before(selectors: frozenset[Selector]) -> list[FieldOf]:

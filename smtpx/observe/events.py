@@ -20,6 +20,7 @@ from __future__ import annotations
 from twisted.logger import LogLevel
 
 from .event import CLIENT, MESSAGE, SESSION, TLS, WHOLE, Event
+from .forwarding import SECRETS_KEPT, SECRETS_READ, SENDER_KEPT
 from .naming import REPEATED, RESUMED
 
 CONNECTED = Event(
@@ -209,6 +210,8 @@ _RECIPIENT = MESSAGE | {
 }
 
 _HOST = {
+    "srs": "the sender that the host was told in place of the reverse path, where it is"
+    " rewritten",
     "host": "the name of the host that was talked to, or tried; absent, with all that"
     " is the host's: there was none",
     "address": "its address",
@@ -474,4 +477,7 @@ CATALOGUE = (
     OWNERS_READ,
     OWNERS_KEPT,
     RECIPIENT_UNSURE,
+    SENDER_KEPT,
+    SECRETS_READ,
+    SECRETS_KEPT,
 )

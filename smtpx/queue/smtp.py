@@ -39,6 +39,7 @@ from ..tls.rules import Hop
 from .findings import Findings, delivered, unreached, unroutable
 from .interfaces import LANE_OCTETS, Attempt, IRelay, Leg, Located
 from .prefixed import PrefixedBody
+from .srs import SenderFor
 from .unfinished import Unfinished
 from .wanted import HOSTS_SEARCHED, certain, particular
 from .whither import Names, Whither, both, plain
@@ -114,6 +115,7 @@ class SMTPTransport:
         wayTo: Callable[[MailHost, Way], Way] | None = None,
         pause: Pause | None = None,
         protection: Protection | None = None,
+        senders: SenderFor | None = None,
     ) -> None:
         """
         @param find: finds hosts.
@@ -134,6 +136,8 @@ class SMTPTransport:
         @param pause: how long hosts are left alone; L{None}: as C{hints} has it.
         @param protection: decides how connections have to be; L{None}: the rest of the
             way does.
+        @param senders: says which sender hosts are told; L{None}: always the message's
+            own.
         """
         self.name = name
         self.width = width
@@ -154,6 +158,7 @@ class SMTPTransport:
         self._wayTo = wayTo
         self._pause = pause
         self._protection = None if local else protection
+        self._senders = senders
         self._known: dict[bytes, tuple[float, MailHosts | Unroutable]] = {}
         #: Names of lanes, by their hosts and what messages want.
         self._lanes: dict[tuple[bytes, RoutePolicy], bytes] = {}
@@ -167,21 +172,27 @@ class SMTPTransport:
         """See L{IRelay}."""
         way = self._wayOf(message)
         recipients = message.envelope.recipients
-        domains: dict[bytes, list[int]] = {}
+        senders = self._senders
+        domains: dict[tuple[bytes, bytes | None], list[int]] = {}
         for index in indices:
-            domain = domainOf(recipients[index].path)
-            domains.setdefault(domain, []).append(index)
+            sender = None if senders is None else senders(message, index)
+            key = domainOf(recipients[index].path), sender
+            domains.setdefault(key, []).append(index)
         # All are asked for at once; cancelled, none is.
-        found = await together(self._found(domain, way) for domain in domains)
-        legs: dict[tuple[bytes, bool, bytes], tuple[MailHosts, Names, list[int]]] = {}
+        found = await together(self._found(domain, way) for domain, _ in domains)
+        legs: dict[
+            tuple[bytes, bool, bytes, bytes | None],
+            tuple[MailHosts, Names, list[int]],
+        ] = {}
         outcomes: list[Outcome] = []
-        for (domain, some), (hosts, apart) in zip(domains.items(), found, strict=True):
+        for wanted, (hosts, apart) in zip(domains.items(), found, strict=True):
+            (domain, sender), some = wanted
             if isinstance(hosts, Unroutable):
                 outcomes += [unroutable(index, hosts) for index in some]
                 continue
             # The same hosts, but known for sure to be those of one domain only.
-            key = hosts.key, hosts.namesAuthentic, domain if apart else b""
-            _, named, indices = legs.setdefault(key, (hosts, [], []))
+            name = hosts.key, hosts.namesAuthentic, domain if apart else b"", sender
+            _, named, indices = legs.setdefault(name, (hosts, [], []))
             named.append(plain(domain, hosts))
             indices += some
         return Located(
@@ -189,9 +200,9 @@ class SMTPTransport:
                 Leg(
                     self._lane(hosts, way),
                     tuple(sorted(some)),
-                    Whither(hosts, way, tuple(named)),
+                    Whither(hosts, way, tuple(named), sender),
                 )
-                for hosts, named, some in legs.values()
+                for (*_, sender), (hosts, named, some) in legs.items()
             ),
             tuple(outcomes),
         )
@@ -293,7 +304,10 @@ class SMTPTransport:
             if not known.served:
                 raise
             known.cutOff(error)
-        return known.outcomes()
+        outcomes = known.outcomes()
+        if where.sender is None:
+            return outcomes
+        return [evolve(each, sender=where.sender) for each in outcomes]
 
     async def _offer(self, attempt: Attempt, where: Whither, known: Findings) -> None:
         """Offer it to one host after the other."""
@@ -324,6 +338,8 @@ class SMTPTransport:
             some = [recipients[index] for index in known.left]
             envelope = message.envelope.addressedTo(some).copied()
             envelope.stamps[ERRAND] = errand
+            if where.sender is not None:
+                envelope.sender = where.sender
             envelope.octets = body.octets
             try:
                 noting = _noting(attempt) if way.dialect is Dialect.LMTP else None

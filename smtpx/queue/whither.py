@@ -28,11 +28,13 @@ class Whither:
     What a leg of this transport says.
 
     @ivar domains: those of the recipients, each with the name that it is an alias of.
+    @ivar sender: the sender that the hosts are told; L{None}: the message's own.
     """
 
     hosts: MailHosts
     way: Way
     domains: tuple[tuple[bytes, bytes], ...] = ()
+    sender: bytes | None = None
 
     def hop(self, host: MailHost, manual: bool) -> Hop:
         """

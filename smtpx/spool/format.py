@@ -78,6 +78,8 @@ class Outcome:
         attempt, in seconds since the epoch; 0: nobody knows.
     @ivar untold: where it is DELIVERED, is the sender still to be told?  Then it is
         not finished with.
+    @ivar sender: the sender that the host was told in place of the message's own;
+        L{None}: that one.
     """
 
     index: int
@@ -88,6 +90,7 @@ class Outcome:
     cause: Cause = Cause.OTHER
     notBefore: float = 0.0
     untold: bool = False
+    sender: bytes | None = None
 
 
 @frozen(eq=False)

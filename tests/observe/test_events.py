@@ -25,6 +25,7 @@ from smtpx.observe.events import (
     RECIPIENTS_READ,
     TURNED_AWAY,
 )
+from smtpx.observe.forwarding import SECRETS_KEPT, SECRETS_READ
 
 PAGE = Path(smtpx.__file__).parent.parent / "doc" / "reference" / "logs.rst"
 
@@ -66,6 +67,7 @@ class EventTests(SynchronousTestCase):
         others = [TURNED_AWAY, PROXY_REFUSED, ALIASES_READ, ALIASES_KEPT, ALIAS_BROKEN]
         others += [RECIPIENTS_READ, RECIPIENTS_KEPT, RECIPIENT_UNSURE]
         others += [OWNERS_READ, OWNERS_KEPT, IMPORT_REFUSED]
+        others += [SECRETS_READ, SECRETS_KEPT]
         for event in CATALOGUE:
             if event in others:
                 continue

@@ -59,6 +59,7 @@ class ScriptedPool:
     @ivar said: by name of the host: a reply for everybody, what makes the answer, or
         why the host cannot be reached; hosts that are not in it take everything.
     @ivar tried: which hosts were sent which recipients.
+    @ivar senders: as from whom.
     """
 
     def __init__(self) -> None:
@@ -66,6 +67,7 @@ class ScriptedPool:
         self.tried: list[tuple[bytes, list[bytes]]] = []
         self.bodies: list[tuple[bytes, int]] = []
         self.ways: list[Way] = []
+        self.senders: list[bytes] = []
 
     def send(
         self,
@@ -79,6 +81,7 @@ class ScriptedPool:
         self.tried.append((host.name, [each.path for each in envelope.recipients]))
         self.bodies.append((b"".join(body.pieces()), envelope.octets))
         self.ways.append(way)
+        self.senders.append(envelope.sender)
         said = self.said.get(host.name, OK)
         if isinstance(said, Unreached):
             return fail(said)
