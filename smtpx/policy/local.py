@@ -20,9 +20,10 @@ from ..core.hostlist import clientNames
 from ..core.interfaces import IServerSession
 from ..core.reply import Reply, reply
 from ..net.interfaces import IPolicy
-from .aliastable import MISCONFIGURED, UNKNOWN
+from .aliastable import MISCONFIGURED, UNKNOWN, Expansion
 from .ours import LocalAddresses, namesAnother
 from .redirect import Redirection
+from .srs import RETURNED, Returns
 
 #: Is a client in a host list?  Asked with its address, its verified names, and whether
 #: these are all; L{smtpx.core.hostlist.HostList.verdict} is one.
@@ -64,6 +65,7 @@ class LocalPolicy:
         "_local",
         "_redirection",
         "_relayed",
+        "_returns",
         "_subjects",
         "refuseHosts",
         "relayHosts",
@@ -79,6 +81,7 @@ class LocalPolicy:
         refuseHosts: Verdict = nobody,
         redirection: Redirection | None = None,
         relayed: Callable[[bytes], bool] = nowhere,
+        returns: Returns | None = None,
     ) -> None:
         """
         @param local: whom we are the final host of.
@@ -90,8 +93,11 @@ class LocalPolicy:
         @param redirection: the aliases; L{None}: there are none.
         @param relayed: is a recipient at a domain that everybody may send to, since
             we pass its mail on?
+        @param returns: knows whom addresses lead back to that we made of senders,
+            and wants a C{redirection} besides; L{None}: we make none.
         """
         self._local = local
+        self._returns = returns
         self._goes = goes
         self._redirection = redirection
         self._relayed = relayed
@@ -116,6 +122,8 @@ class LocalPolicy:
     ) -> Reply | None:
         """Take mail for us, and mail for others from those who may relay."""
         path = recipient.path
+        if self._returns is not None and self._returns.claims(path):
+            return self.giveBack(self._returns, envelope, recipient)
         known = self._local.knows(path)
         if known is not None:
             return self.admit(envelope, recipient, known)
@@ -145,6 +153,32 @@ class LocalPolicy:
             return UNKNOWN
         # Better refused now than accepted and kept without a way to go.
         return None if self._goes(path, envelope.sender) else MISCONFIGURED
+
+    def giveBack(
+        self, returns: Returns, envelope: Envelope, recipient: Recipient
+    ) -> Reply | None:
+        """
+        Take mail for an address that we made of a sender, from whomever: it goes on to
+        him, as if an alias led there.
+        """
+        path = returns.sender(envelope, recipient.path)
+        if isinstance(path, Reply):
+            return path
+        redirection, expansion = self._redirection, Expansion((path,))
+        assert redirection is not None, "the one comes with the other"
+        known = self._local.knows(path)
+        if known is not None:
+            # We have become the host of the sender since.
+            found = redirection.expand(path)
+            if found is None and not known:
+                return UNKNOWN
+            expansion = found or expansion
+        elif not self._goes(path, envelope.sender):
+            return NO_ROUTE
+        refusal = redirection.note(envelope, recipient, expansion)
+        if refusal is None:
+            envelope.stamps[RETURNED] = True
+        return refusal
 
     def _mayRelay(self, session: IServerSession) -> bool | None:
         """L{None}: that cannot be told now."""
