@@ -46,6 +46,7 @@ from .places import checkPlaces, whoIsThis
 from .problems import KeyPath, Problem
 from .routecheck import checkList, checkRelayed, checkSending
 from .signingcheck import checkSigning
+from .srscheck import checkSRS
 from .tables import DNS, ListenerProtocol, Role, SubmissionRules
 from .wiring import (
     NoSuchGroup,
@@ -102,6 +103,7 @@ def check(
         *_relay(configuration),
         *checkRelayed(machine, configuration, _tried),
         *checkSending(configuration, found, _tried),
+        *checkSRS(machine, configuration, _tried),
         *checkPipes(configuration, _tried),
         *checkImports(configuration),
         *_policies(configuration),

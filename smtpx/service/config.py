@@ -39,6 +39,7 @@ from .tables import (
     RouteEntry,
     Sending,
     SendmailOptions,
+    SRSOptions,
     SubmissionRules,
     TLSReports,
     Trace,
@@ -150,6 +151,7 @@ class Configuration:
         factory=TLSReports, metadata={"option": "tls_reports"}
     )
     relay: Relay = field(factory=Relay)
+    srs: SRSOptions = field(factory=SRSOptions)
     peers: Peers = field(factory=Peers)
     users: Users = field(factory=Users)
     submission: SubmissionRules = field(factory=SubmissionRules)

@@ -25,6 +25,7 @@ from .routeoptions import SENDING, TransportKind
 from .routesmtp import Family, Lookup, RouteTLS
 from .sending import Sending
 from .sendmail import SendmailOptions
+from .srs import Returning, SRSOptions
 from .submission import SubmissionRules
 from .tls import TLS, CertificatePair, TLSVersion
 from .tlsreports import TLSReports
@@ -54,10 +55,12 @@ __all__ = [
     "Relay",
     "Reports",
     "RetryEntry",
+    "Returning",
     "Role",
     "RouteEntry",
     "RouteTLS",
     "SENDING",
+    "SRSOptions",
     "SelectorItem",
     "Sending",
     "SendmailOptions",

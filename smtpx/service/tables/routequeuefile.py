@@ -16,7 +16,7 @@ from ..kinds import IKind, IReading, Unwanted, Wrong
 from ..nested import Optional
 from ..problems import KeyPath
 from .routeoptions import TransportKind, only
-from .routeresumption import ResumptionOptions
+from .routesrs import SenderOptions
 
 
 @implementer(IKind)
@@ -50,7 +50,7 @@ class QueueDirectory:
 
 
 @frozen
-class QueueFileOptions(ResumptionOptions):
+class QueueFileOptions(SenderOptions):
     """What routes into folders in Exim's spool format have."""
 
     directory: str | None = field(
@@ -72,7 +72,7 @@ class QueueFileOptions(ResumptionOptions):
 
         @raise ValueError: there is none.
         """
-        ResumptionOptions.__attrs_post_init__(self)
+        SenderOptions.__attrs_post_init__(self)
         if self.transport is TransportKind.QUEUEFILE and self.directory is None:
             raise ValueError('the transport "queuefile" wants a directory')
 

@@ -17,6 +17,7 @@ from .policies import relaySubjects
 from .queue import reportWordings, retryRules
 from .resolving import mailRouter, resolver
 from .routes import localRoutes
+from .srs import checkSRSDomains, keptSenders, madeWays, secretsFile
 from .submission import submission, submissionExtensions
 from .tracing import tracedRecipients
 from .users import certified, passwordCheck, tokenCheck
@@ -29,11 +30,14 @@ __all__ = [
     "certificatesOf",
     "certified",
     "chosenExtensions",
+    "checkSRSDomains",
     "controlEndpoint",
     "enter",
+    "keptSenders",
     "localAddresses",
     "localDomains",
     "localRoutes",
+    "madeWays",
     "mailRouter",
     "ownerCheck",
     "passwordCheck",
@@ -42,6 +46,7 @@ __all__ = [
     "resolver",
     "reportWordings",
     "retryRules",
+    "secretsFile",
     "serverTLS",
     "submission",
     "submissionExtensions",

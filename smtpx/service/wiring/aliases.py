@@ -21,18 +21,22 @@ from .threads import threads
 
 
 def aliases(
-    configuration: Configuration, reach: Reach, publish: Publish = unheard
+    configuration: Configuration,
+    reach: Reach,
+    publish: Publish = unheard,
+    wanted: bool = False,
 ) -> Aliases | None:
     """
     The aliases.
 
     @param reach: whom mail can be delivered to.
     @param publish: told of what goes wrong later.
+    @param wanted: are there to be some even if it is not one?
     @return: L{None}: there are none.
     @raise BadAliases: with everything that is wrong.
     """
     options = configuration.aliases
-    if not options.files and not options.entries:
+    if not options.files and not options.entries and not wanted:
         return None
     sources = AliasSources(options.files, tuple(_entries(configuration)))
     bounds = AliasBounds(options.depthMax, options.membersMax)
@@ -75,7 +79,9 @@ def redirection(
     @return: L{None}: there are no aliases.
     @raise BadAliases: with everything that is wrong.
     """
-    found = aliases(configuration, reach, logs.publisher.publish)
+    # What we made of senders leads to others as an alias does.
+    wanted = configuration.srs.domain is not None
+    found = aliases(configuration, reach, logs.publisher.publish, wanted)
     if found is None:
         return None
     found.start(machine.reactor, threads(machine, 1, "aliases", stack))

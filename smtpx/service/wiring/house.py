@@ -155,7 +155,7 @@ async def enter(
         traced = tracer(machine, configuration, name, traces, names)
         said = domainPolicies(machine, configuration, asking, peers, spool, told, stack)
         course = bearings(machine, configuration, name, asking, doors, said)
-        seen = Watchers(partial(told.trouble, None), traced)
+        seen = Watchers(partial(told.trouble, None), traced, logs.publisher.publish)
         out = ways(machine, configuration, name, extensions, peers, course, seen, stack)
         taken = intake(machine, configuration, name, out, extensions, logs, stack)
         msa = submission(configuration, taken.local)

@@ -16,6 +16,7 @@ from ...policy.chain import NamedPolicy
 from ...policy.local import nowhere
 from ...policy.ours import LocalAddresses
 from ...policy.redirect import Redirection
+from ...policy.srs import Returns
 from ..config import Configuration
 from ..logs import Logs
 from ..machine import Machine
@@ -35,6 +36,8 @@ class Intake:
     @ivar redirection: the aliases; L{None}: there are none.
     @ivar relayed: is a recipient at a domain that we relay?
     @ivar last: policies to be asked when no other has an objection.
+    @ivar returns: knows whom mail comes back to that goes to senders as we rewrote
+        them; L{None}: none are.
     """
 
     local: LocalAddresses
@@ -42,6 +45,7 @@ class Intake:
     redirection: Redirection | None = None
     relayed: Callable[[bytes], bool] = nowhere
     last: Sequence[NamedPolicy] = ()
+    returns: Returns | None = None
 
 
 def intake(
@@ -69,4 +73,5 @@ def intake(
     if check is not None:
         last.append(recipientPolicy(configuration, relayed, check, publish))
     redirected = redirection(machine, configuration, reach, extensions, logs, stack)
-    return Intake(local, ways.routes.goesFrom, redirected, relayed, last)
+    returns = None if ways.rewriting is None else ways.rewriting.returns
+    return Intake(local, ways.routes.goesFrom, redirected, relayed, last, returns)

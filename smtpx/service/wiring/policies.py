@@ -130,6 +130,7 @@ async def policies(
             refuseHosts,
             intake.redirection,
             intake.relayed,
+            intake.returns,
         )
         if not (before or others or intake.last):
             return ours

@@ -29,6 +29,7 @@ from ...net.interfaces import IClientTracer
 from ...net.pool import ClientPool, PoolBounds
 from ...net.protection import Protection, hopTo
 from ...net.sending import Way
+from ...policy.aliases import Publish, unheard
 from ...policy.callout import Callout
 from ...policy.turnstile import Turnstile
 from ...queue.interfaces import IRelay
@@ -51,6 +52,7 @@ from .protecting import Bearings
 from .queue import retryRules
 from .relaying import MakeCallout
 from .routes import Make, localRoutes, queueFiles, uses
+from .srs import SRSWays, srsWays
 from .threads import threads
 
 _MAILDIR_THREADS = 8
@@ -92,10 +94,12 @@ class Watchers:
 
     @ivar trouble: of each exception out of an extension.
     @ivar tracer: records some sessions; L{None}: none.
+    @ivar publish: of senders that are rewritten, and of those that cannot be.
     """
 
     trouble: Callable[[str, BaseException], None]
     tracer: IClientTracer | None = None
+    publish: Publish = unheard
 
 
 @frozen
@@ -113,6 +117,7 @@ class Senders:
     @ivar course: decides how connections have to be.
     @ivar hops: where each transport sends, by its name.
     @ivar guards: what decides how its connections have to be, likewise.
+    @ivar rewriting: how senders are rewritten; L{None}: they stay as they are.
     """
 
     configuration: Configuration
@@ -126,6 +131,7 @@ class Senders:
     course: Bearings
     hops: dict[str, NextHops] = field(factory=dict)
     guards: dict[str, Protection] = field(factory=dict)
+    rewriting: SRSWays | None = None
 
     def transport(self, called: str, entry: RouteEntry) -> IRelay:
         """
@@ -140,6 +146,7 @@ class Senders:
         def find(domain: bytes) -> Deferred[MailHosts]:
             return hops.find(self.router, domain)
 
+        rewriting, final = self.rewriting, entry.speaksLMTP
         return SMTPTransport(
             called,
             find,
@@ -157,6 +164,9 @@ class Senders:
             wayTo=hops.wayTo,
             pause=self.retries.pause,
             protection=guard,
+            senders=None
+            if rewriting is None or final
+            else rewriting.forwarding.senders(entry.srs),
         )
 
     def callout(self, routes: Routes, turnstile: Turnstile) -> Callout:
@@ -216,6 +226,7 @@ def senders(
     course: Bearings,
     watchers: Watchers,
     stack: AsyncExitStack,
+    rewriting: SRSWays | None = None,
 ) -> Senders:
     """
     Make what sends.
@@ -252,6 +263,7 @@ def senders(
         machine.now,
         retryRules(configuration, name),
         course,
+        rewriting=rewriting,
     )
 
 
@@ -269,11 +281,13 @@ class Ways:
         sends to none.
     @ivar callout: makes what asks next hosts for recipients; L{None}: there are no
         next hosts.
+    @ivar rewriting: how senders are rewritten; L{None}: they stay as they are.
     """
 
     routes: Routes
     callout: MakeCallout | None = None
     connections: Callable[[], int | None] = _none
+    rewriting: SRSWays | None = None
 
 
 def ways(
@@ -303,14 +317,26 @@ def ways(
         # A folder on a disk that hangs is not to keep Maildirs waiting.
         folders = threads(machine, _QUEUEFILE_THREADS, "queuefile", stack)
         makers[TransportKind.QUEUEFILE] = queueFiles(configuration, name, folders)
+    # What was rewritten comes back also where nothing is sent any more.
+    rewriting = srsWays(machine, configuration, name, watchers.publish, stack)
     if peers is None:
-        return Ways(localRoutes(configuration, name, work, machine.now, makers))
+        routes = localRoutes(configuration, name, work, machine.now, makers)
+        return Ways(routes, rewriting=rewriting)
     out = senders(
-        machine, configuration, name, extensions, peers, course, watchers, stack
+        machine,
+        configuration,
+        name,
+        extensions,
+        peers,
+        course,
+        watchers,
+        stack,
+        rewriting,
     )
     makers |= dict.fromkeys(SENDING, out.transport)
     routes = localRoutes(configuration, name, work, machine.now, makers)
-    return Ways(routes, partial(out.callout, routes), lambda: out.pool.open)
+    callout = partial(out.callout, routes)
+    return Ways(routes, callout, lambda: out.pool.open, rewriting)
 
 
 __all__ = [
