@@ -33,6 +33,7 @@ from .queue import QueueOptions
 from .send import SendOptions
 from .sendmail import SendmailOptions
 from .spool import SpoolOptions
+from .srs import SRSCommandOptions
 from .tls import TLSOptions
 from .why import WhyOptions
 
@@ -54,6 +55,7 @@ class MainOptions(ConsoleOptions):
         ["peer", None, PeerOptions, "Look at what is known of other hosts."],
         ["queue", None, QueueOptions, "Look at the queue, and change it."],
         ["send", None, SendOptions, "Send a message by hand, and show what happens."],
+        ["srs", None, SRSCommandOptions, "Make and read senders of forwarded mail."],
         ["tls", None, TLSOptions, "Look at what is asked of TLS with other hosts."],
         ["why", None, WhyOptions, "Tell what happened to a message, and what will."],
         ["sendmail", None, SendmailOptions, "Submit a message, as sendmail does."],
