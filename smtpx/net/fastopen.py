@@ -29,6 +29,7 @@ import os
 import socket
 from collections.abc import Callable
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 from twisted.internet import error, tcp
@@ -289,6 +290,24 @@ class Proof(Enum):
 _PROOFS = {_SYN_RECEIVED: Proof.PENDING, _CLOSED: Proof.FAILED}
 
 
+#: Where the kernel says what it does, and the bits of that: does it open connections
+#: fast, and does it take such?
+_SWITCH = Path("/proc/sys/net/ipv4/tcp_fastopen")
+CLIENT_BIT, SERVER_BIT = 1, 2
+
+
+def kernelBits(switch: Path = _SWITCH) -> int | None:
+    """
+    What the kernel does of TCP Fast Open (C{net.ipv4.tcp_fastopen}).
+
+    @return: L{CLIENT_BIT}, L{SERVER_BIT} and others; L{None}: nobody knows.
+    """
+    try:
+        return int(switch.read_text("ascii"))
+    except (OSError, ValueError):
+        return None
+
+
 def takeFast(made: socket.socket) -> None:
     """
     Have a listening socket take data in SYNs, where the kernel does (bit 2 of
@@ -356,12 +375,15 @@ def _connectError(number: int) -> Exception:
 
 
 __all__ = [
+    "CLIENT_BIT",
+    "SERVER_BIT",
     "FastOpenClient",
     "FastOpenConnector",
     "IEarlySpeaker",
     "Opened",
     "Proof",
     "connectFast",
+    "kernelBits",
     "openedOf",
     "proofOf",
     "proven",

@@ -34,6 +34,7 @@ from .routecheck import unheard, unrouted
 from .sendingcautions import sendingCautions
 from .stscautions import stsCautions
 from .tables.tls import ANYBODY
+from .tlscautions import tlsCautions
 from .toml import UNNAMED
 from .wiring import certificatesOf, reportWordings, serverTLS
 
@@ -74,6 +75,7 @@ def cautions(machine: Machine, configuration: Configuration) -> Iterator[Problem
     yield from handshakeCautions(configuration)
     yield from _trustedServers(machine, configuration)
     yield from stsCautions(configuration)
+    yield from tlsCautions(machine, configuration)
     yield from requireTLSCautions(configuration)
 
 

@@ -360,7 +360,11 @@ def _reached(
     for path, domain in paths.items():
         # What stands for many domains has routes for some, perhaps.
         if "*" not in domain and not goes(f"postmaster@{domain}".encode()):
-            yield configuration.problem(path, f"no route takes mail for {domain}")
+            text = (
+                f"no route takes mail for {domain}: have one match it, or name the"
+                " domains that are yours without it"
+            )
+            yield configuration.problem(path, text)
 
 
 def _users(configuration: Configuration) -> Iterator[Problem]:

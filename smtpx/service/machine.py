@@ -20,6 +20,7 @@ from twisted.python.threadpool import ThreadPool
 from ..dns.authenticity import checksDNSSEC
 from ..dns.interfaces import IResolver
 from ..dns.servers import Server
+from ..net.fastopen import kernelBits
 from ..spool.interfaces import IOperatedSpool
 from ..spool.sqlite import SQLiteSpool
 from .config import Configuration, isHostName
@@ -99,6 +100,8 @@ class Machine:
     @ivar mayListen: is it allowed to listen at a port of an address?
     @ivar hearOf: has something called when a file appears in a folder.
     @ivar resolver: is asked for names; L{None}: the DNS is, as configured.
+    @ivar fastOpen: what the kernel does of TCP Fast Open
+        (L{smtpx.net.fastopen.kernelBits}); L{None}: nobody knows.
     @ivar checksDNSSEC: does a name server check DNSSEC?  L{None}: it does not answer.
     """
 
@@ -113,6 +116,7 @@ class Machine:
         hearOf
     )
     resolver: IResolver | None = None
+    fastOpen: Callable[[], int | None] = kernelBits
     checksDNSSEC: Callable[[Server], bool | None] = checksDNSSEC
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.error import (
@@ -29,12 +30,25 @@ from smtpx.net.fastopen import (
     IEarlySpeaker,
     Opened,
     Proof,
+    kernelBits,
     openedOf,
     proofOf,
     takeFast,
 )
 
 _ESTABLISHED, _SYN_SENT, _SYN_RECEIVED, _CLOSED = 1, 2, 3, 7
+
+
+class KernelTests(SynchronousTestCase):
+    """What the kernel does of it."""
+
+    def test_bits(self) -> None:
+        """Its switch is a number; where there is none, nobody knows."""
+        switch = Path(self.mktemp())
+        self.assertIsNone(kernelBits(switch))
+        for text, bits in (("3\n", 3), ("1027\n", 1027), ("x\n", None)):
+            switch.write_text(text)
+            self.assertEqual(kernelBits(switch), bits)
 
 
 class FakeSocket:

@@ -159,6 +159,7 @@ def site(folder: str) -> Site:
         pool,
         spool,
         hearOf=lambda reactor, folder, wake: None,
+        fastOpen=lambda: 3,
         resolver=resolver,
     )
     return Site(path, reactor, machine, pools, spools, resolver)
