@@ -44,6 +44,7 @@ from ..core.errors import UsageError
 from ..core.hooks import TLSInfo, TLSOptions
 from ..core.stapled import Stapled
 from ..core.tlsterms import USUAL, TLSTerms
+from .alerts import clearer
 from .certificates import (
     CertificateError,
     CertificateFiles,
@@ -288,7 +289,7 @@ class ServerTLS:
         # A list of OpenSSL's errors, where it has any.
         errors = error.args[0] if error.args else ()
         reasons = [entry[-1] for entry in errors] if isinstance(errors, list) else []
-        text = ", ".join(reasons) or "no reason"
+        text = ", ".join(map(clearer, reasons)) or "no reason"
         problem = self._verdicts.on(connection).problem
         return text if problem is None else f"{text}: {problem}"
 

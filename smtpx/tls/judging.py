@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import Certificate
 from OpenSSL import SSL
 from OpenSSL.crypto import FILETYPE_ASN1, X509, dump_certificate
+from twisted.logger import Logger
 
 from ..core.flaw import Flaw
 from ..core.hooks import TLSOptions
@@ -34,6 +35,8 @@ from .handshake import readable
 from .names import mismatch
 from .openssl import verifyProblem
 from .verdict import UntrustedPeer, Verdict
+
+_log = Logger()
 
 #: How many records that have an authority in full are tried on how many certificates:
 #: each takes the checking of a signature, while nothing else is done.  Who has more
@@ -55,6 +58,9 @@ _DATES = frozenset({_NOT_YET, _EXPIRED, 13, 14})
 
 #: What it calls a certificate of which nobody says what is wrong with it.
 _UNREADABLE = 1
+
+#: What it calls a chain that is too long.
+_LONG = 22
 
 #: The longest chain that is looked at; OpenSSL has a limit of its own.
 _CHAIN_MOST = 100
@@ -109,7 +115,7 @@ class Judge:
         @return: is the handshake to go on?
         """
         if depth > _CHAIN_MOST:
-            return False
+            return self._tooLong(shown)
         link = self._chain.setdefault(depth, _Link(shown))
         if not good:
             link.errors.append(code)
@@ -119,7 +125,16 @@ class Judge:
             return self._conclude(_broken(code))
         if depth > 0:
             return True
-        return self._conclude(self._judged())
+        return self._conclude(self._safely())
+
+    def _tooLong(self, shown: X509) -> bool:
+        """The rest is not looked at; where it is only found out, that is no reason."""
+        if self.fail is not None:
+            return self._conclude(_broken(_LONG))
+        last = self._chain.setdefault(_CHAIN_MOST, _Link(shown))
+        if _LONG not in last.errors:
+            last.errors.append(_LONG)
+        return True
 
     def _conclude(self, verdict: Verdict) -> bool:
         self.verdict = verdict
@@ -127,6 +142,17 @@ class Judge:
             return True
         self.fail(UntrustedPeer(verdict.problem, verdict.flaw or Flaw.UNTRUSTED))
         return False
+
+    def _safely(self) -> Verdict:
+        """
+        All was looked at.  What nobody foresaw in a certificate must not end a
+        handshake that is only watched, and refuses any other.
+        """
+        try:
+            return self._judged()
+        except Exception:
+            _log.failure("While looking at a certificate")
+            return Verdict("the certificate cannot be judged", Flaw.UNTRUSTED)
 
     def _judged(self) -> Verdict:
         """All was looked at."""
@@ -192,7 +218,7 @@ def _named(
     """The chain is in order."""
     problem = mismatch(certificate, names)
     if problem is not None:
-        return Verdict(problem, Flaw.NAME)
+        return Verdict(problem, Flaw.UNTRUSTED if certificate is None else Flaw.NAME)
     told = " and ".join(
         sorted(b" or ".join(sorted(some)).decode("ascii", "replace") for some in names)
     )

@@ -40,6 +40,7 @@ from attrs import frozen
 
 from ..core.domain import checkDomain
 from ..core.errors import Malformed
+from .txtfields import txtFields
 
 #: The longest record that is read, in octets.
 RECORD_OCTETS = 4096
@@ -60,10 +61,6 @@ WELL_KNOWN = b"/.well-known/mta-sts.txt"
 _VERSION = b"STSv1"
 _BEGINNING = b"v=" + _VERSION + b";"
 
-_delimiter = re.compile(rb"[ \t]*;[ \t]*")
-_field = re.compile(
-    rb"([A-Za-z0-9][A-Za-z0-9_.-]{0,31})=([\x21-\x3a\x3c\x3e-\x7e]+)\Z"
-).match
 _identity = re.compile(rb"[A-Za-z0-9]{1,32}\Z").match
 _line = re.compile(
     r"([A-Za-z0-9][A-Za-z0-9_.-]{0,31}):[ \t]*([^\x00-\x20\x7f](?:[^\x00-\x1f\x7f]*"
@@ -108,7 +105,7 @@ class STSRecord:
             raise Malformed("the record does not begin with v=STSv1;")
         if len(text) > RECORD_OCTETS:
             raise Malformed(f"the record is longer than {RECORD_OCTETS} octets")
-        for name, value in _fields(text[len(_BEGINNING) - 1 :]):
+        for name, value in txtFields(text[len(_BEGINNING) - 1 :]):
             if name == b"id":
                 if _identity(value) is None:
                     raise Malformed("id is not of 1 to 32 letters and digits")
@@ -133,26 +130,6 @@ class STSRecord:
     def render(self) -> bytes:
         """As it stands in the DNS."""
         return b"v=%b; id=%b;" % (_VERSION, self.identity)
-
-
-def _fields(rest: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """
-    The fields behind the version of a record, in their order.
-
-    @param rest: begins with a delimiter.
-    @raise Malformed: one of them is not in the grammar.  All are looked at before the
-        first is given.
-    """
-    words = _delimiter.split(rest)[1:]
-    if words and not words[-1]:
-        words.pop()
-    matches = []
-    for word in words:
-        match = _field(word)
-        if match is None:
-            raise Malformed("a field is not of the form name=value")
-        matches.append(match)
-    return iter([(match[1], match[2]) for match in matches])
 
 
 @frozen

@@ -24,6 +24,7 @@ from attrs import frozen
 from ..core.address import parseMailbox
 from ..core.domain import checkDomain
 from ..core.errors import Malformed
+from .txtfields import isPlain, txtFields
 
 #: Where a domain says so.
 RECORD_PREFIX = b"_smtp._tls."
@@ -35,9 +36,6 @@ PLACES_MOST = 5
 _BEGINNING = b"v=TLSRPTv1;"
 _HTTPS_PORT = 443
 
-_delimiter = re.compile(rb"[ \t]*;[ \t]*")
-_field = re.compile(rb"([A-Za-z0-9][A-Za-z0-9_.-]{0,31})=(.+)\Z", re.DOTALL).match
-_value = re.compile(rb"[\x21-\x3a\x3c\x3e-\x7e]+\Z").match
 # RFC 3986, as far as it matters: what can stand in a URI at all, but for what RFC 8460
 # section 3 wants encoded.
 _uri = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*:[\x21-\x7e]+\Z").match
@@ -118,7 +116,7 @@ class ReportRecord:
             raise Malformed("the record does not begin with v=TLSRPTv1;")
         if len(text) > RECORD_OCTETS:
             raise Malformed(f"the record is longer than {RECORD_OCTETS} octets")
-        for name, value in _fields(text[len(_BEGINNING) - 1 :]):
+        for name, value in txtFields(text[len(_BEGINNING) - 1 :], _fits):
             if name == b"rua":
                 return cls(tuple(dict.fromkeys(_places(value)))[:PLACES_MOST])
         raise Malformed("the record has no rua")
@@ -135,23 +133,9 @@ class ReportRecord:
         return cls.parse(found[0]) if len(found) == 1 else None
 
 
-def _fields(rest: bytes) -> list[tuple[bytes, bytes]]:
-    """
-    The fields behind the version of a record, in their order.
-
-    @param rest: begins with a delimiter.
-    @raise Malformed: one of them is not in the grammar.
-    """
-    words = _delimiter.split(rest)[1:]
-    if words and not words[-1]:
-        words.pop()
-    found = []
-    for word in words:
-        match = _field(word)
-        if match is None or (match[1] != b"rua" and _value(match[2]) is None):
-            raise Malformed("a field is not of the form name=value")
-        found.append((match[1], match[2]))
-    return found
+def _fits(name: bytes, value: bytes) -> bool:
+    """A list of URIs has a grammar of its own, which has white space."""
+    return name == b"rua" or isPlain(name, value)
 
 
 def _places(value: bytes) -> Iterator[Place]:

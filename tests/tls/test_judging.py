@@ -8,6 +8,7 @@ from pathlib import Path
 
 from attrs import evolve, frozen
 from OpenSSL import SSL
+from OpenSSL.crypto import X509
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -365,6 +366,58 @@ class JudgingTests(SynchronousTestCase):
             self.assertIs(info.flaw, flaw)
             self.assertIs(info.verified, flaw is None)
             self.assertIs(info.problem is None, flaw is None)
+
+    def test_watchingOddCertificates(self) -> None:
+        """
+        Nor does a certificate that cannot be read, or that leads to what nobody
+        foresaw; where it has to be good, neither will do.
+        """
+        watched = TLSOptions(serverName=HOST, watched=True)
+        verified = TLSOptions(serverName=HOST, verified=True)
+
+        def unforeseen(*about: object) -> None:
+            raise ZeroDivisionError
+
+        for name, replaced, problem in (
+            ("readable", lambda shown: None, "the certificate cannot be read"),
+            ("mismatch", unforeseen, "the certificate cannot be judged"),
+        ):
+            patched = self.patch(judging, name, replaced)
+            trust = (ROOT,)
+            error = self.shaken(LEAF, verified, trust).error
+            self.assertEqual(str(error), problem)
+            judge = judging.judgeFor(watched, lambda error: None)
+            assert judge is not None
+            shown = X509.from_cryptography(LEAF.certificate)
+            connection = SSL.Connection(SSL.Context(SSL.TLS_METHOD))
+            self.assertTrue(judge.look(connection, shown, 0, 0, 1))
+            assert judge.verdict is not None
+            self.assertEqual(judge.verdict.problem, problem)
+            self.assertIs(judge.verdict.flaw, Flaw.UNTRUSTED)
+            patched.restore()
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
+
+    def test_watchingLongChains(self) -> None:
+        """Nor does a chain without an end; it is not good, and is not all kept."""
+        shown = X509.from_cryptography(LEAF.certificate)
+        connection = SSL.Connection(SSL.Context(SSL.TLS_METHOD))
+        refused: list[UntrustedPeer] = []
+        for options, expected in (
+            (TLSOptions(serverName=HOST, watched=True), True),
+            (TLSOptions(serverName=HOST, verified=True), False),
+        ):
+            judge = judging.judgeFor(options, refused.append)
+            assert judge is not None
+            for depth in (200, 150, 101):
+                self.assertIs(judge.look(connection, shown, 0, depth, 1), expected)
+            self.assertLess(len(judge._chain), 2)
+        self.assertEqual(len(refused), 3)
+        judge = judging.judgeFor(TLSOptions(serverName=HOST, watched=True), print)
+        assert judge is not None
+        for depth in (101, 0):
+            self.assertTrue(judge.look(connection, shown, 0, depth, 1))
+        assert judge.verdict is not None
+        self.assertIn("chain too long", judge.verdict.problem or "")
 
     def test_nobodyLooks(self) -> None:
         """
