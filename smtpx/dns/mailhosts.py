@@ -57,6 +57,8 @@ class MailHost:
     @ivar nextHop: the domain that the operator named, one of whose mail hosts this is,
         and the name that it is an alias of, or the same; empty: he named the host;
         L{None}: neither, it is the recipients' domain.
+    @ivar named: is it proven by DNSSEC that the first of C{nextHop} has it?  L{None}:
+        there is none, and C{MailHosts.namesAuthentic} says it.
     """
 
     name: bytes
@@ -68,6 +70,7 @@ class MailHost:
     authentic: bool = False
     uncertain: bool = field(default=False, eq=False)
     nextHop: tuple[bytes, ...] | None = field(default=None, eq=False)
+    named: bool | None = field(default=None, eq=False)
 
     @classmethod
     def atSocket(cls, path: bytes) -> MailHost:

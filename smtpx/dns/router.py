@@ -256,7 +256,8 @@ class MailRouter:
             hosts = [evolve(each, port=host.port) for each in named.candidates]
             looked = await self._look(hosts)
             nextHop = name, named.canonical or name
-            return [_by(each, nextHop) for each in looked], named.authentic
+            proven = named.authentic
+            return [_by(each, nextHop, proven) for each in looked], proven
         except Unroutable as error:
             return [_Looked(alone, why=str(error), temporary=True)], True
 
@@ -400,12 +401,13 @@ def _ranked(looked: _Looked, preference: int) -> _Looked:
     )
 
 
-def _by(looked: _Looked, nextHop: tuple[bytes, ...]) -> _Looked:
+def _by(
+    looked: _Looked, nextHop: tuple[bytes, ...], named: bool | None = None
+) -> _Looked:
     """The same, with what the operator named."""
-    host = looked.host
-    return (
-        looked if host is None else evolve(looked, host=evolve(host, nextHop=nextHop))
-    )
+    if looked.host is None:
+        return looked
+    return evolve(looked, host=evolve(looked.host, nextHop=nextHop, named=named))
 
 
 def _chosen(

@@ -61,7 +61,7 @@ def hopTo(
         host.port,
         domains,
         host.canonical or host.name,
-        hosts.namesAuthentic,
+        hosts.namesAuthentic if host.named is None else host.named,
         host.authentic,
         manual,
         host.uncertain,

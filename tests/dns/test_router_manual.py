@@ -156,6 +156,21 @@ class AuthenticityTests(RouterTests):
             self.proven(self.router.byMX(b"example.org")), (False, False, (True, True))
         )
 
+    def test_eachDomainByItself(self) -> None:
+        """A domain that is not proven takes nothing from one beside it that is."""
+        self.resolver.insecure(b"alone.test")
+        for texts, expected in (
+            (
+                ("example.org/mx", "alone.test/mx"),
+                {b"mx1.example.org": True, b"mx2.example.org": True}
+                | {b"alone.test": False},
+            ),
+            (("mx1.example.org",), {b"mx1.example.org": None}),
+        ):
+            hosts = [ManualHost.parse(text) for text in texts]
+            found = self.successResultOf(self.router.byHosts(hosts)).hosts
+            self.assertEqual({each.name: each.named for each in found}, expected)
+
     def test_noSRVHasToBeProven(self) -> None:
         """That there is no SRV record is a part of it."""
         self.assertTrue(self.proven(self.router.bySRV(b"example.org"))[1])

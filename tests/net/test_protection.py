@@ -109,6 +109,13 @@ class ProtectionTests(SynchronousTestCase):
             self.assertFalse(hop.manual)
             self.assertEqual(policyDomains(hop), (b"smart.example",))
 
+    def test_domainBesideOneThatIsNotProven(self) -> None:
+        """Of several such domains each is proven by itself, or is not."""
+        for named in (True, False):
+            host = evolve(HOST, nextHop=(b"smart.example",) * 2, named=named)
+            hosts = MailHosts((host,), namesAuthentic=not named)
+            self.assertIs(hopTo(host, hosts).namesAuthentic, named)
+
     def test_hostBesideSuchADomain(self) -> None:
         """A host that he named beside one stands for itself."""
         host = evolve(HOST, nextHop=())
