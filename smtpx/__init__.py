@@ -19,6 +19,7 @@ from .net.interfaces import IArrival, IJournal, IPolicy, IReceiver
 from .net.mailer import SMTPClient, SMTPClientOptions, sendMessage
 from .net.receipts import NotSent, Receipt
 from .net.sending import Unreached
+from .policy.spfcheck import checkSPF
 
 __all__ = [
     "BareLines",
@@ -43,6 +44,7 @@ __all__ = [
     "TLSLevel",
     "Unreached",
     "UsageError",
+    "checkSPF",
     "reply",
     "sendMessage",
     "standard",

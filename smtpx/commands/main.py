@@ -32,6 +32,7 @@ from .peer import PeerOptions
 from .queue import QueueOptions
 from .send import SendOptions
 from .sendmail import SendmailOptions
+from .spf import SPFCommandOptions
 from .spool import SpoolOptions
 from .srs import SRSCommandOptions
 from .tls import TLSOptions
@@ -59,6 +60,7 @@ class MainOptions(ConsoleOptions):
         ["tls", None, TLSOptions, "Look at what is asked of TLS with other hosts."],
         ["why", None, WhyOptions, "Tell what happened to a message, and what will."],
         ["sendmail", None, SendmailOptions, "Submit a message, as sendmail does."],
+        ["spf", None, SPFCommandOptions, "Look at who may send mail for whom."],
         ["spool", None, SpoolOptions, "Take over what another server has queued."],
     ]
 

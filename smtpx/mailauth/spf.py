@@ -49,6 +49,9 @@ from .spfquery import (
 )
 from .spfrecord import RECORD_OCTETS, Directive, Kind, Record, SPFResult
 
+#: The best guess for domains without a record, as everybody makes it.
+GUESS = spfrecord.parse(b"v=spf1 a/24 mx/24 ptr ?all")
+
 
 class _Permanent(Exception):
     """The records are no good; the message says why."""
@@ -364,4 +367,4 @@ def _address(octets: bytes) -> IPv4Address | IPv6Address:
     return ip_address(octets.decode("ascii"))
 
 
-__all__ = ["check", "guess"]
+__all__ = ["GUESS", "check", "guess"]

@@ -39,6 +39,7 @@ from .tables import (
     RouteEntry,
     Sending,
     SendmailOptions,
+    SPFOptions,
     SRSOptions,
     SubmissionRules,
     TLSReports,
@@ -161,6 +162,7 @@ class Configuration:
     )
     policy: Policy = field(factory=Policy)
     authentication: AuthenticationOptions = field(factory=AuthenticationOptions)
+    spf: SPFOptions = field(factory=SPFOptions)
     dns: DNS = field(factory=DNS)
     log: Log = field(factory=Log)
     trace: Trace = field(factory=Trace)

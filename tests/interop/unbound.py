@@ -37,12 +37,11 @@ server:
   num-threads: 1
   ede: yes
   module-config: "validator iterator"
-  domain-insecure: "plain.example"
+{insecure}
 {anchors}
   local-zone: "." static
   local-zone: "secure.example." transparent
   local-zone: "bogus.example." transparent
-  local-zone: "plain.example." transparent
 {signed}  local-zone: "alone.example." static
   local-data: "alone.example. 60 CNAME mx1.plain.example."
   local-data-ptr: "192.0.2.1 60 mx1.plain.example"
@@ -117,6 +116,7 @@ class RunningUnbound(RunningProgram):
         port: int | None = None,
         more: Sequence[str] = (),
         signed: Mapping[str, str] = MappingProxyType({}),
+        plain: Mapping[str, str] = MappingProxyType({}),
         address: str | None = None,
     ) -> None:
         """
@@ -125,6 +125,7 @@ class RunningUnbound(RunningProgram):
         @param port: of one that was stopped; L{None}: a new one.
         @param more: records under more.example, whose aliases are left to who asks.
         @param signed: records of more zones that are signed, by name.
+        @param plain: and of more that are not.
         @param address: where it answers besides, at port 53; L{None}: nowhere.
         @raise SkipTest: there is no unbound.
         """
@@ -134,6 +135,9 @@ class RunningUnbound(RunningProgram):
         folder.chmod(0o755)
         long = " ".join(f'"{letter * 200}"' for letter in "abcdefghijklmnopqrst")
         zones = {"plain.example": _PLAIN.format(long=long)}
+        zones.update((name, _SOA + text) for name, text in plain.items())
+        insecure = [f'  domain-insecure: "{name}"' for name in zones]
+        known = [*zones, *signed]
         anchors = []
         for name, text in (
             ("secure.example", _SECURE.format(digest="ab" * 32)),
@@ -154,7 +158,8 @@ class RunningUnbound(RunningProgram):
                 folder=folder,
                 port=self.port,
                 more53="" if address is None else f"  interface: {address}@53\n",
-                signed="".join(_TRANSPARENT.format(name=name) for name in signed),
+                insecure="\n".join(insecure),
+                signed="".join(_TRANSPARENT.format(name=name) for name in known),
                 anchors="\n".join(anchors),
                 more="\n".join(f'  local-data: "{each}"' for each in more),
                 zones="".join(_AUTH.format(name=name) for name in zones),

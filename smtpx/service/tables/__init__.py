@@ -25,6 +25,7 @@ from .routeoptions import SENDING, TransportKind
 from .routesmtp import Family, Lookup, RouteTLS
 from .sending import Sending
 from .sendmail import SendmailOptions
+from .spf import SPFOptions
 from .srs import Returning, SRSOptions
 from .submission import SubmissionRules
 from .tls import TLS, CertificatePair, TLSVersion
@@ -62,6 +63,7 @@ __all__ = [
     "SENDING",
     "SRSOptions",
     "SelectorItem",
+    "SPFOptions",
     "Sending",
     "SendmailOptions",
     "SubmissionRules",
