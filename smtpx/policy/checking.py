@@ -60,17 +60,20 @@ class CheckingReceiver:
         ours: OurNames,
         headerOctets: int = HEADER_OCTETS,
         trusted: Callable[[IServerSession], bool] = lambda session: False,
+        receivedSPF: bool = True,
     ) -> None:
         """
         @param receiver: where messages go.
         @param ours: who must not be claimed to have found something out.
         @param headerOctets: the most octets of a header; a longer one is refused.
+        @param receivedSPF: does SPF have a field of its own (RFC 7208 section 9.1)?
         """
         self.receiver = receiverFor(receiver)
         self.authentication = authentication
         self.ours = ours
         self.headerOctets = headerOctets
         self.trusted = trusted
+        self.receivedSPF = receivedSPF
 
     def begin(self, session: IServerSession, envelope: Envelope) -> IArrival | Reply:
         """See L{IReceiver}."""
@@ -211,7 +214,7 @@ class _CheckedArrival:
         session, envelope = self._session, self._envelope
         try:
             utf8 = session.utf8Addresses
-            envelope.stamps[ABOVE] = written(verdicts, utf8)
+            envelope.stamps[ABOVE] = written(verdicts, utf8, self._receiver.receivedSPF)
             envelope.stamps[CHECKED] = noted(verdicts)
         except Exception as error:
             self._receiver.authentication.trouble(session, "authentication", error)
@@ -265,17 +268,15 @@ class _CheckedArrival:
                 )
 
 
-def written(verdicts: Verdicts, utf8: bool) -> bytes:
+def written(verdicts: Verdicts, utf8: bool, receivedSPF: bool = True) -> bytes:
     """
     The fields that tell of what was found out, each with its CRLF.
 
     @param utf8: may there be characters beyond ASCII (RFC 6532)?
+    @param receivedSPF: has SPF a field of its own?  It stands above all others.
     """
-    out = [
-        received(each, utf8) + b"\r\n"
-        for each in (verdicts.guess, verdicts.spf)
-        if each is not None
-    ]
+    outcomes = (verdicts.spf, verdicts.guess) if receivedSPF else ()
+    out = [received(each, utf8) + b"\r\n" for each in outcomes if each is not None]
     return b"".join([*out, renderResults(verdicts.results, utf8)])
 
 

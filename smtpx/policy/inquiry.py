@@ -45,8 +45,8 @@ from .verdicts import Verdicts
 
 T = TypeVar("T")
 
-#: All there is to be looked at.
-METHODS = ("iprev", "spf", "dkim", "arc", "dmarc")
+#: All there is to be looked at.  A guess is made of those alone who are not in SPF.
+METHODS = ("iprev", "spf", "spf_guess", "dkim", "arc", "dmarc")
 
 
 @frozen
@@ -59,8 +59,9 @@ class Terms:
         20 at least).
     @ivar signatures: what is asked of those of DKIM.
     @ivar limits: of SPF.
-    @ivar guess: the record that is evaluated for senders' domains that have none;
-        L{None}: a guess is made of nobody.
+    @ivar guess: the record that is evaluated for senders' domains that have none, for
+        who asks, and of all where C{methods} say so; L{None}: a guess is made of
+        nobody.
     @ivar suffixes: gives the public suffix list that DMARC goes by; L{None}, or what
         gives it: by RFC 9989.
     """
@@ -124,10 +125,11 @@ class Inquiry:
 
     def guess(self) -> Deferred[Outcome | None]:
         """See L{smtpx.policy.verdicts.IVerdicts}."""
-        if self._means.terms.guess is None:
+        terms = self._means.terms
+        if terms.guess is None or "spf" not in terms.methods:
             return self.spf()
         if self._guess is None:
-            self._guess = _shared(self._askGuess(self._means.terms.guess))
+            self._guess = _shared(self._askGuess(terms.guess))
         return self._guess.wait()
 
     def message(self) -> Deferred[Verdicts]:
@@ -234,7 +236,9 @@ class Inquiry:
         self.begin()
         methods = self._means.terms.methods
         host = None if self._host is None else await self._host.wait()
-        outcome, guess = await self.spf(), await self.guess()
+        outcome, guess = await self.spf(), None
+        if self._guess is not None or "spf_guess" in methods:
+            guess = await self.guess()
         signatures = await self._dkim() if "dkim" in methods else None
         judged = None
         if "dmarc" in methods:

@@ -4,12 +4,22 @@ Tests for L{smtpx.commands.spf}.
 
 from __future__ import annotations
 
+import re
+import textwrap
+import tomllib
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
+from twisted.internet import task
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.commands import spf
+from smtpx.policy import spfcheck
+from smtpx.service.config import readConfiguration
+from smtpx.service.extensions import findExtensions
 from smtpx.service.machine import Machine
 from smtpx.testing.dns import StaticResolver
 
@@ -133,3 +143,55 @@ class SPFTests(SynchronousTestCase):
         Path(self.config).write_text('[spf]\nspf_smtp_comment_template = "%{x}"\n')
         ran = self.check("--ip", "192.0.2.1", "-s", "ann@example.org")
         self.assertIn("there is no macro %{x} here", ran.err)
+
+
+PAGE = (Path(__file__).parents[2] / "doc" / "howto" / "spf.rst").read_text("utf-8")
+
+
+class PageTests(SynchronousTestCase):
+    """The examples of the how-to page."""
+
+    def setUp(self) -> None:
+        """The DNS that the page speaks of."""
+        self.zone = StaticResolver(
+            """
+            example.org TXT "v=spf1 mx -all"
+            example.org MX 10 mx.example.org
+            mx.example.org A 192.0.2.1
+            """
+        )
+
+    def blocks(self, kind: str) -> list[str]:
+        """The code of a kind."""
+        found = re.findall(
+            rf"^\.\. code-block:: {kind}\n\n((?:   .*\n|\n)+)", PAGE, re.MULTILINE
+        )
+        self.assertTrue(found)
+        return [textwrap.dedent(each) for each in found]
+
+    def test_command(self) -> None:
+        """The command prints what the page says."""
+        machine = Machine(Clock(), resolver=self.zone, name="mx.example.net")
+        self.patch(spf, "theMachine", lambda: machine)
+        shown, _, rest = PAGE.partition("   $ smtpx ")[2].partition("\n")
+        expected = textwrap.dedent(rest.partition("\n\n")[0])
+        ran = Terminal(interactive=False).run(*shown.split())
+        self.assertEqual(expected.splitlines(), ran.out.splitlines())
+
+    def test_configurations(self) -> None:
+        """Each configuration can be read."""
+        for each in self.blocks("toml"):
+            readConfiguration(tomllib.loads(each), findExtensions())
+
+    def test_program(self) -> None:
+        """The program runs."""
+        mains: list[Callable[[object], object]] = []
+        self.patch(task, "react", mains.append)
+        self.patch(spfcheck, "systemResolver", lambda *_, **__: self.zone)
+        said: list[str] = []
+        [program] = self.blocks("python")
+        exec(program, {"print": lambda *words: said.append(" ".join(words))})
+        [main] = mains
+        work = main(SimpleNamespace())
+        self.successResultOf(Deferred.fromCoroutine(work))  # type: ignore[arg-type]
+        self.assertEqual(["pass mx "], said)

@@ -173,6 +173,19 @@ class AuthenticationTests(SynchronousTestCase):
         self.assertEqual(b"none", words[b"spf"])
         self.assertEqual(b"pass", words[b"x-spf-guess"])
 
+    def test_whoAsksForAGuess(self) -> None:
+        """A guess is made for who asks, and of all messages only if that is wanted."""
+        self.zone.remove(b"example.org", "TXT")
+        record = parseRecord(b"v=spf1 mx ?all")
+        methods = frozenset({"spf"})
+        self.found = authentication(self.zone, self.told, methods=methods, guess=record)
+        self.assertIsNone(self.verdicts().guess)
+        self.envelope = Envelope(b"ann@example.org", 0.0)
+        outcome = self.successResultOf(self.found.guess(self.session, self.envelope))
+        assert outcome is not None
+        self.assertTrue(outcome.guessed)
+        self.assertEqual(outcome, self.verdicts().guess)
+
     def test_noNeedToGuess(self) -> None:
         """Where there is a record, it counts."""
         record = parseRecord(b"v=spf1 -all")

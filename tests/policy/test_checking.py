@@ -99,6 +99,13 @@ class CheckingReceiverTests(SynchronousTestCase):
         self.assertEqual("accept", self.envelope.stamps[CHECKED]["dmarc"])
         self.assertNotIn(INQUIRY, self.envelope.stamps)
 
+    def test_noFieldOfItsOwn(self) -> None:
+        """SPF needs no field of its own, where that is not wanted."""
+        self.receiver.receivedSPF = False
+        self.taken(signed())
+        self.assertTrue(self.above.startswith(b"Authentication-Results:"))
+        self.assertEqual(b"pass", self.results()[b"spf"])
+
     def test_whereverItIsCut(self) -> None:
         """The same comes of a message however it comes."""
         message = _CLAIM + signed()

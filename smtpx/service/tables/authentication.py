@@ -25,6 +25,8 @@ def _known(
     for each in value:
         if each not in METHODS:
             raise ValueError(f'there is no check "{each}"; {", ".join(METHODS)} are')
+    if "spf_guess" in value and "spf" not in value:
+        raise ValueError("spf_guess goes by what SPF finds out: name spf as well")
     if "dmarc" in value and not {"spf", "dkim"} & set(value):
         raise ValueError("DMARC goes by what SPF and DKIM find out: name one of them")
 
@@ -41,7 +43,8 @@ class AuthenticationOptions:
         validator=_known,
         metadata={
             "help": "What is looked at: ``iprev`` (does the client's name lead back to"
-            " it?), ``spf``, ``dkim``, ``arc``, ``dmarc``.  No message is refused for"
+            " it?), ``spf``, ``spf_guess`` (the best guess of domains without a"
+            " record), ``dkim``, ``arc``, ``dmarc``.  No message is refused for"
             " what is found out; that is for policies to do.  Without any, nothing is"
             " looked at, and nothing is taken out of messages."
         },

@@ -13,6 +13,7 @@ from ...core.interfaces import IServerSession
 from ...dns.interfaces import IResolver
 from ...mailauth.dkimverify import VerifyTerms
 from ...mailauth.resultsclaims import OurNames
+from ...mailauth.spfquery import Limits
 from ...net.interfaces import IReceiver
 from ...observe.journal import Journal
 from ...policy.authentication import Authentication, Terms
@@ -49,6 +50,8 @@ def authentication(
             frozenset(options.checks),
             options.lookupSeconds,
             evolve(VerifyTerms(), signatures=options.signaturesMax),
+            Limits(voids=configuration.spf.voidLookupsMax),
+            configuration.spf.spfGuess,
         ),
         _wanted(configuration, names),
     )
@@ -100,5 +103,10 @@ def checking(
         return trusted(session.peer, clientNames(session), known) is True
 
     return CheckingReceiver(
-        receiver, found, OurNames.of(ours), options.longestHeader, trusts
+        receiver,
+        found,
+        OurNames.of(ours),
+        options.longestHeader,
+        trusts,
+        configuration.spf.receivedSPF,
     )
