@@ -67,12 +67,17 @@ class Evidence:
     @ivar dkim: the domains of its signatures that hold, likewise.
     @ivar lot: from 0 to 99, drawn for this message: is it of the part that a policy is
         for (C{pct})?
+    @ivar unsureSPF: the domain of its sender, where nobody could tell for now what SPF
+        says; L{None}: somebody could.
+    @ivar unsureDKIM: the domains of signatures of which nobody could tell for now.
     """
 
     author: bytes
     spf: bytes | None = None
     dkim: tuple[bytes, ...] = ()
     lot: int = 0
+    unsureSPF: bytes | None = None
+    unsureDKIM: tuple[bytes, ...] = ()
 
 
 @frozen
@@ -226,11 +231,12 @@ def _judged(
     @raise Unanswered: nobody could tell.
     """
     author, record = evidence.author, published.record
-    spf = [] if evidence.spf is None else [evidence.spf]
-    dkim = list(dict.fromkeys(evidence.dkim))[:DOMAINS_MOST]
     trouble: Unanswered | None = None
     aligned: list[bool] = []
-    for domains, strict in ((spf, record.strictSPF), (dkim, record.strictDKIM)):
+    for domains, strict in (
+        ([evidence.spf], record.strictSPF),
+        (evidence.dkim, record.strictDKIM),
+    ):
         try:
             aligned.append((yield from _isAligned(author, domains, strict, limits)))
         except Unanswered as error:
@@ -242,9 +248,15 @@ def _judged(
     alignedSPF, alignedDKIM = aligned
     policy = yield from _policy(author, published, limits.discovery, passed)
     status, override = _outcome(policy, passed, record, limits.discovery, evidence.lot)
+    why = _words(status, policy, override)
+    if status in (Status.REJECT, Status.QUARANTINE):
+        if (yield from _mayPass(evidence, record, limits)):
+            # RFC 7489 section 6.6.2: what could not be looked up might have passed.
+            status, override = Status.TEMPERROR, None
+            why = "something could not be looked up"
     return Verdict(
         status,
-        _words(status, policy, override),
+        why,
         author,
         published,
         policy,
@@ -255,15 +267,36 @@ def _judged(
     )
 
 
+def _mayPass(
+    evidence: Evidence, record: DMARCRecord, limits: IBoundaries
+) -> Asking[bool]:
+    """
+    Might a message that fails pass, when it is looked at again?  Only what would be
+    aligned counts: whoever forges a message can have trouble in a DNS of his own
+    whenever he likes.
+
+    @raise Unanswered: nobody could tell.
+    """
+    author, spf = evidence.author, [evidence.unsureSPF]
+    if (yield from _isAligned(author, spf, record.strictSPF, limits)):
+        return True
+    dkim = evidence.unsureDKIM
+    return (yield from _isAligned(author, dkim, record.strictDKIM, limits))
+
+
 def _isAligned(
-    author: bytes, domains: Iterable[bytes], strict: bool, limits: IBoundaries
+    author: bytes,
+    proven: Iterable[bytes | None],
+    strict: bool,
+    limits: IBoundaries,
 ) -> Asking[bool]:
     """
     Is one of the domains the author domain, or of the same owner?
 
+    @param proven: no more than L{DOMAINS_MOST} are looked at.
     @raise Unanswered: nobody could tell.
     """
-    domains = list(domains)
+    domains = list(dict.fromkeys(filter(None, proven)))[:DOMAINS_MOST]
     if author in domains:
         return True
     if strict or not domains:

@@ -13,13 +13,8 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from attrs import evolve, field, frozen
-from twisted.internet.defer import (
-    CancelledError,
-    Deferred,
-    TimeoutError as DeferredTimeout,
-    succeed,
-)
+from attrs import field, frozen
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 
 from ..core.envelope import Envelope
@@ -292,31 +287,20 @@ class Inquiry:
             author = authorDomain(_from(self._fields))
         except NoAuthor as error:
             return dmarc.noFrom(str(error))
-        passed = outcome is not None and outcome.result is SPFResult.PASS
-        good = [one for one in signatures if one.result is DKIMResult.PASS]
         evidence = dmarc.Evidence(
             author,
-            outcome.query.domain.encode("ascii") if outcome and passed else None,
-            tuple([one.domain for one in good]),
+            _proven(outcome, SPFResult.PASS),
+            _domains(signatures, DKIMResult.PASS),
             self._means.lot(),
+            _proven(outcome, SPFResult.TEMPERROR),
+            _domains(signatures, DKIMResult.TEMPERROR),
         )
 
         def unknown(why: str) -> dmarc.Verdict:
             return dmarc.Verdict(dmarc.Status.TEMPERROR, why, author)
 
         asking = dmarc.evaluate(evidence, self._means.terms.suffixes())
-        verdict = await self._bounded("dmarc", asking, unknown)
-        unsure = any(one.result is DKIMResult.TEMPERROR for one in signatures) or (
-            outcome is not None and outcome.result is SPFResult.TEMPERROR
-        )
-        if unsure and verdict.status in (
-            dmarc.Status.REJECT,
-            dmarc.Status.QUARANTINE,
-        ):
-            # RFC 7489 section 6.6.2: what could not be looked up might have passed.
-            why = "something could not be looked up"
-            return evolve(verdict, status=dmarc.Status.TEMPERROR, why=why)
-        return verdict
+        return await self._bounded("dmarc", asking, unknown)
 
     # --- within bounds --------------------------------------------------------------
 
@@ -330,15 +314,11 @@ class Inquiry:
         @param otherwise: gives what it comes to where it came to nothing; told why.
         """
         means = self._means
-        running = answered(asking, means.resolver)
-        if not running.called:
-            running.addTimeout(means.terms.seconds, means.clock)
+        seconds = means.terms.seconds
         try:
-            return await running
+            return await answered(asking, means.resolver, means.clock, seconds)
         except CancelledError:
             raise
-        except DeferredTimeout:
-            return otherwise("no answer in time")
         except Exception as error:
             self._troubled(owner, error)
             return otherwise("it could not be checked")
@@ -357,6 +337,18 @@ def _nothing(why: str) -> None:
 
 def _from(fields: Sequence[Field]) -> list[bytes]:
     return [each.value for each in fields if each.name == b"from"]
+
+
+def _proven(outcome: Outcome | None, result: SPFResult) -> bytes | None:
+    """The domain that SPF says this of."""
+    if outcome is None or outcome.result is not result:
+        return None
+    return outcome.query.domain.encode("ascii")
+
+
+def _domains(signatures: Sequence[Verified], result: DKIMResult) -> tuple[bytes, ...]:
+    """The domains of signatures that came to this."""
+    return tuple([one.domain for one in signatures if one.result is result])
 
 
 def _noOutcome(query: Query, guessed: bool) -> Callable[[str], Outcome]:

@@ -5,9 +5,10 @@ The DNS answers checks.
 from __future__ import annotations
 
 from twisted.internet.defer import CancelledError
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from smtpx.dns.answering import answered
+from smtpx.dns.answering import LATE, answered
 from smtpx.mailauth.asking import (
     Asking,
     Found,
@@ -119,3 +120,51 @@ class AnsweredTests(SynchronousTestCase):
         waiting.cancel()
         self.failureResultOf(waiting, CancelledError)
         self.assertEqual([True], ended)
+
+    def test_oneSlowNameDoesNotTakeTheOthersWithIt(self) -> None:
+        """
+        When the time is over, nobody could tell of what was not answered, and what was
+        answered counts.
+        """
+        clock = Clock()
+        self.resolver.hold(b"example.org", "MX")
+        waiting = answered(everything(), self.resolver, clock, 20)
+        clock.advance(19)
+        self.assertNoResult(waiting)
+        clock.advance(1)
+        found = self.successResultOf(waiting)
+        self.assertEqual((LATE, Found((b"192.0.2.1",))), found[:2])
+
+    def test_theTimeIsForAllOfACheck(self) -> None:
+        """
+        What is asked for behind the time's end is not looked up any more.
+        """
+
+        def check() -> Asking[tuple[Known, ...]]:
+            first = yield from lookUpAll([Lookup(b"example.org", "MX")])
+            second = yield from lookUpAll([Lookup(b"first.example.org", "A")])
+            return first + second
+
+        clock = Clock()
+        self.resolver.hold(b"example.org", "MX")
+        waiting = answered(check(), self.resolver, clock, 20)
+        clock.advance(20)
+        self.assertEqual((LATE, LATE), self.successResultOf(waiting))
+        self.assertEqual([(b"example.org", "MX")], self.resolver.asked)
+
+    def test_noAlarmIsLeft(self) -> None:
+        """
+        A check that is through in time leaves no timer, nor does one that is cancelled.
+        """
+        for end in (
+            lambda waiting: self.resolver.release(b"example.org", "MX"),
+            lambda waiting: waiting.cancel(),
+        ):
+            clock = Clock()
+            self.resolver.hold(b"example.org", "MX")
+            waiting = answered(everything(), self.resolver, clock, 20)
+            self.assertEqual(1, len(clock.getDelayedCalls()))
+            end(waiting)
+            waiting.addErrback(lambda failure: failure.trap(CancelledError) and None)
+            self.successResultOf(waiting)
+            self.assertEqual([], clock.getDelayedCalls())

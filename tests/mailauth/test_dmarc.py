@@ -4,6 +4,8 @@ DMARC judges messages.
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.mailauth.dmarc import (
@@ -118,6 +120,53 @@ class AlignmentTests(SynchronousTestCase):
             [[b"_dmarc.mail.example.com", b"_dmarc.example.com", b"_dmarc.com"]],
             zone.asked,
         )
+
+
+class UnsureTests(SynchronousTestCase):
+    """
+    What nobody could tell for now, which may yet be proof (RFC 7489 section 6.6.2).
+    """
+
+    def of(self, text: str, **unsure: Any) -> Verdict:
+        """
+        What is said of a message without proof.
+        """
+        return policyOf(text).run(evaluate(Evidence(AUTHOR, **unsure)))
+
+    def test_itMightHavePassed(self) -> None:
+        """
+        Mail that may pass when it is looked at again is not refused.
+        """
+        for text in ("p=reject", "p=quarantine"):
+            for unsure in (
+                {"unsureSPF": b"example.com"},
+                {"unsureDKIM": (b"other.example", AUTHOR)},
+            ):
+                verdict = self.of(text, **unsure)
+                self.assertEqual(Status.TEMPERROR, verdict.status)
+                self.assertFalse(verdict.aligned)
+
+    def test_forgersTroubleIsTheirOwn(self) -> None:
+        """
+        Trouble with a name that would prove nothing saves no forgery.
+        """
+        verdict = self.of(
+            "p=reject", unsureSPF=b"evil.example", unsureDKIM=(b"evil.example", b"com")
+        )
+        self.assertEqual(Status.REJECT, verdict.status)
+        strict = self.of(
+            "p=reject; adkim=s; aspf=s",
+            unsureSPF=b"example.com",
+            unsureDKIM=(b"example.com",),
+        )
+        self.assertEqual(Status.REJECT, strict.status)
+
+    def test_nothingIsAskedForNothing(self) -> None:
+        """
+        Where nothing is to be done with mail that fails, it fails.
+        """
+        verdict = self.of("p=none", unsureSPF=AUTHOR)
+        self.assertEqual(Status.NONE, verdict.status)
 
 
 class StatusTests(SynchronousTestCase):

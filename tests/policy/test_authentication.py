@@ -152,6 +152,26 @@ class AuthenticationTests(SynchronousTestCase):
         assert verdicts and verdicts.dmarc
         self.assertIs(verdicts.dmarc.status, Status.TEMPERROR)
 
+    def test_forgersSlowKey(self) -> None:
+        """A forger's own key that does not come takes nobody else's judgement away."""
+        self.zone.hold(b"s1._domainkey.evil.example", "TXT")
+        forged = signed().replace(b"here is", b"there is", 1)
+        mark, _, rest = forged.partition(b"From:")
+        own = mark.replace(b"d=example.org", b"d=evil.example")
+        self.envelope.sender = b"ann@evil.example"
+        header, _, body = (own + mark + b"From:" + rest).partition(b"\r\n\r\n")
+        asked = self.found.inquiry(self.session, self.envelope)
+        assert asked is not None
+        asked.header(fieldsOf(header + b"\r\n")[0], True)
+        asked.write(body)
+        waiting = self.found.message(self.session, self.envelope)
+        self.clock.advance(20)
+        verdicts = self.successResultOf(waiting)
+        assert verdicts and verdicts.dkim and verdicts.dmarc
+        said = [each.result for each in verdicts.dkim]
+        self.assertEqual([DKIMResult.TEMPERROR, DKIMResult.FAIL], said)
+        self.assertIs(verdicts.dmarc.status, Status.REJECT)
+
     def test_nobodysMessage(self) -> None:
         """A message without an author has no policy."""
         verdicts = self.verdicts(b"Subject: x\r\n\r\nx")
