@@ -33,6 +33,8 @@ class Target:
     @ivar address: an IP address; or the path of a UNIX socket, with the C{port} 0.
     @ivar dialect: what is spoken there.
     @ivar source: the address of ours that it was told to come from; empty: any.
+    @ivar trust: octets that tell who judges a server's certificate, and what is shown
+        to it, from anybody else; empty: nobody says.
     @ivar renamed: does what we call ourselves there depend on what that came to be?
     """
 
@@ -43,6 +45,7 @@ class Target:
     dialect: Dialect = Dialect.SMTP
     source: bytes = b""
     renamed: bool = False
+    trust: bytes = b""
 
     @property
     def local(self) -> bool:

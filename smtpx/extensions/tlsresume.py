@@ -205,6 +205,7 @@ def _keyFor(session: IClientSession, options: TLSOptions) -> TicketKey:
         target.address,
         b"%d" % target.port,
         b"" if peer is None else peer.name.lower(),
+        target.trust,
         *keyOf(session.policy),
         b"%d" % session.policy.watched,
         *demands,

@@ -219,7 +219,8 @@ class ClientProtocol(ClientOpening):
         self._port = self._port or ends.peerPort
         if ends.local:
             self._source = ends.local, ends.localPort
-        target = way.target(self.host, self._address, self._port)
+        trust = self.kit.tls.mark
+        target = way.target(self.host, self._address, self._port, trust)
         core = self.core = self.kit.connection(target, way, self._forecast, ends.local)
         core.opening = self.unopened = getattr(self.transport, "opening", False)
         core.roomInSYN = self.kit.roomInSYN(self.host, self._address)

@@ -100,14 +100,20 @@ class Way:
         """
         return self.sourceIPv6 if b":" in address else self.sourceIPv4
 
-    def target(self, host: bytes, address: bytes, port: int) -> Target:
-        """What is talked to over a connection to an address of a host."""
+    def target(
+        self, host: bytes, address: bytes, port: int, trust: bytes = b""
+    ) -> Target:
+        """
+        What is talked to over a connection to an address of a host.
+
+        @param trust: see L{Target}.
+        """
         if host.startswith(b"["):
             host = addressIn(host)
         source = self.source(address) or b""
         renamed = isinstance(self.name, OwnName) and not source
         tls, dialect = self.implicitTLS, self.dialect
-        return Target(host, address, port, tls, dialect, source, renamed)
+        return Target(host, address, port, tls, dialect, source, renamed, trust)
 
 
 @frozen(eq=False)

@@ -124,11 +124,11 @@ class ClientTLS:
         init=False, factory=WeakKeyDictionary
     )
     _offering: WeakSet[SSL.Connection] = field(init=False, factory=WeakSet)
-    _mark: bytes = field(init=False)
+    mark: bytes = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Make the context that is used most."""
-        self._mark = trustMark(self.trust, self.certificate, self.minimum)
+        self.mark = trustMark(self.trust, self.certificate, self.minimum)
         self._contextFor(Shape(USUAL), TLSOptions())
 
     def _make(self, shape: Shape) -> SSL.Context:
@@ -172,7 +172,7 @@ class ClientTLS:
             raise UsageError("a server can only be verified by its name")
         shape, asks = self._greeting(options)
         context = self._contextFor(shape, options)
-        session = usable(options, self._mark) if options.tickets else None
+        session = usable(options, self.mark) if options.tickets else None
         roomless = session is not None and not self._fits(shape, options, asks)
         return _Connector(
             context,
@@ -281,13 +281,13 @@ class ClientTLS:
         now: float,
     ) -> TLSSession | None:
         """See L{IClientTLS}."""
-        return sessionOf(connection, options, info, now, self._mark)
+        return sessionOf(connection, options, info, now, self.mark)
 
     def _resumed(
         self, connection: SSL.Connection, options: TLSOptions
     ) -> TLSSession | None:
         """The session that C{connection} has resumed; L{None}: it has none."""
-        return usable(options, self._mark) if resumed(connection) else None
+        return usable(options, self.mark) if resumed(connection) else None
 
     def _resumption(
         self, connection: SSL.Connection, options: TLSOptions

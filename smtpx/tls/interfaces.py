@@ -43,6 +43,11 @@ class IServerTLS(Interface):
 class IClientTLS(Interface):
     """The client's trust."""
 
+    mark: bytes = Attribute(
+        "Octets that tell this trust, and what is shown to servers, from any other; the"
+        " same in another process."
+    )
+
     def creator(options: TLSOptions) -> IOpenSSLClientConnectionCreator:
         """For one handshake."""
 

@@ -288,6 +288,8 @@ class ClientTests(SynchronousTestCase):
             evolve(TARGET, host=b"other.example.org"),
             evolve(TARGET, address=b"192.0.2.26"),
             evolve(TARGET, port=587),
+            # The same, judged by others.
+            evolve(TARGET, trust=b"others"),
         ]
         keys = {self.begun(target=each)[1].ticketKey for each in targets}
         self.assertEqual(len(keys), len(targets))

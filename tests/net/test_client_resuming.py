@@ -308,6 +308,9 @@ class SequenceTests(SynchronousTestCase):
         self.visit(way)
         both = ClientTLS((AUTHORITY.certificate, OTHERS.certificate))
         self.assertNotIn(Resumption.USED, self.visit(way, client=both)[0])
+        # Each has kept its own, as two processes do that share what they know.
+        self.assertIn(Resumption.USED, self.visit(way)[0])
+        self.assertIn(Resumption.USED, self.visit(way, client=both)[0])
 
 
 @implementer(ITicketStore)

@@ -42,6 +42,8 @@ class Hellos:
     @ivar shares: the groups that had been asked for before.
     """
 
+    mark = b"[trust]"
+
     def __init__(self, repeated: bool = False, sessions: bool = True) -> None:
         """
         @param sessions: is there always room for a session?
