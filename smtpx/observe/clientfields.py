@@ -12,6 +12,7 @@ from typing import Any
 
 from twisted.logger import LogEvent
 
+from .authlog import messageFields, spfField
 from .harmless import text, word
 from .selectors import Selector
 
@@ -224,6 +225,12 @@ def arrivalFields(
     @param duration: seconds as they are shown.
     """
 
+    def sender(event: LogEvent, fields: dict[str, Any]) -> str:
+        return spfField(selectors, event)
+
+    def message(event: LogEvent, fields: dict[str, Any]) -> str:
+        return messageFields(selectors, event)
+
     def receiving(event: LogEvent, fields: dict[str, Any]) -> str:
         return f" RT={duration(event['seconds'])}"
 
@@ -231,6 +238,7 @@ def arrivalFields(
         (Selector.CONNECTION_ID, _connection),
         (None, _onConnect if Selector.TLS_ON_CONNECT in selectors else _protocol),
         (Selector.PIPELINING, _pipelining),
+        (None, sender),
         (None, tlsFields(selectors)),
         (None, _submitted if Selector.SMTP_MAILAUTH in selectors else loginOf),
         (None, _plain("PRDR")),
@@ -238,6 +246,7 @@ def arrivalFields(
         (None, _plain("K")),
         (None, _size),
         (None, _eightBit if Selector.EIGHTBITMIME in selectors else _without("M8S")),
+        (None, message),
         (None, otherFields),
         (Selector.RECEIVE_TIME, receiving),
         (Selector.MSG_ID, _messageID),

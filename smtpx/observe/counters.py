@@ -48,6 +48,15 @@ _NONE = "-"
 _WISHED, _STUCK = "wished", "stuck"
 
 
+#: Fields of events, and the methods whose results they are.
+_METHODS = (
+    ("spf", "spf"),
+    ("spfGuess", "spf-guess"),
+    ("arc", "arc"),
+    ("dmarc", "dmarc"),
+)
+
+
 @implementer(ILogObserver)
 class Counters:
     """
@@ -60,6 +69,7 @@ class Counters:
     @ivar logins: by mechanism and outcome.
     @ivar refused: commands, by verb, reply code and enhanced status.
     @ivar messages: that were accepted, by protocol.
+    @ivar authentications: what was found out of messages, by method and result.
     @ivar again: messages that were there before, by what became of them.
     @ivar deliveries: by transport and outcome.
     @ivar sending: what leaves for other hosts, and what goes wrong with that.
@@ -83,6 +93,7 @@ class Counters:
         self.logins = series(metrics.LOGINS, registry)
         self.refused = series(metrics.COMMANDS_REFUSED, registry)
         self.messages = series(metrics.MESSAGES, registry)
+        self.authentications = series(metrics.AUTHENTICATIONS, registry)
         self.again = series(metrics.CAME_AGAIN, registry)
         self._recipients = counter(metrics.RECIPIENTS, registry).inc
         self._octets = histogram(metrics.MESSAGE_BYTES, registry).observe
@@ -154,11 +165,21 @@ class Counters:
         word = event["command"].partition(b" ")[0].upper()
         verb = self._verbs.get(word, OTHER)
         self.refused.count(verb, str(event["code"]), event.get("status", _NONE))
+        if "octets" in event:
+            self._onChecked(event)
 
     def _onAccepted(self, event: LogEvent) -> None:
         self.messages.count(event["protocol"])
         self._recipients(len(event["recipients"]))
         self._octets(event["octets"])
+        self._onChecked(event)
+
+    def _onChecked(self, event: LogEvent) -> None:
+        for field, method in _METHODS:
+            if field in event:
+                self.authentications.count(method, event[field])
+        for one in event.get("dkim", ()):
+            self.authentications.count("dkim", one["result"])
 
     def _delivery(
         self, outcome: str, more: Callable[[LogEvent], None]

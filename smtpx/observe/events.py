@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from twisted.logger import LogLevel
 
+from .authlog import AUTHENTICATION
 from .event import CLIENT, MESSAGE, SESSION, TLS, WHOLE, Event
 from .forwarding import SECRETS_KEPT, SECRETS_READ, SENDER_KEPT
 from .naming import REPEATED, RESUMED
@@ -111,6 +112,7 @@ REFUSED = Event(
         "hasty": "what came where the client had to wait, if that is why",
         "pipelining": "``offered``, if the client knew then that it may pipeline",
     }
+    | AUTHENTICATION
     | TLS,
 )
 
@@ -137,6 +139,7 @@ ACCEPTED = Event(
         "submitter": "who submitted it, as the parameter AUTH of MAIL says",
         "fields": "what extensions say of it, by the name it has in the main log",
     }
+    | AUTHENTICATION
     | TLS,
 )
 

@@ -25,6 +25,7 @@ from ..net.ends import Ends
 from ..net.interfaces import IJournal
 from ..net.submission import MADE_MESSAGE_ID
 from . import events
+from .authlog import CHECKED
 from .facts import codeFields, handshakeFields
 from .naming import REPEATED, RESUMED
 from .publisher import Publisher, errorFields
@@ -61,6 +62,12 @@ def noteSubject(session: IServerSession, value: bytes) -> None:
         # Unfolded (RFC 5322 section 2.2.3).
         found = value.replace(b"\r\n", b"").strip()
         envelope.stamps[SUBJECT] = found[:_SUBJECT_OCTETS]
+
+
+def _checked(envelope: Envelope) -> dict[str, object]:
+    """What was found out of who sent a message, as far as it is known."""
+    found = envelope.stamp(CHECKED)
+    return {} if found is None else dict(found)
 
 
 @implementer(IJournal)
@@ -176,6 +183,7 @@ class Journal:
         envelope = session.envelope or session.ended
         if envelope is not None:
             fields["sender"] = envelope.sender
+            fields |= _checked(envelope)
         if session.ended is not None:
             fields["octets"] = session.ended.octets
         if session.hasty:
@@ -229,6 +237,7 @@ class Journal:
         submitter = envelope.stamps.get(SUBMITTER)
         if submitter:
             fields["submitter"] = submitter
+        fields |= _checked(envelope)
         recorded = dict(self._recorded(session))
         if session.proxy:
             # Exim's name for it; XCLIENT has it first.

@@ -28,6 +28,7 @@ from zope.interface import implementer
 
 from ..core.hooks import Ending
 from . import events
+from .authlog import signatureLines, spfField
 from .clientfields import arrivalFields, clientOf, loginOf, quoted, tlsFields
 from .deliverylines import DeliveryLines
 from .files import LineFile
@@ -194,7 +195,8 @@ class MainLog:
         # By BDAT as well; Exim has one word for both.
         what = "after DATA" if "octets" in event else _what(command)
         return (
-            f"{self._whence(event)}{self._tls(event, {})}"
+            f"{self._whence(event)}{spfField(self._selectors, event)}"
+            + self._tls(event, {})
             + ("" if sender is None else f" F=<{word(sender)}>")
             + loginOf(event, {})
             + (" temporarily" if code < 500 else "")
@@ -244,7 +246,10 @@ class MainLog:
 
     def _accepted(self, event: LogEvent) -> str:
         fields: dict[str, object] = dict(event.get("fields", ()))
-        out = [f"{event['message']} <= {_sender(event)} {self._whence(event)}"]
+        out = []
+        if Selector.DKIM_VERBOSE in self._selectors:
+            out += [f"{line}\n" for line in signatureLines(event)]
+        out += [f"{event['message']} <= {_sender(event)} {self._whence(event)}"]
         out += [field(event, fields) for field in self._arrival]
         return "".join(out)
 

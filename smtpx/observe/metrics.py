@@ -128,6 +128,13 @@ MESSAGES = _counter(
     "Messages that were accepted",
     protocol="as in the Received field (RFC 3848), in lower case",
 )
+AUTHENTICATIONS = _counter(
+    "smtpx_authentication_results_total",
+    "What was found out of messages that came in whole",
+    method="``spf``, ``spf-guess``, ``dkim`` (once for each signature), ``arc`` or"
+    " ``dmarc``",
+    result="what it came to; of ``dmarc``, the words of ``dmarc_status``",
+)
 CAME_AGAIN = _counter(
     "smtpx_messages_again_total",
     "Messages that were there before, by their names (CHECKPOINT)",
@@ -275,6 +282,7 @@ CATALOGUE = (
     LOGINS,
     COMMANDS_REFUSED,
     MESSAGES,
+    AUTHENTICATIONS,
     CAME_AGAIN,
     RECIPIENTS,
     MESSAGE_BYTES,

@@ -17,10 +17,15 @@ from enum import Enum
 class Selector(Enum):
     """What can be chosen."""
 
+    ARC = "arc"
     CONNECTION_ID = "connection_id"
     CONNECTION_REJECT = "connection_reject"
     DELIVER_TIME = "deliver_time"
     DELIVERY_SIZE = "delivery_size"
+    DKIM = "dkim"
+    DKIM_VERBOSE = "dkim_verbose"
+    DMARC = "dmarc"
+    DMARC_VERBOSE = "dmarc_verbose"
     EIGHTBITMIME = "8bitmime"
     INCOMING_INTERFACE = "incoming_interface"
     INCOMING_PORT = "incoming_port"
@@ -48,6 +53,8 @@ class Selector(Enum):
     SMTP_NO_MAIL = "smtp_no_mail"
     SMTP_PROTOCOL_ERROR = "smtp_protocol_error"
     SMTP_SYNTAX_ERROR = "smtp_syntax_error"
+    SPF = "spf"
+    SPF_VERBOSE = "spf_verbose"
     SUBJECT = "subject"
     TLS_CERTIFICATE_VERIFIED = "tls_certificate_verified"
     TLS_CIPHER = "tls_cipher"
@@ -61,6 +68,7 @@ class Selector(Enum):
 DEFAULT_SELECTORS = frozenset(
     {
         Selector.CONNECTION_REJECT,
+        Selector.DKIM,
         Selector.LOST_INCOMING_CONNECTION,
         Selector.MSG_ID,
         Selector.OUTGOING_INTERFACE,
@@ -82,8 +90,6 @@ NOT_HERE = {
     "all_parents": _NOT_YET,
     "arguments": _NO_SUCH_PART,
     "delay_delivery": _NO_SUCH_PART,
-    "dkim": _NOT_YET,
-    "dkim_verbose": _NOT_YET,
     "dnslist_defer": _NOT_YET,
     "dnssec": _NOT_YET,
     "etrn": _NO_SUCH_PART,
