@@ -168,7 +168,7 @@ class _CheckedArrival:
         if inquiry is not None:
             fields, rest = fieldsOf(header)
             inquiry.header(fields, not rest)
-            if inquiry.hashes is not None:
+            if inquiry.wantsBody:
                 self.write = self._both
                 inquiry.write(held[end + 2 :])
         self._arrival.write(stored + held[end:] if out else held)

@@ -23,17 +23,18 @@ from ..core.submitted import Field
 from ..dns.answering import answered
 from ..dns.interfaces import IResolver
 from ..mailauth import dmarc, iprev, spf
+from ..mailauth.arcvalues import chainResult
 from ..mailauth.asking import Asking, Unanswered
 from ..mailauth.authordomain import NoAuthor, authorDomain
-from ..mailauth.bodyhash import BodyHashes
 from ..mailauth.dkimvalues import DKIMResult, Verified
-from ..mailauth.dkimverify import Examination, VerifyTerms
+from ..mailauth.dkimverify import VerifyTerms
 from ..mailauth.publicsuffix import PublicSuffixes
 from ..mailauth.results import AuthenticationResults
 from ..mailauth.spfquery import LIMITS, Limits, Outcome, Query, queryOf
 from ..mailauth.spfrecord import Record, SPFResult
 from ..observe.authlog import CHECKED
 from .chain import Trouble
+from .marks import UNCHECKED, Marks
 from .shared import Shared
 from .told import authTold, dkimTold, dmarcTold, spfTold
 from .verdicts import Verdicts
@@ -91,11 +92,10 @@ class Inquiry:
     """
     One transaction's.
 
-    @ivar hashes: takes the body; L{None}: nothing of it is wanted.
+    @ivar write: takes a piece of the body, once the header is there.
     """
 
     def __init__(self, means: Means, session: IServerSession, envelope: Envelope):
-        self.hashes: BodyHashes | None = None
         self._means = means
         self._session = session
         self._envelope = envelope
@@ -103,10 +103,16 @@ class Inquiry:
         self._host: Shared[iprev.HostName] | None = None
         self._spf: Shared[Outcome | None] | None = None
         self._guess: Shared[Outcome | None] | None = None
-        self._signatures: Examination | None = None
-        self._keys: Shared[None] | None = None
+        self._marks = Marks(self._troubled)
+        self._keys: list[Shared[None]] = []
         self._policy: Shared[None] | None = None
         self._message: Shared[Verdicts] | None = None
+        self.write: Callable[[bytes], None] = self._marks.write
+
+    @property
+    def wantsBody(self) -> bool:
+        """Is the body to be written here?"""
+        return self._marks.hashes is not None
 
     # --- what it is asked -----------------------------------------------------------
 
@@ -146,32 +152,16 @@ class Inquiry:
         """
         The header is there: begin to look for keys.
 
-        @param whole: is that all of the header?  (L{Examination})
+        @param whole: is that all of the header?  (L{Marks.header})
         """
         self._fields = tuple(fields)
         terms = self._means.terms
         if "dmarc" in terms.methods:
             self._policy = _shared(self._bounded("dmarc", self._glance(), _nothing))
-        if "dkim" in terms.methods:
-            try:
-                now = self._session.now()
-                found = Examination(self._fields, now, terms.signatures, whole)
-            except Exception as error:
-                self._troubled("dkim", error)
-            else:
-                self._signatures = found
-                if found.wanted:
-                    self.hashes = BodyHashes(found.wanted)
-                    self._keys = _shared(self._bounded("dkim", found.ask(), _nothing))
-
-    def write(self, piece: bytes) -> None:
-        """A piece of the body."""
-        if self.hashes is not None:
-            try:
-                self.hashes.write(piece)
-            except Exception as error:
-                self._signatures = self.hashes = None
-                self._troubled("dkim", error)
+        now, signatures = self._session.now(), terms.signatures
+        asked = self._marks.header(terms.methods, self._fields, now, signatures, whole)
+        for owner, asking in asked:
+            self._keys.append(_shared(self._bounded(owner, asking, _nothing)))
 
     @property
     def verdicts(self) -> Verdicts | None:
@@ -180,14 +170,8 @@ class Inquiry:
 
     def cancel(self) -> None:
         """There will be no such message."""
-        for each in (
-            self._host,
-            self._spf,
-            self._guess,
-            self._keys,
-            self._policy,
-            self._message,
-        ):
+        running = (self._host, self._spf, self._guess, self._policy, self._message)
+        for each in (*running, *self._keys):
             if each is not None:
                 each.cancel()
 
@@ -234,45 +218,36 @@ class Inquiry:
         outcome, guess = await self.spf(), None
         if self._guess is not None or "spf_guess" in methods:
             guess = await self.guess()
-        signatures = await self._dkim() if "dkim" in methods else None
+        for each in self._keys:
+            await each.wait()
+        self._marks.end()
+        signatures = self._marks.signatures() if "dkim" in methods else None
+        chain = self._marks.chain() if "arc" in methods else None
         judged = None
         if "dmarc" in methods:
             judged = await self._dmarc(outcome, signatures or ())
+        if guess is not None and not guess.guessed:
+            guess = None
+        client, sender = self._session.peer, self._envelope.sender
         told = [
-            None if host is None else host.told(self._session.peer),
+            None if host is None else host.told(client),
             authTold(self._session),
-            None if outcome is None else spfTold(outcome, self._envelope.sender),
-            None
-            if guess is None or not guess.guessed
-            else spfTold(guess, self._envelope.sender),
+            None if outcome is None else spfTold(outcome, sender),
+            None if guess is None else spfTold(guess, sender),
             *map(dkimTold, signatures or ()),
             None if judged is None else dmarcTold(judged),
+            None if chain is None else chainResult(chain, client),
         ]
+        results = tuple(each for each in told if each is not None)
         return Verdicts(
             outcome,
-            guess if guess is not None and guess.guessed else None,
+            guess,
             signatures,
+            chain,
             judged,
-            AuthenticationResults(
-                self._means.name, tuple(each for each in told if each is not None)
-            ),
+            AuthenticationResults(self._means.name, results),
             self._fields,
         )
-
-    async def _dkim(self) -> tuple[Verified, ...]:
-        if self._keys is not None:
-            await self._keys.wait()
-        found, hashes = self._signatures, self.hashes
-        if found is None:
-            return (Verified(DKIMResult.TEMPERROR, "it could not be checked"),)
-        try:
-            if hashes is None:
-                hashes = BodyHashes(())
-            hashes.end()
-            return found.conclude(hashes)
-        except Exception as error:
-            self._troubled("dkim", error)
-            return (Verified(DKIMResult.TEMPERROR, "it could not be checked"),)
 
     def _glance(self) -> Asking[None]:
         """Ask for the policy, so that it is at hand when it is wanted."""
@@ -321,7 +296,7 @@ class Inquiry:
             raise
         except Exception as error:
             self._troubled(owner, error)
-            return otherwise("it could not be checked")
+            return otherwise(UNCHECKED)
 
     def _troubled(self, owner: str, error: Exception) -> None:
         self._means.trouble(self._session, owner, error)

@@ -91,6 +91,8 @@ def noted(verdicts: Verdicts) -> dict[str, object]:
         out["spfGuess"] = verdicts.guess.result.value
     if verdicts.dkim is not None:
         out["dkim"] = [_signature(each) for each in verdicts.dkim if each.value]
+    if verdicts.arc is not None:
+        out["arc"] = verdicts.arc.state.value
     if verdicts.dmarc is not None:
         out["dmarc"] = verdicts.dmarc.status.value
     return out

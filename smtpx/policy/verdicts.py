@@ -16,6 +16,7 @@ from zope.interface import Attribute, Interface
 from ..core.envelope import Envelope
 from ..core.interfaces import IServerSession
 from ..core.submitted import Field
+from ..mailauth.arcvalues import Chain
 from ..mailauth.dkimvalues import DKIMResult, Verified
 from ..mailauth.dmarc import Verdict
 from ..mailauth.results import AuthenticationResults
@@ -33,6 +34,7 @@ class Verdicts:
         made, or there was no need of it.
     @ivar dkim: what came of each signature, one for none; L{None}: those are not looked
         at.
+    @ivar arc: the chain of those who passed it on; L{None}: that is not looked at.
     @ivar dmarc: what the domain of C{From} wants; L{None}: that is not looked at.
     @ivar results: all of it, and how the client was known, as it is written.
     @ivar fields: the header as it came.
@@ -41,6 +43,7 @@ class Verdicts:
     spf: Outcome | None = None
     guess: Outcome | None = None
     dkim: tuple[Verified, ...] | None = None
+    arc: Chain | None = None
     dmarc: Verdict | None = None
     results: AuthenticationResults = field(
         factory=lambda: AuthenticationResults(b"localhost")

@@ -5,10 +5,10 @@ Tests for L{smtpx.observe.authlog}.
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 from prometheus_client import CollectorRegistry
-from twisted.logger import LogEvent
+from twisted.logger import ILogObserver, LogEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.envelope import Envelope, Stamps
@@ -116,7 +116,8 @@ class AuthenticationLineTests(MainLogTestCase):
     def test_asJSON(self) -> None:
         """The event log has all of it."""
         told: list[LogEvent] = []
-        journal = Journal(Publisher([told.append], lambda: NOW))
+        publisher = Publisher([cast(ILogObserver, told.append)], lambda: NOW)
+        journal = Journal(publisher)
         session = visit()
         session.envelope = envelope(b"ann@example.org")
         session.envelope.stamps[CHECKED] = {"dkim": [_GOOD]}

@@ -16,7 +16,7 @@ from smtpx.mailauth.asking import Asking
 from smtpx.mailauth.dkimvalues import DKIMResult
 from smtpx.mailauth.dmarc import Status
 from smtpx.mailauth.spfrecord import SPFResult, parse as parseRecord
-from smtpx.policy import inquiry
+from smtpx.policy import marks
 from smtpx.policy.authentication import INQUIRY
 from smtpx.policy.verdicts import IVerdicts, Verdicts
 
@@ -59,7 +59,8 @@ class AuthenticationTests(SynchronousTestCase):
         self.assertTrue(verdicts.dmarc.alignedSPF and verdicts.dmarc.alignedDKIM)
         told = [(each.method, each.result) for each in verdicts.results.results]
         methods = (b"iprev", b"spf", b"dkim", b"dmarc")
-        self.assertEqual([(each, b"pass") for each in methods], told)
+        good = [(each, b"pass") for each in methods]
+        self.assertEqual([*good, (b"arc", b"none")], told)
         self.assertEqual([], self.told.troubles)
 
     def test_aForgery(self) -> None:
@@ -137,7 +138,7 @@ class AuthenticationTests(SynchronousTestCase):
         # What could not be looked up might have passed.
         self.assertIs(verdicts.dmarc.status, Status.TEMPERROR)
         told = [each.result for each in verdicts.results.results]
-        self.assertEqual([b"temperror"] * 4, told)
+        self.assertEqual([b"temperror"] * 4 + [b"none"], told)
         self.assertEqual([], self.clock.getDelayedCalls())
 
     def test_aSilentDNSForThePolicy(self) -> None:
@@ -227,13 +228,14 @@ class AuthenticationTests(SynchronousTestCase):
         """A check that goes wrong is a temporary error, and the operator is told."""
         self.patch(spf, "check", _brokenCheck)
         self.patch(iprev, "check", _brokenCheck)
-        self.patch(inquiry, "Examination", _broken)
+        self.patch(marks, "Examination", _broken)
+        self.patch(marks, "ChainExamination", _broken)
         verdicts = self.verdicts()
         assert verdicts.spf and verdicts.dkim
         self.assertIs(verdicts.spf.result, SPFResult.TEMPERROR)
         self.assertIs(verdicts.dkim[0].result, DKIMResult.TEMPERROR)
         self.assertEqual(
-            {"spf", "dkim", "iprev"}, {owner for owner, _ in self.told.troubles}
+            {"spf", "dkim", "arc", "iprev"}, {owner for owner, _ in self.told.troubles}
         )
 
     def test_aMistakeWithTheBody(self) -> None:
@@ -242,13 +244,13 @@ class AuthenticationTests(SynchronousTestCase):
         assert asked is not None
         header, _, body = signed().partition(b"\r\n\r\n")
         asked.header(fieldsOf(header + b"\r\n")[0], True)
-        asked.hashes = _Broken()  # type: ignore[assignment]  # made to fail
+        asked._marks.hashes = _Broken()  # type: ignore[assignment]  # made to fail
         asked.write(body)
         asked.write(body)
         verdicts = self.successResultOf(self.found.message(self.session, self.envelope))
         assert verdicts and verdicts.dkim
         self.assertIs(verdicts.dkim[0].result, DKIMResult.TEMPERROR)
-        self.assertEqual([("dkim", "broken")], self.told.troubles)
+        self.assertEqual([("body hashes", "broken")], self.told.troubles)
 
     def test_aMistakeAtTheEnd(self) -> None:
         """And one where a hash is to be had."""
@@ -256,11 +258,11 @@ class AuthenticationTests(SynchronousTestCase):
         assert asked is not None
         header, _, _ = signed().partition(b"\r\n\r\n")
         asked.header(fieldsOf(header + b"\r\n")[0], True)
-        asked.hashes = _Broken()  # type: ignore[assignment]  # made to fail
+        asked._marks.hashes = _Broken()  # type: ignore[assignment]  # made to fail
         verdicts = self.successResultOf(self.found.message(self.session, self.envelope))
         assert verdicts and verdicts.dkim
         self.assertIs(verdicts.dkim[0].result, DKIMResult.TEMPERROR)
-        self.assertEqual([("dkim", "broken")], self.told.troubles)
+        self.assertEqual([("body hashes", "broken")], self.told.troubles)
 
     def test_aNameThatIsKnown(self) -> None:
         """The client's name is not looked up twice."""
