@@ -76,9 +76,9 @@ class TestOptions(ConsoleOptions):
         try:
             configuration = readConfiguration(self["config"], findExtensions())
             destinations = Destinations(machine, configuration)
+            verdicts = [destinations.find(path, sender) for path in paths]
         except SMTPXError as error:
             raise CommandFailed(str(error)) from error
-        verdicts = [destinations.find(path, sender) for path in paths]
         hosts: Hosts = {}
         if not self["offline"]:
             hosts = wait(machine.reactor, _found(machine, configuration, verdicts))

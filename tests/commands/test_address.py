@@ -4,12 +4,14 @@ Tests for L{smtpx.commands.address}.
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.commands import address
+from smtpx.mailauth.srs import SRS
 from smtpx.testing.dns import StaticResolver
 from tests.commands.terminals import Ran, Terminal
 
@@ -122,6 +124,32 @@ class AddressTests(SynchronousTestCase):
             " /mail/example.org/bob",
             "  -> x@partner.example: route partner.example, transport hold",
         )
+
+    def test_madeOfASender(self) -> None:
+        """
+        An address that we made of a sender leads to him, and others of that kind are
+        refused; it takes the secret to tell.
+        """
+        secret = self.file.with_name("secret")
+        secret.write_text("x\n")
+        secret.chmod(0o600)
+        table = f"[srs]\ndomain = 'example.org'\nsecrets_file = '{secret}'\n"
+        self.file.write_text(CONFIGURATION + table)
+        made = SRS((b"x",)).rewritten(b"x@partner.example", b"example.org", time.time())
+        self.assertSaid(
+            self.run_(made.decode()),
+            made.decode(),
+            "  -> x@partner.example: route partner.example, transport hold",
+        )
+        self.assertRefused(
+            made.decode().replace("=x@", "=y@"),
+            "  refused: 550 5.7.1 That address was not made here",
+        )
+        secret.chmod(0o644)
+        self.assertEqual(self.run_("ann@example.org").status, 0)
+        self.assertIn("others may read it", self.run_(made.decode()).err)
+        self.file.write_text(CONFIGURATION)
+        self.assertRefused(made.decode(), "  refused: 550 5.1.1 No such recipient here")
 
     def test_several(self) -> None:
         """More than one address, in brackets or not; postmaster alone is one."""

@@ -19,12 +19,14 @@ from ...core.hooks import TLSLevel
 from ...core.queueprofile import DISCARDED, QueueProfile
 from ...core.reply import Reply
 from ...dns.mailhosts import MailHost
+from ...mailauth.srs import isSRS
 from ...observe.harmless import visible
 from ...policy.aliastable import UNKNOWN, Reach, Step
 from ...policy.local import LocalPolicy
 from ...policy.recipientlist import RecipientList
 from ...policy.recipients import Standing
 from ...policy.redirect import Redirection
+from ...policy.srs import Returns
 from ...queue.commandline import Case, Unfit
 from ...queue.interfaces import Route
 from ...queue.maildir import Maildir
@@ -39,6 +41,7 @@ from .pipes import commandLine
 from .relaying import relayedDomains
 from .resolving import mailRouter, resolver
 from .routes import PlannedTransport, localRoutes
+from .srs import madeWays, secretsFile
 
 #: The longest argument that is shown, in characters.
 _WORD_MOST = 500
@@ -94,6 +97,7 @@ class Destinations:
         """
         @raise smtpx.core.errors.SMTPXError: the configuration is of no use.
         """
+        self._machine = machine
         self._configuration = configuration
         self._name = name = configuration.name or machine.name
         self._routes = localRoutes(
@@ -106,7 +110,8 @@ class Destinations:
             separators = tagSeparators(configuration)
             self._listed = RecipientList(configuration.relay.recipientsFile, separators)
         reach = Reach(self._local, self._routes.goes)
-        self._aliases = aliases(configuration, reach)
+        srs = configuration.srs.domain is not None
+        self._aliases = aliases(configuration, reach, wanted=srs)
         self._redirection: Redirection | None = None
         if self._aliases is not None:
             self._redirection = Redirection(self._aliases, QueueProfile())
@@ -120,7 +125,12 @@ class Destinations:
 
         @param path: a mailbox, as an envelope has it.
         @param sender: whose mail; empty: the null sender's.
+        @raise smtpx.core.errors.SMTPXError: it takes secrets to tell, and they are of
+            no use.
         """
+        returns = self._returns(path)
+        if returns is not None:
+            return self._back(returns, path, sender)
         known = self._local.knows(path)
         recipient = Recipient(path)
         if known is None:
@@ -140,6 +150,32 @@ class Destinations:
             envelope = self._redirection.redirected(envelope)
         found = self._whither(envelope.recipients, sender)
         return Verdict(True, tuple(steps), None, problem, found)
+
+    def _returns(self, path: bytes) -> Returns | None:
+        """
+        Who knows whom an address leads back to that we made of a sender; L{None}: it
+        is none.  Who asks for others need not be able to read the secrets.
+        """
+        if not isSRS(path):
+            return None
+        secrets = secretsFile(self._configuration)
+        if secrets is None:
+            return None
+        made = madeWays(self._machine, self._configuration, self._name, secrets)
+        return made.returns if made.returns.claims(path) else None
+
+    def _back(self, returns: Returns, path: bytes, sender: bytes) -> Verdict:
+        """What becomes of mail for an address that we made of a sender."""
+        envelope, recipient = Envelope(sender, 0.0), Recipient(path)
+        reply = self._policy.giveBack(returns, envelope, recipient)
+        if reply is not None:
+            return Verdict(True, (), reply)
+        assert self._redirection is not None, "there is, where there are secrets"
+        envelope.recipients.append(recipient)
+        redirected = self._redirection.redirected(envelope)
+        return Verdict(
+            True, (), destinations=self._whither(redirected.recipients, sender)
+        )
 
     def _elsewhere(self, recipient: Recipient, sender: bytes) -> Verdict:
         """What becomes of mail for somebody who is not ours."""
