@@ -54,6 +54,7 @@ class MailHost:
     @ivar authentic: are its addresses, CNAMEs on the way included, proven by DNSSEC?
     @ivar uncertain: could some of its addresses not be looked up?  Then nobody knows
         whether they would have been proven.
+    @ivar busy: was that because too many questions of ours were under way?
     @ivar nextHop: the domain that the operator named, one of whose mail hosts this is,
         and the name that it is an alias of, or the same; empty: he named the host;
         L{None}: neither, it is the recipients' domain.
@@ -69,6 +70,7 @@ class MailHost:
     canonical: bytes = b""
     authentic: bool = False
     uncertain: bool = field(default=False, eq=False)
+    busy: bool = field(default=False, eq=False, kw_only=True)
     nextHop: tuple[bytes, ...] | None = field(default=None, eq=False)
     named: bool | None = field(default=None, eq=False)
 

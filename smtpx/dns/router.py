@@ -34,6 +34,7 @@ from .interfaces import (
     Answer,
     IResolver,
     LookupFailed,
+    LookupPutOff,
     NoSuchDomain,
     spelledName,
 )
@@ -276,12 +277,12 @@ class MailRouter:
                 candidate, ours=True, why=f"{spelledName(name)} is this server"
             )
         answers: list[Answer] = []
-        failed: list[str] = []
+        failed: list[LookupFailed] = []
         for outcome in await together(self._family(name, kind) for kind in _FAMILIES):
             if isinstance(outcome, Answer):
                 answers.append(outcome)
             else:
-                failed.append(str(outcome))
+                failed.append(outcome)
         found = [
             address
             for answer in answers
@@ -293,7 +294,7 @@ class MailRouter:
             )
         addresses = tuple(a for a in found if manual or not self._passedOver(a))
         if not addresses:
-            why = "; ".join(failed) or f"{spelledName(name)} has no address"
+            why = "; ".join(map(str, failed)) or f"{spelledName(name)} has no address"
             return _Looked(candidate, why=why, temporary=bool(failed))
         host = MailHost(
             name,
@@ -304,6 +305,7 @@ class MailRouter:
             next(answer.name for answer in answers if answer.records) or name,
             all(answer.authentic for answer in answers) and not failed,
             bool(failed),
+            busy=any(isinstance(each, LookupPutOff) for each in failed),
         )
         return _Looked(candidate, host)
 

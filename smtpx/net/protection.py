@@ -66,6 +66,7 @@ def hopTo(
         manual,
         host.uncertain,
         expanded,
+        host.busy,
     )
 
 

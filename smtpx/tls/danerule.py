@@ -98,9 +98,10 @@ class DANERule:
         if hop.uncertain:
             # RFC 7672 section 2.2.2: an error on the way is no answer.
             untold = f"the addresses of {_shown(hop.host)} could not all be looked up"
+            flaw = Flaw.BUSY if hop.busy else Flaw.DNSSEC
             if not required:
-                return fail(Undecided(untold))
-            return _without(hop, untold, Flaw.DNSSEC)
+                return fail(Undecided(untold, flaw=flaw))
+            return _without(hop, untold, flaw)
         return Deferred.fromCoroutine(self._ask(hop, required))
 
     async def _ask(self, hop: Hop, required: bool) -> Sequence[Demand]:

@@ -48,6 +48,7 @@ class Hop:
     @ivar authentic: are its addresses, CNAMEs on the way included, proven by DNSSEC?
     @ivar manual: did the operator name the host?  Then nobody else did.
     @ivar uncertain: could some of its addresses not be looked up?
+    @ivar busy: was that because we have too much to do?
     @ivar expanded: the names that C{domains} are aliases of, in their order, or the
         same; empty: not known.
     """
@@ -62,6 +63,7 @@ class Hop:
     manual: bool = False
     uncertain: bool = False
     expanded: tuple[bytes, ...] = ()
+    busy: bool = False
 
 
 class Undecided(SMTPXError):

@@ -184,6 +184,15 @@ class AuthenticityTests(RouterTests):
             self.proven(self.router.byMX(b"example.org")), (False, True, (False, True))
         )
 
+    def test_tooManyQuestions(self) -> None:
+        """Where nobody was asked, that is known, too."""
+        for put in (self.resolver.fail, self.resolver.putOff):
+            put(b"mx1.example.org", "AAAA")
+            found = self.successResultOf(self.router.byMX(b"example.org"))
+            host = next(each for each in found.hosts if each.name == b"mx1.example.org")
+            busy = put == self.resolver.putOff
+            self.assertEqual((host.uncertain, host.busy), (True, busy))
+
     def test_manual(self) -> None:
         """Names are proven by the operator's hand, but not those of C{/mx}."""
         self.resolver.insecure(b"example.org")

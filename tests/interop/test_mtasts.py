@@ -19,6 +19,7 @@ from .cases import InteropTestCase
 from .eximserver import EximServer
 from .publishing import RunningNames, RunningWeb
 from .running import ROOT, RunningServer, waitFor
+from .test_resumption import stars
 
 _SENDER = """
 [dns]
@@ -225,6 +226,34 @@ class MTASTSTests(InteropTestCase):
             else:
                 self.assertRegex(line, r" == .*the certificate is not for mx\.sts")
                 self.assertEqual(self.exim.messages(), {})
+
+    def test_eximResumes(self) -> None:
+        """
+        A host that the policy has verified is as well verified by a session that is
+        resumed, with an Exim as well as with one of ours: both logs have the asterisk.
+        """
+        tls = self.folder / "exim"
+        tls.mkdir()
+        chain, key = self.certificate("mx.sts.example")
+        (tls / "certificate.pem").write_bytes(chain.read_bytes())
+        (tls / "key.pem").write_bytes(key.read_bytes())
+        (tls / "ca.pem").write_bytes(self.authority.read_bytes())
+        selectors = "+tls_cipher +tls_resumption"
+        options = ["tls_resumption_hosts = *"]
+        self.exim = EximServer(tls, selectors, "secret", options=options)
+        self.addCleanup(self.exim.close)
+        self.publish("1", "enforce")
+        route = 'tls_resumption_hosts = ["*"]'
+        told = self.configured(route).replace(
+            "+tls_certificate_verified", '+tls_certificate_verified", "+tls_resumption'
+        )
+        self.sender = self.serve(told)
+        for star in ("", r"\*", r"\*"):
+            self.assertRegex(self.send(), rf" => .* X=TLS1\.3:[^ *]*{star} CV=yes ")
+        self.exim.awaitIdle(3)
+        lines = [line for line in self.exim.log().splitlines() if " <= " in line]
+        self.assertEqual(stars(lines), [False, True, True], self.exim.log())
+        self.assertEqual(len(self.web.asked), 1)
 
     def test_neverWeaker(self) -> None:
         """

@@ -158,6 +158,12 @@ class DANERuleTests(SynchronousTestCase):
         self.assertEqual(self.zone.asked, [])
         self.assertIs(self.refused(hop)[1], Flaw.DNSSEC)
 
+    def test_tooMuchToDo(self) -> None:
+        """That nobody was asked, for want of time, is no fault of the domain's."""
+        hop = evolve(HOP, authentic=False, uncertain=True, busy=True)
+        self.assertIn("could not all be looked up", self.undecided(hop))
+        self.assertIs(self.refused(hop)[1], Flaw.BUSY)
+
     def test_unsignedZonesAreLeftAlone(self) -> None:
         """
         Nothing is asked about a host of a domain that is not signed (RFC 7672 section
