@@ -16,6 +16,7 @@ from .binarymime import BinaryMIME
 from .checkpoint import Checkpoint
 from .chunking import Chunking
 from .deliverby import DeliverBy
+from .dkim import DKIM
 from .dsn import DSN
 from .earlybanner import EarlyBanner
 from .eightbitmime import EightBitMIME
@@ -67,6 +68,8 @@ STANDARD: Mapping[str, Callable[[], IExtension]] = {
         RequireTLS,
         # What sessions are kept under is what everybody else wants of a handshake.
         TLSResume,
+        # What is signed is what leaves, whatever the others make of it.
+        DKIM,
     )
 }
 

@@ -33,6 +33,7 @@ from ..core.envelope import Envelope, Recipient
 from ..core.errors import Malformed, SMTPXError
 from ..dns.interfaces import IResolver, LookupFailed, NoSuchDomain
 from ..dns.together import together
+from ..extensions.dkim import SIGNABLE
 from ..net.https import IWeb, WebFailure
 from ..tls.tlsrpt import RECORD_PREFIX, MailPlace, Place, ReportRecord, WebPlace
 from .tlscounts import DAY_SECONDS, Counts, dayOf
@@ -404,6 +405,8 @@ class TLSReporting:
         sender = self._submitter.contact.address.encode("ascii")
         recipients = [Recipient(place.mailbox)]
         envelope = Envelope(sender, now, recipients, len(message))
+        # RFC 8460 section 3: it is to be signed.
+        envelope.stamps[SIGNABLE] = True
         try:
             id = await self._mail(envelope, message)
         except SMTPXError as error:

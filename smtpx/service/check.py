@@ -37,6 +37,7 @@ from ..tls.certificates import CertificateError, readCertificates
 from .cautions import withoutClients
 from .config import Configuration
 from .control.endpoint import BadSocketPath
+from .dkimcheck import checkKeys
 from .importcheck import checkImports
 from .inherited import PREFIX, NotHandedOver
 from .listening import Place, endpointFor
@@ -95,6 +96,7 @@ def check(
         *_certificates(machine, configuration),
         *checkSigning(machine, configuration),
         *checkPlaces(configuration),
+        *checkKeys(configuration),
         *_addresses(machine, configuration),
         *_users(configuration),
         *_retries(machine, configuration),

@@ -18,6 +18,7 @@ from .extensiontable import Extensions, ExtensionsKind
 from .kinds import StandardOutput
 from .problems import KeyPath, Problem
 from .tables import (
+    DKIM,
     DNS,
     HTTP,
     TLS,
@@ -163,6 +164,7 @@ class Configuration:
     policy: Policy = field(factory=Policy)
     authentication: AuthenticationOptions = field(factory=AuthenticationOptions)
     spf: SPFOptions = field(factory=SPFOptions)
+    dkim: DKIM = field(factory=DKIM)
     dns: DNS = field(factory=DNS)
     log: Log = field(factory=Log)
     trace: Trace = field(factory=Trace)

@@ -8,6 +8,7 @@ The reference page C{configuration.rst} is made of these classes
 from .aliases import AliasOptions
 from .authentication import AuthenticationOptions
 from .control import Control
+from .dkim import DKIM, DKIMKey
 from .dns import DNS
 from .http import HTTP
 from .importfolder import ImportFolder
@@ -38,6 +39,8 @@ __all__ = [
     "AuthenticationOptions",
     "CertificatePair",
     "Control",
+    "DKIM",
+    "DKIMKey",
     "DNS",
     "Family",
     "HTTP",

@@ -9,6 +9,7 @@ from .addresses import allDomains, localAddresses, localDomains
 from .aliases import aliases
 from .certificates import certificatesOf, serverTLS
 from .control import NoSuchGroup, controlEndpoint
+from .dkim import keyName
 from .extensions import chosenExtensions
 from .house import build, enter
 from .owners import ownerCheck
@@ -34,6 +35,7 @@ __all__ = [
     "controlEndpoint",
     "enter",
     "keptSenders",
+    "keyName",
     "localAddresses",
     "localDomains",
     "localRoutes",

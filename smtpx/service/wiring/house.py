@@ -39,6 +39,7 @@ from ..transactions import Transactions
 from .authentication import authentication, checking
 from .certificates import certificates
 from .control import openControl, queueControl
+from .dkim import signing
 from .domainpolicies import domainPolicies
 from .doors import DoorKind, Hall
 from .dropping import openDropFolder
@@ -149,7 +150,8 @@ async def enter(
         logins = accounts(machine, configuration, stack)
         peers = await knownPeers(machine, configuration, name, stack)
         memory = transactions(machine, configuration, journal)
-        ours = withPorts(logins, journal, machine.now, peers, memory)
+        signs = signing(machine, configuration, names.keep, stack)
+        ours = [*withPorts(logins, journal, machine.now, peers, memory), signs]
         extensions = chosenExtensions(configuration, found, ours, names.keep)
         spool = await ownSpool(machine, configuration, told, extensions, memory, stack)
         traced = tracer(machine, configuration, name, traces, names)
