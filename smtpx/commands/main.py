@@ -25,6 +25,7 @@ from .console import (
     tellWarnings,
     terminal,
 )
+from .dkim import DKIMOptions
 from .etrn import EtrnOptions
 from .features import FeaturesOptions
 from .passwd import PasswdOptions
@@ -50,6 +51,7 @@ class MainOptions(ConsoleOptions):
     subCommands = [
         ["address", None, AddressOptions, "Tell where mail for an address goes."],
         ["config", None, ConfigOptions, "Look at a configuration."],
+        ["dkim", None, DKIMOptions, "Make keys that sign mail, and look at them."],
         ["etrn", None, EtrnOptions, "Have a host send what waits there for us."],
         ["features", None, FeaturesOptions, "List what this installation can do."],
         ["passwd", None, PasswdOptions, "Make, change, delete or list users."],

@@ -67,6 +67,19 @@ class KeyName:
     domain: bytes
     selector: bytes
 
+    @classmethod
+    def parse(cls, domain: bytes, selector: bytes) -> KeyName:
+        """
+        A name of these, which have to be in ASCII (RFC 8616 section 4).
+
+        @raise Malformed: they are no names.
+        """
+        if _labels(domain) is None or b"." not in domain:
+            raise Malformed("no domain in the d= tag")
+        if _labels(selector) is None:
+            raise Malformed("no selector in the s= tag")
+        return cls(domain.lower(), selector.lower())
+
     @property
     def name(self) -> bytes:
         """The name in the DNS (RFC 6376 section 3.6.2.1)."""
@@ -187,16 +200,11 @@ def readAlgorithm(tags: TagList) -> Algorithm:
 
 def readKeyName(tags: TagList) -> KeyName:
     """
-    Read C{d=} and C{s=}, which are in ASCII (RFC 8616 section 4).
+    Read C{d=} and C{s=}.
 
     @raise Malformed: there are none, or they are no names.
     """
-    domain, selector = tags.required(b"d"), tags.required(b"s")
-    if _labels(domain) is None or b"." not in domain:
-        raise Malformed("no domain in the d= tag")
-    if _labels(selector) is None:
-        raise Malformed("no selector in the s= tag")
-    return KeyName(domain.lower(), selector.lower())
+    return KeyName.parse(tags.required(b"d"), tags.required(b"s"))
 
 
 def readTime(tags: TagList, name: bytes) -> int | None:

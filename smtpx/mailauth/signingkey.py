@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from ..core.errors import Malformed
-from .dkimkey import BITS_MIN
+from .dkimkey import BITS_MIN, PublicKey
 from .dkimsignature import Algorithm
 
 _PADDING, _SHA256 = PKCS1v15(), SHA256()
@@ -108,10 +108,17 @@ def newSigningKey(algorithm: Algorithm, bits: int = 2048) -> SigningKey:
     return SigningKey(algorithm, bits, generate_private_key(65537, bits))
 
 
+def samePair(private: SigningKey, public: PublicKey) -> bool:
+    """Does a public key verify what a private one signs?"""
+    return private.algorithm is public.algorithm and public.verifies(
+        private.sign(b"smtpx"), b"smtpx"
+    )
+
+
 def strings(record: bytes) -> list[bytes]:
     """A record as the strings of a TXT record, which are joined by who reads it."""
     starts = range(0, len(record), _STRING_OCTETS)
     return [record[start : start + _STRING_OCTETS] for start in starts]
 
 
-__all__ = ["SigningKey", "newSigningKey", "readSigningKey", "strings"]
+__all__ = ["SigningKey", "newSigningKey", "readSigningKey", "samePair", "strings"]
