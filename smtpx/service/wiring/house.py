@@ -193,6 +193,8 @@ async def enter(
         premises = Premises(
             name, doors, [*factories.values()], spool, hall.tls, outside
         )
+        outside, inside = Outside(delivery, out.connections, peers), factories.values()
+        premises = Premises(name, doors, [*inside], spool, hall.tls, outside)
         await openSite(machine, configuration, watch, premises, stack)
         imports = await openImports(hall, spool, out, taken, logs, stack)
         openControl(hall, queue, spool, imports, stack)
