@@ -189,10 +189,6 @@ async def enter(
         delivery, queue = startDelivery(machine, rules, spool, out.routes, told, stack)
         asked.starter.control = queue
         openDropFolder(machine, configuration, hall, spool, out, taken, stack)
-        outside = Outside(delivery, out.connections, peers)
-        premises = Premises(
-            name, doors, [*factories.values()], spool, hall.tls, outside
-        )
         outside, inside = Outside(delivery, out.connections, peers), factories.values()
         premises = Premises(name, doors, [*inside], spool, hall.tls, outside)
         await openSite(machine, configuration, watch, premises, stack)
