@@ -30,7 +30,7 @@ _TABS = bytes.maketrans(b"\t", b" ")
 
 #: How many octets are worked on at once; whoever writes more at a time gives it to us
 #: as one piece, of which there is to be no copy.
-PIECE_OCTETS = 65_536
+PIECE_OCTETS = 16_384
 
 
 # --- header fields ------------------------------------------------------------

