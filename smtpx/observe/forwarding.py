@@ -16,7 +16,7 @@ SENDER_KEPT = Event(
     {
         "message": "its id",
         "sender": "the reverse path",
-        "recipient": "whom it is forwarded to",
+        "recipient": "whom it is forwarded to; of several, the first",
         "why": "what is wrong with the sender",
     },
 )

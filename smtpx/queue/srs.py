@@ -21,10 +21,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 
-from attrs import frozen
+from attrs import define, field
 
 from ..core.queueprofile import ORIGIN
-from ..mailauth.srs import SRS, Unfit
+from ..mailauth.srs import SRS, Unfit, dayStamp
 from ..observe.event import Event
 from ..observe.forwarding import SENDER_KEPT
 from ..spool.format import SpooledMessage
@@ -53,7 +53,7 @@ class Scope(Enum):
     NONE = "none"
 
 
-@frozen
+@define(eq=False)
 class Forwarding:
     """
     Says which sender mail goes out with.
@@ -72,6 +72,12 @@ class Forwarding:
     inside: Callable[[bytes], bool]
     now: Callable[[], float]
     publish: Publish
+    #: What was made last, and of what: an alias may lead to thousands.
+    _last: tuple[tuple[SRS, bytes, bytes], bytes] | None = field(
+        default=None, init=False
+    )
+    #: Of which message it was told last that its sender stays, and with what.
+    _told: tuple[str, SRS] | None = field(default=None, init=False)
 
     def senders(self, scope: Scope) -> SenderFor | None:
         """
@@ -94,18 +100,34 @@ class Forwarding:
         if not sender or self.kept(sender):
             return None
         srs = self.srs()
+        moment = self._moment(message, srs)
+        made = srs, sender, dayStamp(moment)
+        if self._last is not None and self._last[0] == made:
+            return self._last[1]
         try:
-            return srs.rewritten(sender, self.domain, self._moment(message, srs))
+            found = srs.rewritten(sender, self.domain, moment)
         except Unfit as error:
             # It still has a chance, and its sender hears of it where it has none.
-            fields: dict[str, object] = {
-                "message": message.id,
-                "sender": sender,
-                "recipient": message.envelope.recipients[index].path,
-                "why": str(error),
-            }
-            self.publish(SENDER_KEPT, fields)
+            self._tell(message, index, srs, error)
             return None
+        self._last = made, found
+        return found
+
+    def _tell(
+        self, message: SpooledMessage, index: int, srs: SRS, error: Unfit
+    ) -> None:
+        """Say that a sender stays as he is, once for all recipients in a row."""
+        if self._told == (message.id, srs):
+            return
+        self._told = message.id, srs
+        envelope = message.envelope
+        fields: dict[str, object] = {
+            "message": message.id,
+            "sender": envelope.sender,
+            "recipient": envelope.recipients[index].path,
+            "why": str(error),
+        }
+        self.publish(SENDER_KEPT, fields)
 
     def _moment(self, message: SpooledMessage, srs: SRS) -> float:
         """The time that the address is to have."""

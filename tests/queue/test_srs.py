@@ -144,6 +144,24 @@ class ForwardingTests(SMTPTransportCase):
         }
         self.assertEqual(self.told, [(SENDER_KEPT, fields)])
 
+    def test_madeOnceForAll(self) -> None:
+        """
+        However many an alias leads to, the address is made once, and what is wrong is
+        told once; another secret makes another one.
+        """
+        many = [b"*%d@example.org" % number for number in range(3)]
+        found = self.forwarding.senders(Scope.FORWARDED)
+        assert found is not None
+        message = self.message(*many)
+        senders = [found(message, index) for index in range(3)]
+        assert senders[0] is not None
+        self.assertTrue(all(each is senders[0] for each in senders))
+        self.srs = SRS((b"other",))
+        self.assertNotEqual(found(message, 0), senders[0])
+        long = self.message(*many, sender=b"b" * 60 + b"@example.net")
+        self.assertEqual([found(long, index) for index in range(3)], [None] * 3)
+        self.assertEqual(len(self.told), 1)
+
     def test_chainsOfForwarders(self) -> None:
         """
         What was rewritten by another is rewritten again, once more and never longer.
