@@ -53,6 +53,8 @@ _ABOVE = re.compile(
     rb"Return-Path: <(?P<sender>[^\r\n]*)>\r\n"
     rb"(?:X-Original-To: (?P<original>[^\r\n]*)\r\n)?"
     rb"Delivered-To: (?P<recipient>[^\r\n]*)\r\n"
+    rb"(?P<verdicts>(?:(?:Received-SPF|X-SPF-Guess|Authentication-Results):"
+    rb"[^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*)*)"
     rb"(?P<received>Received: (?:from|by) [^;]*;\r\n\t[^\r\n]*\r\n)"
 )
 
@@ -68,6 +70,7 @@ class Delivered:
     @ivar octets: the message as it was sent to us.
     @ivar original: the address that the client gave, where an alias led from it to
         the recipient; L{None}: none did.
+    @ivar verdicts: our fields above that, which tell what was found out of it.
     """
 
     sender: bytes
@@ -75,6 +78,7 @@ class Delivered:
     received: bytes
     octets: bytes
     original: bytes | None = None
+    verdicts: bytes = b""
 
     @classmethod
     def read(cls, path: Path) -> Delivered:
@@ -87,8 +91,9 @@ class Delivered:
         above = _ABOVE.match(whole)
         if above is None:
             raise ValueError(f"{path.name} begins with {whole[:200]!r}")
-        sender, original, recipient, received = above.groups()
-        return cls(sender, recipient, received, whole[above.end() :], original)
+        sender, original, recipient, verdicts, received = above.groups()
+        rest = whole[above.end() :]
+        return cls(sender, recipient, received, rest, original, verdicts)
 
 
 def waitFor(

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import sys
 from pathlib import Path
 
 from twisted.trial.unittest import SkipTest
 
-from .cases import InteropTestCase
+from .cases import InteropTestCase, findPeer
 from .exim import findExim
 from .unbound import RunningUnbound
 
@@ -38,6 +39,8 @@ ZONE = "".join(
         'why 60 TXT "%{i} is none of %{o}\'s"\n',
         *(f'{name} 60 TXT "{record}"\n' for name, record in RECORDS.items()),
         "none 60 A 192.0.2.99\n",
+        'here 60 TXT "v=spf1 ip4:127.0.0.1 -all exp=why.spf.example"\n',
+        "bare 60 A 127.0.0.9\n",
     ]
 )
 
@@ -61,6 +64,16 @@ async def main(reactor, server):
         print(outcome.result.value)
 
 react(main, sys.argv[1:])
+"""
+
+
+#: A server that looks at everybody.
+CONFIGURATION = """
+[dns]
+servers = ["{server}"]
+[authentication]
+checks = ["spf", "spf_guess"]
+hosts = ["*"]
 """
 
 
@@ -104,6 +117,36 @@ class SPFTests(InteropTestCase):
         self.assertEqual("pass", said.splitlines()[0], said)
         said = self.asked(server, "203.0.113.2", f"ann@hosts.{DOMAIN}")
         self.assertEqual("pass", said.splitlines()[0], said)
+
+    def test_swaks(self) -> None:
+        """
+        Messages of a real client are looked at by its address, and tell so on top.
+        """
+        server = self.serve(CONFIGURATION.format(server=self.resolve()))
+        for address, sender, result in (
+            ("127.0.0.1", f"ann@here.{DOMAIN}", "Received-SPF: pass"),
+            ("127.0.0.2", f"ann@here.{DOMAIN}", "Received-SPF: fail"),
+            ("127.0.0.2", f"ann@broken.{DOMAIN}", "Received-SPF: permerror"),
+            ("127.0.0.2", f"ann@bare.{DOMAIN}", "Received-SPF: none"),
+            ("127.0.0.1", "<>", "Received-SPF: pass"),
+        ):
+            words = [findPeer("swaks", "swaks"), "--server", f"127.0.0.1:{server.port}"]
+            words += ["--local-interface", address, "--helo", f"here.{DOMAIN}"]
+            words += ["--from", sender, "--to", "bob@localhost", "--timeout", "20"]
+            self.run_([*words, "--header", f"Subject: {address} {sender} {result}"])
+        for message in server.delivered(5):
+            verdicts = message.verdicts.decode("ascii").replace("\r\n ", " ")
+            told = re.split(r"\r\n(?![ \t])", verdicts.removesuffix("\r\n"))
+            fields = message.octets.decode("utf-8").split("\r\n")
+            [subject] = [each for each in fields if each.startswith("Subject: ")]
+            address, sender, result = subject.split(" ", 3)[1:]
+            self.assertTrue(told[0].startswith(result + " ("), (subject, told))
+            self.assertIn(f"client-ip={address};", told[0])
+            guessed = [each.partition(" (")[0] for each in told if "Guess" in each]
+            expected = ["X-SPF-Guess: pass"] if "bare" in sender else []
+            self.assertEqual(expected, guessed)
+            self.assertTrue(told[-1].startswith("Authentication-Results: "), told)
+            self.assertIn(f"spf={result.rpartition(' ')[2]} ", told[-1])
 
     def test_eximAgrees(self) -> None:
         """
