@@ -174,7 +174,7 @@ def nameOf(text: str) -> bytes | None:
     @param text: with or without a dot at the end; a name that is too long loses
         labels on the left.
     @return: in lower case without the dot at the end; L{None}: a label is empty or
-        too long, or not ASCII.
+        too long, or not of printable ASCII.
     """
     text = text.removesuffix(".")
     if len(text) > NAME_OCTETS:
@@ -182,9 +182,9 @@ def nameOf(text: str) -> bytes | None:
         if not start:
             return None
         text = text[start:]
-    if not text.isascii() or not all(
-        0 < len(label) <= _LABEL_OCTETS for label in text.split(".")
-    ):
+    if not (text.isascii() and text.isprintable()):
+        return None
+    if not all(0 < len(label) <= _LABEL_OCTETS for label in text.split(".")):
         return None
     return text.lower().encode("ascii")
 

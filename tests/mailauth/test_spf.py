@@ -5,10 +5,13 @@ The evaluation of SPF records, beyond what the openspf suites have
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from hypothesis import given, settings, strategies as some
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.mailauth import spfrecord
-from smtpx.mailauth.asking import Lookup
+from smtpx.mailauth.asking import Asking, Found, Known, Lookup, Unknown
 from smtpx.mailauth.spf import check, guess
 from smtpx.mailauth.spfquery import Limits, Outcome, Query, Step, queryOf
 from smtpx.mailauth.spfrecord import SPFResult
@@ -277,6 +280,72 @@ class LimitTests(SynchronousTestCase):
         )
         self.assertEqual(11, len(self.zone.asked))
         self.assertTrue(all(len(each.name) <= 253 for each in self.zone.asked))
+
+
+#: Pieces of which hostile records are made.
+PIECES = some.sampled_from(
+    [
+        b" ", b"a", b"mx", b"ptr", b"include:", b"exists:", b"redirect=", b"exp=",
+        b"x=",
+        b"ip4:192.0.2.3", b"ip6:::", b"all", b"-", b"~", b"?", b"%{", b"}", b"%{s}",
+        b"%{P10r.-}", b"%{i}", b"%%", b"%_", b".", b"/", b"//0", b"/24", b":", b"test",
+        b"example.org", b"\x00", b"\xff", b"x" * 64, b"%{h}" * 50,
+    ]
+)  # fmt: skip
+OCTETS = some.lists(PIECES, max_size=30).map(b"".join) | some.binary(max_size=60)
+ANSWERS = (
+    some.lists(OCTETS.map(b"v=spf1 ".__add__), min_size=1, max_size=1)
+    .map(tuple)
+    .map(Found)
+    | some.lists(OCTETS, max_size=3).map(tuple).map(Found)
+    | some.just(Found(exists=False))
+    | some.just(Unknown("timeout"))
+)
+ADDRESSES = some.lists(some.sampled_from([b"192.0.2.3", b"192.0.2.9"]), max_size=2).map(
+    lambda found: Found(tuple(found))
+)
+
+
+class HostileTests(SynchronousTestCase):
+    """
+    Whatever the DNS says, a check comes to an end, and to a verdict.
+    """
+
+    @settings(max_examples=100, deadline=None)
+    @given(some.data(), OCTETS, OCTETS)
+    def test_anyAnswers(self, data: some.DataObject, local: bytes, helo: bytes) -> None:
+        """
+        There are no more questions than RFC 7208 allows, names that can be asked for,
+        and explanations that can be told.
+        """
+        asked: list[Lookup] = []
+
+        def answer(lookup: Lookup) -> Known:
+            """Make something up."""
+            asked.append(lookup)
+            self.assertLessEqual(len(lookup.name), 253)
+            self.assertTrue(lookup.name.isascii())
+            return data.draw(ADDRESSES if lookup.kind == "A" else ANSWERS)
+
+        query = queryOf(CLIENT, local + b"@example.org", helo)
+        found = self.finish(check(query), answer)
+        self.assertLessEqual(len(asked), 1 + 10 * (1 + 10) + 1 + 10 + 1)
+        for text in (found.explanation, found.problem):
+            self.assertTrue(text.isascii() and text.isprintable(), text)
+            self.assertLessEqual(len(text), 700)
+
+    def finish(
+        self, asking: Asking[Outcome], answer: Callable[[Lookup], Known]
+    ) -> Outcome:
+        """Run a check."""
+        known: tuple[Known, ...] | None = None
+        try:
+            while True:
+                group = next(asking) if known is None else asking.send(known)
+                known = tuple(map(answer, group))
+        except StopIteration as stop:
+            outcome: Outcome = stop.value
+            return outcome
 
 
 class ExplanationTests(SynchronousTestCase):

@@ -199,9 +199,19 @@ class NameTests(SynchronousTestCase):
 
     def test_namesThatCannotBe(self) -> None:
         """
-        Empty and overlong labels, and what is not ASCII, cannot be asked for.
+        Empty and overlong labels, and what is not printable ASCII, cannot be asked for.
         """
-        for text in ("", ".", "a..b", ".a", "a..", "x" * 64 + ".com", "j\xfc.com"):
+        for text in (
+            "a\n.com",
+            "\x00.com",
+            "",
+            ".",
+            "a..b",
+            ".a",
+            "a..",
+            "x" * 64 + ".com",
+            "j\xfc.com",
+        ):
             self.assertIsNone(nameOf(text), text)
         self.assertIsNone(nameOf("x" * 300))
         self.assertIsNone(nameOf("a." + "x" * 300))
