@@ -23,6 +23,7 @@ from .authlog import AUTHENTICATION
 from .event import CLIENT, MESSAGE, SESSION, TLS, WHOLE, Event
 from .forwarding import SECRETS_KEPT, SECRETS_READ, SENDER_KEPT
 from .naming import REPEATED, RESUMED
+from .rulings import RULED, RULED_OUT
 
 CONNECTED = Event(
     "session.connected",
@@ -113,6 +114,7 @@ REFUSED = Event(
         "pipelining": "``offered``, if the client knew then that it may pipeline",
     }
     | AUTHENTICATION
+    | RULED_OUT
     | TLS,
 )
 
@@ -454,6 +456,7 @@ CATALOGUE = (
     ACCEPTED,
     REPEATED,
     RESUMED,
+    RULED,
     SESSION_TROUBLE,
     CLOSED,
     TURNED_AWAY,

@@ -23,12 +23,14 @@ from ..extensions.pipeconnect import STRANGER
 from ..extensions.xclient import PROXY, PROXY_PORT
 from ..net.ends import Ends
 from ..net.interfaces import IJournal
+from ..net.ruled import ruledOut
 from ..net.submission import MADE_MESSAGE_ID
 from . import events
 from .authlog import CHECKED
 from .facts import codeFields, handshakeFields
 from .naming import REPEATED, RESUMED
 from .publisher import Publisher, errorFields
+from .rulings import RULED
 
 #: The Message-ID of a transaction, without angle brackets.  Not for the spool.
 MESSAGE_ID = Stamp[bytes]("journal.message-id", None, str.encode)
@@ -186,6 +188,11 @@ class Journal:
             fields |= _checked(envelope)
         if session.ended is not None:
             fields["octets"] = session.ended.octets
+        ruled = ruledOut(session, answer)
+        if ruled is not None:
+            fields["rule"] = ruled.rule
+            if ruled.why:
+                fields["why"] = ruled.why
         if session.hasty:
             fields["hasty"] = session.hasty
             if session.pipelined:
@@ -194,6 +201,32 @@ class Journal:
         if session.secured is not None:
             fields |= handshakeFields(session.secured)
         self._publish(events.REFUSED, fields)
+
+    def ruled(
+        self,
+        session: IServerSession,
+        rule: str,
+        stage: str,
+        action: str,
+        why: str,
+        recipient: bytes | None = None,
+    ) -> None:
+        """
+        A rule has something for the log, or did something else than refuse.
+
+        @param rule: what it is called.
+        @param action: what it decided.
+        @param why: what it has for the log; empty: nothing.
+        @param recipient: of whom it was asked; L{None}: of nobody.
+        """
+        if self.enabled:
+            fields = self._client(session)
+            fields |= {"rule": rule, "stage": stage, "action": action, "why": why}
+            if session.envelope is not None:
+                fields["sender"] = session.envelope.sender
+            if recipient is not None:
+                fields["recipient"] = recipient
+            self._publish(RULED, fields)
 
     def accepted(
         self,

@@ -33,6 +33,7 @@ from .clientfields import arrivalFields, clientOf, loginOf, quoted, tlsFields
 from .deliverylines import DeliveryLines
 from .files import LineFile
 from .harmless import text, word
+from .rulings import RULED, rulingLine
 from .selectors import DEFAULT_SELECTORS, Selector
 
 #: Replies that say "you do not speak SMTP well", and the selector that shows
@@ -84,6 +85,7 @@ class MainLog:
             events.TURNED_AWAY.name: self._turnedAway,
             events.LOGIN_FAILED.name: self._loginFailed,
             events.ACCEPTED.name: self._accepted,
+            RULED.name: self._ruled,
             events.CLOSED.name: self._closed,
             **DeliveryLines(selectors, self._duration, user).writers,
         }
@@ -194,14 +196,19 @@ class MainLog:
         sender = event.get("sender")
         # By BDAT as well; Exim has one word for both.
         what = "after DATA" if "octets" in event else _what(command)
+        why = event["why"] if "why" in event else event["text"]
+        rule = f" (rule {text(event['rule'])})" if "rule" in event else ""
         return (
             f"{self._whence(event)}{spfField(self._selectors, event)}"
             + self._tls(event, {})
             + ("" if sender is None else f" F=<{word(sender)}>")
             + loginOf(event, {})
             + (" temporarily" if code < 500 else "")
-            + f" rejected {what}: {text(event['text'])}"
+            + f" rejected {what}: {text(why)}{rule}"
         )
+
+    def _ruled(self, event: LogEvent) -> str:
+        return rulingLine(event, self._whence)
 
     def _tooSoon(self, event: LogEvent) -> str:
         """

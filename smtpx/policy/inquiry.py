@@ -34,6 +34,7 @@ from ..mailauth.spfquery import LIMITS, Limits, Outcome, Query, queryOf
 from ..mailauth.spfrecord import Record, SPFResult
 from ..observe.authlog import CHECKED
 from .chain import Trouble
+from .dmarccontrols import DMARC_DISABLED
 from .marks import UNCHECKED, Marks
 from .shared import Shared
 from .told import authTold, dkimTold, dmarcTold, spfTold
@@ -156,7 +157,7 @@ class Inquiry:
         """
         self._fields = tuple(fields)
         terms = self._means.terms
-        if "dmarc" in terms.methods:
+        if "dmarc" in terms.methods and not self._envelope.stamp(DMARC_DISABLED):
             self._policy = _shared(self._bounded("dmarc", self._glance(), _nothing))
         now, signatures = self._session.now(), terms.signatures
         asked = self._marks.header(terms.methods, self._fields, now, signatures, whole)
@@ -225,7 +226,9 @@ class Inquiry:
         chain = self._marks.chain() if "arc" in methods else None
         judged = None
         if "dmarc" in methods:
-            judged = await self._dmarc(outcome, signatures or ())
+            judged = dmarc.OFF
+            if not self._envelope.stamp(DMARC_DISABLED):
+                judged = await self._dmarc(outcome, signatures or ())
         if guess is not None and not guess.guessed:
             guess = None
         client, sender = self._session.peer, self._envelope.sender

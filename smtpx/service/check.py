@@ -46,6 +46,7 @@ from .pipecheck import checkPipes
 from .places import checkPlaces, whoIsThis
 from .problems import KeyPath, Problem
 from .routecheck import checkList, checkRelayed, checkSending
+from .rulecheck import checkRules
 from .signingcheck import checkSigning
 from .srscheck import checkSRS
 from .tables import DNS, ListenerProtocol, Role, SubmissionRules
@@ -109,6 +110,7 @@ def check(
         *checkPipes(configuration, _tried),
         *checkImports(configuration),
         *_policies(configuration),
+        *checkRules(configuration, found),
         *_submission(machine, configuration, found),
         *_trace(machine, configuration),
         *_dns(configuration),

@@ -15,8 +15,10 @@ from attrs import Attribute, evolve, field, frozen
 from ..core.domain import checkDomain
 from ..core.interfaces import IExtension
 from .extensiontable import Extensions, ExtensionsKind
-from .kinds import StandardOutput
+from .kinds import IKind, StandardOutput
 from .problems import KeyPath, Problem
+from .rulekind import ruleKinds
+from .schema import Table
 from .tables import (
     DKIM,
     DNS,
@@ -241,7 +243,11 @@ def readConfiguration(source: Source, found: Mapping[str, IExtension]) -> Config
     @raise ConfigurationError: with all that is wrong.
     """
     document = documentOf(source)
-    read = readSettings(document, Configuration, extensions=ExtensionsKind(found))
+    kinds: dict[str, IKind] = {
+        "extensions": ExtensionsKind(found),
+        "policy": Table.of(Policy, **ruleKinds(found)),
+    }
+    read = readSettings(document, Configuration, **kinds)
     return evolve(read, state=document.folder / read.state, document=document)
 
 

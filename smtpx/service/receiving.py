@@ -22,6 +22,7 @@ from ..core.trace import ABOVE, received
 from ..extensions.checkpointserver import transactionOf
 from ..net.interfaces import IArrival, IJournal, IReceiver
 from ..policy.redirect import Redirection
+from ..policy.rules import settle
 from ..spool.interfaces import IIncoming, ISpool, SpoolBroken, SpoolFull
 from .remembering import NamedIncoming
 from .transactions import Transactions
@@ -37,7 +38,7 @@ _OK = (2, 0, 0)
 class SpoolReceiver:
     """Puts messages into a spool."""
 
-    __slots__ = ("holds", "journal", "redirected", "spool", "transactions")
+    __slots__ = ("holds", "journal", "redirected", "ruled", "spool", "transactions")
 
     def __init__(
         self,
@@ -46,6 +47,7 @@ class SpoolReceiver:
         holds: Callable[[Envelope], bool],
         redirection: Redirection | None = None,
         transactions: Transactions | None = None,
+        ruled: bool = False,
     ) -> None:
         """
         @param journal: told of each message that was taken, with the recipients
@@ -54,7 +56,9 @@ class SpoolReceiver:
         @param redirection: puts others in the place of recipients that have an
             alias; L{None}: there are no aliases.
         @param transactions: those with names; L{None}: none has one.
+        @param ruled: are there rules that may have noted something on a message?
         """
+        self.ruled = ruled
         self.transactions = transactions
         self.spool = spool
         self.journal = journal
@@ -125,7 +129,11 @@ class SpoolArrival:
                 prefix = above + prefix
             redirected = self._receiver.redirected
             spooled = envelope if redirected is None else redirected(envelope)
-            hold = self._receiver.holds(spooled)
+            hold: bool | str = self._receiver.holds(spooled)
+            if self._receiver.ruled:
+                settled = settle(envelope, spooled)
+                prefix = settled.above + prefix + settled.below
+                hold = settled.held or hold
         except BaseException:
             # Nobody else would: the connection has let go of it.
             incoming.abort()

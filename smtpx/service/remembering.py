@@ -217,7 +217,9 @@ class NamedIncoming:
         """See L{IIncoming}."""
         self._incoming.unregisterProducer()
 
-    def commit(self, envelope: Envelope, prefix: bytes, hold: bool) -> Deferred[None]:
+    def commit(
+        self, envelope: Envelope, prefix: bytes, hold: bool | str
+    ) -> Deferred[None]:
         """See L{IIncoming}."""
         transaction = self._transaction
         finals = transaction.session.foretell(self._said(self.id))

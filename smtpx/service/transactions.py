@@ -270,7 +270,7 @@ class Transactions:
         incoming: IIncoming,
         envelope: Envelope,
         prefix: bytes,
-        hold: bool,
+        hold: bool | str,
         finals: Sequence[Reply],
     ) -> Deferred[None]:
         """

@@ -294,7 +294,7 @@ class Incoming:
         self,
         envelope: Envelope,
         prefix: bytes,
-        hold: bool,
+        hold: bool | str,
         name: Name | None = None,
     ) -> Deferred[None]:
         """
@@ -315,7 +315,8 @@ class Incoming:
         self._ended = True
         if self._error is not None:
             return self._sink.failed(self._error)
-        note = "held since it arrived" if hold else None
+        why = hold if isinstance(hold, str) else "held since it arrived"
+        note = why if hold else None
         text = dump(envelope, prefix)
         file = self._file
         if file is not None:

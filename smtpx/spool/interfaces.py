@@ -59,14 +59,15 @@ class IIncoming(IConsumer):
     id: str = Attribute("The message's id, in Exim's form, known from the start.")
     octets: int = Attribute("How many octets were written.")
 
-    def commit(envelope: Envelope, prefix: bytes, hold: bool) -> Deferred[None]:
+    def commit(envelope: Envelope, prefix: bytes, hold: bool | str) -> Deferred[None]:
         """
         The body is whole: make it durable.
 
         @param envelope: sender, recipients and stamps.
         @param prefix: header fields to go before the body, each with its CRLF,
             the Received field among them.
-        @param hold: put it by, not to be delivered until released.
+        @param hold: put it by, not to be delivered until released; a text says why,
+            for the operator, and an empty one is no hold.
         @return: fires when body and envelope are on the disk; fails with
             L{SpoolFull} or L{SpoolBroken}, and then nothing of it is left.
         """

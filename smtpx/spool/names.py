@@ -100,7 +100,11 @@ class INames(Interface):
         """
 
     def commit(
-        incoming: IIncoming, envelope: Envelope, prefix: bytes, hold: bool, name: Name
+        incoming: IIncoming,
+        envelope: Envelope,
+        prefix: bytes,
+        hold: bool | str,
+        name: Name,
     ) -> Deferred[None]:
         """
         C{incoming.commit}, with a name that is put down in the same step.
@@ -331,7 +335,7 @@ class Names:
         incoming: IIncoming,
         envelope: Envelope,
         prefix: bytes,
-        hold: bool,
+        hold: bool | str,
         name: Name,
     ) -> Deferred[None]:
         """See L{INames}."""

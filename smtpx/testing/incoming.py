@@ -50,7 +50,7 @@ class MemoryIncoming:
         self,
         id: str,
         check: Callable[[], None],
-        take: Callable[[str, bytes, Envelope, bytes, bool], None],
+        take: Callable[[str, bytes, Envelope, bytes, bool | str], None],
     ) -> None:
         """
         @param check: raises where nothing can be taken now.
@@ -90,7 +90,9 @@ class MemoryIncoming:
         self._pieces.append(bytes(data))
         self.octets += len(data)
 
-    def commit(self, envelope: Envelope, prefix: bytes, hold: bool) -> Deferred[None]:
+    def commit(
+        self, envelope: Envelope, prefix: bytes, hold: bool | str
+    ) -> Deferred[None]:
         """
         The body is whole: it is in the spool from now on.
 

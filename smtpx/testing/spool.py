@@ -138,7 +138,7 @@ class MemorySpool:
             raise SpoolFull("full, as the test wished")
 
     def _take(
-        self, id: str, body: bytes, envelope: Envelope, prefix: bytes, hold: bool
+        self, id: str, body: bytes, envelope: Envelope, prefix: bytes, hold: bool | str
     ) -> None:
         plan = self._scheduler.plan(envelope)
         message = SpooledMessage(
@@ -147,7 +147,8 @@ class MemorySpool:
             envelope=self._reread(envelope, len(body)),
             prefix=prefix,
             waiting=tuple(range(len(envelope.recipients))),
-            held=hold,
+            held=bool(hold),
+            note=hold if isinstance(hold, str) else "",
             octets=len(body),
             content=body,
             due=None if plan is None else plan.due,

@@ -105,7 +105,9 @@ class SlowIncoming:
         """Count it."""
         self.octets += len(data)
 
-    def commit(self, envelope: Envelope, prefix: bytes, hold: bool) -> Deferred[None]:
+    def commit(
+        self, envelope: Envelope, prefix: bytes, hold: bool | str
+    ) -> Deferred[None]:
         """The test says when."""
         return self.committed
 

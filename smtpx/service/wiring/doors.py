@@ -115,6 +115,9 @@ class Hall:
         extensions = resumingAt(
             self.extensions, kind.resuming, kind.ticketless, place, self.kept
         )
+        asking = self.policies.rules.extension()
+        if asking is not None:
+            extensions = [*extensions, asking]
         bounds = loginBounds(self.configuration)
         if kind.role is Role.SUBMISSION:
             submission = self.submission

@@ -21,6 +21,7 @@ from ...observe.deliveries import DeliveryJournal
 from ...observe.journal import Journal
 from ...observe.watch import Watch
 from ...policy.names import HostNames
+from ...policy.rules import ANSWERS
 from ...queue.control import QueueControl
 from ...queue.delivery import Delivery
 from ...queue.interfaces import IQueueControl
@@ -179,7 +180,7 @@ async def enter(
             policies=entry,
             submission=msa,
             tls=certificates(machine, configuration, name, stack),
-            answers={**asked.answers, **memory.answers},
+            answers={**asked.answers, **memory.answers, **ANSWERS},
             journal=journal,
             admission=counted(watch, admission(configuration)),
         )
@@ -235,8 +236,8 @@ def receiverOf(
     memory: Transactions,
 ) -> IReceiver:
     """Who puts what comes into the spool."""
-    holds, aliased = routes.holds, taken.redirection
-    return timed(watch, SpoolReceiver(spool, journal, holds, aliased, memory))
+    holds, aliased, ruled = routes.holds, taken.redirection, bool(taken.words)
+    return timed(watch, SpoolReceiver(spool, journal, holds, aliased, memory, ruled))
 
 
 async def openSpool(

@@ -16,6 +16,7 @@ from ...policy.chain import NamedPolicy
 from ...policy.local import nowhere
 from ...policy.ours import LocalAddresses
 from ...policy.redirect import Redirection
+from ...policy.rules import Vocabulary
 from ...policy.srs import Returns
 from ..config import Configuration
 from ..logs import Logs
@@ -23,6 +24,7 @@ from ..machine import Machine
 from .addresses import localAddresses
 from .aliases import redirection
 from .relaying import recipientCheck, recipientPolicy, relayedDomains
+from .rules import vocabulary
 from .sending import Ways
 
 
@@ -38,6 +40,7 @@ class Intake:
     @ivar last: policies to be asked when no other has an objection.
     @ivar returns: knows whom mail comes back to that goes to senders as we rewrote
         them; L{None}: none are.
+    @ivar words: those that rules can have; L{None}: there are no rules.
     """
 
     local: LocalAddresses
@@ -46,6 +49,7 @@ class Intake:
     relayed: Callable[[bytes], bool] = nowhere
     last: Sequence[NamedPolicy] = ()
     returns: Returns | None = None
+    words: Vocabulary | None = None
 
 
 def intake(
@@ -74,4 +78,6 @@ def intake(
         last.append(recipientPolicy(configuration, relayed, check, publish))
     redirected = redirection(machine, configuration, reach, extensions, logs, stack)
     returns = None if ways.rewriting is None else ways.rewriting.returns
-    return Intake(local, ways.routes.goesFrom, redirected, relayed, last, returns)
+    words = vocabulary(configuration, extensions)
+    goes = ways.routes.goesFrom
+    return Intake(local, goes, redirected, relayed, last, returns, words)

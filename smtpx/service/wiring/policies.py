@@ -21,12 +21,14 @@ from ...policy.local import LocalPolicy
 from ...policy.names import HostNames, NamingPolicy, PeerNames, confirmedName
 from ...policy.prompt import PromptPolicy
 from ...policy.python import policyFrom
+from ...policy.rules import HouseRules
 from ...policy.submission import Submission
 from ...policy.turnstile import Turnstile
 from ..config import Configuration
 from ..machine import Machine, connectionsMax
 from ..tables import Role
 from .intake import Intake
+from .rules import houseRules
 
 #: Of how many clients the names are looked up at once: some have to be looked up with
 #: name servers that do not answer, and are not to keep others waiting.
@@ -78,11 +80,13 @@ class Policies:
 
     @ivar doors: by the role of the door.
     @ivar inside: for users of this machine, who come through no door; the same holds
-        for them as for users who have logged in.
+        for them as for users who have logged in, but that no rule is asked of them.
+    @ivar rules: those of the configuration.
     """
 
     doors: Mapping[Role, IPolicy]
     inside: IPolicy
+    rules: HouseRules
 
 
 async def policies(
@@ -108,6 +112,9 @@ async def policies(
     subjects = relaySubjects(configuration)
     before: list[NamedPolicy] = []
     others = pythonPolicies(configuration)
+    rules = houseRules(configuration, intake.words, names.keep, journal, checks)
+    asking = rules.policy()
+    ruling = [] if asking is None else [NamedPolicy("rules", asking)]
     if names.wanted:
         stack.callback(names.stop)
         await names.start()
@@ -120,7 +127,7 @@ async def policies(
         before.append(NamedPolicy("authentication", PromptPolicy(checks)))
     seconds = configuration.limits.bounds.answerSeconds
 
-    def policy(authenticated: bool) -> IPolicy:
+    def policy(authenticated: bool, rules: list[NamedPolicy]) -> IPolicy:
         ours = LocalPolicy(
             intake.local,
             intake.goes,
@@ -132,18 +139,19 @@ async def policies(
             intake.relayed,
             intake.returns,
         )
-        if not (before or others or intake.last):
+        if not (before or rules or others or intake.last):
             return ours
-        chain = [*before, NamedPolicy("local", ours), *others, *intake.last]
+        local = NamedPolicy("local", ours)
+        chain = [*before, local, *rules, *others, *intake.last]
         return PolicyChain(chain, journal.trouble, machine.reactor, seconds)
 
     # Whoever submits has logged in, and is here to send elsewhere.
-    inside = policy(True)
+    inside = policy(True, [])
     doors = {
-        Role.MX: policy(relaysUsers(configuration)),
-        Role.SUBMISSION: submission.policy(inside),
+        Role.MX: policy(relaysUsers(configuration), ruling),
+        Role.SUBMISSION: submission.policy(policy(True, ruling)),
     }
-    return Policies(doors, inside)
+    return Policies(doors, inside, rules)
 
 
 def admission(configuration: Configuration) -> Admission:

@@ -1,0 +1,83 @@
+"""
+Policy by stage: rules with conditions, and what they decide.
+
+L{Rule} is one; L{HouseRules} has those of a server, ready to be asked.
+"""
+
+from .actions import Accept, Code, Defer, Discard, GoOn, Hold, Reject
+from .conditions import (
+    Authenticated,
+    Domains,
+    Encrypted,
+    Headers,
+    Helo,
+    Hosts,
+    OfExtension,
+    Recipients,
+    SenderDomains,
+    Senders,
+    SizeOver,
+)
+from .effects import (
+    CONTROLS,
+    DMARC_DISABLED,
+    DMARC_FORENSIC,
+    AddHeader,
+    HeaderPlace,
+    settle,
+)
+from .faults import BadRule, Fault
+from .findings import MessageVerdict, SPFVerdict, Verdicts
+from .house import ANSWERS, HouseRules
+from .interfaces import ICondition
+from .judged import Arc, Dkim, DmarcStatus, Spf, SpfGuess
+from .kinds import KINDS
+from .rule import Rule, Vocabulary, checked
+from .stages import RuleStage
+from .variables import VARIABLES
+
+__all__ = [
+    "ANSWERS",
+    "CONTROLS",
+    "DMARC_DISABLED",
+    "DMARC_FORENSIC",
+    "KINDS",
+    "VARIABLES",
+    "Accept",
+    "AddHeader",
+    "Arc",
+    "Authenticated",
+    "BadRule",
+    "Code",
+    "Defer",
+    "Discard",
+    "Dkim",
+    "DmarcStatus",
+    "Domains",
+    "Encrypted",
+    "Fault",
+    "GoOn",
+    "HeaderPlace",
+    "Headers",
+    "Helo",
+    "Hold",
+    "Hosts",
+    "HouseRules",
+    "ICondition",
+    "MessageVerdict",
+    "OfExtension",
+    "Recipients",
+    "Reject",
+    "Rule",
+    "RuleStage",
+    "SPFVerdict",
+    "SenderDomains",
+    "Senders",
+    "SizeOver",
+    "Spf",
+    "SpfGuess",
+    "Verdicts",
+    "Vocabulary",
+    "checked",
+    "settle",
+]

@@ -1,0 +1,247 @@
+"""
+What rules note on a transaction, and what becomes of that when its message is taken.
+
+What a rule of C{rcpt} notes is its recipient's, and counts only if that is one in the
+end.  None of these notes goes into the spool by itself: L{settle} makes of them what
+does.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from email.header import Header
+from enum import Enum
+
+from attrs import frozen
+
+from ...core.envelope import Bearer, Envelope, Stamp
+from ...core.errors import Malformed
+from ...core.queueprofile import DISCARDED
+from ..dmarccontrols import DMARC_DISABLED, DMARC_FORENSIC
+from .fields import fieldName
+from .stages import RuleStage
+from .subject import Subject
+
+#: Why it is to be on hold.
+_HELD = Stamp[str]("policy.held", None, str)
+#: Is nobody to get it?
+_DISCARDED = Stamp[bool]("policy.discarded", None, bool)
+
+#: How long a line of a header field that is added ought to be (RFC 5322 section
+#: 2.1.1).
+_LINE_OCTETS = 78
+
+
+class HeaderPlace(Enum):
+    """
+    Where a field is added.
+
+    @cvar START: above everything, our C{Received} field among it.
+    @cvar RECEIVED: below our C{Received} field, above what the client has sent.
+    """
+
+    START = ":at_start:"
+    RECEIVED = ":after_received:"
+
+
+@frozen
+class AddHeader:
+    """
+    A field to be added.
+
+    @ivar line: its name and value, with variables.
+    @ivar place: where.
+    """
+
+    line: str
+    place: HeaderPlace = HeaderPlace.RECEIVED
+
+    @classmethod
+    def parse(cls, text: str) -> AddHeader:
+        """
+        Read a field, which may have its place in front: C{:at_start: X-Seen: yes}.
+
+        @raise Malformed: it is none.
+        """
+        place = HeaderPlace.RECEIVED
+        text = text.strip()
+        if text.startswith(":"):
+            word = text[: text.find(":", 1) + 1]
+            known = [each.value for each in HeaderPlace]
+            if word not in known:
+                raise Malformed(f"expected a place such as {' or '.join(known)}")
+            place, text = HeaderPlace(word), text[len(word) :].strip()
+        name, colon, _ = text.partition(":")
+        if text != WHOLE_FIELD and not (colon and fieldName(name)):
+            raise Malformed('expected a field such as "X-Checked: yes"')
+        if not text.isprintable():
+            raise Malformed("a field has no line ends, nor other controls")
+        return cls(text, place)
+
+
+#: The one variable that is a field by itself.
+WHOLE_FIELD = "$spf_received"
+
+#: The fields that were added, with their places.
+_ADDED = Stamp[tuple[tuple[HeaderPlace, bytes], ...]](
+    "policy.added", None, lambda text: ()
+)
+
+
+def add(bearer: Bearer, place: HeaderPlace, line: str) -> None:
+    """
+    Note a field to be added.
+
+    @param line: its name and value; of what is no field nothing is noted.
+    """
+    name, _, value = line.partition(":")
+    value = " ".join(value.split())
+    if not (fieldName(name) and value):
+        return
+    if not value.isascii():
+        # RFC 2047: an old next host may have no UTF-8 in a header.
+        value = Header(value, "utf-8", maxlinelen=10**6).encode()
+    lines = textwrap.wrap(
+        f"{name}: {value}",
+        _LINE_OCTETS - 1,
+        subsequent_indent=" ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    field = "\r\n".join(lines).encode("ascii") + b"\r\n"
+    bearer.stamps[_ADDED] = (*(bearer.stamp(_ADDED) or ()), (place, field))
+
+
+def hold(bearer: Bearer, why: str) -> None:
+    """Note that a message is to be on hold."""
+    bearer.stamps[_HELD] = why
+
+
+def discard(bearer: Bearer) -> None:
+    """Note that nobody is to get a message, or this recipient is not."""
+    bearer.stamps[_DISCARDED] = True
+
+
+@frozen
+class Control:
+    """
+    Something that rules can switch on.
+
+    @ivar stages: when.
+    @ivar help: what it does.
+    @ivar apply: does it.
+    @ivar method: what it is about (L{smtpx.policy.rules.findings.METHODS}); empty:
+        something else.
+    """
+
+    name: str
+    stages: frozenset[RuleStage]
+    help: str
+    apply: Callable[[Subject], None]
+    method: str = ""
+
+
+def _stamping(stamp: Stamp[bool]) -> Callable[[Subject], None]:
+    def apply(subject: Subject) -> None:
+        subject.envelope.stamps[stamp] = True
+
+    return apply
+
+
+_BEFORE_DATA = RuleStage.MAIL.upTo(RuleStage.RCPT)
+
+#: Those that rules have by themselves.
+CONTROLS: Mapping[str, Control] = {
+    each.name: each
+    for each in (
+        Control(
+            "dmarc_disable_verify",
+            _BEFORE_DATA,
+            "DMARC is not looked at; its status is ``off``.",
+            _stamping(DMARC_DISABLED),
+            "dmarc",
+        ),
+        Control(
+            "dmarc_enable_forensic",
+            _BEFORE_DATA,
+            "If the message fails, those whom the domain's record names are sent a"
+            " report on it.",
+            _stamping(DMARC_FORENSIC),
+            "dmarc",
+        ),
+    )
+}
+
+
+def ofExtension(name: str) -> Control:
+    """A control that an extension brings."""
+    return Control(
+        name,
+        RuleStage.MAIL.onwards,
+        "It is an extension's.",
+        lambda subject: subject.session.control(name),
+    )
+
+
+@frozen
+class Settled:
+    """
+    What rules have made of a message.
+
+    @ivar held: why it is to be on hold; empty: no rule wants that.
+    @ivar above: fields that go above our C{Received} field.
+    @ivar below: fields that go below it.
+    """
+
+    held: str
+    above: bytes
+    below: bytes
+
+
+def settle(envelope: Envelope, spooled: Envelope) -> Settled:
+    """
+    What rules have made of a message that is about to go into the spool.
+
+    @param envelope: as the client gave it.
+    @param spooled: as it goes there; who is not to get the message is marked in it.
+    """
+    bearers: list[Bearer] = [envelope, *envelope.recipients]
+    everybody = envelope.stamp(_DISCARDED) is True
+    for recipient in spooled.recipients:
+        if everybody or recipient.stamp(_DISCARDED):
+            recipient.stamps[DISCARDED] = True
+    held = next(filter(None, (each.stamp(_HELD) for each in bearers)), "")
+    return Settled(
+        held,
+        b"".join(_added(bearers, HeaderPlace.START)),
+        b"".join(_added(bearers, HeaderPlace.RECEIVED)),
+    )
+
+
+def _added(bearers: list[Bearer], place: HeaderPlace) -> Iterator[bytes]:
+    """The fields for one place, each once: a rule may be true of many recipients."""
+    found = [
+        field
+        for bearer in bearers
+        for where, field in bearer.stamp(_ADDED) or ()
+        if where is place
+    ]
+    yield from dict.fromkeys(found)
+
+
+__all__ = [
+    "CONTROLS",
+    "DMARC_DISABLED",
+    "DMARC_FORENSIC",
+    "WHOLE_FIELD",
+    "AddHeader",
+    "Control",
+    "HeaderPlace",
+    "Settled",
+    "add",
+    "discard",
+    "hold",
+    "ofExtension",
+    "settle",
+]

@@ -1,0 +1,58 @@
+"""
+What a condition of a rule is, ours and anybody's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from twisted.internet.defer import Deferred
+from zope.interface import Attribute, Interface
+
+from ...core.hostlist import HostList
+from .stages import RuleStage
+from .subject import Subject
+
+#: Asks a condition.  L{None}: it cannot be told now, and the client is to come again.
+Test = Callable[[Subject], "bool | None | Deferred[bool | None]"]
+
+
+class KeptList(Protocol):
+    """A host list, with the addresses that its names have now."""
+
+    def verdict(
+        self, address: bytes, names: Sequence[bytes] = (), named: bool = True
+    ) -> bool | None:
+        """See L{HostList.verdict}."""
+
+
+#: Keeps a host list up to date; C{smtpx.policy.names.HostNames.keep} is one.
+Keep = Callable[[HostList], KeptList]
+
+
+class ICondition(Interface):
+    """
+    One condition of a rule.  It is made once and asked by all sessions; what it finds
+    out of one stands in the L{Subject}.
+    """
+
+    name: str = Attribute("What it is called in the configuration and in explanations.")
+    stages: frozenset[RuleStage] = Attribute("When it can be told.")
+
+    def test(keep: Keep) -> Test:
+        """
+        What asks it.  Called once, when a server starts; what it gives is called for
+        each client and message, so that it is to be quick, and to give a Deferred only
+        where it has to wait.
+
+        @param keep: for host lists.
+        """
+
+    def shown(subject: Subject) -> str:
+        """
+        What it looked at, for an explanation; called after it was asked.
+        """
+
+
+__all__ = ["ICondition", "Keep", "KeptList", "Test"]

@@ -1,0 +1,155 @@
+"""
+The conditions that can stand in the configuration, with how each is written there:
+L{KINDS} has them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import Enum
+from typing import Any
+
+from attrs import frozen
+
+from .conditions import (
+    Authenticated,
+    Domains,
+    Encrypted,
+    Headers,
+    Helo,
+    Hosts,
+    Recipients,
+    SenderDomains,
+    Senders,
+    SizeOver,
+)
+from .findings import ARC_STATES, DMARC_STATUSES, SPF_RESULTS
+from .interfaces import ICondition
+from .judged import Arc, Dkim, DmarcStatus, Spf, SpfGuess
+from .stages import RuleStage
+
+
+class Takes(Enum):
+    """What stands behind a condition's name in the configuration."""
+
+    LIST = "a list of strings"
+    FLAG = "true or false"
+    OCTETS = "a size"
+    FIELDS = "a table of lists of strings"
+
+
+@frozen
+class ConditionKind:
+    """
+    A condition, as it can stand in the configuration.
+
+    @ivar make: makes it of what stands there.
+    @ivar takes: what can stand there.
+    @ivar help: what it asks, and what the items of its list are.
+    @ivar stages: when it can be told.
+    @ivar status: the enhanced status code of a refusal for it; L{None}: the usual
+        one.
+    @ivar method: what has to be looked at for it, one of L{METHODS}; empty: nothing.
+    """
+
+    name: str
+    make: Callable[[Any], ICondition]
+    takes: Takes
+    help: str
+    stages: frozenset[RuleStage]
+    status: str | None = None
+    method: str = ""
+
+
+def _kind(
+    cls: Any,
+    help: str,
+    takes: Takes = Takes.LIST,
+    status: str | None = None,
+    method: str = "",
+) -> ConditionKind:
+    return ConditionKind(cls.name, cls.make, takes, help, cls.stages, status, method)
+
+
+_WORDS = "Any of ``{}``."
+
+#: All of them, in the order of the manual.  The codes are those of RFC 7372.
+KINDS: Mapping[str, ConditionKind] = {
+    each.name: each
+    for each in (
+        _kind(Hosts, "The client is in a host list."),
+        _kind(
+            Helo,
+            "What the client calls itself is in a list of domains: ``example.org``,"
+            " ``*.example.org`` for any below it, ``[192.0.2.1]``.",
+        ),
+        _kind(
+            Encrypted,
+            "The session is under TLS, or with ``false`` is not.",
+            Takes.FLAG,
+        ),
+        _kind(
+            Authenticated,
+            "The client has logged in, or with ``false`` has not.",
+            Takes.FLAG,
+        ),
+        _kind(
+            Senders,
+            "The sender of the envelope is in a list of addresses:"
+            " ``ann@example.org``, ``example.org`` for all at a domain,"
+            " ``*.example.org`` for all below one, ``<>`` for the null sender.",
+        ),
+        _kind(SenderDomains, "The domain of the sender is in a list of domains."),
+        _kind(Recipients, "The recipient is in a list of addresses."),
+        _kind(Domains, "The recipient's domain is in a list of domains."),
+        _kind(
+            SizeOver,
+            "The message is larger, in octets.",
+            Takes.OCTETS,
+        ),
+        _kind(
+            Headers,
+            "The header has, of each field that is named, one whose value is in a list"
+            ' of texts, in which ``*`` stands for any characters.  ``["!*"]`` is'
+            " true where there is no such field.",
+            Takes.FIELDS,
+        ),
+        _kind(
+            Spf,
+            "What SPF has come to is in a list."
+            f"  {_WORDS.format('``, ``'.join(SPF_RESULTS))}"
+            "  ``err_perm`` and ``err_temp`` are old names of two of them.",
+            status="5.7.23",
+            method="spf",
+        ),
+        _kind(
+            SpfGuess,
+            "The same; where a domain has no record, what the option ``spf_guess`` has"
+            " for such is taken for it.",
+            method="spf",
+        ),
+        _kind(
+            DmarcStatus,
+            "What DMARC has come to is in a list."
+            f"  {_WORDS.format('``, ``'.join(DMARC_STATUSES))}",
+            status="5.7.26",
+            method="dmarc",
+        ),
+        _kind(
+            Arc,
+            "The state of the chain of ARC is in a list."
+            f"  {_WORDS.format('``, ``'.join(ARC_STATES))}",
+            status="5.7.29",
+            method="arc",
+        ),
+        _kind(
+            Dkim,
+            "A domain that has signed the message, and whose signature is good, is in a"
+            ' list of domains.  ``["!*"]`` is true where there is no good one.',
+            status="5.7.20",
+            method="dkim",
+        ),
+    )
+}
+
+__all__ = ["KINDS", "ConditionKind", "Takes"]

@@ -1,0 +1,343 @@
+"""
+Rules as values: when, on what conditions, and what then.
+
+From Python::
+
+    Rule(
+        RuleStage.RCPT,
+        conditions=[Spf.make(["fail"]), Domains.make(["example.org"])],
+        action=Reject("$sender_host_address may not send for $sender_address_domain"),
+    )
+
+A rule is checked as a whole when it is made ready (L{made}), against the words that
+there are (L{Vocabulary}), those of extensions among them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from attrs import field, frozen
+
+from ...core.interfaces import IExtension, IServerExtension
+from ...core.profile import ServerProfile
+from ...extensions.mtpriority import MTPriority
+from .actions import Action, Code, Defer, GoOn, Hold, Reject, usualCode
+from .conditions import OfExtension
+from .effects import CONTROLS, AddHeader, Control, HeaderPlace, ofExtension
+from .faults import BadRule, Fault
+from .findings import METHODS
+from .interfaces import ICondition, Keep, Test
+from .judged import SpfGuess
+from .kinds import KINDS
+from .stages import RuleStage, spelled
+from .subject import Need
+from .texts import Text, readText
+from .variables import VARIABLES, Variable, ofExtensions
+
+
+# A converter of many types is none for mypy, so each type has its own.
+def _conditions(given: Iterable[ICondition]) -> tuple[ICondition, ...]:
+    return tuple(given)
+
+
+def _names(given: Iterable[str]) -> tuple[str, ...]:
+    return tuple(given)
+
+
+def _fields(given: Iterable[AddHeader]) -> tuple[AddHeader, ...]:
+    return tuple(given)
+
+
+@frozen
+class Rule:
+    """
+    One rule.
+
+    @ivar stage: when it is asked.
+    @ivar conditions: all of them have to hold; without any it holds always.
+    @ivar action: what it decides.
+    @ivar controls: what it switches on, by name.
+    @ivar addHeaders: fields that the message gets.
+    @ivar priority: the priority that the message gets (RFC 6710), -9 to 9; L{None}:
+        its own.
+    @ivar logMessage: what the log says, with variables; empty: of a refusal what the
+        client is told, otherwise nothing.
+    @ivar name: what it is called in logs; the configuration's file and line, where
+        nobody has given it a name.
+    """
+
+    stage: RuleStage
+    conditions: tuple[ICondition, ...] = field(default=(), converter=_conditions)
+    action: Action = GoOn()
+    controls: tuple[str, ...] = field(default=(), converter=_names)
+    addHeaders: tuple[AddHeader, ...] = field(default=(), converter=_fields)
+    priority: int | None = None
+    logMessage: str = ""
+    name: str = ""
+
+
+@frozen
+class Vocabulary:
+    """
+    The words that there are.
+
+    @ivar conditions: those that extensions bring: they say yes or no.
+    @ivar variables: all, by name.
+    @ivar controls: all, by name.
+    @ivar priorities: can a message be given a priority?
+    @ivar methods: what is looked at (L{smtpx.policy.rules.findings.METHODS}).
+    """
+
+    conditions: frozenset[str] = frozenset()
+    variables: Mapping[str, Variable] = VARIABLES
+    controls: Mapping[str, Control] = CONTROLS
+    priorities: bool = False
+    methods: frozenset[str] = METHODS
+
+    @classmethod
+    def of(
+        cls, extensions: Iterable[IExtension], methods: frozenset[str]
+    ) -> Vocabulary:
+        """
+        The words of a server.
+
+        @param extensions: those that run.
+        @param methods: what is looked at.
+        @raise smtpx.core.errors.Conflict: they do not go together.
+        """
+        loaded = list(extensions)
+        profile = ServerProfile().load(loaded)
+        return cls._with(
+            profile.conditions,
+            profile.variables,
+            profile.controls,
+            any(each.name == MTPriority.name for each in loaded),
+            methods,
+        )
+
+    @classmethod
+    def _with(
+        cls,
+        conditions: Iterable[str],
+        variables: Iterable[str],
+        controls: Iterable[str],
+        priorities: bool,
+        methods: frozenset[str] = METHODS,
+    ) -> Vocabulary:
+        # What rules have by themselves knows its stages.
+        return cls(
+            frozenset(each for each in conditions if each not in KINDS),
+            {**ofExtensions(variables), **VARIABLES},
+            {**{name: ofExtension(name) for name in controls}, **CONTROLS},
+            priorities,
+            methods,
+        )
+
+    @classmethod
+    def ofAll(cls, extensions: Iterable[IExtension]) -> Vocabulary:
+        """The words of extensions, whether they go together or not."""
+        profile = ServerProfile()
+        names: set[str] = set()
+        for extension in extensions:
+            names.add(extension.name)
+            alone = ServerProfile()
+            if IServerExtension.providedBy(extension):
+                extension.extendServer(alone)
+            profile.conditions |= alone.conditions
+            profile.variables |= alone.variables
+            profile.controls |= alone.controls
+        return cls._with(
+            profile.conditions,
+            profile.variables,
+            profile.controls,
+            MTPriority.name in names,
+        )
+
+
+@frozen
+class ReadyRule:
+    """
+    A rule that was found good, ready to be asked.
+
+    @ivar rule: as it was given.
+    @ivar tests: its conditions; those that have to wait come last.
+    @ivar conditions: the same, as they can be explained.
+    @ivar controls: what it switches on.
+    @ivar headers: fields to be added, with their places.
+    @ivar message: what the client is told, or the operator of what is on hold.
+    @ivar log: what the log says.
+    @ivar needs: what has to be found out for its texts.
+    @ivar code: what its refusal is marked with; L{None}: it refuses nothing.
+    @ivar guesses: is what it tells of SPF the best guess?
+    @ivar waits: may it have to wait?
+    """
+
+    rule: Rule
+    tests: tuple[Test, ...]
+    conditions: tuple[ICondition, ...]
+    controls: tuple[Control, ...]
+    headers: tuple[tuple[HeaderPlace, Text], ...]
+    message: Text
+    log: Text
+    needs: tuple[Need, ...]
+    code: Code | None
+    guesses: bool
+    waits: bool
+
+
+#: Conditions that may have to wait, by name: they are asked behind those that do not.
+_WAITING = frozenset({"spf", "spf_guess", "dmarc_status", "arc", "dkim"})
+
+
+class _Reader:
+    """Reads the parts of one rule, and notes what is wrong with each."""
+
+    def __init__(self, rule: Rule, vocabulary: Vocabulary) -> None:
+        self.rule = rule
+        self.words = vocabulary
+        self.faults: list[Fault] = []
+
+    def text(self, source: str, *place: str | int) -> Text:
+        """A text; an empty one, where it is wrong."""
+        found = readText(source, self.rule.stage, self.words.variables)
+        if isinstance(found, Text):
+            for method in sorted(found.methods):
+                self.looked(method, *place)
+            return found
+        self.faults += [each.inside(*place) for each in found]
+        return Text(())
+
+    def stages(self, what: frozenset[RuleStage], verb: str, *place: str | int) -> None:
+        """Note it where something is not for the rule's stage."""
+        if self.rule.stage not in what:
+            stage = self.rule.stage.value
+            text = f"{verb} {spelled(what)}, and this is a rule of {stage}"
+            self.faults.append(Fault(place, text))
+
+    def looked(self, method: str, *place: str | int) -> None:
+        """Note it where something is wanted that nobody looks at."""
+        if method and method not in self.words.methods:
+            text = f"{method.upper()} is not looked at here"
+            self.faults.append(Fault(place, text))
+
+    def controls(self) -> Iterator[Control]:
+        """What the rule switches on."""
+        known = self.words.controls
+        for index, name in enumerate(self.rule.controls):
+            found = known.get(name)
+            if found is None:
+                place = ("control", index)
+                text = f"there is no control {name}"
+                self.faults.append(Fault(place, text, name, tuple(known)))
+            else:
+                self.stages(found.stages, "it can be switched on", "control", index)
+                self.looked(found.method, "control", index)
+                yield found
+
+    def headers(self) -> Iterator[tuple[HeaderPlace, Text]]:
+        """What it adds."""
+        stages = RuleStage.MAIL.onwards
+        for index, each in enumerate(self.rule.addHeaders):
+            self.stages(stages, "a field can be added", "add_header", index)
+            yield each.place, self.text(each.line, "add_header", index)
+
+    def rest(self) -> None:
+        """What stands by itself."""
+        rule = self.rule
+        self.stages(rule.action.stages, "this can be done", "action")
+        for each in rule.conditions:
+            if isinstance(each, OfExtension) and each.name not in self.words.conditions:
+                text = "no extension that runs has this condition"
+                self.faults.append(Fault((each.name,), text))
+            self.stages(each.stages, "it is known", each.name)
+            kind = KINDS.get(each.name)
+            self.looked("" if kind is None else kind.method, each.name)
+        if rule.priority is not None:
+            self.stages(
+                RuleStage.MAIL.onwards, "a message can be given one", "priority"
+            )
+            if not -9 <= rule.priority <= 9:
+                self.faults.append(Fault(("priority",), "expected -9 to 9"))
+            if not self.words.priorities:
+                text = f"priorities want the extension {MTPriority.name}"
+                self.faults.append(Fault(("priority",), text))
+
+
+def made(rule: Rule, vocabulary: Vocabulary, keep: Keep) -> ReadyRule:
+    """
+    Make a rule ready to be asked.
+
+    @param keep: keeps host lists up to date.
+    @raise BadRule: with all that is wrong with it.
+    """
+    reader = _Reader(rule, vocabulary)
+    reader.rest()
+    controls, headers = tuple(reader.controls()), tuple(reader.headers())
+    action = rule.action
+    told = action.message if isinstance(action, Reject | Defer | Hold) else ""
+    message = reader.text(told, "message")
+    log = reader.text(rule.logMessage, "log_message")
+    if reader.faults:
+        raise BadRule(reader.faults, rule.name)
+    conditions = tuple(sorted(rule.conditions, key=lambda each: each.name in _WAITING))
+    guesses = any(isinstance(each, SpfGuess) for each in conditions)
+    needs = {need for text in _texts(message, log, headers) for need in text.needs}
+    if guesses and Need.SPF in needs:
+        needs = needs - {Need.SPF} | {Need.GUESS}
+    return ReadyRule(
+        rule,
+        tuple(each.test(keep) for each in conditions),
+        conditions,
+        controls,
+        headers,
+        message,
+        log,
+        tuple(needs),
+        _code(rule),
+        guesses,
+        bool(needs) or any(_mayWait(each) for each in conditions),
+    )
+
+
+def _mayWait(condition: ICondition) -> bool:
+    """May a condition have to wait?  Of one that is not ours nobody knows."""
+    if isinstance(condition, OfExtension):
+        return False
+    return condition.name in _WAITING or condition.name not in KINDS
+
+
+def _texts(
+    message: Text, log: Text, headers: Iterable[tuple[HeaderPlace, Text]]
+) -> Iterator[Text]:
+    yield from (message, log, *(text for _, text in headers))
+
+
+def _code(rule: Rule) -> Code | None:
+    """What a refusal by a rule is marked with."""
+    action = rule.action
+    if not isinstance(action, Reject | Defer):
+        return None
+    kinds = [KINDS.get(each.name) for each in rule.conditions]
+    statuses = [each.status for each in kinds if each is not None and each.status]
+    status = statuses[0] if statuses else None
+    usual = usualCode(isinstance(action, Reject), rule.stage, status)
+    if action.code is None:
+        return usual
+    if action.code.status is None and rule.stage is not RuleStage.CONNECT:
+        return Code(action.code.code, usual.status)
+    return action.code
+
+
+def checked(rules: Iterable[Rule], vocabulary: Vocabulary) -> list[Fault]:
+    """What is wrong with rules, each with its place among them in front."""
+    faults: list[Fault] = []
+    for index, rule in enumerate(rules):
+        try:
+            made(rule, vocabulary, lambda hosts: hosts)
+        except BadRule as error:
+            faults += [each.inside(index) for each in error.faults]
+    return faults
+
+
+__all__ = ["ReadyRule", "Rule", "Vocabulary", "checked", "made"]

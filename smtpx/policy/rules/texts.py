@@ -1,0 +1,131 @@
+"""
+Texts with variables in them: what a client is told, what the log says, what stands in
+a header field.
+
+C{$name} and C{${name}} stand for a variable, C{$$} for a dollar.  Values of variables
+are often what a client has said, so they are cut short, and characters that are no
+printing ones become C{?}: no variable ever begins a line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from attrs import frozen
+
+from .faults import Fault
+from .stages import RuleStage, spelled
+from .subject import Need, Subject
+from .variables import Variable
+
+_PART = re.compile(r"\$(?:(\$)|(\w+)|\{(\w+)\}|(.?))", re.DOTALL)
+_UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_FOLD = re.compile(r"\r\n(?=[ \t])")
+
+#: The most characters of a variable's value.
+VALUE_MOST = 512
+
+
+@frozen
+class Text:
+    """
+    A text, ready to be made.
+
+    @ivar parts: plain text and variables.
+    """
+
+    parts: tuple[str | Variable, ...]
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """What has to be found out for it."""
+        named = (each for each in self.parts if isinstance(each, Variable))
+        return frozenset(each.need for each in named if each.need is not None)
+
+    @property
+    def methods(self) -> frozenset[str]:
+        """What has to be looked at for it."""
+        named = (each for each in self.parts if isinstance(each, Variable))
+        return frozenset(each.method for each in named if each.method)
+
+    def render(self, subject: Subject) -> str:
+        """The text for a session; what it needs has been found out."""
+        return "".join(
+            part if isinstance(part, str) else _value(part, subject)
+            for part in self.parts
+        )
+
+
+def _value(variable: Variable, subject: Subject) -> str:
+    value = variable.read(subject)
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    text = _FOLD.sub("", str(value))
+    if len(text) > VALUE_MOST:
+        text = text[: VALUE_MOST - 3] + "..."
+    return _UNFIT.sub("?", text)
+
+
+def readText(
+    source: str, stage: RuleStage, variables: Mapping[str, Variable]
+) -> Text | list[Fault]:
+    """
+    Read a text.
+
+    @param stage: when it is made.
+    @param variables: all that there are, by name.
+    @return: the text, or all that is wrong with it.
+    """
+    faults: list[Fault] = []
+    parts: list[str | Variable] = []
+    for part in _parts(source):
+        if isinstance(part, str):
+            parts.append(part)
+            continue
+        found = variables.get(part.name)
+        if not part.name:
+            faults.append(
+                Fault((), 'a "$" wants the name of a variable; "$$" is a dollar')
+            )
+        elif found is None:
+            known = tuple(variables)
+            faults.append(
+                Fault((), f"there is no variable ${part.name}", part.name, known)
+            )
+        elif stage not in found.stages:
+            when = spelled(found.stages)
+            text = f"${part.name} is known {when}, and this is a rule of {stage.value}"
+            faults.append(Fault((), text))
+        else:
+            parts.append(found)
+    if faults:
+        return faults
+    return Text(tuple(parts))
+
+
+@frozen
+class _Named:
+    """A variable by its name; empty: there is none behind the dollar."""
+
+    name: str
+
+
+def _parts(text: str) -> Iterator[str | _Named]:
+    """The parts of a text, the variables by their names."""
+    at = 0
+    for found in _PART.finditer(text):
+        if found.start() > at:
+            yield text[at : found.start()]
+        at = found.end()
+        dollar, plain, braced, _ = found.groups()
+        yield "$" if dollar else _Named(plain or braced or "")
+    if at < len(text):
+        yield text[at:]
+
+
+__all__ = ["VALUE_MOST", "Text", "readText"]

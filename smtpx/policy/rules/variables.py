@@ -1,0 +1,258 @@
+"""
+The variables that texts of rules can have, under the names that Exim gives them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from attrs import frozen
+
+from ...core.address import domainOf, localPartOf
+from ...core.trace import protocol
+from .stages import RuleStage
+from .subject import Need, Subject
+
+_CONNECT = RuleStage.CONNECT.onwards
+_HELO = RuleStage.HELO.onwards
+_MAIL = RuleStage.MAIL.onwards
+_RCPT = frozenset({RuleStage.RCPT})
+_MESSAGE = frozenset({RuleStage.MESSAGE})
+
+
+@frozen
+class Variable:
+    """
+    One variable.
+
+    @ivar name: without its C{$}.
+    @ivar stages: when it is known.
+    @ivar help: what it is.
+    @ivar read: gives it; text, octets, a number, or yes and no.  L{None}: there is
+        none, and it is empty.
+    @ivar need: what has to be found out before; L{None}: nothing.
+    @ivar method: what has to be looked at for it
+        (L{smtpx.policy.rules.findings.METHODS}); empty: nothing.
+    """
+
+    name: str
+    stages: frozenset[RuleStage]
+    help: str
+    read: Callable[[Subject], object]
+    need: Need | None = None
+    method: str = ""
+
+
+def _recipient(subject: Subject) -> bytes:
+    assert subject.recipient is not None, "the stage is rcpt"
+    return subject.recipient.path
+
+
+_OURS = (
+    Variable(
+        "primary_hostname",
+        _CONNECT,
+        "What the server calls itself.",
+        lambda subject: subject.session.name,
+    ),
+    Variable(
+        "sender_host_address",
+        _CONNECT,
+        "The client's address.",
+        lambda subject: subject.session.peer,
+    ),
+    Variable(
+        "sender_host_name",
+        _CONNECT,
+        "The client's name, if it was looked up and leads back to its address.",
+        lambda subject: subject.session.peerName,
+    ),
+    Variable(
+        "helo_name",
+        _HELO,
+        "What the client calls itself.",
+        lambda subject: subject.helo,
+    ),
+    Variable(
+        "sender_helo_name",
+        _HELO,
+        "The same: Exim's name of it.",
+        lambda subject: subject.helo,
+    ),
+    Variable(
+        "received_protocol",
+        _MAIL,
+        "As in the ``Received`` field: ``esmtps``.",
+        lambda subject: protocol(subject.session),
+    ),
+    Variable(
+        "sender_address",
+        _MAIL,
+        "The sender of the envelope; empty: the null sender.",
+        lambda subject: subject.envelope.sender,
+    ),
+    Variable(
+        "sender_address_local_part",
+        _MAIL,
+        "What stands before its ``@``.",
+        lambda subject: localPartOf(subject.envelope.sender),
+    ),
+    Variable(
+        "sender_address_domain",
+        _MAIL,
+        "The domain of the sender.",
+        lambda subject: domainOf(subject.envelope.sender),
+    ),
+    Variable("recipient", _RCPT, "The recipient.", _recipient),
+    Variable(
+        "local_part",
+        _RCPT,
+        "What stands before the ``@`` of the recipient.",
+        lambda subject: localPartOf(_recipient(subject)),
+    ),
+    Variable(
+        "domain",
+        _RCPT,
+        "The recipient's domain.",
+        lambda subject: domainOf(_recipient(subject)),
+    ),
+    Variable(
+        "recipients_count",
+        RuleStage.DATA.onwards,
+        "How many recipients there are.",
+        lambda subject: len(subject.envelope.recipients),
+    ),
+    Variable(
+        "message_size",
+        _MESSAGE,
+        "The size of the message, in octets.",
+        lambda subject: subject.envelope.octets,
+    ),
+)
+
+
+def _ofSPF(name: str, help: str, read: Callable[[Subject], object]) -> Variable:
+    return Variable(name, _MAIL, help, read, Need.SPF, "spf")
+
+
+_SPF = (
+    _ofSPF(
+        "spf_result",
+        "What SPF has come to: one of the words that the condition ``spf`` takes.",
+        lambda subject: subject.spf.result,
+    ),
+    _ofSPF(
+        "spf_result_guessed",
+        "Was it the best guess for a domain without a record?",
+        lambda subject: subject.spf.guessed,
+    ),
+    _ofSPF(
+        "spf_header_comment",
+        "Why, for people who read the header.",
+        lambda subject: subject.spf.comment,
+    ),
+    _ofSPF(
+        "spf_received",
+        "The whole field ``Received-SPF``, or ``X-SPF-Guess`` if it was guessed.",
+        lambda subject: subject.spf.received,
+    ),
+    _ofSPF(
+        "spf_smtp_comment",
+        "What a client that is refused can be told.",
+        lambda subject: subject.spf.smtpComment,
+    ),
+    _ofSPF(
+        "spf_used_domain",
+        "Whose record was asked for.",
+        lambda subject: subject.spf.domain,
+    ),
+)
+
+
+def _ofMessage(name: str, help: str, read: Callable[[Subject], object]) -> Variable:
+    method = name.partition("_")[0]
+    return Variable(name, _MESSAGE, help, read, Need.MESSAGE, method)
+
+
+_AUTHENTICATION = (
+    _ofMessage(
+        "dkim_domains",
+        "The domains whose signatures are good, with spaces between them.",
+        lambda subject: " ".join(subject.message.dkimDomains or ()),
+    ),
+    _ofMessage(
+        "arc_state",
+        "The state of the chain of ARC.",
+        lambda subject: subject.message.arcState,
+    ),
+    _ofMessage(
+        "arc_state_reason",
+        "Why it is not ``pass``.",
+        lambda subject: subject.message.arcReason,
+    ),
+    _ofMessage(
+        "arc_domains",
+        "The domains of the chain, the oldest first, with colons between them.",
+        lambda subject: ":".join(subject.message.arcDomains),
+    ),
+    _ofMessage(
+        "arc_oldest_pass",
+        "The number of the set since which the message was not changed; 0: since the"
+        " first, or the chain does not pass.",
+        lambda subject: subject.message.arcOldestPass,
+    ),
+    _ofMessage(
+        "dmarc_status",
+        "What DMARC has come to: one of the words that the condition takes.",
+        lambda subject: subject.message.dmarcStatus,
+    ),
+    _ofMessage(
+        "dmarc_status_text",
+        "The same in a few words.",
+        lambda subject: subject.message.dmarcText,
+    ),
+    _ofMessage(
+        "dmarc_used_domain",
+        "The domain whose record it was.",
+        lambda subject: subject.message.dmarcDomain,
+    ),
+    _ofMessage(
+        "dmarc_domain_policy",
+        "What that domain wishes: ``none``, ``quarantine`` or ``reject``.",
+        lambda subject: subject.message.dmarcPolicy,
+    ),
+    _ofMessage(
+        "dmarc_alignment_spf",
+        "Does the domain that SPF passed go with that of ``From``?",
+        lambda subject: subject.message.alignedSPF,
+    ),
+    _ofMessage(
+        "dmarc_alignment_dkim",
+        "Does a domain that signed go with it?",
+        lambda subject: subject.message.alignedDKIM,
+    ),
+)
+
+#: All that rules have by themselves, in the order of the manual.
+VARIABLES: Mapping[str, Variable] = {
+    each.name: each for each in (*_OURS, *_SPF, *_AUTHENTICATION)
+}
+
+
+def ofExtensions(names: Iterable[str]) -> Mapping[str, Variable]:
+    """
+    Variables that extensions bring.
+
+    @param names: what extensions call them.
+    """
+
+    def made(name: str) -> Variable:
+        def read(subject: Subject) -> object:
+            return subject.session.variable(name)
+
+        return Variable(name, _HELO, "It is an extension's.", read)
+
+    return {name: made(name) for name in names}
+
+
+__all__ = ["VARIABLES", "Variable", "ofExtensions"]

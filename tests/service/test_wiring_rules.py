@@ -1,0 +1,220 @@
+"""Tests for L{smtpx.service.wiring.rules}: a server with rules in its configuration."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from smtpx.service.config import readConfiguration
+from smtpx.service.rulecheck import checkRules
+from smtpx.service.toml import parseDocument
+from tests.net.made import Call
+
+from .made import FOUND, MESSAGE, HouseTestCase, send
+
+HOWTO = Path(__file__).parent.parent.parent / "doc/howto/refuse-by-spf-and-dmarc.rst"
+
+DOOR = {"port": 0, "tls": "none"}
+
+ZONE = """
+example.com TXT "v=spf1 ip4:192.0.2.1 -all"
+_dmarc.example.com TXT "v=DMARC1; p=reject"
+example.net TXT "v=spf1 +all"
+_dmarc.example.net TXT "v=DMARC1; p=quarantine"
+"""
+
+
+class RuledHouseTests(HouseTestCase):
+    """Rules from the configuration, in a whole server."""
+
+    def rules(self, text: str, **more: object) -> None:
+        """Start a server with these rules."""
+        values = dict(parseDocument(text, "rules.toml", Path()).values)
+        values["log"] = {"main": str(self.site.folder / "main.log")}
+        self.start(listener=[DOOR], **{**values, **more})
+
+    def log(self) -> list[str]:
+        """The main log, without the times."""
+        self.site.reactor.advance(1)
+        text = (self.site.folder / "main.log").read_text("ascii")
+        return [line[20:] for line in text.splitlines()]
+
+    def begun(self, sender: bytes = b"a@b.example", host: str = "192.0.2.1") -> Call:
+        """A client that has said MAIL."""
+        call = self.site.call(host=host)
+        call.say(b"EHLO client.example\r\n")
+        call.say(b"MAIL FROM:<%b>\r\n" % sender)
+        return call
+
+    def test_acceptMakesNoOpenRelay(self) -> None:
+        """What the server's own policy refuses, no rule is asked of."""
+        self.rules('[[policy.rcpt]]\naction = "accept"\nlog_message = "asked"\n')
+        said = self.begun().say(b"RCPT TO:<x@elsewhere.example>\r\n")
+        self.assertEqual(said, b"550 5.7.1 Relaying not permitted\r\n")
+
+    def test_heldMessageWaitsWithItsReason(self) -> None:
+        """Until an operator releases it."""
+        self.rules(
+            '[[policy.mail]]\naction = "hold"\nmessage = "from $sender_address"\n'
+        )
+        self.assertEqual(send(self.site.call(), b"ann@localhost")[:4], b"250 ")
+        (spool,) = self.site.spools
+        (message,) = spool.kept.values()
+        self.assertTrue(message.held)
+        self.assertEqual(message.note, "from a@b.example")
+        self.assertEqual(self.site.inboxes(), [])
+
+    def test_fieldsStandAroundOurOwn(self) -> None:
+        """One above our Received field, and one below it."""
+        self.rules(
+            "[[policy.message]]\n"
+            'add_header = [":at_start: X-Top: $message_size", "X-Below: yes"]\n'
+        )
+        send(self.site.call(), b"ann@localhost")
+        self.site.reactor.advance(1)
+        (spool,) = self.site.spools
+        inboxes = self.site.inboxes() or [spool.whole(each) for each in spool.kept]
+        (octets,) = inboxes
+        names = re.findall(rb"^([A-Za-z-]+):", octets, re.MULTILINE)
+        wanted = [b"X-Top", b"Received", b"X-Below", b"Subject"]
+        self.assertEqual([each for each in names if each in wanted], wanted)
+        self.assertIn(
+            b"X-Top: %d\r\n" % len(MESSAGE),
+            octets.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"),
+        )
+
+    def test_discardedMessageIsNobodys(self) -> None:
+        """The client is told 250."""
+        self.rules('[[policy.rcpt]]\naction = "discard"\n')
+        self.assertEqual(send(self.site.call(), b"ann@localhost")[:4], b"250 ")
+        self.site.reactor.advance(1)
+        self.assertEqual(self.site.inboxes(), [])
+
+    def test_usersOfThisMachineAreNotAsked(self) -> None:
+        """Rules are of listeners."""
+        self.rules('[[policy.mail]]\naction = "reject"\n')
+        self.assertEqual(send(self.site.call(), b"ann@localhost")[:4], b"550 ")
+
+    def test_rulesOfHostsKnowTheirNames(self) -> None:
+        """A plain name is looked up when the server starts."""
+        self.site.resolver.add("friend.example. A 192.0.2.9")
+        self.rules('[[policy.mail]]\nhosts = ["!friend.example"]\naction = "reject"\n')
+        for host, code in (("192.0.2.9", b"250 "), ("192.0.2.1", b"550 ")):
+            call = self.site.call(host=host)
+            call.say(b"EHLO c.example\r\n")
+            self.assertEqual(call.say(b"MAIL FROM:<a@b.example>\r\n")[:4], code)
+
+    def test_mainLogNamesRules(self) -> None:
+        """What they refused, what they did, and what they had to say."""
+        self.rules(
+            """
+[[policy.mail]]
+name = "spammer"
+senders = ["s@b.example"]
+action = "defer"
+log_message = "again $sender_address"
+[[policy.mail]]
+name = "watch"
+log_message = "seen"
+[[policy.rcpt]]
+name = "hole"
+recipients = ["hole@localhost"]
+action = "discard"
+[[policy.rcpt]]
+name = "keep"
+recipients = ["keep@localhost"]
+action = "hold"
+message = "for $local_part"
+[[policy.rcpt]]
+name = "no"
+recipients = ["no@localhost"]
+action = "reject"
+[[policy.message]]
+name = "all"
+action = "hold"
+"""
+        )
+        self.begun(b"s@b.example")
+        call = self.begun()
+        for local in (b"hole", b"keep", b"no"):
+            call.say(b"RCPT TO:<%b@localhost>\r\n" % local)
+        call.say(b"DATA\r\n")
+        call.say(MESSAGE + b".\r\n")
+        whence = "H=(client.example) [192.0.2.1]"
+        by = f"{whence} F=<a@b.example>"
+        self.assertEqual(
+            [line for line in self.log() if "rule" in line],
+            [
+                f"{whence} temporarily rejected MAIL <s@b.example>: again s@b.example"
+                " (rule spammer)",
+                f"{by} Warning: seen (rule watch)",
+                f"{by} discarded RCPT <hole@localhost> (rule hole)",
+                f"{by} put on hold RCPT <keep@localhost>: for keep (rule keep)",
+                f"{by} rejected RCPT <no@localhost>: Not accepted by the policy here"
+                " (rule no)",
+                f"{by} put on hold after DATA (rule all)",
+            ],
+        )
+
+
+class ManualTests(HouseTestCase):
+    """The page that shows how to refuse by SPF and DMARC."""
+
+    def start(self, **values: object) -> None:
+        """A server as the page has it in the end, and a DNS with forged domains."""
+        for line in ZONE.split("\n"):
+            if line:
+                self.site.resolver.add(line)
+        document = parseDocument("\n".join(_snippets()), "page", Path())
+        ours = {"domains": ["example.org"]}
+        HouseTestCase.start(
+            self, listener=[DOOR], local=ours, **{**document.values, **values}
+        )
+
+    def said(self, sender: bytes, host: str, author: bytes) -> bytes:
+        """The last reply to a message."""
+        call = self.site.call(host=host)
+        said = call.say(b"EHLO c.example\r\n")
+        for line in (
+            b"MAIL FROM:<%b>\r\n" % sender,
+            b"RCPT TO:<bob@example.org>\r\n",
+            b"DATA\r\n",
+            b"From: <%b>\r\nSubject: x\r\n\r\nhello\r\n.\r\n" % author,
+        ):
+            said = call.say(line) or call.wire.said()
+            if said[:1] not in b"23":
+                break
+        return said
+
+    def test_examplesAreRight(self) -> None:
+        """Nothing is found in them, and each has its line."""
+        text = "\n".join(_snippets())
+        values = parseDocument(text, "page", Path()).values
+        configuration = readConfiguration(values, FOUND)
+        self.assertEqual(list(checkRules(configuration, FOUND)), [])
+        self.assertEqual(len(list(configuration.policy.entries())), 6)
+
+    def test_examplesDecideAsThePageSays(self) -> None:
+        """One who may, one who may not, and what DMARC wishes."""
+        self.start()
+        good = self.said(b"a@example.com", "192.0.2.1", b"a@example.com")
+        self.assertEqual(good[:4], b"250 ")
+        forged = self.said(b"a@example.com", "192.0.2.9", b"a@example.com")
+        self.assertEqual(forged[:11], b"550 5.7.23 ")
+        author = self.said(b"a@example.net", "192.0.2.9", b"a@example.com")
+        failed = b"Message from example.com failed sender's DMARC policy"
+        self.assertEqual(author, b"550 5.7.26 " + failed + b"\r\n")
+        listed = self.said(b"a@example.net", "192.0.2.25", b"a@example.com")
+        self.assertEqual(listed[:4], b"250 ")
+        odd = self.said(b"a@other.example", "192.0.2.9", b"a@example.net")
+        self.assertEqual(odd[:4], b"250 ")
+        (spool,) = self.site.spools
+        held = [each.note for each in spool.kept.values() if each.held]
+        self.assertEqual(held, ["DMARC of example.net"])
+
+
+def _snippets() -> list[str]:
+    """What the page would have one write."""
+    page = HOWTO.read_text("utf-8")
+    found = re.findall(r"code-block:: toml\n\n((?:   .*\n|\n)+)", page)
+    return [re.sub(r"^   ", "", each, flags=re.MULTILINE) for each in found]
