@@ -18,6 +18,7 @@ from zope.interface import implementer
 
 from smtpx.core.envelope import Envelope
 from smtpx.core.errors import SMTPXError
+from smtpx.extensions.dkim import SIGNABLE
 from smtpx.net.https import Fault, IWeb, Page, WebFailure
 from smtpx.queue.tlscounts import DAY_SECONDS
 from smtpx.queue.tlsreportfile import At, Job, TLSReportFile
@@ -123,6 +124,7 @@ class TLSReportingTests(SynchronousTestCase):
         self.assertEqual(
             [each.path for each in envelope.recipients], [b"reports@example.org"]
         )
+        self.assertTrue(envelope.stamp(SIGNABLE))
         self.assertEqual(envelope.octets, len(message))
         self.assertIn(b"\r\nTLS-Report-Domain: example.org\r\n", message)
         self.until(100 * HOUR)
