@@ -5,12 +5,13 @@ Tests for L{smtpx.extensions.dkim}.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.envelope import Envelope, Recipient
-from smtpx.core.hooks import Action, Dialect, News
+from smtpx.core.hooks import Action, Dialect, News, RoutePolicy, TLSLevel
 from smtpx.core.hostlist import HostList
 from smtpx.core.interfaces import IExtension
 from smtpx.core.profile import ClientProfile, ServerProfile
@@ -20,6 +21,7 @@ from smtpx.extensions.binarymime import BINARY, BinaryMIME
 from smtpx.extensions.chunking import Chunking
 from smtpx.extensions.dkim import DKIM, SIGNABLE, signedAt
 from smtpx.extensions.eightbitmime import EightBitMIME
+from smtpx.extensions.pipeconnect import PipeConnect, PipeConnectSettings
 from smtpx.extensions.pipelining import Pipelining
 from smtpx.extensions.size import Size
 from smtpx.mailauth.dkimsign import SignTerms
@@ -37,6 +39,8 @@ from tests.mailauth.dkimmail import (
     RSA_NAME,
     results,
 )
+
+from .test_pipeconnect import Memory
 
 SIGNERS = Signers(
     [
@@ -176,6 +180,22 @@ class CarriageTests(SynchronousTestCase):
         signed = sent(theirs=both, ours=both)
         self.assertEqual(len(signed.flights), len(plain.flights))
 
+    def test_firstFlight(self) -> None:
+        """To a host whose answers are known, all of it leaves before the greeting."""
+        memory = Memory()
+        options = PipeConnectSettings(hostsPipeConnect=HostList.parse(["*"]))
+        theirs = [Pipelining(), PipeConnect(options), Chunking()]
+        early = PipeConnect(options, memory=memory)
+        ours = [Pipelining(), early, Chunking(), DKIM(SIGNERS)]
+        policy = RoutePolicy(TLSLevel.UNWANTED)
+        pair(theirs, ours, policy=policy).open()
+        second = pair(theirs, ours, policy=policy)
+        second.start()
+        second.deliver(envelope(), MESSAGE)
+        second.greet()
+        self.assertEqual((second.codes, second.roundTrips), ([250], 1))
+        self.assertEqual(verdicts(second.bodies[0]), _PASS)
+
     def test_dotsAndEmptyLines(self) -> None:
         """Transparency is none of the signature's business."""
         message = HEADER + b"\r\n.\r\n..\r\n\r\n\r\n"
@@ -228,6 +248,19 @@ class TimeTests(SynchronousTestCase):
             (900.0, 1000),
         ):
             self.assertEqual(signedAt(given, now), at)
+
+    def test_sameContent(self) -> None:
+        """Octet for octet, an hour later; another day it is another one."""
+        bodies = []
+        for seconds in 10, 3600, 86_400:
+            clock = partial(float, NOW + seconds)
+            joined = pair([], [DKIM(SIGNERS)], clock=clock).open()
+            joined.deliver(envelope(), MESSAGE)
+            bodies += joined.bodies
+        first, second, third = bodies
+        self.assertEqual(first, second)
+        self.assertNotEqual(first, third)
+        self.assertEqual(verdicts(first), _PASS)
 
 
 class OwnershipTests(SynchronousTestCase):

@@ -32,12 +32,14 @@ class RunningNames:
     @ivar records: by name and kind, as in a zone file.
     @ivar broken: names that it fails to look up.
     @ivar authentic: names of which it says that they are proven by DNSSEC.
+    @ivar wanted: at which port it is to answer; 0: any.
     @ivar port: where it answers, at 127.0.0.1.
     """
 
     records: dict[tuple[str, str], list[str]]
     broken: set[str] = field(factory=set)
     authentic: set[str] = field(factory=set)
+    wanted: int = 0
     port: int = field(init=False)
     _socket: socket.socket = field(init=False)
     _thread: threading.Thread = field(init=False)
@@ -45,7 +47,7 @@ class RunningNames:
     def __attrs_post_init__(self) -> None:
         """Begin to answer."""
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.1", 0))
+        self._socket.bind(("127.0.0.1", self.wanted))
         self.port = self._socket.getsockname()[1]
         self._thread = threading.Thread(target=self._answer, daemon=True)
         self._thread.start()

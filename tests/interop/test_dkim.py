@@ -6,10 +6,12 @@ signs, as we see it.
 from __future__ import annotations
 
 import smtplib
+import subprocess
+import sys
 from pathlib import Path
 
 import dkim
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from smtpx.mailauth.dkimsign import SignTerms
 from tests.mailauth.dkimmail import (
@@ -26,7 +28,7 @@ from tests.mailauth.dkimmail import (
 )
 
 from .cases import InteropTestCase, findPeer
-from .running import Delivered, RunningServer
+from .running import ROOT, Delivered, RunningServer
 
 _DOMAIN = RSA_NAME.domain.decode("ascii")
 
@@ -234,3 +236,39 @@ class OpenDKIMTests(InteropTestCase):
             field = f"DKIM-Signature: {text}\r\n".encode()
             now = 4_000_000_000
             self.assertEqual(results(field + HEADER, now=now), [("pass", "")], said)
+
+
+class TestMsgTests(InteropTestCase):
+    """Debian's C{opendkim-testmsg}, which asks the DNS."""
+
+    def setUp(self) -> None:
+        """It is there, and may have a network of its own."""
+        super().setUp()
+        findPeer("opendkim-testmsg", "opendkim")
+        self.apart = [findPeer("unshare", "unshare"), "-Urmn"]
+        if subprocess.run([*self.apart, "true"], capture_output=True).returncode:
+            raise SkipTest("no namespaces of one's own here")
+        self.folder = Path(self.mktemp()).absolute()
+        self.folder.mkdir()
+
+    def told(self, message: bytes) -> tuple[int, str]:
+        """Its exit status, and what it says; nothing, where all is well."""
+        module = [sys.executable, "-m", "tests.interop.testmsg", str(self.folder)]
+        done = subprocess.run(
+            [*self.apart, *module],
+            input=message,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=60,
+            cwd=ROOT,
+        )
+        return done.returncode, done.stdout.decode("utf-8", "replace")
+
+    def test_itAgrees(self) -> None:
+        """With either key, and with changes."""
+        for made in signature(), signature(SignTerms(ED25519_NAME), ED25519):
+            message = made + HEADER + b"\r\n"
+            self.assertEqual(self.told(message + BODY), (0, ""))
+            status, said = self.told(message + BODY + b"more\r\n")
+            self.assertIn("dkim_eom(): Bad signature", said)
+            self.assertNotEqual(status, 0)
