@@ -77,6 +77,29 @@ hosts = ["*"]
 """
 
 
+#: What is refused.
+RULES = """
+[spf]
+spf_guess = "v=spf1 a/16 ~all"
+[[policy.rcpt]]
+recipients = ["lenient@localhost"]
+action = "accept"
+[[policy.rcpt]]
+spf = ["fail"]
+action = "reject"
+message = "$spf_smtp_comment"
+[[policy.rcpt]]
+spf = ["err_perm"]
+action = "defer"
+code = "451 4.7.24"
+message = "Mend your record"
+[[policy.rcpt]]
+spf_guess = ["softfail"]
+action = "reject"
+message = "$spf_smtp_comment"
+"""
+
+
 class SPFTests(InteropTestCase):
     """SPF beside others."""
 
@@ -147,6 +170,40 @@ class SPFTests(InteropTestCase):
             self.assertEqual(expected, guessed)
             self.assertTrue(told[-1].startswith("Authentication-Results: "), told)
             self.assertIn(f"spf={result.rpartition(' ')[2]} ", told[-1])
+
+    def test_rules(self) -> None:
+        """
+        Rules refuse by SPF, for the recipients that want it; what the client is told
+        is what the sender's domain explains, and of a best guess nothing of SPF.
+        """
+        server = self.serve(CONFIGURATION.format(server=self.resolve()) + RULES)
+        for address, sender, recipient, said in (
+            ("127.0.0.1", f"ann@here.{DOMAIN}", "bob@localhost", "250"),
+            (
+                "127.0.0.2",
+                f"ann@here.{DOMAIN}",
+                "bob@localhost",
+                f"550 5.7.23 here.{DOMAIN} explains: 127.0.0.2 is none of here.",
+            ),
+            ("127.0.0.2", f"ann@here.{DOMAIN}", "lenient@localhost", "250"),
+            ("127.0.0.2", f"ann@astray.{DOMAIN}", "bob@localhost", "451 4.7.24 Mend"),
+            (
+                "127.9.0.2",
+                f"ann@bare.{DOMAIN}",
+                "bob@localhost",
+                "127.9.0.2 does not look like a host that sends mail for bare.",
+            ),
+        ):
+            words = [findPeer("swaks", "swaks"), "--server", f"127.0.0.1:{server.port}"]
+            words += ["--local-interface", address, "--helo", "client.example"]
+            words += ["--from", sender, "--to", recipient, "--timeout", "20"]
+            words += ["--quit-after", "RCPT"]
+            status = 0 if said == "250" else 24
+            transcript = self.run_(words, status=status)
+            [answer] = re.findall(r"RCPT TO:.*\n.{4}(.*)", transcript)
+            self.assertIn(said, answer)
+            if "bare" in sender:
+                self.assertNotIn("SPF", answer)
 
     def test_eximAgrees(self) -> None:
         """
