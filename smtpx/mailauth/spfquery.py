@@ -127,7 +127,8 @@ def queryOf(
     @param receiver: our name.
     @raise ValueError: C{client} is no address.
     """
-    address = ip_address(client.decode("ascii"))
+    # A link-local address may have a zone, which is of no interest to the DNS.
+    address = ip_address(client.partition(b"%")[0].decode("ascii"))
     mapped = getattr(address, "ipv4_mapped", None)
     name = helo.decode("utf-8", "surrogateescape")
     local = localPartOf(sender).decode("utf-8", "surrogateescape")

@@ -48,6 +48,13 @@ class QueryTests(SynchronousTestCase):
         self.assertEqual(ip_address("192.0.2.1"), query.client)
         self.assertEqual(6, queryOf(b"2001:db8::1", b"", b"x").client.version)
 
+    def test_zoneIsDropped(self) -> None:
+        """
+        The zone of a link-local address is ours alone (RFC 4007 section 11).
+        """
+        query = queryOf(b"fe80::1%eth0", b"", b"x")
+        self.assertEqual(ip_address("fe80::1"), query.client)
+
     def test_badAddressIsAnError(self) -> None:
         """
         Who has no address cannot be checked.
