@@ -22,7 +22,7 @@ In a program of one's own, all mail is::
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, Protocol
 
@@ -74,7 +74,9 @@ class ISigners(Protocol):
 class Hosts(Protocol):
     """A list of hosts."""
 
-    def matches(self, address: bytes, names: Sequence[bytes] = ()) -> bool:
+    def verdict(
+        self, address: bytes, names: Sequence[bytes] = (), named: bool = True
+    ) -> bool | None:
         """See L{smtpx.core.hostlist.HostList}."""
 
 
@@ -97,18 +99,22 @@ class DKIM:
         signers: ISigners | None = None,
         *,
         hosts: Hosts | None = None,
+        subjects: Iterable[str] = (),
         everything: bool = False,
         sendsUnsigned: bool = False,
     ) -> None:
         """
         @param signers: L{None}: nobody signs.
         @param hosts: clients whose mail is ours, without a login; L{None}: none.
+        @param subjects: likewise, by the subjects of their certificates, as
+            L{smtpx.core.hooks.TLSInfo} has them.
         @param everything: is all mail ours?
         @param sendsUnsigned: is a message of ours sent as it is where it cannot be
             signed?  If not, it is given up, and its sender is told.
         """
         self._signers = signers
         self._hosts = hosts
+        self._subjects = frozenset(subjects)
         self._everything = everything
         self._sendsUnsigned = sendsUnsigned
 
@@ -124,12 +130,27 @@ class DKIM:
             server.review(Stage.MAIL, self._note)
 
     def _note(self, session: IServerSession, recipient: Recipient | None) -> None:
-        envelope, hosts = session.envelope, self._hosts
+        envelope = session.envelope
         assert envelope is not None
-        if session.identity is not None or (
-            hosts is not None and hosts.matches(session.peer, clientNames(session))
-        ):
+        if self._isOurs(session):
             envelope.stamps[SIGNABLE] = True
+
+    def _isOurs(self, session: IServerSession) -> bool:
+        """Is what this client sends ours?  Not where that cannot be told."""
+        if session.identity is not None:
+            return True
+        secured, hosts = session.secured, self._hosts
+        if (
+            secured is not None
+            and secured.verified
+            and secured.subject is not None
+            and secured.subject in self._subjects
+        ):
+            return True
+        if hosts is None:
+            return False
+        names = clientNames(session)
+        return hosts.verdict(session.peer, names, session.peerNameKnown) is True
 
     # --- client ---------------------------------------------------------------
 

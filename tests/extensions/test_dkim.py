@@ -11,7 +11,7 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.envelope import Envelope, Recipient
-from smtpx.core.hooks import Action, Dialect, News, RoutePolicy, TLSLevel
+from smtpx.core.hooks import Action, Dialect, News, RoutePolicy, TLSInfo, TLSLevel
 from smtpx.core.hostlist import HostList
 from smtpx.core.interfaces import IExtension
 from smtpx.core.profile import ClientProfile, ServerProfile
@@ -266,10 +266,17 @@ class TimeTests(SynchronousTestCase):
 class OwnershipTests(SynchronousTestCase):
     """Whose mail is ours."""
 
-    def noted(self, dkim: DKIM, identity: bytes | None = None) -> dict[str, str]:
+    def noted(
+        self,
+        dkim: DKIM,
+        identity: bytes | None = None,
+        secured: TLSInfo | None = None,
+        named: bool = True,
+    ) -> dict[str, str]:
         """What is noted of a message."""
-        said = talk([dkim], b"EHLO c.example\r\n")
+        said = talk([dkim], b"EHLO c.example\r\n", secured=secured)
         said.connection.identity = identity
+        said.connection.peerNameKnown = named
         for line in b"MAIL FROM:<a@b.example>", b"RCPT TO:<b@d.example>", b"DATA", b".":
             said.feed(line + b"\r\n")
         return said.port.taken[0].dumpedStamps()
@@ -284,6 +291,24 @@ class OwnershipTests(SynchronousTestCase):
         for items, wanted in ((["*"], {"dkim": "yes"}), (["203.0.113.1"], {})):
             dkim = DKIM(SIGNERS, hosts=HostList.parse(items))
             self.assertEqual(self.noted(dkim), wanted)
+
+    def test_hostsWhoseNamesAreNotKnown(self) -> None:
+        """May be those that are not meant."""
+        dkim = DKIM(SIGNERS, hosts=HostList.parse(["!*.strange.example", "*"]))
+        self.assertEqual(self.noted(dkim, named=False), {})
+        self.assertEqual(self.noted(dkim), {"dkim": "yes"})
+
+    def test_certificates(self) -> None:
+        """That were verified, and are listed."""
+        dkim = DKIM(SIGNERS, subjects=["CN=a"])
+        for verified, subject, wanted in (
+            (True, "CN=a", {"dkim": "yes"}),
+            (False, "CN=a", {}),
+            (True, "CN=b", {}),
+            (True, None, {}),
+        ):
+            secured = TLSInfo(verified=verified, subject=subject)
+            self.assertEqual(self.noted(dkim, secured=secured), wanted)
 
     def test_noteIsKeptInTheQueue(self) -> None:
         """And reports of ours are ours."""

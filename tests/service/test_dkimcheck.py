@@ -74,6 +74,7 @@ class DKIMTests(RouteTestCase):
         for line, why in (
             ("domain = 'localhost'", '"localhost" is no domain'),
             ("domain = 'a b.example'", '"a b.example" is no domain'),
+            ("domain = '\u00e4 b.example'", '"\u00e4 b.example" is no domain'),
             ("selector = '-x'", '"-x" is no selector: letters, digits, "-" and "."'),
             ("domains = ['*']", '"*" is no domain'),
             ("identity = 'a@b.example'", "is no address at example.org or below"),

@@ -181,7 +181,7 @@ class DKIM:
         metadata={
             "none": None,
             "help": "A host list: clients whose mail is signed without a login.  If not"
-            " given: those of ``relay.hosts``.",
+            " given: those of ``relay.hosts`` and ``relay.certificates``.",
         },
     )
     sendUnsigned: bool = field(

@@ -18,6 +18,7 @@ from ...policy.signingkeys import KeyEntry, SigningKeys
 from ..config import Configuration
 from ..machine import Machine
 from ..tables import DKIMKey
+from .policies import relaySubjects
 from .threads import threads
 
 
@@ -79,8 +80,14 @@ def signing(
     keys = SigningKeys(entries)
     keys.start(machine.reactor, threads(machine, 1, "keys", stack))
     stack.callback(keys.stop)
+    relayed = table.hosts is None
     hosts = configuration.relay.hosts if table.hosts is None else table.hosts
-    return DKIM(keys, hosts=keep(hosts), sendsUnsigned=table.sendUnsigned)
+    return DKIM(
+        keys,
+        hosts=keep(hosts),
+        subjects=relaySubjects(configuration) if relayed else (),
+        sendsUnsigned=table.sendUnsigned,
+    )
 
 
 __all__ = ["keyEntries", "keyName", "signTerms", "signing"]
