@@ -4,7 +4,7 @@ Tests for L{smtpx.mailauth.dkimverify}.
 
 from __future__ import annotations
 
-from base64 import b64encode
+from base64 import b64decode, b64encode
 
 from cryptography.hazmat.primitives.asymmetric.rsa import (
     RSAPrivateKey,
@@ -391,6 +391,19 @@ class KeyTests(SynchronousTestCase):
         for form in (PublicFormat.SubjectPublicKeyInfo, PublicFormat.PKCS1):
             key = b64encode(weak(Encoding.DER, form))
             self.check(b"p=" + key, "permerror", "the key has 1023 bits")
+
+    @settings(max_examples=100, deadline=None)
+    @given(st.data())
+    def test_anyKeyHasAResult(self, data: st.DataObject) -> None:
+        """One that is cut anywhere, or has other octets somewhere."""
+        der = bytearray(b64decode(RSA_RECORD.partition(b"p=")[2]))
+        for _ in range(data.draw(st.integers(0, 3))):
+            at = data.draw(st.integers(0, len(der) - 1))
+            der[at] = data.draw(st.integers(0, 255))
+        cut = bytes(der[: data.draw(st.integers(0, len(der)) | st.just(len(der)))])
+        zone = zoned(b"p=" + b64encode(cut))
+        ((result, _),) = results(signature() + HEADER, zone=zone)
+        DKIMResult(result)
 
     def test_eachKeyIsAskedForOnce(self) -> None:
         """And all at once."""
