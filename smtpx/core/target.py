@@ -35,6 +35,8 @@ class Target:
     @ivar source: the address of ours that it was told to come from; empty: any.
     @ivar trust: octets that tell who judges a server's certificate, and what is shown
         to it, from anybody else; empty: nobody says.
+    @ivar sealer: who seals what is sent there (L{smtpx.extensions.arc}); empty:
+        nobody does.
     @ivar renamed: does what we call ourselves there depend on what that came to be?
     """
 
@@ -46,6 +48,7 @@ class Target:
     source: bytes = b""
     renamed: bool = False
     trust: bytes = b""
+    sealer: bytes = b""
 
     @property
     def local(self) -> bool:

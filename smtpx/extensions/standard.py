@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Callable, Mapping
 
 from ..core.interfaces import IExtension
+from .arc import ARC
 from .auth import Auth
 from .binarymime import BinaryMIME
 from .checkpoint import Checkpoint
@@ -68,8 +69,10 @@ STANDARD: Mapping[str, Callable[[], IExtension]] = {
         RequireTLS,
         # What sessions are kept under is what everybody else wants of a handshake.
         TLSResume,
-        # What is signed is what leaves, whatever the others make of it.
+        # What is signed is what leaves, whatever the others make of it; and a seal
+        # is above our own signature.
         DKIM,
+        ARC,
     )
 }
 

@@ -54,6 +54,10 @@ class Unsealable(SMTPXError):
         self.reason = reason
 
 
+class NothingToSeal(Unsealable):
+    """Nothing was found out of a message."""
+
+
 @frozen
 class SealTerms:
     """
@@ -170,7 +174,7 @@ def _gathered(
             utf8 = utf8 or not each.octets.isascii()
             found = (found or ()) + results.results
     if found is None:
-        raise Unsealable("it has no Authentication-Results of ours")
+        raise NothingToSeal("it has no Authentication-Results of ours")
     return AuthenticationResults(terms.authservId, found), utf8
 
 
@@ -216,4 +220,4 @@ def _endsChain(field: Field, instance: int) -> bool:
         return False
 
 
-__all__ = ["SealTerms", "Unsealable", "seal"]
+__all__ = ["NothingToSeal", "SealTerms", "Unsealable", "seal"]

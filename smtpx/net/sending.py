@@ -76,6 +76,7 @@ class Way:
     @ivar login: with what to log in; L{None}: not at all.  A session without a
         login, where there should be one, does not come about.
     @ivar dialect: what is spoken.
+    @ivar sealer: see L{Target}.
     @raise ValueError: an address of the wrong kind.
     @raise smtpx.core.errors.Malformed: a name that cannot be said in EHLO.
     """
@@ -91,6 +92,7 @@ class Way:
     chunkingHosts: HostList | None = None
     login: Credentials | None = None
     dialect: Dialect = Dialect.SMTP
+    sealer: bytes = b""
 
     def source(self, address: bytes) -> bytes | None:
         """
@@ -113,7 +115,9 @@ class Way:
         source = self.source(address) or b""
         renamed = isinstance(self.name, OwnName) and not source
         tls, dialect = self.implicitTLS, self.dialect
-        return Target(host, address, port, tls, dialect, source, renamed, trust)
+        return Target(
+            host, address, port, tls, dialect, source, renamed, trust, self.sealer
+        )
 
 
 @frozen(eq=False)

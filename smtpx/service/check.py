@@ -37,7 +37,7 @@ from ..tls.certificates import CertificateError, readCertificates
 from .cautions import withoutClients
 from .config import Configuration
 from .control.endpoint import BadSocketPath
-from .dkimcheck import checkKeys
+from .dkimcheck import checkKeys, checkSealers
 from .importcheck import checkImports
 from .inherited import PREFIX, NotHandedOver
 from .listening import Place, endpointFor
@@ -98,6 +98,7 @@ def check(
         *checkSigning(machine, configuration),
         *checkPlaces(configuration),
         *checkKeys(configuration),
+        *checkSealers(configuration),
         *_addresses(machine, configuration),
         *_users(configuration),
         *_retries(machine, configuration),

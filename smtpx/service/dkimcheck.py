@@ -1,5 +1,5 @@
 """
-Are the keys that sign mail of use?
+Are the keys of use that sign and seal mail?
 """
 
 from __future__ import annotations
@@ -28,4 +28,14 @@ def checkKeys(configuration: Configuration) -> Iterator[Problem]:
             yield configuration.problem((*path, "selector"), text)
 
 
-__all__ = ["checkKeys"]
+def checkSealers(configuration: Configuration) -> Iterator[Problem]:
+    """What is wrong with the keys that routes seal with."""
+    for index, route in enumerate(configuration.routes or ()):
+        if route.arcSign is not None:
+            try:
+                readKeyFile(route.arcSign.file)
+            except BadList as error:
+                yield configuration.problem(("route", index, "arc_sign"), str(error))
+
+
+__all__ = ["checkKeys", "checkSealers"]

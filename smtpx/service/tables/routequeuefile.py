@@ -16,7 +16,7 @@ from ..kinds import IKind, IReading, Unwanted, Wrong
 from ..nested import Optional
 from ..problems import KeyPath
 from .routeoptions import TransportKind, only
-from .routesrs import SenderOptions
+from .routesealing import SealingOptions
 
 
 @implementer(IKind)
@@ -50,7 +50,7 @@ class QueueDirectory:
 
 
 @frozen
-class QueueFileOptions(SenderOptions):
+class QueueFileOptions(SealingOptions):
     """What routes into folders in Exim's spool format have."""
 
     directory: str | None = field(
@@ -72,7 +72,7 @@ class QueueFileOptions(SenderOptions):
 
         @raise ValueError: there is none.
         """
-        SenderOptions.__attrs_post_init__(self)
+        SealingOptions.__attrs_post_init__(self)
         if self.transport is TransportKind.QUEUEFILE and self.directory is None:
             raise ValueError('the transport "queuefile" wants a directory')
 

@@ -22,6 +22,7 @@ from ...sasl.values import Credentials
 from ..config import Configuration
 from ..tables import SENDING, Lookup, RouteEntry, TransportKind
 from ..tables.tls import ANYBODY
+from .arc import sealerName
 
 #: The longest password, in octets, with its line end.
 _PASSWORD_OCTETS = 1024
@@ -110,6 +111,7 @@ def nextHops(
         chunkingHosts=_unlessAll(entry.hostsTryChunking),
         login=credentials(entry) if logsIn else None,
         dialect=Dialect.LMTP if entry.speaksLMTP else Dialect.SMTP,
+        sealer=sealerName(entry.arcSign),
     )
     lists = TLSHosts(
         sending.hostsAvoidTLS,

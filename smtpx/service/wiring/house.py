@@ -37,6 +37,7 @@ from ..mail import MailService
 from ..receiving import SpoolReceiver
 from ..tables import Listener
 from ..transactions import Transactions
+from .arc import sealing
 from .authentication import authentication, checking
 from .certificates import certificates
 from .control import openControl, queueControl
@@ -152,7 +153,8 @@ async def enter(
         peers = await knownPeers(machine, configuration, name, stack)
         memory = transactions(machine, configuration, journal)
         signs = signing(machine, configuration, names.keep, stack)
-        ours = [*withPorts(logins, journal, machine.now, peers, memory), signs]
+        seals = sealing(machine, configuration, name, stack)
+        ours = [*withPorts(logins, journal, machine.now, peers, memory), signs, seals]
         extensions = chosenExtensions(configuration, found, ours, names.keep)
         spool = await ownSpool(machine, configuration, told, extensions, memory, stack)
         traced = tracer(machine, configuration, name, traces, names)
