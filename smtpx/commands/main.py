@@ -30,6 +30,7 @@ from .etrn import EtrnOptions
 from .features import FeaturesOptions
 from .passwd import PasswdOptions
 from .peer import PeerOptions
+from .policy import PolicyOptions
 from .queue import QueueOptions
 from .send import SendOptions
 from .sendmail import SendmailOptions
@@ -56,6 +57,7 @@ class MainOptions(ConsoleOptions):
         ["features", None, FeaturesOptions, "List what this installation can do."],
         ["passwd", None, PasswdOptions, "Make, change, delete or list users."],
         ["peer", None, PeerOptions, "Look at what is known of other hosts."],
+        ["policy", None, PolicyOptions, "Tell what rules decide, and why."],
         ["queue", None, QueueOptions, "Look at the queue, and change it."],
         ["send", None, SendOptions, "Send a message by hand, and show what happens."],
         ["srs", None, SRSCommandOptions, "Make and read senders of forwarded mail."],

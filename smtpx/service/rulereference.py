@@ -40,7 +40,8 @@ The rules of a stage are asked in the order of the file, and the first that deci
 does so for all.
 :doc:`/explanation/rules` says when each stage is, and what is decided elsewhere.
 
-``twistd smtpx --config smtpx.toml --check`` finds what is wrong with rules.
+``twistd smtpx --config smtpx.toml --check`` finds what is wrong with rules, and \
+``smtpx policy test`` shows what they decide.
 
 Stages
 ------

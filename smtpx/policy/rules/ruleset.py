@@ -82,7 +82,7 @@ class StageRules:
                     return Deferred.fromCoroutine(
                         self._decideOn(subject, position, place, None)
                     )
-                found = self._apply(ready, subject)
+                found = self.apply(ready, subject)
                 if found is not None:
                     return found
         return None
@@ -115,13 +115,13 @@ class StageRules:
                     finding = subject.find(need)
                     if finding is not None:
                         await finding
-                found = self._apply(ready, subject)
+                found = self.apply(ready, subject)
                 if found is not None:
                     return found
             place = 0
         return None
 
-    def _apply(self, ready: ReadyRule, subject: Subject) -> Decided:
+    def apply(self, ready: ReadyRule, subject: Subject) -> Decided:
         """Do what a rule says that is true."""
         subject.guesses = ready.guesses
         rule = ready.rule
