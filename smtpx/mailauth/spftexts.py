@@ -1,6 +1,6 @@
 """
 What is written about the outcome of an SPF check: comments, the header field
-C{Received-SPF} (RFC 7208 section 9.1), the words of configurations.
+C{Received-SPF} (RFC 7208 section 9.1), replies.
 
 Parts of it come from strangers: sender, name in HELO, terms, problems, explanation.
 What is returned here is bounded and has no control characters, and is safe for a
@@ -26,9 +26,6 @@ TEMPLATE = "%{c} is not allowed to send mail for %{d}"
 #: What it is told where we only guess.
 _GUESS_TEMPLATE = "%{c} does not look like a host that sends mail for %{d}"
 
-#: Old names of results, which stand in many a configuration.
-ALIASES = {"err_perm": SPFResult.PERMERROR, "err_temp": SPFResult.TEMPERROR}
-
 #: The most characters of a value in a field, of a comment, and of a line that can be
 #: folded (RFC 5322 section 2.1.1).
 _VALUE_MOST = 320
@@ -50,15 +47,6 @@ _COMMENTS = {
 _dotAtom = re.compile(
     r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*\Z"
 ).match
-
-
-def resultNamed(word: str) -> SPFResult:
-    """
-    A result by its name, or by an old one.
-
-    @raise ValueError: there is none.
-    """
-    return ALIASES.get(word) or SPFResult(word)
 
 
 def headerComment(outcome: Outcome, utf8: bool = False) -> str:
@@ -147,22 +135,6 @@ _default = parseTemplate(TEMPLATE)
 _guess = parseTemplate(_GUESS_TEMPLATE)
 
 
-def variables(outcome: Outcome, template: Text | None = None) -> dict[str, str]:
-    """
-    What texts of the operator's may have in them, by the names that Exim gave it.
-
-    @param template: see L{smtpComment}.
-    """
-    return {
-        "spf_header_comment": headerComment(outcome),
-        "spf_received": received(outcome).decode("ascii"),
-        "spf_result": outcome.result.value,
-        "spf_result_guessed": "yes" if outcome.guessed else "no",
-        "spf_smtp_comment": smtpComment(outcome, template),
-        "spf_used_domain": _harmless(outcome.query.domain),
-    }
-
-
 def _value(text: str, utf8: bool) -> str:
     """A value of a pair: a dot-atom, or a quoted string."""
     text = _harmless(text, utf8)
@@ -183,12 +155,9 @@ def _harmless(text: str, utf8: bool = False, most: int = _VALUE_MOST) -> str:
 
 
 __all__ = [
-    "ALIASES",
     "TEMPLATE",
     "headerComment",
     "parseTemplate",
     "received",
-    "resultNamed",
     "smtpComment",
-    "variables",
 ]

@@ -18,9 +18,7 @@ from smtpx.mailauth.spftexts import (
     headerComment,
     parseTemplate,
     received,
-    resultNamed,
     smtpComment,
-    variables,
 )
 
 QUERY = queryOf(b"192.0.2.1", b"ann@example.org", b"mx.example.org", "us.test")
@@ -182,31 +180,3 @@ class ReplyTests(SynchronousTestCase):
         """
         for text in ("%{x}", "50%", "a\nb", "\xfc"):
             self.assertRaises(Malformed, parseTemplate, text)
-
-
-class WordTests(SynchronousTestCase):
-    """
-    The words of configurations.
-    """
-
-    def test_resultsByName(self) -> None:
-        """
-        Each result has its name, and two have an old one.
-        """
-        for each in SPFResult:
-            self.assertIs(each, resultNamed(each.value))
-        self.assertIs(SPFResult.PERMERROR, resultNamed("err_perm"))
-        self.assertIs(SPFResult.TEMPERROR, resultNamed("err_temp"))
-        self.assertRaises(ValueError, resultNamed, "passed")
-
-    def test_variables(self) -> None:
-        """
-        The variables have Exim's names.
-        """
-        found = variables(FAIL)
-        self.assertEqual("fail", found["spf_result"])
-        self.assertEqual("no", found["spf_result_guessed"])
-        self.assertEqual("example.org", found["spf_used_domain"])
-        self.assertEqual(smtpComment(FAIL), found["spf_smtp_comment"])
-        self.assertEqual(headerComment(FAIL), found["spf_header_comment"])
-        self.assertEqual(received(FAIL).decode("ascii"), found["spf_received"])
