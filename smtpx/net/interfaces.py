@@ -35,7 +35,9 @@ class IArrival(IConsumer):
     CRLF line ends and without stuffed dots.  To push back, pause the streaming
     producer that was registered: the peer's sending stalls.
 
-    An arrival may have an attribute C{id}: the spool's id of it.
+    An arrival may have attributes C{id}, the spool's id of it, and C{reread}, which
+    gives what there is of it so far, from the start, piece by piece: where it goes on
+    with what was cut short (CHECKPOINT), that did not come by C{write}.
     """
 
     def finish(session: IServerSession, envelope: Envelope) -> Taken:

@@ -14,7 +14,7 @@ on the disk.  Where nobody wants metrics, none of this is there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from time import perf_counter
 from typing import Any, TypeVar
 
@@ -275,6 +275,11 @@ class _TimedArrival:
     def id(self) -> str:
         """In the spool; empty: it has none."""
         return getattr(self._own, "id", "")
+
+    @property
+    def reread(self) -> Callable[[], Iterator[bytes]] | None:
+        """Gives what there is of it; L{None}: nobody keeps it."""
+        return getattr(self._own, "reread", None)
 
     def registerProducer(self, producer: IProducer, streaming: bool) -> None:
         """See L{IArrival}."""

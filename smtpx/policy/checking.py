@@ -23,7 +23,7 @@ from ..core.interfaces import IServerSession
 from ..core.reply import LOCAL_ERROR, Reply, reply
 from ..core.submitted import fieldsOf
 from ..core.trace import ABOVE
-from ..extensions.checkpointserver import transactionOf
+from ..extensions.checkpointserver import CutShort, transactionOf
 from ..mailauth.resultsclaims import OurNames
 from ..mailauth.resultswriting import renderResults
 from ..mailauth.spftexts import received
@@ -32,7 +32,7 @@ from ..net.receiving import Taker, receiverFor
 from ..observe.authlog import CHECKED
 from .authentication import Authentication
 from .claimed import withoutClaims
-from .inquiry import Inquiry
+from .inquiry import Inquiry, headerEnd
 from .told import noted
 from .verdicts import Verdicts
 
@@ -81,7 +81,11 @@ class CheckingReceiver:
         if isinstance(arrival, Reply):
             return arrival
         inquiry = self.authentication.inquiry(session, envelope)
-        return _CheckedArrival(self, arrival, inquiry, session, envelope)
+        checked = _CheckedArrival(self, arrival, inquiry, session, envelope)
+        transaction = transactionOf(session)
+        if transaction is not None and isinstance(transaction.before, CutShort):
+            checked.resume()
+        return checked
 
 
 @implementer(IArrival)
@@ -130,6 +134,14 @@ class _CheckedArrival:
         """See L{IArrival}."""
         self._arrival.unregisterProducer()
 
+    def resume(self) -> None:
+        """What comes is the rest of a message whose header was passed on before."""
+        self._held = None
+        self.write = self._arrival.write
+        if self._inquiry is not None:
+            # Read when all of it is there, from where it is.
+            self._inquiry.reread = getattr(self._arrival, "reread", None)
+
     # --- the header -----------------------------------------------------------------
 
     def _hold(self, data: bytes) -> None:
@@ -138,8 +150,8 @@ class _CheckedArrival:
         # The empty line may lie across pieces.
         start = max(len(held) - 3, 0)
         held += data
-        end = 0 if held.startswith(b"\r\n") else held.find(b"\r\n\r\n", start) + 2
-        if end >= 2 or held.startswith(b"\r\n"):
+        end = headerEnd(held, start)
+        if end is not None:
             self._release(bytes(held), end)
         elif len(held) > self._receiver.headerOctets:
             self._refuse(TOO_LONG)

@@ -9,17 +9,18 @@ is told to the operator.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
 from attrs import field, frozen
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
 
 from ..core.envelope import Envelope
 from ..core.interfaces import IServerSession
-from ..core.submitted import Field
+from ..core.submitted import Field, fieldsOf
 from ..dns.answering import answered
 from ..dns.interfaces import IResolver
 from ..mailauth import dmarc, iprev, spf
@@ -41,6 +42,9 @@ from .told import authTold, dkimTold, dmarcTold, spfTold
 from .verdicts import Verdicts
 
 T = TypeVar("T")
+
+#: How many pieces, of 64 KiB at most, are hashed before others get their turn.
+_PIECES_AT_ONCE = 16
 
 #: All there is to be looked at.  A guess is made of those alone who are not in SPF.
 METHODS = ("iprev", "spf", "spf_guess", "dkim", "arc", "dmarc")
@@ -94,6 +98,8 @@ class Inquiry:
     One transaction's.
 
     @ivar write: takes a piece of the body, once the header is there.
+    @ivar reread: gives all of the message, where nothing of it came here; L{None}: all
+        of it did.
     """
 
     def __init__(self, means: Means, session: IServerSession, envelope: Envelope):
@@ -109,6 +115,7 @@ class Inquiry:
         self._policy: Shared[None] | None = None
         self._message: Shared[Verdicts] | None = None
         self.write: Callable[[bytes], None] = self._marks.write
+        self.reread: Callable[[], Iterator[bytes]] | None = None
 
     @property
     def wantsBody(self) -> bool:
@@ -214,6 +221,8 @@ class Inquiry:
     async def _conclude(self) -> Verdicts:
         """The message is there: what came of it all?"""
         self.begin()
+        if self.reread is not None:
+            await self._readAgain(self.reread)
         methods = self._means.terms.methods
         host = None if self._host is None else await self._host.wait()
         outcome, guess = await self.spf(), None
@@ -251,6 +260,37 @@ class Inquiry:
             AuthenticationResults(self._means.name, results),
             self._fields,
         )
+
+    async def _readAgain(self, reread: Callable[[], Iterator[bytes]]) -> None:
+        """
+        Read a message of which a part came before (CHECKPOINT), from its start on.
+
+        It has waited for its client for long, and can wait for others in between.
+        """
+        held: bytearray | None = bytearray()
+        try:
+            for count, piece in enumerate(reread()):
+                if held is None:
+                    self.write(piece)
+                else:
+                    start = max(len(held) - 3, 0)
+                    held += piece
+                    end = headerEnd(held, start)
+                    if end is not None:
+                        self._headed(bytes(held), end)
+                        held = None
+                if count % _PIECES_AT_ONCE == _PIECES_AT_ONCE - 1:
+                    await deferLater(self._means.clock, 0)
+            if held is not None:
+                self._headed(bytes(held), len(held))
+        except OSError as error:
+            self._troubled("rereading", error)
+
+    def _headed(self, octets: bytes, end: int) -> None:
+        """The header is there, and what stands behind it."""
+        fields, rest = fieldsOf(octets[:end])
+        self.header(fields, not rest)
+        self.write(octets[end + 2 :])
 
     def _glance(self) -> Asking[None]:
         """Ask for the policy, so that it is at hand when it is wanted."""
@@ -305,6 +345,19 @@ class Inquiry:
         self._means.trouble(self._session, owner, error)
 
 
+def headerEnd(octets: bytes | bytearray, start: int = 0) -> int | None:
+    """
+    Where a header ends: an empty line stands behind it.
+
+    @param start: where an empty line may begin at the earliest.
+    @return: its length; L{None}: it has not ended.
+    """
+    if octets.startswith(b"\r\n"):
+        return 0
+    found = octets.find(b"\r\n\r\n", start)
+    return None if found < 0 else found + 2
+
+
 def _shared(work: Coroutine[Deferred[Any], Any, T]) -> Shared[T]:
     return Shared(Deferred.fromCoroutine(work))
 
@@ -336,4 +389,4 @@ def _noOutcome(query: Query, guessed: bool) -> Callable[[str], Outcome]:
     return otherwise
 
 
-__all__ = ["METHODS", "Inquiry", "Means", "Terms"]
+__all__ = ["METHODS", "Inquiry", "Means", "Terms", "headerEnd"]

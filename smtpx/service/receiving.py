@@ -93,16 +93,18 @@ class SpoolArrival:
     One message on its way into the spool.
 
     @ivar write: takes a piece of the body: the spool's own method.
-    @ivar abort: forgets it: the spool's own method.
+    @ivar abort: forgets it: the spool's own method; so too C{reread}, which gives what
+        there is of it.
     """
 
-    __slots__ = ("_incoming", "_receiver", "abort", "write")
+    __slots__ = ("_incoming", "_receiver", "abort", "reread", "write")
 
     def __init__(self, receiver: SpoolReceiver, incoming: IIncoming) -> None:
         self._receiver = receiver
         self._incoming = incoming
         self.write = incoming.write
         self.abort = incoming.abort
+        self.reread = incoming.reread
 
     @property
     def id(self) -> str:

@@ -7,7 +7,7 @@ of what the client sends.  L{NamedIncoming} stands where a message goes into the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 
 from twisted.internet.defer import Deferred
@@ -216,6 +216,11 @@ class NamedIncoming:
     def unregisterProducer(self) -> None:
         """See L{IIncoming}."""
         self._incoming.unregisterProducer()
+
+    def reread(self) -> Iterator[bytes]:
+        """See L{IIncoming}."""
+        pieces: Iterator[bytes] = self._incoming.reread()
+        return pieces
 
     def commit(
         self, envelope: Envelope, prefix: bytes, hold: bool | str

@@ -11,6 +11,7 @@ the sync at the end is a short one.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import Callable
 
 from twisted.internet.defer import Deferred
@@ -126,6 +127,16 @@ class BodyFile:
             elif not self._paused:
                 self._paused = True
                 self._flow(False)
+
+    def pieces(self) -> Iterator[bytes]:
+        """
+        All that was written, from the start, in pieces of at most 64 KiB.
+
+        @raise OSError: it cannot be read.
+        """
+        with open(self._bodies.pathOf(self.key), "rb", 0) as file:
+            while piece := file.read(INSIDE):
+                yield piece
 
     def _sync(self) -> None:
         """Sync what there is, in a thread."""
@@ -268,6 +279,14 @@ class Incoming:
                 self._file.write(octets)
             except OSError as error:
                 self._lose(error)
+
+    def reread(self) -> Iterator[bytes]:
+        """
+        What there is of the body, from the start, piece by piece.
+
+        @raise OSError: it cannot be read.
+        """
+        return iter(self._pieces) if self._file is None else self._file.pieces()
 
     def _spill(self) -> None:
         """The body has become a long one: move to a file."""

@@ -15,7 +15,7 @@ fetches them as the lane has room, and C{unpark} makes them due at a time.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Callable
 
 from twisted.internet.defer import Deferred
@@ -70,6 +70,14 @@ class IIncoming(IConsumer):
             for the operator, and an empty one is no hold.
         @return: fires when body and envelope are on the disk; fails with
             L{SpoolFull} or L{SpoolBroken}, and then nothing of it is left.
+        """
+
+    def reread() -> Iterator[bytes]:
+        """
+        What there is of the body so far, from the start, piece by piece; also what was
+        there before, if it was cut short.
+
+        @raise OSError: it cannot be read.
         """
 
     def abort() -> None:

@@ -75,6 +75,10 @@ class MemoryIncoming:
             raise UsageError("a producer is registered already")
         self.producer = producer
 
+    def reread(self) -> Iterator[bytes]:
+        """What there is of it."""
+        return iter(self._pieces)
+
     def unregisterProducer(self) -> None:
         """Forget who sends."""
         self.producer = None

@@ -4,7 +4,7 @@ A server that remembers what clients have named, over a spool without threads.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from attrs import define, field
@@ -132,7 +132,7 @@ class Client:
 
 class Server:
     """
-    The server.
+    The server.  C{around} is what its receiver has around it.
 
     @ivar rig: its spool.
     @ivar told: the message that came again, and where one went on.
@@ -145,6 +145,7 @@ class Server:
         extensions: Sequence[IExtension] = (),
         policy: Policy | None = None,
         submission: bool = False,
+        around: Callable[[IReceiver], IReceiver] = lambda receiver: receiver,
         **more: Any,
     ) -> None:
         self.rig = rig
@@ -165,7 +166,7 @@ class Server:
         self.policy = policy or Policy()
         self.factory = SMTPServerFactory(
             rig.reactor,
-            RememberingReceiver(receiver, self.memory),
+            RememberingReceiver(around(receiver), self.memory),
             extensions=loaded,
             policy=self.policy,
             clock=self.now,

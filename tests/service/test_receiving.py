@@ -4,7 +4,7 @@ Tests for L{smtpx.service.receiving}.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
@@ -104,6 +104,10 @@ class SlowIncoming:
     def write(self, data: bytes) -> None:
         """Count it."""
         self.octets += len(data)
+
+    def reread(self) -> Iterator[bytes]:
+        """Nothing is there."""
+        return iter(())
 
     def commit(
         self, envelope: Envelope, prefix: bytes, hold: bool | str
