@@ -125,6 +125,8 @@ class _CheckedArrival:
         self._held: bytearray | None = bytearray()
         self._refusal: Reply | None = None
         self.write: Callable[[bytes], None] = self._hold
+        if inquiry is not None:
+            inquiry.lastly = self._end
 
     def registerProducer(self, producer: IProducer, streaming: bool) -> None:
         """It is paused by whoever takes the message."""
@@ -164,6 +166,8 @@ class _CheckedArrival:
         """
         self._held = None
         receiver, inquiry = self._receiver, self._inquiry
+        if inquiry is not None:
+            inquiry.lastly = None
         if end > receiver.headerOctets:
             self._refuse(TOO_LONG)
             return
@@ -185,6 +189,12 @@ class _CheckedArrival:
                 inquiry.write(held[end + 2 :])
         self._arrival.write(stored + held[end:] if out else held)
 
+    def _end(self) -> None:
+        """The message is there; it may have ended within its header."""
+        held = self._held
+        if held is not None:
+            self._release(bytes(held), len(held))
+
     def _both(self, data: bytes) -> None:
         inquiry = self._inquiry
         assert inquiry is not None
@@ -203,14 +213,11 @@ class _CheckedArrival:
 
     def finish(self, session: IServerSession, envelope: Envelope) -> Taken:
         """See L{IArrival}."""
-        held = self._held
-        if held is not None:
-            # It has ended within its header.
-            try:
-                self._release(bytes(held), len(held))
-            except BaseException:
-                self._arrival.abort()
-                raise
+        try:
+            self._end()
+        except BaseException:
+            self._arrival.abort()
+            raise
         if self._refusal is not None:
             self.abort()
             return self._refusal
@@ -271,6 +278,7 @@ class _CheckedArrival:
         self._arrival.abort()
         inquiry, receiver = self._inquiry, self._receiver
         if inquiry is not None:
+            inquiry.lastly = None
             verdicts = inquiry.verdicts
             inquiry.cancel()
             receiver.authentication.taken(self._envelope)

@@ -107,6 +107,8 @@ class Inquiry:
         self._session = session
         self._envelope = envelope
         self._fields: tuple[Field, ...] = ()
+        #: Gives a header that has not ended when the message has; there is no body.
+        self.lastly: Callable[[], None] | None = None
         self._host: Shared[iprev.HostName] | None = None
         self._spf: Shared[Outcome | None] | None = None
         self._guess: Shared[Outcome | None] | None = None
@@ -144,6 +146,8 @@ class Inquiry:
     def message(self) -> Deferred[Verdicts]:
         """See L{smtpx.policy.verdicts.IVerdicts}."""
         if self._message is None:
+            if self.lastly is not None:
+                self.lastly()
             self._message = _shared(self._conclude())
         return self._message.wait()
 

@@ -212,6 +212,20 @@ class ManualTests(HouseTestCase):
         held = [each.note for each in spool.kept.values() if each.held]
         self.assertEqual(held, ["DMARC of example.net"])
 
+    def test_messageThatIsNothingButAHeaderIsJudged(self) -> None:
+        """It ends where its body would begin."""
+        self.start()
+        call = self.site.call(host="192.0.2.9")
+        for line in (
+            b"EHLO c.example\r\n",
+            b"MAIL FROM:<a@example.net>\r\n",
+            b"RCPT TO:<bob@example.org>\r\n",
+            b"DATA\r\n",
+        ):
+            call.say(line)
+        said = call.say(b"From: <a@example.com>\r\n.\r\n") or call.wire.said()
+        self.assertEqual(said[:11], b"550 5.7.26 ")
+
 
 def _snippets() -> list[str]:
     """What the page would have one write."""
