@@ -116,6 +116,7 @@ class SPFTests(InteropTestCase):
         @return: where it answers.
         """
         unbound = RunningUnbound(plain={DOMAIN: ZONE}, address=address)
+        self.addCleanup(unbound.remove)
         self.running(unbound)
         return f"127.0.0.1:{unbound.port}"
 
