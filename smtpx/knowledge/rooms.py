@@ -10,11 +10,13 @@ takes their place, and there is an order:
   - what expired goes first;
   - then what protects nothing, a policy in mode C{testing} or C{none}, before one in
     mode C{enforce}; one that protects nothing never takes the place of one that does;
-  - of these, where there are too many of one zone, the others of that zone; where they
-    are too long, the longest; else what was not asked for the longest.
+  - of these, where there are too many of one zone, the others of that zone, and in it
+    those of whom there are the most below one name; where they are too long, the
+    longest; else what was not asked for the longest.
 
 So whoever has thousands of names cannot push out others' policies with as many of his
-own, nor with long ones.
+own, nor with long ones; not even those of his neighbours, where the zone is one in
+which anybody may have a name (C{co.uk}).
 """
 
 from __future__ import annotations
@@ -107,9 +109,17 @@ class Entry:
 def zoneOf(name: bytes) -> bytes:
     """
     Whose a domain is, roughly: its last two labels.  Where these are a public suffix
-    (C{co.uk}), many share what one may have.
+    (C{co.uk}), many share what one may have; see L{shareOf}.
     """
     return b".".join(name.rsplit(b".", 2)[-2:])
+
+
+def shareOf(name: bytes) -> bytes:
+    """
+    Whose a domain is within its zone, should that be a public suffix: its last three
+    labels.
+    """
+    return b".".join(name.rsplit(b".", 3)[-3:])
 
 
 class Compartment:
@@ -126,7 +136,9 @@ class Compartment:
         #: last.
         self._plain: dict[Name, Entry] = {}
         self._protecting: dict[Name, Entry] = {}
+        #: How many there are of each zone, and of each share of one.
         self._zones: Counter[bytes] = Counter()
+        self._shares: Counter[bytes] = Counter()
         #: When it was looked for what expired, in seconds since the epoch.
         self._swept = 0.0
 
@@ -156,20 +168,26 @@ class Compartment:
         """Have one more, which is not there yet."""
         (self._protecting if entry.protects else self._plain)[place] = entry
         self.octets += len(place.name) + entry.octets
-        if self._room.zoneRecords is not None:
-            self._zones[zoneOf(place.name)] += 1
+        self._count(place.name, 1)
 
     def take(self, place: Name) -> Entry | None:
         """Have one no more."""
         entry = self._plain.pop(place, None) or self._protecting.pop(place, None)
         if entry is not None:
             self.octets -= len(place.name) + entry.octets
-            if self._room.zoneRecords is not None:
-                zone = zoneOf(place.name)
-                self._zones[zone] -= 1
-                if not self._zones[zone]:
-                    del self._zones[zone]
+            self._count(place.name, -1)
         return entry
+
+    def _count(self, name: bytes, more: int) -> None:
+        if self._room.zoneRecords is None:
+            return
+        for counts, whose in (
+            (self._zones, zoneOf(name)),
+            (self._shares, shareOf(name)),
+        ):
+            counts[whose] += more
+            if not counts[whose]:
+                del counts[whose]
 
     def shrink(self, place: Name, now: float) -> None:
         """
@@ -201,16 +219,34 @@ class Compartment:
         """What goes first."""
         for entries in (self._plain, self._protecting):
             others: Iterable[Name] = (each for each in entries if each != newest)
+            found: Name | None
+            # Of those that are alike, the first.
             if self._isCrowded(newest):
                 zone = zoneOf(newest.name)
                 others = (each for each in others if zoneOf(each.name) == zone)
+                found = max(others, key=self._sharing, default=None)
             elif self.octets > self._room.octets and self._room.zoneRecords is not None:
-                others = sorted(others, key=lambda each: -entries[each].octets)[:1]
-            for each in others:
-                return each
+                found = max(others, key=lambda each: entries[each].octets, default=None)
+            else:
+                found = next(iter(others), None)
+            if found is not None:
+                return found
             if newest in entries:
                 break
         return newest
 
+    def _sharing(self, place: Name) -> int:
+        """How many there are in the same share of a zone."""
+        return self._shares[shareOf(place.name)]
 
-__all__ = ["ENFORCED", "ROOM", "Compartment", "Entry", "Name", "Room", "zoneOf"]
+
+__all__ = [
+    "ENFORCED",
+    "ROOM",
+    "Compartment",
+    "Entry",
+    "Name",
+    "Room",
+    "shareOf",
+    "zoneOf",
+]

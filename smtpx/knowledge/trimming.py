@@ -6,11 +6,12 @@ for in memory: L{smtpx.knowledge.rooms} as SQL.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from attrs import frozen
 
-from .rooms import ENFORCED, Room, zoneOf
+from .rooms import ENFORCED, Room, shareOf, zoneOf
 
 #: How long a row is, and whether it protects.
 _OCTETS = "length(name) + coalesce(length(value), 0)"
@@ -24,23 +25,30 @@ _COMMON = (
     " WHERE place > :records OR octets > :octets)"
 )
 
-#: What of each zone there is no room for goes first, then what is left over.
-_CROWDED = (
-    "DELETE FROM record WHERE id IN (SELECT id FROM (SELECT id, row_number()"
-    f" OVER (PARTITION BY zone(name) ORDER BY {_PROTECTS} DESC, used DESC, id) AS place"
-    " FROM record WHERE {which}) WHERE place > :zoneRecords)"
+#: The shares of a zone have their turns, one after the other, until it is full.
+_TURNS = (
+    f"SELECT *, {_PROTECTS} AS protects, row_number() OVER (PARTITION BY share(name)"
+    f" ORDER BY {_PROTECTS} DESC, used DESC, id) AS turn FROM record WHERE {{which}}"
 )
-_APART = (
-    "DELETE FROM record WHERE id IN (SELECT id FROM (SELECT id, row_number()"
-    f" OVER (ORDER BY {_PROTECTS} DESC, used DESC, id) AS place, sum({_OCTETS})"
-    f" OVER (ORDER BY {_PROTECTS} DESC, {_OCTETS}, used DESC, id) AS octets"
-    " FROM record WHERE {which})"
-    " WHERE place > :records OR octets > :octets)"
+_PLACES = (
+    "SELECT *, row_number() OVER (PARTITION BY zone(name)"
+    f" ORDER BY protects DESC, turn, used DESC, id) AS placeInZone FROM ({_TURNS})"
 )
+#: What there is room for in its zone, and then, of that, in all.
+_LEFT = (
+    "SELECT *, row_number() OVER (ORDER BY protects DESC, used DESC, id) AS place,"
+    f" sum({_OCTETS}) OVER (ORDER BY protects DESC, {_OCTETS}, used DESC, id)"
+    f" AS octets FROM ({_PLACES}) WHERE placeInZone <= :zoneRecords"
+)
+_FITTING = f"FROM ({_LEFT}) WHERE place <= :records AND octets <= :octets"
 
-_READ = (
-    " WHERE {which} AND value IS NOT NULL AND length(value) <= :recordOctets"
-    " AND expires > :now ORDER BY {order} LIMIT :records"
+_APART = f"DELETE FROM record WHERE {{which}} AND id NOT IN (SELECT id {_FITTING})"
+
+_COUNTS = "value IS NOT NULL AND length(value) <= :recordOctets AND expires > :now"
+_READ = f" WHERE {{which}} AND {_COUNTS} ORDER BY used DESC, id LIMIT :records"
+_READ_APART = (
+    f" WHERE id IN (SELECT id {_FITTING.replace('{which}', '{which} AND ' + _COUNTS)})"
+    f" ORDER BY {_PROTECTS} DESC, used DESC, id"
 )
 
 
@@ -72,11 +80,12 @@ class _Part:
 
 def prepare(connection: sqlite3.Connection) -> None:
     """Let a connection know what the statements want."""
-    connection.create_function("zone", 1, _zone)
+    connection.create_function("zone", 1, partial(_whose, zoneOf))
+    connection.create_function("share", 1, partial(_whose, shareOf))
 
 
-def _zone(name: object) -> bytes:
-    return zoneOf(name) if isinstance(name, bytes) else b""
+def _whose(of: Callable[[bytes], bytes], name: object) -> bytes:
+    return of(name) if isinstance(name, bytes) else b""
 
 
 def trim(connection: sqlite3.Connection, room: Room) -> int:
@@ -87,12 +96,9 @@ def trim(connection: sqlite3.Connection, room: Room) -> int:
     """
     removed = 0
     for part in _parts(room):
-        statements = [_COMMON]
-        if part.room.zoneRecords is not None:
-            statements = [_CROWDED, _APART]
-        for statement in statements:
-            text = statement.replace("{which}", part.which)
-            removed += connection.execute(text, part.values).rowcount
+        statement = _COMMON if part.room.zoneRecords is None else _APART
+        text = statement.replace("{which}", part.which)
+        removed += connection.execute(text, part.values).rowcount
     return removed
 
 
@@ -107,10 +113,8 @@ def select(
     """
     rows: list[tuple[object, ...]] = []
     for part in _parts(room):
-        order = "used DESC, id"
-        if part.room.zoneRecords is not None:
-            order = f"{_PROTECTS} DESC, used DESC, id"
-        text = columns + _READ.replace("{which}", part.which).replace("{order}", order)
+        read = _READ if part.room.zoneRecords is None else _READ_APART
+        text = columns + read.replace("{which}", part.which)
         found = connection.execute(text, {**part.values, "now": now})
         rows += found.fetchall()[::-1]
     return rows

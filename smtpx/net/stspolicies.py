@@ -162,6 +162,8 @@ class STSPolicies:
         self._work: set[Deferred[Any]] = set()
         #: Domains with the identity that could not be fetched.
         self._failed: dict[tuple[bytes, bytes], _Failed] = {}
+        #: Whose turn is still to come, of those that are looked at.
+        self._round: list[bytes] = []
         self._sweeping = LoopingCall(self._sweep)
         self._sweeping.clock = reactor
 
@@ -204,11 +206,10 @@ class STSPolicies:
             return self._missed(name, known, trouble)
         if known is None or known.identity != record.identity:
             failed = self._failing(name, record.identity)
-            busy = None
             if failed is None:
-                busy = await self._fetch(name, record.identity)
-                failed = self._failing(name, record.identity)
-            trouble = busy if failed is None else failed.trouble
+                trouble = await self._fetch(name, record.identity)
+            else:
+                trouble = failed.trouble
             known = self._recall(name)
         elif self._isOld(known) and self._failing(name, known.identity) is None:
             self._begin(name, known.identity)
@@ -243,7 +244,7 @@ class STSPolicies:
     ) -> Standing:
         """The record is not there any more, but the policy counts."""
         trouble = trouble or STSTrouble(STSFault.FETCH, "its record is gone")
-        if known.mode == Mode.NONE.value:
+        if known.mode == Mode.NONE.value and trouble.fault is not STSFault.BUSY:
             return _standing(known)
         if self._isOld(known) and self._failing(name, known.identity) is None:
             self._begin(name, known.identity)
@@ -281,8 +282,8 @@ class STSPolicies:
         """
         Fetch a policy, or wait for who does.
 
-        @return: fires when that is over, with why it was not even tried; L{None}: it
-            was, and what came of it is remembered.
+        @return: fires when that is over, with why nothing came of it; L{None}: it is
+            known now.
         """
         done: Deferred[STSTrouble | None] = Deferred(lambda done: _leave(waiting, done))
         waiting = self._fetching.get(name)
@@ -306,11 +307,11 @@ class STSPolicies:
         def over(result: object) -> object:
             self._work.discard(work)
             if isinstance(result, Failure) and result.check(CancelledError):
-                busy: STSTrouble | None = _busy("this server is about to stop")
+                trouble: STSTrouble | None = _busy("this server is about to stop")
             else:
-                busy = result if isinstance(result, STSTrouble) else None
+                trouble = result if isinstance(result, STSTrouble) else None
             for each in self._fetching.pop(name):
-                each.callback(busy)
+                each.callback(trouble)
             return result
 
         work.addBoth(over)
@@ -326,7 +327,7 @@ class STSPolicies:
         """
         Fetch it.
 
-        @return: why that was not even tried; see L{_fetch}.
+        @return: why nothing came of it; see L{_fetch}.
         """
         try:
             if len(self._tokens.waiting) >= self._bounds.waitingMost:
@@ -337,11 +338,11 @@ class STSPolicies:
             finally:
                 self._tokens.release()
         except STSTrouble as error:
-            if error.fault is STSFault.BUSY:
-                # It says nothing of the domain, and may be over in a moment.
-                return error
-            self._miss(name, identity, error)
-            return None
+            # Of what we are to blame for, it says nothing of the domain, and may be
+            # over in a moment.
+            if error.fault is not STSFault.BUSY:
+                self._miss(name, identity, error)
+            return error
         self._failed.pop((name, identity), None)
         self._keep(name, identity, policy)
         return None
@@ -406,12 +407,15 @@ class STSPolicies:
     # --- every now and then ---------------------------------------------------------
 
     def _sweep(self) -> None:
-        """Fetch again what is old, and in use."""
+        """Fetch again what is old, and in use; nobody has two turns before all had."""
         now, bounds = self._now(), self._bounds
-        for name in self._shelf.names():
+        if not self._round:
+            self._round = list(self._shelf.names())[::-1]
+        while self._round:
             if len(self._work) >= bounds.waitingMost // 2:
                 # The others have their turn the next time.
                 return
+            name = self._round.pop()
             if name in self._fetching:
                 continue
             known = self._recall(name)

@@ -4,8 +4,9 @@ What MTA-STS demands of the connection to a host (RFC 8461 section 4).
 A host that no pattern of the policy fits is not to be used; any other has to show,
 under TLS, a certificate that is good for its name.  In mode C{testing} all that is
 only found out.  Where this server has too much to do to find out whether there is a
-policy, the mail waits.  A policy is that of the recipients' domain, or, where the
-operator named the hosts, that of the host (section 3.4).
+policy, or a newer one than one that protects nothing, the mail waits.  A policy is that
+of the recipients' domain, or, where the operator named the hosts, that of the host
+(section 3.4).
 """
 
 from __future__ import annotations
@@ -78,10 +79,10 @@ class STSRule:
 
 
 def _isOpen(standing: Standing) -> bool:
-    """Could we have found out more, with less to do?"""
-    trouble = standing.trouble
+    """Could we have found out more, with less to do, and is it not protected anyhow?"""
+    trouble, policy = standing.trouble, standing.policy
     busy = trouble is not None and trouble.fault is STSFault.BUSY
-    return busy and standing.policy is None
+    return busy and (policy is None or policy.mode is not Mode.ENFORCE)
 
 
 def _mayCount(standing: Standing) -> bool:

@@ -9,7 +9,7 @@ from smtpx.knowledge.file import Change, KnowledgeFile
 from smtpx.knowledge.interfaces import IPeerKnowledge, Record
 from smtpx.knowledge.kinds import POLICY, KnownPolicy, Shelf
 from smtpx.knowledge.memory import MemoryKnowledge
-from smtpx.knowledge.rooms import ROOM, Name, Room, zoneOf
+from smtpx.knowledge.rooms import ROOM, Name, Room, shareOf, zoneOf
 
 #: Room for three of anything, and for four policies, of two of one zone.
 _SMALL = Room(3, 5000, 2000, apart={"mta-sts": Room(4, 2000, 2000, 2)})
@@ -120,6 +120,16 @@ class RoomTests(SynchronousTestCase):
         self.keep(b"d.same.test", policy("testing"))
         self.assertEqual(self.kept(), [b"b.same.test", b"c.same.test"])
 
+    def test_neighboursInAZone(self) -> None:
+        """
+        Where a zone is one in which anybody may have a name, who has many below his
+        own pushes out none of his neighbours.
+        """
+        self.keep(b"kept.co.test")
+        for number in range(9):
+            self.keep(b"%d.hostile.co.test" % number)
+        self.assertEqual(self.kept(), [b"8.hostile.co.test", b"kept.co.test"])
+
     def test_zoneForgets(self) -> None:
         """What was forgotten does not count for its zone."""
         for number in range(10):
@@ -171,6 +181,8 @@ class RoomTests(SynchronousTestCase):
         self.assertEqual(zoneOf(b"a.b.example.org"), b"example.org")
         self.assertEqual(zoneOf(b"example.org"), b"example.org")
         self.assertEqual(zoneOf(b"org"), b"org")
+        self.assertEqual(shareOf(b"a.b.c.example.org"), b"c.example.org")
+        self.assertEqual(shareOf(b"example.org"), b"example.org")
 
 
 class FileRoomTests(SynchronousTestCase):
@@ -228,7 +240,27 @@ class FileRoomTests(SynchronousTestCase):
         names = [b"%d.hostile.test" % number for number in range(9)]
         self.keep("mta-sts", names, policy())
         expected = [b"7.hostile.test", b"8.hostile.test", b"kept.example"]
+        # Nor does it so until the next tidying, where a process starts meanwhile.
+        self.assertEqual(sorted(self.read()), expected)
         self.assertEqual(self.left(), expected)
+
+    def test_neighboursInAZone(self) -> None:
+        """Nor those of his neighbours, where many have names in a zone."""
+        self.keep("mta-sts", [b"kept.co.test"], policy())
+        names = [b"%d.hostile.co.test" % number for number in range(9)]
+        self.keep("mta-sts", names, policy())
+        expected = [b"8.hostile.co.test", b"kept.co.test"]
+        self.assertEqual(sorted(self.read()), expected)
+        self.assertEqual(self.left(), expected)
+
+    def test_readAsManyOctets(self) -> None:
+        """No more is read than there is room for, and expired ones take none of it."""
+        long = policy(mx=(b"x" * 900,))
+        self.keep("mta-sts", [b"gone.1", b"gone.2"], long)
+        self.now += 10 * _DAY
+        self.keep("mta-sts", [b"kept.example"], policy())
+        self.keep("mta-sts", [b"a.1", b"a.2", b"a.3"], long)
+        self.assertEqual(self.read(), [b"kept.example", b"a.3"])
 
     def test_longestGoes(self) -> None:
         """Long policies push out long ones."""

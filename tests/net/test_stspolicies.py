@@ -346,6 +346,26 @@ class STSPoliciesTests(SynchronousTestCase):
         self.assertEqual(self.found().policy, ENFORCED)
         self.assertEqual(self.told, [])
 
+    def test_otherIdentityUnderWay(self) -> None:
+        """Who waits for a fetch under another identity hears why it failed."""
+        slow: Deferred[STSPolicy] = Deferred()
+        self.source.served = slow
+        first = self.policies.find(DOMAIN)
+        self.source.identity = b"2"
+        second = self.policies.find(DOMAIN)
+        slow.errback(GONE)
+        self.assertEqual(self.successResultOf(first), Standing(trouble=GONE))
+        self.assertEqual(self.successResultOf(second), Standing(trouble=GONE))
+
+    def test_tooMuchToAskOfOneThatHadNone(self) -> None:
+        """A domain that had done with policies may have one again, for all we know."""
+        self.source.served = REMOVED
+        self.found()
+        self.source.identity = STSTrouble(STSFault.BUSY, "too many questions wait")
+        self.assertTrue(busy(self.found()))
+        self.source.identity = GONE
+        self.assertIsNone(self.found().trouble)
+
     def test_longPolicyIsNotKeptUndone(self) -> None:
         """The policy with the most hosts that are allowed is kept."""
         hosts = tuple(
@@ -387,6 +407,35 @@ class STSPoliciesTests(SynchronousTestCase):
         self.clock.advance(600)
         self.assertEqual(len(asked), 5)
         self.policies.stop()
+
+    def test_sweepHasTurns(self) -> None:
+        """
+        Those that always fail, and slowly, keep nobody else from being asked: nobody
+        has two turns before all had one.
+        """
+        bounds = STSBounds(waitingMost=2, againSeconds=1, againMostSeconds=1)
+        self.policies = self.made(bounds)
+        domains = [b"%d.example" % each for each in range(4)]
+        for each in domains:
+            # What protects is looked at behind all that does not.
+            self.source.served = ENFORCED if each == domains[-1] else TESTED
+            self.found(each)
+        asked: list[bytes] = []
+
+        def record(source: Source, domain: bytes) -> Deferred[STSRecord | None]:
+            asked.append(domain)
+            slow: Deferred[STSRecord | None] = Deferred()
+            self.clock.callLater(300, slow.errback, GONE)
+            return slow
+
+        self.patch(Source, "record", record)
+        self.source.served = GONE
+        self.clock.advance(DAY)
+        self.policies.start()
+        self.addCleanup(self.policies.stop)
+        self.clock.pump([300] * 17)
+        self.assertEqual(asked[:4], domains)
+        self.assertEqual(sorted(asked[4:]), domains)
 
     def test_sweepEnds(self) -> None:
         """Not for ever: after a month in which nobody asked, it may expire."""

@@ -109,6 +109,18 @@ class STSRuleTests(SynchronousTestCase):
         # One that is known counts.
         self.assertEqual(self.demanded(), [DEMAND])
 
+    def test_tooMuchToDoForANewerOne(self) -> None:
+        """
+        Where a newer policy could not be fetched for that, one that is known counts if
+        it protects; where it does not, the newer one might, and the mail waits.
+        """
+        self.known.trouble = STSTrouble(STSFault.BUSY, "too many")
+        for mode in (Mode.TESTING, Mode.NONE):
+            self.known.policies[DOMAIN] = evolve(ENFORCED, mode=mode)
+            error = self.failureResultOf(self.rule.demands(HOP), Undecided).value
+            self.assertIs(error.flaw, Flaw.BUSY)
+            self.assertTrue(self.successResultOf(self.rule.apart(DOMAIN)))
+
     def demanded(self, hop: Hop = HOP) -> list[Demand]:
         """What is demanded of a host."""
         found: Deferred[Sequence[Demand]] = self.rule.demands(hop)
