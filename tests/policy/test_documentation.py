@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import textwrap
 import tomllib
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -187,3 +188,19 @@ class PythonPolicyPageTests(SynchronousTestCase):
         self.assertNoResult(verdict)
         answer.callback(False)
         self.assertEqual(self.successResultOf(verdict), found["UNKNOWN"])
+
+
+class RuleTests(SynchronousTestCase):
+    """The rules that a program makes, with a condition of its own."""
+
+    def test_shopIsClosedAtNight(self) -> None:
+        """The condition is asked as ours are."""
+        policy = defined()["policy"]
+        self.assertIsNone(defined()["extension"])
+        for hour, closed in ((3, True), (12, False)):
+            session = sessionFrom()
+            session.profile.clock = partial(float, hour * 3600)
+            session.envelope = Envelope(b"shop@example.org", 0.0)
+            said = policy.maySend(session, session.envelope)
+            text = b"550 5.7.1 shop@example.org is closed\r\n"
+            self.assertEqual(said and said.octets, text if closed else None)

@@ -5,14 +5,20 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from twisted.internet.defer import Deferred
+
+from smtpx.policy.rules import MessageVerdict, SPFVerdict, Verdicts
 from smtpx.service.config import readConfiguration
 from smtpx.service.rulecheck import checkRules
 from smtpx.service.toml import parseDocument
+from smtpx.service.wiring.ruletest import Trial, tryRules
 from tests.net.made import Call
 
 from .made import FOUND, MESSAGE, HouseTestCase, send
 
 HOWTO = Path(__file__).parent.parent.parent / "doc/howto/refuse-by-spf-and-dmarc.rst"
+
+TRANSLATED = HOWTO.parent / "from-exim-acls.rst"
 
 DOOR = {"port": 0, "tls": "none"}
 
@@ -227,8 +233,108 @@ class ManualTests(HouseTestCase):
         self.assertEqual(said[:11], b"550 5.7.26 ")
 
 
-def _snippets() -> list[str]:
-    """What the page would have one write."""
-    page = HOWTO.read_text("utf-8")
-    found = re.findall(r"code-block:: toml\n\n((?:   .*\n|\n)+)", page)
+class TranslatedTests(HouseTestCase):
+    """The page that translates Exim's examples: they decide as Exim does."""
+
+    def decided(
+        self,
+        stage: str,
+        sender: bytes,
+        host: bytes,
+        user: bytes | None = None,
+        **found: str,
+    ) -> list[str]:
+        """
+        What the rules of a stage come to that are true.
+
+        @param found: what SPF and DMARC have found out.
+        """
+        text = "\n".join(_snippets(TRANSLATED))
+        document = parseDocument(text, "page", Path())
+        checks = {"checks": ["spf", "dkim", "arc", "dmarc"]}
+        configuration = self.site.read({**document.values, "authentication": checks})
+        spf = SPFVerdict(found.get("spf", "none"))
+        guess = SPFVerdict(found.get("guess", spf.result))
+        message = MessageVerdict(
+            dmarcStatus=found.get("dmarc", "off"), dmarcDomain="d.example"
+        )
+        trial = Trial(
+            host,
+            b"a.example",
+            b"c.example",
+            user,
+            False,
+            sender,
+            [b"bob@example.org"],
+            b"Subject: x\r\n\r\n",
+            Verdicts(lambda *_: spf, lambda *_: guess, lambda *_: message),
+        )
+        work = tryRules(self.site.machine, configuration, FOUND, trial)
+        tried = self.successResultOf(Deferred.fromCoroutine(work))
+        return [
+            rule.answer or rule.log or rule.action
+            for each in tried
+            if each.told.stage.value == stage
+            for rule in each.told.rules
+            if rule.held
+        ]
+
+    def test_spf(self) -> None:
+        """A forged sender, a domain that is treated otherwise, and a guess."""
+        said = self.decided("mail", b"a@x.example", b"192.0.2.1", spf="fail")
+        self.assertEqual(len(said), 1)
+        self.assertTrue(said[0].startswith("550-5.7.23 192.0.2.1 is not allowed"))
+        aol = self.decided("mail", b"a@aol.com", b"192.0.2.1", spf="neutral")
+        wanted = "550 5.7.23 AOL sender, but not from AOL-approved relay."
+        self.assertEqual(aol, [wanted])
+        self.assertEqual(
+            self.decided("mail", b"a@x.example", b"192.0.2.1", spf="neutral"), []
+        )
+        guessed = self.decided("mail", b"a@x.example", b"192.0.2.1", guess="fail")
+        text = "550 5.7.1 192.0.2.1 doesn't look trustworthy to me"
+        self.assertEqual(guessed, [text])
+
+    def test_dmarc(self) -> None:
+        """Each status, and whoever has logged in."""
+        for status, wanted in (
+            ("accept", ["DMARC DEBUG: accept d.example"]),
+            (
+                "none",
+                ["DMARC DEBUG: none d.example", "DMARC DEBUG: 'none' for d.example"],
+            ),
+            (
+                "quarantine",
+                [
+                    "DMARC DEBUG: 'quarantine' for d.example",
+                    "DMARC of d.example asks for quarantine",
+                ],
+            ),
+            (
+                "reject",
+                [
+                    "DMARC DEBUG: 'reject' for d.example",
+                    "550 5.7.26 Message from d.example failed sender's DMARC policy,"
+                    " REJECT",
+                ],
+            ),
+        ):
+            said = self.decided("message", b"a@x.example", b"192.0.2.1", dmarc=status)
+            self.assertEqual(said, wanted)
+        login = self.decided(
+            "message", b"a@x.example", b"192.0.2.1", b"ann", dmarc="reject"
+        )
+        self.assertEqual(login, [])
+
+    def test_controls(self) -> None:
+        """Our own hosts, and everybody."""
+        ours = self.decided("rcpt", b"a@x.example", b"192.0.2.1")
+        self.assertEqual(ours, ["continue", "continue"])
+        others = self.decided("rcpt", b"a@x.example", b"198.51.100.1")
+        self.assertEqual(others, ["continue"])
+
+
+def _snippets(page: Path = HOWTO) -> list[str]:
+    """What a page would have one write."""
+    text = page.read_text("utf-8")
+    found = re.findall(r"code-block:: toml\n\n((?:   .*\n|\n)+)", text)
     return [re.sub(r"^   ", "", each, flags=re.MULTILINE) for each in found]
