@@ -31,6 +31,7 @@ from .features import FeaturesOptions
 from .passwd import PasswdOptions
 from .peer import PeerOptions
 from .policy import PolicyOptions
+from .psl import PSLOptions
 from .queue import QueueOptions
 from .send import SendOptions
 from .sendmail import SendmailOptions
@@ -58,6 +59,7 @@ class MainOptions(ConsoleOptions):
         ["passwd", None, PasswdOptions, "Make, change, delete or list users."],
         ["peer", None, PeerOptions, "Look at what is known of other hosts."],
         ["policy", None, PolicyOptions, "Tell what rules decide, and why."],
+        ["psl", None, PSLOptions, "Look after the public suffix list of DMARC."],
         ["queue", None, QueueOptions, "Look at the queue, and change it."],
         ["send", None, SendOptions, "Send a message by hand, and show what happens."],
         ["srs", None, SRSCommandOptions, "Make and read senders of forwarded mail."],

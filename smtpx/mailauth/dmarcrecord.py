@@ -256,7 +256,8 @@ def _place(uri: bytes) -> Place | None:
         mailbox = parseMailbox(unquote_to_bytes(written))
     except Malformed:
         return None
-    if mailbox.domain.startswith(b"["):
+    if mailbox.domain.startswith(b"[") or b"." not in mailbox.domain:
+        # A stranger's record leads to nothing inside.
         return None
     return Place(mailbox.render(), uri.decode("ascii"))
 

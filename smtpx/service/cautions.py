@@ -23,6 +23,7 @@ from ..core.hostlist import HostList
 from ..knowledge.layout import glance
 from ..policy.dovecot import tryDovecot
 from .config import Configuration
+from .dmarcchecks import dmarcCautions
 from .handshakecautions import handshakeCautions
 from .localcautions import localCautions
 from .machine import Machine
@@ -76,6 +77,7 @@ def cautions(machine: Machine, configuration: Configuration) -> Iterator[Problem
     yield from _trustedServers(machine, configuration)
     yield from stsCautions(configuration)
     yield from tlsCautions(machine, configuration)
+    yield from dmarcCautions(configuration)
     yield from requireTLSCautions(configuration)
 
 

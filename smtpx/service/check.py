@@ -38,6 +38,7 @@ from .cautions import withoutClients
 from .config import Configuration
 from .control.endpoint import BadSocketPath
 from .dkimcheck import checkKeys, checkSealers
+from .dmarcchecks import checkDMARC
 from .importcheck import checkImports
 from .inherited import PREFIX, NotHandedOver
 from .listening import Place, endpointFor
@@ -112,6 +113,7 @@ def check(
         *checkImports(configuration),
         *_policies(configuration),
         *checkRules(configuration, found),
+        *checkDMARC(configuration),
         *_submission(machine, configuration, found),
         *_trace(machine, configuration),
         *_dns(configuration),

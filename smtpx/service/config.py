@@ -21,6 +21,7 @@ from .rulekind import ruleKinds
 from .schema import Table
 from .tables import (
     DKIM,
+    DMARC,
     DNS,
     HTTP,
     TLS,
@@ -167,6 +168,7 @@ class Configuration:
     authentication: AuthenticationOptions = field(factory=AuthenticationOptions)
     spf: SPFOptions = field(factory=SPFOptions)
     dkim: DKIM = field(factory=DKIM)
+    dmarc: DMARC = field(factory=DMARC)
     dns: DNS = field(factory=DNS)
     log: Log = field(factory=Log)
     trace: Trace = field(factory=Trace)

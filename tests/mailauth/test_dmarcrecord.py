@@ -137,6 +137,7 @@ class RecordTests(SynchronousTestCase):
             b"mailto:",
             b"mailto:postmaster",
             b"mailto:a@[192.0.2.1]",
+            b"mailto:a@localhost",
             b"mailto:a%0d%0ab@example.org",
             b"mailto:a@example.org%20x",
         ):

@@ -18,6 +18,7 @@ from smtpx.mailauth.dmarc import Status
 from smtpx.mailauth.spfrecord import SPFResult, parse as parseRecord
 from smtpx.policy import marks
 from smtpx.policy.authentication import INQUIRY
+from smtpx.policy.dmarccontrols import DMARC_DISABLED
 from smtpx.policy.verdicts import IVerdicts, Verdicts
 
 from .authmade import HEADER, Told, authentication, signed, zone
@@ -115,6 +116,17 @@ class AuthenticationTests(SynchronousTestCase):
         self.found = authentication(self.zone, self.told, methods=frozenset({"dkim"}))
         self.envelope = Envelope(b"ann@example.org", 0.0)
         self.assertIsNone(self.verdicts().spf)
+
+    def test_policiesCanDoWithoutDMARC(self) -> None:
+        """
+        C{control = dmarc_disable_verify}: it is off, and nothing is asked for it.
+        """
+        self.envelope.stamps[DMARC_DISABLED] = True
+        verdicts = self.verdicts()
+        assert verdicts.dmarc
+        self.assertIs(verdicts.dmarc.status, Status.OFF)
+        methods = [each.method for each in verdicts.results.results]
+        self.assertNotIn(b"dmarc", methods)
 
     def test_aSilentDNS(self) -> None:
         """What the DNS does not answer in time is a temporary error."""

@@ -199,6 +199,19 @@ class Settled:
     below: bytes
 
 
+def isHeld(envelope: Envelope) -> bool:
+    """Do rules want a message, as the client gave it, to be on hold?"""
+    bearers: list[Bearer] = [envelope, *envelope.recipients]
+    return any(each.stamp(_HELD) is not None for each in bearers)
+
+
+def isDiscarded(envelope: Envelope) -> bool:
+    """Do rules want nobody to get a message, as the client gave it?"""
+    if envelope.stamp(_DISCARDED):
+        return True
+    return all(each.stamp(_DISCARDED) is True for each in envelope.recipients)
+
+
 def settle(envelope: Envelope, spooled: Envelope) -> Settled:
     """
     What rules have made of a message that is about to go into the spool.
@@ -242,6 +255,8 @@ __all__ = [
     "add",
     "discard",
     "hold",
+    "isDiscarded",
+    "isHeld",
     "ofExtension",
     "settle",
 ]

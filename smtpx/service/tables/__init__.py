@@ -9,6 +9,7 @@ from .aliases import AliasOptions
 from .authentication import AuthenticationOptions
 from .control import Control
 from .dkim import DKIM, DKIMKey
+from .dmarc import DMARC
 from .dns import DNS
 from .http import HTTP
 from .importfolder import ImportFolder
@@ -41,6 +42,7 @@ __all__ = [
     "Control",
     "DKIM",
     "DKIMKey",
+    "DMARC",
     "DNS",
     "Family",
     "HTTP",

@@ -4,7 +4,7 @@ Finding out who sent the messages that arrive: SPF, DKIM, ARC and DMARC.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from attrs import evolve
 
@@ -12,6 +12,7 @@ from ...core.hostlist import clientNames
 from ...core.interfaces import IServerSession
 from ...dns.interfaces import IResolver
 from ...mailauth.dkimverify import VerifyTerms
+from ...mailauth.publicsuffix import PublicSuffixes
 from ...mailauth.resultsclaims import OurNames
 from ...mailauth.spfquery import Limits
 from ...net.interfaces import IReceiver
@@ -19,6 +20,7 @@ from ...observe.journal import Journal
 from ...policy.authentication import Authentication, Terms
 from ...policy.checking import CheckingReceiver
 from ...policy.names import HostNames
+from ...policy.verdicts import IWitness
 from ..config import Configuration
 from ..machine import Machine
 from .policies import relaySubjects
@@ -31,11 +33,15 @@ def authentication(
     resolver: IResolver,
     names: HostNames,
     journal: Journal,
+    suffixes: Callable[[], PublicSuffixes | None],
+    witnesses: Collection[IWitness],
 ) -> Authentication | None:
     """
     What finds it out; L{None}: nothing is to be found out.
 
     @param name: what the server calls itself.
+    @param suffixes: gives the public suffix list that DMARC goes by, if any.
+    @param witnesses: told of each message.
     """
     options = configuration.authentication
     if not options.checks:
@@ -52,8 +58,10 @@ def authentication(
             evolve(VerifyTerms(), signatures=options.signaturesMax),
             Limits(voids=configuration.spf.voidLookupsMax),
             configuration.spf.spfGuess,
+            suffixes=suffixes,
         ),
         _wanted(configuration, names),
+        witnesses,
     )
 
 

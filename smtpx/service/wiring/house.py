@@ -42,6 +42,7 @@ from .authentication import authentication, checking
 from .certificates import certificates
 from .control import openControl, queueControl
 from .dkim import signing
+from .dmarc import dmarcWitnesses, suffixes
 from .domainpolicies import domainPolicies
 from .doors import DoorKind, Hall
 from .dropping import openDropFolder
@@ -165,7 +166,13 @@ async def enter(
         taken = intake(machine, configuration, name, out, extensions, logs, stack)
         msa = submission(configuration, taken.local)
         asked = inquiries(machine, configuration, logins, taken, journal, logs, stack)
-        checks = authentication(machine, configuration, name, asking, names, journal)
+        listed = suffixes(machine, configuration, stack)
+        hears = dmarcWitnesses(
+            machine, configuration, name, asking, spool, told, listed, stack
+        )
+        checks = authentication(
+            machine, configuration, name, asking, names, journal, listed, hears
+        )
         spooling = receiverOf(watch, spool, journal, out.routes, taken, memory)
         entry = await policies(
             machine, configuration, taken, msa, journal, names, asking, checks, stack

@@ -29,6 +29,7 @@ from ...policy.rules.fields import watcher
 from ..config import Configuration
 from ..machine import Machine
 from .authentication import authentication
+from .dmarc import suffixes
 from .extensions import chosenExtensions
 from .resolving import resolver
 from .rules import houseRules, vocabulary
@@ -91,7 +92,10 @@ async def tryRules(
         names = HostNames(asking, machine.reactor)
         journal = Journal(Publisher())
         name = configuration.name or machine.name
-        checks = authentication(machine, configuration, name, asking, names, journal)
+        listed = suffixes(machine, configuration, stack)
+        checks = authentication(
+            machine, configuration, name, asking, names, journal, listed, ()
+        )
         extensions = chosenExtensions(configuration, found)
         words = vocabulary(configuration, extensions)
         rules = houseRules(configuration, words, names.keep, journal, checks)
