@@ -8,13 +8,14 @@ second later, and a process that is killed takes the last second's with it.
 
 A file that cannot be used, because it is another's, because the disk is full or
 because nobody may write there, is told of once; what is known is in memory only until
-it can be used.  A damaged one is put aside.  The file may be deleted at any time, which
+it can be used.  A damaged one is put aside, and what is in memory goes into the new
+one.  The file may be deleted at any time, which
 makes everybody forget everything.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TypeVar
 
@@ -234,7 +235,9 @@ class SharedKnowledge:
             ours[place] = ours.get(place, Change()).then(change)
         if not got.taken:
             self._pending = ours
-        if got.whole:
+        if got.aside is not None:
+            self._rescue(ours)
+        elif got.whole:
             self._memory.clear()
         for row in got.rows:
             if not ours.get(row.place, Change()).settles(row.version):
@@ -246,3 +249,13 @@ class SharedKnowledge:
             for place, change in ours.items():
                 for record in change.records:
                     self._memory.put(place, record, self._now())
+
+    def _rescue(self, ours: Mapping[Name, Change]) -> None:
+        """
+        The file was damaged, and has nothing any more; have it all written down anew.
+
+        @param ours: what was new.
+        """
+        for place, entry in list(self._memory):
+            if place not in ours:
+                self._note(place, Change(records=entry.records))

@@ -23,6 +23,8 @@ class ClientOpening(ClientWire):
     @ivar core: the SMTP of it; L{None}: not connected yet.
     @ivar brokeTLS: did a TLS handshake fail?
     @ivar unopened: was it to be opened fast, and has not come about?
+    @ivar anew: is a session from before not to be offered, whatever others have kept
+        since one was found to be of no use?
     @ivar shortened: was the ClientHello cut down to fit into the SYN?
     """
 
@@ -30,6 +32,7 @@ class ClientOpening(ClientWire):
     core: ClientConnection | None = None
     brokeTLS = False
     unopened = False
+    anew = False
     shortened = False
 
     _address = b""
@@ -57,6 +60,8 @@ class ClientOpening(ClientWire):
             room = hosts.roomFor(self._address, self._port, room)
             share = hosts.shareFor(self._address, self._port)
             options = evolve(options, room=room, share=share)
+        if self.anew:
+            options = self._unresumed(options)
         self._options = options
         self._handshaking = True
         self.beginTLS(tls.creator(options), self.kit.reactor)
@@ -64,10 +69,13 @@ class ClientOpening(ClientWire):
             connection = self.transport.getHandle()
             self.shortened = tls.shortened(connection)
             if tls.roomless(connection):
-                # The session may do for another connection.
-                self._options = evolve(options, session=None)
-                assert self.core is not None, "it has asked for the handshake"
-                self.core.sessions.giveBack()
+                self._options = self._unresumed(options)
+
+    def _unresumed(self, options: TLSOptions) -> TLSOptions:
+        """The same without a session, which may do for another connection."""
+        assert self.core is not None, "it has asked for the handshake"
+        self.core.sessions.giveBack()
+        return evolve(options, session=None)
 
     def handshaken(self, info: TLSInfo) -> None:
         """

@@ -107,7 +107,7 @@ class Delivery:
         if self._inClear:
             way = evolve(way, policy=evolve(way.policy, tls=TLSLevel.UNWANTED))
         waiting = self._pool.dial(
-            self._host, way, addresses, self._forecast, self._fast
+            self._host, way, addresses, self._forecast, self._fast, self._anew
         )
         self._wait(waiting, self._connected, self._unanswered)
 

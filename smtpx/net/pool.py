@@ -9,6 +9,7 @@ to a host is the business of whoever sends.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 from attrs import field, frozen
@@ -166,6 +167,7 @@ class ClientPool:
         addresses: list[bytes],
         forecast: Forecast | None,
         fast: bool = True,
+        anew: Container[bytes] = (),
     ) -> Deferred[ClientProtocol]:
         """
         Connect.
@@ -174,6 +176,7 @@ class ClientPool:
         @param forecast: what the host is expected to say; L{None}: whatever
             extensions know of it.
         @param fast: may connections be opened fast?
+        @param anew: addresses that are offered no TLS session from before.
         @return: fires with a connection that is about to be made; fails with
             L{smtpx.net.dialling.Unanswered}.
         """
@@ -189,6 +192,7 @@ class ClientPool:
                 gone=self._forget,
                 ended=self._ended,
             )
+            line.anew = address in anew
             self._lines.add(line)
             return line
 

@@ -288,6 +288,29 @@ class SharedKnowledgeTests(SharedCase):
             ],
         )
 
+    def test_damagedMeanwhile(self) -> None:
+        """
+        Where a file is damaged that was in order before, what is known goes into the
+        new one: nobody is to lose policies by that, and other processes hear of it.
+        """
+        process = self.process()
+        for number in range(1000):
+            process.remember("mta-sts", b"%d.example" % number, self.record(b"x" * 100))
+        self.clock.advance(1)
+        file = self.opened()
+        file._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with open(self.path, "r+b") as damaged:
+            damaged.seek(4096)
+            damaged.write(b"\xaa" * 100_000)
+        process.remember("retry", b"a", self.record())
+        self.clock.advance(1)
+        self.assertEqual(len(self.told), 1)
+        self.assertIsNotNone(process.recall("mta-sts", b"7.example", 1))
+        self.clock.advance(1)
+        self.assertEqual(len(self.known()), 1001)
+        other = self.process()
+        self.assertIsNotNone(other.recall("mta-sts", b"7.example", 1))
+
     def test_faultOfOurOwn(self) -> None:
         """What nobody thought of is logged, and does not stop anything."""
         self.patch(Clerk, "turn", lambda *what: 1 / 0)

@@ -186,6 +186,22 @@ class ResumingTests(SynchronousTestCase):
             self.assertEqual((info.resumed, info.resumption), (False, Resumption(0x0B)))
             self.assertEqual(len(rigged.server.sessions), 3)
 
+    def test_sessionsOfOthersAreNotTriedThen(self) -> None:
+        """
+        It is a full handshake though other connections have put sessions away since;
+        those are left to others.
+        """
+        store = Crowded()
+        rigged = self.rigged(brokenTLS(b"STARTTLS").inSession(2), store=store)
+        way = Way(RESUMES)
+        rigged.send(way=way)
+        store.sessions *= 3
+        got = rigged.send(way=way)
+        self.assertEqual(codes(got), [250])
+        self.assertFalse(got.value.via.tls.resumed)
+        # One was offered, and one is new.
+        self.assertEqual(len(store.sessions), 3)
+
     def test_failsInFullToo(self) -> None:
         """Where a full handshake fails as well, it is as ever."""
         rigged = self.rigged(
@@ -331,3 +347,10 @@ class Careless:
     def forget(self, key: TicketKey) -> None:
         """See L{ITicketStore}."""
         self.sessions.clear()
+
+
+class Crowded(Careless):
+    """One in which others have put away theirs, whenever one is thrown away."""
+
+    def forget(self, key: TicketKey) -> None:
+        """See L{ITicketStore}."""
