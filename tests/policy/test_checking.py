@@ -155,6 +155,20 @@ class CheckingReceiverTests(SynchronousTestCase):
             self.assertIn(b"dkim", self.results())
         self.assertEqual([], self.told.troubles)
 
+    def test_policiesAskFirst(self) -> None:
+        """
+        Who asks before a message is handed over sees all of it, though it has ended
+        within its header.
+        """
+        arrival = self.begin()
+        arrival.write(HEADER)
+        asked = self.authentication.message(self.session, self.envelope)
+        verdicts = self.successResultOf(asked)
+        assert verdicts is not None and verdicts.dmarc is not None
+        self.assertEqual(b"example.org", verdicts.dmarc.author)
+        arrival.finish(self.session, self.envelope)
+        self.assertEqual(HEADER, self.behind.arrivals[-1].octets)
+
     def test_aHeaderThatNeverEnds(self) -> None:
         """A header that is too long is refused, and no more of it is kept."""
         for pieces in (

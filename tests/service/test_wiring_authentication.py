@@ -93,6 +93,8 @@ class AuthenticationTableTests(SynchronousTestCase):
         for options, said in (
             ({"checks": ["spd"]}, 'there is no check "spd"'),
             ({"checks": ["dmarc"]}, "DMARC goes by what SPF and DKIM find out"),
+            ({"authserv_id": "a b"}, "expected a name such as mx.example.org"),
+            ({"own_names": ["x", ""]}, "expected a name such as mx.example.org"),
             ({"longest_header": 10}, "longest_header"),
             ({"signatures_max": 0}, "signatures_max"),
         ):

@@ -5,6 +5,8 @@ is written about it.
 
 from __future__ import annotations
 
+from typing import Any
+
 from attrs import Attribute, field, frozen
 
 from ...core.hostlist import HostList
@@ -29,6 +31,15 @@ def _known(
         raise ValueError("spf_guess goes by what SPF finds out: name spf as well")
     if "dmarc" in value and not {"spf", "dkim"} & set(value):
         raise ValueError("DMARC goes by what SPF and DKIM find out: name one of them")
+
+
+def _named(options: object, attribute: Attribute[Any], value: Any) -> None:
+    """
+    @raise ValueError: it is no name of who makes checks.
+    """
+    for each in (value,) if isinstance(value, str) else value or ():
+        if not each or not each.isprintable() or " " in each:
+            raise ValueError(f"expected a name such as mx.example.org, got {each!r}")
 
 
 @frozen
@@ -72,6 +83,7 @@ class AuthenticationOptions:
     )
     authservId: str | None = field(
         default=None,
+        validator=_named,
         metadata={
             "option": "authserv_id",
             "help": "Who says what was found out, in ``Authentication-Results``"
@@ -81,6 +93,7 @@ class AuthenticationOptions:
     )
     ownNames: tuple[str, ...] = field(
         default=(),
+        validator=_named,
         metadata={
             "help": "More names under which nobody outside may say that he has found"
             " something out: such fields are taken out of messages, as those with"
