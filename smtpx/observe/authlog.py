@@ -8,7 +8,7 @@ name; what else there is, is shown by the selectors that end in C{_verbose}.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from twisted.logger import LogEvent
@@ -32,20 +32,27 @@ AUTHENTICATION = {
 }
 
 
-def spfField(selectors: frozenset[Selector], event: LogEvent) -> str:
-    """C{SPF}, as it stands behind a client."""
-    return _result("SPF", event.get("spf"), "pass", _SPF, selectors)
+def spfField(selectors: frozenset[Selector]) -> Callable[[LogEvent], str]:
+    """Makes C{SPF}, as it stands behind a client."""
+    return _result("SPF", "spf", "pass", _SPF, selectors)
 
 
-def messageFields(selectors: frozenset[Selector], event: LogEvent) -> str:
-    """C{DKIM=}, C{ARC} and C{DMARC}, as they stand behind the size of a message."""
-    out = ""
-    if Selector.DKIM in selectors and "dkim" in event:
-        good = [one["domain"] for one in event["dkim"] if one["result"] == "pass"]
-        out += "".join(f" DKIM={word(domain)}" for domain in dict.fromkeys(good))
-    if Selector.ARC in selectors and event.get("arc") == "pass":
-        out += " ARC"
-    return out + _result("DMARC", event.get("dmarc"), "accept", _DMARC, selectors)
+def messageFields(selectors: frozenset[Selector]) -> Callable[[LogEvent], str]:
+    """Makes C{DKIM=}, C{ARC} and C{DMARC}, as they stand behind a message's size."""
+    # Looked up once: what follows is asked for each line.
+    signed, chained = Selector.DKIM in selectors, Selector.ARC in selectors
+    judged = _result("DMARC", "dmarc", "accept", _DMARC, selectors)
+
+    def fields(event: LogEvent) -> str:
+        out = ""
+        if signed and "dkim" in event:
+            good = [one["domain"] for one in event["dkim"] if one["result"] == "pass"]
+            out += "".join(f" DKIM={word(domain)}" for domain in dict.fromkeys(good))
+        if chained and event.get("arc") == "pass":
+            out += " ARC"
+        return out + judged(event)
+
+    return fields
 
 
 def signatureLines(event: LogEvent) -> Iterator[str]:
@@ -71,17 +78,22 @@ def _verdict(one: Mapping[str, Any]) -> str:
 
 def _result(
     name: str,
-    result: str | None,
+    field: str,
     good: str,
     shownBy: tuple[Selector, Selector],
     selectors: frozenset[Selector],
-) -> str:
-    plain, verbose = shownBy
-    if result is None:
-        return ""
-    if verbose in selectors:
-        return f" {name}={word(result)}"
-    return f" {name}" if plain in selectors and result == good else ""
+) -> Callable[[LogEvent], str]:
+    plain, verbose = [each in selectors for each in shownBy]
+
+    def shown(event: LogEvent) -> str:
+        result = event.get(field)
+        if result is None:
+            return ""
+        if verbose:
+            return f" {name}={word(result)}"
+        return f" {name}" if plain and result == good else ""
+
+    return shown
 
 
 _SPF = (Selector.SPF, Selector.SPF_VERBOSE)

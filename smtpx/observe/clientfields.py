@@ -225,11 +225,13 @@ def arrivalFields(
     @param duration: seconds as they are shown.
     """
 
+    sent, checked = spfField(selectors), messageFields(selectors)
+
     def sender(event: LogEvent, fields: dict[str, Any]) -> str:
-        return spfField(selectors, event)
+        return sent(event) if "spf" in event else ""
 
     def message(event: LogEvent, fields: dict[str, Any]) -> str:
-        return messageFields(selectors, event)
+        return checked(event)
 
     def receiving(event: LogEvent, fields: dict[str, Any]) -> str:
         return f" RT={duration(event['seconds'])}"

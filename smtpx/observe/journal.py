@@ -66,12 +66,6 @@ def noteSubject(session: IServerSession, value: bytes) -> None:
         envelope.stamps[SUBJECT] = found[:_SUBJECT_OCTETS]
 
 
-def _checked(envelope: Envelope) -> dict[str, object]:
-    """What was found out of who sent a message, as far as it is known."""
-    found = envelope.stamp(CHECKED)
-    return {} if found is None else dict(found)
-
-
 @implementer(IJournal)
 class Journal:
     """
@@ -185,7 +179,7 @@ class Journal:
         envelope = session.envelope or session.ended
         if envelope is not None:
             fields["sender"] = envelope.sender
-            fields |= _checked(envelope)
+            self._noteChecks(envelope, fields)
         if session.ended is not None:
             fields["octets"] = session.ended.octets
         ruled = ruledOut(session, answer)
@@ -270,7 +264,7 @@ class Journal:
         submitter = envelope.stamps.get(SUBMITTER)
         if submitter:
             fields["submitter"] = submitter
-        fields |= _checked(envelope)
+        self._noteChecks(envelope, fields)
         recorded = dict(self._recorded(session))
         if session.proxy:
             # Exim's name for it; XCLIENT has it first.
@@ -369,6 +363,12 @@ class Journal:
         fields = codeFields(answer)
         fields["text"] = b" ".join(answer.lines)
         return fields
+
+    def _noteChecks(self, envelope: Envelope, fields: dict[str, object]) -> None:
+        """What was found out of who sent a message, as far as it is known."""
+        found = envelope.stamp(CHECKED)
+        if found is not None:
+            fields.update(found)
 
     def _login(self, session: IServerSession) -> dict[str, object]:
         if session.identity is None or session.mechanism == LOCAL:

@@ -76,6 +76,8 @@ class MainLog:
         # Looked up once: what follows is asked for each line.
         self._millisec = Selector.MILLISEC in selectors
         self._pid = f" [{os.getpid()}]" if Selector.PID in selectors else ""
+        self._signatures = Selector.DKIM_VERBOSE in selectors
+        self._sender = spfField(selectors)
         self._tls = tlsFields(selectors)
         self._arrival = arrivalFields(selectors, self._duration)
         self._second = lru_cache(maxsize=2)(self._makeSecond)
@@ -199,7 +201,7 @@ class MainLog:
         why = event["why"] if "why" in event else event["text"]
         rule = f" (rule {text(event['rule'])})" if "rule" in event else ""
         return (
-            f"{self._whence(event)}{spfField(self._selectors, event)}"
+            f"{self._whence(event)}{self._sender(event)}"
             + self._tls(event, {})
             + ("" if sender is None else f" F=<{word(sender)}>")
             + loginOf(event, {})
@@ -254,7 +256,7 @@ class MainLog:
     def _accepted(self, event: LogEvent) -> str:
         fields: dict[str, object] = dict(event.get("fields", ()))
         out = []
-        if Selector.DKIM_VERBOSE in self._selectors:
+        if self._signatures:
             out += [f"{line}\n" for line in signatureLines(event)]
         out += [f"{event['message']} <= {_sender(event)} {self._whence(event)}"]
         out += [field(event, fields) for field in self._arrival]

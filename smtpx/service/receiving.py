@@ -7,7 +7,7 @@ disks.  It is called for each message, so it is kept lean.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IProducer
@@ -93,23 +93,26 @@ class SpoolArrival:
     One message on its way into the spool.
 
     @ivar write: takes a piece of the body: the spool's own method.
-    @ivar abort: forgets it: the spool's own method; so too C{reread}, which gives what
-        there is of it.
+    @ivar abort: forgets it: the spool's own method.
     """
 
-    __slots__ = ("_incoming", "_receiver", "abort", "reread", "write")
+    __slots__ = ("_incoming", "_receiver", "abort", "write")
 
     def __init__(self, receiver: SpoolReceiver, incoming: IIncoming) -> None:
         self._receiver = receiver
         self._incoming = incoming
         self.write = incoming.write
         self.abort = incoming.abort
-        self.reread = incoming.reread
 
     @property
     def id(self) -> str:
         """In the spool."""
         return self._incoming.id
+
+    @property
+    def reread(self) -> Callable[[], Iterator[bytes]]:
+        """Gives what there is of it: the spool's own method."""
+        return self._incoming.reread
 
     def registerProducer(self, producer: IProducer, streaming: bool) -> None:
         """The spool pauses the producer where the disk does not keep up."""

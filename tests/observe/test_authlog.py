@@ -132,10 +132,10 @@ class AuthenticationLogTests(SynchronousTestCase):
     def test_good(self) -> None:
         """What is good is a name; of DKIM with the domain, once."""
         all_ = frozenset({Selector.SPF, Selector.DKIM, Selector.ARC, Selector.DMARC})
-        self.assertEqual(" SPF", spfField(all_, _ALL))
-        self.assertEqual(" DKIM=example.org ARC DMARC", messageFields(all_, _ALL))
-        self.assertEqual("", spfField(frozenset(), _ALL))
-        self.assertEqual("", messageFields(frozenset(), _ALL))
+        self.assertEqual(" SPF", spfField(all_)(_ALL))
+        self.assertEqual(" DKIM=example.org ARC DMARC", messageFields(all_)(_ALL))
+        self.assertEqual("", spfField(frozenset())(_ALL))
+        self.assertEqual("", messageFields(frozenset())(_ALL))
 
     def test_notGood(self) -> None:
         """What is not is shown where all is to be shown."""
@@ -146,15 +146,15 @@ class AuthenticationLogTests(SynchronousTestCase):
             "dmarc": "reject",
         }
         short = frozenset({Selector.SPF, Selector.DKIM, Selector.ARC, Selector.DMARC})
-        self.assertEqual("", spfField(short, event) + messageFields(short, event))
+        self.assertEqual("", spfField(short)(event) + messageFields(short)(event))
         long = frozenset(Selector)
-        self.assertEqual(" SPF=fail", spfField(long, event))
-        self.assertEqual(" DMARC=reject", messageFields(long, event))
+        self.assertEqual(" SPF=fail", spfField(long)(event))
+        self.assertEqual(" DMARC=reject", messageFields(long)(event))
 
     def test_notLookedAt(self) -> None:
         """Of what was not looked at nothing is told."""
         every = frozenset(Selector)
-        self.assertEqual("", spfField(every, {}) + messageFields(every, {}))
+        self.assertEqual("", spfField(every)({}) + messageFields(every)({}))
         self.assertEqual([], list(signatureLines({})))
 
     def test_signatures(self) -> None:
