@@ -105,12 +105,14 @@ class MailHosts:
     @ivar namesAuthentic: were their names, whatever is with the addresses?  This is
         what RFC 8689 section 4.2.1 and RFC 7672 section 2.2.1 ask for; see also
         C{MailHost.authentic}.
+    @ivar partial: are there others besides, whose addresses could not be looked up?
     """
 
     hosts: tuple[MailHost, ...]
     authentic: bool = False
     namesAuthentic: bool = False
     canonical: bytes = field(default=b"", eq=False, repr=False)
+    partial: bool = field(default=False, kw_only=True)
     key: bytes = field(init=False, eq=False, repr=False)
     """
     Names of the hosts, in their order, as text.  It is the same wherever the same

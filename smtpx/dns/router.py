@@ -433,7 +433,8 @@ def _chosen(
     hosts = tuple(o.host for o in before if o.host is not None)
     if hosts:
         proven = authentic and all(host.authentic for host in hosts)
-        return MailHosts(hosts, proven, authentic)
+        partial = any(o.temporary for o in before)
+        return MailHosts(hosts, proven, authentic, partial=partial)
     why = "; ".join(o.why for o in before or looked)
     if looked and not before:
         raise Unroutable(loop, why)

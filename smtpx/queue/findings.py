@@ -27,11 +27,13 @@ class Findings:
     @ivar left: those whom another host may serve.
     @ivar early: hosts that are not to be tried yet: when they are, and what went
         wrong the last time.
+    @ivar partial: are there hosts that could not be looked up?
     """
 
-    def __init__(self, indices: Sequence[int]) -> None:
+    def __init__(self, indices: Sequence[int], partial: bool = False) -> None:
         self.left: Sequence[int] = indices
         self.early: list[tuple[float, str]] = []
+        self.partial = partial
         self._known: dict[int, Outcome] = {}
         #: Those for whom a host may yet be of use that was not today.
         self._later: set[int] = set()
@@ -44,7 +46,12 @@ class Findings:
     @property
     def hopeful(self) -> bool:
         """May there be a host yet for those who are left?"""
-        return bool(self.early) or not self._later.isdisjoint(self.left)
+        return self._untried or not self._later.isdisjoint(self.left)
+
+    @property
+    def _untried(self) -> bool:
+        """Are there hosts that were not tried?"""
+        return bool(self.early) or self.partial
 
     def unreached(self, error: Unreached, notBefore: float) -> None:
         """A host could not be reached, or wants no mail."""
@@ -83,7 +90,7 @@ class Findings:
             outcome = self._known.get(i)
             if outcome is None:
                 self._known[i] = _early(i, self.early)
-            elif outcome.fate is Fate.FAILED and (self.early or i in self._later):
+            elif outcome.fate is Fate.FAILED and (self._untried or i in self._later):
                 # This host will never take it, for a reason of its own; but one that
                 # could not be asked today may.
                 self._known[i] = evolve(outcome, fate=Fate.WAITING)

@@ -181,7 +181,7 @@ class SMTPTransport:
         # All are asked for at once; cancelled, none is.
         found = await together(self._found(domain, way) for domain, _ in domains)
         legs: dict[
-            tuple[bytes, bool, bytes, bytes | None],
+            tuple[bytes, tuple[bool, bool], bytes, bytes | None],
             tuple[MailHosts, Names, list[int]],
         ] = {}
         outcomes: list[Outcome] = []
@@ -191,7 +191,8 @@ class SMTPTransport:
                 outcomes += [unroutable(index, hosts) for index in some]
                 continue
             # The same hosts, but known for sure to be those of one domain only.
-            name = hosts.key, hosts.namesAuthentic, domain if apart else b"", sender
+            sure = hosts.namesAuthentic, hosts.partial
+            name = hosts.key, sure, domain if apart else b"", sender
             _, named, indices = legs.setdefault(name, (hosts, [], []))
             named.append(plain(domain, hosts))
             indices += some
@@ -294,7 +295,7 @@ class SMTPTransport:
         """See L{smtpx.queue.interfaces.ITransport}."""
         where = attempt.where
         assert isinstance(where, Whither), "it is from locate"
-        known = Findings(attempt.indices)
+        known = Findings(attempt.indices, where.hosts.partial)
         try:
             await self._offer(attempt, where, known)
             if where.way.policy.waived and known.left and not known.hopeful:

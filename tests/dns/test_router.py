@@ -111,6 +111,17 @@ class MXTests(RouterTests):
         self.resolver.remove(b"mx2.example.org", "A")
         self.assertEqual(self.refused(self.router.byMX(b"some.test")), "451 4.4.3")
 
+    def test_oneHostThatNobodyKnows(self) -> None:
+        """The others will do, and it is told that there is one more."""
+        self.add("some.test MX 5 mx1.example.org", "some.test MX 6 mx2.example.org")
+        hosts = self.successResultOf(self.router.byMX(b"some.test"))
+        self.assertFalse(hosts.partial)
+        for kind in ("A", "AAAA"):
+            self.resolver.fail(b"mx2.example.org", kind)
+        hosts = self.successResultOf(self.router.byMX(b"some.test"))
+        self.assertEqual([each.name for each in hosts.hosts], [b"mx1.example.org"])
+        self.assertTrue(hosts.partial)
+
     def test_oneFamilyFails(self) -> None:
         """The addresses of the other family will do."""
         self.resolver.fail(b"mx1.example.org", "AAAA")

@@ -69,6 +69,13 @@ class FindingsTests(SynchronousTestCase):
         known.passedOver(unfit)
         self.assertEqual(self.found(known), (Fate.WAITING, CLOSED))
 
+    def test_anotherIsNotKnown(self) -> None:
+        """Nor while another could not be looked up."""
+        known = Findings((0,), partial=True)
+        known.unreached(TURNED_AWAY, 0.0)
+        self.assertEqual(self.found(known), (Fate.WAITING, CLOSED))
+        self.assertTrue(known.hopeful)
+
     def test_anotherIsNotDue(self) -> None:
         """Nor while it is not yet time for another."""
         known = Findings((0,))

@@ -160,6 +160,14 @@ class SearchTests(SMTPTransportCase):
             self.assertEqual(outcome.reply.status, (5, 7, 10))
         self.assertEqual(len(self.pool.tried), 2)
 
+    def test_hostThatCouldNotBeLookedUp(self) -> None:
+        """So it is while the address of one is not known for want of an answer."""
+        found = MailHosts((ONE,), namesAuthentic=True, partial=True)
+        self.domains[b"example.org"] = found
+        for said in (self.unsupported, self.untrusted(ONE)):
+            self.pool.said[ONE.name] = said
+            self.assertIs(self.only().fate, Fate.WAITING)
+
     def test_hostThatMayDoTomorrow(self) -> None:
         """While one could not be asked, nothing is certain."""
         self.pool.said[ONE.name] = self.unreached(ONE)
