@@ -28,6 +28,7 @@ from ...core.interfaces import (
     IServerSession,
 )
 from ...core.reply import Reply
+from ...extensions.checkpointserver import transactionOf
 from ...net.answers import Answerers
 from ...net.interfaces import IPolicy
 from ...net.ruled import RULED_OUT, RuledOut
@@ -229,6 +230,8 @@ class RuleReviews:
             server.review(Stage.MESSAGE, self._reviewing(RuleStage.MESSAGE))
             for name in self._rules.fields:
                 server.header(name, watcher(name))
+            if self._rules.fields:
+                server.review(Stage.DATA, _inOnePiece)
 
     def _helo(
         self, session: IServerSession, rest: bytes, run: Run
@@ -266,6 +269,16 @@ class RuleReviews:
             return ask(Awaits(answer)) if isinstance(answer, Deferred) else answer
 
         return review
+
+
+def _inOnePiece(session: IServerSession, recipient: Recipient | None) -> None:
+    """
+    Have a message that is cut short come again from its start (RFC 1845): of one that
+    goes on behind its header, no field would be seen.
+    """
+    transaction = transactionOf(session)
+    if transaction is not None:
+        transaction.resumes = False
 
 
 def _goOn(

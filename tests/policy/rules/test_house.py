@@ -11,6 +11,7 @@ from zope.interface import implementer
 
 from smtpx.core.queueprofile import DISCARDED
 from smtpx.core.reply import Reply
+from smtpx.extensions.checkpointserver import transactionOf
 from smtpx.extensions.mtpriority import PRIORITY
 from smtpx.extensions.requiretls import REQUIRED
 from smtpx.extensions.standard import standard
@@ -47,6 +48,7 @@ from smtpx.policy.rules import (
 from smtpx.policy.rules.house import NOBODY, unheard
 from smtpx.policy.rules.interfaces import Keep, Test
 from smtpx.policy.rules.subject import Subject
+from tests.extensions.named import Memory, named
 from tests.net.made import Call
 
 from .asking import PATIENCE, kept, saying, served
@@ -193,6 +195,23 @@ class StageTests(SynchronousTestCase):
         self.assertEqual(sent(call, b"cheap Pills"), NO)
         self.assertTrue(server.server.receiver.arrivals[0].aborted)
         self.assertEqual(sent(server.call(), b"hello"), OK)
+
+    def test_messageWhoseHeaderIsAskedForComesInOnePiece(self) -> None:
+        """Of one that goes on behind its header (RFC 1845) no field would be seen."""
+        header = [Headers.make({"Subject": ["*pills*"]})]
+        for conditions, resumes in ((header, False), ((), True)):
+            rule = Rule(MESSAGE, conditions, Accept())
+            reviews = HouseRules.of([rule], Vocabulary(), kept).extension()
+            assert reviews is not None
+            said = named(
+                Memory(),
+                b"EHLO c.example\r\nMAIL FROM:<a@c.example> TRANSID=<1@c.example>\r\n"
+                b"RCPT TO:<b@d.example>\r\nDATA\r\nSubject: x\r\n",
+                reviews,
+            )
+            transaction = transactionOf(said.connection)
+            assert transaction is not None
+            self.assertIs(transaction.resumes, resumes)
 
     def test_stageWithoutRulesHasNobodyWhoAsks(self) -> None:
         """It costs nothing."""
