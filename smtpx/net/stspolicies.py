@@ -116,11 +116,13 @@ class _Failed:
     """
     A policy that could not be fetched.
 
+    @ivar since: when that was.
     @ivar until: when it is tried again.
     @ivar wait: how long that was put off.
     """
 
     trouble: STSTrouble
+    since: float
     until: float
     wait: float
 
@@ -272,7 +274,9 @@ class STSPolicies:
     def _failing(self, name: bytes, identity: bytes) -> _Failed | None:
         """Was it tried in vain, so that it is not tried now?"""
         failed = self._failed.get((name, identity))
-        if failed is None or failed.until <= self._now():
+        # What failed by a clock that was ahead would be so for years, and certificates
+        # do fail then.
+        if failed is None or not failed.since <= self._now() < failed.until:
             return None
         return failed
 
@@ -372,7 +376,8 @@ class STSPolicies:
         """Remember that something could not be had."""
         # What hangs on it holds all that was fetched.
         trouble.__traceback__ = trouble.__cause__ = trouble.__context__ = None
-        self._failed[name, identity] = _Failed(trouble, self._now() + wait, wait)
+        now = self._now()
+        self._failed[name, identity] = _Failed(trouble, now, now + wait, wait)
         if len(self._failed) > _FAILED_MOST:
             del self._failed[next(iter(self._failed))]
 
