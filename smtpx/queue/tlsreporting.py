@@ -36,9 +36,10 @@ from ..dns.together import together
 from ..extensions.dkim import SIGNABLE
 from ..net.https import IWeb, WebFailure
 from ..tls.tlsrpt import RECORD_PREFIX, MailPlace, Place, ReportRecord, WebPlace
+from .dailyfile import At, Job
 from .tlscounts import DAY_SECONDS, Counts, dayOf
 from .tlsreport import GZIP_TYPE, Submitter, TLSReport
-from .tlsreportfile import At, Job, TLSReportFile
+from .tlsreportfile import TLSReportFile
 
 T = TypeVar("T")
 

@@ -11,9 +11,10 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.errors import SMTPXError
-from smtpx.queue import tlsreportfile
+from smtpx.queue import dailyfile
+from smtpx.queue.dailyfile import At, Job
 from smtpx.queue.tlscounts import FAILURES_MOST, POLICIES_MOST, Applied, Count, Failed
-from smtpx.queue.tlsreportfile import At, Job, TLSReportFile
+from smtpx.queue.tlsreportfile import TLSReportFile
 from smtpx.tls.tlsrpt import ResultType
 
 from .test_tlscounts import BAD, GOOD, POLICY
@@ -65,7 +66,7 @@ class TLSReportFileTests(SynchronousTestCase):
 
     def test_tooMuch(self) -> None:
         """There is an end to how much is kept."""
-        self.patch(tlsreportfile, "ROWS_MOST", 2)
+        self.patch(dailyfile, "ROWS_MOST", 2)
         counts = [Count(evolve(GOOD, domain=str(each)), 3) for each in range(4)]
         self.assertEqual(self.file.add(counts), 6)
         self.assertEqual(self.file.add(counts[:1]), 0)
@@ -168,7 +169,7 @@ class TLSReportFileTests(SynchronousTestCase):
     def test_fileIsFull(self) -> None:
         """The file has an end in octets, too; what it has already is counted on."""
         self.file.add([Count(GOOD, 1)])
-        self.patch(tlsreportfile, "OCTETS_MOST", 1)
+        self.patch(dailyfile, "OCTETS_MOST", 1)
         self.assertEqual(self.file.add([Count(GOOD, 1), Count(BAD, 3)]), 3)
 
     def test_tidied(self) -> None:

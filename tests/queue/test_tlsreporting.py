@@ -20,8 +20,9 @@ from smtpx.core.envelope import Envelope
 from smtpx.core.errors import SMTPXError
 from smtpx.extensions.dkim import SIGNABLE
 from smtpx.net.https import Fault, IWeb, Page, WebFailure
+from smtpx.queue.dailyfile import At, Job
 from smtpx.queue.tlscounts import DAY_SECONDS
-from smtpx.queue.tlsreportfile import At, Job, TLSReportFile
+from smtpx.queue.tlsreportfile import TLSReportFile
 from smtpx.queue.tlsreporting import ReportTimes, TLSReporting
 from smtpx.testing.dns import StaticResolver
 
