@@ -32,8 +32,8 @@ from ..mailauth.dmarcrecord import Place, Suffix
 from ..mailauth.dmarcseen import Seen
 from ..mailauth.publicsuffix import PublicSuffixes
 from .author import Author
+from .dailyreporting import Mailer
 from .dmarcfailure import Cause, FailureReport, causeOf
-from .tlsreporting import Mailer
 
 _HOUR_SECONDS = 3600.0
 

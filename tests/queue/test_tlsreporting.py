@@ -21,9 +21,10 @@ from smtpx.core.errors import SMTPXError
 from smtpx.extensions.dkim import SIGNABLE
 from smtpx.net.https import Fault, IWeb, Page, WebFailure
 from smtpx.queue.dailyfile import At, Job
+from smtpx.queue.dailyreporting import Daily, ReportTimes
 from smtpx.queue.tlscounts import DAY_SECONDS
 from smtpx.queue.tlsreportfile import TLSReportFile
-from smtpx.queue.tlsreporting import ReportTimes, TLSReporting
+from smtpx.queue.tlsreporting import TLSReporting
 from smtpx.testing.dns import StaticResolver
 
 from .test_tlscounts import BAD, GOOD
@@ -311,7 +312,7 @@ class TLSReportingTests(SynchronousTestCase):
 
     def three(self) -> None:
         """Three domains with reports by the web, all due at once."""
-        self.patch(TLSReporting, "_due", lambda *about: MIDNIGHT + HOUR)
+        self.patch(Daily, "_due", lambda *about: MIDNIGHT + HOUR)
         names = [f"d{number}.example" for number in range(3)]
         for name in names:
             self.resolver.add(
@@ -340,7 +341,7 @@ class TLSReportingTests(SynchronousTestCase):
         self.until(HOUR + 300)
         self.assertEqual(len(self.posted), 3)
         self.until(HOUR + 1200)
-        self.assertEqual(self.reporting._asking, set())
+        self.assertEqual(self.reporting._daily._asking, set())
         self.until(6 * HOUR)
         self.assertEqual(len(self.posted), 4)
 
@@ -361,14 +362,14 @@ class TLSReportingTests(SynchronousTestCase):
         self.resolver.hold(b"_smtp._tls.example.org", "TXT")
         self.counted()
         self.until(4 * HOUR + 600)
-        self.assertEqual(self.reporting._asking, set())
+        self.assertEqual(self.reporting._daily._asking, set())
         self.resolver.release(b"_smtp._tls.example.org", "TXT")
         self.until(12 * HOUR)
         self.assertEqual(len(self.mailed), 1)
 
     def test_soManyAtOnce(self) -> None:
         """Only so many are under way at once."""
-        self.patch(TLSReporting, "_due", lambda *about: MIDNIGHT + HOUR)
+        self.patch(Daily, "_due", lambda *about: MIDNIGHT + HOUR)
         for number in range(9):
             name = f"d{number}.example"
             self.resolver.add(
