@@ -8,6 +8,7 @@ boundary stands in none of the parts.
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Sequence
 from hashlib import sha256
 
@@ -18,6 +19,9 @@ LINE_OCTETS = 998
 
 #: RFC 2045 section 6.7 (5), without the CRLF.
 _QUOTED_OCTETS = 76
+
+#: How long a line of base64 is, in octets (RFC 2045 section 6.8).
+_LINE_OCTETS = 76
 
 #: What no line of text may have.
 _UNFIT = re.compile(rb"\x00|\r(?!\n)|(?<!\r)\n")
@@ -51,6 +55,17 @@ def _quotedLine(line: bytes) -> bytes:
         pieces.append(rest[:cut] + b"=\r\n")
         rest = rest[cut:]
     return b"".join([*pieces, rest])
+
+
+def inBase64(octets: bytes) -> bytes:
+    """
+    In base64 (RFC 2045 section 6.8), in lines.
+    """
+    encoded = b64encode(octets)
+    return b"\r\n".join(
+        encoded[start : start + _LINE_OCTETS]
+        for start in range(0, len(encoded), _LINE_OCTETS)
+    )
 
 
 @frozen
@@ -135,4 +150,13 @@ def joined(parts: Sequence[Part]) -> tuple[bytes, bytes]:
     return boundary, b"%b--%b--\r\n" % (body, boundary)
 
 
-__all__ = ["LINE_OCTETS", "Part", "fits", "joined", "plain", "quoted", "text"]
+__all__ = [
+    "LINE_OCTETS",
+    "Part",
+    "fits",
+    "inBase64",
+    "joined",
+    "plain",
+    "quoted",
+    "text",
+]

@@ -13,45 +13,19 @@ from __future__ import annotations
 
 import gzip
 import json
-from base64 import b64encode
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from hashlib import sha256
 
 from attrs import frozen
 
 from ..tls.tlsrpt import MailPlace
-from .author import Author
 from .deliverystatus import date
-from .multipart import Part, joined, text
+from .multipart import Part, inBase64, joined, text
+from .submitter import Submitter, moment
 from .tlscounts import DAY_SECONDS, Applied, Count
 
 #: The type of what is compressed (RFC 8460 section 6.5).
 GZIP_TYPE = b"application/tlsrpt+gzip"
-
-#: How long a line of base64 is, in octets (RFC 2045 section 6.8).
-_LINE_OCTETS = 76
-
-
-@frozen
-class Submitter:
-    """
-    Who reports.
-
-    @ivar organization: its name.
-    @ivar contact: whom to write to about reports; of C{contact-info} and C{From}.
-    @ivar server: what this server calls itself: several may report for one
-        organization.
-    """
-
-    organization: str
-    contact: Author
-    server: str
-
-    @property
-    def domain(self) -> str:
-        """The domain of the contact, which reports are from (section 5.3)."""
-        return self.contact.address.rpartition("@")[2].lower()
 
 
 @frozen
@@ -76,7 +50,7 @@ class TLSReport:
         """
         about = f"{self.day} {self.domain} {self.submitter.server}"
         digest = sha256(about.encode("utf-8")).hexdigest()[:24]
-        return f"{_moment(self.begins)[:10]}.{digest}@{self.submitter.domain}"
+        return f"{moment(self.begins)[:10]}.{digest}@{self.submitter.domain}"
 
     @property
     def begins(self) -> int:
@@ -105,8 +79,8 @@ class TLSReport:
         return {
             "organization-name": self.submitter.organization,
             "date-range": {
-                "start-datetime": _moment(self.begins),
-                "end-datetime": _moment(self.ends),
+                "start-datetime": moment(self.begins),
+                "end-datetime": moment(self.ends),
             },
             "contact-info": self.submitter.contact.address,
             "report-id": self.id,
@@ -130,12 +104,12 @@ class TLSReport:
         words = text(
             f"This is an aggregate report on TLS from {submitter.domain}\n"
             f"(RFC 8460): how connections to the mail hosts of\n{self.domain}\n"
-            f"went from {_moment(self.begins)} to {_moment(self.ends)}.\n",
+            f"went from {moment(self.begins)} to {moment(self.ends)}.\n",
             b"Notification",
         )
         attached = Part(
             GZIP_TYPE,
-            _base64(compressed),
+            inBase64(compressed),
             b"base64",
             b"TLS report",
             disposition=b'attachment;\r\n\tfilename="%b"'
@@ -206,17 +180,4 @@ def _detail(count: Count) -> dict[str, object]:
     }
 
 
-def _moment(seconds: int) -> str:
-    """Section 5.6 of RFC 3339."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _base64(octets: bytes) -> bytes:
-    encoded = b64encode(octets)
-    return b"\r\n".join(
-        encoded[start : start + _LINE_OCTETS]
-        for start in range(0, len(encoded), _LINE_OCTETS)
-    )
-
-
-__all__ = ["GZIP_TYPE", "Submitter", "TLSReport"]
+__all__ = ["GZIP_TYPE", "TLSReport"]

@@ -21,8 +21,9 @@ from ..net.https import IWeb, WebFailure
 from ..tls.tlsrpt import RECORD_PREFIX, Place, ReportRecord, WebPlace
 from .dailyfile import At
 from .dailyreporting import TIMES, Daily, Errand, Late, Mailer, ReportTimes, Threads
+from .submitter import Submitter
 from .tlscounts import Count, Counts
-from .tlsreport import GZIP_TYPE, Submitter, TLSReport
+from .tlsreport import GZIP_TYPE, TLSReport
 from .tlsreportfile import TLSReportFile
 
 _log = Logger()
@@ -48,6 +49,8 @@ class TLSReporting:
     @ivar count: takes what happened; it costs next to nothing.
     @ivar start: begins to write down, and to report.
     @ivar stop: ends it (L{Daily.stop}).
+    @ivar write: writes down what was counted.
+    @ivar look: makes and sends the reports that are due.
     """
 
     def __init__(
@@ -90,6 +93,8 @@ class TLSReporting:
         )
         self.start = self._daily.start
         self.stop = self._daily.stop
+        self.write = self._daily.write
+        self.look = self._daily.look
 
     async def _make(self, errand: Errand) -> Sequence[str]:
         job, daily = errand.job, self._daily

@@ -23,8 +23,8 @@ from smtpx.dns.resolver import Resolver
 from smtpx.dns.servers import Asking, NamedServers, Server
 from smtpx.net.https import SecureWeb
 from smtpx.queue.author import Author
+from smtpx.queue.submitter import Submitter
 from smtpx.queue.tlscounts import Applied, Event, dayOf
-from smtpx.queue.tlsreport import Submitter
 from smtpx.queue.tlsreportfile import TLSReportFile
 from smtpx.queue.tlsreporting import TLSReporting
 from smtpx.tls.client import ClientTLS

@@ -13,8 +13,9 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.queue.author import Author
+from smtpx.queue.submitter import Submitter
 from smtpx.queue.tlscounts import Applied, Count, Event, Failed
-from smtpx.queue.tlsreport import Submitter, TLSReport
+from smtpx.queue.tlsreport import TLSReport
 from smtpx.tls.tlsrpt import MailPlace, ResultType
 
 SUBMITTER = Submitter(

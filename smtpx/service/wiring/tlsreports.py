@@ -16,7 +16,7 @@ from ...extensions.dsn import NOTIFY
 from ...extensions.requiretls import OPTIONAL
 from ...net.https import IWeb
 from ...observe.deliveries import DeliveryJournal
-from ...queue.tlsreport import Submitter
+from ...queue.submitter import Submitter
 from ...queue.tlsreportfile import TLSReportFile
 from ...queue.tlsreporting import TLSReporting
 from ...spool.interfaces import ISpool
