@@ -228,6 +228,13 @@ class DailyFile:
         ).fetchone()
         return rows, policies
 
+    def domains(self, day: int) -> set[str]:
+        """The domains of which something was counted on a day."""
+        found = self._database.execute(
+            "SELECT DISTINCT domain FROM count WHERE day = ?", (day,)
+        )
+        return {domain for (domain,) in found}
+
     def hasPolicy(self, key: Key) -> bool:
         """Is something known of its day, domain and policy?"""
         known = self._database.execute(
