@@ -5,8 +5,8 @@ The text is JSON (section 4.4), compressed (section 5.2).  By mail it is the sec
 of a C{multipart/report} (section 5.3), whose header has C{TLS-Required: No} (RFC 8689
 section 5): a report on how TLS fails must not fail for that.
 
-Nothing here is signed yet: DKIM is to come, and until then a domain that keeps to
-section 3 ignores what it gets by mail.
+It is signed as other mail of our own is, where the operator has a key for the domain of
+the contact; a domain that keeps to section 3 ignores one that is not.
 """
 
 from __future__ import annotations

@@ -212,6 +212,11 @@ class Configuration:
         return self.state / "tls-reports.sqlite"
 
     @property
+    def dmarcReportsFile(self) -> Path:
+        """Where it is kept what owners of domains are to be told by DMARC."""
+        return self.state / "dmarc-reports.sqlite"
+
+    @property
     def dropFolder(self) -> Path:
         """Where users of this machine put their mail."""
         return self.sendmail.folder or self.state / "drop"

@@ -19,6 +19,7 @@ _IDLE = {
     "boundaries": "boundaries",
     "dmarc_history_file": "historyFile",
     "dmarc_forensic_sender": "forensicSender",
+    "dmarc_aggregate_sender": "aggregateSender",
 }
 
 

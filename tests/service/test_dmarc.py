@@ -12,6 +12,7 @@ from smtpx.service.dmarcchecks import checkDMARC, dmarcCautions
 from smtpx.service.tables.dmarc import SUFFIX_FILE, Boundaries
 from smtpx.service.wiring.dmarc import Suffixes
 
+from ..queue.test_dmarcreporting import reportIn
 from .made import HouseTestCase
 from .test_config import ConfigurationTestCase
 
@@ -42,12 +43,31 @@ class TableTests(ConfigurationTestCase):
             "dmarc_history_file = '/x/history'\n"
             "dmarc_forensic_sender = 'DMARC <d@example.org>'\n"
             "dmarc_forensic_per_hour = 3\n"
+            "dmarc_aggregate_sender = 'a@example.org'\n"
+            "dmarc_aggregate_organization = 'Example'\n"
         ).dmarc
         self.assertIs(table.boundaries, Boundaries.LIST)
         self.assertEqual(table.suffixFile, Path("/x/list"))
         self.assertEqual(table.historyFile, Path("/x/history"))
         self.assertEqual(table.forensicSender, Author("DMARC", "d@example.org"))
         self.assertEqual(table.forensicPerHour, 3)
+        self.assertEqual(table.aggregateSender, Author("", "a@example.org"))
+        self.assertEqual(table.aggregateOrganization, "Example")
+
+    def test_nameNeedsSender(self) -> None:
+        """
+        There is nobody to tell it otherwise; and it can be printed.
+        """
+        for text, words in (
+            ("dmarc_aggregate_organization = 'X'\n", "wants dmarc_aggregate_sender"),
+            (
+                "dmarc_aggregate_sender = 'a@example.org'\n"
+                "dmarc_aggregate_organization = ''\n",
+                "expected 1 to 200 characters",
+            ),
+        ):
+            problems = self.faults("[dmarc]\n" + text)
+            self.assertIn(words, str(problems))
 
     def test_filesThatCannotBeUsed(self) -> None:
         """
@@ -158,6 +178,46 @@ class HouseTests(HouseTestCase):
         self.assertIn(b"Return-Path: <dmarc@example.org>", report)
         self.assertIn(b"To: <ann@mx.example.org>", report)
         self.assertIn(b"Reported-Domain: b.example", report)
+
+
+class AggregateTests(HouseTestCase):
+    """
+    Owners of domains are told once a day.
+    """
+
+    def test_ownersAreToldTheDayAfter(self) -> None:
+        """
+        The report goes through the spool, and tells of the message.
+        """
+        self.site.resolver.add(
+            '_dmarc.b.example TXT "v=DMARC1; p=reject; rua=mailto:ann@mx.example.org"'
+        )
+        self.site.resolver.add('b.example._report._dmarc.mx.example.org TXT "v=DMARC1"')
+        self.start(
+            authentication=CHECKS,
+            dmarc={"dmarc_aggregate_sender": "DMARC <dmarc@example.org>"},
+        )
+        call = self.site.call()
+        for line in (
+            b"EHLO client.example",
+            b"MAIL FROM:<a@b.example>",
+            b"RCPT TO:<bob@mx.example.org>",
+            b"DATA",
+            b"From: a@b.example\r\nSubject: x\r\n\r\nhello\r\n.",
+            b"QUIT",
+        ):
+            call.say(line + b"\r\n")
+        for _ in range(30 * 12):
+            self.site.reactor.advance(300)
+        [message] = [each for each in self.site.inboxes() if b"Report-ID" in each]
+        self.assertIn(b"Return-Path: <dmarc@example.org>", message)
+        found = reportIn(message)
+        self.assertEqual("b.example", found["policy_published"]["domain"])
+        [record] = found["record"]
+        self.assertEqual("192.0.2.1", record["row"]["source_ip"])
+        evaluated = record["row"]["policy_evaluated"]
+        self.assertEqual("none", evaluated["disposition"])
+        self.assertEqual([{"type": "local_policy"}], evaluated["reason"])
 
 
 class SuffixesTests(ConfigurationTestCase):

@@ -6,18 +6,31 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 from attrs import field, frozen
 
 from ...queue.author import Author, parseAuthor
 from ..kinds import Text
 from ..nested import Optional, Parsed
+from .tlsreports import organizationName
 
 #: Where the list is that others have for it (the default of Exim, once).
 SUFFIX_FILE = Path("/etc/exim/opendmarc.tlds")
 
 _WORDS = 'a mailbox, such as "DMARC reports <dmarc@example.org>"'
 _AUTHOR = Optional(Parsed(Author, Text(), parseAuthor, str, _WORDS), None)
+
+
+def _organization(instance: DMARC, attribute: Any, value: str | None) -> None:
+    """
+    @raise ValueError: it cannot be told, or there is nobody to tell it.
+    """
+    if value is None:
+        return
+    if instance.aggregateSender is None:
+        raise ValueError("a name wants dmarc_aggregate_sender, whom reports are from")
+    organizationName(value)
 
 
 class Boundaries(Enum):
@@ -80,6 +93,26 @@ class DMARC:
             "most": 10_000,
             "help": "How many reports on single messages go out in an hour for one"
             " domain; others are left out.",
+        },
+    )
+    aggregateSender: Author | None = field(
+        default=None,
+        metadata={
+            "option": "dmarc_aggregate_sender",
+            "kind": _AUTHOR,
+            "help": "Whom aggregate reports are from, which go once a day to owners of"
+            " domains who ask for them (``rua``; RFC 9990): ``DMARC reports"
+            " <dmarc@example.org>``.  Its domain is the one that reports.  If not"
+            " given: nothing is counted, and nobody is told.",
+        },
+    )
+    aggregateOrganization: str | None = field(
+        default=None,
+        validator=_organization,
+        metadata={
+            "option": "dmarc_aggregate_organization",
+            "help": "The name of who makes aggregate reports, for people.  If not"
+            " given: the domain of ``dmarc_aggregate_sender``.",
         },
     )
 

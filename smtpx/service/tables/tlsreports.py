@@ -26,6 +26,15 @@ def _organization(instance: TLSReports, attribute: Any, value: str | None) -> No
         return
     if instance.contact is None:
         raise ValueError("a name wants contact, whom to write to about reports")
+    organizationName(value)
+
+
+def organizationName(value: str) -> None:
+    """
+    Check the name of who reports.
+
+    @raise ValueError: it cannot be told.
+    """
     if not value.isprintable() or not 0 < len(value) <= _NAME_CHARACTERS:
         raise ValueError(
             f"expected 1 to {_NAME_CHARACTERS} characters that can be printed"

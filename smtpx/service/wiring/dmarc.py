@@ -26,6 +26,7 @@ from ...spool.interfaces import ISpool
 from ..config import Configuration
 from ..machine import Machine
 from ..tables.dmarc import Boundaries
+from .dmarcreports import aggregateReporting
 from .threads import threads
 from .tlsreports import spooled
 
@@ -105,6 +106,11 @@ def dmarcWitnesses(
             history.add(block(seen, name))
 
         listeners.append(write)
+    aggregate = aggregateReporting(
+        machine, configuration, name, resolver, spool, told, known, stack
+    )
+    if aggregate is not None:
+        listeners.append(aggregate.tell)
     whole = [
         _failures(machine, configuration, name, resolver, spool, told, known, stack)
     ]
@@ -130,7 +136,7 @@ def _failures(
         b"" if sender is None else sender.address.encode("ascii"),
         name,
         resolver,
-        partial(spooled, spool, told),
+        partial(spooled, spool, told, "a DMARC failure report"),
         known,
         FailureBounds(options.forensicPerHour),
     )

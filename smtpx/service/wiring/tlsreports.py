@@ -57,7 +57,7 @@ def tlsReporting(
         threads(machine, 1, "tls-reports", stack),
         resolver,
         web,
-        partial(spooled, spool, told),
+        partial(spooled, spool, told, "a report on TLS"),
     )
     reporting.start()
     stack.push_async_callback(reporting.stop)
@@ -65,7 +65,11 @@ def tlsReporting(
 
 
 def spooled(
-    spool: ISpool, told: DeliveryJournal, envelope: Envelope, message: bytes
+    spool: ISpool,
+    told: DeliveryJournal,
+    what: str,
+    envelope: Envelope,
+    message: bytes,
 ) -> Deferred[str]:
     """
     Put a report into the spool.
@@ -73,6 +77,7 @@ def spooled(
     It is to arrive, whatever becomes of TLS on its way (RFC 8460 section 5.3), and
     nobody is told where it does not.
 
+    @param what: what it is, for the log.
     @return: its id, once it is on the disk; fails with L{smtpx.core.errors.SMTPXError}.
     """
     envelope.stamps[OPTIONAL] = True
@@ -85,7 +90,7 @@ def spooled(
     incoming.write(message)
 
     def taken(result: None) -> str:
-        told.composed(incoming.id, envelope, "a report on TLS")
+        told.composed(incoming.id, envelope, what)
         return incoming.id
 
     return incoming.commit(envelope, b"", False).addCallback(taken)
