@@ -279,7 +279,7 @@ class SpooledTests(PolicyTestCase):
         """It goes whatever becomes of TLS, and nobody is told if it does not."""
         spool = MemorySpool(known={each.name: each for each in (OPTIONAL, NOTIFY)})
         envelope = Envelope(b"a@b", 0.0, [Recipient(b"c@d")], 1)
-        id = self.successResultOf(spooled(spool, TOLD, envelope, b"x"))
+        id = self.successResultOf(spooled(spool, TOLD, "it", envelope, b"x"))
         kept = spool.kept[id].envelope
         self.assertIs(kept.stamps[OPTIONAL], True)
         self.assertEqual(kept.recipients[0].stamps[NOTIFY], b"NEVER")
@@ -289,6 +289,6 @@ class SpooledTests(PolicyTestCase):
         spool = MemorySpool()
         envelope = Envelope(b"a@b", 0.0, [Recipient(b"c@d")], 1)
         spool.full = True
-        self.failureResultOf(spooled(spool, TOLD, envelope, b"x"), SpoolFull)
+        self.failureResultOf(spooled(spool, TOLD, "it", envelope, b"x"), SpoolFull)
         spool.full, spool.broken = False, True
-        self.failureResultOf(spooled(spool, TOLD, envelope, b"x"), SpoolBroken)
+        self.failureResultOf(spooled(spool, TOLD, "it", envelope, b"x"), SpoolBroken)
