@@ -37,6 +37,11 @@ _token = re.compile(
 ).match
 _comment = re.compile(rb"[^()\\]+|\\.|[()]", re.DOTALL).match
 
+#: What ends the field, or what is shown of it, for some and not for others.
+_control = re.compile(
+    rb"[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]|\r(?!\n)|(?<!\r)\n|\n(?![ \t])"
+).search
+
 #: What a token is, and its octets.
 _Token = tuple[str, bytes]
 
@@ -59,6 +64,8 @@ def authorDomain(fields: Sequence[bytes]) -> bytes:
         raise NoAuthor(f"{len(fields)} From fields" if fields else "no From field")
     if len(fields[0]) > FIELD_OCTETS:
         raise NoAuthor(f"a From field longer than {FIELD_OCTETS} octets")
+    if _control(fields[0].removesuffix(b"\r\n")) is not None:
+        raise NoAuthor("control character in From")
     domains = {_domain(written) for written in _addresses(list(_tokens(fields[0])))}
     if len(domains) != 1:
         raise NoAuthor(f"{len(domains)} domains in From")
@@ -123,7 +130,9 @@ def _addresses(tokens: list[_Token]) -> Iterator[bytes]:
         mark = kinds[end] if end < len(kinds) else ","
         if mark == ":":
             # A group begins; they don't stand in each other.
-            if grouped or not _isPhrase(kinds[start:end], True):
+            # The name of one that looks like an address is one, to some.
+            phrase = kinds[start:end]
+            if grouped or "@" in phrase or not _isPhrase(phrase, True):
                 raise NoAuthor("a bad group in From")
             grouped = True
         elif end > start:

@@ -26,6 +26,9 @@ from ..core.errors import Malformed
 #: White space, which may stand around whatever a list is made of.
 SPACE = b" \t\r\n"
 
+#: The most tags of a list; nobody has a tenth of it.
+TAGS_MOST = 100
+
 _name = re.compile(rb"[A-Za-z][A-Za-z0-9_]*\Z").match
 _forbidden = re.compile(rb"[^ \t\r\n!-~\x80-\xff]").search
 #: A line end that folds nothing (RFC 5322 section 2.2.3), at the end but for one.
@@ -95,6 +98,8 @@ def readTags(octets: bytes) -> TagList:
     text = octets[:-2] if octets.endswith(b"\r\n") else octets
     if _forbidden(text) is not None or _unfolded(text) is not None:
         raise Malformed("character that no tag can have")
+    if octets.count(b";") > TAGS_MOST:
+        raise Malformed(f"more than {TAGS_MOST} tags")
     tags: dict[bytes, Tag] = {}
     position = 0
     parts = octets.split(b";")

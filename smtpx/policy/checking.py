@@ -21,7 +21,6 @@ from zope.interface import implementer
 from ..core.envelope import Envelope
 from ..core.interfaces import IServerSession
 from ..core.reply import LOCAL_ERROR, Reply, reply
-from ..core.submitted import fieldsOf
 from ..core.trace import ABOVE
 from ..extensions.checkpointserver import CutShort, transactionOf
 from ..mailauth.resultsclaims import OurNames
@@ -33,6 +32,7 @@ from ..observe.authlog import CHECKED
 from .authentication import Authentication
 from .claimed import withoutClaims
 from .inquiry import Inquiry, headerEnd
+from .seen import hasTooMany
 from .told import noted
 from .verdicts import Verdicts
 
@@ -40,6 +40,9 @@ R = TypeVar("R")
 
 #: The most octets of a header, if nobody says otherwise.
 HEADER_OCTETS = 1 << 20
+
+#: What a line begins with that goes on with the field above it.
+_BLANKS = (b" ", b"\t")
 
 #: RFC 3463 section 3.4: a part of it is too big.
 TOO_LONG = reply(552, "5.3.4", b"Header is too long")
@@ -168,22 +171,25 @@ class _CheckedArrival:
         receiver, inquiry = self._receiver, self._inquiry
         if inquiry is not None:
             inquiry.lastly = None
-        if end > receiver.headerOctets:
+        header = held[:end]
+        if end > receiver.headerOctets or hasTooMany(header):
             self._refuse(TOO_LONG)
             return
-        header = held[:end]
         stored, out = header, 0
         if not receiver.trusted(self._session):
             stored, out = withoutClaims(header, receiver.ours)
+        if stored.startswith(_BLANKS):
+            # It would go on with the last field of ours above it, and say in our name
+            # what its sender likes.  It is text, then.
+            stored, out = b"\r\n" + stored, out + 1
         if out:
-            # What is kept of it is shorter than what came: there is no way to go on.
+            # What is kept of it is not as long as what came: there is no way to go on.
             transaction = transactionOf(self._session)
             if transaction is not None:
                 transaction.resumes = False
         self.write = self._arrival.write
         if inquiry is not None:
-            fields, rest = fieldsOf(header)
-            inquiry.header(fields, not rest)
+            inquiry.header(header)
             if inquiry.wantsBody:
                 self.write = self._both
                 inquiry.write(held[end + 2 :])

@@ -20,7 +20,6 @@ from twisted.internet.task import deferLater
 
 from ..core.envelope import Envelope
 from ..core.interfaces import IServerSession
-from ..core.submitted import Field, fieldsOf
 from ..dns.answering import answered
 from ..dns.interfaces import IResolver
 from ..mailauth import dmarc, iprev, spf
@@ -37,6 +36,7 @@ from ..observe.authlog import CHECKED
 from .chain import Trouble
 from .dmarccontrols import DMARC_DISABLED
 from .marks import UNCHECKED, Marks
+from .seen import SeenHeader
 from .shared import Shared
 from .told import authTold, dkimTold, dmarcTold, spfTold
 from .verdicts import Verdicts
@@ -106,7 +106,7 @@ class Inquiry:
         self._means = means
         self._session = session
         self._envelope = envelope
-        self._fields: tuple[Field, ...] = ()
+        self._header = SeenHeader((), True, ())
         #: Gives a header that has not ended when the message has; there is no body.
         self.lastly: Callable[[], None] | None = None
         self._host: Shared[iprev.HostName] | None = None
@@ -160,18 +160,20 @@ class Inquiry:
         if "iprev" in self._means.terms.methods and self._host is None:
             self._host = _shared(self._askHost())
 
-    def header(self, fields: Sequence[Field], whole: bool) -> None:
+    def header(self, octets: bytes) -> None:
         """
         The header is there: begin to look for keys.
 
-        @param whole: is that all of the header?  (L{Marks.header})
+        @param octets: what stands before the empty line, with its CRLFs.
         """
-        self._fields = tuple(fields)
+        seen = self._header = SeenHeader.of(octets)
         terms = self._means.terms
         if "dmarc" in terms.methods and not self._envelope.stamp(DMARC_DISABLED):
             self._policy = _shared(self._bounded("dmarc", self._glance(), _nothing))
         now, signatures = self._session.now(), terms.signatures
-        asked = self._marks.header(terms.methods, self._fields, now, signatures, whole)
+        asked = self._marks.header(
+            terms.methods, seen.fields, now, signatures, seen.whole
+        )
         for owner, asking in asked:
             self._keys.append(_shared(self._bounded(owner, asking, _nothing)))
 
@@ -262,7 +264,7 @@ class Inquiry:
             chain,
             judged,
             AuthenticationResults(self._means.name, results),
-            self._fields,
+            self._header.fields,
         )
 
     async def _readAgain(self, reread: Callable[[], Iterator[bytes]]) -> None:
@@ -292,21 +294,20 @@ class Inquiry:
 
     def _headed(self, octets: bytes, end: int) -> None:
         """The header is there, and what stands behind it."""
-        fields, rest = fieldsOf(octets[:end])
-        self.header(fields, not rest)
+        self.header(octets[:end])
         self.write(octets[end + 2 :])
 
     def _glance(self) -> Asking[None]:
         """Ask for the policy, so that it is at hand when it is wanted."""
         with suppress(NoAuthor, Unanswered):
-            author = authorDomain(_from(self._fields))
+            author = authorDomain(self._header.authors)
             yield from dmarc.boundaries(self._means.terms.suffixes()).policy(author)
 
     async def _dmarc(
         self, outcome: Outcome | None, signatures: Sequence[Verified]
     ) -> dmarc.Verdict:
         try:
-            author = authorDomain(_from(self._fields))
+            author = authorDomain(self._header.authors)
         except NoAuthor as error:
             return dmarc.noFrom(str(error))
         evidence = dmarc.Evidence(
@@ -368,10 +369,6 @@ def _shared(work: Coroutine[Deferred[Any], Any, T]) -> Shared[T]:
 
 def _nothing(why: str) -> None:
     """What was not asked for in time is a temporary error by itself."""
-
-
-def _from(fields: Sequence[Field]) -> list[bytes]:
-    return [each.value for each in fields if each.name == b"from"]
 
 
 def _proven(outcome: Outcome | None, result: SPFResult) -> bytes | None:

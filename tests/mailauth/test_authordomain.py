@@ -109,6 +109,20 @@ class AuthorTests(SynchronousTestCase):
             with self.subTest(text=text):
                 self.assertRaises(NoAuthor, authorDomain, [text])
 
+    def test_whatMayBeReadInTwoWaysIsNobodys(self) -> None:
+        """
+        What ends a field for some, or is an address to some.
+        """
+        for text in (
+            b"ceo@bank.example\x00 <a@example.org>",
+            b"A (\nFrom: ceo@bank.example\n) <a@example.org>",
+            b"A (\rFrom: ceo@bank.example) <a@example.org>",
+            b"A (\r\nceo@bank.example) <a@example.org>\r\n",
+            b"ceo@bank.example: a@example.org;",
+        ):
+            with self.subTest(text=text):
+                self.assertRaises(NoAuthor, authorDomain, [text])
+
     def test_underscoresAreLetThrough(self) -> None:
         """
         They are in no host's name, and in the domains of some.

@@ -4,15 +4,19 @@ Tests for L{smtpx.mailauth.signingkey}.
 
 from __future__ import annotations
 
+from base64 import b64encode
+
 from cryptography.hazmat.primitives.asymmetric.ec import (
     SECP256R1,
     generate_private_key,
 )
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
     NoEncryption,
     PrivateFormat,
+    PublicFormat,
     load_pem_private_key,
 )
 from twisted.trial.unittest import SynchronousTestCase
@@ -49,6 +53,20 @@ class SigningKeyTests(SynchronousTestCase):
                 readKey(key.record).keyFor(key.algorithm).bits,
                 readKey(record).keyFor(key.algorithm).bits,
             )
+
+    def test_longExponentsAreRefused(self) -> None:
+        """A key of few bits would cost us as much to verify as a signature to make."""
+        modulus = (1 << 1023) + 1
+        for exponent, good in ((65537, True), ((1 << 1000) + 1, False)):
+            public = RSAPublicNumbers(exponent, modulus).public_key()
+            octets = public.public_bytes(
+                Encoding.DER, PublicFormat.SubjectPublicKeyInfo
+            )
+            record = b"p=" + b64encode(octets)
+            if good:
+                self.assertIsNotNone(readKey(record).key)
+            else:
+                self.assertRaises(Malformed, readKey, record)
 
     def test_newKeysAreReadAgain(self) -> None:
         """Of either algorithm."""

@@ -68,6 +68,14 @@ class ReadTests(SynchronousTestCase):
             with self.assertRaises(Malformed, msg=repr(octets)):
                 readTags(octets)
 
+    def test_veryManyTagsAreNoList(self) -> None:
+        """
+        Each takes time, and nobody needs a hundred.
+        """
+        many = b";".join(b"a%d=b" % number for number in range(102))
+        self.assertRaises(Malformed, readTags, many)
+        self.assertEqual(100, len(readTags(many[: many.index(b"a100")]).tags))
+
     def test_tagsThatMustBeThere(self) -> None:
         """Are missed by their name."""
         tags = readTags(b"a=1")

@@ -9,7 +9,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from smtpx.core.envelope import Envelope
-from smtpx.core.submitted import fieldsOf
 from smtpx.core.trace import LOCAL
 from smtpx.mailauth import iprev, spf
 from smtpx.mailauth.asking import Asking
@@ -41,8 +40,7 @@ class AuthenticationTests(SynchronousTestCase):
         asked = self.found.inquiry(self.session, self.envelope)
         assert asked is not None
         header, _, body = (message or signed()).partition(b"\r\n\r\n")
-        fields, rest = fieldsOf(header + b"\r\n")
-        asked.header(fields, not rest)
+        asked.header(header + b"\r\n")
         asked.write(body)
         found = self.successResultOf(self.found.message(self.session, self.envelope))
         assert found is not None
@@ -137,7 +135,7 @@ class AuthenticationTests(SynchronousTestCase):
         assert asked is not None
         asked.begin()
         header, _, body = signed().partition(b"\r\n\r\n")
-        asked.header(fieldsOf(header + b"\r\n")[0], True)
+        asked.header(header + b"\r\n")
         asked.write(body)
         waiting = self.found.message(self.session, self.envelope)
         self.clock.advance(19)
@@ -158,7 +156,7 @@ class AuthenticationTests(SynchronousTestCase):
         self.zone.hold(b"_dmarc.example.org", "TXT")
         asked = self.found.inquiry(self.session, self.envelope)
         assert asked is not None
-        asked.header(fieldsOf(HEADER)[0], True)
+        asked.header(HEADER)
         waiting = self.found.message(self.session, self.envelope)
         self.clock.advance(20)
         verdicts = self.successResultOf(waiting)
@@ -175,7 +173,7 @@ class AuthenticationTests(SynchronousTestCase):
         header, _, body = (own + mark + b"From:" + rest).partition(b"\r\n\r\n")
         asked = self.found.inquiry(self.session, self.envelope)
         assert asked is not None
-        asked.header(fieldsOf(header + b"\r\n")[0], True)
+        asked.header(header + b"\r\n")
         asked.write(body)
         waiting = self.found.message(self.session, self.envelope)
         self.clock.advance(20)
@@ -255,7 +253,7 @@ class AuthenticationTests(SynchronousTestCase):
         asked = self.found.inquiry(self.session, self.envelope)
         assert asked is not None
         header, _, body = signed().partition(b"\r\n\r\n")
-        asked.header(fieldsOf(header + b"\r\n")[0], True)
+        asked.header(header + b"\r\n")
         asked._marks.hashes = _Broken()  # type: ignore[assignment]  # made to fail
         asked.write(body)
         asked.write(body)
@@ -269,7 +267,7 @@ class AuthenticationTests(SynchronousTestCase):
         asked = self.found.inquiry(self.session, self.envelope)
         assert asked is not None
         header, _, _ = signed().partition(b"\r\n\r\n")
-        asked.header(fieldsOf(header + b"\r\n")[0], True)
+        asked.header(header + b"\r\n")
         asked._marks.hashes = _Broken()  # type: ignore[assignment]  # made to fail
         verdicts = self.successResultOf(self.found.message(self.session, self.envelope))
         assert verdicts and verdicts.dkim

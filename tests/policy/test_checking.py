@@ -31,8 +31,8 @@ from .doubles import sessionFrom
 _CLAIM = b"Authentication-Results: MX.example.net; dkim=pass header.d=bank.example\r\n"
 
 
-class CheckingReceiverTests(SynchronousTestCase):
-    """Messages are looked at as they come, and what is found out is written down."""
+class CheckingTestCase(SynchronousTestCase):
+    """A receiver that looks at messages."""
 
     def setUp(self) -> None:
         """A receiver behind it that remembers."""
@@ -87,6 +87,10 @@ class CheckingReceiverTests(SynchronousTestCase):
         found = parseResults(last.partition(b":")[2])
         self.assertEqual(b"mx.example.net", found.authservId)
         return {each.method: each.result for each in found.results}
+
+
+class CheckingReceiverTests(CheckingTestCase):
+    """Messages are looked at as they come, and what is found out is written down."""
 
     def test_itIsWrittenDown(self) -> None:
         """What was found out stands above a message, with SPF on top of it."""
@@ -269,3 +273,53 @@ class CheckingReceiverTests(SynchronousTestCase):
         self.patch(inquiry, "authTold", broken)
         self.taken(signed())
         self.assertEqual(2, len(self.told.troubles))
+
+
+class ForgedHeaderTests(CheckingTestCase):
+    """A header is judged as everybody behind us may read it."""
+
+    def status(self, message: bytes) -> object:
+        """What DMARC says of a message."""
+        self.taken(message)
+        return self.envelope.stamps[CHECKED]["dmarc"]
+
+    def test_bareEndsHideNoAuthor(self) -> None:
+        """
+        A bare LF or CR ends a line in a mailbox: who forges another From behind one
+        gets no pass by the signature of his own.
+        """
+        for end in (b"\n", b"\r", b"\r\r\n", b"\n\n"):
+            with self.subTest(end=end):
+                message = b"X-A: b" + end + b"From: ceo@bank.example\r\n" + signed()
+                self.assertEqual("nofrom", self.status(message))
+                self.assertEqual(b"permerror", self.results()[b"dkim"])
+
+    def test_lineThatIsNoFieldHidesNoAuthor(self) -> None:
+        """Some readers skip such a line, and see the From that stands behind it."""
+        other = b"no field\r\nfrom :\r\n ceo@bank.example\r\n"
+        mark, _, rest = signed().partition(b"From:")
+        for message in (
+            mark + HEADER + other + b"\r\n" + BODY,
+            other + mark + b"From:" + rest,
+        ):
+            self.assertEqual("nofrom", self.status(message))
+        # It is the one that is judged where there is no other one.
+        self.zone.add('_dmarc.bank.example TXT "v=DMARC1; p=reject"')
+        self.assertEqual("reject", self.status(other + b"\r\n" + BODY))
+
+    def test_firstLineGoesOnWithNoFieldOfOurs(self) -> None:
+        """A message that begins with a blank is text: nothing of it is a header."""
+        for blank in (b" ", b"\t"):
+            message = blank + b"; dkim=pass\r\n" + signed()
+            found = self.taken(message[:1], message[1:]).octets
+            self.assertEqual(b"\r\n" + message, found)
+
+    def test_tooManyFields(self) -> None:
+        """A header of very many fields takes memory that it is not worth."""
+        for field in (b"a:\r\n", b"a:\n"):
+            self.assertEqual(TOO_LONG, self.submit(field * 10_001 + signed()))
+        folded = b"a:\r\n" + b" b\r\n\tc\r\n" * 6000
+        self.receiver.headerOctets = 1 << 20
+        self.assertEqual("accept", self.status(folded + signed()))
+        long = b"a:\r\n" * 10_000 + b"From: a@b.example\r\n"
+        self.assertEqual(TOO_LONG, self.submit(long + b"\r\n"))

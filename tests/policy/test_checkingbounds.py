@@ -18,6 +18,7 @@ from smtpx.core.trace import ABOVE
 from smtpx.mailauth.resultsclaims import OurNames
 from smtpx.mailauth.resultsreading import parseResults
 from smtpx.policy.checking import CheckingReceiver
+from smtpx.policy.seen import FIELDS_MOST
 from tests.net.made import RememberingReceiver
 
 from .authmade import BODY, HEADER, Told, authentication, signed, zone
@@ -82,7 +83,7 @@ class BoundsTests(SynchronousTestCase):
         return above
 
     def test_muchOfEverything(self) -> None:
-        """A header of a megabyte ends in a result, whatever is in it."""
+        """A header as large as may be ends in a result, whatever is in it."""
         for part in (
             b"a:\r\n",
             b"From: ann@example.org\r\n",
@@ -94,7 +95,8 @@ class BoundsTests(SynchronousTestCase):
             b"ARC-Seal: i=1; cv=none\r\n",
             b"x\r\n",
         ):
-            self.written(part * (_MUCH // len(part)) + b"\r\n" + BODY)
+            many = min(_MUCH // len(part), FIELDS_MOST - 100)
+            self.written(part * many + b"\r\n" + BODY)
 
     def test_oneOfMuch(self) -> None:
         """So does a field of a megabyte."""

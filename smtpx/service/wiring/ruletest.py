@@ -17,7 +17,6 @@ from ...core.hooks import TLSInfo
 from ...core.interfaces import IExtension
 from ...core.profile import ServerProfile
 from ...core.server import ServerConnection
-from ...core.submitted import fieldsOf
 from ...dns.interfaces import LookupFailed
 from ...observe.journal import Journal
 from ...observe.publisher import Publisher
@@ -191,8 +190,7 @@ def _receive(
         watcher(name)(session, value)
     inquiry = None if checks is None else checks.inquiry(session, envelope)
     if inquiry is not None:
-        fields, rest = fieldsOf(header)
-        inquiry.header(fields, not rest)
+        inquiry.header(header)
         if inquiry.wantsBody:
             inquiry.write(message[len(header) + 2 :])
 
