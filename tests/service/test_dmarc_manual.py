@@ -30,7 +30,7 @@ class DMARCPageTests(SynchronousTestCase):
         file = here.folder / "smtpx.toml"
         (here.folder / "public_suffix_list.dat").write_bytes(b"com\n")
         first, *others = blocks("howto/dmarc.rst", "toml")
-        self.assertEqual(5, len(others))
+        self.assertEqual(6, len(others))
         for text in ("", *others):
             text = text.replace("/var/lib/smtpx", str(here.folder))
             file.write_text(f"name = 'mail.example.org'\n{first}\n{text}")
