@@ -62,7 +62,8 @@ class UpdateOptions(ConsoleOptions):
             octets = self._octets(configuration)
             found = checkSuffixes(octets)
         except (OSError, SMTPXError) as error:
-            raise CommandFailed(f"{self['from']}: {error}") from error
+            why = getattr(error, "strerror", None) or str(error)
+            raise CommandFailed(f"{self['from']}: {why}") from error
         path = Path(self["to"] or configuration.dmarc.suffixFile)
         try:
             replaceSuffixes(path, octets)

@@ -32,6 +32,13 @@ def checkSealers(configuration: Configuration) -> Iterator[Problem]:
     """What is wrong with the keys that routes seal with."""
     for index, route in enumerate(configuration.routes or ()):
         if route.arcSign is not None:
+            if not configuration.authentication.checks:
+                # Nobody takes out what strangers wrote in our name.
+                text = (
+                    "this would seal what strangers say in our name, as"
+                    " authentication.checks is empty: name there what is looked at"
+                )
+                yield configuration.problem(("route", index, "arc_sign"), text)
             try:
                 readKeyFile(route.arcSign.file)
             except BadList as error:

@@ -205,6 +205,13 @@ def unrouted(machine: Machine, configuration: Configuration) -> Iterator[Problem
         elif relaysUsers(configuration) and hasUsers(configuration):
             path: KeyPath = ("relay", "authenticated")
             yield configuration.problem(path, f"users who log in {text}")
+    if configuration.srs.domain is not None and not routes.goesFrom(_SOMEBODY, b""):
+        text = (
+            "reports that come back could not go on to the senders: no route takes"
+            ' mail from <> for everybody; one with match = ["*"] and'
+            ' transport = "smtp" does'
+        )
+        yield configuration.problem(("srs", "domain"), text)
     settings = configuration.extensions.settings.get(Auth.name)
     if getattr(settings, "unverified", False):
         return

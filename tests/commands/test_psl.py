@@ -100,7 +100,7 @@ class UpdateTests(SendTestCase):
         for source, words in (
             (self.file("com\n<html>\n"), "line 2"),
             (self.file("com\n"), "it has 1 rules"),
-            ("/nowhere/list", "No such file"),
+            ("/nowhere/list", "/nowhere/list: No such file"),
             ("https://lists.example/psl.dat", "the web server answers 404"),
             ("https://nobody.example/psl.dat", "nobody.example"),
         ):

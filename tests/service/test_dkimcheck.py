@@ -38,6 +38,18 @@ class DKIMTests(RouteTestCase):
         other = _KEY.replace("s1", "s2")
         self.assertEqual(self.faults(_KEY + other + "sign = false\n"), [])
 
+    def test_sealsOfWhatStrangersSay(self) -> None:
+        """Nobody seals where nobody takes out what strangers write in our name."""
+        seals = (
+            "[[route]]\nmatch = ['*']\ntransport = 'smtp'\n"
+            "arc_sign = 'example.org : s1 : good.pem'\n"
+        )
+        [problem] = self.faults(seals)
+        said = ":4: route[0].arc_sign: this would seal what strangers say in our name"
+        self.assertIn(said, problem)
+        looks = "[authentication]\nchecks = ['spf']\n"
+        self.assertEqual(self.faults(seals + looks), [])
+
     def test_files(self) -> None:
         """What is wrong with one is told with its line."""
         folder = self.site.folder

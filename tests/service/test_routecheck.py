@@ -66,6 +66,20 @@ class RelayTests(RouteTestCase):
             ],
         )
 
+    def test_reportsThatComeBack(self) -> None:
+        """With SRS they go anywhere, so there has to be a route, for them at least."""
+        secrets = self.site.folder / "secrets"
+        secrets.write_text("pencil\n")
+        secrets.chmod(0o600)
+        text = (
+            f"[srs]\ndomain = 'localhost'\nsecrets_file = '{secrets}'\n"
+            "[[route]]\nmatch = ['localhost', 'mx.example.org']\n"
+        )
+        said = ":2: srs.domain: reports that come back could not go on to the senders"
+        self.assertIn(said, "".join(self.cautions(text)))
+        way = "[[route]]\nmatch = ['*']\ntransport = 'smtp'\nsenders = ['<>']\n"
+        self.assertNotIn("srs.domain", "".join(self.cautions(text + way)))
+
     def test_whoKnows(self) -> None:
         """Recipients are known in one place, and of some domain."""
         self.assertEqual(

@@ -263,7 +263,10 @@ control = ["requiretls"]
 spf = ["fail"]
 action = "reject"
 """
-        missing = ["2: policy.mail[0].spf: SPF is not looked at here"]
+        missing = [
+            '2: policy.mail[0].spf: SPF is not looked at: "spf" is not in'
+            " authentication.checks"
+        ]
         self.assertEqual(self.checked(text), missing)
         looked = '[authentication]\nchecks = ["spf"]\n' + text
         self.assertEqual(self.checked(looked), [])

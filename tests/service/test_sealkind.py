@@ -13,6 +13,8 @@ from .test_routes import RouteTestCase
 
 _ROUTE = "[[route]]\nmatch = ['*']\ntransport = '{}'\narc_sign = '{}'\n"
 
+_LOOKS = "[authentication]\nchecks = ['arc']\n"
+
 
 class ARCSignTests(RouteTestCase):
     """Routes that seal."""
@@ -26,7 +28,7 @@ class ARCSignTests(RouteTestCase):
 
     def wrong(self, value: str, transport: str = "smtp") -> list[str]:
         """What is wrong with a value."""
-        return self.faults(_ROUTE.format(transport, value))
+        return self.faults(_ROUTE.format(transport, value) + _LOOKS)
 
     def test_good(self) -> None:
         """A domain, a selector and a key, with options or without."""

@@ -218,7 +218,10 @@ class _Reader:
     def looked(self, method: str, *place: str | int) -> None:
         """Note it where something is wanted that nobody looks at."""
         if method and method not in self.words.methods:
-            text = f"{method.upper()} is not looked at here"
+            text = (
+                f"{method.upper()} is not looked at:"
+                f' "{method}" is not in authentication.checks'
+            )
             self.faults.append(Fault(place, text))
 
     def controls(self) -> Iterator[Control]:
