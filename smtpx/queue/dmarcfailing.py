@@ -25,6 +25,7 @@ from ..core.errors import SMTPXError
 from ..core.submitted import Field
 from ..dns.answering import answered
 from ..dns.interfaces import IResolver
+from ..extensions.dkim import SIGNABLE
 from ..mailauth.asking import Asking, Unanswered, lookUp
 from ..mailauth.dmarc import boundaries
 from ..mailauth.dmarcdestination import destination
@@ -209,6 +210,7 @@ class FailureReporting:
             message = report.message(place.mailbox, now)
             recipients = [Recipient(place.mailbox)]
             envelope = Envelope(self._sender, now, recipients, len(message))
+            envelope.stamps[SIGNABLE] = True
             try:
                 id = await self._mail(envelope, message)
             except SMTPXError as error:

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from smtpx.core.envelope import Envelope
 from smtpx.core.errors import SMTPXError
 from smtpx.core.submitted import Field, fieldsOf
+from smtpx.extensions.dkim import SIGNABLE
 from smtpx.mailauth.dmarc import Evidence, evaluate
 from smtpx.mailauth.dmarcseen import Seen
 from smtpx.queue.author import Author
@@ -87,6 +88,14 @@ class FailureReportingTests(SynchronousTestCase):
         self.assertIn(b"\r\nSubject: hello\r\n", message)
         self.assertIn(b'"v=spf1 -all"', message)
         self.assertNotIn(b"other", message)
+
+    def test_theyAreOursToSign(self) -> None:
+        """
+        RFC 9991 wants reports to pass DMARC themselves, so they are signed by DKIM
+        where there is a key.
+        """
+        self.told()
+        self.assertTrue(self.sent[0][0].stamp(SIGNABLE))
 
     def test_senderIsTheOperatorsWish(self) -> None:
         """
