@@ -21,6 +21,7 @@ from ..core.errors import Malformed
 from .bodyhash import BodyHash
 from .canonical import Form
 from .dkimvalues import DKIMResult, Unusable
+from .idn import asciiDomain
 from .tagging import TagList, compact, listed, readBase64, readNumber, readTags
 
 #: The name of the field, in lower case.
@@ -60,8 +61,8 @@ class KeyName:
     """
     Where a key is to be found.
 
-    @ivar domain: C{d=}, in lower case.
-    @ivar selector: C{s=}, in lower case.
+    @ivar domain: C{d=}, in A-labels, in lower case.
+    @ivar selector: C{s=}, likewise.
     """
 
     domain: bytes
@@ -70,15 +71,16 @@ class KeyName:
     @classmethod
     def parse(cls, domain: bytes, selector: bytes) -> KeyName:
         """
-        A name of these, which have to be in ASCII (RFC 8616 section 4).
+        A name of these, which may have U-labels (RFC 8616 section 5).
 
         @raise Malformed: they are no names.
         """
-        if _labels(domain) is None or b"." not in domain:
+        host, which = _ascii(domain), _ascii(selector)
+        if host is None or b"." not in host:
             raise Malformed("no domain in the d= tag")
-        if _labels(selector) is None:
+        if which is None:
             raise Malformed("no selector in the s= tag")
-        return cls(domain.lower(), selector.lower())
+        return cls(host, which)
 
     @property
     def name(self) -> bytes:
@@ -100,7 +102,7 @@ class Signature:
     @ivar own: the field's value with that of C{b=} deleted, with its CRLF.
     @ivar signed: when; L{None}: it does not say.  In seconds since 1970, like C{until}.
     @ivar until: how long it is good; L{None}: without end.
-    @ivar identity: C{i=}, decoded; of DKIM only.
+    @ivar identity: C{i=}, decoded, its domain in ASCII; of DKIM only.
     """
 
     algorithm: Algorithm
@@ -128,8 +130,9 @@ def readDKIMSignature(tags: TagList) -> Signature:
     found = readSignature(tags)
     identity, strict = tags.get(b"i"), found.key.domain
     read = b"@" + strict if identity is None else _unquoted(identity)
-    domain = read.rpartition(b"@")[2].lower()
-    if b"@" not in read or _labels(domain) is None:
+    local, at, written = read.rpartition(b"@")
+    domain = _ascii(written)
+    if not at or domain is None:
         raise Malformed("no address in the i= tag")
     if domain != strict and not domain.endswith(b"." + strict):
         raise Malformed("the i= tag is not within the domain")
@@ -146,8 +149,18 @@ def readDKIMSignature(tags: TagList) -> Signature:
         found.own,
         found.signed,
         found.until,
-        read,
+        local + at + (written if written.isascii() else domain),
     )
+
+
+def _ascii(name: bytes) -> bytes | None:
+    """A name in A-labels, in lower case; L{None}: it is none."""
+    if not name.isascii():
+        try:
+            name = asciiDomain(name)
+        except Malformed:
+            return None
+    return None if _labels(name) is None else name.lower()
 
 
 def readSignature(tags: TagList) -> Signature:
