@@ -24,7 +24,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from smtpx.core.errors import Malformed
 from smtpx.mailauth.dkimkey import readKey
 from smtpx.mailauth.dkimsignature import Algorithm
-from smtpx.mailauth.signingkey import newSigningKey, readSigningKey, strings
+from smtpx.mailauth.signingkey import (
+    newSigningKey,
+    readSigningKey,
+    samePair,
+    strings,
+)
 
 from .dkimmail import ED25519, ED25519_PEM, ED25519_RECORD, RSA, RSA_PEM, RSA_RECORD
 
@@ -79,6 +84,21 @@ class SigningKeyTests(SynchronousTestCase):
             self.assertTrue(public.verifies(again.sign(b"x"), b"x"))
             self.assertFalse(public.verifies(again.sign(b"x"), b"y"))
             self.assertFalse(public.verifies(b"", b"y"))
+
+    def test_pairsAreKnown(self) -> None:
+        """Whose public half a record has."""
+        rsa, ed25519 = (
+            readKey(record).keyFor(algorithm)
+            for record, algorithm in (
+                (RSA_RECORD, Algorithm.RSA),
+                (ED25519_RECORD, Algorithm.ED25519),
+            )
+        )
+        self.assertTrue(samePair(RSA, rsa))
+        self.assertTrue(samePair(ED25519, ed25519))
+        self.assertFalse(samePair(RSA, ed25519))
+        other = newSigningKey(Algorithm.ED25519)
+        self.assertFalse(samePair(other, ed25519))
 
     def test_keyIsNeverSeen(self) -> None:
         """In no log."""
