@@ -7,7 +7,11 @@ from __future__ import annotations
 from typing import TypeVar
 
 from attrs import define, field
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import (
+    CancelledError,
+    Deferred,
+    TimeoutError as DeferredTimeout,
+)
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from ..mailauth.asking import Asking, Found, Known, Lookup, Unknown
@@ -63,8 +67,11 @@ class _Run:
         if self.isLate():
             return LATE
         asked = self.resolver.lookUp(lookup.name, lookup.kind)
-        if self.alarm is None and self.clock is not None and not asked.called:
-            self.alarm = self.clock.callLater(self.seconds, self._end)
+        if self.clock is not None and not asked.called:
+            if self.alarm is None:
+                self.alarm = self.clock.callLater(self.seconds, self._end)
+            if lookup.share < 1:
+                asked.addTimeout(lookup.share * self.seconds, self.clock)
         self.waiting.add(asked)
         try:
             answer = await asked
@@ -72,6 +79,8 @@ class _Run:
             return Found(exists=False)
         except LookupFailed as error:
             return Unknown(str(error))
+        except DeferredTimeout:
+            return LATE
         except CancelledError:
             if not self.isLate():
                 raise

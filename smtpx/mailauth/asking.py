@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Generator, TypeVar
 
-from attrs import frozen
+from attrs import field, frozen
 
 from ..core.errors import SMTPXError
 
@@ -47,10 +47,14 @@ class Lookup:
         the dot at the end.  One that cannot be asked for, since a label is too long,
         does not exist.
     @ivar kind: C{A}, C{AAAA}, C{MX}, C{PTR} or C{TXT}.
+    @ivar share: how much of the time that a check may take can go on this; less than
+        one where the answer comes from somebody whom it is about, and who may like it
+        to come to nothing.
     """
 
     name: bytes
     kind: str
+    share: float = field(default=1.0, eq=False)
 
 
 @frozen
@@ -87,14 +91,15 @@ Known = Found | Unknown
 Asking = Generator[tuple[Lookup, ...], tuple[Known, ...], T]
 
 
-def lookUp(name: bytes, kind: str) -> Asking[Found]:
+def lookUp(name: bytes, kind: str, share: float = 1.0) -> Asking[Found]:
     """
     Ask for records.
 
     @param name: see L{Lookup}.
+    @param share: likewise.
     @raise Unanswered: nobody could tell.
     """
-    lookup = Lookup(name, kind)
+    lookup = Lookup(name, kind, share)
     (known,) = yield (lookup,)
     return found(lookup, known)
 

@@ -152,6 +152,26 @@ class AnsweredTests(SynchronousTestCase):
         self.assertEqual((LATE, LATE), self.successResultOf(waiting))
         self.assertEqual([(b"example.org", "MX")], self.resolver.asked)
 
+    def test_someMayTakeAPartOfTheTime(self) -> None:
+        """
+        What others can delay as they like does not take it all.
+        """
+
+        def check() -> Asking[Known]:
+            (first,) = yield from lookUpAll([Lookup(b"example.org", "MX", 0.25)])
+            (second,) = yield from lookUpAll([Lookup(b"first.example.org", "A", 0.25)])
+            self.assertIs(LATE, first)
+            return second
+
+        clock = Clock()
+        self.resolver.hold(b"example.org", "MX")
+        waiting = answered(check(), self.resolver, clock, 20)
+        clock.advance(4)
+        self.assertNoResult(waiting)
+        clock.advance(1)
+        self.assertEqual(Found((b"192.0.2.1",)), self.successResultOf(waiting))
+        self.assertEqual([], clock.getDelayedCalls())
+
     def test_noAlarmIsLeft(self) -> None:
         """
         A check that is through in time leaves no timer, nor does one that is cancelled.

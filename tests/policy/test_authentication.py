@@ -163,6 +163,23 @@ class AuthenticationTests(SynchronousTestCase):
         assert verdicts and verdicts.dmarc
         self.assertIs(verdicts.dmarc.status, Status.TEMPERROR)
 
+    def test_forgersSlowName(self) -> None:
+        """
+        Whose own name does not come, gets the C{fail} that he would get with it.
+        """
+        self.zone.add('bank.example TXT "v=spf1 ptr -all"')
+        self.zone.add('_dmarc.bank.example TXT "v=DMARC1; p=reject"')
+        self.zone.hold(b"1.2.0.192.in-addr.arpa", "PTR")
+        self.envelope.sender = b"ann@bank.example"
+        asked = self.found.inquiry(self.session, self.envelope)
+        assert asked is not None
+        asked.begin()
+        waiting = self.found.spf(self.session, self.envelope)
+        self.clock.advance(5)
+        outcome = self.successResultOf(waiting)
+        assert outcome
+        self.assertIs(outcome.result, SPFResult.FAIL)
+
     def test_forgersSlowKey(self) -> None:
         """A forger's own key that does not come takes nobody else's judgement away."""
         self.zone.hold(b"s1._domainkey.evil.example", "TXT")
