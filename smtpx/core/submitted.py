@@ -81,6 +81,23 @@ def fieldsOf(header: bytes) -> tuple[list[Field], bytes]:
     return fields, b""
 
 
+def headerEnd(held: bytearray, piece: bytes) -> int | None:
+    """
+    Take the next piece of a message whose header is not whole yet.
+
+    @param held: the message so far, in which there was no end; it grows by the piece.
+    @return: how long the header is, behind which stands an empty line; L{None}: there
+        is more of it.
+    """
+    # The empty line may lie across pieces.
+    start = max(len(held) - 3, 0)
+    held += piece
+    if held.startswith(b"\r\n"):
+        return 0
+    found = held.find(b"\r\n\r\n", start)
+    return None if found < 0 else found + 2
+
+
 @frozen
 class Completed:
     """
@@ -169,4 +186,12 @@ def domainsOf(value: bytes) -> Iterator[bytes | None]:
         yield found.address.rpartition(b"@")[2].lower() if found.qualified else None
 
 
-__all__ = ["Completed", "Field", "complete", "domainsOf", "fieldsOf", "unqualified"]
+__all__ = [
+    "Completed",
+    "Field",
+    "complete",
+    "domainsOf",
+    "fieldsOf",
+    "headerEnd",
+    "unqualified",
+]

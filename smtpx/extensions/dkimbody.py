@@ -18,7 +18,7 @@ from zope.interface import implementer
 from ..core.dialogue import ClientNeed, flow
 from ..core.errors import Malformed
 from ..core.interfaces import IBody
-from ..core.submitted import Field, fieldsOf
+from ..core.submitted import Field, fieldsOf, headerEnd
 from ..core.transparency import canonical
 from ..mailauth.bodyhash import BodyHash, BodyHashes
 
@@ -87,17 +87,12 @@ def _held(held: bytearray, piece: bytes) -> tuple[Sequence[Field], bytes] | None
     @return: the header, and what of the piece stands behind it; L{None}: there is
         more of it.
     """
-    # The empty line may lie across pieces.
-    start = max(len(held) - 3, 0)
-    held += piece
-    if held.startswith(b"\r\n"):
-        return (), bytes(held[2:])
-    end = held.find(b"\r\n\r\n", start)
-    if end < 0:
+    end = headerEnd(held, piece)
+    if end is None:
         if len(held) > HEADER_OCTETS:
             raise Malformed("header is too long")
         return None
-    return _fields(bytes(held[: end + 2])), bytes(held[end + 4 :])
+    return _fields(bytes(held[:end])), bytes(held[end + 2 :])
 
 
 def _fields(header: bytes) -> Sequence[Field]:

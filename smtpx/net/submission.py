@@ -20,7 +20,7 @@ from zope.interface import implementer
 from ..core.envelope import Envelope, Stamp
 from ..core.interfaces import IServerSession
 from ..core.reply import Reply, reply
-from ..core.submitted import complete, unqualified
+from ..core.submitted import complete, headerEnd, unqualified
 from .interfaces import IArrival, IReceiver, Taken
 from .receiving import Taker, receiverFor
 
@@ -120,10 +120,7 @@ class _SubmittedArrival:
     def _hold(self, data: bytes) -> None:
         held = self._held
         assert held is not None
-        # The empty line may lie across pieces.
-        start = max(len(held) - 3, 0)
-        held += data
-        if held.startswith(b"\r\n") or held.find(b"\r\n\r\n", start) >= 0:
+        if headerEnd(held, data) is not None:
             self._release(held)
         elif len(held) > HEADER_OCTETS:
             self._refuse(TOO_LONG)

@@ -21,6 +21,7 @@ from zope.interface import implementer
 from ..core.envelope import Envelope
 from ..core.interfaces import IServerSession
 from ..core.reply import LOCAL_ERROR, Reply, reply
+from ..core.submitted import headerEnd
 from ..core.trace import ABOVE
 from ..extensions.checkpointserver import CutShort, transactionOf
 from ..mailauth.resultsclaims import OurNames
@@ -31,7 +32,7 @@ from ..net.receiving import Taker, receiverFor
 from ..observe.authlog import CHECKED
 from .authentication import Authentication
 from .claimed import withoutClaims
-from .inquiry import Inquiry, headerEnd
+from .inquiry import Inquiry
 from .seen import hasTooMany
 from .told import noted
 from .verdicts import Verdicts
@@ -152,10 +153,7 @@ class _CheckedArrival:
     def _hold(self, data: bytes) -> None:
         held = self._held
         assert held is not None
-        # The empty line may lie across pieces.
-        start = max(len(held) - 3, 0)
-        held += data
-        end = headerEnd(held, start)
+        end = headerEnd(held, data)
         if end is not None:
             self._release(bytes(held), end)
         elif len(held) > self._receiver.headerOctets:

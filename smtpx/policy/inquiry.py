@@ -20,6 +20,7 @@ from twisted.internet.task import deferLater
 
 from ..core.envelope import Envelope
 from ..core.interfaces import IServerSession
+from ..core.submitted import headerEnd
 from ..dns.answering import answered
 from ..dns.interfaces import IResolver
 from ..mailauth import dmarc, iprev, spf
@@ -279,9 +280,7 @@ class Inquiry:
                 if held is None:
                     self.write(piece)
                 else:
-                    start = max(len(held) - 3, 0)
-                    held += piece
-                    end = headerEnd(held, start)
+                    end = headerEnd(held, piece)
                     if end is not None:
                         self._headed(bytes(held), end)
                         held = None
@@ -350,19 +349,6 @@ class Inquiry:
         self._means.trouble(self._session, owner, error)
 
 
-def headerEnd(octets: bytes | bytearray, start: int = 0) -> int | None:
-    """
-    Where a header ends: an empty line stands behind it.
-
-    @param start: where an empty line may begin at the earliest.
-    @return: its length; L{None}: it has not ended.
-    """
-    if octets.startswith(b"\r\n"):
-        return 0
-    found = octets.find(b"\r\n\r\n", start)
-    return None if found < 0 else found + 2
-
-
 def _shared(work: Coroutine[Deferred[Any], Any, T]) -> Shared[T]:
     return Shared(Deferred.fromCoroutine(work))
 
@@ -390,4 +376,4 @@ def _noOutcome(query: Query, guessed: bool) -> Callable[[str], Outcome]:
     return otherwise
 
 
-__all__ = ["METHODS", "Inquiry", "Means", "Terms", "headerEnd"]
+__all__ = ["METHODS", "Inquiry", "Means", "Terms"]

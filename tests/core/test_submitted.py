@@ -15,6 +15,7 @@ from smtpx.core.submitted import (
     complete,
     domainsOf,
     fieldsOf,
+    headerEnd,
     unqualified,
 )
 
@@ -31,6 +32,31 @@ _fields = st.lists(st.tuples(_names, _values), max_size=5)
 def completed(message: bytes) -> Completed:
     """What becomes of a message."""
     return complete(message, _DATE, _ID)
+
+
+class HeaderEndTests(SynchronousTestCase):
+    """
+    Where a header ends, while the message comes in pieces.
+    """
+
+    def test_whereverItIsCut(self) -> None:
+        """
+        The end is found by the piece that completes the empty line.
+        """
+        message = b"A: b\r\n\r\nx\r\n\r\n"
+        for at in range(len(message) + 1):
+            held = bytearray()
+            first = headerEnd(held, message[:at])
+            self.assertEqual(6 if at >= 8 else None, first)
+            if first is None:
+                self.assertEqual(6, headerEnd(held, message[at:]))
+            self.assertEqual(message[: max(at, len(held))], bytes(held))
+
+    def test_messageWithoutAHeader(self) -> None:
+        """
+        It begins with the empty line.
+        """
+        self.assertEqual(0, headerEnd(bytearray(b"\r"), b"\nx"))
 
 
 class FieldsTests(SynchronousTestCase):
