@@ -435,11 +435,7 @@ def verifyChain(
     fields, rest = fieldsOf(header)
     examination = ChainExamination(fields, now, terms, not rest)
     yield from examination.ask()
-    hashes = BodyHashes(examination.wanted)
-    for piece in body:
-        hashes.write(piece)
-    hashes.end()
-    return examination.conclude(hashes)
+    return examination.conclude(BodyHashes.of(examination.wanted, body))
 
 
 __all__ = ["ChainExamination", "ChainTerms", "verifyChain"]

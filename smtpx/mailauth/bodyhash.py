@@ -114,6 +114,19 @@ class BodyHashes:
             self._sums[want] = each
             stream.sums.append(each)
 
+    @classmethod
+    def of(cls, wanted: Iterable[BodyHash], body: Iterable[bytes]) -> BodyHashes:
+        """
+        All hashes of a body that is there, ended.
+
+        @param body: its pieces.
+        """
+        hashes = cls(wanted)
+        for piece in body:
+            hashes.write(piece)
+        hashes.end()
+        return hashes
+
     def write(self, piece: bytes) -> None:
         """Take the next octets of the body, cut anywhere."""
         for stream in self._streams.values():

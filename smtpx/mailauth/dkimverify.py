@@ -263,11 +263,7 @@ def verify(
     fields, rest = fieldsOf(header)
     examination = Examination(fields, now, terms, not rest)
     yield from examination.ask()
-    hashes = BodyHashes(examination.wanted)
-    for piece in body:
-        hashes.write(piece)
-    hashes.end()
-    return examination.conclude(hashes)
+    return examination.conclude(BodyHashes.of(examination.wanted, body))
 
 
 __all__ = ["Examination", "VerifyTerms", "verify"]
