@@ -164,7 +164,7 @@ class RuleKind:
         reading: IReading,
     ) -> RuleEntry | Fault:
         try:
-            made(rule, self.vocabulary(), lambda hosts: hosts)
+            made(rule, self.vocabulary())
         except BadRule as error:
             _refuse(error, path, reading)
             return FAULT

@@ -29,7 +29,7 @@ from .effects import (
 from .faults import BadRule, Fault
 from .findings import MessageVerdict, SPFVerdict, Verdicts
 from .house import ANSWERS, HouseRules
-from .interfaces import ICondition
+from .interfaces import ICondition, Means
 from .judged import Arc, Dkim, DmarcStatus, Spf, SpfGuess
 from .kinds import KINDS
 from .rule import Rule, Vocabulary, checked
@@ -42,6 +42,7 @@ __all__ = [
     "DMARC_DISABLED",
     "DMARC_FORENSIC",
     "KINDS",
+    "Means",
     "VARIABLES",
     "Accept",
     "AddHeader",

@@ -26,7 +26,7 @@ from ...core.errors import Malformed
 from ...core.hostlist import HostList, clientNames
 from .faults import bad
 from .fields import fieldName, watchedFields
-from .interfaces import ICondition, Keep, Test
+from .interfaces import ICondition, Means, Test
 from .lists import AddressList, DomainList, TextList
 from .stages import RuleStage
 from .subject import Subject
@@ -66,9 +66,9 @@ class Hosts:
                 raise bad(str(error), index) from None
         return cls(HostList.parse(items))
 
-    def test(self, keep: Keep) -> Test:
+    def test(self, means: Means) -> Test:
         """See L{ICondition}."""
-        verdict = keep(self.hosts).verdict
+        verdict = means.keep(self.hosts).verdict
         if self.hosts.needsNames or self.hosts.names:
 
             def look(subject: Subject) -> bool | None:
@@ -112,7 +112,7 @@ class Helo:
         """
         return cls(DomainList.parse(items))
 
-    def test(self, keep: Keep) -> Test:
+    def test(self, means: Means) -> Test:
         """See L{ICondition}."""
         has = self.names.has
         return lambda subject: has(subject.helo or b"")
@@ -139,7 +139,7 @@ class Encrypted:
         """
         return cls(wanted)
 
-    def test(self, keep: Keep) -> Test:
+    def test(self, means: Means) -> Test:
         """See L{ICondition}."""
         wanted = self.wanted
         return lambda subject: (subject.session.secured is not None) is wanted
@@ -167,7 +167,7 @@ class Authenticated:
         """
         return cls(wanted)
 
-    def test(self, keep: Keep) -> Test:
+    def test(self, means: Means) -> Test:
         """See L{ICondition}."""
         wanted = self.wanted
         return lambda subject: (subject.session.identity is not None) is wanted
@@ -195,7 +195,7 @@ class Senders:
         """
         return cls(AddressList.parse(items))
 
-    def test(self, keep: Keep) -> Test:
+    def test(self, means: Means) -> Test:
         """See L{ICondition}."""
         has = self.addresses.has
         return lambda subject: has(subject.envelope.sender)
@@ -222,7 +222,7 @@ class SenderDomains:
         """
         return cls(DomainList.parse(items))
 
-    def test(self, keep: Keep) -> Test:
+    def test(self, means: Means) -> Test:
         """See L{ICondition}."""
         has = self.domains.hasThatOf
         return lambda subject: has(subject.envelope.sender)
@@ -254,7 +254,7 @@ class Recipients:
         """
         return cls(AddressList.parse(items))
 
-    def test(self, keep: Keep) -> Test:
+    def test(self, means: Means) -> Test:
         """See L{ICondition}."""
         has = self.addresses.has
         return lambda subject: has(_recipient(subject))
@@ -281,7 +281,7 @@ class Domains:
         """
         return cls(DomainList.parse(items))
 
-    def test(self, keep: Keep) -> Test:
+    def test(self, means: Means) -> Test:
         """See L{ICondition}."""
         has = self.domains.hasThatOf
         return lambda subject: has(_recipient(subject))
@@ -308,7 +308,7 @@ class SizeOver:
         """
         return cls(octets)
 
-    def test(self, keep: Keep) -> Test:
+    def test(self, means: Means) -> Test:
         """See L{ICondition}."""
         limit = self.octets
         return lambda subject: subject.envelope.octets > limit
@@ -346,7 +346,7 @@ class Headers:
             made[key] = TextList.parse(items)
         return cls(made)
 
-    def test(self, keep: Keep) -> Test:
+    def test(self, means: Means) -> Test:
         """See L{ICondition}."""
         lists = tuple(self.lists.items())
 
@@ -381,7 +381,7 @@ class OfExtension:
 
     stages = RuleStage.HELO.onwards
 
-    def test(self, keep: Keep) -> Test:
+    def test(self, means: Means) -> Test:
         """See L{ICondition}."""
         name, wanted = self.name, self.wanted
         return lambda subject: subject.session.holds(name) is wanted

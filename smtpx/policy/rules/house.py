@@ -36,7 +36,7 @@ from .conditions import Headers
 from .faults import BadRule, Fault
 from .fields import watcher
 from .findings import Verdicts
-from .interfaces import Keep
+from .interfaces import Means
 from .rule import ReadyRule, Rule, Vocabulary, made
 from .ruleset import Decided, StageRules, Tell
 from .stages import RuleStage
@@ -72,7 +72,7 @@ class HouseRules:
         cls,
         rules: Iterable[Rule],
         vocabulary: Vocabulary,
-        keep: Keep,
+        means: Means,
         verdicts: Verdicts = NOBODY,
         tell: Tell = unheard,
     ) -> HouseRules:
@@ -80,7 +80,7 @@ class HouseRules:
         Make rules ready.
 
         @param rules: of all stages, in their order.
-        @param keep: keeps host lists up to date.
+        @param means: what the server lends to conditions.
         @param tell: told of rules that have something for the log.
         @raise BadRule: with all that is wrong with them.
         """
@@ -88,7 +88,7 @@ class HouseRules:
         faults: list[Fault] = []
         for rule in rules:
             try:
-                ready.setdefault(rule.stage, []).append(made(rule, vocabulary, keep))
+                ready.setdefault(rule.stage, []).append(made(rule, vocabulary, means))
             except BadRule as error:
                 faults += [each.inside(rule.name) for each in error.faults]
         if faults:

@@ -5,12 +5,16 @@ What a condition of a rule is, ours and anybody's.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from time import time
 from typing import Protocol
 
+from attrs import frozen
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from zope.interface import Attribute, Interface
 
 from ...core.hostlist import HostList
+from ...dns.interfaces import IResolver
 from .stages import RuleStage
 from .subject import Subject
 
@@ -31,6 +35,28 @@ class KeptList(Protocol):
 Keep = Callable[[HostList], KeptList]
 
 
+def _asItIs(hosts: HostList) -> KeptList:
+    return hosts
+
+
+@frozen
+class Means:
+    """
+    What a server lends to conditions.  What is not there, nobody has given: so it is
+    where rules are only looked at, whether they are right.
+
+    @ivar keep: keeps host lists up to date.
+    @ivar resolver: asks the DNS.
+    @ivar clock: for limits of time.
+    @ivar now: what time it is, in seconds since the epoch.
+    """
+
+    keep: Keep = _asItIs
+    resolver: IResolver | None = None
+    clock: IReactorTime | None = None
+    now: Callable[[], float] = time
+
+
 class ICondition(Interface):
     """
     One condition of a rule.  It is made once and asked by all sessions; what it finds
@@ -40,13 +66,13 @@ class ICondition(Interface):
     name: str = Attribute("What it is called in the configuration and in explanations.")
     stages: frozenset[RuleStage] = Attribute("When it can be told.")
 
-    def test(keep: Keep) -> Test:
+    def test(means: Means) -> Test:
         """
         What asks it.  Called once, when a server starts; what it gives is called for
         each client and message, so that it is to be quick, and to give a Deferred only
         where it has to wait.
 
-        @param keep: for host lists.
+        @param means: what the server lends.
         """
 
     def shown(subject: Subject) -> str:
@@ -55,4 +81,4 @@ class ICondition(Interface):
         """
 
 
-__all__ = ["ICondition", "Keep", "KeptList", "Test"]
+__all__ = ["ICondition", "Keep", "KeptList", "Means", "Test"]

@@ -18,7 +18,7 @@ from .findings import (
     SPF_RESULTS,
     SPFVerdict,
 )
-from .interfaces import ICondition, Keep, Test
+from .interfaces import ICondition, Means, Test
 from .lists import DomainList, WordList
 from .stages import RuleStage
 from .subject import Need, Subject
@@ -65,7 +65,7 @@ class Spf:
         """
         return cls(WordList.parse(items, SPF_RESULTS, SPF_ALIASES))
 
-    def test(self, keep: Keep) -> Test:
+    def test(self, means: Means) -> Test:
         """See L{ICondition}."""
         has = self.results.has
         return _afterwards(Need.SPF, lambda subject: has(subject.ofSPF.result))
@@ -92,7 +92,7 @@ class SpfGuess:
         """
         return cls(WordList.parse(items, SPF_RESULTS, SPF_ALIASES))
 
-    def test(self, keep: Keep) -> Test:
+    def test(self, means: Means) -> Test:
         """See L{ICondition}."""
         has = self.results.has
         return _afterwards(Need.GUESS, lambda subject: has(subject.guessed.result))
@@ -119,7 +119,7 @@ class DmarcStatus:
         """
         return cls(WordList.parse(items, DMARC_STATUSES))
 
-    def test(self, keep: Keep) -> Test:
+    def test(self, means: Means) -> Test:
         """See L{ICondition}."""
         has = self.statuses.has
         return _afterwards(
@@ -150,7 +150,7 @@ class Arc:
         """
         return cls(WordList.parse(items, ARC_STATES))
 
-    def test(self, keep: Keep) -> Test:
+    def test(self, means: Means) -> Test:
         """See L{ICondition}."""
         has = self.states.has
         return _afterwards(Need.MESSAGE, lambda subject: has(subject.message.arcState))
@@ -181,7 +181,7 @@ class Dkim:
         """
         return cls(DomainList.parse(items))
 
-    def test(self, keep: Keep) -> Test:
+    def test(self, means: Means) -> Test:
         """See L{ICondition}."""
         hasAny = self.domains.hasAny
 

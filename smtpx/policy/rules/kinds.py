@@ -50,6 +50,7 @@ class ConditionKind:
     @ivar status: the enhanced status code of a refusal for it; L{None}: the usual
         one.
     @ivar method: what has to be looked at for it, one of L{METHODS}; empty: nothing.
+    @ivar waits: may it have to wait?  It is asked behind those that do not.
     """
 
     name: str
@@ -59,6 +60,7 @@ class ConditionKind:
     stages: frozenset[RuleStage]
     status: str | None = None
     method: str = ""
+    waits: bool = False
 
 
 def _kind(
@@ -67,8 +69,18 @@ def _kind(
     takes: Takes = Takes.LIST,
     status: str | None = None,
     method: str = "",
+    waits: bool = False,
 ) -> ConditionKind:
-    return ConditionKind(cls.name, cls.make, takes, help, cls.stages, status, method)
+    return ConditionKind(
+        cls.name,
+        cls.make,
+        takes,
+        help,
+        cls.stages,
+        status,
+        method,
+        waits or bool(method),
+    )
 
 
 _WORDS = "Any of ``{}``."

@@ -27,7 +27,7 @@ from .conditions import OfExtension
 from .effects import CONTROLS, AddHeader, Control, HeaderPlace, ofExtension
 from .faults import BadRule, Fault
 from .findings import METHODS
-from .interfaces import ICondition, Keep, Test
+from .interfaces import ICondition, Means, Test
 from .judged import SpfGuess
 from .kinds import KINDS
 from .stages import RuleStage, spelled
@@ -186,8 +186,8 @@ class ReadyRule:
     waits: bool
 
 
-#: Conditions that may have to wait, by name: they are asked behind those that do not.
-_WAITING = frozenset({"spf", "spf_guess", "dmarc_status", "arc", "dkim"})
+#: Nothing is lent.
+NONE = Means()
 
 
 class _Reader:
@@ -267,11 +267,11 @@ class _Reader:
                 self.faults.append(Fault(("priority",), text))
 
 
-def made(rule: Rule, vocabulary: Vocabulary, keep: Keep) -> ReadyRule:
+def made(rule: Rule, vocabulary: Vocabulary, means: Means = NONE) -> ReadyRule:
     """
     Make a rule ready to be asked.
 
-    @param keep: keeps host lists up to date.
+    @param means: what the server lends to conditions.
     @raise BadRule: with all that is wrong with it.
     """
     reader = _Reader(rule, vocabulary)
@@ -283,14 +283,14 @@ def made(rule: Rule, vocabulary: Vocabulary, keep: Keep) -> ReadyRule:
     log = reader.text(rule.logMessage, "log_message")
     if reader.faults:
         raise BadRule(reader.faults, rule.name)
-    conditions = tuple(sorted(rule.conditions, key=lambda each: each.name in _WAITING))
+    conditions = tuple(sorted(rule.conditions, key=_waitsSurely))
     guesses = any(isinstance(each, SpfGuess) for each in conditions)
     needs = {need for text in _texts(message, log, headers) for need in text.needs}
     if guesses and Need.SPF in needs:
         needs = needs - {Need.SPF} | {Need.GUESS}
     return ReadyRule(
         rule,
-        tuple(each.test(keep) for each in conditions),
+        tuple(each.test(means) for each in conditions),
         conditions,
         controls,
         headers,
@@ -307,7 +307,13 @@ def _mayWait(condition: ICondition) -> bool:
     """May a condition have to wait?  Of one that is not ours nobody knows."""
     if isinstance(condition, OfExtension):
         return False
-    return condition.name in _WAITING or condition.name not in KINDS
+    return condition.name not in KINDS or _waitsSurely(condition)
+
+
+def _waitsSurely(condition: ICondition) -> bool:
+    """Is a condition one of those that are asked behind the others?"""
+    kind = KINDS.get(condition.name)
+    return kind is not None and kind.waits
 
 
 def _texts(
@@ -337,7 +343,7 @@ def checked(rules: Iterable[Rule], vocabulary: Vocabulary) -> list[Fault]:
     faults: list[Fault] = []
     for index, rule in enumerate(rules):
         try:
-            made(rule, vocabulary, lambda hosts: hosts)
+            made(rule, vocabulary)
         except BadRule as error:
             faults += [each.inside(index) for each in error.faults]
     return faults

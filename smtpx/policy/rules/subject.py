@@ -40,6 +40,7 @@ class Subject:
     @ivar recipient: at C{rcpt}: who is to be one.
     @ivar verdicts: who finds out what takes longer.
     @ivar guesses: is what is said of SPF what C{spf_guess} has found?
+    @ivar told: what conditions have found that variables tell, by their names.
     """
 
     session: IServerSession
@@ -48,6 +49,7 @@ class Subject:
     helo: bytes | None = None
     recipient: Recipient | None = None
     guesses: bool = False
+    told: dict[str, object] = field(factory=dict, init=False)
     _spf: SPFVerdict | None = field(default=None, init=False)
     _guess: SPFVerdict | None = field(default=None, init=False)
     _message: MessageVerdict | None = field(default=None, init=False)

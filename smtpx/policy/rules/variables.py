@@ -233,6 +233,12 @@ _AUTHENTICATION = (
     ),
 )
 
+
+def toldBy(name: str, stages: frozenset[RuleStage], help: str) -> Variable:
+    """A variable that a condition fills in (L{Subject.told}); empty where none did."""
+    return Variable(name, stages, help, lambda subject: subject.told.get(name))
+
+
 #: All that rules have by themselves, in the order of the manual.
 VARIABLES: Mapping[str, Variable] = {
     each.name: each for each in (*_OURS, *_SPF, *_AUTHENTICATION)
@@ -255,4 +261,4 @@ def ofExtensions(names: Iterable[str]) -> Mapping[str, Variable]:
     return {name: made(name) for name in names}
 
 
-__all__ = ["VARIABLES", "Variable", "ofExtensions"]
+__all__ = ["VARIABLES", "Variable", "ofExtensions", "toldBy"]

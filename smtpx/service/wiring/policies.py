@@ -28,6 +28,7 @@ from ..config import Configuration
 from ..machine import Machine, connectionsMax
 from ..tables import Role
 from .intake import Intake
+from .means import means
 from .rules import houseRules
 
 #: Of how many clients the names are looked up at once: some have to be looked up with
@@ -112,7 +113,8 @@ async def policies(
     subjects = relaySubjects(configuration)
     before: list[NamedPolicy] = []
     others = pythonPolicies(configuration)
-    rules = houseRules(configuration, intake.words, names.keep, journal, checks)
+    lent = means(machine, configuration, names, resolver, stack)
+    rules = houseRules(configuration, intake.words, lent, journal, checks)
     asking = rules.policy()
     ruling = [] if asking is None else [NamedPolicy("rules", asking)]
     if names.wanted:

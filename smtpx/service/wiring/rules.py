@@ -12,7 +12,7 @@ from ...core.interfaces import IExtension
 from ...observe.journal import Journal
 from ...policy.rules import HouseRules, Rule, RuleStage, Vocabulary
 from ...policy.rules.house import NOBODY
-from ...policy.rules.interfaces import Keep
+from ...policy.rules.interfaces import Means
 from ...policy.rules.ruleset import Ruling
 from ...policy.rules.sources import toldOf, verdictsOf
 from ...policy.rules.subject import Subject
@@ -58,7 +58,7 @@ def vocabulary(
 def houseRules(
     configuration: Configuration,
     words: Vocabulary | None,
-    keep: Keep,
+    means: Means,
     journal: Journal,
     checks: IVerdicts | None,
 ) -> HouseRules:
@@ -66,7 +66,7 @@ def houseRules(
     The rules of the house.
 
     @param words: those that rules can have; L{None}: there are no rules.
-    @param keep: keeps host lists up to date.
+    @param means: what the server lends to conditions.
     @param checks: finds out who sends; L{None}: nobody does.
     @raise smtpx.policy.rules.BadRule: what one wants is not there.
     """
@@ -85,7 +85,7 @@ def houseRules(
     template = configuration.spf.spfSmtpCommentTemplate
     verdicts = NOBODY if checks is None else verdictsOf(checks, template)
     rules = rulesOf(configuration)
-    return HouseRules.of(rules, words or Vocabulary(), keep, verdicts, tell)
+    return HouseRules.of(rules, words or Vocabulary(), means, verdicts, tell)
 
 
 __all__ = ["houseRules", "lookedAt", "rulesOf", "vocabulary"]

@@ -30,6 +30,7 @@ from ..machine import Machine
 from .authentication import authentication
 from .dmarc import suffixes
 from .extensions import chosenExtensions
+from .means import means
 from .resolving import resolver
 from .rules import houseRules, vocabulary
 
@@ -97,7 +98,8 @@ async def tryRules(
         )
         extensions = chosenExtensions(configuration, found)
         words = vocabulary(configuration, extensions)
-        rules = houseRules(configuration, words, names.keep, journal, checks)
+        lent = means(machine, configuration, names, asking, stack)
+        rules = houseRules(configuration, words, lent, journal, checks)
         if trial.assumed is not None:
             rules, checks = evolve(rules, verdicts=trial.assumed), None
         stack.callback(names.stop)

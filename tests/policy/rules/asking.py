@@ -9,16 +9,15 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from smtpx.core.envelope import Envelope, Recipient
-from smtpx.core.hostlist import HostList
 from smtpx.core.interfaces import IExtension
 from smtpx.core.reply import Reply
 from smtpx.extensions.standard import standard
 from smtpx.net.factory import SMTPServerFactory
 from smtpx.policy.chain import NamedPolicy, PolicyChain
-from smtpx.policy.names import LiveHostList
 from smtpx.policy.rules import (
     ANSWERS,
     HouseRules,
+    Means,
     MessageVerdict,
     Rule,
     RuleStage,
@@ -26,7 +25,8 @@ from smtpx.policy.rules import (
     Verdicts,
     Vocabulary,
 )
-from smtpx.policy.rules.interfaces import ICondition, KeptList
+from smtpx.policy.rules.interfaces import ICondition
+from smtpx.policy.rules.rule import NONE
 from smtpx.policy.rules.ruleset import Ruling
 from smtpx.policy.rules.subject import Subject
 from tests.net.made import Call, RememberingReceiver, Server
@@ -34,11 +34,6 @@ from tests.policy.doubles import sessionFrom
 
 #: When a policy is given up, in seconds.
 PATIENCE = 30.0
-
-
-def kept(hosts: HostList) -> KeptList:
-    """A host list whose names are not looked up."""
-    return LiveHostList(hosts)
 
 
 def subject(
@@ -58,9 +53,9 @@ def subject(
     return Subject(session, stage, verdicts, helo, to)
 
 
-def holds(condition: ICondition, asked: Subject) -> bool | None:
+def holds(condition: ICondition, asked: Subject, means: Means = NONE) -> bool | None:
     """What a condition says at once."""
-    said = condition.test(kept)(asked)
+    said = condition.test(means)(asked)
     assert not isinstance(said, Deferred), said
     return said
 
@@ -107,6 +102,7 @@ def served(
     rules: Sequence[Rule],
     verdicts: Verdicts = Verdicts(),  # noqa: B008 - it does not change
     extensions: Iterable[IExtension] | None = None,
+    means: Means = NONE,
 ) -> RuledServer:
     """A server that asks rules."""
     loaded = list(standard() if extensions is None else extensions)
@@ -114,7 +110,7 @@ def served(
     troubles: list[str] = []
     words = Vocabulary.of(loaded, frozenset({"spf", "dkim", "arc", "dmarc"}))
     house = HouseRules.of(
-        rules, words, kept, verdicts, lambda asked, ruling: told.append(ruling)
+        rules, words, means, verdicts, lambda asked, ruling: told.append(ruling)
     )
     policy, reviews = house.policy(), house.extension()
     clock = Clock()

@@ -17,6 +17,7 @@ from smtpx.policy.rules import (
     Helo,
     Hosts,
     ICondition,
+    Means,
     OfExtension,
     Recipients,
     RuleStage,
@@ -26,7 +27,7 @@ from smtpx.policy.rules import (
 )
 from smtpx.policy.rules.fields import watcher
 
-from .asking import holds, kept, served, subject
+from .asking import holds, served, subject
 
 TLS = TLSInfo(version="TLSv1.3", cipher="TLS_AES_256_GCM_SHA384", bits=256)
 
@@ -54,7 +55,7 @@ class ConditionTests(SynchronousTestCase):
     def test_hosts(self) -> None:
         """Addresses of clients, asked for the first time and again."""
         condition = Hosts.make(["!192.0.2.7", "192.0.2.0/24"])
-        test = condition.test(kept)
+        test = condition.test(Means())
         for _ in range(2):
             self.assertIs(test(subject(peer=b"192.0.2.1")), True)
             self.assertIs(test(subject(peer=b"192.0.2.7")), False)
@@ -62,7 +63,7 @@ class ConditionTests(SynchronousTestCase):
 
     def test_ofManyClientsNotAllAreRemembered(self) -> None:
         """A client with a /64 does not fill our memory."""
-        test = Hosts.make(["192.0.2.1"]).test(kept)
+        test = Hosts.make(["192.0.2.1"]).test(Means())
         asked = subject()
         for number in range(2100):
             asked.session.peer = b"198.51.%d.%d" % divmod(number, 256)

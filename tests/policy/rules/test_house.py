@@ -33,6 +33,7 @@ from smtpx.policy.rules import (
     Hosts,
     HouseRules,
     ICondition,
+    Means,
     MessageVerdict,
     Recipients,
     Reject,
@@ -46,12 +47,12 @@ from smtpx.policy.rules import (
     settle,
 )
 from smtpx.policy.rules.house import NOBODY, unheard
-from smtpx.policy.rules.interfaces import Keep, Test
+from smtpx.policy.rules.interfaces import Test
 from smtpx.policy.rules.subject import Subject
 from tests.extensions.named import Memory, named
 from tests.net.made import Call
 
-from .asking import PATIENCE, kept, saying, served
+from .asking import PATIENCE, saying, served
 
 CONNECT, HELO, AUTH = RuleStage.CONNECT, RuleStage.HELO, RuleStage.AUTH
 MAIL, RCPT = RuleStage.MAIL, RuleStage.RCPT
@@ -92,7 +93,7 @@ class Slow:
     def __init__(self) -> None:
         self.waiting: list[Deferred[bool | None]] = []
 
-    def test(self, keep: Keep) -> Test:
+    def test(self, means: Means) -> Test:
         """See L{ICondition}."""
         return self._ask
 
@@ -201,7 +202,7 @@ class StageTests(SynchronousTestCase):
         header = [Headers.make({"Subject": ["*pills*"]})]
         for conditions, resumes in ((header, False), ((), True)):
             rule = Rule(MESSAGE, conditions, Accept())
-            reviews = HouseRules.of([rule], Vocabulary(), kept).extension()
+            reviews = HouseRules.of([rule], Vocabulary(), Means()).extension()
             assert reviews is not None
             said = named(
                 Memory(),
@@ -215,12 +216,12 @@ class StageTests(SynchronousTestCase):
 
     def test_stageWithoutRulesHasNobodyWhoAsks(self) -> None:
         """It costs nothing."""
-        house = HouseRules.of([], Vocabulary(), kept)
+        house = HouseRules.of([], Vocabulary(), Means())
         self.assertIsNone(house.policy())
         self.assertIsNone(house.extension())
-        only = HouseRules.of([Rule(DATA, (), Reject())], Vocabulary(), kept)
+        only = HouseRules.of([Rule(DATA, (), Reject())], Vocabulary(), Means())
         self.assertIsNone(only.policy())
-        only = HouseRules.of([Rule(MAIL, (), Reject())], Vocabulary(), kept)
+        only = HouseRules.of([Rule(MAIL, (), Reject())], Vocabulary(), Means())
         self.assertIsNone(only.extension())
         server = served([Rule(MAIL, (), Accept())])
         self.assertEqual(sent(server.call()), OK)
@@ -229,7 +230,7 @@ class StageTests(SynchronousTestCase):
         """A packet may be a recording: nobody is to be asked for that."""
         for conditions, bears in (([Senders.make(["*"])], True), ([Slow()], False)):
             rule = Rule(MAIL, conditions, Accept())
-            policy = HouseRules.of([rule], Vocabulary(), kept).policy()
+            policy = HouseRules.of([rule], Vocabulary(), Means()).policy()
             assert policy is not None
             self.assertIs(policy.bearsRepeats, bears)
 
@@ -244,7 +245,7 @@ class StageTests(SynchronousTestCase):
         rules = [Rule(MAIL, (), Reject("$x"), name="one"), Rule(MAIL, (), Accept())]
         rules.append(Rule(MAIL, (), Reject("$y"), name="two"))
         error = self.assertRaises(
-            BadRule, HouseRules.of, rules, Vocabulary(), kept, NOBODY, unheard
+            BadRule, HouseRules.of, rules, Vocabulary(), Means(), NOBODY, unheard
         )
         self.assertEqual([each.place[0] for each in error.faults], ["one", "two"])
 

@@ -11,6 +11,7 @@ from smtpx.policy.rules import (
     BadRule,
     Dkim,
     DmarcStatus,
+    Means,
     MessageVerdict,
     RuleStage,
     Spf,
@@ -19,7 +20,7 @@ from smtpx.policy.rules import (
 )
 from tests.policy.doubles import deferred
 
-from .asking import holds, kept, saying, subject
+from .asking import holds, saying, subject
 
 
 class JudgedTests(SynchronousTestCase):
@@ -44,7 +45,7 @@ class JudgedTests(SynchronousTestCase):
         """The answer comes as soon as it is there, and is known from then on."""
         waiting: Deferred[SPFVerdict] = Deferred()
         asked = subject(verdicts=saying(waiting))
-        test = Spf.make(["fail"]).test(kept)
+        test = Spf.make(["fail"]).test(Means())
         said = deferred(test(asked))
         self.assertNoResult(said)
         waiting.callback(SPFVerdict("fail"))

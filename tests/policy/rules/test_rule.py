@@ -27,11 +27,9 @@ from smtpx.policy.rules import (
     checked,
 )
 from smtpx.policy.rules.findings import METHODS
-from smtpx.policy.rules.interfaces import ICondition, Keep, Test
+from smtpx.policy.rules.interfaces import ICondition, Means, Test
 from smtpx.policy.rules.rule import ReadyRule, made
 from smtpx.policy.rules.subject import Need, Subject
-
-from .asking import kept
 
 WORDS = Vocabulary.of(standard(), METHODS)
 
@@ -52,7 +50,7 @@ class Strange:
     name = "strange"
     stages = frozenset(RuleStage)
 
-    def test(self, keep: Keep) -> Test:
+    def test(self, means: Means) -> Test:
         """It is always true."""
         return lambda asked: True
 
@@ -63,7 +61,7 @@ class Strange:
 
 def ready(rule: Rule) -> ReadyRule:
     """A rule that is right."""
-    return made(rule, WORDS, kept)
+    return made(rule, WORDS)
 
 
 def wrong(rule: Rule, words: Vocabulary = WORDS) -> list[tuple[object, str]]:
