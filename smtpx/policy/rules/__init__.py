@@ -29,7 +29,7 @@ from .effects import (
 from .faults import BadRule, Fault
 from .findings import MessageVerdict, SPFVerdict, Verdicts
 from .house import ANSWERS, HouseRules
-from .interfaces import ICondition, Means
+from .interfaces import ICondition, IWorded, Means
 from .judged import Arc, Dkim, DmarcStatus, Spf, SpfGuess
 from .kinds import KINDS
 from .rule import Rule, Vocabulary, checked
@@ -65,6 +65,7 @@ __all__ = [
     "Hosts",
     "HouseRules",
     "ICondition",
+    "IWorded",
     "MessageVerdict",
     "OfExtension",
     "Recipients",

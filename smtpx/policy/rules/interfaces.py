@@ -15,8 +15,10 @@ from zope.interface import Attribute, Interface
 
 from ...core.hostlist import HostList
 from ...dns.interfaces import IResolver
+from .faults import Place
 from .stages import RuleStage
 from .subject import Subject
+from .texts import Text
 
 #: Asks a condition.  L{None}: it cannot be told now, and the client is to come again.
 Test = Callable[[Subject], "bool | None | Deferred[bool | None]"]
@@ -81,4 +83,22 @@ class ICondition(Interface):
         """
 
 
-__all__ = ["ICondition", "Keep", "KeptList", "Means", "Test"]
+class IWorded(ICondition):
+    """
+    A condition with texts in it that have variables (L{smtpx.policy.rules.texts}):
+    what is to be looked up, and where.
+    """
+
+    sources: Sequence[tuple[Place, str]] = Attribute(
+        "The texts as they were given, with their places behind the condition's name."
+    )
+
+    def worded(texts: Sequence[Text]) -> ICondition:
+        """
+        The condition that is asked.  What its texts need has been found out by then.
+
+        @param texts: those of C{sources}, in their order.
+        """
+
+
+__all__ = ["ICondition", "IWorded", "Keep", "KeptList", "Means", "Test"]

@@ -34,6 +34,7 @@ from .stages import RuleStage, spelled
 from .subject import Need
 from .texts import Text, readText
 from .variables import VARIABLES, Variable, ofExtensions
+from .worded import ReadyCondition, needed
 
 
 # A converter of many types is none for mypy, so each type has its own.
@@ -277,43 +278,45 @@ def made(rule: Rule, vocabulary: Vocabulary, means: Means = NONE) -> ReadyRule:
     reader = _Reader(rule, vocabulary)
     reader.rest()
     controls, headers = tuple(reader.controls()), tuple(reader.headers())
+    conditions = [
+        ReadyCondition.of(each, lambda source, place: reader.text(source, *place))
+        for each in rule.conditions
+    ]
     action = rule.action
     told = action.message if isinstance(action, Reject | Defer | Hold) else ""
     message = reader.text(told, "message")
     log = reader.text(rule.logMessage, "log_message")
     if reader.faults:
         raise BadRule(reader.faults, rule.name)
-    conditions = tuple(sorted(rule.conditions, key=_waitsSurely))
-    guesses = any(isinstance(each, SpfGuess) for each in conditions)
+    asked = sorted(conditions, key=_waitsSurely)
+    guesses = any(isinstance(each.condition, SpfGuess) for each in asked)
     needs = {need for text in _texts(message, log, headers) for need in text.needs}
-    if guesses and Need.SPF in needs:
-        needs = needs - {Need.SPF} | {Need.GUESS}
     return ReadyRule(
         rule,
-        tuple(each.test(means) for each in conditions),
-        conditions,
+        tuple(each.test(means, guesses) for each in asked),
+        tuple(each.condition for each in asked),
         controls,
         headers,
         message,
         log,
-        tuple(needs),
+        needed(needs, guesses),
         _code(rule),
         guesses,
-        bool(needs) or any(_mayWait(each) for each in conditions),
+        bool(needs) or any(_mayWait(each) for each in asked),
     )
 
 
-def _mayWait(condition: ICondition) -> bool:
+def _mayWait(ready: ReadyCondition) -> bool:
     """May a condition have to wait?  Of one that is not ours nobody knows."""
-    if isinstance(condition, OfExtension):
+    if isinstance(ready.condition, OfExtension):
         return False
-    return condition.name not in KINDS or _waitsSurely(condition)
+    return ready.condition.name not in KINDS or _waitsSurely(ready)
 
 
-def _waitsSurely(condition: ICondition) -> bool:
+def _waitsSurely(ready: ReadyCondition) -> bool:
     """Is a condition one of those that are asked behind the others?"""
-    kind = KINDS.get(condition.name)
-    return kind is not None and kind.waits
+    kind = KINDS.get(ready.condition.name)
+    return bool(ready.needs) or (kind is not None and kind.waits)
 
 
 def _texts(
