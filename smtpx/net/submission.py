@@ -23,6 +23,7 @@ from ..core.reply import Reply, reply
 from ..core.submitted import complete, headerEnd, unqualified
 from .interfaces import IArrival, IReceiver, Taken
 from .receiving import Taker, receiverFor
+from .withheld import withhold
 
 #: The most octets of a header.
 HEADER_OCTETS = 1 << 18
@@ -108,6 +109,7 @@ class _SubmittedArrival:
         self._held: bytearray | None = bytearray()
         self._refusal: Reply | None = None
         self.write: Callable[[bytes], None] = self._hold
+        withhold(envelope, self._end)
 
     def registerProducer(self, producer: IProducer, streaming: bool) -> None:
         """It is paused by whoever takes the message."""
@@ -147,6 +149,11 @@ class _SubmittedArrival:
         self.write = self._arrival.write
         self.write(made.octets)
 
+    def _end(self) -> None:
+        """The message is there; it may have ended within its header."""
+        if self._held is not None:
+            self._release(self._held)
+
     def _refuse(self, why: Reply) -> None:
         self._held = None
         self._refusal = why
@@ -157,13 +164,11 @@ class _SubmittedArrival:
 
     def finish(self, session: IServerSession, envelope: Envelope) -> Taken:
         """See L{IArrival}."""
-        if self._held is not None:
-            # It has ended within its header.
-            try:
-                self._release(self._held)
-            except BaseException:
-                self._arrival.abort()
-                raise
+        try:
+            self._end()
+        except BaseException:
+            self._arrival.abort()
+            raise
         if self._refusal is not None:
             self._arrival.abort()
             return self._refusal

@@ -10,7 +10,7 @@ it (L{smtpx.core.trace.ABOVE}).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -29,6 +29,7 @@ from ..mailauth.resultswriting import renderResults
 from ..mailauth.spftexts import received
 from ..net.interfaces import IArrival, IReceiver, Taken
 from ..net.receiving import Taker, receiverFor
+from ..net.withheld import withhold
 from ..observe.authlog import CHECKED
 from .authentication import Authentication
 from .claimed import withoutClaims
@@ -131,6 +132,17 @@ class _CheckedArrival:
         self.write: Callable[[bytes], None] = self._hold
         if inquiry is not None:
             inquiry.lastly = self._end
+        withhold(envelope, self._end)
+
+    @property
+    def id(self) -> str:
+        """In the spool; empty: it has none."""
+        return getattr(self._arrival, "id", "")
+
+    @property
+    def reread(self) -> Callable[[], Iterator[bytes]] | None:
+        """Gives what there is of it; L{None}: nobody keeps it."""
+        return getattr(self._arrival, "reread", None)
 
     def registerProducer(self, producer: IProducer, streaming: bool) -> None:
         """It is paused by whoever takes the message."""

@@ -1,0 +1,342 @@
+"""
+What checkers think of one message; L{Consultation} is a transaction's.
+
+A message of up to L{HELD_OCTETS}, as most are, is kept until somebody asks for an
+opinion, and is then given to all checkers at once, with its length: no connection to a
+checker stays open for a client that takes its time, and where a rule has let the
+message through before, none is made at all.  (The spool keeps such a message in memory
+all the same; these are the same octets.)
+
+A longer one is given to each checker as it comes, from its beginning, and the client
+is held up while one of them does not keep up.  A checker that has no room, or that
+such a message has kept busy for too long, gets it when it is there: it is read from the
+spool once more, piece by piece.  So is what a client goes on with that was cut short
+(RFC 1845), and what broke off at a checker that has come back since.
+
+No message is ever in memory as a whole, and none is copied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.interfaces import IDelayedCall
+
+from ...core.envelope import Envelope, Recipient, Stamp
+from ...core.interfaces import IServerSession
+from ...core.reply import Reply
+from ...net.withheld import letGo
+from ..shared import Shared
+from .desk import Desk, Tell
+from .interfaces import NOT_ASKED, ICheck, Message, Opinion, Reread, State
+from .taps import Junction, Tap
+
+#: How much of a message is kept before checkers get it.
+HELD_OCTETS = 1 << 16
+
+#: How long a client is held up by a checker that does not keep up.
+STALL_SECONDS = 20.0
+
+#: Opinions, by the names of the checkers.
+Opinions = Mapping[str, Opinion]
+
+
+def _never(text: str) -> Consultation:
+    """It is not for the spool."""
+    raise ValueError(text)
+
+
+#: Of a transaction: what checkers think of its message.
+CONSULTATION = Stamp["Consultation"]("checkers.consultation", None, _never)
+#: Of an envelope: what is not to be found out of it (L{IChecker.finds}).
+SKIPPED = Stamp[frozenset[str]]("checkers.skipped", None, lambda text: frozenset())
+
+
+class Consultation:
+    """
+    What checkers think of one message.
+    """
+
+    def __init__(
+        self,
+        desks: Sequence[Desk],
+        session: IServerSession,
+        envelope: Envelope,
+        id: str,
+        reread: Reread | None,
+        resumed: bool,
+        tell: Tell,
+    ) -> None:
+        """
+        @param desks: of the checkers that may be asked.
+        @param id: of the message in the spool; empty: it has none.
+        @param reread: gives it again; L{None}: nobody keeps it.
+        @param resumed: has a part of it come before?
+        @param tell: told of each opinion.
+        """
+        self._session = session
+        self._envelope = envelope
+        self._id = id
+        self._reread = reread
+        self._tell = tell
+        self._held: list[bytes] | None = None if resumed else []
+        self._octets = 0
+        self._early: list[_Early] = []
+        self._junction: Junction | None = None
+        self._opinions: Shared[Opinions] | None = None
+        self._desks = desks
+        #: Those that are given the message as it comes, or were.
+        self._begun: dict[Desk, _Early] = {}
+        if not resumed:
+            for desk in desks:
+                if desk.checker.terms.early:
+                    self._begin(desk)
+
+    # --- the message ----------------------------------------------------------------
+
+    def through(self, junction: Junction) -> None:
+        """
+        What comes can be held up.
+
+        @param junction: where.
+        """
+        self._junction = junction
+        for each in self._early:
+            each.through(junction)
+
+    def write(self, data: bytes) -> None:
+        """A piece of the message."""
+        self._octets += len(data)
+        for each in tuple(self._early):
+            if each.octetsMax is not None and self._octets > each.octetsMax:
+                each.drop()
+            else:
+                each.check.write(data)
+        held = self._held
+        if held is None:
+            return
+        held.append(data)
+        if self._octets > HELD_OCTETS:
+            self._held = None
+            self._part(held)
+
+    def _part(self, held: Sequence[bytes]) -> None:
+        """It is a long one: give it to those who can take it now."""
+        for desk in self._desks:
+            if desk in self._begun or desk.wants(self._session, self._envelope):
+                continue
+            # Where nobody keeps it, there is no later.
+            if desk.hasRoom or self._reread is None:
+                self._begin(desk, held)
+
+    def _begin(self, desk: Desk, there: Sequence[bytes] = ()) -> None:
+        """
+        Give one the message as it comes.
+
+        @param there: what there is of it.
+        """
+        session, envelope = self._session, self._envelope
+        if desk.wants(session, envelope) is not None:
+            return
+        check = desk.begin(session, envelope, Message(self._id, None))
+        if isinstance(check, Opinion):
+            return
+        early = _Early(desk, check, self._forget)
+        self._early.append(early)
+        self._begun[desk] = early
+        if self._junction is not None:
+            early.through(self._junction)
+        for piece in there:
+            check.write(piece)
+
+    def _forget(self, early: _Early) -> None:
+        """One does not get the message as it comes any more."""
+        if early in self._early:
+            self._early.remove(early)
+
+    # --- the opinions ---------------------------------------------------------------
+
+    @property
+    def known(self) -> Opinions:
+        """What is known; nothing, if nobody has asked."""
+        asked = self._opinions
+        return {} if asked is None else asked.result or {}
+
+    def opinions(self) -> Deferred[Opinions]:
+        """
+        What they think; to be asked when the message is there.
+
+        @return: never fails.  To cancel it is nobody else's business.
+        """
+        if self._opinions is None:
+            letGo(self._envelope)
+            if self._junction is not None:
+                self._junction.close()
+            together = gatherResults(map(self._ask, self._desks), consumeErrors=True)
+            self._opinions = Shared(together.addCallback(self._named))
+        return self._opinions.wait()
+
+    def _named(self, found: list[Opinion]) -> Opinions:
+        names = [each.checker.name for each in self._desks]
+        return dict(zip(names, found, strict=True))
+
+    def _ask(self, desk: Desk) -> Deferred[Opinion]:
+        began = desk.clock.seconds()
+        asking = Deferred.fromCoroutine(self._opinion(desk))
+
+        def told(found: Opinion) -> Opinion:
+            if found is not NOT_ASKED:
+                seconds = desk.clock.seconds() - began
+                name = desk.checker.name
+                self._tell(self._session, self._envelope, name, found, seconds)
+            return found
+
+        return asking.addCallback(told)
+
+    async def _opinion(self, desk: Desk) -> Opinion:
+        """What one of them thinks."""
+        session, envelope = self._session, self._envelope
+        early = self._begun.get(desk)
+        found = desk.wants(session, envelope)
+        if found is not None:
+            if early is not None:
+                early.drop()
+            return found
+        if early is not None and not early.dropped:
+            early.stop()
+            found = await desk.conclude(session, early.check)
+            if self._reread is None or found.state not in (State.AWAY, State.BROKEN):
+                return found
+            # It may have lost patience with a slow client, or was started again.
+        pieces = self._pieces()
+        if pieces is None:
+            return Opinion(State.SLOW, why="it did not keep up")
+        message = Message(self._id, envelope.octets)
+        return await desk.ask(session, envelope, message, pieces)
+
+    def _pieces(self) -> Callable[[], Iterator[bytes]] | None:
+        """What gives the message from its start; L{None}: nothing does."""
+        held = self._held
+        return self._reread if held is None else partial(iter, held)
+
+    def close(self) -> None:
+        """The message was taken, or there will be none."""
+        self._held = None
+        for each in tuple(self._early):
+            each.drop()
+        if self._opinions is not None:
+            self._opinions.cancel()
+
+    # --- what comes of them ---------------------------------------------------------
+
+    @property
+    def edits(self) -> tuple[object, ...]:
+        """What checkers want to be changed, in their order."""
+        return tuple(one for each in self.known.values() for one in each.edits)
+
+    def refusalOf(self, recipient: Recipient) -> Reply | None:
+        """What a checker says against a recipient; L{None}: nothing does."""
+        found = (each.refusals.get(recipient) for each in self.known.values())
+        return next((each for each in found if each is not None), None)
+
+
+class _Early:
+    """
+    A check that is given a message as it comes.
+
+    @ivar check: it.
+    @ivar dropped: was it given up, so that it gets the message later?
+    @ivar octetsMax: how long a message it wants; L{None}: any.
+    """
+
+    __slots__ = (
+        "_desk",
+        "_forget",
+        "_limit",
+        "_tap",
+        "check",
+        "dropped",
+        "octetsMax",
+    )
+
+    def __init__(
+        self, desk: Desk, check: ICheck, forget: Callable[[_Early], None]
+    ) -> None:
+        self._desk = desk
+        self.check = check
+        self._forget = forget
+        self._tap: _Watched | None = None
+        self.dropped = False
+        desk.enter()
+        terms = desk.checker.terms
+        self.octetsMax = terms.octetsMax
+        self._limit: IDelayedCall | None = None
+        if not terms.early:
+            self._limit = desk.clock.callLater(terms.seconds, self.drop)
+
+    def through(self, junction: Junction) -> None:
+        """It can hold up what comes."""
+        self._tap = _Watched(junction, self)
+        self.check.registerProducer(self._tap, True)
+
+    def stalled(self) -> IDelayedCall:
+        """It cannot take more now; it gets some time."""
+        return self._desk.clock.callLater(STALL_SECONDS, self.drop)
+
+    def stop(self) -> None:
+        """The message is there."""
+        if self._limit is not None and self._limit.active():
+            self._limit.cancel()
+        if self._tap is not None:
+            self._tap.close()
+            self.check.unregisterProducer()
+            self._tap = None
+        self._forget(self)
+        self._desk.leave()
+
+    def drop(self) -> None:
+        """Give it up."""
+        if not self.dropped:
+            self.dropped = True
+            self.stop()
+            self.check.abort()
+
+
+class _Watched(Tap):
+    """A tap that is not shut for long."""
+
+    __slots__ = ("_early", "_limit")
+
+    def __init__(self, junction: Junction, early: _Early) -> None:
+        Tap.__init__(self, junction)
+        self._early = early
+        self._limit: IDelayedCall | None = None
+
+    def pauseProducing(self) -> None:
+        """See L{Tap}."""
+        if self._limit is None:
+            self._limit = self._early.stalled()
+        Tap.pauseProducing(self)
+
+    def resumeProducing(self) -> None:
+        """See L{Tap}."""
+        self.close()
+
+    def close(self) -> None:
+        """It does not hold up anybody."""
+        limit, self._limit = self._limit, None
+        if limit is not None and limit.active():
+            limit.cancel()
+        Tap.resumeProducing(self)
+
+
+__all__ = [
+    "CONSULTATION",
+    "HELD_OCTETS",
+    "SKIPPED",
+    "STALL_SECONDS",
+    "Consultation",
+    "Opinions",
+]
