@@ -22,6 +22,7 @@ from twisted.logger import LogLevel
 from .authlog import AUTHENTICATION
 from .event import CLIENT, MESSAGE, SESSION, TLS, WHOLE, Event
 from .forwarding import SECRETS_KEPT, SECRETS_READ, SENDER_KEPT
+from .lookingup import LOOKUP_BROKEN, LOOKUP_WORKS
 from .naming import REPEATED, RESUMED
 from .rulings import RULED, RULED_OUT
 
@@ -486,4 +487,6 @@ CATALOGUE = (
     SENDER_KEPT,
     SECRETS_READ,
     SECRETS_KEPT,
+    LOOKUP_BROKEN,
+    LOOKUP_WORKS,
 )

@@ -26,6 +26,7 @@ from smtpx.observe.events import (
     TURNED_AWAY,
 )
 from smtpx.observe.forwarding import SECRETS_KEPT, SECRETS_READ
+from smtpx.observe.lookingup import LOOKUP_BROKEN, LOOKUP_WORKS
 
 PAGE = Path(smtpx.__file__).parent.parent / "doc" / "reference" / "logs.rst"
 
@@ -67,7 +68,7 @@ class EventTests(SynchronousTestCase):
         others = [TURNED_AWAY, PROXY_REFUSED, ALIASES_READ, ALIASES_KEPT, ALIAS_BROKEN]
         others += [RECIPIENTS_READ, RECIPIENTS_KEPT, RECIPIENT_UNSURE]
         others += [OWNERS_READ, OWNERS_KEPT, IMPORT_REFUSED]
-        others += [SECRETS_READ, SECRETS_KEPT]
+        others += [SECRETS_READ, SECRETS_KEPT, LOOKUP_BROKEN, LOOKUP_WORKS]
         for event in CATALOGUE:
             if event in others:
                 continue

@@ -4,17 +4,18 @@ What a condition of a rule is, ours and anybody's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import time
 from typing import Protocol
 
-from attrs import frozen
+from attrs import field, frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import Attribute, Interface
 
 from ...core.hostlist import HostList
 from ...dns.interfaces import IResolver
+from ..lookups.interfaces import ILookup
 from .faults import Place
 from .stages import RuleStage
 from .subject import Subject
@@ -51,12 +52,14 @@ class Means:
     @ivar resolver: asks the DNS.
     @ivar clock: for limits of time.
     @ivar now: what time it is, in seconds since the epoch.
+    @ivar lookups: look-ups, by their names.
     """
 
     keep: Keep = _asItIs
     resolver: IResolver | None = None
     clock: IReactorTime | None = None
     now: Callable[[], float] = time
+    lookups: Mapping[str, ILookup] = field(factory=dict)
 
 
 class ICondition(Interface):
