@@ -25,6 +25,11 @@ LOCAL = "local"
 #: for the spool, which has them as a part of the message.
 ABOVE = Stamp[bytes]("trace.above", None, str.encode)
 
+#: Of an envelope: the fields of the message's own header, each with its CRLF, where
+#: they were kept apart from what stands behind them.  Whoever takes the message writes
+#: them below C{Received}, above what it was given.  Not for the spool.
+HEADER = Stamp[bytes]("trace.header", None, str.encode)
+
 _RECEIVED = re.compile(
     rb"(?:\A|\n)Received: from ([^\r]+) \((?:([^ \r]+) )?"
     rb"(?:\[(?:IPv6:)?([^]\r]+)\]|unknown)\)"

@@ -18,7 +18,7 @@ from ..core.envelope import Envelope
 from ..core.interfaces import IServerSession
 from ..core.reply import Reply, reply
 from ..core.standing import Standing
-from ..core.trace import ABOVE, received
+from ..core.trace import ABOVE, HEADER, received
 from ..extensions.checkpointserver import transactionOf
 from ..net.interfaces import IArrival, IJournal, IReceiver
 from ..policy.redirect import Redirection
@@ -139,6 +139,9 @@ class SpoolArrival:
                 settled = settle(envelope, spooled)
                 prefix = settled.above + prefix + settled.below
                 hold = settled.held or hold
+            header = envelope.stamp(HEADER)
+            if header is not None:
+                prefix += header
         except BaseException:
             # Nobody else would: the connection has let go of it.
             incoming.abort()

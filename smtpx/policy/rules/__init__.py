@@ -23,7 +23,6 @@ from .effects import (
     DMARC_DISABLED,
     DMARC_FORENSIC,
     AddHeader,
-    HeaderPlace,
     settle,
 )
 from .faults import BadRule, Fault
@@ -58,7 +57,6 @@ __all__ = [
     "Encrypted",
     "Fault",
     "GoOn",
-    "HeaderPlace",
     "Headers",
     "Helo",
     "Hold",

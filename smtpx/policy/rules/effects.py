@@ -9,9 +9,8 @@ does.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from email.header import Header
-from enum import Enum
 
 from attrs import frozen
 
@@ -19,6 +18,7 @@ from ...core.envelope import Bearer, Envelope, Stamp
 from ...core.errors import Malformed
 from ...core.queueprofile import DISCARDED
 from ..dmarccontrols import DMARC_DISABLED, DMARC_FORENSIC
+from ..edits import FieldPlace
 from .fields import fieldName
 from .stages import RuleStage
 from .subject import Subject
@@ -33,18 +33,6 @@ _DISCARDED = Stamp[bool]("policy.discarded", None, bool)
 _LINE_OCTETS = 78
 
 
-class HeaderPlace(Enum):
-    """
-    Where a field is added.
-
-    @cvar START: above everything, our C{Received} field among it.
-    @cvar RECEIVED: below our C{Received} field, above what the client has sent.
-    """
-
-    START = ":at_start:"
-    RECEIVED = ":after_received:"
-
-
 @frozen
 class AddHeader:
     """
@@ -55,7 +43,7 @@ class AddHeader:
     """
 
     line: str
-    place: HeaderPlace = HeaderPlace.RECEIVED
+    place: FieldPlace = FieldPlace.AFTER_RECEIVED
 
     @classmethod
     def parse(cls, text: str) -> AddHeader:
@@ -64,14 +52,14 @@ class AddHeader:
 
         @raise Malformed: it is none.
         """
-        place = HeaderPlace.RECEIVED
+        place = FieldPlace.AFTER_RECEIVED
         text = text.strip()
         if text.startswith(":"):
             word = text[: text.find(":", 1) + 1]
-            known = [each.value for each in HeaderPlace]
+            known = [each.value for each in FieldPlace]
             if word not in known:
                 raise Malformed(f"expected a place such as {' or '.join(known)}")
-            place, text = HeaderPlace(word), text[len(word) :].strip()
+            place, text = FieldPlace(word), text[len(word) :].strip()
         name, colon, _ = text.partition(":")
         if text != WHOLE_FIELD and not (colon and fieldName(name)):
             raise Malformed('expected a field such as "X-Checked: yes"')
@@ -84,12 +72,12 @@ class AddHeader:
 WHOLE_FIELD = "$spf_received"
 
 #: The fields that were added, with their places.
-_ADDED = Stamp[tuple[tuple[HeaderPlace, bytes], ...]](
+_ADDED = Stamp[tuple[tuple[FieldPlace, bytes], ...]](
     "policy.added", None, lambda text: ()
 )
 
 
-def add(bearer: Bearer, place: HeaderPlace, line: str) -> None:
+def add(bearer: Bearer, place: FieldPlace, line: str) -> None:
     """
     Note a field to be added.
 
@@ -121,6 +109,11 @@ def hold(bearer: Bearer, why: str) -> None:
 def discard(bearer: Bearer) -> None:
     """Note that nobody is to get a message, or this recipient is not."""
     bearer.stamps[_DISCARDED] = True
+
+
+def isDiscardedFor(bearer: Bearer) -> bool:
+    """Was it noted so?"""
+    return bearer.stamp(_DISCARDED) is True
 
 
 @frozen
@@ -227,12 +220,12 @@ def settle(envelope: Envelope, spooled: Envelope) -> Settled:
     held = next(filter(None, (each.stamp(_HELD) for each in bearers)), "")
     return Settled(
         held,
-        b"".join(_added(bearers, HeaderPlace.START)),
-        b"".join(_added(bearers, HeaderPlace.RECEIVED)),
+        b"".join(addedAt(bearers, FieldPlace.AT_START)),
+        b"".join(addedAt(bearers, FieldPlace.AFTER_RECEIVED)),
     )
 
 
-def _added(bearers: list[Bearer], place: HeaderPlace) -> Iterator[bytes]:
+def addedAt(bearers: Iterable[Bearer], place: FieldPlace) -> list[bytes]:
     """The fields for one place, each once: a rule may be true of many recipients."""
     found = [
         field
@@ -240,7 +233,7 @@ def _added(bearers: list[Bearer], place: HeaderPlace) -> Iterator[bytes]:
         for where, field in bearer.stamp(_ADDED) or ()
         if where is place
     ]
-    yield from dict.fromkeys(found)
+    return list(dict.fromkeys(found))
 
 
 __all__ = [
@@ -250,12 +243,13 @@ __all__ = [
     "WHOLE_FIELD",
     "AddHeader",
     "Control",
-    "HeaderPlace",
     "Settled",
     "add",
+    "addedAt",
     "discard",
     "hold",
     "isDiscarded",
+    "isDiscardedFor",
     "isHeld",
     "ofExtension",
     "settle",

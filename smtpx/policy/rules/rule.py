@@ -22,9 +22,10 @@ from attrs import field, frozen
 from ...core.interfaces import IExtension, IServerExtension
 from ...core.profile import ServerProfile
 from ...extensions.mtpriority import MTPriority
+from ..edits import FieldPlace
 from .actions import Action, Code, Defer, GoOn, Hold, Reject, usualCode
 from .conditions import OfExtension
-from .effects import CONTROLS, AddHeader, Control, HeaderPlace, ofExtension
+from .effects import CONTROLS, AddHeader, Control, ofExtension
 from .faults import BadRule, Fault
 from .findings import METHODS
 from .interfaces import ICondition, Means, Test
@@ -178,7 +179,7 @@ class ReadyRule:
     tests: tuple[Test, ...]
     conditions: tuple[ICondition, ...]
     controls: tuple[Control, ...]
-    headers: tuple[tuple[HeaderPlace, Text], ...]
+    headers: tuple[tuple[FieldPlace, Text], ...]
     message: Text
     log: Text
     needs: tuple[Need, ...]
@@ -239,7 +240,7 @@ class _Reader:
                 self.looked(found.method, "control", index)
                 yield found
 
-    def headers(self) -> Iterator[tuple[HeaderPlace, Text]]:
+    def headers(self) -> Iterator[tuple[FieldPlace, Text]]:
         """What it adds."""
         stages = RuleStage.MAIL.onwards
         for index, each in enumerate(self.rule.addHeaders):
@@ -320,7 +321,7 @@ def _waitsSurely(ready: ReadyCondition) -> bool:
 
 
 def _texts(
-    message: Text, log: Text, headers: Iterable[tuple[HeaderPlace, Text]]
+    message: Text, log: Text, headers: Iterable[tuple[FieldPlace, Text]]
 ) -> Iterator[Text]:
     yield from (message, log, *(text for _, text in headers))
 

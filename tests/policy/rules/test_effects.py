@@ -7,10 +7,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from smtpx.core.envelope import Envelope, Recipient
 from smtpx.core.errors import Malformed
 from smtpx.core.queueprofile import DISCARDED
-from smtpx.policy.rules import AddHeader, HeaderPlace, settle
+from smtpx.policy.edits import FieldPlace
+from smtpx.policy.rules import AddHeader, settle
 from smtpx.policy.rules.effects import add, discard, hold
 
-START, RECEIVED = HeaderPlace.START, HeaderPlace.RECEIVED
+START, RECEIVED = FieldPlace.AT_START, FieldPlace.AFTER_RECEIVED
 
 
 def envelope() -> Envelope:
@@ -33,7 +34,7 @@ class AddHeaderTests(SynchronousTestCase):
 
     def test_whatIsNoFieldIsRefused(self) -> None:
         """A name is missing, a place is strange, a line ends within."""
-        for text in ("hello", "X A: b", ":at_end: X: y", ":X", "X: a\r\nY: b"):
+        for text in ("hello", "X A: b", ":below: X: y", ":X", "X: a\r\nY: b"):
             self.assertRaises(Malformed, AddHeader.parse, text)
 
 

@@ -1,0 +1,160 @@
+"""
+A message's header that is held, so that fields can be taken out, changed and put in.
+
+See L{smtpx.policy.edits} for how they are numbered.  What nobody touches stays as it
+came, octet by octet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from attrs import define
+
+from ..core.submitted import fieldsOf
+from .edits import Change, FieldPlace, HeaderEdit, Insert, Remove
+from .fieldtext import fieldOf
+
+#: Says of a field whether it is to be taken out: of its name in lower case, and of what
+#: stands behind its colon.
+Strips = Callable[[bytes, bytes], bool]
+
+
+@define(eq=False)
+class _Held:
+    """
+    A field.
+
+    @ivar name: in lower case.
+    @ivar octets: all of it.
+    @ivar author: who has put it in; L{None}: it came with the message.
+    @ivar touched: has somebody changed it?
+    @ivar gone: was it taken out?
+    """
+
+    name: bytes
+    octets: bytes
+    author: str | None = None
+    touched: bool = False
+    gone: bool = False
+
+
+class EditedHeader:
+    """
+    A header while it is changed.
+
+    @ivar rest: what came behind its last field without an empty line between: it is
+        text.
+    """
+
+    def __init__(self, header: bytes) -> None:
+        """
+        @param header: what stands before the empty line, with its CRLFs.
+        """
+        fields, self.rest = fieldsOf(header)
+        self._fields = [_Held(each.name, each.octets) for each in fields]
+        self._above: list[_Held] = []
+
+    @property
+    def octets(self) -> bytes:
+        """Its fields as they are now."""
+        return b"".join(_whole(self._fields))
+
+    @property
+    def above(self) -> bytes:
+        """Those that were put above all that is ours."""
+        return b"".join(_whole(self._above))
+
+    def apply(self, author: str, edit: HeaderEdit) -> None:
+        """Change something."""
+        if isinstance(edit, Insert):
+            octets = fieldOf(edit.name, edit.value, edit.exact)
+            self.insert(author, octets, edit.at)
+            return
+        found = self._nth(author, edit)
+        if isinstance(edit, Remove) or not edit.value:
+            if found is not None:
+                found.gone = found.touched = True
+        elif found is None:
+            octets = fieldOf(edit.name, edit.value, edit.exact)
+            self.insert(author, octets, FieldPlace.AT_END)
+        else:
+            found.octets = fieldOf(edit.name, edit.value, edit.exact)
+            found.touched, found.gone = True, False
+
+    def insert(self, author: str, octets: bytes, at: int | FieldPlace) -> None:
+        """
+        Put a field in.
+
+        @param octets: all of it, with its CRLFs.
+        """
+        name = octets.partition(b":")[0].strip().lower()
+        made = _Held(name, octets, author)
+        if isinstance(at, FieldPlace):
+            self._place(made, at)
+        else:
+            self._number(made, at)
+
+    def strip(self, strips: Strips) -> None:
+        """Take out of what came, and nobody has changed since, whatever is named."""
+        for each in self._fields:
+            if each.author is None and not each.touched:
+                value = each.octets.partition(b":")[2]
+                each.gone = strips(each.name, value)
+
+    def _seen(self, author: str) -> Iterator[_Held]:
+        """The fields as an author counts them."""
+        for each in (*self._above, *self._fields):
+            if each.author is None or each.author == author:
+                yield each
+
+    def _nth(self, author: str, edit: Remove | Change) -> _Held | None:
+        name, left = edit.name.lower(), edit.nth
+        for each in self._seen(author):
+            if each.name == name:
+                left -= 1
+                if not left:
+                    return each
+        return None
+
+    def _number(self, made: _Held, at: int) -> None:
+        """Put a field below so many others, the first of which is our own."""
+        if at <= 0:
+            self._above.insert(0, made)
+            return
+        left, place = at - 1, 0
+        for index, each in enumerate(self._fields):
+            if not left:
+                break
+            if each.author is None or each.author == made.author:
+                left, place = left - 1, index + 1
+        self._fields.insert(place, made)
+
+    def _place(self, made: _Held, place: FieldPlace) -> None:
+        if place is FieldPlace.AT_START:
+            self._above.insert(0, made)
+        elif place is FieldPlace.AFTER_RECEIVED:
+            self._fields.insert(0, made)
+        elif place is FieldPlace.AT_END:
+            self._fields.append(made)
+        else:
+            self._fields.insert(self._firstThatIsNoTrace(), made)
+
+    def _firstThatIsNoTrace(self) -> int:
+        """Where the fields of RFC 5322 section 3.6.7 and 3.6.6 end that came."""
+        for index, each in enumerate(self._fields):
+            trace = each.name == b"received" or each.name.startswith(b"resent-")
+            if each.author is None and not (trace or each.gone):
+                return index
+        return len(self._fields)
+
+
+def _whole(fields: list[_Held]) -> Iterator[bytes]:
+    """Those that are there; a message may end without the CRLF of its last field."""
+    kept = [each.octets for each in fields if not each.gone]
+    for each in kept[:-1]:
+        yield each if each.endswith(b"\r\n") else each + b"\r\n"
+    yield from kept[-1:]
+
+
+__all__ = ["EditedHeader", "Strips"]
