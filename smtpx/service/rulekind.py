@@ -78,8 +78,9 @@ OPTIONS: Mapping[str, tuple[IKind, str]] = {
     "add_header": (
         ListOf(Text()),
         "Fields that the message gets, such as ``X-Checked: yes``; they can have"
-        " variables.  They stand below our ``Received`` field, with ``:at_start:`` in"
-        " front above it.",
+        " variables.  They stand below our ``Received`` field; with ``:at_start:`` in"
+        " front above it, with ``:at_start_rfc:`` above the first field that is neither"
+        " ``Received`` nor ``Resent-`` something, with ``:at_end:`` below all others.",
     ),
     "priority": (
         Number(least=-9, most=9),

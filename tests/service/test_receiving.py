@@ -21,7 +21,7 @@ from smtpx.core.interfaces import (
     IServerExtension,
     IServerSession,
 )
-from smtpx.core.queueprofile import QueueProfile
+from smtpx.core.queueprofile import DISCARDED, QueueProfile
 from smtpx.core.reply import Reply
 from smtpx.net.factory import Silence
 from smtpx.net.interfaces import IArrival, IReceiver
@@ -29,6 +29,16 @@ from smtpx.policy.aliasentry import Place
 from smtpx.policy.aliases import Aliases, AliasSources
 from smtpx.policy.aliasfile import parseEntry
 from smtpx.policy.aliastable import Reach
+from smtpx.policy.editing import EditedArrival, EditingReceiver
+from smtpx.policy.edits import (
+    AddRecipient,
+    Change,
+    ChangeSender,
+    Insert,
+    Quarantine,
+    RemoveRecipient,
+    editorOf,
+)
 from smtpx.policy.local import LocalPolicy
 from smtpx.policy.ours import LocalAddresses
 from smtpx.policy.redirect import Redirection
@@ -294,3 +304,46 @@ class SpoolReceiverTests(SynchronousTestCase):
         arrival.write(b"x")
         arrival.abort()
         self.assertEqual(self.spool.kept, {})
+
+    def test_changed(self) -> None:
+        """A message that was changed is in the spool as it was left, under one id."""
+        receiver = SpoolReceiver(
+            self.spool, self.journal, lambda envelope: False, ruled=True
+        )
+        arrival = EditingReceiver(receiver).begin(session(), self.envelope)
+        assert isinstance(arrival, EditedArrival)
+        arrival.write(b"Subject: x\r\nTo: y\r\n")
+        arrival.write(b"\r\nbody\r\n")
+        assert arrival.reread is not None
+        self.assertEqual(
+            b"".join(arrival.reread()), b"Subject: x\r\nTo: y\r\n\r\nbody\r\n"
+        )
+        editor = editorOf(self.envelope)
+        assert editor is not None
+        body = editor.replaceBody()
+        assert not isinstance(body, Reply)
+        body.write(b"other\r\n")
+        body.finish()
+        edits = [
+            Insert(b"X-Top", b"1", 0),
+            Change(b"Subject", 1, b"z"),
+            ChangeSender(b"n@b.example"),
+            RemoveRecipient(b"c@d.example"),
+            AddRecipient(b"e@d.example"),
+            Quarantine("spam"),
+        ]
+        editor.edit("a", edits)
+        answer = arrival.finish(session(), self.envelope)
+        assert isinstance(answer, Deferred)
+        self.assertEqual(self.successResultOf(answer).code, 250)
+        [(id, message)] = self.spool.kept.items()
+        self.assertEqual(arrival.id, id)
+        whole = self.spool.whole(id)
+        self.assertTrue(whole.startswith(b"X-Top: 1\r\nReceived: from client"), whole)
+        self.assertTrue(whole.endswith(b"\r\nSubject: z\r\nTo: y\r\n\r\nother\r\n"))
+        self.assertEqual(message.envelope.sender, b"n@b.example")
+        self.assertEqual(
+            [(each.path, each.dumpedStamps()) for each in message.envelope.recipients],
+            [(b"c@d.example", {DISCARDED.name: "yes"}), (b"e@d.example", {})],
+        )
+        self.assertEqual((message.held, message.note), (True, "spam"))

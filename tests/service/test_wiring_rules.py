@@ -89,6 +89,22 @@ class RuledHouseTests(HouseTestCase):
             octets.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"),
         )
 
+    def test_fieldsStandWithinTheHeaderThatCame(self) -> None:
+        """Below the traces, and at its end."""
+        self.rules(
+            "[[policy.message]]\n"
+            'add_header = [":at_end: X-End: a", ":at_start_rfc: X-Begin: b"]\n'
+        )
+        send(self.site.call(), b"ann@localhost")
+        self.site.reactor.advance(1)
+        (octets,) = self.site.inboxes()
+        header, _, body = octets.replace(b"\r\n", b"\n").partition(b"\n\n")
+        came, _, text = MESSAGE.replace(b"\r\n", b"\n").partition(b"\n\n")
+        self.assertTrue(
+            header.endswith(b"\nX-Begin: b\n" + came + b"\nX-End: a"), header
+        )
+        self.assertEqual(body, text)
+
     def test_discardedMessageIsNobodys(self) -> None:
         """The client is told 250."""
         self.rules('[[policy.rcpt]]\naction = "discard"\n')

@@ -9,7 +9,7 @@ and a field that a rule adds is never one of those.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from attrs import field, frozen
 
@@ -114,6 +114,15 @@ class HeaderWishes:
             header.insert(RULES, each, FieldPlace.AT_END)
 
 
+#: Places that are within a header that came, or below it.
+_WITHIN = (FieldPlace.AT_START_RFC, FieldPlace.AT_END)
+
+
+def changesWithin(places: Iterable[FieldPlace]) -> bool:
+    """Is one of these within a header that came, or below it?"""
+    return any(each in _WITHIN for each in places)
+
+
 def headerWishes(envelope: Envelope) -> HeaderWishes | None:
     """
     What rules want changed in the header of a message; L{None}: nothing.
@@ -133,6 +142,7 @@ __all__ = [
     "RULES",
     "HeaderWishes",
     "RemoveHeader",
+    "changesWithin",
     "headerWishes",
     "remove",
 ]

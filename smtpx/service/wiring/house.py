@@ -46,6 +46,7 @@ from .dmarc import dmarcWitnesses, suffixes
 from .domainpolicies import domainPolicies
 from .doors import DoorKind, Hall
 from .dropping import openDropFolder
+from .editing import editing, mayBeChanged
 from .extensions import chosenExtensions, withPorts
 from .importing import openImports
 from .inquiries import inquiries
@@ -173,7 +174,8 @@ async def enter(
         checks = authentication(
             machine, configuration, name, asking, names, journal, listed, hears
         )
-        spooling = receiverOf(watch, spool, journal, out.routes, taken, memory)
+        edits = mayBeChanged(configuration)
+        spooling = receiverOf(watch, spool, journal, out.routes, taken, memory, edits)
         entry = await policies(
             machine, configuration, taken, msa, journal, names, asking, checks, stack
         )
@@ -185,7 +187,9 @@ async def enter(
             tracer=traced,
             kept=keptLists(configuration, names.keep),
             transactions=memory,
-            receiver=checking(configuration, checks, names, spooling),
+            receiver=checking(
+                configuration, checks, names, editing(configuration, spooling)
+            ),
             policies=entry,
             submission=msa,
             tls=certificates(machine, configuration, name, stack),
@@ -243,9 +247,15 @@ def receiverOf(
     routes: Routes,
     taken: Intake,
     memory: Transactions,
+    edits: bool,
 ) -> IReceiver:
-    """Who puts what comes into the spool."""
-    holds, aliased, ruled = routes.holds, taken.redirection, bool(taken.words)
+    """
+    Who puts what comes into the spool.
+
+    @param edits: may messages be changed as they come?
+    """
+    holds, aliased = routes.holds, taken.redirection
+    ruled = edits or bool(taken.words)
     return timed(watch, SpoolReceiver(spool, journal, holds, aliased, memory, ruled))
 
 

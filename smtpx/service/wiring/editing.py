@@ -1,0 +1,34 @@
+"""
+Whether messages may be changed as they come, and who lets them be.
+"""
+
+from __future__ import annotations
+
+from ...net.interfaces import IReceiver
+from ...policy.editing import HEADER_OCTETS, EditingReceiver
+from ...policy.rules.removing import changesWithin
+from ..config import Configuration
+from .rules import rulesOf
+
+
+def mayBeChanged(configuration: Configuration) -> bool:
+    """Is there anybody who may want something changed in a message?"""
+    return any(
+        changesWithin(each.place for each in rule.addHeaders)
+        for rule in rulesOf(configuration)
+    )
+
+
+def editing(configuration: Configuration, receiver: IReceiver) -> IReceiver:
+    """
+    A receiver that lets messages be changed, if they may be.
+
+    @param receiver: the spool's.
+    """
+    if not mayBeChanged(configuration):
+        return receiver
+    most = max(HEADER_OCTETS, configuration.authentication.longestHeader)
+    return EditingReceiver(receiver, most)
+
+
+__all__ = ["editing", "mayBeChanged"]
