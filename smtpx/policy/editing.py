@@ -33,7 +33,7 @@ from ..core.submitted import headerEnd
 from ..core.trace import ABOVE, HEADER
 from ..extensions.checkpointserver import CutShort, transactionOf
 from ..net.interfaces import IArrival, IReceiver, Taken
-from ..net.receiving import MEMORY_OCTETS, Taker, TakingReceiver
+from ..net.receiving import MEMORY_OCTETS, Taker, receiverFor
 from .checking import TOO_LONG
 from .editedheader import EditedHeader
 from .edits import (
@@ -73,10 +73,11 @@ class EditingReceiver:
             L{HEADER} says above what it is given, as the spool's does.
         @param headerOctets: the most octets of a header; a longer one is refused.
         """
-        if IReceiver.providedBy(receiver):
-            self._receiver: IReceiver = receiver
-        else:
-            self._receiver = TakingReceiver(_joined(receiver))
+        self._receiver = (
+            receiver
+            if IReceiver.providedBy(receiver)
+            else receiverFor(_joined(receiver))
+        )
         self.headerOctets = headerOctets
 
     def begin(self, session: IServerSession, envelope: Envelope) -> IArrival | Reply:

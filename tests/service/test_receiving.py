@@ -5,6 +5,7 @@ Tests for L{smtpx.service.receiving}.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
@@ -34,6 +35,7 @@ from smtpx.policy.edits import (
     AddRecipient,
     Change,
     ChangeSender,
+    Edit,
     Insert,
     Quarantine,
     RemoveRecipient,
@@ -324,7 +326,7 @@ class SpoolReceiverTests(SynchronousTestCase):
         assert not isinstance(body, Reply)
         body.write(b"other\r\n")
         body.finish()
-        edits = [
+        edits: list[Edit] = [
             Insert(b"X-Top", b"1", 0),
             Change(b"Subject", 1, b"z"),
             ChangeSender(b"n@b.example"),
@@ -333,8 +335,7 @@ class SpoolReceiverTests(SynchronousTestCase):
             Quarantine("spam"),
         ]
         editor.edit("a", edits)
-        answer = arrival.finish(session(), self.envelope)
-        assert isinstance(answer, Deferred)
+        answer: Any = arrival.finish(session(), self.envelope)
         self.assertEqual(self.successResultOf(answer).code, 250)
         [(id, message)] = self.spool.kept.items()
         self.assertEqual(arrival.id, id)

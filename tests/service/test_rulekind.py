@@ -6,13 +6,13 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from smtpx.policy.edits import FieldPlace
 from smtpx.policy.rules import (
     Accept,
     AddHeader,
     Code,
     Defer,
     GoOn,
-    HeaderPlace,
     Hold,
     OfExtension,
     Reject,
@@ -107,7 +107,7 @@ class RuleKindTests(RuleTestCase):
                 [Spf.make(["fail"]), OfExtension("requiretls")],
                 Reject("$spf_smtp_comment", Code(550, (5, 7, 1))),
                 ["requiretls"],
-                [AddHeader("X-A: b", HeaderPlace.START)],
+                [AddHeader("X-A: b", FieldPlace.AT_START)],
                 -2,
                 "$local_part",
                 "mine",

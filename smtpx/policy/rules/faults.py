@@ -11,7 +11,7 @@ from attrs import frozen
 from ...core.errors import UsageError
 
 #: Where in a rule something stands: names of options, and indices of lists.
-FieldPlace = tuple[str | int, ...]
+Place = tuple[str | int, ...]
 
 
 @frozen
@@ -25,7 +25,7 @@ class Fault:
     @ivar known: the words that can stand there.
     """
 
-    place: FieldPlace
+    place: Place
     text: str
     word: str = ""
     known: tuple[str, ...] = ()
@@ -64,4 +64,4 @@ def bad(
     return BadRule([Fault(place, text, word, tuple(known))])
 
 
-__all__ = ["BadRule", "Fault", "FieldPlace", "bad"]
+__all__ = ["BadRule", "Fault", "Place", "bad"]
