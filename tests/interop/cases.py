@@ -77,8 +77,9 @@ class InteropTestCase(SynchronousTestCase):
         )
 
     def running(self, program: RunningProgram) -> None:
-        """See that a program ends with the test, and well."""
+        """See that a program ends with the test, and well, and leaves nothing."""
         self._programs.append(program)
+        self.addCleanup(program.remove)
         self.addCleanup(program.kill)
 
     def closing(self, close: Callable[[], object]) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -15,7 +14,7 @@ from pathlib import Path
 from twisted.trial.unittest import SkipTest
 
 from .cases import findPeer
-from .running import RunningProgram, waitFor
+from .running import RunningProgram, removeFolder, waitFor
 
 _CONFIGURATION = """\
 base_dir = {folder}/base
@@ -106,4 +105,4 @@ class RunningDovecot(RunningProgram):
 
     def remove(self) -> None:
         """Take its folder away."""
-        shutil.rmtree(self.folder)
+        removeFolder(self.folder)

@@ -10,14 +10,13 @@ from __future__ import annotations
 import os
 import pwd
 import re
-import shutil
 import tempfile
 from pathlib import Path
 
 from twisted.trial.unittest import SkipTest
 
 from .cases import findPeer
-from .running import RunningProgram, freePort, waitFor
+from .running import RunningProgram, freePort, removeFolder, waitFor
 
 _CONFIGURATION = """\
 base_dir = {folder}/base
@@ -110,4 +109,4 @@ class RunningMailDovecot(RunningProgram):
 
     def remove(self) -> None:
         """Take its folder away."""
-        shutil.rmtree(self.folder)
+        removeFolder(self.folder)

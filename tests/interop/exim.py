@@ -20,6 +20,7 @@ from pathlib import Path
 from twisted.trial.unittest import SkipTest
 
 from .cases import CLIENT_SECONDS, findPeer
+from .running import removeFolder
 
 #: Whom Exim is built to run as, and what Debian calls it.
 USERS = ("exim", "Debian-exim", "mail")
@@ -169,7 +170,7 @@ class EximClient:
 
     def remove(self) -> None:
         """Remove all its files."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        removeFolder(self.folder)
 
     def _call(self, words: Sequence[str], input: bytes = b"") -> str:
         root = os.getuid() == 0

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from smtpx.spool.eximspool import isID
 
 from .cases import CLIENT_SECONDS
 from .exim import findAccount, findExim
+from .running import removeFolder
 
 #: Mail to slow.example waits, and what else there is is put into a file each.
 _CONFIGURATION = """\
@@ -111,7 +111,7 @@ class EximQueue:
 
     def remove(self) -> None:
         """Remove all its files."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        removeFolder(self.folder)
 
     # --- its queue -------------------------------------------------------------------
 

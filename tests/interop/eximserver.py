@@ -7,7 +7,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -16,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .exim import findAccount, findExim
-from .running import PATIENCE_SECONDS, waitFor
+from .running import PATIENCE_SECONDS, freePort, removeFolder, waitFor
 
 _CONFIGURATION = """\
 primary_hostname = mx.example.org
@@ -126,7 +125,7 @@ class EximServer:
         if os.getuid() == 0:
             for place in (self.folder, *places):
                 os.chown(place, user.pw_uid, user.pw_gid)
-        self.port = _freePort()
+        self.port = freePort()
         listens = f"{address}.{self.port}"
         if tlsPort is not None:
             listens += f" : {address}.{tlsPort}"
@@ -153,6 +152,9 @@ class EximServer:
                 user=user.pw_uid if root else None,
                 group=user.pw_gid if root else None,
                 extra_groups=[] if root else None,
+                # Its processes of connections outlive it, and would make its folder
+                # anew to write their last lines.
+                start_new_session=True,
             )
         waitFor(self._listens, "Exim listens")
 
@@ -161,6 +163,13 @@ class EximServer:
             raise AssertionError((self.folder / "said.log").read_text())
         log = self.folder / "log" / "mainlog"
         return log.exists() and "listening for SMTP" in log.read_text()
+
+    def _gone(self) -> bool:
+        try:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return True
+        return False
 
     def log(self) -> str:
         """Its main log."""
@@ -212,12 +221,5 @@ class EximServer:
         """End it, and remove all its files."""
         self._process.terminate()
         self._process.wait(PATIENCE_SECONDS)
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def _freePort() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+        waitFor(self._gone, "Exim's processes have ended")
+        removeFolder(self.folder)

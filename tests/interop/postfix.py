@@ -16,6 +16,7 @@ from pathlib import Path
 from twisted.trial.unittest import SkipTest
 
 from .cases import CLIENT_SECONDS, findPeer
+from .running import removeFolder
 
 _MAIN = """\
 compatibility_level = 3.6
@@ -140,7 +141,7 @@ class PostfixClient:
         try:
             self._call([self._program, "-c", str(self._etc), "abort"])
         finally:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            removeFolder(self.folder)
 
     def _call(self, words: list[str], input: bytes = b"") -> str:
         # What starts a daemon waits for nobody: no pipe that it would keep open.

@@ -7,8 +7,10 @@ Nothing here waits longer than a limit.
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -26,7 +28,7 @@ import smtpx
 ROOT = Path(smtpx.__file__).parent.parent
 
 #: How long a server may take to start or to stop, and mail to be delivered.
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
 
 #: What the server calls itself.
 NAME = "mx.example.org"
@@ -111,13 +113,44 @@ def waitFor(
         time.sleep(0.02)
 
 
+#: Where we look for free ports: below those that the system gives to who asks for any
+#: and to clients (32768 and up), so that none of these takes one between our look and
+#: its use.
+_FIRST_PORT, _PORTS = 20_000, 12_000
+
+#: Tests may run in several processes at once: each begins at a place of its own.
+_places = itertools.count(os.getpid() * 997)
+
+
 def freePort(address: str = "127.0.0.1") -> int:
-    """A port that nobody has now."""
+    """
+    A port that nobody has now, and that this process has not got from here before.
+
+    @raise AssertionError: all are taken.
+    """
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family) as taken:
-        taken.bind((address, 0))
-        port: int = taken.getsockname()[1]
-    return port
+    for place in itertools.islice(_places, _PORTS):
+        port = _FIRST_PORT + place % _PORTS
+        with socket.socket(family) as taken:
+            try:
+                taken.bind((address, port))
+            except OSError:
+                continue
+        return port
+    raise AssertionError(f"no port is free at {address}")
+
+
+def removeFolder(folder: Path) -> None:
+    """
+    Take a folder away, into which a program that was ended may still write its last.
+    Does nothing if it is not there.
+    """
+
+    def gone() -> bool:
+        shutil.rmtree(folder, ignore_errors=True)
+        return not folder.exists()
+
+    waitFor(gone, f"{folder} is removed")
 
 
 class RunningProgram:
@@ -215,6 +248,12 @@ class RunningProgram:
         self._stopped = True
         self._process.kill()
         self._process.wait()
+
+    def remove(self) -> None:
+        """
+        Take away what it leaves outside of the folders of the tests: nothing, but for
+        those that say otherwise.  Does nothing if it is gone.
+        """
 
     # --- memory ---------------------------------------------------------------
 

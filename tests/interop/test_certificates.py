@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import stat
 import subprocess
 from collections.abc import Callable
@@ -27,7 +26,7 @@ from tests.tls.responses import DAY, answered, framed, kept
 from .cases import InteropTestCase, findPeer
 from .exim import EximClient
 from .postfix import PostfixClient
-from .running import PATIENCE_SECONDS, RunningServer, waitFor
+from .running import PATIENCE_SECONDS, RunningServer, freePort, waitFor
 
 MANUAL = Path(smtpx.__file__).parents[1] / "doc" / "howto"
 VERSIONS = ("-tls1_2", "-tls1_3")
@@ -246,9 +245,7 @@ class FetchingTests(OpenSSLTestCase):
         The script fetches a response from the authority's responder, and the
         server takes it.
         """
-        with socket.socket() as unused:
-            unused.bind(("127.0.0.1", 0))
-            port = unused.getsockname()[1]
+        port = freePort()
         identity = made(ROOT, responder=f"http://127.0.0.1:{port}")
         self.responder(identity, port)
         files = kept(self.folder / "tls", identity)

@@ -164,7 +164,7 @@ class ChunksOutTests(RelayTestCase):
         host = self.faulty(_GONE, keywords=CHUNKING)
         relay = self.relay(host.port, '[[retry]]\npauses = ["1 s"]\n')
         self.give(relay, LINES["plain"])
-        waitFor(lambda: bool(host.messages), "a message", 30)
+        waitFor(lambda: bool(host.messages), "a message")
         verbs = [session.commands[3].split()[0] for session in host.sessions]
         self.assertEqual(verbs, [b"BDAT", b"BDAT", b"DATA"])
         self.same({BOX: host.messages[0].body}, {BOX: LINES["plain"]})

@@ -21,7 +21,7 @@ from pathlib import Path
 from attrs import frozen
 
 from .cases import CLIENT_SECONDS, InteropTestCase, findPeer
-from .running import ROOT, waitFor
+from .running import ROOT, freePort, waitFor
 
 PAGE = ROOT / "doc/tutorial/submission.rst"
 
@@ -59,18 +59,6 @@ def blocks(page: str) -> list[Block]:
         text = textwrap.dedent(match[2])
         found.append(Block(match[1], text, None if named is None else named[1]))
     return found
-
-
-def freePorts(count: int) -> list[str]:
-    """Ports that nobody has now."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [str(each.getsockname()[1]) for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
 
 
 class LessonTests(InteropTestCase):
@@ -118,7 +106,7 @@ class LessonTests(InteropTestCase):
     def test_lesson(self) -> None:
         """All of it works, and says what the page says."""
         self.prepare()
-        page, others = PAGE.read_text("utf-8"), freePorts(len(PORTS))
+        page, others = PAGE.read_text("utf-8"), [str(freePort()) for _ in PORTS]
         for port, other in zip(PORTS, others, strict=True):
             page = page.replace(port, other)
         said = ""

@@ -187,7 +187,7 @@ class ProtectedMailTests(InteropTestCase):
         bad = Event(day, "sts.example", policy, failed)
         file.add([Count(good, 3), Count(bad, 2)])
         file.close()
-        waitFor(lambda: bool(self.host.messages()), "the report", 40)
+        waitFor(lambda: bool(self.host.messages()), "the report")
         [delivered] = self.host.messages()
         message = message_from_bytes(delivered.octets, policy=policies.default)
         assert isinstance(message, EmailMessage)

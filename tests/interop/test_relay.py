@@ -139,7 +139,7 @@ class RelayTestCase(InteropTestCase):
         @return: read, and as it is.
         """
         folder = server.folder / "state" / "Maildir" / "new"
-        waitFor(lambda: folder.is_dir() and any(folder.iterdir()), "a report", 40)
+        waitFor(lambda: folder.is_dir() and any(folder.iterdir()), "a report")
         [path] = folder.iterdir()
         octets = path.read_bytes()
         return email.message_from_bytes(octets), octets
@@ -374,7 +374,7 @@ class PeersTests(RelayTestCase):
         sender = self.sender(relay, b"dead.example")
         sender.give(b"bob", LINES["plain"], sender=f"ann@{DOMAIN}".encode())
         path = f"ann@{DOMAIN}".encode()
-        waitFor(lambda: path in postfix.messages(), "a report", 40)
+        waitFor(lambda: path in postfix.messages(), "a report")
         report = postfix.messages()[path]
         self.assertIn(b"report-type=delivery-status", report)
         self.assertIn(b"Final-Recipient: rfc822;bob@dead.example\r\n", report)

@@ -159,7 +159,7 @@ class ReportCase(RelayTestCase):
                 for address, group in groups(report)[1].items()
             }
 
-        waitFor(lambda: len(look()) >= count, f"{count} told of", 40)
+        waitFor(lambda: len(look()) >= count, f"{count} told of")
         return look()
 
 
@@ -252,7 +252,7 @@ class HandedOnTests(ReportCase):
         self, messages: Callable[[], dict[bytes, bytes]], sender: bytes
     ) -> tuple[str, dict[str, Message]]:
         """Wait for the report of another server to a sender whose mail it has."""
-        waitFor(lambda: sender in messages(), "a report", 40)
+        waitFor(lambda: sender in messages(), "a report")
         report = email.message_from_bytes(
             messages()[sender], policy=email.policy.default
         )

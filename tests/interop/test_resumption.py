@@ -211,7 +211,7 @@ class TakingTests(ResumptionTestCase):
     def awaitSent(self, client: PostfixClient, count: int) -> None:
         """Wait until Postfix has delivered so many messages."""
         try:
-            waitFor(lambda: client.log().count(" status=sent ") >= count, "mail", 10)
+            waitFor(lambda: client.log().count(" status=sent ") >= count, "mail")
         except AssertionError:
             self.fail(client.log())
 

@@ -7,7 +7,6 @@ back of its signatures.
 from __future__ import annotations
 
 import re
-import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,7 +19,7 @@ from dns.name import from_text
 from dns.zone import from_text as zoneFromText
 
 from .cases import findPeer
-from .running import RunningProgram, freePort
+from .running import RunningProgram, freePort, removeFolder
 
 _CONFIGURATION = """\
 server:
@@ -171,7 +170,7 @@ class RunningUnbound(RunningProgram):
 
     def remove(self) -> None:
         """Take its folder away."""
-        shutil.rmtree(self.folder)
+        removeFolder(self.folder)
 
 
 def _signed(name: str, text: str) -> tuple[str, str]:
