@@ -34,6 +34,33 @@ Ran 5 tests in 0.003s
 FAILED (skips=2, failures=1, successes=2)
 """
 
+#: The same where several processes run the tests side by side.
+MIXED_LOG = """\
+Running 4 tests.
+tests.interop.test_swaks
+  SwaksTests
+    test_clear ...                                                         [OK]
+tests.core.test_reply
+  ReplyTests
+    test_one ...                                                           [OK]
+tests.interop.test_swaks
+  SwaksTests
+    test_implicit ...                                                      [OK]
+tests.interop.test_curl
+  CurlTests
+    test_implicit ...                                                 [SKIPPED]
+
+===============================================================================
+[SKIPPED]
+peer missing: curl
+
+tests.interop.test_curl.CurlTests.test_implicit
+-------------------------------------------------------------------------------
+Ran 4 tests in 0.003s
+
+PASSED (skips=1, successes=3)
+"""
+
 
 class InteropTests(SynchronousTestCase):
     """A required peer is never silently left out."""
@@ -58,6 +85,10 @@ class InteropTests(SynchronousTestCase):
     def test_casesAreCounted(self) -> None:
         """Those of interop only; a failed one was run."""
         self.assertEqual(self.script.count(LOG.splitlines()), (2, 1, {"swaks"}))
+
+    def test_casesOfTestsSideBySideAreCounted(self) -> None:
+        """Whatever the order in which they end."""
+        self.assertEqual(self.script.count(MIXED_LOG.splitlines()), (2, 1, {"curl"}))
 
     def test_aRequiredPeerMustBeThere(self) -> None:
         """A missing peer is an error if it is required, and only then."""

@@ -36,7 +36,7 @@ class ReadmeTests(SynchronousTestCase):
 
     def test_theCommandsAreThere(self) -> None:
         """One command starts the server, one runs the tests."""
-        for end in ("twistd -n smtpx", "trial tests"):
+        for end in ("twistd -n smtpx", "trial -j4 tests"):
             found = re.findall(rf"(?m)^    python3 -m venv .*{end}$", README)
             self.assertEqual(len(found), 1, end)
 
