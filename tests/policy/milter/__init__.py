@@ -1,0 +1,3 @@
+"""
+Tests of the room L{smtpx.policy.milter}.
+"""
