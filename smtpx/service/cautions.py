@@ -24,6 +24,7 @@ from ..knowledge.layout import glance
 from ..policy.dovecot import tryDovecot
 from .config import Configuration
 from .dmarcchecks import dmarcCautions
+from .dnslistcautions import dnsListCautions
 from .handshakecautions import handshakeCautions
 from .localcautions import localCautions
 from .machine import Machine
@@ -79,6 +80,7 @@ def cautions(machine: Machine, configuration: Configuration) -> Iterator[Problem
     yield from tlsCautions(machine, configuration)
     yield from dmarcCautions(configuration)
     yield from requireTLSCautions(configuration)
+    yield from dnsListCautions(machine, configuration)
 
 
 def _trustedServers(

@@ -28,6 +28,7 @@ from .tables import (
     AliasOptions,
     AuthenticationOptions,
     Control,
+    DNSListOptions,
     ImportFolder,
     Limits,
     Listener,
@@ -170,6 +171,9 @@ class Configuration:
     dkim: DKIM = field(factory=DKIM)
     dmarc: DMARC = field(factory=DMARC)
     dns: DNS = field(factory=DNS)
+    dnsLists: DNSListOptions = field(
+        factory=DNSListOptions, metadata={"option": "dns_lists"}
+    )
     log: Log = field(factory=Log)
     trace: Trace = field(factory=Trace)
     http: HTTP = field(factory=HTTP)

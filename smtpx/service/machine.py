@@ -9,7 +9,7 @@ import resource
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 from attrs import field, frozen
 from twisted.python.threadpool import ThreadPool
 
+from ..dns.asknow import addressesNow
 from ..dns.authenticity import checksDNSSEC
 from ..dns.interfaces import IResolver
 from ..dns.servers import Server
@@ -103,6 +104,8 @@ class Machine:
     @ivar fastOpen: what the kernel does of TCP Fast Open
         (L{smtpx.net.fastopen.kernelBits}); L{None}: nobody knows.
     @ivar checksDNSSEC: does a name server check DNSSEC?  L{None}: it does not answer.
+    @ivar addressesNow: waits for the addresses of a name
+        (L{smtpx.dns.asknow.addressesNow}).
     """
 
     reactor: Any
@@ -118,6 +121,9 @@ class Machine:
     resolver: IResolver | None = None
     fastOpen: Callable[[], int | None] = kernelBits
     checksDNSSEC: Callable[[Server], bool | None] = checksDNSSEC
+    addressesNow: Callable[[Sequence[Server], bytes], tuple[bytes, ...] | None] = (
+        addressesNow
+    )
 
 
 def usePythonPath(configuration: Configuration) -> None:

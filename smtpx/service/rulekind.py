@@ -44,6 +44,7 @@ _TAKES: Mapping[Takes, IKind] = {
     Takes.LIST: ListOf(Text()),
     Takes.FLAG: Flag(),
     Takes.OCTETS: sizeInOctets(),
+    Takes.NUMBER: Number(whole=False, least=None),
     Takes.FIELDS: TableOf(ListOf(Text())),
 }
 

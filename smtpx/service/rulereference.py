@@ -75,6 +75,7 @@ _TAKES = {
     Takes.LIST: "a list of strings",
     Takes.FLAG: "``true`` or ``false``",
     Takes.OCTETS: 'a number of octets, or a size such as ``"10 MiB"``',
+    Takes.NUMBER: "a number",
     Takes.FIELDS: 'a table of lists of strings, such as ``{ Subject = ["*sale*"] }``',
 }
 

@@ -18,6 +18,7 @@ from .conditions import (
     Senders,
     SizeOver,
 )
+from .dnslists import DnsLists, DnsScoreOver
 from .effects import (
     CONTROLS,
     DMARC_DISABLED,
@@ -53,6 +54,8 @@ __all__ = [
     "Discard",
     "Dkim",
     "DmarcStatus",
+    "DnsLists",
+    "DnsScoreOver",
     "Domains",
     "Encrypted",
     "Fault",

@@ -19,6 +19,9 @@ from ...core.interfaces import IServerSession
 #: What can be looked at, each of which an operator may have switched off.
 METHODS = frozenset({"spf", "dkim", "arc", "dmarc"})
 
+#: Of those who send, whether they are in weighted DNS lists: there may be none.
+DNS_SCORE = "dns_score"
+
 #: What SPF can come to (RFC 7208 section 2.6).
 SPF_RESULTS = (
     "pass",
@@ -137,6 +140,7 @@ class Verdicts:
 
 __all__ = [
     "ARC_STATES",
+    "DNS_SCORE",
     "DMARC_STATUSES",
     "METHODS",
     "SPF_ALIASES",

@@ -15,7 +15,9 @@ from zope.interface import Attribute, Interface
 
 from ...core.hostlist import HostList
 from ...dns.interfaces import IResolver
+from ..dnslists.asker import ListAsker
 from ..lookups.interfaces import ILookup
+from .dnsweights import Weights
 from .faults import Place
 from .stages import RuleStage
 from .subject import Subject
@@ -53,6 +55,8 @@ class Means:
     @ivar clock: for limits of time.
     @ivar now: what time it is, in seconds since the epoch.
     @ivar lookups: look-ups, by their names.
+    @ivar lists: asks DNS lists; L{None}: they are asked by C{resolver}, as usual.
+    @ivar weights: those with weights.
     """
 
     keep: Keep = _asItIs
@@ -60,6 +64,8 @@ class Means:
     clock: IReactorTime | None = None
     now: Callable[[], float] = time
     lookups: Mapping[str, ILookup] = field(factory=dict)
+    lists: ListAsker | None = None
+    weights: Weights = Weights()
 
 
 class ICondition(Interface):

@@ -23,7 +23,8 @@ from .conditions import (
     Senders,
     SizeOver,
 )
-from .findings import ARC_STATES, DMARC_STATUSES, SPF_RESULTS
+from .dnslists import DnsLists, DnsScoreOver
+from .findings import ARC_STATES, DMARC_STATUSES, DNS_SCORE, SPF_RESULTS
 from .interfaces import ICondition
 from .judged import Arc, Dkim, DmarcStatus, Spf, SpfGuess
 from .stages import RuleStage
@@ -35,6 +36,7 @@ class Takes(Enum):
     LIST = "a list of strings"
     FLAG = "true or false"
     OCTETS = "a size"
+    NUMBER = "a number"
     FIELDS = "a table of lists of strings"
 
 
@@ -94,6 +96,26 @@ KINDS: Mapping[str, ConditionKind] = {
             Helo,
             "What the client calls itself is in a list of domains: ``example.org``,"
             " ``*.example.org`` for any below it, ``[192.0.2.1]``.",
+        ),
+        _kind(
+            DnsLists,
+            "The client is in one of some DNS lists: ``zen.spamhaus.org``."
+            "  ``zone=127.0.0.2,127.0.0.3`` wants one of these answers, and ``==`` that"
+            " all answers are among them; ``zone&0.0.0.2`` wants this bit to be set,"
+            " and ``=&`` in all answers; ``!`` in front of them turns that round."
+            "  ``zone/$sender_address_domain`` looks up something else."
+            "  Of ``zone1,zone2`` the second is asked, and the first for the text."
+            "  Behind ``+include_unknown`` a list that cannot be asked has the client,"
+            " behind ``+defer_unknown`` the client is to come again, and behind"
+            " ``+exclude_unknown``, or nothing, it has not.",
+            waits=True,
+        ),
+        _kind(
+            DnsScoreOver,
+            "The weights (``dns_lists.weights``) of the DNS lists that have the client"
+            " come to more than this number.",
+            Takes.NUMBER,
+            method=DNS_SCORE,
         ),
         _kind(
             Encrypted,

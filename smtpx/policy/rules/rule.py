@@ -27,7 +27,7 @@ from .actions import Action, Code, Defer, GoOn, Hold, Reject, usualCode
 from .conditions import OfExtension
 from .effects import CONTROLS, AddHeader, Control, ofExtension
 from .faults import BadRule, Fault
-from .findings import METHODS
+from .findings import DNS_SCORE, METHODS
 from .interfaces import ICondition, Means, Test
 from .judged import SpfGuess
 from .kinds import KINDS
@@ -88,14 +88,15 @@ class Vocabulary:
     @ivar variables: all, by name.
     @ivar controls: all, by name.
     @ivar priorities: can a message be given a priority?
-    @ivar methods: what is looked at (L{smtpx.policy.rules.findings.METHODS}).
+    @ivar methods: what is looked at (L{smtpx.policy.rules.findings.METHODS}), and
+        C{dns_score}, where there are weighted DNS lists.
     """
 
     conditions: frozenset[str] = frozenset()
     variables: Mapping[str, Variable] = VARIABLES
     controls: Mapping[str, Control] = CONTROLS
     priorities: bool = False
-    methods: frozenset[str] = METHODS
+    methods: frozenset[str] = METHODS | {DNS_SCORE}
 
     @classmethod
     def of(
@@ -125,7 +126,7 @@ class Vocabulary:
         variables: Iterable[str],
         controls: Iterable[str],
         priorities: bool,
-        methods: frozenset[str] = METHODS,
+        methods: frozenset[str] = METHODS | {DNS_SCORE},
     ) -> Vocabulary:
         # What rules have by themselves knows its stages.
         return cls(
@@ -224,6 +225,8 @@ class _Reader:
                 f"{method.upper()} is not looked at:"
                 f' "{method}" is not in authentication.checks'
             )
+            if method == DNS_SCORE:
+                text = "no DNS list has a weight: dns_lists.weights is empty"
             self.faults.append(Fault(place, text))
 
     def controls(self) -> Iterator[Control]:

@@ -49,6 +49,13 @@ class Text:
         named = (each for each in self.parts if isinstance(each, Variable))
         return frozenset(each.method for each in named if each.method)
 
+    @property
+    def stages(self) -> frozenset[RuleStage]:
+        """When all of it is known."""
+        named = (each for each in self.parts if isinstance(each, Variable))
+        known = (each.stages for each in named)
+        return RuleStage.CONNECT.onwards.intersection(*known)
+
     def render(self, subject: Subject) -> str:
         """The text for a session; what it needs has been found out."""
         return "".join(

@@ -10,6 +10,8 @@ from attrs import frozen
 
 from ...core.address import domainOf, localPartOf
 from ...core.trace import protocol
+from ..dnslists.score import SCORE, Score
+from .findings import DNS_SCORE
 from .stages import RuleStage
 from .subject import Need, Subject
 
@@ -131,6 +133,29 @@ _OURS = (
 )
 
 
+def _score(subject: Subject) -> Score | None:
+    return subject.session.stamps.get(SCORE)
+
+
+_LISTS = (
+    Variable(
+        "dns_score",
+        _CONNECT,
+        "What the weighted DNS lists came to, when a rule with ``dns_score_over`` was"
+        " asked last in this session.",
+        lambda subject: (found := _score(subject)) and found.number,
+        method=DNS_SCORE,
+    ),
+    Variable(
+        "dns_score_lists",
+        _CONNECT,
+        "Those that had the client, with their weights.",
+        lambda subject: (found := _score(subject)) and found.names,
+        method=DNS_SCORE,
+    ),
+)
+
+
 def _ofSPF(name: str, help: str, read: Callable[[Subject], object]) -> Variable:
     return Variable(name, _MAIL, help, read, Need.SPF, "spf")
 
@@ -239,9 +264,32 @@ def toldBy(name: str, stages: frozenset[RuleStage], help: str) -> Variable:
     return Variable(name, stages, help, lambda subject: subject.told.get(name))
 
 
+_TOLD = (
+    toldBy(
+        "dnslist_domain",
+        _CONNECT,
+        "The DNS list for which the condition ``dnslists`` of this stage was true.",
+    ),
+    toldBy(
+        "dnslist_matched",
+        _CONNECT,
+        "What was looked up in it: an address or a domain.",
+    ),
+    toldBy(
+        "dnslist_value",
+        _CONNECT,
+        "What it answered; several with commas between them.",
+    ),
+    toldBy(
+        "dnslist_text",
+        _CONNECT,
+        "What it says for people, such as where the client can have itself removed.",
+    ),
+)
+
 #: All that rules have by themselves, in the order of the manual.
 VARIABLES: Mapping[str, Variable] = {
-    each.name: each for each in (*_OURS, *_SPF, *_AUTHENTICATION)
+    each.name: each for each in (*_OURS, *_TOLD, *_LISTS, *_SPF, *_AUTHENTICATION)
 }
 
 

@@ -11,6 +11,7 @@ from .control import Control
 from .dkim import DKIM, DKIMKey
 from .dmarc import DMARC
 from .dns import DNS
+from .dnslists import DNSListOptions
 from .http import HTTP
 from .importfolder import ImportFolder
 from .limits import Limits
@@ -44,6 +45,7 @@ __all__ = [
     "DKIMKey",
     "DMARC",
     "DNS",
+    "DNSListOptions",
     "Family",
     "HTTP",
     "ImportFolder",

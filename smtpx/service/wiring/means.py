@@ -7,6 +7,7 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 
 from ...dns.interfaces import IResolver
+from ...policy.dnslists import ListAsker
 from ...policy.names import HostNames
 from ...policy.rules import Means
 from ..config import Configuration
@@ -26,7 +27,16 @@ def means(
     @param names: keeps host lists up to date.
     @param stack: where what was opened is closed.
     """
-    return Means(names.keep, resolver, machine.reactor, machine.now)
+    options = configuration.dnsLists
+    clock = machine.reactor
+    return Means(
+        names.keep,
+        resolver,
+        clock,
+        machine.now,
+        lists=ListAsker(resolver, clock, options.seconds, options.atOnce),
+        weights=options.weights,
+    )
 
 
 __all__ = ["means"]

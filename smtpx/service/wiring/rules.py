@@ -11,6 +11,7 @@ from attrs import evolve
 from ...core.interfaces import IExtension
 from ...observe.journal import Journal
 from ...policy.rules import HouseRules, Rule, RuleStage, Vocabulary
+from ...policy.rules.findings import DNS_SCORE
 from ...policy.rules.house import NOBODY
 from ...policy.rules.interfaces import Means
 from ...policy.rules.ruleset import Ruling
@@ -52,7 +53,10 @@ def vocabulary(
     """
     if not any(configuration.policy.entries()):
         return None
-    return Vocabulary.of(extensions, lookedAt(configuration))
+    methods = lookedAt(configuration)
+    if configuration.dnsLists.weights.entries:
+        methods |= {DNS_SCORE}
+    return Vocabulary.of(extensions, methods)
 
 
 def houseRules(

@@ -25,6 +25,7 @@ from smtpx.policy.rules import (
     Verdicts,
     Vocabulary,
 )
+from smtpx.policy.rules.findings import DNS_SCORE, METHODS
 from smtpx.policy.rules.interfaces import ICondition
 from smtpx.policy.rules.rule import NONE
 from smtpx.policy.rules.ruleset import Ruling
@@ -108,7 +109,7 @@ def served(
     loaded = list(standard() if extensions is None else extensions)
     told: list[Ruling] = []
     troubles: list[str] = []
-    words = Vocabulary.of(loaded, frozenset({"spf", "dkim", "arc", "dmarc"}))
+    words = Vocabulary.of(loaded, METHODS | {DNS_SCORE})
     house = HouseRules.of(
         rules, words, means, verdicts, lambda asked, ruling: told.append(ruling)
     )
