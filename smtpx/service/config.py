@@ -29,6 +29,7 @@ from .tables import (
     AuthenticationOptions,
     Control,
     DNSListOptions,
+    GreylistOptions,
     ImportFolder,
     Limits,
     Listener,
@@ -166,6 +167,7 @@ class Configuration:
         default=(), metadata={"option": "import", "help": "Without any: none."}
     )
     policy: Policy = field(factory=Policy)
+    greylist: GreylistOptions = field(factory=GreylistOptions)
     authentication: AuthenticationOptions = field(factory=AuthenticationOptions)
     spf: SPFOptions = field(factory=SPFOptions)
     dkim: DKIM = field(factory=DKIM)
@@ -209,6 +211,11 @@ class Configuration:
     def peersFile(self) -> Path:
         """Where it is kept what is known of the hosts that we talk to."""
         return self.peers.file or self.state / "peers.sqlite"
+
+    @property
+    def greylistFile(self) -> Path:
+        """Where it is kept who was here before."""
+        return self.greylist.file or self.state / "greylist.sqlite"
 
     @property
     def tlsReportsFile(self) -> Path:

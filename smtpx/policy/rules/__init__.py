@@ -28,6 +28,7 @@ from .effects import (
 )
 from .faults import BadRule, Fault
 from .findings import MessageVerdict, SPFVerdict, Verdicts
+from .greylisted import Greylisted
 from .house import ANSWERS, HouseRules
 from .interfaces import ICondition, IWorded, Means
 from .judged import Arc, Dkim, DmarcStatus, Spf, SpfGuess
@@ -60,6 +61,7 @@ __all__ = [
     "Encrypted",
     "Fault",
     "GoOn",
+    "Greylisted",
     "Headers",
     "Helo",
     "Hold",

@@ -152,7 +152,8 @@ class RulePolicy:
     """
     Asks rules what other policies are asked.
 
-    @ivar bearsRepeats: is everything that its rules ask for known here?
+    @ivar bearsRepeats: is everything that its rules ask for known here, and counts
+        nothing?
     """
 
     def __init__(self, rules: HouseRules) -> None:

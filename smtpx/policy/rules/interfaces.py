@@ -17,6 +17,7 @@ from ...core.hostlist import HostList
 from ...dns.interfaces import IResolver
 from ..dnslists.asker import ListAsker
 from ..lookups.interfaces import ILookup
+from ..strangers.interfaces import IGreylist
 from .dnsweights import Weights
 from .faults import Place
 from .stages import RuleStage
@@ -57,6 +58,9 @@ class Means:
     @ivar lookups: look-ups, by their names.
     @ivar lists: asks DNS lists; L{None}: they are asked by C{resolver}, as usual.
     @ivar weights: those with weights.
+    @ivar isTrial: is it only tried what rules decide?  Then nothing is counted, and
+        nothing remembered.
+    @ivar greylist: remembers who was here before.
     """
 
     keep: Keep = _asItIs
@@ -66,6 +70,8 @@ class Means:
     lookups: Mapping[str, ILookup] = field(factory=dict)
     lists: ListAsker | None = None
     weights: Weights = Weights()
+    isTrial: bool = False
+    greylist: IGreylist | None = None
 
 
 class ICondition(Interface):

@@ -25,6 +25,7 @@ from .conditions import (
 )
 from .dnslists import DnsLists, DnsScoreOver
 from .findings import ARC_STATES, DMARC_STATUSES, DNS_SCORE, SPF_RESULTS
+from .greylisted import Greylisted
 from .interfaces import ICondition
 from .judged import Arc, Dkim, DmarcStatus, Spf, SpfGuess
 from .stages import RuleStage
@@ -53,6 +54,8 @@ class ConditionKind:
         one.
     @ivar method: what has to be looked at for it, one of L{METHODS}; empty: nothing.
     @ivar waits: may it have to wait?  It is asked behind those that do not.
+    @ivar counts: is it remembered that it was asked?  It is asked last of all, so that
+        nobody is counted whom the rule is not about.
     """
 
     name: str
@@ -63,6 +66,12 @@ class ConditionKind:
     status: str | None = None
     method: str = ""
     waits: bool = False
+    counts: bool = False
+
+    @property
+    def turn(self) -> int:
+        """How late in a rule it is asked."""
+        return 2 if self.counts else int(self.waits)
 
 
 def _kind(
@@ -72,6 +81,7 @@ def _kind(
     status: str | None = None,
     method: str = "",
     waits: bool = False,
+    counts: bool = False,
 ) -> ConditionKind:
     return ConditionKind(
         cls.name,
@@ -82,6 +92,7 @@ def _kind(
         status,
         method,
         waits or bool(method),
+        counts,
     )
 
 
@@ -182,6 +193,16 @@ KINDS: Mapping[str, ConditionKind] = {
             ' list of domains.  ``["!*"]`` is true where there is no good one.',
             status="5.7.20",
             method="dkim",
+        ),
+        _kind(
+            Greylisted,
+            "The client has to wait, and come again, before it may send from this"
+            " sender to this recipient; or with ``false`` it need not.  Behind ``rcpt``"
+            " it need not if it need not for one of the recipients.  The table"
+            " ``[greylist]`` says for how long.  Who has logged in never has to wait.",
+            Takes.FLAG,
+            waits=True,
+            counts=True,
         ),
     )
 }

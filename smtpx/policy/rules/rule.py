@@ -164,7 +164,8 @@ class ReadyRule:
     A rule that was found good, ready to be asked.
 
     @ivar rule: as it was given.
-    @ivar tests: its conditions; those that have to wait come last.
+    @ivar tests: its conditions; those that have to wait come behind the others, and
+        those that count last.
     @ivar conditions: the same, as they can be explained.
     @ivar controls: what it switches on.
     @ivar headers: fields to be added, with their places.
@@ -173,7 +174,7 @@ class ReadyRule:
     @ivar needs: what has to be found out for its texts.
     @ivar code: what its refusal is marked with; L{None}: it refuses nothing.
     @ivar guesses: is what it tells of SPF the best guess?
-    @ivar waits: may it have to wait?
+    @ivar waits: may it have to wait, or does it count?
     """
 
     rule: Rule
@@ -292,7 +293,7 @@ def made(rule: Rule, vocabulary: Vocabulary, means: Means = NONE) -> ReadyRule:
     log = reader.text(rule.logMessage, "log_message")
     if reader.faults:
         raise BadRule(reader.faults, rule.name)
-    asked = sorted(conditions, key=_waitsSurely)
+    asked = sorted(conditions, key=_turn)
     guesses = any(isinstance(each.condition, SpfGuess) for each in asked)
     needs = {need for text in _texts(message, log, headers) for need in text.needs}
     return ReadyRule(
@@ -311,16 +312,18 @@ def made(rule: Rule, vocabulary: Vocabulary, means: Means = NONE) -> ReadyRule:
 
 
 def _mayWait(ready: ReadyCondition) -> bool:
-    """May a condition have to wait?  Of one that is not ours nobody knows."""
+    """
+    May a condition have to wait, or count?  Of one that is not ours nobody knows.
+    """
     if isinstance(ready.condition, OfExtension):
         return False
-    return ready.condition.name not in KINDS or _waitsSurely(ready)
+    return ready.condition.name not in KINDS or _turn(ready) > 0
 
 
-def _waitsSurely(ready: ReadyCondition) -> bool:
-    """Is a condition one of those that are asked behind the others?"""
+def _turn(ready: ReadyCondition) -> int:
+    """How late in its rule a condition is asked."""
     kind = KINDS.get(ready.condition.name)
-    return bool(ready.needs) or (kind is not None and kind.waits)
+    return max(int(bool(ready.needs)), 0 if kind is None else kind.turn)
 
 
 def _texts(

@@ -15,6 +15,10 @@ from .findings import DNS_SCORE
 from .stages import RuleStage
 from .subject import Need, Subject
 
+#: Under what names conditions tell what they have found.
+GREYLIST_SECONDS = "greylist_seconds"
+GREYLIST_DELAYED = "greylist_delayed"
+
 _CONNECT = RuleStage.CONNECT.onwards
 _HELO = RuleStage.HELO.onwards
 _MAIL = RuleStage.MAIL.onwards
@@ -287,9 +291,25 @@ _TOLD = (
     ),
 )
 
+_STRANGERS = (
+    toldBy(
+        GREYLIST_SECONDS,
+        RuleStage.RCPT.onwards,
+        "How long the client has to wait yet, in seconds, as the condition"
+        " ``greylist`` has found; empty: it has not.",
+    ),
+    toldBy(
+        GREYLIST_DELAYED,
+        RuleStage.RCPT.onwards,
+        "How long it has waited, in seconds, where it may send now because it has come"
+        " again.",
+    ),
+)
+
 #: All that rules have by themselves, in the order of the manual.
 VARIABLES: Mapping[str, Variable] = {
-    each.name: each for each in (*_OURS, *_TOLD, *_LISTS, *_SPF, *_AUTHENTICATION)
+    each.name: each
+    for each in (*_OURS, *_TOLD, *_LISTS, *_STRANGERS, *_SPF, *_AUTHENTICATION)
 }
 
 

@@ -12,6 +12,7 @@ from .dkim import DKIM, DKIMKey
 from .dmarc import DMARC
 from .dns import DNS
 from .dnslists import DNSListOptions
+from .greylist import GreylistOptions
 from .http import HTTP
 from .importfolder import ImportFolder
 from .limits import Limits
@@ -47,6 +48,7 @@ __all__ = [
     "DNS",
     "DNSListOptions",
     "Family",
+    "GreylistOptions",
     "HTTP",
     "ImportFolder",
     "Limits",

@@ -12,6 +12,7 @@ from ...policy.names import HostNames
 from ...policy.rules import Means
 from ..config import Configuration
 from ..machine import Machine
+from .strangers import greylist
 
 
 def means(
@@ -20,12 +21,14 @@ def means(
     names: HostNames,
     resolver: IResolver,
     stack: AsyncExitStack,
+    isTrial: bool = False,
 ) -> Means:
     """
     What the server lends to conditions.
 
     @param names: keeps host lists up to date.
     @param stack: where what was opened is closed.
+    @param isTrial: see L{Means}.
     """
     options = configuration.dnsLists
     clock = machine.reactor
@@ -36,6 +39,8 @@ def means(
         machine.now,
         lists=ListAsker(resolver, clock, options.seconds, options.atOnce),
         weights=options.weights,
+        isTrial=isTrial,
+        greylist=greylist(machine, configuration, stack),
     )
 
 

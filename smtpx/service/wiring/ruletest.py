@@ -98,7 +98,7 @@ async def tryRules(
         )
         extensions = chosenExtensions(configuration, found)
         words = vocabulary(configuration, extensions)
-        lent = means(machine, configuration, names, asking, stack)
+        lent = means(machine, configuration, names, asking, stack, isTrial=True)
         rules = houseRules(configuration, words, lent, journal, checks)
         if trial.assumed is not None:
             rules, checks = evolve(rules, verdicts=trial.assumed), None
