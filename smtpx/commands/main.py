@@ -28,6 +28,7 @@ from .console import (
 from .dkim import DKIMOptions
 from .etrn import EtrnOptions
 from .features import FeaturesOptions
+from .greylist import GreylistCommandOptions
 from .passwd import PasswdOptions
 from .peer import PeerOptions
 from .policy import PolicyOptions
@@ -56,6 +57,7 @@ class MainOptions(ConsoleOptions):
         ["dkim", None, DKIMOptions, "Make keys that sign mail, and look at them."],
         ["etrn", None, EtrnOptions, "Have a host send what waits there for us."],
         ["features", None, FeaturesOptions, "List what this installation can do."],
+        ["greylist", None, GreylistCommandOptions, "Look at who has to come again."],
         ["passwd", None, PasswdOptions, "Make, change, delete or list users."],
         ["peer", None, PeerOptions, "Look at what is known of other hosts."],
         ["policy", None, PolicyOptions, "Tell what rules decide, and why."],

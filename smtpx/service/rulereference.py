@@ -134,7 +134,7 @@ def page() -> str:
 def _conditions() -> Iterator[tuple[str, str]]:
     for name, each in KINDS.items():
         text = f"{each.help}  Takes {_TAKES[each.takes]}.  {_when(each.stages)}"
-        if each.status is not None:
+        if each.status is not None and each.method:
             text += f"  A refusal has the code ``{each.status}`` (RFC 7372)."
         yield name, text
 

@@ -201,6 +201,7 @@ KINDS: Mapping[str, ConditionKind] = {
             " it need not if it need not for one of the recipients.  The table"
             " ``[greylist]`` says for how long.  Who has logged in never has to wait.",
             Takes.FLAG,
+            status="5.7.1",
             waits=True,
             counts=True,
         ),

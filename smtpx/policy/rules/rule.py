@@ -337,9 +337,10 @@ def _code(rule: Rule) -> Code | None:
     action = rule.action
     if not isinstance(action, Reject | Defer):
         return None
-    kinds = [KINDS.get(each.name) for each in rule.conditions]
-    statuses = [each.status for each in kinds if each is not None and each.status]
-    status = statuses[0] if statuses else None
+    # The condition that is asked last is what it hung by.
+    kinds = [KINDS[each.name] for each in rule.conditions if each.name in KINDS]
+    kinds = sorted(kinds, key=lambda kind: -kind.turn)
+    status = next((kind.status for kind in kinds if kind.status is not None), None)
     usual = usualCode(isinstance(action, Reject), rule.stage, status)
     if action.code is None:
         return usual
