@@ -189,12 +189,12 @@ class GreylistTests(SynchronousTestCase):
         for words in (("list", "x"), ("forget", "1.2.3"), ("allow", "ann@x")):
             self.assertIn(wrong, self.failed(*words))
         self.assertIn("a@@b", self.failed("forget", "a@@b"))
-        for words, text in (
-            (("forget",), "whom?"),
-            (("allow",), "which client?"),
-            (("allow", "--for", "soon", "192.0.2.1"), "--for: "),
+        for line, text in (
+            ("forget", "whom?"),
+            ("allow", "which client?"),
+            ("allow --for soon 192.0.2.1", "--for: "),
         ):
-            self.assertIn(text, self.failed(*words, status=2))
+            self.assertIn(text, self.failed(*line.split(), status=2))
         self.assertEqual(Terminal().run("greylist").status, 2)
 
     def test_badFile(self) -> None:
