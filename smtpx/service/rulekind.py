@@ -20,9 +20,12 @@ from ..core.errors import Malformed
 from ..core.interfaces import IExtension
 from ..extensions.standard import STANDARD
 from ..policy.rules import AddHeader, BadRule, Code, OfExtension, Rule, RuleStage
-from ..policy.rules.actions import ACTIONS, Action, Defer, GoOn, Hold, Reject
+from ..policy.rules.actions import ACTIONS, Action, Defer, Discard, GoOn, Hold, Reject
 from ..policy.rules.interfaces import ICondition
 from ..policy.rules.kinds import KINDS, Takes
+from ..policy.rules.lists import AddressList
+from ..policy.rules.own import Set
+from ..policy.rules.removing import RemoveHeader
 from ..policy.rules.rule import Vocabulary, made
 from .kinds import (
     FAULT,
@@ -63,6 +66,11 @@ OPTIONS: Mapping[str, tuple[IKind, str]] = {
         "What the client is told, where it is refused; of ``hold``: why, for the"
         " operator.  It can have variables.",
     ),
+    "only_recipients": (
+        ListOf(Text()),
+        "Of ``discard`` at ``data`` and ``message``: who does not get it, as a list of"
+        " addresses; of the others, the rules below are asked.",
+    ),
     "code": (
         Text(),
         "The codes of a refusal, such as ``550 5.7.1``.",
@@ -82,6 +90,19 @@ OPTIONS: Mapping[str, tuple[IKind, str]] = {
         " variables.  They stand below our ``Received`` field; with ``:at_start:`` in"
         " front above it, with ``:at_start_rfc:`` above the first field that is neither"
         " ``Received`` nor ``Resent-`` something, with ``:at_end:`` below all others.",
+    ),
+    "remove_header": (
+        ListOf(Text()),
+        "Fields that are taken out of the header that came: names such as ``X-Spam-*``,"
+        " in which ``*`` stands for any characters, or with a pattern of the value"
+        " behind it, such as ``X-Spam-Flag: yes*``.  Fields that others have put in,"
+        " rules or checkers, stay.",
+    ),
+    "set": (
+        TableOf(Text()),
+        'Variables that are set, such as ``{ acl_m_seen = "$spf_result" }``: names'
+        " that begin with ``acl_c_`` are the connection's, with ``acl_m_`` the"
+        " message's.  Their values can have variables.",
     ),
     "priority": (
         Number(least=-9, most=9),
@@ -132,7 +153,7 @@ class RuleKind:
         if not isinstance(value, Mapping):
             raise Wrong(f"expected a table, got {spellValue(value)}")
         read = _Read(self, value, path, reading)
-        conditions = tuple(read.conditions())
+        conditions = (*read.conditions(), *read.settings())
         action = read.action()
         controls = read.texts("control")
         headers = tuple(read.headers())
@@ -147,14 +168,14 @@ class RuleKind:
             cast("int | None", priority),
             log,
             name,
+            tuple(read.removed()),
         )
         # What is wrong with the rest is told as well.
         checked = self._checked(rule, value, path, reading)
         if read.wrong:
             return FAULT
-        if action == GoOn() and not (
-            controls or headers or log or priority is not None
-        ):
+        does = controls, headers, log, rule.removeHeaders, value.get("set")
+        if action == GoOn() and priority is None and not any(does):
             return reading.refuse(path, "this rule does nothing: action is missing")
         return checked
 
@@ -259,6 +280,25 @@ class _Read:
             except Malformed as error:
                 self._refuse(str(error), "add_header", index)
 
+    def removed(self) -> Iterator[RemoveHeader]:
+        """The fields to be taken out."""
+        for index, each in enumerate(self.texts("remove_header")):
+            try:
+                yield RemoveHeader.parse(each)
+            except Malformed as error:
+                self._refuse(str(error), "remove_header", index)
+
+    def settings(self) -> Iterator[ICondition]:
+        """The variables to be set."""
+        given = cast("Mapping[str, str] | None", self.option(Set.name))
+        if given:
+            try:
+                yield Set.make(given)
+            except BadRule as error:
+                inside = BadRule(each.inside(Set.name) for each in error.faults)
+                _refuse(inside, self._path, self._reading)
+                self.wrong = True
+
     def action(self) -> Action:
         """What it decides."""
         word = self.text("action") or GoOn.word
@@ -273,12 +313,27 @@ class _Read:
             action = evolve(action, message=message)
         elif message:
             self._refuse("it is for reject, defer and hold; see log_message", "message")
+        if isinstance(action, Discard):
+            action = evolve(action, only=self._only())
+        elif "only_recipients" in self._given:
+            self._refuse("it is for discard", "only_recipients")
         code = self.text("code")
         if isinstance(action, Reject | Defer):
             return evolve(action, code=self._code(code, isinstance(action, Reject)))
         if code:
             self._refuse("it is for reject and defer", "code")
         return action
+
+    def _only(self) -> AddressList | None:
+        """Of whom a message is discarded; L{None}: of all."""
+        items = self.texts("only_recipients")
+        try:
+            return AddressList.parse(items) if items else None
+        except BadRule as error:
+            inside = BadRule(each.inside("only_recipients") for each in error.faults)
+            _refuse(inside, self._path, self._reading)
+            self.wrong = True
+            return None
 
     def _code(self, text: str, permanent: bool) -> Code | None:
         try:

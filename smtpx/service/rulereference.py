@@ -64,7 +64,8 @@ _ACTIONS = {
     "reject": "It is refused for good (5yz).",
     "defer": "It is refused for now (4yz), and the client is to come again.",
     "discard": "The client is told 250, and nobody gets it: at ``rcpt`` this"
-    " recipient, elsewhere the whole message.  The log tells of it.  From ``mail`` on.",
+    " recipient, elsewhere the whole message, or at ``data`` and ``message`` the"
+    " ``only_recipients`` of it.  The log tells of it.  From ``mail`` on.",
     "hold": "The message is taken, and stays in the queue, on hold, until an operator"
     " releases it (``smtpx queue release``).  From ``mail`` on.",
     "continue": "Nothing is decided, and the next rule is asked; for rules that switch"
@@ -87,6 +88,19 @@ In each list the first item that matches decides.
 One with ``!`` in front says no; ``*`` matches everything.
 Where no item matches, the answer is no, or yes if the last item has a ``!``: \
 ``["!pass"]`` is every result but ``pass``.
+"""
+
+
+OWN = """\
+Variables of one's own
+......................
+
+What rules have ``set`` is a variable as well.
+``$acl_c_NAME`` is the connection's, and can be set and had from ``connect`` on; \
+``$acl_m_NAME`` is the message's, from ``mail`` on.
+``acl_c0`` to ``acl_c9`` and ``acl_m0`` to ``acl_m9`` are such names, too.
+One that was not set is empty; one that no rule sets, at that stage or before, is an \
+error.
 """
 
 
@@ -127,6 +141,7 @@ def page() -> str:
             "Extensions bring, from ``helo`` on: "
             + _names(f"${each}" for each in sorted(known.variables.keys() - VARIABLES))
             + ".\n",
+            OWN,
         ]
     )
 

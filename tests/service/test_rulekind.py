@@ -10,14 +10,18 @@ from smtpx.policy.edits import FieldPlace
 from smtpx.policy.rules import (
     Accept,
     AddHeader,
+    AddressList,
     Code,
     Defer,
+    Discard,
     GoOn,
     Hold,
     OfExtension,
     Reject,
+    RemoveHeader,
     Rule,
     RuleStage,
+    Set,
     Spf,
 )
 from smtpx.service.config import Configuration, readConfiguration
@@ -96,6 +100,8 @@ class RuleKindTests(RuleTestCase):
             control = ["requiretls"]
             add_header = [":at_start: X-A: b"]
             priority = -2
+            remove_header = ["X-B*", "X-C: d"]
+            set = { acl_m_a = "$spf_result" }
             """
         )
         self.assertTrue(read.policy.refuseHosts.items)
@@ -104,13 +110,18 @@ class RuleKindTests(RuleTestCase):
             entry.rule,
             Rule(
                 RuleStage.RCPT,
-                [Spf.make(["fail"]), OfExtension("requiretls")],
+                [
+                    Spf.make(["fail"]),
+                    OfExtension("requiretls"),
+                    Set.make({"acl_m_a": "$spf_result"}),
+                ],
                 Reject("$spf_smtp_comment", Code(550, (5, 7, 1))),
                 ["requiretls"],
                 [AddHeader("X-A: b", FieldPlace.AT_START)],
                 -2,
                 "$local_part",
                 "mine",
+                [RemoveHeader("X-B*"), RemoveHeader("X-C", "d")],
             ),
         )
 
@@ -133,6 +144,76 @@ class RuleKindTests(RuleTestCase):
                 ("data", Accept(), f"{path}:11"),
                 ("message", Accept(), f"{path}:13"),
             ],
+        )
+
+    def test_someRecipientsMayBeDiscarded(self) -> None:
+        """At a stage at which all are known."""
+        read = self.read(
+            """
+            [[policy.message]]
+            action = "discard"
+            only_recipients = ["a@b.example"]
+            """
+        )
+        (entry,) = read.policy.message
+        only = AddressList.parse(["a@b.example"])
+        self.assertEqual(entry.rule.action, Discard(only))
+
+    def test_badEffectsHaveTheirLines(self) -> None:
+        """All of them at once."""
+        text = """
+[[policy.rcpt]]
+action = "discard"
+only_recipients = ["a@b.example"]
+[[policy.message]]
+action = "reject"
+only_recipients = ["a@b.example"]
+[[policy.message]]
+action = "discard"
+only_recipients = ["a b"]
+[[policy.message]]
+remove_header = ["X Y"]
+[[policy.connect]]
+set = { acl_m_a = "1" }
+[[policy.message]]
+set = { seen = "1" }
+[[policy.message]]
+set = {}
+"""
+        wrong = self.wrong(text)
+        for line, words in zip(
+            wrong,
+            (
+                "4: policy.rcpt[0].only_recipients: all recipients are known from data",
+                "7: policy.message[0].only_recipients: it is for discard",
+                "10: policy.message[1].only_recipients[0]:",
+                "12: policy.message[2].remove_header[0]: expected the name of a field",
+                "14: policy.connect[0].set: it is known from mail on",
+                "16: policy.message[3].set.seen: expected a name such as acl_m_seen",
+                "17: policy.message[4]: this rule does nothing",
+            ),
+            strict=True,
+        ):
+            self.assertTrue(line.startswith(words), line)
+
+    def test_variablesThatNoRuleSetsAreFoundByTheCheck(self) -> None:
+        """With the line, and the name that was meant."""
+        configuration = self.read(
+            """
+[[policy.rcpt]]
+set = { acl_m_list = "1" }
+[[policy.message]]
+variables = { acl_m_lists = ["1"] }
+action = "reject"
+"""
+        )
+        (problem,) = checkRules(configuration, FOUND)
+        self.assertTrue(
+            str(problem).endswith(
+                ":5: policy.message[0].variables.acl_m_lists:"
+                ' no rule sets $acl_m_lists; did you mean "acl_m_list"?'
+            ),
+            str(problem),
         )
 
     def test_programHandsInRules(self) -> None:

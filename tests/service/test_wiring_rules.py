@@ -272,7 +272,9 @@ class TranslatedTests(HouseTestCase):
         spf = SPFVerdict(found.get("spf", "none"))
         guess = SPFVerdict(found.get("guess", spf.result))
         message = MessageVerdict(
-            dmarcStatus=found.get("dmarc", "off"), dmarcDomain="d.example"
+            dmarcStatus=found.get("dmarc", "off"),
+            dmarcDomain="d.example",
+            dmarcPolicy=found.get("policy", ""),
         )
         trial = Trial(
             host,
@@ -281,7 +283,7 @@ class TranslatedTests(HouseTestCase):
             user,
             False,
             sender,
-            [b"bob@example.org"],
+            [found.get("recipient", "bob@example.org").encode()],
             b"Subject: x\r\n\r\n",
             Verdicts(lambda *_: spf, lambda *_: guess, lambda *_: message),
         )
@@ -340,6 +342,24 @@ class TranslatedTests(HouseTestCase):
             "message", b"a@x.example", b"192.0.2.1", b"ann", dmarc="reject"
         )
         self.assertEqual(login, [])
+
+    def test_mailingLists(self) -> None:
+        """Only mail for one, of a domain that wants the rest refused, is refused."""
+        for recipient, policy, wanted in (
+            ("list@example.org", "reject", True),
+            ("list@example.org", "none", False),
+            ("bob@example.org", "reject", False),
+        ):
+            said = self.decided(
+                "message",
+                b"a@x.example",
+                b"192.0.2.1",
+                b"ann",
+                policy=policy,
+                recipient=recipient,
+            )
+            text = "550 5.7.1 Messages from d.example break mailing lists"
+            self.assertEqual(said, [text] if wanted else [])
 
     def test_controls(self) -> None:
         """Our own hosts, and everybody."""

@@ -5,6 +5,7 @@ L{Rule} is one; L{HouseRules} has those of a server, ready to be asked.
 """
 
 from .actions import Accept, Code, Defer, Discard, GoOn, Hold, Reject
+from .certified import VerifyCertificate
 from .conditions import (
     Authenticated,
     Domains,
@@ -33,11 +34,22 @@ from .house import ANSWERS, HouseRules
 from .interfaces import ICondition, IWorded, Means
 from .judged import Arc, Dkim, DmarcStatus, Spf, SpfGuess
 from .kinds import KINDS
+from .lists import AddressList
+from .own import Set, Variables
+from .ownvalues import ownValue, setOwn
+from .removing import RemoveHeader
 from .rule import Rule, Vocabulary, checked
 from .stages import RuleStage
 from .variables import VARIABLES
 
 __all__ = [
+    "VerifyCertificate",
+    "RemoveHeader",
+    "setOwn",
+    "ownValue",
+    "Variables",
+    "Set",
+    "AddressList",
     "ANSWERS",
     "CONTROLS",
     "DMARC_DISABLED",

@@ -11,6 +11,7 @@ from typing import ClassVar
 from attrs import field, frozen
 
 from ...core.reply import Reply
+from .lists import AddressList
 from .stages import RuleStage
 
 _ANY = RuleStage.CONNECT.onwards
@@ -112,7 +113,12 @@ class Discard:
     """
     It is taken, and nobody gets it: at C{rcpt} this recipient, elsewhere the whole
     message.
+
+    @ivar only: of recipients that are in this list alone, once they are known; of the
+        others the rules below are asked.  L{None}: whoever they are.
     """
+
+    only: AddressList | None = None
 
     word: ClassVar[str] = "discard"
     stages: ClassVar[frozenset[RuleStage]] = _TRANSACTION

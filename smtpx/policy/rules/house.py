@@ -37,7 +37,7 @@ from .faults import BadRule, Fault
 from .fields import watcher
 from .findings import Verdicts
 from .interfaces import Means
-from .rule import ReadyRule, Rule, Vocabulary, made
+from .rule import ReadyRule, Rule, Vocabulary, checkedTogether, made
 from .ruleset import Decided, StageRules, Tell
 from .stages import RuleStage
 from .subject import Subject
@@ -91,6 +91,12 @@ class HouseRules:
                 ready.setdefault(rule.stage, []).append(made(rule, vocabulary, means))
             except BadRule as error:
                 faults += [each.inside(rule.name) for each in error.faults]
+        given = [each.rule for of in ready.values() for each in of]
+        for fault in checkedTogether(given):
+            index, *place = fault.place
+            assert isinstance(index, int)
+            name = given[index].name
+            faults.append(Fault((name, *place), fault.text, fault.word, fault.known))
         if faults:
             raise BadRule(faults)
         fields = dict.fromkeys(

@@ -11,6 +11,7 @@ from typing import Any
 
 from attrs import frozen
 
+from .certified import VerifyCertificate
 from .conditions import (
     Authenticated,
     Domains,
@@ -28,6 +29,7 @@ from .findings import ARC_STATES, DMARC_STATUSES, DNS_SCORE, SPF_RESULTS
 from .greylisted import Greylisted
 from .interfaces import ICondition
 from .judged import Arc, Dkim, DmarcStatus, Spf, SpfGuess
+from .own import Variables
 from .stages import RuleStage
 
 
@@ -134,6 +136,13 @@ KINDS: Mapping[str, ConditionKind] = {
             Takes.FLAG,
         ),
         _kind(
+            VerifyCertificate,
+            "The client has shown a certificate that is good"
+            " (``[tls] tls_try_verify_hosts``), and its subject is in a list of texts,"
+            ' such as ``"*CN=mail.example.org*"``.  ``["*"]`` is true of any that is'
+            ' good, ``["!*"]`` where there is none.',
+        ),
+        _kind(
             Authenticated,
             "The client has logged in, or with ``false`` has not.",
             Takes.FLAG,
@@ -157,6 +166,13 @@ KINDS: Mapping[str, ConditionKind] = {
             "The header has, of each field that is named, one whose value is in a list"
             ' of texts, in which ``*`` stands for any characters.  ``["!*"]`` is'
             " true where there is no such field.",
+            Takes.FIELDS,
+        ),
+        _kind(
+            Variables,
+            "Variables have values in lists of texts, in which ``*`` stands for any"
+            " characters: those below, without their ``$``, and those that rules have"
+            ' set.  ``[""]`` is true of one that is empty.',
             Takes.FIELDS,
         ),
         _kind(

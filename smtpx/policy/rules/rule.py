@@ -23,14 +23,16 @@ from ...core.interfaces import IExtension, IServerExtension
 from ...core.profile import ServerProfile
 from ...extensions.mtpriority import MTPriority
 from ..edits import FieldPlace
-from .actions import Action, Code, Defer, GoOn, Hold, Reject, usualCode
+from .actions import Action, Code, Defer, Discard, GoOn, Hold, Reject, usualCode
 from .conditions import OfExtension
 from .effects import CONTROLS, AddHeader, Control, ofExtension
-from .faults import BadRule, Fault
+from .faults import BadRule, Fault, Place
 from .findings import DNS_SCORE, METHODS
-from .interfaces import ICondition, Means, Test
+from .interfaces import ICondition, IWorded, Means, Test
 from .judged import SpfGuess
 from .kinds import KINDS
+from .own import Said, Set, unset
+from .removing import RemoveHeader
 from .stages import RuleStage, spelled
 from .subject import Need
 from .texts import Text, readText
@@ -51,6 +53,10 @@ def _fields(given: Iterable[AddHeader]) -> tuple[AddHeader, ...]:
     return tuple(given)
 
 
+def _removed(given: Iterable[RemoveHeader]) -> tuple[RemoveHeader, ...]:
+    return tuple(given)
+
+
 @frozen
 class Rule:
     """
@@ -61,6 +67,7 @@ class Rule:
     @ivar action: what it decides.
     @ivar controls: what it switches on, by name.
     @ivar addHeaders: fields that the message gets.
+    @ivar removeHeaders: fields that are taken out of its header.
     @ivar priority: the priority that the message gets (RFC 6710), -9 to 9; L{None}:
         its own.
     @ivar logMessage: what the log says, with variables; empty: of a refusal what the
@@ -77,6 +84,24 @@ class Rule:
     priority: int | None = None
     logMessage: str = ""
     name: str = ""
+    removeHeaders: tuple[RemoveHeader, ...] = field(default=(), converter=_removed)
+
+    @property
+    def said(self) -> Said:
+        """Its texts, and the variables that it sets."""
+        action = self.action
+        sets: frozenset[str] = frozenset()
+        sources: list[tuple[Place, str]] = [(("log_message",), self.logMessage)]
+        if isinstance(action, Reject | Defer | Hold):
+            sources.append((("message",), action.message))
+        for index, each in enumerate(self.addHeaders):
+            sources.append((("add_header", index), each.line))
+        for one in self.conditions:
+            if IWorded.providedBy(one):
+                sources += [((one.name, *at), text) for at, text in one.sources]
+            if isinstance(one, Set):
+                sets |= one.values.keys()
+        return Said(self.stage, sources, sets)
 
 
 @frozen
@@ -190,6 +215,9 @@ class ReadyRule:
     waits: bool
 
 
+#: Behind all others.
+_LAST = 99
+
 #: Nothing is lent.
 NONE = Means()
 
@@ -254,6 +282,9 @@ class _Reader:
     def rest(self) -> None:
         """What stands by itself."""
         rule = self.rule
+        if rule.removeHeaders:
+            stages = RuleStage.MAIL.onwards
+            self.stages(stages, "a field can be taken out", "remove_header")
         self.stages(rule.action.stages, "this can be done", "action")
         for each in rule.conditions:
             if isinstance(each, OfExtension) and each.name not in self.words.conditions:
@@ -262,6 +293,9 @@ class _Reader:
             self.stages(each.stages, "it is known", each.name)
             kind = KINDS.get(each.name)
             self.looked("" if kind is None else kind.method, each.name)
+        if isinstance(rule.action, Discard) and rule.action.only is not None:
+            known = RuleStage.DATA.onwards
+            self.stages(known, "all recipients are known", "only_recipients")
         if rule.priority is not None:
             self.stages(
                 RuleStage.MAIL.onwards, "a message can be given one", "priority"
@@ -315,13 +349,15 @@ def _mayWait(ready: ReadyCondition) -> bool:
     """
     May a condition have to wait, or count?  Of one that is not ours nobody knows.
     """
-    if isinstance(ready.condition, OfExtension):
-        return False
+    if isinstance(ready.condition, OfExtension | Set):
+        return bool(ready.needs)
     return ready.condition.name not in KINDS or _turn(ready) > 0
 
 
 def _turn(ready: ReadyCondition) -> int:
-    """How late in its rule a condition is asked."""
+    """How late in its rule a condition is asked; what sets something is the last."""
+    if isinstance(ready.condition, Set):
+        return _LAST
     kind = KINDS.get(ready.condition.name)
     return max(int(bool(ready.needs)), 0 if kind is None else kind.turn)
 
@@ -360,4 +396,13 @@ def checked(rules: Iterable[Rule], vocabulary: Vocabulary) -> list[Fault]:
     return faults
 
 
-__all__ = ["ReadyRule", "Rule", "Vocabulary", "checked", "made"]
+def checkedTogether(rules: Iterable[Rule]) -> list[Fault]:
+    """
+    What is wrong with rules of all stages that are each good, each with its place among
+    them in front: that one asks for what none has set.
+    """
+    said = [each.said for each in rules]
+    return [fault.inside(index) for index, fault in unset(said)]
+
+
+__all__ = ["ReadyRule", "Rule", "Vocabulary", "checked", "checkedTogether", "made"]

@@ -16,6 +16,8 @@ from ...core.reply import Reply, reply
 from ...extensions.mtpriority import PRIORITY
 from . import effects
 from .actions import Discard, GoOn, Hold, refusal
+from .lists import AddressList
+from .removing import remove
 from .rule import ReadyRule, Rule
 from .stages import RuleStage
 from .subject import Subject
@@ -131,6 +133,8 @@ class StageRules:
             self._mark(ready, subject)
         ruling = Ruling(rule, None, ready.log.render(subject))
         action = rule.action
+        if isinstance(action, Discard) and action.only is not None:
+            return self._discardSome(ruling, action.only, subject)
         if ready.code is not None:
             said = refusal(ready.code, ready.message.render(subject))
             return Ruling(rule, said, ruling.why)
@@ -140,16 +144,39 @@ class StageRules:
             self.tell(subject, ruling)
         return None if isinstance(action, GoOn) else ruling
 
+    def _discardSome(
+        self, ruling: Ruling, only: AddressList, subject: Subject
+    ) -> Decided:
+        """
+        Some recipients are not to get a message.
+
+        @return: L{None}: others get it still, and the next rule is asked.
+        """
+        envelope = subject.envelope
+        some = [each for each in envelope.recipients if only.has(each.path)]
+        for each in some:
+            effects.discard(each)
+        if some:
+            who = ", ".join(
+                f"<{each.path.decode('utf-8', 'replace')}>" for each in some
+            )
+            why = f"{ruling.why}, for {who}" if ruling.why else f"for {who}"
+            self.tell(subject, Ruling(ruling.rule, None, why))
+        return ruling if effects.isDiscarded(envelope) else None
+
     def _mark(self, ready: ReadyRule, subject: Subject) -> None:
         """Note on the transaction what is to become of its message."""
         rule = ready.rule
         bearer = subject.recipient or subject.envelope
         for place, text in ready.headers:
             effects.add(bearer, place, text.render(subject))
+        for each in rule.removeHeaders:
+            remove(bearer, each)
         if rule.priority is not None:
             subject.envelope.stamps[PRIORITY] = rule.priority
         if isinstance(rule.action, Discard):
-            effects.discard(bearer)
+            if rule.action.only is None:
+                effects.discard(bearer)
         elif isinstance(rule.action, Hold):
             effects.hold(bearer, ready.message.render(subject) or f"by {rule.name}")
 

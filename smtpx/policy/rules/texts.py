@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from attrs import frozen
 
 from .faults import Fault
+from .ownvalues import ownVariable
 from .stages import RuleStage, spelled
 from .subject import Need, Subject
 from .variables import Variable
@@ -94,7 +95,7 @@ def readText(
         if isinstance(part, str):
             parts.append(part)
             continue
-        found = variables.get(part.name)
+        found = variables.get(part.name) or ownVariable(part.name)
         if not part.name:
             faults.append(
                 Fault((), 'a "$" wants the name of a variable; "$$" is a dollar')
@@ -113,6 +114,13 @@ def readText(
     if faults:
         return faults
     return Text(tuple(parts))
+
+
+def namesIn(source: str) -> Iterator[str]:
+    """The names of the variables in a text."""
+    for part in _parts(source):
+        if isinstance(part, _Named):
+            yield part.name
 
 
 @frozen
@@ -135,4 +143,4 @@ def _parts(text: str) -> Iterator[str | _Named]:
         yield text[at:]
 
 
-__all__ = ["VALUE_MOST", "Text", "readText"]
+__all__ = ["VALUE_MOST", "Text", "namesIn", "readText"]

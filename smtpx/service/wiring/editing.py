@@ -14,7 +14,8 @@ from .rules import rulesOf
 def mayBeChanged(configuration: Configuration) -> bool:
     """Is there anybody who may want something changed in a message?"""
     return any(
-        changesWithin(each.place for each in rule.addHeaders)
+        bool(rule.removeHeaders)
+        or changesWithin(each.place for each in rule.addHeaders)
         for rule in rulesOf(configuration)
     )
 

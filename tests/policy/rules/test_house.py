@@ -21,6 +21,7 @@ from smtpx.policy.rules import (
     DMARC_FORENSIC,
     Accept,
     AddHeader,
+    AddressList,
     BadRule,
     Defer,
     Discard,
@@ -37,6 +38,7 @@ from smtpx.policy.rules import (
     MessageVerdict,
     Recipients,
     Reject,
+    RemoveHeader,
     Rule,
     RuleStage,
     Senders,
@@ -46,8 +48,10 @@ from smtpx.policy.rules import (
     Vocabulary,
     settle,
 )
+from smtpx.policy.rules.effects import isDiscardedFor
 from smtpx.policy.rules.house import NOBODY, unheard
 from smtpx.policy.rules.interfaces import Test
+from smtpx.policy.rules.removing import headerWishes
 from smtpx.policy.rules.subject import Subject
 from tests.extensions.named import Memory, named
 from tests.net.made import Call
@@ -471,6 +475,55 @@ class DeedTests(SynchronousTestCase):
         envelope = server.envelope
         assert envelope is not None
         self.assertEqual(settle(envelope, envelope).below, b"X-For: good\r\n")
+
+    def test_someRecipientsAreDiscardedOnceTheMessageIsThere(self) -> None:
+        """The others get it, and the rules below are asked for them."""
+        some = AddressList.parse(["a@x.org", "b@x.org"])
+        rules = [
+            Rule(MESSAGE, (), Discard(some), logMessage="spam", name="some"),
+            Rule(MESSAGE, logMessage="asked"),
+        ]
+        for paths, marked, told in (
+            ([b"a@x.org", b"c@x.org"], [True, False], ["spam, for <a@x.org>", "asked"]),
+            ([b"a@x.org", b"b@x.org"], [True] * 2, ["spam, for <a@x.org>, <b@x.org>"]),
+            ([b"c@x.org"], [False], ["asked"]),
+        ):
+            server = served(rules)
+            call = server.call()
+            begun(call)
+            for path in paths:
+                call.say(b"RCPT TO:<%b>\r\n" % path)
+            call.say(b"DATA\r\n")
+            envelope = server.envelope
+            assert envelope is not None
+            self.assertEqual(call.say(b"\r\nhello\r\n.\r\n"), OK)
+            found = [isDiscardedFor(each) for each in envelope.recipients]
+            self.assertEqual(found, marked)
+            self.assertEqual([each.why for each in server.told], told)
+        rule = Rule(RCPT, (), Discard(some))
+        error = self.assertRaises(BadRule, served, [rule])
+        self.assertIn("only_recipients: all recipients are known from data", str(error))
+
+    def test_fieldsAreTakenOut(self) -> None:
+        """Of a recipient who is refused, nothing counts."""
+        rules = [
+            Rule(MAIL, removeHeaders=[RemoveHeader("X-A")]),
+            Rule(RCPT, removeHeaders=[RemoveHeader("X-B")]),
+            Rule(RCPT, [Recipients.make(["bad@x.org"])], Reject()),
+        ]
+        for path, removed in ((b"good@x.org", ["X-A", "X-B"]), (b"bad@x.org", ["X-A"])):
+            server = served(rules)
+            call = server.call()
+            begun(call)
+            call.say(b"RCPT TO:<%b>\r\n" % path)
+            envelope = server.envelope
+            assert envelope is not None
+            wishes = headerWishes(envelope)
+            assert wishes is not None
+            self.assertEqual([each.name for each in wishes.removed], removed)
+        early = Rule(CONNECT, removeHeaders=[RemoveHeader("X-A")])
+        error = self.assertRaises(BadRule, served, [early])
+        self.assertIn("remove_header: a field can be taken out from mail", str(error))
 
     def test_dmarcRefuses(self) -> None:
         """The seeds' example, translated."""

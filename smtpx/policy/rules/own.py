@@ -1,0 +1,182 @@
+"""
+Rules that set variables of one's own (L{smtpx.policy.rules.ownvalues}), and ask for
+those and for all others.
+
+To set them stands behind all conditions of a rule, as one that always holds: so it is
+done only where the others hold, and may wait for what a value wants to know::
+
+    Rule(
+        RuleStage.RCPT,
+        [Recipients.make(["list@example.org"]), Set.make({"acl_m_list": "1"})],
+    )
+    Rule(
+        RuleStage.MESSAGE,
+        [Variables.make({"acl_m_list": ["1"], "dmarc_domain_policy": ["reject"]})],
+        Reject("Messages from $dmarc_used_domain break mailing lists"),
+    )
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from attrs import field, frozen
+from zope.interface import implementer
+
+from .faults import BadRule, Fault, Place
+from .interfaces import ICondition, IWorded, Means, Test
+from .lists import TextList
+from .ownvalues import isOwn, ownStages, ownValue, setOwn
+from .stages import RuleStage
+from .subject import Subject
+from .texts import Text, namesIn
+
+_ANY = RuleStage.CONNECT.onwards
+
+
+@implementer(IWorded)
+@frozen
+class Set:
+    """
+    Sets variables; it always holds.
+
+    @ivar values: their values by their names, as texts that have variables.
+    """
+
+    values: Mapping[str, str] = field(hash=False)
+    _texts: Sequence[Text] = field(default=(), repr=False, eq=False)
+
+    name = "set"
+
+    @classmethod
+    def make(cls, values: Mapping[str, str]) -> Set:
+        """
+        @raise BadRule: a name is none.
+        """
+        text = "expected a name such as acl_m_seen (a message's) or acl_c_seen"
+        faults = [Fault((name,), text) for name in values if not isOwn(name)]
+        if faults:
+            raise BadRule(faults)
+        return cls(dict(values))
+
+    @property
+    def stages(self) -> frozenset[RuleStage]:
+        """When all of them can be set."""
+        return _ANY.intersection(*map(ownStages, self.values))
+
+    @property
+    def sources(self) -> Sequence[tuple[Place, str]]:
+        """See L{IWorded}."""
+        return [((name,), text) for name, text in self.values.items()]
+
+    def worded(self, texts: Sequence[Text]) -> ICondition:
+        """See L{IWorded}."""
+        return Set(self.values, texts)
+
+    def test(self, means: Means) -> Test:
+        """See L{ICondition}."""
+        values = tuple(zip(self.values, self._texts, strict=False))
+
+        def ask(subject: Subject) -> bool:
+            for name, text in values:
+                setOwn(subject.session, name, text.render(subject))
+            return True
+
+        return ask
+
+    def shown(self, subject: Subject) -> str:
+        """See L{ICondition}."""
+        return "; ".join(
+            f"{name} = {ownValue(subject.session, name)}" for name in self.values
+        )
+
+
+@implementer(IWorded)
+@frozen
+class Variables:
+    """
+    Are the values of variables, ours or one's own, in lists?
+
+    @ivar lists: the lists, by the names of the variables.
+    """
+
+    lists: Mapping[str, TextList] = field(hash=False)
+    _texts: Sequence[Text] = field(default=(), repr=False, eq=False)
+
+    name = "variables"
+    stages = _ANY
+
+    @classmethod
+    def make(cls, lists: Mapping[str, Sequence[str]]) -> Variables:
+        """
+        @param lists: patterns of values, by the names of the variables; what there is
+            no variable for is told when the rule is made ready.
+        """
+        return cls({name: TextList.parse(items) for name, items in lists.items()})
+
+    @property
+    def sources(self) -> Sequence[tuple[Place, str]]:
+        """See L{IWorded}."""
+        return [((name,), f"${{{name}}}") for name in self.lists]
+
+    def worded(self, texts: Sequence[Text]) -> ICondition:
+        """See L{IWorded}."""
+        return Variables(self.lists, texts)
+
+    def test(self, means: Means) -> Test:
+        """See L{ICondition}."""
+        asked = tuple(zip(self.lists.values(), self._texts, strict=False))
+        return lambda subject: all(
+            items.has(text.render(subject)) for items, text in asked
+        )
+
+    def shown(self, subject: Subject) -> str:
+        """See L{ICondition}."""
+        values = [each.render(subject) for each in self._texts]
+        pairs = zip(self.lists, values, strict=False)
+        return "; ".join(f"{name}: {value or 'empty'}" for name, value in pairs)
+
+
+@frozen
+class Said:
+    """
+    The texts of one rule.
+
+    @ivar stage: when it is asked.
+    @ivar sources: the texts, with their places.
+    @ivar sets: the variables that it sets.
+    """
+
+    stage: RuleStage
+    sources: Sequence[tuple[Place, str]]
+    sets: frozenset[str]
+
+
+def unset(rules: Iterable[Said]) -> Iterator[tuple[int, Fault]]:
+    """
+    Variables that rules have, and none before them sets.
+
+    @param rules: of all stages.
+    @return: what is wrong, with the index of whose it is.
+    """
+    said = list(rules)
+    first: dict[str, RuleStage] = {}
+    for each in said:
+        for name in each.sets:
+            found = first.setdefault(name, each.stage)
+            if each.stage.place < found.place:
+                first[name] = each.stage
+    for index, each in enumerate(said):
+        for place, source in each.sources:
+            for name in filter(isOwn, namesIn(source)):
+                begins = first.get(name)
+                if begins is None:
+                    text = f"no rule sets ${name}"
+                elif begins.place > each.stage.place:
+                    text = f"${name} is set at {begins.value}, and not before"
+                else:
+                    continue
+                yield index, Fault(place, text, name, tuple(first))
+
+
+__all__ = ["Said", "Set", "Variables", "unset"]
