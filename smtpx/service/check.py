@@ -42,6 +42,7 @@ from .dmarcchecks import checkDMARC
 from .importcheck import checkImports
 from .inherited import PREFIX, NotHandedOver
 from .listening import Place, endpointFor
+from .lookupcheck import checkLookups
 from .machine import Machine, usePythonPath
 from .pipecheck import checkPipes
 from .places import checkPlaces, whoIsThis
@@ -112,6 +113,7 @@ def check(
         *checkPipes(configuration, _tried),
         *checkImports(configuration),
         *_policies(configuration),
+        *checkLookups(configuration),
         *checkRules(configuration, found),
         *checkDMARC(configuration),
         *_submission(machine, configuration, found),

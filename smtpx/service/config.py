@@ -36,6 +36,7 @@ from .tables import (
     ListenerTLS,
     Local,
     Log,
+    LookupEntry,
     Peers,
     Policy,
     Queue,
@@ -165,6 +166,9 @@ class Configuration:
     sendmail: SendmailOptions = field(factory=SendmailOptions)
     imports: tuple[ImportFolder, ...] = field(
         default=(), metadata={"option": "import", "help": "Without any: none."}
+    )
+    lookups: tuple[LookupEntry, ...] = field(
+        default=(), metadata={"option": "lookup", "help": "Without any: none."}
     )
     policy: Policy = field(factory=Policy)
     greylist: GreylistOptions = field(factory=GreylistOptions)

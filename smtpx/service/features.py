@@ -30,6 +30,7 @@ PURPOSES: Mapping[str, str] = {
     "cryptography": "certificates, password hashes",
     "dnspython": "the DNS",
     "idna": "internationalised domain names",
+    "lmdb": "look-ups in LMDB files",
     "pamela": "logins by PAM",
     "prometheus-client": "metrics",
     "pyopenssl": "TLS",

@@ -39,6 +39,7 @@ from .kinds import (
     sizeInOctets,
     spellValue,
 )
+from .lookupkind import LookupsKind
 from .nested import ListOf, TableOf
 from .problems import KeyPath, closest
 
@@ -49,6 +50,7 @@ _TAKES: Mapping[Takes, IKind] = {
     Takes.OCTETS: sizeInOctets(),
     Takes.NUMBER: Number(whole=False, least=None),
     Takes.FIELDS: TableOf(ListOf(Text())),
+    Takes.LOOKUPS: LookupsKind(),
 }
 
 #: What a rule can have besides conditions, with what that is for.

@@ -78,6 +78,8 @@ _TAKES = {
     Takes.OCTETS: 'a number of octets, or a size such as ``"10 MiB"``',
     Takes.NUMBER: "a number",
     Takes.FIELDS: 'a table of lists of strings, such as ``{ Subject = ["*sale*"] }``',
+    Takes.LOOKUPS: 'a table such as ``{ in = "relaydomains", key = "$domain" }``, or a'
+    " list of such, which all have to hold",
 }
 
 LISTS = """\

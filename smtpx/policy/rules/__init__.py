@@ -35,6 +35,7 @@ from .interfaces import ICondition, IWorded, Means
 from .judged import Arc, Dkim, DmarcStatus, Spf, SpfGuess
 from .kinds import KINDS
 from .lists import AddressList
+from .lookedup import LookedUp, Query
 from .own import Set, Variables
 from .ownvalues import ownValue, setOwn
 from .removing import RemoveHeader
@@ -81,8 +82,10 @@ __all__ = [
     "HouseRules",
     "ICondition",
     "IWorded",
+    "LookedUp",
     "MessageVerdict",
     "OfExtension",
+    "Query",
     "Recipients",
     "Reject",
     "Rule",

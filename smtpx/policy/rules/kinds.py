@@ -29,6 +29,7 @@ from .findings import ARC_STATES, DMARC_STATUSES, DNS_SCORE, SPF_RESULTS
 from .greylisted import Greylisted
 from .interfaces import ICondition
 from .judged import Arc, Dkim, DmarcStatus, Spf, SpfGuess
+from .lookedup import LookedUp
 from .own import Variables
 from .stages import RuleStage
 
@@ -41,6 +42,7 @@ class Takes(Enum):
     OCTETS = "a size"
     NUMBER = "a number"
     FIELDS = "a table of lists of strings"
+    LOOKUPS = "look-ups"
 
 
 @frozen
@@ -167,6 +169,15 @@ KINDS: Mapping[str, ConditionKind] = {
             ' of texts, in which ``*`` stands for any characters.  ``["!*"]`` is'
             " true where there is no such field.",
             Takes.FIELDS,
+        ),
+        _kind(
+            LookedUp,
+            "Look-ups (``[[lookup]]``) find something: ``in`` is the name of one,"
+            " ``key`` what is looked up, with variables.  ``value`` is a list of"
+            " patterns of text that has to have what was found: ``*`` stands for any"
+            " characters.  With ``not_in`` in place of ``in`` nothing is to be found.",
+            Takes.LOOKUPS,
+            waits=True,
         ),
         _kind(
             Variables,

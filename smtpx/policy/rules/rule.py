@@ -31,6 +31,7 @@ from .findings import DNS_SCORE, METHODS
 from .interfaces import ICondition, IWorded, Means, Test
 from .judged import SpfGuess
 from .kinds import KINDS
+from .lookedup import LookedUp
 from .own import Said, Set, unset
 from .removing import RemoveHeader
 from .stages import RuleStage, spelled
@@ -115,6 +116,7 @@ class Vocabulary:
     @ivar priorities: can a message be given a priority?
     @ivar methods: what is looked at (L{smtpx.policy.rules.findings.METHODS}), and
         C{dns_score}, where there are weighted DNS lists.
+    @ivar lookups: the names of look-ups; L{None}: they are not known yet.
     """
 
     conditions: frozenset[str] = frozenset()
@@ -122,6 +124,7 @@ class Vocabulary:
     controls: Mapping[str, Control] = CONTROLS
     priorities: bool = False
     methods: frozenset[str] = METHODS | {DNS_SCORE}
+    lookups: frozenset[str] | None = None
 
     @classmethod
     def of(
@@ -258,6 +261,13 @@ class _Reader:
                 text = "no DNS list has a weight: dns_lists.weights is empty"
             self.faults.append(Fault(place, text))
 
+    def lookup(self, name: str, *place: str | int) -> None:
+        """Note it where a look-up is wanted that there is not."""
+        known = self.words.lookups
+        if known is not None and name not in known:
+            text = f"there is no look-up {name}"
+            self.faults.append(Fault(place, text, name, tuple(sorted(known))))
+
     def controls(self) -> Iterator[Control]:
         """What the rule switches on."""
         known = self.words.controls
@@ -293,6 +303,9 @@ class _Reader:
             self.stages(each.stages, "it is known", each.name)
             kind = KINDS.get(each.name)
             self.looked("" if kind is None else kind.method, each.name)
+            if isinstance(each, LookedUp):
+                for place, name in each.lookups:
+                    self.lookup(name, each.name, *place)
         if isinstance(rule.action, Discard) and rule.action.only is not None:
             known = RuleStage.DATA.onwards
             self.stages(known, "all recipients are known", "only_recipients")

@@ -41,6 +41,8 @@ class Subject:
     @ivar verdicts: who finds out what takes longer.
     @ivar guesses: is what is said of SPF what C{spf_guess} has found?
     @ivar told: what conditions have found that variables tell, by their names.
+    @ivar lookedUp: what look-ups have found, by their names and keys: all rules of a
+        stage see the same.
     """
 
     session: IServerSession
@@ -50,6 +52,7 @@ class Subject:
     recipient: Recipient | None = None
     guesses: bool = False
     told: dict[str, object] = field(factory=dict, init=False)
+    lookedUp: dict[tuple[str, bytes], bytes | None] = field(factory=dict, init=False)
     _spf: SPFVerdict | None = field(default=None, init=False)
     _guess: SPFVerdict | None = field(default=None, init=False)
     _message: MessageVerdict | None = field(default=None, init=False)

@@ -64,6 +64,26 @@ class Text:
             for part in self.parts
         )
 
+    def octets(self, subject: Subject) -> bytes:
+        """
+        The same to look something up by: nothing is cut short, and no character of a
+        variable becomes another, so that nobody is taken for somebody else.
+        """
+        if len(self.parts) == 1:
+            return _octets(self.parts[0], subject)
+        return b"".join(_octets(part, subject) for part in self.parts)
+
+
+def _octets(part: str | Variable, subject: Subject) -> bytes:
+    value = part if isinstance(part, str) else part.read(subject)
+    if isinstance(value, bytes):
+        return value
+    if value is None:
+        return b""
+    if isinstance(value, bool):
+        return b"yes" if value else b"no"
+    return str(value).encode("utf-8", "surrogateescape")
+
 
 def _value(variable: Variable, subject: Subject) -> str:
     value = variable.read(subject)

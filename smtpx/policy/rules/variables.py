@@ -134,6 +134,18 @@ _OURS = (
         "The size of the message, in octets.",
         lambda subject: subject.envelope.octets,
     ),
+    Variable(
+        "lookup_value",
+        _CONNECT,
+        "What the look-up that was asked last has found; empty: nothing.",
+        lambda subject: subject.told.get("lookup_value"),
+    ),
+    Variable(
+        "value",
+        _CONNECT,
+        "The same: Exim's name of it.",
+        lambda subject: subject.told.get("lookup_value"),
+    ),
 )
 
 

@@ -19,6 +19,7 @@ from .limits import Limits
 from .listener import Listener, ListenerProtocol, ListenerTLS, Role
 from .local import Local, Unknown, VirtualEntry
 from .log import Log, LogLevel, SelectorItem
+from .lookup import LookupEntry, LookupKind
 from .peers import Peers
 from .policy import Policy
 from .queue import Queue, RetryEntry
@@ -59,6 +60,8 @@ __all__ = [
     "Log",
     "LogLevel",
     "Lookup",
+    "LookupEntry",
+    "LookupKind",
     "Peers",
     "Policy",
     "Queue",

@@ -12,6 +12,7 @@ from .control import NoSuchGroup, controlEndpoint
 from .dkim import keyName
 from .extensions import chosenExtensions
 from .house import build, enter
+from .lookups import calledBy, lookups, matchingOf
 from .owners import ownerCheck
 from .peers import peerKnowledge
 from .policies import relaySubjects
@@ -28,6 +29,7 @@ __all__ = [
     "aliases",
     "allDomains",
     "build",
+    "calledBy",
     "certificatesOf",
     "certified",
     "chosenExtensions",
@@ -39,8 +41,10 @@ __all__ = [
     "localAddresses",
     "localDomains",
     "localRoutes",
+    "lookups",
     "madeWays",
     "mailRouter",
+    "matchingOf",
     "ownerCheck",
     "passwordCheck",
     "peerKnowledge",

@@ -52,6 +52,7 @@ from .importing import openImports
 from .inquiries import inquiries
 from .intake import Intake, intake
 from .later import countHeld
+from .lookups import lookups
 from .observing import openLogs, watchMemory
 from .peers import PeerKnowledge, peerKnowledge
 from .policies import admission, policies
@@ -151,6 +152,7 @@ async def enter(
         journal, told = journals(logs)
         asking = countedLookups(watch, resolver(machine, configuration, stack))
         names = HostNames(asking, machine.reactor)
+        known = lookups(machine, configuration, logs.publisher.publish, stack)
         logins = accounts(machine, configuration, stack)
         peers = await knownPeers(machine, configuration, name, stack)
         memory = transactions(machine, configuration, journal)
@@ -177,7 +179,16 @@ async def enter(
         edits = mayBeChanged(configuration)
         spooling = receiverOf(watch, spool, journal, out.routes, taken, memory, edits)
         entry = await policies(
-            machine, configuration, taken, msa, journal, names, asking, checks, stack
+            machine,
+            configuration,
+            taken,
+            msa,
+            journal,
+            names,
+            asking,
+            known,
+            checks,
+            stack,
         )
         hall = Hall(
             machine=machine,

@@ -4,10 +4,12 @@ What the server lends to the conditions of rules.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
 from ...dns.interfaces import IResolver
 from ...policy.dnslists import ListAsker
+from ...policy.lookups import ILookup
 from ...policy.names import HostNames
 from ...policy.rules import Means
 from ..config import Configuration
@@ -20,6 +22,7 @@ def means(
     configuration: Configuration,
     names: HostNames,
     resolver: IResolver,
+    lookups: Mapping[str, ILookup],
     stack: AsyncExitStack,
     isTrial: bool = False,
 ) -> Means:
@@ -27,6 +30,7 @@ def means(
     What the server lends to conditions.
 
     @param names: keeps host lists up to date.
+    @param lookups: those of the configuration, by their names.
     @param stack: where what was opened is closed.
     @param isTrial: see L{Means}.
     """
@@ -40,6 +44,7 @@ def means(
         lists=ListAsker(resolver, clock, options.seconds, options.atOnce),
         weights=options.weights,
         isTrial=isTrial,
+        lookups=lookups,
         greylist=greylist(machine, configuration, stack),
     )
 

@@ -18,6 +18,7 @@ from ...policy.admission import Admission, AdmissionBounds
 from ...policy.authentication import Authentication
 from ...policy.chain import NamedPolicy, PolicyChain
 from ...policy.local import LocalPolicy
+from ...policy.lookups import ILookup
 from ...policy.names import HostNames, NamingPolicy, PeerNames, confirmedName
 from ...policy.prompt import PromptPolicy
 from ...policy.python import policyFrom
@@ -98,6 +99,7 @@ async def policies(
     journal: Journal,
     names: HostNames,
     resolver: IResolver,
+    lookups: Mapping[str, ILookup],
     checks: Authentication | None,
     stack: AsyncExitStack,
 ) -> Policies:
@@ -105,6 +107,7 @@ async def policies(
     The policies: ours alone, if there is nothing to wait for.
 
     @param names: has all other host lists already, and is started here.
+    @param lookups: those of the configuration, by their names.
     @param checks: finds out who sent a message; L{None}: nothing does.
     """
     relay, refused = configuration.relay, configuration.policy.refuseHosts
@@ -113,7 +116,7 @@ async def policies(
     subjects = relaySubjects(configuration)
     before: list[NamedPolicy] = []
     others = pythonPolicies(configuration)
-    lent = means(machine, configuration, names, resolver, stack)
+    lent = means(machine, configuration, names, resolver, lookups, stack)
     rules = houseRules(configuration, intake.words, lent, journal, checks)
     asking = rules.policy()
     ruling = [] if asking is None else [NamedPolicy("rules", asking)]

@@ -56,7 +56,8 @@ def vocabulary(
     methods = lookedAt(configuration)
     if configuration.dnsLists.weights.entries:
         methods |= {DNS_SCORE}
-    return Vocabulary.of(extensions, methods)
+    words = Vocabulary.of(extensions, methods)
+    return evolve(words, lookups=frozenset(each.name for each in configuration.lookups))
 
 
 def houseRules(

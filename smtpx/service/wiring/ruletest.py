@@ -20,6 +20,7 @@ from ...core.server import ServerConnection
 from ...dns.interfaces import LookupFailed
 from ...observe.journal import Journal
 from ...observe.publisher import Publisher
+from ...policy.aliases import unheard
 from ...policy.authentication import Authentication
 from ...policy.names import HostNames, confirmedName
 from ...policy.rules import HouseRules, RuleStage, Verdicts
@@ -30,6 +31,7 @@ from ..machine import Machine
 from .authentication import authentication
 from .dmarc import suffixes
 from .extensions import chosenExtensions
+from .lookups import lookups
 from .means import means
 from .resolving import resolver
 from .rules import houseRules, vocabulary
@@ -98,7 +100,8 @@ async def tryRules(
         )
         extensions = chosenExtensions(configuration, found)
         words = vocabulary(configuration, extensions)
-        lent = means(machine, configuration, names, asking, stack, isTrial=True)
+        known = lookups(machine, configuration, unheard, stack, locks=False)
+        lent = means(machine, configuration, names, asking, known, stack, isTrial=True)
         rules = houseRules(configuration, words, lent, journal, checks)
         if trial.assumed is not None:
             rules, checks = evolve(rules, verdicts=trial.assumed), None

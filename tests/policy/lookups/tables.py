@@ -21,18 +21,22 @@ class Memory:
     @ivar prompt: else each answer comes by a Deferred that has fired.
     @ivar asked: the keys that were asked for.
     @ivar why: why it cannot tell; L{None}: it can.
+    @ivar later: what it answers with; L{None}: with what it has.
     """
 
     values: Mapping[bytes, bytes]
     prompt: bool = True
     asked: list[bytes] = field(factory=list)
     why: str | None = None
+    later: Deferred[bytes | None] | None = None
 
     def find(self, key: bytes) -> bytes | None | Deferred[bytes | None]:
         """See L{ITable}."""
         self.asked.append(key)
         if self.why is not None:
             raise LookupDeferred(self.why)
+        if self.later is not None:
+            return self.later
         if self.prompt:
             return self.values.get(key)
         later: Deferred[bytes | None] = Deferred()

@@ -1,0 +1,89 @@
+"""Tests for L{smtpx.service.lookupkind}: look-ups in the rules of a configuration."""
+
+from __future__ import annotations
+
+from smtpx.policy.rules import LookedUp, Query
+from smtpx.policy.rules.interfaces import ICondition
+from smtpx.service.rulecheck import checkRules
+
+from .made import FOUND
+from .test_rulekind import RuleTestCase
+
+RULE = """
+[[lookup]]
+name = "relaydomains"
+kind = "lmdb"
+file = "relaydomains.mdb"
+[[policy.rcpt]]
+action = "reject"
+"""
+
+
+class LookupsKindTests(RuleTestCase):
+    """Look-ups in rules."""
+
+    def conditions(self, lookup: str) -> tuple[ICondition, ...]:
+        """The conditions of a rule with this one."""
+        (entry,) = self.read(f"{RULE}lookup = {lookup}\n").policy.rcpt
+        return entry.rule.conditions
+
+    def test_oneOrSeveral(self) -> None:
+        """A table, or a list of such."""
+        found = Query.make("relaydomains", "$domain")
+        listed = Query.make("relaydomains", "x", ["yes", "!no*"])
+        nothing = Query.make("other", "$sender_address", found=False)
+        one = '{ in = "relaydomains", key = "$domain" }'
+        several = (
+            '{ in = "relaydomains", key = "x", value = ["yes", "!no*"] }',
+            '{ not_in = "other", key = "$sender_address" }',
+        )
+        self.assertEqual(self.conditions(one), (LookedUp.make([found]),))
+        self.assertEqual(
+            self.conditions(f"[{', '.join(several)}]"),
+            (LookedUp.make([listed, nothing]),),
+        )
+
+    def test_wrong(self) -> None:
+        """Everything that can be wrong, each with its place."""
+        either = 'expected one of "in" and "not_in", the name of a look-up'
+        expected = (
+            'expected a look-up such as { in = "some", key = "$domain" }, or a list of'
+            " such, got "
+        )
+        for lookup, problems in (
+            ('"relaydomains"', [f'lookup: {expected}"relaydomains"']),
+            ("[]", [f"lookup: {expected}a list"]),
+            ('{ in = "a" }', ["lookup: key is missing"]),
+            ('{ key = "a" }', [f"lookup.not_in: {either}"]),
+            ('{ in = "a", not_in = "b", key = "c" }', [f"lookup.not_in: {either}"]),
+            (
+                '{ not_in = "a", key = "b", value = ["c"] }',
+                [
+                    "lookup.value: where nothing is to be found there is no value;"
+                    ' see "!"'
+                ],
+            ),
+            (
+                '{ in = "a", key = "$sendr" }',
+                ["lookup.key: there is no variable $sendr"],
+            ),
+            (
+                '[{ in = "a", key = "$x" }, { in = "a", kee = "b" }]',
+                ["lookup[1].kee: there is no such option", "lookup[1]: key is missing"],
+            ),
+        ):
+            wrong = self.wrong(f"{RULE}lookup = {lookup}\n")
+            places = [each.partition("policy.rcpt[0].")[2] for each in wrong]
+            self.assertEqual(
+                [each.partition("; did")[0] for each in places], problems, lookup
+            )
+
+    def test_noSuchLookup(self) -> None:
+        """A look-up that there is not is told with its line, and what was meant."""
+        read = self.read(f'{RULE}lookup = {{ in = "relaydomain", key = "$domain" }}\n')
+        (problem,) = checkRules(read, FOUND)
+        self.assertEqual(
+            str(problem).partition(":")[2],
+            "8: policy.rcpt[0].lookup.in: there is no look-up relaydomain; did you"
+            ' mean "relaydomains"?',
+        )
