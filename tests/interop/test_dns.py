@@ -91,7 +91,7 @@ class UnboundTests(TestCase):
         bounds: ResolverBounds = FORGETFUL,
     ) -> Resolver:
         """A resolver that asks these servers."""
-        named = NamedServers(Asking(servers, 1.0, 2))
+        named = NamedServers(Asking(servers, 20.0, 2))
         clock: Any = reactor
         return Resolver(Network(reactor), named, clock, trusted, bounds)
 
@@ -200,7 +200,7 @@ class UnboundTests(TestCase):
         began = time.monotonic()
         found = await self.resolver.lookUp(b"mx2.plain.example", "A")
         self.assertEqual(len(found.records), 1)
-        self.assertLess(time.monotonic() - began, 0.9)
+        self.assertLess(time.monotonic() - began, 10)
         self.resolver = self.asking(closed)
         self.assertIn(
             "Connection refused", await self.failed(b"mx2.plain.example", "A")

@@ -67,7 +67,6 @@ class DovecotTests(SMTPLibTestCase):
         server = self.ready()
         self.assertEqual(self.code(server, "joe"), 235)
         self.dovecot.stop()
-        # Its process for logins ends a little after its first.
         waitFor(lambda: self.code(server, "joe") == 454, "a login that is put off")
         self.assertEqual(self.code(server, "joe"), 454)
         self.dovecotRunning(self.dovecot.folder)

@@ -13,7 +13,7 @@ BODY = b"Subject: hello\r\n\r\nIt works.\r\n.\r\n"
 MAIL = b"MAIL FROM:<ann@example.com>\r\nRCPT TO:<bob@localhost>\r\n"
 
 #: What a server may take to end though there are clients.
-SOON_SECONDS = 8.0
+SOON_SECONDS = 20.0
 
 
 class HalfCloseTests(InteropTestCase):

@@ -271,7 +271,8 @@ class OutcomeTests(PipeTestCase):
         for tag in ("hangs", "floods", "unread"):
             self.sendTo(server, tag, body=LONG)
         self.assertEqual(self.lines(server, "unread"), "=>")
-        self.assertLess(time.monotonic() - began, 5)
+        # Left alone they would take more than 70 seconds.
+        self.assertLess(time.monotonic() - began, 30)
         [flood] = [self.lines(server, "floods")]
         self.assertIn("the command printed more than 1048576 octets: y", flood)
         hang = self.lines(server, "hangs")
@@ -292,7 +293,7 @@ class OutcomeTests(PipeTestCase):
         began = time.monotonic()
         self.sendTo(server, "leaves")
         self.assertEqual(self.lines(server, "leaves"), "=>")
-        self.assertLess(time.monotonic() - began, 10)
+        self.assertLess(time.monotonic() - began, 30)
         left = self.sleepers(74)
         self.assertEqual(len(left), 1)
         os.kill(int(left[0]), signal.SIGKILL)
