@@ -16,12 +16,15 @@ from twisted.python.usage import UsageError
 
 from ..core.address import heloName, parseMailbox
 from ..core.errors import Malformed, SMTPXError
+from ..policy.checkers import Opinion
 from ..policy.rules import MessageVerdict, SPFVerdict, Verdicts
 from ..policy.rules.findings import (
     ARC_STATES,
     DMARC_STATUSES,
+    OPINED,
     SPF_ALIASES,
     SPF_RESULTS,
+    Opinions,
 )
 from ..service.config import readConfiguration
 from ..service.extensions import findExtensions
@@ -37,6 +40,9 @@ _ASSUMED = {
     "dmarc_status": DMARC_STATUSES,
     "arc": ARC_STATES,
     "dkim": (),
+    "malware": (),
+    "spam": ("yes", "no"),
+    "spam_score": (),
 }
 
 
@@ -48,8 +54,8 @@ class TestOptions(ConsoleOptions):
         "Asks the rules of the configuration of a client, an envelope and a message,"
         " as the server would, and tells of each stage which rule decided and why."
         "  Nothing is sent or kept.  What SPF, DKIM, ARC and DMARC come to is found"
-        " out in the DNS, unless --assume says it.  The exit status is 0 whatever is"
-        " decided."
+        " out in the DNS, and checkers are asked what they think, unless --assume says"
+        " it.  The exit status is 0 whatever is decided."
     )
     optParameters = [
         ["config", "c", None, CONFIG_HELP],
@@ -78,13 +84,18 @@ class TestOptions(ConsoleOptions):
     opt_r = opt_recipient
 
     def opt_assume(self, what: str) -> None:
-        """What is found out, such as spf=fail; of dkim, a domain that has signed."""
+        """What is found out, such as spf=fail or malware=X; of dkim, who has signed."""
         name, equals, word = what.partition("=")
         if not equals or name not in _ASSUMED:
             raise UsageError(f"expected one of {', '.join(_ASSUMED)} before a =")
         word = SPF_ALIASES.get(word, word)
         if _ASSUMED[name] and word not in _ASSUMED[name]:
             raise UsageError(f"{name} is one of {', '.join(_ASSUMED[name])}")
+        if name == "spam_score":
+            try:
+                float(word)
+            except ValueError:
+                raise UsageError("spam_score is a number") from None
         self.assumed[name] = word
 
     def postOptions(self) -> None:
@@ -165,7 +176,18 @@ def _verdicts(assumed: dict[str, str]) -> Verdicts:
         lambda session, envelope: evolve(spf),
         lambda session, envelope: evolve(guess),
         lambda session, envelope: message,
+        lambda session, envelope: _opinions(assumed),
     )
+
+
+def _opinions(assumed: dict[str, str]) -> Opinions:
+    """What is assumed of checkers."""
+    found: dict[str, object] = {"spam": assumed.get("spam") == "yes"}
+    if "malware" in assumed:
+        found["malware_name"] = assumed["malware"]
+    if "spam_score" in assumed:
+        found["spam_score"] = float(assumed["spam_score"])
+    return {"assumed": Opinion(found=found, finds=OPINED)}
 
 
 def _plain(tried: Tried) -> dict[str, Any]:

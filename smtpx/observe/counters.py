@@ -32,6 +32,7 @@ from ..net.interfaces import IArrival, IReceiver, Taken
 from . import events, metrics
 from .metrics import OTHER, Series, counter, histogram, series
 from .naming import REPEATED, RESUMED
+from .opinions import NO_OPINION, OPINION, verdictOf
 from .sendingcounters import SendingCounters
 
 T = TypeVar("T")
@@ -70,6 +71,7 @@ class Counters:
     @ivar refused: commands, by verb, reply code and enhanced status.
     @ivar messages: that were accepted, by protocol.
     @ivar authentications: what was found out of messages, by method and result.
+    @ivar opinions: of checkers, by whose and what.
     @ivar again: messages that were there before, by what became of them.
     @ivar deliveries: by transport and outcome.
     @ivar sending: what leaves for other hosts, and what goes wrong with that.
@@ -94,6 +96,8 @@ class Counters:
         self.refused = series(metrics.COMMANDS_REFUSED, registry)
         self.messages = series(metrics.MESSAGES, registry)
         self.authentications = series(metrics.AUTHENTICATIONS, registry)
+        self.opinions = series(metrics.OPINIONS, registry)
+        self._opinionSeconds = histogram(metrics.OPINION_SECONDS, registry).observe
         self.again = series(metrics.CAME_AGAIN, registry)
         self._recipients = counter(metrics.RECIPIENTS, registry).inc
         self._octets = histogram(metrics.MESSAGE_BYTES, registry).observe
@@ -113,6 +117,8 @@ class Counters:
             events.LOGIN_FAILED.name: self._onLoginFailed,
             events.REFUSED.name: self._onRefused,
             events.ACCEPTED.name: self._onAccepted,
+            OPINION.name: self._onOpinion,
+            NO_OPINION.name: self._onOpinion,
             REPEATED.name: lambda event: self.again.count("repeated"),
             RESUMED.name: lambda event: self.again.count("resumed"),
             events.DELIVERED.name: self._delivery("delivered", self.sending.delivered),
@@ -142,6 +148,10 @@ class Counters:
             count(event)
 
     # --- each event -----------------------------------------------------------------
+
+    def _onOpinion(self, event: LogEvent) -> None:
+        self.opinions.count(event["checker"], verdictOf(event))
+        self._opinionSeconds(max(0.0, event["seconds"]))
 
     def _onConnected(self, event: LogEvent) -> None:
         self.connections.count(str(event["localPort"]))

@@ -24,6 +24,7 @@ from .event import CLIENT, MESSAGE, SESSION, TLS, WHOLE, Event
 from .forwarding import SECRETS_KEPT, SECRETS_READ, SENDER_KEPT
 from .lookingup import LOOKUP_BROKEN, LOOKUP_WORKS
 from .naming import REPEATED, RESUMED
+from .opinions import NO_OPINION, OPINION
 from .rulings import RULED, RULED_OUT
 
 CONNECTED = Event(
@@ -458,6 +459,8 @@ CATALOGUE = (
     REPEATED,
     RESUMED,
     RULED,
+    OPINION,
+    NO_OPINION,
     SESSION_TROUBLE,
     CLOSED,
     TURNED_AWAY,

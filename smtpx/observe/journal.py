@@ -9,6 +9,8 @@ what went wrong is told all the same.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from zope.interface import implementer
 
 from ..core.envelope import Envelope, Stamp
@@ -29,6 +31,7 @@ from . import events
 from .authlog import CHECKED
 from .facts import codeFields, handshakeFields
 from .naming import REPEATED, RESUMED
+from .opinions import NO_OPINION, OPINION
 from .publisher import Publisher, errorFields
 from .rulings import RULED
 
@@ -195,6 +198,39 @@ class Journal:
         if session.secured is not None:
             fields |= handshakeFields(session.secured)
         self._publish(events.REFUSED, fields)
+
+    def opinion(
+        self,
+        session: IServerSession,
+        checker: str,
+        state: str,
+        found: Mapping[str, object],
+        why: str,
+        seconds: float,
+        messageID: str,
+    ) -> None:
+        """
+        A checker was asked of a message.
+
+        @param checker: what it is called.
+        @param state: how far it came.
+        @param found: what it has found.
+        @param why: why there is no opinion, though there should be; empty: there is, or
+            need not be.
+        @param seconds: how long it took.
+        @param messageID: the spool's id of the message; empty: it has none.
+        """
+        if not self.enabled:
+            return
+        fields = self._client(session)
+        fields |= {"checker": checker, "state": state, "seconds": seconds}
+        fields["message"] = messageID
+        if session.envelope is not None:
+            fields["sender"] = session.envelope.sender
+        if why:
+            self._publish(NO_OPINION, fields | {"why": why})
+        else:
+            self._publish(OPINION, fields | {"found": dict(found)})
 
     def ruled(
         self,

@@ -33,6 +33,7 @@ from .clientfields import arrivalFields, clientOf, loginOf, quoted, tlsFields
 from .deliverylines import DeliveryLines
 from .files import LineFile
 from .harmless import text, word
+from .opinions import NO_OPINION, OPINION, opinionLine
 from .rulings import RULED, rulingLine
 from .selectors import DEFAULT_SELECTORS, Selector
 
@@ -88,6 +89,8 @@ class MainLog:
             events.LOGIN_FAILED.name: self._loginFailed,
             events.ACCEPTED.name: self._accepted,
             RULED.name: self._ruled,
+            OPINION.name: self._opinion,
+            NO_OPINION.name: self._opinion,
             events.CLOSED.name: self._closed,
             **DeliveryLines(selectors, self._duration, user).writers,
         }
@@ -211,6 +214,9 @@ class MainLog:
 
     def _ruled(self, event: LogEvent) -> str:
         return rulingLine(event, self._whence)
+
+    def _opinion(self, event: LogEvent) -> str | None:
+        return opinionLine(event, self._whence) or None
 
     def _tooSoon(self, event: LogEvent) -> str:
         """

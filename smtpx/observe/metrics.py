@@ -135,6 +135,18 @@ AUTHENTICATIONS = _counter(
     " ``dmarc``",
     result="what it came to; of ``dmarc``, the words of ``dmarc_status``",
 )
+OPINIONS = _counter(
+    "smtpx_checker_opinions_total",
+    "Messages of which a checker was asked",
+    checker="what it is called in the configuration",
+    result="``known``, ``malware`` or ``spam`` where it has found that, ``too_large``,"
+    " ``away``, ``slow`` or ``broken``",
+)
+OPINION_SECONDS = _histogram(
+    "smtpx_checker_seconds",
+    "How long checkers took, from the end of a message on",
+    (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100),
+)
 CAME_AGAIN = _counter(
     "smtpx_messages_again_total",
     "Messages that were there before, by their names (CHECKPOINT)",
@@ -283,6 +295,8 @@ CATALOGUE = (
     COMMANDS_REFUSED,
     MESSAGES,
     AUTHENTICATIONS,
+    OPINIONS,
+    OPINION_SECONDS,
     CAME_AGAIN,
     RECIPIENTS,
     MESSAGE_BYTES,

@@ -22,6 +22,7 @@ from ..core.errors import Malformed
 from ..core.hostlist import HostList
 from ..knowledge.layout import glance
 from ..policy.dovecot import tryDovecot
+from .checkercheck import checkerCautions
 from .config import Configuration
 from .dmarcchecks import dmarcCautions
 from .dnslistcautions import dnsListCautions
@@ -67,6 +68,7 @@ def cautions(machine: Machine, configuration: Configuration) -> Iterator[Problem
             why = getattr(error, "strerror", None) or str(error)
             text = f"logins would be told 454: {dovecot}: {why}"
             yield configuration.problem(("users", "dovecot"), text)
+    yield from checkerCautions(configuration)
     yield from unheard(configuration)
     yield from openness(configuration)
     yield from resumptionCautions(configuration)

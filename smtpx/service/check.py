@@ -35,6 +35,7 @@ from ..policy.users import BadUsersFile, readUsers
 from ..queue.routes import Routes
 from ..tls.certificates import CertificateError, readCertificates
 from .cautions import withoutClients
+from .checkercheck import checkCheckers
 from .config import Configuration
 from .control.endpoint import BadSocketPath
 from .dkimcheck import checkKeys, checkSealers
@@ -115,6 +116,7 @@ def check(
         *_policies(configuration),
         *checkLookups(configuration),
         *checkRules(configuration, found),
+        *checkCheckers(configuration),
         *checkDMARC(configuration),
         *_submission(machine, configuration, found),
         *_trace(machine, configuration),

@@ -27,6 +27,7 @@ from .tables import (
     TLS,
     AliasOptions,
     AuthenticationOptions,
+    Checker,
     Control,
     DNSListOptions,
     GreylistOptions,
@@ -172,6 +173,9 @@ class Configuration:
     )
     policy: Policy = field(factory=Policy)
     greylist: GreylistOptions = field(factory=GreylistOptions)
+    checkers: tuple[Checker, ...] = field(
+        default=(), metadata={"option": "checker", "help": "Without any: none."}
+    )
     authentication: AuthenticationOptions = field(factory=AuthenticationOptions)
     spf: SPFOptions = field(factory=SPFOptions)
     dkim: DKIM = field(factory=DKIM)

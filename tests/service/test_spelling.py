@@ -141,7 +141,7 @@ class TemplateTests(SynchronousTestCase):
             for line in template(FOUND)
         ]
         text = "\n".join(lines)
-        for header in ("listener", "route", "retry", "import", "lookup"):
+        for header in ("listener", "route", "retry", "import", "lookup", "checker"):
             text = re.sub(
                 rf"(?s)#\[\[{header}\]\].*?(?=\n\n\n)",
                 "",

@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
+from attrs import evolve
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IDelayedCall
 
@@ -28,9 +29,10 @@ from ...core.envelope import Envelope, Recipient, Stamp
 from ...core.interfaces import IServerSession
 from ...core.reply import Reply
 from ...net.withheld import letGo
+from ..edits import Editor
 from ..shared import Shared
 from .desk import Desk, Tell
-from .interfaces import NOT_ASKED, ICheck, Message, Opinion, Reread, State
+from .interfaces import ICheck, Message, Opinion, Reread, State
 from .taps import Junction, Tap
 
 #: How much of a message is kept before checkers get it.
@@ -175,10 +177,10 @@ class Consultation:
             if self._junction is not None:
                 self._junction.close()
             together = gatherResults(map(self._ask, self._desks), consumeErrors=True)
-            self._opinions = Shared(together.addCallback(self._named))
+            self._opinions = Shared(together.addCallback(self._byName))
         return self._opinions.wait()
 
-    def _named(self, found: list[Opinion]) -> Opinions:
+    def _byName(self, found: list[Opinion]) -> Opinions:
         names = [each.checker.name for each in self._desks]
         return dict(zip(names, found, strict=True))
 
@@ -187,10 +189,11 @@ class Consultation:
         asking = Deferred.fromCoroutine(self._opinion(desk))
 
         def told(found: Opinion) -> Opinion:
-            if found is not NOT_ASKED:
+            checker = desk.checker
+            found = evolve(found, finds=checker.finds, whenAway=checker.terms.whenAway)
+            if found.state is not State.NOT_ASKED:
                 seconds = desk.clock.seconds() - began
-                name = desk.checker.name
-                self._tell(self._session, self._envelope, name, found, seconds)
+                self._tell(self._session, checker.name, found, seconds, self._id)
             return found
 
         return asking.addCallback(told)
@@ -231,10 +234,13 @@ class Consultation:
 
     # --- what comes of them ---------------------------------------------------------
 
-    @property
-    def edits(self) -> tuple[object, ...]:
-        """What checkers want to be changed, in their order."""
-        return tuple(one for each in self.known.values() for one in each.edits)
+    def edit(self, editor: Editor) -> None:
+        """Have changed what checkers want to be, in their order."""
+        known = self.known
+        for desk in self._desks:
+            found = known.get(desk.checker.name)
+            if found is not None and found.edits:
+                desk.edit(self._session, editor, found.edits)
 
     def refusalOf(self, recipient: Recipient) -> Reply | None:
         """What a checker says against a recipient; L{None}: nothing does."""

@@ -20,6 +20,7 @@ from ...extensions.checkpointserver import CutShort, transactionOf
 from ...net.interfaces import IArrival, IReceiver, Taken
 from ...net.receiving import Taker, receiverFor
 from ...net.withheld import wantAll
+from ..edits import editorOf
 from .consultation import CONSULTATION, SKIPPED, Consultation
 from .desk import Desk, Tell
 from .interfaces import Opinion
@@ -27,11 +28,7 @@ from .taps import Junction
 
 
 def unheard(
-    session: IServerSession,
-    envelope: Envelope,
-    name: str,
-    opinion: Opinion,
-    seconds: float,
+    session: IServerSession, name: str, opinion: Opinion, seconds: float, id: str
 ) -> None:
     """For whom nobody is to be told."""
 
@@ -121,6 +118,9 @@ class _ConsultedArrival:
 
     def finish(self, session: IServerSession, envelope: Envelope) -> Taken:
         """See L{IArrival}."""
+        editor = editorOf(envelope)
+        if editor is not None:
+            self._consultation.edit(editor)
         self._let(envelope)
         return self._arrival.finish(session, envelope)
 

@@ -5,7 +5,7 @@ comes to an L{Opinion}.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from twisted.internet.defer import (
@@ -21,8 +21,10 @@ from twisted.internet.error import (
 from twisted.internet.interfaces import IReactorTime
 
 from ...core.envelope import Envelope
+from ...core.errors import Malformed
 from ...core.interfaces import IServerSession
 from ..chain import Trouble
+from ..edits import Edit, Editor
 from ..turnstile import Crowded, Turnstile
 from .interfaces import NOT_ASKED, ICheck, IChecker, Message, Opinion, State
 from .pump import Pump
@@ -32,8 +34,9 @@ T = TypeVar("T")
 #: How many wait for each that is being asked.
 _WAITING_EACH = 20
 
-#: Told of each opinion, for logs: whose it is, of what, and how long it took.
-Tell = Callable[[IServerSession, Envelope, str, Opinion, float], None]
+#: Told of each opinion, for logs: whose it is, how long it took in seconds, and of what
+#: message, by its id in the spool.
+Tell = Callable[[IServerSession, str, Opinion, float, str], None]
 
 
 class Desk:
@@ -155,6 +158,16 @@ class Desk:
             raise
         except Exception as error:
             return self.opinionOf(session, error)
+
+    def edit(
+        self, session: IServerSession, editor: Editor, edits: Iterable[Edit]
+    ) -> None:
+        """Have a message changed; one that wants too much has nothing changed."""
+        name = f"checker {self.checker.name}"
+        try:
+            editor.edit(name, edits)
+        except Malformed as error:
+            self._trouble(session, name, error)
 
     def opinionOf(self, session: IServerSession, error: Exception) -> Opinion:
         """What it comes to if something goes wrong."""

@@ -32,6 +32,7 @@ from zope.interface import Attribute, Interface
 from ...core.envelope import Envelope, Recipient
 from ...core.interfaces import IServerSession
 from ...core.reply import Reply
+from ..edits import Edit
 
 
 class State(Enum):
@@ -86,16 +87,25 @@ class Opinion:
     @ivar refusal: what the client is told where the checker itself refuses the message
         (L{IChecker.decides}); L{None}: it does not.
     @ivar refusals: the same for single recipients, of the envelope's.
-    @ivar edits: what the checker wants to be changed (C{smtpx.policy.edits}).
+    @ivar edits: what the checker wants to be changed (L{smtpx.policy.edits}).
     @ivar why: why there is no opinion, for the log.
+    @ivar finds: what it is an opinion of (L{IChecker.finds}); whoever asks sets it.
+    @ivar whenAway: what holds if there is none, though there should be; likewise.
     """
 
     state: State = State.KNOWN
     found: Mapping[str, object] = field(factory=dict)
     refusal: Reply | None = None
     refusals: Mapping[Recipient, Reply] = field(factory=dict)
-    edits: tuple[object, ...] = ()
+    edits: tuple[Edit, ...] = ()
     why: str = ""
+    finds: frozenset[str] = field(default=frozenset(), eq=False)
+    whenAway: WhenAway = field(default=WhenAway.DEFER, eq=False)
+
+    @property
+    def untold(self) -> bool:
+        """Does the message have to wait for one?"""
+        return self.state.failed and self.whenAway is not WhenAway.ACCEPT
 
     @property
     def known(self) -> bool:
@@ -142,6 +152,10 @@ class Terms:
     decides: bool = False
     wanted: Callable[[IServerSession], bool] = lambda session: True
     octetsMax: int | None = None
+
+
+#: On those that are usual.
+USUAL = Terms()
 
 
 class ICheck(IConsumer):
@@ -201,5 +215,6 @@ __all__ = [
     "Reread",
     "State",
     "Terms",
+    "USUAL",
     "WhenAway",
 ]

@@ -17,6 +17,7 @@ from attrs import frozen
 from ...core.envelope import Bearer, Envelope, Stamp
 from ...core.errors import Malformed
 from ...core.queueprofile import DISCARDED
+from ..checkers.consultation import SKIPPED
 from ..dmarccontrols import DMARC_DISABLED, DMARC_FORENSIC
 from ..edits import FieldPlace
 from .fields import fieldName
@@ -142,6 +143,14 @@ def _stamping(stamp: Stamp[bool]) -> Callable[[Subject], None]:
     return apply
 
 
+def _skipping(what: str) -> Callable[[Subject], None]:
+    def apply(subject: Subject) -> None:
+        stamps = subject.envelope.stamps
+        stamps[SKIPPED] = (stamps.get(SKIPPED) or frozenset()) | {what}
+
+    return apply
+
+
 _BEFORE_DATA = RuleStage.MAIL.upTo(RuleStage.RCPT)
 
 #: Those that rules have by themselves.
@@ -162,6 +171,20 @@ CONTROLS: Mapping[str, Control] = {
             " report on it.",
             _stamping(DMARC_FORENSIC),
             "dmarc",
+        ),
+        Control(
+            "skip_malware",
+            RuleStage.MAIL.upTo(RuleStage.DATA),
+            "No virus scanner is asked of the message.",
+            _skipping("malware"),
+            "malware",
+        ),
+        Control(
+            "skip_spam",
+            RuleStage.MAIL.upTo(RuleStage.DATA),
+            "No spam filter is asked of the message.",
+            _skipping("spam"),
+            "spam",
         ),
     )
 }

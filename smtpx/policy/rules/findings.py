@@ -1,6 +1,6 @@
 """
-What rules want to know of others: whether a host may send for a domain (SPF), and what
-is found out of a message (DKIM, ARC, DMARC).
+What rules want to know of others: whether a host may send for a domain (SPF), what
+is found out of a message (DKIM, ARC, DMARC), and what checkers think of it.
 
 These are values, and functions that give them, now or later; who finds it out is no
 matter of rules.
@@ -8,19 +8,42 @@ matter of rules.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
 
 from ...core.envelope import Envelope
 from ...core.interfaces import IServerSession
+from ..checkers.interfaces import Opinion
 
 #: What can be looked at, each of which an operator may have switched off.
 METHODS = frozenset({"spf", "dkim", "arc", "dmarc"})
 
 #: Of those who send, whether they are in weighted DNS lists: there may be none.
 DNS_SCORE = "dns_score"
+
+#: What checkers can find out, where there is one that does.
+OPINED = frozenset({"malware", "spam", "rspamd"})
+
+#: All that there may be nobody who finds it out.
+LOOKED_AT = METHODS | OPINED | {DNS_SCORE}
+
+
+def unfound(method: str) -> str:
+    """
+    What is told of a rule that wants what nobody looks at.
+
+    @param method: one of L{LOOKED_AT}.
+    """
+    if method == DNS_SCORE:
+        return "no DNS list has a weight: dns_lists.weights is empty"
+    if method in OPINED:
+        return f"there is no checker that finds out about {method}"
+    return (
+        f'{method.upper()} is not looked at: "{method}" is not in authentication.checks'
+    )
+
 
 #: What SPF can come to (RFC 7208 section 2.6).
 SPF_RESULTS = (
@@ -113,6 +136,10 @@ AskMessage = Callable[
     [IServerSession, Envelope], MessageVerdict | Deferred[MessageVerdict]
 ]
 
+#: What checkers think of a message, by their names, in their order.
+Opinions = Mapping[str, Opinion]
+AskOpinions = Callable[[IServerSession, Envelope], Opinions | Deferred[Opinions]]
+
 
 def _noSPF(session: IServerSession, envelope: Envelope) -> SPFVerdict:
     return SPFVerdict("none")
@@ -120,6 +147,10 @@ def _noSPF(session: IServerSession, envelope: Envelope) -> SPFVerdict:
 
 def _nothing(session: IServerSession, envelope: Envelope) -> MessageVerdict:
     return MessageVerdict()
+
+
+def _noOpinions(session: IServerSession, envelope: Envelope) -> Opinions:
+    return {}
 
 
 @frozen
@@ -131,21 +162,27 @@ class Verdicts:
         the null sender.
     @ivar guess: the same, with the best guess for domains without a record.
     @ivar message: all that is found out of a message; asked when it is there.
+    @ivar opinions: what checkers think of it; likewise.
     """
 
     spf: AskSPF = _noSPF
     guess: AskSPF = _noSPF
     message: AskMessage = _nothing
+    opinions: AskOpinions = _noOpinions
 
 
 __all__ = [
     "ARC_STATES",
     "DNS_SCORE",
     "DMARC_STATUSES",
+    "LOOKED_AT",
     "METHODS",
+    "OPINED",
     "SPF_ALIASES",
     "SPF_RESULTS",
     "MessageVerdict",
+    "Opinions",
     "SPFVerdict",
     "Verdicts",
+    "unfound",
 ]

@@ -30,6 +30,15 @@ from .greylisted import Greylisted
 from .interfaces import ICondition
 from .judged import Arc, Dkim, DmarcStatus, Spf, SpfGuess
 from .lookedup import LookedUp
+from .opined import (
+    STATES,
+    CheckerState,
+    Malware,
+    Spam,
+    SpamAction,
+    SpamScoreOver,
+    SpamSymbols,
+)
 from .own import Variables
 from .stages import RuleStage
 
@@ -231,6 +240,45 @@ KINDS: Mapping[str, ConditionKind] = {
             status="5.7.1",
             waits=True,
             counts=True,
+        ),
+        _kind(
+            Malware,
+            "A virus scanner has found something whose name is in a list of texts, in"
+            ' which ``*`` stands for any characters; ``["*"]`` is anything that it'
+            " finds.",
+            method="malware",
+        ),
+        _kind(
+            Spam,
+            "A spam filter calls it spam, by its own threshold; or with ``false`` none"
+            " does.",
+            Takes.FLAG,
+            method="spam",
+        ),
+        _kind(
+            SpamScoreOver,
+            "A spam filter gives it a higher score, in points.",
+            Takes.NUMBER,
+            method="spam",
+        ),
+        _kind(
+            SpamAction,
+            "What rspamd would do with it is in a list."
+            f"  {_WORDS.format('``, ``'.join(SpamAction.WORDS))}",
+            method="rspamd",
+        ),
+        _kind(
+            SpamSymbols,
+            "Rspamd has found a symbol that is in a list of texts, in which ``*``"
+            " stands for any characters.",
+            method="rspamd",
+        ),
+        _kind(
+            CheckerState,
+            "How far each of some checkers came with it, by their names, is in a list."
+            f"  {_WORDS.format('``, ``'.join(STATES))}",
+            Takes.FIELDS,
+            waits=True,
         ),
     )
 }

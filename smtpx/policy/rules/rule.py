@@ -27,11 +27,12 @@ from .actions import Action, Code, Defer, Discard, GoOn, Hold, Reject, usualCode
 from .conditions import OfExtension
 from .effects import CONTROLS, AddHeader, Control, ofExtension
 from .faults import BadRule, Fault, Place
-from .findings import DNS_SCORE, METHODS
+from .findings import LOOKED_AT, OPINED, unfound
 from .interfaces import ICondition, IWorded, Means, Test
 from .judged import SpfGuess
 from .kinds import KINDS
 from .lookedup import LookedUp
+from .opined import CheckerState, heardFor
 from .own import Said, Set, unset
 from .removing import RemoveHeader
 from .stages import RuleStage, spelled
@@ -114,21 +115,24 @@ class Vocabulary:
     @ivar variables: all, by name.
     @ivar controls: all, by name.
     @ivar priorities: can a message be given a priority?
-    @ivar methods: what is looked at (L{smtpx.policy.rules.findings.METHODS}), and
-        C{dns_score}, where there are weighted DNS lists.
+    @ivar methods: what is looked at (L{smtpx.policy.rules.findings.LOOKED_AT}).
     @ivar lookups: the names of look-ups; L{None}: they are not known yet.
+    @ivar checkers: those of checkers; likewise.
     """
 
     conditions: frozenset[str] = frozenset()
     variables: Mapping[str, Variable] = VARIABLES
     controls: Mapping[str, Control] = CONTROLS
     priorities: bool = False
-    methods: frozenset[str] = METHODS | {DNS_SCORE}
+    methods: frozenset[str] = LOOKED_AT
     lookups: frozenset[str] | None = None
+    checkers: frozenset[str] | None = None
 
     @classmethod
     def of(
-        cls, extensions: Iterable[IExtension], methods: frozenset[str]
+        cls,
+        extensions: Iterable[IExtension],
+        methods: frozenset[str],
     ) -> Vocabulary:
         """
         The words of a server.
@@ -154,7 +158,7 @@ class Vocabulary:
         variables: Iterable[str],
         controls: Iterable[str],
         priorities: bool,
-        methods: frozenset[str] = METHODS | {DNS_SCORE},
+        methods: frozenset[str] = LOOKED_AT,
     ) -> Vocabulary:
         # What rules have by themselves knows its stages.
         return cls(
@@ -232,11 +236,14 @@ class _Reader:
         self.rule = rule
         self.words = vocabulary
         self.faults: list[Fault] = []
+        #: What the texts so far tell of.
+        self.told: set[str] = set()
 
     def text(self, source: str, *place: str | int) -> Text:
         """A text; an empty one, where it is wrong."""
         found = readText(source, self.rule.stage, self.words.variables)
         if isinstance(found, Text):
+            self.told |= found.methods
             for method in sorted(found.methods):
                 self.looked(method, *place)
             return found
@@ -253,13 +260,18 @@ class _Reader:
     def looked(self, method: str, *place: str | int) -> None:
         """Note it where something is wanted that nobody looks at."""
         if method and method not in self.words.methods:
-            text = (
-                f"{method.upper()} is not looked at:"
-                f' "{method}" is not in authentication.checks'
-            )
-            if method == DNS_SCORE:
-                text = "no DNS list has a weight: dns_lists.weights is empty"
-            self.faults.append(Fault(place, text))
+            self.faults.append(Fault(place, unfound(method)))
+
+    def checkers(self, condition: CheckerState) -> None:
+        """Note which checkers are named that there are not."""
+        known = self.words.checkers
+        if known is None:
+            return
+        for name in condition.states:
+            if name not in known:
+                place = (condition.name, name)
+                text = f"there is no checker {name}"
+                self.faults.append(Fault(place, text, name, tuple(sorted(known))))
 
     def lookup(self, name: str, *place: str | int) -> None:
         """Note it where a look-up is wanted that there is not."""
@@ -306,6 +318,8 @@ class _Reader:
             if isinstance(each, LookedUp):
                 for place, name in each.lookups:
                     self.lookup(name, each.name, *place)
+            if isinstance(each, CheckerState):
+                self.checkers(each)
         if isinstance(rule.action, Discard) and rule.action.only is not None:
             known = RuleStage.DATA.onwards
             self.stages(known, "all recipients are known", "only_recipients")
@@ -341,6 +355,7 @@ def made(rule: Rule, vocabulary: Vocabulary, means: Means = NONE) -> ReadyRule:
     if reader.faults:
         raise BadRule(reader.faults, rule.name)
     asked = sorted(conditions, key=_turn)
+    asked += map(ReadyCondition, heardFor(reader.told, OPINED))
     guesses = any(isinstance(each.condition, SpfGuess) for each in asked)
     needs = {need for text in _texts(message, log, headers) for need in text.needs}
     return ReadyRule(

@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 from ...core.envelope import Envelope, Recipient
 from ...core.errors import UsageError
 from ...core.interfaces import IServerSession
-from .findings import MessageVerdict, SPFVerdict, Verdicts
+from .findings import MessageVerdict, Opinions, SPFVerdict, Verdicts
 from .stages import RuleStage
 
 T = TypeVar("T")
@@ -28,6 +28,7 @@ class Need(Enum):
     SPF = "spf"
     GUESS = "guess"
     MESSAGE = "message"
+    OPINIONS = "opinions"
 
 
 @define(eq=False)
@@ -56,6 +57,7 @@ class Subject:
     _spf: SPFVerdict | None = field(default=None, init=False)
     _guess: SPFVerdict | None = field(default=None, init=False)
     _message: MessageVerdict | None = field(default=None, init=False)
+    _opinions: Opinions | None = field(default=None, init=False)
 
     @property
     def envelope(self) -> Envelope:
@@ -107,12 +109,32 @@ class Subject:
             raise UsageError("nothing was found out of the message")
         return self._message
 
+    @property
+    def opinions(self) -> Opinions:
+        """
+        What checkers think of the message.
+
+        @raise UsageError: none was asked.
+        """
+        if self._opinions is None:
+            raise UsageError("no checker was asked")
+        return self._opinions
+
+    def finding(self, name: str) -> object:
+        """What the first checker that has found it says; L{None}: none has."""
+        found = (each.found.get(name) for each in self.opinions.values())
+        return next((each for each in found if each is not None), None)
+
     def find(self, need: Need) -> None | Deferred[None]:
         """Have something found out, if it is not known yet."""
         if need is Need.MESSAGE:
             if self._message is not None:
                 return None
             return self._keep(self.verdicts.message, self._keepMessage)
+        if need is Need.OPINIONS:
+            if self._opinions is not None:
+                return None
+            return self._keep(self.verdicts.opinions, self._keepOpinions)
         if need is Need.GUESS:
             if self._guess is not None:
                 return None
@@ -135,6 +157,9 @@ class Subject:
 
     def _keepGuess(self, found: SPFVerdict) -> None:
         self._guess = found
+
+    def _keepOpinions(self, found: Opinions) -> None:
+        self._opinions = found
 
     def _keepMessage(self, found: MessageVerdict) -> None:
         self._message = found

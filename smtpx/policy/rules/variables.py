@@ -275,6 +275,63 @@ _AUTHENTICATION = (
 )
 
 
+def _opined(name: str, method: str, help: str) -> Variable:
+    """What a checker finds out."""
+    return Variable(
+        name,
+        _MESSAGE,
+        help,
+        lambda subject: subject.finding(name),
+        Need.OPINIONS,
+        method,
+    )
+
+
+_OPINIONS = (
+    _opined("malware_name", "malware", "What a virus scanner has found, if anything."),
+    _opined(
+        "spam_score",
+        "spam",
+        "The score that a spam filter gives, in points: of the first of the"
+        " configuration that has one, as all of these.",
+    ),
+    _opined("spam_score_int", "spam", "Ten times that, as a whole number."),
+    _opined(
+        "spam_bar",
+        "spam",
+        "A ``+`` for each point, or a ``-`` for each below zero, 50 at most; ``/`` for"
+        " none.",
+    ),
+    _opined(
+        "spam_threshold",
+        "spam",
+        "The score from which on the spam filter calls it spam.",
+    ),
+    _opined("spam_report", "spam", "What the spam filter tells of it."),
+    _opined(
+        "spam_action",
+        "spam",
+        "What the spam filter would do: of rspamd its own words, such as ``add"
+        " header``, otherwise ``reject`` for spam and ``no action`` for the rest.",
+    ),
+    _opined(
+        "rspamd_symbols",
+        "rspamd",
+        "The symbols that rspamd has found, with spaces between them.",
+    ),
+    _opined(
+        "rspamd_messages",
+        "rspamd",
+        "What rspamd would have the client be told.",
+    ),
+    _opined(
+        "rspamd_subject",
+        "rspamd",
+        "The subject that rspamd would give it, if it wants that.",
+    ),
+)
+
+
 def toldBy(name: str, stages: frozenset[RuleStage], help: str) -> Variable:
     """A variable that a condition fills in (L{Subject.told}); empty where none did."""
     return Variable(name, stages, help, lambda subject: subject.told.get(name))
@@ -321,7 +378,15 @@ _STRANGERS = (
 #: All that rules have by themselves, in the order of the manual.
 VARIABLES: Mapping[str, Variable] = {
     each.name: each
-    for each in (*_OURS, *_TOLD, *_LISTS, *_STRANGERS, *_SPF, *_AUTHENTICATION)
+    for each in (
+        *_OURS,
+        *_TOLD,
+        *_LISTS,
+        *_STRANGERS,
+        *_SPF,
+        *_AUTHENTICATION,
+        *_OPINIONS,
+    )
 }
 
 

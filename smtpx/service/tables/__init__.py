@@ -7,6 +7,7 @@ The reference page C{configuration.rst} is made of these classes
 
 from .aliases import AliasOptions
 from .authentication import AuthenticationOptions
+from .checker import Checker, CheckerKind
 from .control import Control
 from .dkim import DKIM, DKIMKey
 from .dmarc import DMARC
@@ -42,6 +43,8 @@ __all__ = [
     "AliasOptions",
     "AuthenticationOptions",
     "CertificatePair",
+    "Checker",
+    "CheckerKind",
     "Control",
     "DKIM",
     "DKIMKey",

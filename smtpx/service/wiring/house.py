@@ -22,6 +22,7 @@ from ...observe.journal import Journal
 from ...observe.watch import Watch
 from ...policy.names import HostNames
 from ...policy.rules import ANSWERS
+from ...policy.rules.wanted import wantedBy
 from ...queue.control import QueueControl
 from ...queue.delivery import Delivery
 from ...queue.interfaces import IQueueControl
@@ -40,6 +41,7 @@ from ..transactions import Transactions
 from .arc import sealing
 from .authentication import authentication, checking
 from .certificates import certificates
+from .checkers import checkersOf, consulting
 from .control import openControl, queueControl
 from .dkim import signing
 from .dmarc import dmarcWitnesses, suffixes
@@ -61,6 +63,7 @@ from .queue import QueueRules, queueRules
 from .resolving import resolver
 from .resuming import keptLists
 from .routes import sends
+from .rules import rulesOf
 from .sending import Watchers, ways
 from .site import Outside, Premises, counted, countedLookups, makeWatch, openSite, timed
 from .submission import submission
@@ -178,6 +181,10 @@ async def enter(
         )
         edits = mayBeChanged(configuration)
         spooling = receiverOf(watch, spool, journal, out.routes, taken, memory, edits)
+        heard = wantedBy(rulesOf(configuration))
+        checkers = checkersOf(machine, configuration, names.keep, heard)
+        edited = editing(configuration, spooling)
+        consulted = consulting(machine, checkers, journal, edited)
         entry = await policies(
             machine,
             configuration,
@@ -198,9 +205,7 @@ async def enter(
             tracer=traced,
             kept=keptLists(configuration, names.keep),
             transactions=memory,
-            receiver=checking(
-                configuration, checks, names, editing(configuration, spooling)
-            ),
+            receiver=checking(configuration, checks, names, consulted),
             policies=entry,
             submission=msa,
             tls=certificates(machine, configuration, name, stack),

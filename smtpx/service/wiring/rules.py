@@ -19,6 +19,7 @@ from ...policy.rules.sources import toldOf, verdictsOf
 from ...policy.rules.subject import Subject
 from ...policy.verdicts import IVerdicts
 from ..config import Configuration
+from .checkers import foundBy, namesOf, opinionsOf
 
 
 def rulesOf(configuration: Configuration) -> list[Rule]:
@@ -53,11 +54,16 @@ def vocabulary(
     """
     if not any(configuration.policy.entries()):
         return None
-    methods = lookedAt(configuration)
+    checkers = configuration.checkers
+    methods = lookedAt(configuration) | foundBy(checkers)
     if configuration.dnsLists.weights.entries:
         methods |= {DNS_SCORE}
     words = Vocabulary.of(extensions, methods)
-    return evolve(words, lookups=frozenset(each.name for each in configuration.lookups))
+    return evolve(
+        words,
+        lookups=frozenset(each.name for each in configuration.lookups),
+        checkers=namesOf(checkers),
+    )
 
 
 def houseRules(
@@ -89,6 +95,7 @@ def houseRules(
 
     template = configuration.spf.spfSmtpCommentTemplate
     verdicts = NOBODY if checks is None else verdictsOf(checks, template)
+    verdicts = evolve(verdicts, opinions=opinionsOf)
     rules = rulesOf(configuration)
     return HouseRules.of(rules, words or Vocabulary(), means, verdicts, tell)
 

@@ -22,19 +22,22 @@ from ...observe.journal import Journal
 from ...observe.publisher import Publisher
 from ...policy.aliases import unheard
 from ...policy.authentication import Authentication
+from ...policy.checkers import Desk
 from ...policy.names import HostNames, confirmedName
 from ...policy.rules import HouseRules, RuleStage, Verdicts
 from ...policy.rules.explained import StageTold, explained
 from ...policy.rules.fields import watcher
+from ...policy.rules.wanted import wantedBy
 from ..config import Configuration
 from ..machine import Machine
 from .authentication import authentication
+from .checkers import checkersOf, consulted, desksOf
 from .dmarc import suffixes
 from .extensions import chosenExtensions
 from .lookups import lookups
 from .means import means
 from .resolving import resolver
-from .rules import houseRules, vocabulary
+from .rules import houseRules, rulesOf, vocabulary
 
 
 @frozen
@@ -103,6 +106,9 @@ async def tryRules(
         known = lookups(machine, configuration, unheard, stack, locks=False)
         lent = means(machine, configuration, names, asking, known, stack, isTrial=True)
         rules = houseRules(configuration, words, lent, journal, checks)
+        heard = wantedBy(rulesOf(configuration))
+        checkers = checkersOf(machine, configuration, names.keep, heard)
+        desks = desksOf(machine, checkers, journal)
         if trial.assumed is not None:
             rules, checks = evolve(rules, verdicts=trial.assumed), None
         stack.callback(names.stop)
@@ -113,7 +119,7 @@ async def tryRules(
                 session.peerName = await confirmedName(asking, trial.address)
             except LookupFailed:
                 session.peerNameKnown = False
-        return [each async for each in _stages(rules, session, trial, checks)]
+        return [each async for each in _stages(rules, session, trial, checks, desks)]
 
 
 def _session(
@@ -133,6 +139,7 @@ async def _stages(
     session: ServerConnection,
     trial: Trial,
     checks: Authentication | None,
+    desks: Sequence[Desk],
 ) -> AsyncIterator[Tried]:
     """Each stage that has rules, in order, up to the one that refuses."""
     envelope = Envelope(trial.sender, session.profile.clock())
@@ -145,6 +152,7 @@ async def _stages(
             session.identity, session.envelope = trial.user, envelope
         elif stage is RuleStage.MESSAGE and trial.message is not None:
             _receive(rules, session, envelope, trial.message, checks)
+            consulted(desks, session, envelope, trial.message)
         if (stage is RuleStage.AUTH and trial.user is None) or (
             stage is RuleStage.MESSAGE and trial.message is None
         ):

@@ -5,137 +5,29 @@ L{smtpx.policy.checkers.desk}.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from attrs import define
-from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionRefusedError
-from twisted.internet.task import Clock
-from twisted.internet.testing import StringTransport
-from twisted.trial.unittest import SynchronousTestCase
-from zope.interface.verify import verifyObject
 
-from smtpx.core.envelope import Envelope, Recipient
-from smtpx.core.interfaces import IServerSession
-from smtpx.core.reply import OK, Reply, reply
+from smtpx.core.envelope import Envelope
+from smtpx.core.reply import OK, reply
 from smtpx.core.trace import LOCAL
-from smtpx.net.interfaces import IArrival, IReceiver
 from smtpx.net.submission import SubmissionReceiver
 from smtpx.policy.checkers.consultation import (
     CONSULTATION,
     SKIPPED,
     STALL_SECONDS,
-    Opinions,
 )
 from smtpx.policy.checkers.consulting import ConsultingReceiver
 from smtpx.policy.checkers.desk import Desk
 from smtpx.policy.checkers.interfaces import (
     NOT_ASKED,
-    Opinion,
     State,
     Terms,
-    WhenAway,
 )
-from tests.net.made import RememberedArrival, RememberingReceiver
+from tests.net.made import RememberingReceiver
 
 from ..doubles import sessionFrom
+from .asked import GOOD, LONG, SHORT, ConsultingTestCase, KeptArrival
 from .made import MadeChecker
-
-_SHORT = b"Subject: hello\r\n\r\nHello.\r\n"
-_PIECE = b"x" * 8190 + b"\r\n"
-_LONG = [b"Subject: long\r\n\r\n", *[_PIECE] * 20]
-
-GOOD = Opinion(found={"made": "good"})
-
-
-@define(eq=False)
-class KeptArrival(RememberedArrival):
-    """An arrival that can be read again, as those of a spool can."""
-
-    id: str = "1abcde-000000-01"
-    readable: bool = True
-
-    def reread(self) -> Iterator[bytes]:
-        """See L{IArrival}."""
-        if not self.readable:
-            raise OSError(5, "Input/output error")
-        for at in range(0, len(self.octets), 4096):
-            yield self.octets[at : at + 4096]
-
-
-class KeepingReceiver(RememberingReceiver):
-    """Makes such arrivals."""
-
-    def begin(self, session: IServerSession, envelope: Envelope) -> IArrival | Reply:
-        """See L{IReceiver}."""
-        found = KeptArrival()
-        self.arrivals.append(found)
-        return found
-
-
-class ConsultingTestCase(SynchronousTestCase):
-    """A message on its way past checkers."""
-
-    def setUp(self) -> None:
-        """A receiver that can be read again."""
-        self.clock = Clock()
-        self.session = sessionFrom(b"192.0.2.1")
-        self.behind: RememberingReceiver = KeepingReceiver()
-        self.troubles: list[str] = []
-        self.told: list[tuple[str, Opinion, float]] = []
-        self.client = StringTransport()
-
-    def trouble(
-        self, session: IServerSession, owner: str, error: BaseException
-    ) -> None:
-        """Somebody made a mistake."""
-        self.troubles.append(f"{owner}: {error}")
-
-    def begin(self, *checkers: MadeChecker, resumed: bool = False) -> IArrival:
-        """A message begins."""
-
-        def tell(
-            session: IServerSession,
-            envelope: Envelope,
-            name: str,
-            opinion: Opinion,
-            seconds: float,
-        ) -> None:
-            self.told.append((name, opinion, seconds))
-
-        desks = [Desk(each, self.clock, self.trouble) for each in checkers]
-        receiver = ConsultingReceiver(self.behind, desks, tell)
-        self.assertTrue(verifyObject(IReceiver, receiver))
-        self.envelope = Envelope(b"ann@example.org", 0.0)
-        self.receiver: IReceiver = receiver
-        return self.opened(receiver)
-
-    def opened(self, receiver: IReceiver) -> IArrival:
-        """The arrival that a receiver makes."""
-        arrival = receiver.begin(self.session, self.envelope)
-        assert not isinstance(arrival, Reply)
-        self.assertTrue(verifyObject(IArrival, arrival))
-        self.client = StringTransport()
-        arrival.registerProducer(self.client, True)
-        return arrival
-
-    def write(self, arrival: IArrival, pieces: list[bytes]) -> None:
-        """A message comes."""
-        for each in pieces:
-            self.envelope.octets += len(each)
-            arrival.write(each)
-
-    def ask(self) -> Deferred[Opinions]:
-        """A rule wants to know."""
-        asked = self.envelope.stamps[CONSULTATION].opinions()
-        for _ in range(20):
-            self.clock.advance(0)
-        return asked
-
-    def opinion(self) -> Opinion:
-        """What the one checker thinks."""
-        (found,) = self.successResultOf(self.ask()).values()
-        return found
 
 
 class ConsultingReceiverTests(ConsultingTestCase):
@@ -145,23 +37,23 @@ class ConsultingReceiverTests(ConsultingTestCase):
         """A short message is given to a checker when somebody asks, with its size."""
         checker = MadeChecker(answers=[GOOD])
         arrival = self.begin(checker)
-        self.write(arrival, [_SHORT[:10], _SHORT[10:]])
+        self.write(arrival, [SHORT[:10], SHORT[10:]])
         self.assertEqual([], checker.checks)
         self.assertEqual(GOOD, self.opinion())
         (check,) = checker.checks
-        self.assertEqual(_SHORT, check.octets)
-        self.assertEqual(len(_SHORT), check.message.octets)
+        self.assertEqual(SHORT, check.octets)
+        self.assertEqual(len(SHORT), check.message.octets)
         self.assertEqual("1abcde-000000-01", check.message.id)
         self.assertEqual([("made", GOOD, 0.0)], self.told)
         self.assertEqual(OK, arrival.finish(self.session, self.envelope))
-        self.assertEqual(_SHORT, self.behind.arrivals[0].octets)
+        self.assertEqual(SHORT, self.behind.arrivals[0].octets)
         self.assertNotIn(CONSULTATION, self.envelope.stamps)
 
     def test_nobodyAskedNothingDone(self) -> None:
         """A message of which no rule asks is not checked."""
         checker = MadeChecker()
         arrival = self.begin(checker)
-        self.write(arrival, [_SHORT])
+        self.write(arrival, [SHORT])
         self.assertEqual(OK, arrival.finish(self.session, self.envelope))
         self.assertEqual([], checker.checks)
         self.assertEqual([], self.told)
@@ -170,7 +62,7 @@ class ConsultingReceiverTests(ConsultingTestCase):
         """A long one that was given to a checker is taken back."""
         checker = MadeChecker()
         arrival = self.begin(checker)
-        self.write(arrival, _LONG)
+        self.write(arrival, LONG)
         arrival.finish(self.session, self.envelope)
         self.assertTrue(checker.checks[0].aborted)
         self.assertEqual([], self.clock.getDelayedCalls())
@@ -179,13 +71,13 @@ class ConsultingReceiverTests(ConsultingTestCase):
         """A long message reaches a checker as it comes, from its beginning."""
         checker = MadeChecker(answers=[GOOD])
         arrival = self.begin(checker)
-        self.write(arrival, _LONG[:-1])
+        self.write(arrival, LONG[:-1])
         (check,) = checker.checks
-        self.assertEqual(b"".join(_LONG[:-1]), check.octets)
+        self.assertEqual(b"".join(LONG[:-1]), check.octets)
         self.assertIsNone(check.message.octets)
-        self.write(arrival, _LONG[-1:])
+        self.write(arrival, LONG[-1:])
         self.assertEqual(GOOD, self.opinion())
-        self.assertEqual(b"".join(_LONG), check.octets)
+        self.assertEqual(b"".join(LONG), check.octets)
         self.assertEqual(1, len(checker.checks))
         self.assertEqual([], self.clock.getDelayedCalls())
 
@@ -193,7 +85,7 @@ class ConsultingReceiverTests(ConsultingTestCase):
         """Several checkers are asked at the same time."""
         first, second = MadeChecker("first"), MadeChecker("second")
         arrival = self.begin(first, second)
-        self.write(arrival, [_SHORT])
+        self.write(arrival, [SHORT])
         asked = self.ask()
         for each in (second, first):
             self.assertNoResult(asked)
@@ -209,9 +101,9 @@ class ConsultingReceiverTests(ConsultingTestCase):
         """A checker that does not keep up pauses the client."""
         checker = MadeChecker(pausesAt=100_000)
         arrival = self.begin(checker)
-        self.write(arrival, _LONG[:9])
+        self.write(arrival, LONG[:9])
         self.assertEqual("producing", self.client.producerState)
-        self.write(arrival, _LONG[9:14])
+        self.write(arrival, LONG[9:14])
         self.assertEqual("paused", self.client.producerState)
         producer = checker.checks[0].producer
         assert producer is not None
@@ -222,7 +114,7 @@ class ConsultingReceiverTests(ConsultingTestCase):
         """It goes on when the spool and the checker can both go on."""
         checker = MadeChecker(pausesAt=100_000)
         arrival = self.begin(checker)
-        self.write(arrival, _LONG[:14])
+        self.write(arrival, LONG[:14])
         spool = self.behind.arrivals[0].producer
         spool.pauseProducing()
         producer = checker.checks[0].producer
@@ -239,24 +131,24 @@ class ConsultingReceiverTests(ConsultingTestCase):
         """
         checker = MadeChecker(pausesAt=100_000)
         arrival = self.begin(checker)
-        self.write(arrival, _LONG[:14])
+        self.write(arrival, LONG[:14])
         self.clock.advance(STALL_SECONDS)
         self.assertEqual("producing", self.client.producerState)
         self.assertTrue(checker.checks[0].aborted)
-        self.write(arrival, _LONG[14:])
+        self.write(arrival, LONG[14:])
         checker.pausesAt, checker.answers = None, [GOOD]
         self.assertEqual(GOOD, self.opinion())
-        self.assertEqual(b"".join(_LONG), checker.checks[1].octets)
-        self.assertEqual(len(b"".join(_LONG)), checker.checks[1].message.octets)
+        self.assertEqual(b"".join(LONG), checker.checks[1].octets)
+        self.assertEqual(len(b"".join(LONG)), checker.checks[1].message.octets)
 
     def test_slowClientsDoNotKeepACheckerBusy(self) -> None:
         """A message that takes its time is given to the checker when it is there."""
         checker = MadeChecker(terms=Terms(seconds=60.0))
         arrival = self.begin(checker)
-        self.write(arrival, _LONG[:10])
+        self.write(arrival, LONG[:10])
         self.clock.advance(60.0)
         self.assertTrue(checker.checks[0].aborted)
-        self.write(arrival, _LONG[10:])
+        self.write(arrival, LONG[10:])
         checker.answers = [GOOD]
         self.assertEqual(GOOD, self.opinion())
 
@@ -267,14 +159,14 @@ class ConsultingReceiverTests(ConsultingTestCase):
         receiver = ConsultingReceiver(self.behind, [desk])
         for _ in range(3):
             self.envelope = Envelope(b"ann@example.org", 0.0)
-            self.write(self.opened(receiver), _LONG)
+            self.write(self.opened(receiver), LONG)
         self.assertEqual(1, len(checker.checks))
 
     def test_slowCheckers(self) -> None:
         """A checker that says nothing is given up, and the message is not harmed."""
         checker = MadeChecker(terms=Terms(seconds=30.0))
         arrival = self.begin(checker)
-        self.write(arrival, [_SHORT])
+        self.write(arrival, [SHORT])
         asked = self.ask()
         self.clock.advance(29.0)
         self.assertNoResult(asked)
@@ -287,7 +179,7 @@ class ConsultingReceiverTests(ConsultingTestCase):
         """So is one that was given the message as it came."""
         checker = MadeChecker(terms=Terms(seconds=30.0))
         arrival = self.begin(checker)
-        self.write(arrival, _LONG)
+        self.write(arrival, LONG)
         asked = self.ask()
         self.clock.advance(30.0)
         self.assertIs(State.SLOW, self.successResultOf(asked)["made"].state)
@@ -302,7 +194,7 @@ class ConsultingReceiverTests(ConsultingTestCase):
         for last in range(2):
             self.session = sessionFrom(b"192.0.2.%d" % last)
             self.envelope = Envelope(b"ann@example.org", 0.0)
-            self.write(self.opened(receiver), [_SHORT])
+            self.write(self.opened(receiver), [SHORT])
             asked.append(self.ask())
             self.clock.advance(1.0)
         self.assertEqual(1, len(checker.checks))
@@ -319,7 +211,7 @@ class ConsultingReceiverTests(ConsultingTestCase):
         """A checker that cannot be reached has no opinion, and that is no mistake."""
         for error in (ConnectionRefusedError(), OSError(2, "No such file")):
             checker = MadeChecker(answers=[error])
-            self.write(self.begin(checker), [_SHORT])
+            self.write(self.begin(checker), [SHORT])
             found = self.opinion()
             self.assertIs(State.AWAY, found.state)
             self.assertTrue(found.why)
@@ -330,7 +222,7 @@ class ConsultingReceiverTests(ConsultingTestCase):
         answering = MadeChecker(answers=[ValueError("no answer")])
         beginning = MadeChecker(error=KeyError("name"))
         for checker in (answering, beginning):
-            self.write(self.begin(checker), [_SHORT])
+            self.write(self.begin(checker), [SHORT])
             self.assertIs(State.BROKEN, self.opinion().state)
         self.assertEqual(
             ["checker made: no answer", "checker made: 'name'"], self.troubles
@@ -339,20 +231,20 @@ class ConsultingReceiverTests(ConsultingTestCase):
     def test_checkersThatCameBack(self) -> None:
         """One that broke off while a message came gets it again when it is there."""
         checker = MadeChecker(answers=[OSError("gone"), GOOD])
-        self.write(self.begin(checker), _LONG)
+        self.write(self.begin(checker), LONG)
         self.assertEqual(GOOD, self.opinion())
-        self.assertEqual(b"".join(_LONG), checker.checks[1].octets)
+        self.assertEqual(b"".join(LONG), checker.checks[1].octets)
 
     def test_withoutASpool(self) -> None:
         """Where nobody keeps a message, a long one is given on as it comes."""
         self.behind = RememberingReceiver()
         busy = MadeChecker("busy", Terms(atOnce=1), pausesAt=70_000)
         arrival = self.begin(busy)
-        self.write(arrival, _LONG)
+        self.write(arrival, LONG)
         self.clock.advance(STALL_SECONDS)
         self.assertIs(State.SLOW, self.opinion().state)
         checker = MadeChecker(answers=[OSError("gone")])
-        self.write(self.begin(checker), _LONG)
+        self.write(self.begin(checker), LONG)
         self.assertIs(State.AWAY, self.opinion().state)
 
     def test_whoIsNotForIt(self) -> None:
@@ -360,25 +252,25 @@ class ConsultingReceiverTests(ConsultingTestCase):
         nobody = MadeChecker("nobody", Terms(wanted=lambda session: False))
         absent = MadeChecker("absent", absent=True)
         arrival = self.begin(nobody, absent)
-        self.write(arrival, _LONG)
+        self.write(arrival, LONG)
         found = self.successResultOf(self.ask())
         self.assertEqual({"nobody": NOT_ASKED, "absent": NOT_ASKED}, found)
         self.assertEqual([], self.told)
 
     def test_tooLarge(self) -> None:
         """A message above the size that an operator has set is not given on."""
-        checker = MadeChecker(terms=Terms(octetsMax=len(_SHORT)))
-        self.write(self.begin(checker), [_SHORT])
+        checker = MadeChecker(terms=Terms(octetsMax=len(SHORT)))
+        self.write(self.begin(checker), [SHORT])
         asked = self.ask()
         self.assertNoResult(asked)
-        self.write(self.begin(checker), [_SHORT, b"!\r\n"])
+        self.write(self.begin(checker), [SHORT, b"!\r\n"])
         self.assertIs(State.TOO_LARGE, self.opinion().state)
         self.assertEqual(1, len(checker.checks))
 
     def test_tooLargeAsItComes(self) -> None:
         """What turns out to be too large is taken back at once."""
         checker = MadeChecker(terms=Terms(octetsMax=100_000))
-        self.write(self.begin(checker), _LONG)
+        self.write(self.begin(checker), LONG)
         self.assertTrue(checker.checks[0].aborted)
         self.assertLessEqual(len(checker.checks[0].octets), 100_000)
         self.assertIs(State.TOO_LARGE, self.opinion().state)
@@ -411,7 +303,7 @@ class ConsultingReceiverTests(ConsultingTestCase):
         """A message that does not come to its end is forgotten, by checkers as well."""
         checker = MadeChecker()
         arrival = self.begin(checker)
-        self.write(arrival, _LONG)
+        self.write(arrival, LONG)
         arrival.unregisterProducer()
         arrival.abort()
         self.assertTrue(checker.checks[0].aborted)
@@ -422,7 +314,7 @@ class ConsultingReceiverTests(ConsultingTestCase):
         """So is one whose client leaves before there is an opinion."""
         checker = MadeChecker()
         arrival = self.begin(checker)
-        self.write(arrival, [_SHORT])
+        self.write(arrival, [SHORT])
         asked = self.ask()
         arrival.abort()
         self.assertTrue(checker.checks[0].aborted)
@@ -434,7 +326,7 @@ class ConsultingReceiverTests(ConsultingTestCase):
         checker = MadeChecker(answers=[OSError("gone"), GOOD])
         arrival = self.begin(checker)
         kept = self.behind.arrivals[0]
-        self.write(arrival, _LONG)
+        self.write(arrival, LONG)
         assert isinstance(kept, KeptArrival)
         kept.readable = False
         self.assertIs(State.AWAY, self.opinion().state)
@@ -444,12 +336,12 @@ class ConsultingReceiverTests(ConsultingTestCase):
         """A checker that wants each message early gets even a short one as it comes."""
         checker = MadeChecker(terms=Terms(early=True), answers=[GOOD])
         arrival = self.begin(checker)
-        self.write(arrival, [_SHORT[:10]])
-        self.assertEqual(_SHORT[:10], checker.checks[0].octets)
+        self.write(arrival, [SHORT[:10]])
+        self.assertEqual(SHORT[:10], checker.checks[0].octets)
         self.clock.advance(1000.0)
-        self.write(arrival, [_SHORT[10:]])
+        self.write(arrival, [SHORT[10:]])
         self.assertEqual(GOOD, self.opinion())
-        self.assertEqual(_SHORT, checker.checks[0].octets)
+        self.assertEqual(SHORT, checker.checks[0].octets)
 
     def test_messagesWithoutABody(self) -> None:
         """What another receiver holds back is there when checkers are asked."""
@@ -461,32 +353,3 @@ class ConsultingReceiverTests(ConsultingTestCase):
         self.assertEqual(GOOD, self.opinion())
         self.assertIn(b"Subject: no body\r\n", checker.checks[0].octets)
         self.assertIn(b"Message-ID: <", checker.checks[0].octets)
-
-
-class OpinionTests(ConsultingTestCase):
-    """What becomes of opinions."""
-
-    def test_refusalsOfRecipients(self) -> None:
-        """A checker can refuse a message for one recipient, and want it changed."""
-        ann, bob = Recipient(b"ann@example.net"), Recipient(b"bob@example.net")
-        no = reply(550, "5.7.1", b"Not for you")
-        edit = object()
-        checker = MadeChecker(answers=[Opinion(refusals={ann: no}, edits=(edit,))])
-        arrival = self.begin(checker)
-        consultation = self.envelope.stamps[CONSULTATION]
-        self.write(arrival, [_SHORT])
-        self.assertEqual({}, consultation.known)
-        self.assertIsNone(consultation.refusalOf(ann))
-        self.ask()
-        self.assertIs(no, consultation.refusalOf(ann))
-        self.assertIsNone(consultation.refusalOf(bob))
-        self.assertEqual((edit,), consultation.edits)
-
-    def test_states(self) -> None:
-        """Only where there was to be an opinion does it matter that there is none."""
-        failed = [each for each in State if each.failed]
-        self.assertEqual([State.AWAY, State.SLOW, State.BROKEN], failed)
-        self.assertTrue(GOOD.known)
-        self.assertFalse(NOT_ASKED.known)
-        self.assertIs(WhenAway.DEFER, Terms().whenAway)
-        self.assertTrue(Terms().wanted(self.session))
