@@ -10,12 +10,16 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from ..policy.dnslists.items import ListItem
+from ..policy.dnslists.names import isAddress
 from ..policy.dnslists.trying import tryList
 from ..policy.rules import DnsLists
 from .config import Configuration
 from .machine import Machine
 from .problems import KeyPath, Problem
 from .wiring.resolving import nameServers
+
+#: What stands for the client's address.
+_CLIENT = ("$sender_host_address", "${sender_host_address}")
 
 #: How many lists are tried at once: one that does not answer takes a while.
 _AT_ONCE = 16
@@ -28,7 +32,7 @@ def dnsListCautions(
     places: dict[tuple[bytes, bool], KeyPath] = {}
     for path, item in _items(configuration):
         for zone in (item.checked, item.zone):
-            places.setdefault((zone, bool(item.keys)), path)
+            places.setdefault((zone, not all(map(_isAddress, item.keys))), path)
     if not places:
         return
     servers = nameServers(machine, configuration.dns).now().servers
@@ -39,6 +43,11 @@ def dnsListCautions(
             if why is not None:
                 text = f"{zone.decode('ascii')}: {why}"
                 yield configuration.problem(path, text)
+
+
+def _isAddress(key: str) -> bool:
+    """Is what is looked up an address?"""
+    return key in _CLIENT or isAddress(key.encode())
 
 
 def _items(configuration: Configuration) -> Iterable[tuple[KeyPath, ListItem]]:

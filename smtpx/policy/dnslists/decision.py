@@ -81,10 +81,10 @@ class Inquest:
         try:
             for probe in probes:
                 listing = await running.next()
-                matched = await self.matched(probe, listing)
-                if matched is False:
+                values = await self.meant(probe, listing)
+                if values == ():
                     continue
-                if matched is None and probe.item.unknown is not Unknown.INCLUDE:
+                if values is None and probe.item.unknown is not Unknown.INCLUDE:
                     if probe.item.unknown is Unknown.EXCLUDE:
                         continue
                     return Decision(None, untold=tuple(self.untold))
@@ -92,7 +92,7 @@ class Inquest:
                 text = "" if name is None else await self.asker.text(name, self.until)
                 held = not probe.item.negated
                 untold = tuple(self.untold)
-                return Decision(held, probe, listing.values, text, untold)
+                return Decision(held, probe, values or (), text, untold)
         finally:
             running.stop()
         return Decision(otherwise, untold=tuple(self.untold))
@@ -106,33 +106,32 @@ class Inquest:
         running = _Running(self, probes)
         try:
             return [
-                await self.matched(probe, await running.next()) is True
-                for probe in probes
+                bool(await self.meant(probe, await running.next())) for probe in probes
             ]
         finally:
             running.stop()
 
-    async def matched(self, probe: Probe, listing: Listing) -> bool | None:
+    async def meant(self, probe: Probe, listing: Listing) -> tuple[bytes, ...] | None:
         """
-        Is what a list says what is meant?
+        What a list answers, if that is what is meant.
 
-        @return: L{None}: it could not be asked.
+        @param listing: what the zone says that is asked first.
+        @return: what the zone answers that is told of; empty: it has nobody; L{None}:
+            it could not be asked.
         """
         item = probe.item
         if not listing.known:
             self.untold.append(item.checked)
             return None
-        if not listing.values:
-            return False
         if item.values is not None and not item.values.match(listing.values):
-            return False
-        if item.zone == item.checked:
-            return True
+            return ()
+        if item.zone == item.checked or not listing.values:
+            return listing.values
         listing = await self.ask(item.zone, nameIn(item.zone, probe.key))
         if not listing.known:
             self.untold.append(item.zone)
             return None
-        return bool(listing.values)
+        return listing.values
 
     def ask(self, zone: bytes, name: bytes | None) -> Deferred[Listing]:
         """Ask one list."""

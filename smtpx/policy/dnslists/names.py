@@ -23,6 +23,11 @@ def nameIn(zone: bytes, key: bytes) -> bytes | None:
     return None if stem is None else b"%b.%b" % (stem, zone)
 
 
+def isAddress(key: bytes) -> bool:
+    """Is it an address, and no domain?"""
+    return _reversed(key) is not None
+
+
 def _reversed(key: bytes) -> bytes | None:
     """An address turned round (RFC 5782 section 2.1 and 2.4); L{None}: it is none."""
     text = key.decode("ascii", "replace")
@@ -53,4 +58,4 @@ def _domain(key: bytes) -> bytes | None:
     return domain
 
 
-__all__ = ["nameIn"]
+__all__ = ["isAddress", "nameIn"]

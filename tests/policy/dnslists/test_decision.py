@@ -136,6 +136,8 @@ class DecisionTests(SynchronousTestCase):
         found = self.decided("b.example,all.example=127.0.0.4")
         assert found.probe is not None
         self.assertEqual(found.probe.item.zone, b"b.example")
+        # Of the first it is told what it says.
+        self.assertEqual(found.values, (b"127.0.0.4",))
         self.assertIs(self.decided("none.example,all.example").held, False)
         self.assertIs(self.decided("b.example,all.example=127.0.0.9").held, False)
         self.dns.fail(b"1.2.0.192.b.example", "A")

@@ -8,7 +8,7 @@ from hypothesis import given, settings, strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.dns.records import reverseName
-from smtpx.policy.dnslists.names import nameIn
+from smtpx.policy.dnslists.names import isAddress, nameIn
 
 SIX = b"b.a.9.8.7.6.5.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.z.example"
 
@@ -27,6 +27,7 @@ class NameTests(SynchronousTestCase):
             (b"2001:db8::567:89ab%eth0", SIX),
         ):
             self.assertEqual(nameIn(b"z.example", key), name)
+            self.assertTrue(isAddress(key))
 
     @settings(max_examples=100, deadline=None)
     @given(st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6)))
@@ -46,6 +47,7 @@ class NameTests(SynchronousTestCase):
             (b"12345", b"12345.z"),
         ):
             self.assertEqual(nameIn(b"z", key), name)
+            self.assertFalse(isAddress(key))
 
     def test_whatCanBeInNoList(self) -> None:
         """What a client says need not be a name at all."""
