@@ -11,8 +11,9 @@ that than PIPELINING gives.
 
 Where everybody may talk early, junk may, too.  It does not know the keyword, so
 it was never offered it: who talks early is a stranger unless it is among those
-that were (L{IOffers}).  A stranger is served like others; what is thought of it is
-for policies and the operator.
+that were (L{IOffers}), by its network.  A stranger is served like others; what is
+thought of it is for policies and the operator, who have the condition C{early_talk}:
+it is true of strangers, and never of who was offered to talk early.
 
 Client.  What a host answered to EHLO is remembered behind a port,
 L{IHelloMemory}, and is the forecast for the next connection to it.  Without the
@@ -32,6 +33,8 @@ there are clients that then drop the whole response.
 from __future__ import annotations
 
 from enum import Enum
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address, ip_network
 
 from attrs import evolve, field, frozen
 from zope.interface import Interface, implementer
@@ -85,7 +88,10 @@ CAPABILITY = Capability[bool](
 #: On a server's session: did it talk early without ever having been offered to?
 STRANGER = Stamp[bool]("pipeconnect-stranger", None, bool)
 
-#: How many clients are known to have been offered the keyword.
+#: How many bits of an address are its network, by its version.
+_BITS = {4: 24, 6: 64}
+
+#: How many networks are known to have been offered the keyword.
 _OFFERS = 16_384
 
 #: Without these there is nothing to be gained by talking early.
@@ -119,38 +125,59 @@ class IHelloMemory(Interface):
 
 
 class IOffers(Interface):
-    """Which clients were offered PIPECONNECT.  Its methods answer at once."""
+    """
+    Which clients were offered PIPECONNECT, by their networks (L{networkOf}).  Its
+    methods answer at once.
+    """
 
-    def note(address: bytes) -> None:
-        """A client was."""
+    def note(network: bytes) -> None:
+        """Somebody there was."""
 
-    def known(address: bytes) -> bool:
-        """Was it, as far as anybody remembers?"""
+    def known(network: bytes) -> bool:
+        """Was somebody there, as far as anybody remembers?"""
+
+
+@lru_cache(1000)
+def networkOf(address: bytes) -> bytes:
+    """
+    The network of a client.  A sender with many hosts may tell them all what one of
+    them was offered, and a host of IPv6 has many addresses.
+
+    @return: 24 bits of an IPv4 address, 64 of an IPv6 address; what is none, as it is.
+    """
+    try:
+        found = ip_address(address.decode("ascii"))
+    except ValueError:
+        return address
+    if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
+        found = found.ipv4_mapped
+    bits = _BITS[found.version]
+    return str(ip_network((found.packed, bits), strict=False)).encode("ascii")
 
 
 @implementer(IOffers)
 class RecentOffers:
-    """The clients that were offered PIPECONNECT last, by this process."""
+    """The networks that were offered PIPECONNECT last, by this process."""
 
     def __init__(self, most: int = _OFFERS) -> None:
         """
-        @param most: how many are remembered.
+        @param most: how many networks are remembered.
         """
         self._most = most
         #: As an ordered set, the longest ago first.
-        self._addresses: dict[bytes, None] = {}
+        self._networks: dict[bytes, None] = {}
 
-    def note(self, address: bytes) -> None:
+    def note(self, network: bytes) -> None:
         """See L{IOffers}."""
-        addresses = self._addresses
-        addresses.pop(address, None)
-        addresses[address] = None
-        if len(addresses) > self._most:
-            del addresses[next(iter(addresses))]
+        networks = self._networks
+        networks.pop(network, None)
+        networks[network] = None
+        if len(networks) > self._most:
+            del networks[next(iter(networks))]
 
-    def known(self, address: bytes) -> bool:
+    def known(self, network: bytes) -> bool:
         """See L{IOffers}."""
-        return address in self._addresses
+        return network in self._networks
 
 
 @frozen
@@ -248,6 +275,7 @@ class PipeConnect:
             server.capability(old, self._advertiseOld)
         server.relax(self._relax)
         server.variable("early_talk", self._howEarly)
+        server.condition("early_talk", self._isOutOfTurn)
 
     def _welcome(self, session: IServerSession) -> bool:
         hosts = self.options.pipeliningConnectAdvertiseHosts
@@ -262,7 +290,7 @@ class PipeConnect:
             return None
         if session.early:
             self._strange(session)
-        self.offers.note(session.peer)
+        self.offers.note(networkOf(session.peer))
         return None if self._old(session) else True
 
     def _advertiseOld(self, session: IServerSession) -> bool | None:
@@ -274,7 +302,7 @@ class PipeConnect:
         """Had a client that talks early not been offered to, when it did?"""
         stranger = session.stamps.get(STRANGER)
         if stranger is None:
-            stranger = not self.offers.known(session.peer)
+            stranger = not self.offers.known(networkOf(session.peer))
             session.stamps[STRANGER] = stranger
         return stranger
 
@@ -283,6 +311,10 @@ class PipeConnect:
         if not session.early:
             return "no"
         return "stranger" if self._strange(session) else "offered"
+
+    def _isOutOfTurn(self, session: IServerSession) -> bool:
+        """The condition C{early_talk}: never true of who was offered to talk early."""
+        return session.early and self._strange(session)
 
     def _relax(self, session: IServerSession) -> SyncPoint:
         if self._welcome(session):

@@ -425,9 +425,18 @@ def _sessionFacts(sessions: _Sessions) -> Facts:
 #: TLS sessions of servers.
 SESSION = Kind("session", 1, _dumpSessions, _loadSessions, _sessionFacts)
 
+#: When networks of clients were offered PIPECONNECT, in seconds since the epoch.
+OFFER = Kind[float](
+    "offered",
+    1,
+    lambda at: _written({"at": at}),
+    lambda version, value: _Fields(value).seconds("at"),
+    lambda at: {"last_at": at},
+)
+
 #: The kinds that this smtpx can read, by name.
 KINDS: Mapping[str, Kind[Any]] = {
-    kind.name: kind for kind in (EHLO, RETRY, POLICY, CHUNKS, SESSION)
+    kind.name: kind for kind in (EHLO, RETRY, POLICY, CHUNKS, SESSION, OFFER)
 }
 
 

@@ -5,7 +5,8 @@ Most of what is known makes things faster, and may go at any time: what was not 
 for the longest goes first.  Policies of domains (MTA-STS) are more than that: who could
 have them forgotten would have mail sent without the protection that a domain asks for
 (RFC 8461 section 10.2).  So they have a L{Room} of their own, where no other knowledge
-takes their place, and there is an order:
+takes their place, and there is an order (as do the networks of clients that were
+offered PIPECONNECT, of which strangers make as many as they like):
 
   - what expired goes first;
   - then what protects nothing, a policy in mode C{testing} or C{none}, before one in
@@ -28,7 +29,7 @@ from typing import NamedTuple
 from attrs import define, field, frozen
 
 from .interfaces import Record
-from .kinds import POLICY
+from .kinds import OFFER, POLICY
 from .names import NAME_OCTETS
 
 #: How a policy in mode C{enforce} has that in its value, which is JSON without spaces;
@@ -69,7 +70,9 @@ class Room:
 
 
 #: How much is kept where nobody says anything else.
-ROOM = Room(apart={POLICY.name: Room(zoneRecords=5000)})
+ROOM = Room(
+    apart={POLICY.name: Room(zoneRecords=5000), OFFER.name: Room(octets=4 << 20)}
+)
 
 
 class Name(NamedTuple):

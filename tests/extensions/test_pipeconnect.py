@@ -31,6 +31,7 @@ from smtpx.extensions.pipeconnect import (
     PipeConnectSettings,
     RecentOffers,
     Spelling,
+    networkOf,
 )
 from smtpx.extensions.pipelining import Pipelining
 from smtpx.extensions.size import Size
@@ -231,9 +232,36 @@ class ServerTests(SynchronousTestCase):
         self.assertEqual(early(b"", b"192.0.2.1"), "no")
         self.assertEqual(early(_HELLO, b"192.0.2.1"), "stranger")
         self.assertEqual(early(_HELLO, b"192.0.2.1"), "offered")
-        self.assertEqual(early(b"HELO c.example\r\n", b"192.0.2.2"), "stranger")
-        talk(extensions, _HELLO, peer=b"192.0.2.2")
-        self.assertEqual(early(b"HELO c.example\r\n", b"192.0.2.2"), "offered")
+        # A sender with many hosts may tell them all.
+        self.assertEqual(early(_HELLO, b"192.0.2.99"), "offered")
+        self.assertEqual(early(b"HELO c.example\r\n", b"203.0.113.2"), "stranger")
+        talk(extensions, _HELLO, peer=b"203.0.113.2")
+        self.assertEqual(early(b"HELO c.example\r\n", b"203.0.113.2"), "offered")
+
+    def test_earlyTalkIsHeldAgainstStrangersOnly(self) -> None:
+        """
+        The condition for rules is never true of a client that was offered to talk
+        early, nor of one that waits.
+        """
+        extensions: list[IExtension] = [Pipelining(), PipeConnect()]
+
+        def outOfTurn(early: bytes, rest: bytes = b"") -> bool:
+            said = talk(extensions, rest, early=early, peer=b"192.0.2.1")
+            return said.connection.holds("early_talk")
+
+        self.assertTrue(outOfTurn(_HELLO))
+        self.assertFalse(outOfTurn(_HELLO))
+        self.assertFalse(outOfTurn(b"", _HELLO))
+
+    def test_networks(self) -> None:
+        """24 bits of an address of IPv4, 64 of one of IPv6."""
+        for address, network in (
+            (b"192.0.2.1", b"192.0.2.0/24"),
+            (b"::ffff:192.0.2.1", b"192.0.2.0/24"),
+            (b"2001:db8:1:2:3:4:5:6", b"2001:db8:1:2::/64"),
+            (b"", b""),
+        ):
+            self.assertEqual(networkOf(address), network)
 
     def test_strangersOfASession(self) -> None:
         """Whoever began as a stranger is one to its end."""
@@ -245,9 +273,9 @@ class ServerTests(SynchronousTestCase):
         """Those who were offered it longest ago are forgotten first."""
         offers = RecentOffers(2)
         verifyObject(IOffers, offers)
-        for address in (b"a", b"b", b"a", b"c"):
-            offers.note(address)
-        found = [offers.known(address) for address in (b"a", b"b", b"c")]
+        for network in (b"a", b"b", b"a", b"c"):
+            offers.note(network)
+        found = [offers.known(network) for network in (b"a", b"b", b"c")]
         self.assertEqual(found, [True, False, True])
 
     def test_isConfigured(self) -> None:

@@ -9,6 +9,7 @@ import os
 import random
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -24,7 +25,7 @@ from smtpx.dns.servers import Server
 
 from .cases import CLIENT_SECONDS, InteropTestCase, findPeer
 from .exim import findExim
-from .running import waitFor
+from .running import RunningServer, waitFor
 from .unbound import RunningUnbound
 
 _SIX = "1." + "0." * 23 + "8.b.d.0.1.0.0.2"
@@ -127,6 +128,25 @@ action = "reject"
 """
 
 
+#: A server that takes its time, for its list does not answer.
+EARLY = """
+[dns]
+servers = ["127.0.0.1:{port}"]
+[dns_lists]
+seconds = 1
+[peers]
+file = "{folder}/peers.sqlite"
+[[policy.connect]]
+dnslists = ["silent.example"]
+action = "reject"
+[[policy.mail]]
+early_talk = true
+action = "defer"
+code = "450 4.7.1"
+message = "Wait"
+"""
+
+
 class DNSListTests(InteropTestCase):
     """DNS lists over real sockets."""
 
@@ -212,9 +232,9 @@ class DNSListTests(InteropTestCase):
             words += ["--quit-after", "RCPT"]
             status = {"127.0.0.7": 21}.get(address, 0 if "fine" in sender else 24)
             transcript = self.run_(words, status=status)
-            return re.findall(r"^<.{2} +(\d{3} .*)$", transcript, re.M)[
-                0 if status == 21 else -2
-            ]
+            replies: list[str] = re.findall(r"^<.{2} +(\d{3} .*)$", transcript, re.M)
+            # The last is for QUIT.
+            return replies[0 if status == 21 else -2]
 
         fine, spam = "ann@fine.example", "ann@spam.example"
         self.assertEqual(said("127.0.0.7", fine), "554 3: bad.example +3")
@@ -231,6 +251,49 @@ class DNSListTests(InteropTestCase):
         begun = time.monotonic()
         self.assertEqual(said("127.0.0.10", fine)[:3], "250")
         self.assertLess(time.monotonic() - begun, 15)
+
+    def test_earlyTalkers(self) -> None:
+        """
+        Whoever talks before the greeting without having been offered to is put off;
+        who was offered to is not, also after a restart.
+
+        The client has time to talk early because its greeting waits for a list.
+        """
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+            silent.bind(("127.0.0.1", 0))
+            text = EARLY.format(port=silent.getsockname()[1], folder=self.folder)
+            server = self.serve(text)
+            self.assertEqual(self.talked(server, "127.1.1.1", True), "450 4.7.1 Wait")
+            # He knows by now.
+            self.assertEqual(self.talked(server, "127.1.1.2", True)[:3], "250")
+            self.assertEqual(self.talked(server, "127.2.2.2", False)[:3], "250")
+            server.stop()
+            # Every second it is written down.
+            server = self.serve(text)
+            self.assertEqual(self.talked(server, "127.2.2.2", True)[:3], "250")
+            self.assertEqual(self.talked(server, "127.3.3.3", True)[:3], "450")
+
+    def talked(self, server: RunningServer, address: str, early: bool) -> str:
+        """
+        What a client is told that sends MAIL.
+
+        @param early: does it not wait for the greeting?
+        """
+        flight = b"EHLO client.example\r\nMAIL FROM:<ann@fine.example>\r\n"
+        place = ("127.0.0.1", server.port)
+        with socket.create_connection(place, CLIENT_SECONDS, (address, 0)) as line:
+            replies = line.makefile("rb")
+            if early:
+                line.sendall(flight)
+            self.assertEqual(replies.readline()[:4], b"220 ")
+            if not early:
+                line.sendall(flight)
+            while replies.readline()[3:4] == b"-":
+                pass
+            said = replies.readline().decode("ascii").strip()
+            line.sendall(b"QUIT\r\n")
+            self.assertEqual(replies.readline()[:3], b"221")
+            return said
 
     def test_eximAgrees(self) -> None:
         """

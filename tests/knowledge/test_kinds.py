@@ -171,7 +171,7 @@ class FormTests(SynchronousTestCase):
     def test_names(self) -> None:
         """The kinds are found by their names."""
         self.assertEqual(
-            set(KINDS), {"chunking", "ehlo", "mta-sts", "retry", "session"}
+            set(KINDS), {"chunking", "ehlo", "mta-sts", "offered", "retry", "session"}
         )
 
 

@@ -378,7 +378,7 @@ class HouseTests(HouseTestCase):
         self.assertNoResult(stopped)
         self.site.hangUp()
         self.successResultOf(stopped)
-        self.assertEqual([pool.running for pool in self.site.pools], [False] * 3)
+        self.assertEqual([pool.running for pool in self.site.pools], [False] * 4)
         self.assertEqual(self.site.reactor.getDelayedCalls(), [])
 
     def test_startedAgain(self) -> None:

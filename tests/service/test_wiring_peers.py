@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.hooks import Forecast, Hello, Target
 from smtpx.knowledge.names import hostName
-from smtpx.service.wiring.peers import PeerKnowledge, peerKnowledge
+from smtpx.service.wiring.peers import PeerKnowledge, openKnowledge, peerKnowledge
 
 from .made import NOW, site
 
@@ -30,10 +30,10 @@ class PeerKnowledgeTests(SynchronousTestCase):
     def begin(self, **values: object) -> tuple[PeerKnowledge, AsyncExitStack]:
         """A server starts; how it ends."""
         stack = AsyncExitStack()
-        made = peerKnowledge(
-            self.site.machine, self.site.read({"peers": values}), "mx.example", stack
-        )
-        return self.successResultOf(Deferred.fromCoroutine(made)), stack
+        machine, configuration = self.site.machine, self.site.read({"peers": values})
+        opening = openKnowledge(machine, configuration, stack)
+        knowledge = self.successResultOf(Deferred.fromCoroutine(opening))
+        return peerKnowledge(machine, configuration, "mx.example", knowledge), stack
 
     def end(self, stack: AsyncExitStack) -> None:
         """It ends."""

@@ -138,14 +138,6 @@ class RouteTests(SendingTestCase):
         self.assertEqual(self.taken(other)[0][0], b"ann@brand.example")
         self.assertEqual(self.taken(usual)[0][0], b"ann@else.example")
 
-    def test_nothingIsSent(self) -> None:
-        """Without a route that sends nothing is kept of hosts, and no pool is there."""
-        self.start()
-        self.assertNotIn("peers", [pool.name for pool in self.site.pools])
-        self.stop()
-        self.start(relay=self.RELAY)
-        self.assertIn("peers", [pool.name for pool in self.site.pools])
-
     def test_namedTransactions(self) -> None:
         """Hosts that know them again are told their names, if the operator says so."""
         keywords = (b"PIPELINING", b"CHECKPOINT", b"CHUNKING")

@@ -27,7 +27,8 @@ class WatchedTests(SiteTestCase, SendingTestCase):
         for line, value in (
             ("smtpx_client_connections", "1.0"),
             ("smtpx_destinations", "0.0"),
-            ("smtpx_peer_knowledge_names", "0.0"),
+            # Ourselves, who were offered PIPECONNECT.
+            ("smtpx_peer_knowledge_names", "1.0"),
             (
                 'smtpx_delivery_transactions_total{connection="reused",resumed="no",'
                 'version="-"}',

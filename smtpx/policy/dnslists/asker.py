@@ -180,7 +180,7 @@ class ListAsker:
             return _NOT_LISTED
         failure.trap(LookupFailed, DeferredTimeout)
         if failure.check(DeferredTimeout):
-            self._tell(zone, f"no answer in {self.seconds:g} seconds")
+            self._tell(zone, f"no answer in {self.seconds:g} s")
         elif not failure.check(LookupPutOff):
             self._tell(zone, failure.getErrorMessage())
         return UNTOLD

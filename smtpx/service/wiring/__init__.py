@@ -14,7 +14,6 @@ from .extensions import chosenExtensions
 from .house import build, enter
 from .lookups import calledBy, lookups, matchingOf
 from .owners import ownerCheck
-from .peers import peerKnowledge
 from .policies import relaySubjects
 from .queue import reportWordings, retryRules
 from .resolving import mailRouter, resolver
@@ -47,7 +46,6 @@ __all__ = [
     "matchingOf",
     "ownerCheck",
     "passwordCheck",
-    "peerKnowledge",
     "relaySubjects",
     "resolver",
     "reportWordings",

@@ -16,7 +16,7 @@ from ...extensions.checkpoint import Checkpoint
 from ...extensions.checkpointserver import ITransactionMemory
 from ...extensions.etrn import ETRN
 from ...extensions.futurerelease import FutureRelease
-from ...extensions.pipeconnect import PipeConnect
+from ...extensions.pipeconnect import IOffers, PipeConnect
 from ...extensions.requiretls import RequireTLS
 from ...extensions.rrvs import RRVS
 from ...extensions.tlsresume import TLSResume
@@ -40,6 +40,7 @@ def withPorts(
     now: Callable[[], float],
     peers: PeerKnowledge | None = None,
     transactions: ITransactionMemory | None = None,
+    offers: IOffers | None = None,
 ) -> Sequence[IExtension]:
     """
     Those extensions of ours that have somebody to ask or to tell.
@@ -48,6 +49,7 @@ def withPorts(
     @param now: seconds since the epoch.
     @param peers: what is known of other hosts; L{None}: nothing is sent to any.
     @param transactions: remembers what clients have named; L{None}: nobody does.
+    @param offers: remembers who was offered PIPECONNECT; L{None}: nobody does.
     """
     auth = Auth(
         users=logins.users,
@@ -56,7 +58,10 @@ def withPorts(
         told=journal.authenticated,
         logsIn=True,
     )
-    early = PipeConnect(memory=None if peers is None else peers.hellos)
+    early = PipeConnect(
+        memory=None if peers is None else peers.hellos,
+        offers=offers,
+    )
     later = FutureRelease(held=HeldMail(now))
     called = None if peers is None else peers.names
     named = Checkpoint(memory=transactions, names=called)

@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred, DeferredList
 
 from ...core.interfaces import IExtension
 from ...core.queueprofile import QueueProfile
+from ...knowledge.offers import KnownOffers
 from ...net.factory import SMTPServerFactory
 from ...net.interfaces import IReceiver
 from ...observe.deliveries import DeliveryJournal
@@ -56,7 +57,7 @@ from .intake import Intake, intake
 from .later import countHeld
 from .lookups import lookups
 from .observing import openLogs, watchMemory
-from .peers import PeerKnowledge, peerKnowledge
+from .peers import Knowledge, PeerKnowledge, openKnowledge, peerKnowledge
 from .policies import admission, policies
 from .protecting import bearings
 from .queue import QueueRules, queueRules
@@ -157,11 +158,14 @@ async def enter(
         names = HostNames(asking, machine.reactor)
         known = lookups(machine, configuration, logs.publisher.publish, stack)
         logins = accounts(machine, configuration, stack)
-        peers = await knownPeers(machine, configuration, name, stack)
+        knowledge = await openKnowledge(machine, configuration, stack)
+        peers = knownPeers(machine, configuration, name, knowledge)
+        offers = KnownOffers(knowledge, machine.now)
         memory = transactions(machine, configuration, journal)
         signs = signing(machine, configuration, names.keep, stack)
         seals = sealing(machine, configuration, name, stack)
-        ours = [*withPorts(logins, journal, machine.now, peers, memory), signs, seals]
+        ports = withPorts(logins, journal, machine.now, peers, memory, offers)
+        ours = [*ports, signs, seals]
         extensions = chosenExtensions(configuration, found, ours, names.keep)
         spool = await ownSpool(machine, configuration, told, extensions, memory, stack)
         traced = tracer(machine, configuration, name, traces, names)
@@ -233,13 +237,13 @@ def journals(logs: Logs) -> tuple[Journal, DeliveryJournal]:
     return Journal(publisher, logs.subjects), DeliveryJournal(publisher)
 
 
-async def knownPeers(
-    machine: Machine, configuration: Configuration, name: str, stack: AsyncExitStack
+def knownPeers(
+    machine: Machine, configuration: Configuration, name: str, knowledge: Knowledge
 ) -> PeerKnowledge | None:
     """What is known of other hosts; L{None}: nothing is sent to any."""
     if not sends(configuration, name):
         return None
-    return await peerKnowledge(machine, configuration, name, stack)
+    return peerKnowledge(machine, configuration, name, knowledge)
 
 
 async def ownSpool(

@@ -1,5 +1,6 @@
 """
-What is known of the hosts that we talk to, for who sends.
+What is known of the hosts that we talk to, for who sends; and which clients were told
+that they need not wait for the greeting, for who receives.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from ...spool.namesecret import nameSecret
 from ..config import Configuration
 from ..machine import Machine
 from .threads import threads
+
+Knowledge = SharedKnowledge | MemoryKnowledge
 
 
 @frozen
@@ -47,22 +50,17 @@ class PeerKnowledge:
     names: TransactionNames
 
 
-async def peerKnowledge(
-    machine: Machine, configuration: Configuration, name: str, stack: AsyncExitStack
-) -> PeerKnowledge:
+async def openKnowledge(
+    machine: Machine, configuration: Configuration, stack: AsyncExitStack
+) -> Knowledge:
     """
     Read what is known, and go on remembering.  Where that is not possible, the
     operator is told, and nothing is known.
 
-    @param name: what the server calls itself.
     @param stack: how it ends; what is new is written down then.
-    @raise OSError: the secret of names can be neither read nor made.
-    @raise smtpx.core.errors.UsageError: it is damaged.
     """
-    secret = nameSecret(str(configuration.state / "spool"))
     table = configuration.peers
     room = evolve(ROOM, records=table.recordsMax, octets=table.octetsMax)
-    knowledge: SharedKnowledge | MemoryKnowledge
     if table.persistent:
         # One thread: the file is used by one at a time.
         knowledge = SharedKnowledge(
@@ -74,9 +72,23 @@ async def peerKnowledge(
         )
         await knowledge.start()
         stack.push_async_callback(knowledge.stop)
-    else:
-        knowledge = MemoryKnowledge(machine.now, room)
-    expire = table.retryDataExpire
+        return knowledge
+    return MemoryKnowledge(machine.now, room)
+
+
+def peerKnowledge(
+    machine: Machine, configuration: Configuration, name: str, knowledge: Knowledge
+) -> PeerKnowledge:
+    """
+    What is known of hosts, for who sends.
+
+    @param name: what the server calls itself.
+    @param knowledge: all of it.
+    @raise OSError: the secret of names can be neither read nor made.
+    @raise smtpx.core.errors.UsageError: it is damaged.
+    """
+    secret = nameSecret(str(configuration.state / "spool"))
+    expire = configuration.peers.retryDataExpire
     return PeerKnowledge(
         knowledge,
         HostHints(knowledge, machine.now, expire),

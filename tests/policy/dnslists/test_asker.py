@@ -92,7 +92,7 @@ class AskerTests(SynchronousTestCase):
         self.assertNoResult(asking)
         self.clock.advance(0.2)
         self.assertEqual(self.successResultOf(asking), UNTOLD)
-        self.assertEqual(self.told, [(ZONE, "no answer in 5 seconds")])
+        self.assertEqual(self.told, [(ZONE, "no answer in 5 s")])
 
     def test_clientThatLeaves(self) -> None:
         """Whoever does not want to know any more waits for nothing."""
