@@ -29,6 +29,7 @@ from .dkim import DKIMOptions
 from .etrn import EtrnOptions
 from .features import FeaturesOptions
 from .greylist import GreylistCommandOptions
+from .lookup import LookupOptions
 from .passwd import PasswdOptions
 from .peer import PeerOptions
 from .policy import PolicyOptions
@@ -58,6 +59,7 @@ class MainOptions(ConsoleOptions):
         ["etrn", None, EtrnOptions, "Have a host send what waits there for us."],
         ["features", None, FeaturesOptions, "List what this installation can do."],
         ["greylist", None, GreylistCommandOptions, "Look at who has to come again."],
+        ["lookup", None, LookupOptions, "Look a key up as rules and lists do."],
         ["passwd", None, PasswdOptions, "Make, change, delete or list users."],
         ["peer", None, PeerOptions, "Look at what is known of other hosts."],
         ["policy", None, PolicyOptions, "Tell what rules decide, and why."],

@@ -3,7 +3,9 @@ How look-ups stand in a rule (L{smtpx.policy.rules.lookedup})::
 
     lookup = { in = "relaydomains", key = "$domain", value = ["yes"] }
 
-or a list of such tables.
+or a list of such tables; and as values of variables::
+
+    set.acl_m_relay = { in = "relaydomains", key = "$domain", default = "none" }
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from collections.abc import Mapping
 from attrs import Attribute, field, frozen
 from zope.interface import implementer
 
-from ..policy.rules import Query
+from ..policy.rules import LookupValue, Query
 from .kinds import FAULT, IKind, IReading, Wrong, spellValue
 from .problems import KeyPath
 from .schema import Table
@@ -82,4 +84,52 @@ class LookupsKind:
         return spellValue(value)
 
 
-__all__ = ["LookupsKind"]
+def _branches(
+    given: _Value, attribute: Attribute[str | None], value: str | None
+) -> None:
+    if value is not None and given.fail:
+        raise ValueError("with fail the variable stays as it is: there is no default")
+
+
+@frozen
+class _Value:
+    """A value that a look-up gives, as it stands in a rule."""
+
+    lookup: str = field(metadata={"option": "in"})
+    key: str
+    found: str = "$value"
+    default: str | None = field(default=None, validator=_branches)
+    fail: bool = False
+
+    @property
+    def value(self) -> LookupValue:
+        """The same for a rule."""
+        default = None if self.fail else self.default or ""
+        return LookupValue(self.lookup, self.key, self.found, default)
+
+
+_VALUE = Table.of(_Value)
+
+
+@implementer(IKind)
+@frozen
+class ValueKind:
+    """The value of a variable that a rule sets: a text, or what a look-up gives."""
+
+    words: str = 'a text, or a look-up such as { in = "some", key = "$domain" }'
+
+    def read(self, value: object, path: KeyPath, reading: IReading) -> object:
+        """See L{IKind}."""
+        if isinstance(value, str):
+            return value
+        if not isinstance(value, Mapping):
+            raise Wrong(f"expected {self.words}, got {spellValue(value)}")
+        found = reading.take(_VALUE, value, path)
+        return found.value if isinstance(found, _Value) else FAULT
+
+    def spell(self, value: object) -> str:
+        """See L{IKind}."""
+        return spellValue(value)
+
+
+__all__ = ["LookupsKind", "ValueKind"]

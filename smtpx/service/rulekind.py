@@ -24,6 +24,7 @@ from ..policy.rules.actions import ACTIONS, Action, Defer, Discard, GoOn, Hold, 
 from ..policy.rules.interfaces import ICondition
 from ..policy.rules.kinds import KINDS, Takes
 from ..policy.rules.lists import AddressList
+from ..policy.rules.lookupvalue import LookupValue
 from ..policy.rules.own import Set
 from ..policy.rules.removing import RemoveHeader
 from ..policy.rules.rule import Vocabulary, made
@@ -39,7 +40,7 @@ from .kinds import (
     sizeInOctets,
     spellValue,
 )
-from .lookupkind import LookupsKind
+from .lookupkind import LookupsKind, ValueKind
 from .nested import ListOf, TableOf
 from .problems import KeyPath, closest
 
@@ -101,10 +102,14 @@ OPTIONS: Mapping[str, tuple[IKind, str]] = {
         " rules or checkers, stay.",
     ),
     "set": (
-        TableOf(Text()),
+        TableOf(ValueKind()),
         'Variables that are set, such as ``{ acl_m_seen = "$spf_result" }``: names'
         " that begin with ``acl_c_`` are the connection's, with ``acl_m_`` the"
-        " message's.  Their values can have variables.",
+        " message's.  Their values can have variables, or be what a look-up"
+        ' (``[[lookup]]``) gives: ``{ in = "relaydomains", key = "$domain" }``, with'
+        " ``found``, the value where something is found (``$value`` if not given), and"
+        " ``default``, that where nothing is; with ``fail = true`` the variable stays"
+        " as it is then.",
     ),
     "priority": (
         Number(least=-9, most=9),
@@ -292,7 +297,7 @@ class _Read:
 
     def settings(self) -> Iterator[ICondition]:
         """The variables to be set."""
-        given = cast("Mapping[str, str] | None", self.option(Set.name))
+        given = cast("Mapping[str, str | LookupValue] | None", self.option(Set.name))
         if given:
             try:
                 yield Set.make(given)

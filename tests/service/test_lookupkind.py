@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from smtpx.policy.rules import LookedUp, Query
+from smtpx.policy.rules import LookedUp, LookupValue, Query, Set
 from smtpx.policy.rules.interfaces import ICondition
 from smtpx.service.rulecheck import checkRules
 
@@ -87,3 +87,47 @@ class LookupsKindTests(RuleTestCase):
             "8: policy.rcpt[0].lookup.in: there is no look-up relaydomain; did you"
             ' mean "relaydomains"?',
         )
+
+
+class ValueKindTests(RuleTestCase):
+    """Values that look-ups give."""
+
+    def test_values(self) -> None:
+        """A text, or a table with all branches or some."""
+        (entry,) = self.read(
+            "[[policy.mail]]\n"
+            'set.acl_m_a = "1"\n'
+            'set.acl_m_b = { in = "x", key = "$sender_address" }\n'
+            'set.acl_m_c = { in = "x", key = "y", found = "1", default = "2" }\n'
+            'set.acl_m_d = { in = "x", key = "y", fail = true }\n'
+        ).policy.mail
+        (found,) = entry.rule.conditions
+        self.assertEqual(
+            found,
+            Set.make(
+                {
+                    "acl_m_a": "1",
+                    "acl_m_b": LookupValue("x", "$sender_address"),
+                    "acl_m_c": LookupValue("x", "y", "1", "2"),
+                    "acl_m_d": LookupValue("x", "y", default=None),
+                }
+            ),
+        )
+
+    def test_wrong(self) -> None:
+        """What is none of them."""
+        expected = (
+            'expected a text, or a look-up such as { in = "some", key = "$domain" }'
+        )
+        for value, problem in (
+            ("1", f"set.acl_m_a: {expected}, got 1"),
+            ('{ key = "x" }', "set.acl_m_a: in is missing"),
+            (
+                '{ in = "x", key = "y", default = "z", fail = true }',
+                "set.acl_m_a.default: with fail the variable stays as it is: there is"
+                " no default",
+            ),
+        ):
+            wrong = self.wrong(f"[[policy.mail]]\nset.acl_m_a = {value}\n")
+            places = [each.partition("policy.mail[0].")[2] for each in wrong]
+            self.assertEqual(places, [problem])

@@ -12,7 +12,7 @@ and has the escapes of Exim's strings (C{\\n}, C{\\x41}, C{\\101}, C{\\"}).  Whi
 and one colon may stand behind it; the rest, without white space around it, is the
 value.  A line that begins with white space goes on with the value above it, of which
 one space is left.  Empty lines and those that begin with C{#} are nothing, even between
-such lines.
+such lines: so Exim's manual has it, though Exim 4.96 drops what goes on behind them.
 
 Nothing in such a file can be wrong, but that it is too large: Exim takes any line for a
 key, and so do we.  L{render} is the inverse, in a form that both read.

@@ -36,6 +36,7 @@ from .judged import Arc, Dkim, DmarcStatus, Spf, SpfGuess
 from .kinds import KINDS
 from .lists import AddressList
 from .lookedup import LookedUp, Query
+from .lookupvalue import LookupValue
 from .own import Set, Variables
 from .ownvalues import ownValue, setOwn
 from .removing import RemoveHeader
@@ -83,6 +84,7 @@ __all__ = [
     "ICondition",
     "IWorded",
     "LookedUp",
+    "LookupValue",
     "MessageVerdict",
     "OfExtension",
     "Query",

@@ -22,7 +22,7 @@ from .texts import Text
 #: Where the value of the last look-up stands, for the variables that tell it.
 VALUE = "lookup_value"
 #: Where it stands why a look-up cannot tell, for explanations.
-_WHY = "lookup_why"
+WHY = "lookup_why"
 
 
 @frozen
@@ -111,7 +111,7 @@ class LookedUp:
     def test(self, means: Means) -> Test:
         """See L{ICondition}."""
         asked = [
-            (query, key, _needed(means, query.lookup))
+            (query, key, lent(means, query.lookup))
             for query, key in zip(self.queries, self._keys, strict=False)
         ]
         if len(asked) != 1:
@@ -132,7 +132,7 @@ class LookedUp:
 _Asked = tuple[Query, Text, ILookup | None]
 
 
-def _needed(means: Means, name: str) -> ILookup | None:
+def lent(means: Means, name: str) -> ILookup | None:
     """
     A look-up.
 
@@ -179,7 +179,7 @@ def _one(
     try:
         found = look(subject, lookup, query.lookup, key.octets(subject))
     except LookupDeferred as error:
-        subject.told[_WHY] = str(error)
+        subject.told[WHY] = str(error)
         return None
     if isinstance(found, Deferred):
         return Deferred.fromCoroutine(_later(subject, query, found))
@@ -193,7 +193,7 @@ async def _later(
     try:
         found = await waiting
     except LookupDeferred as error:
-        subject.told[_WHY] = str(error)
+        subject.told[WHY] = str(error)
         return None
     subject.told[VALUE] = found
     return query.holds(found)
@@ -237,7 +237,7 @@ def _told(
         key = text.octets(subject)
         what = f'{query.lookup} "{shownValue(key)}"'
         if (query.lookup, key) not in subject.lookedUp:
-            why = subject.told.get(_WHY)
+            why = subject.told.get(WHY)
             if why is not None:
                 yield f"{what}: {why}"
             return
@@ -250,4 +250,4 @@ def _told(
             return
 
 
-__all__ = ["VALUE", "LookedUp", "Query", "look", "shownValue"]
+__all__ = ["VALUE", "WHY", "LookedUp", "Query", "lent", "look", "shownValue"]

@@ -3,7 +3,8 @@ Rules that set variables of one's own (L{smtpx.policy.rules.ownvalues}), and ask
 those and for all others.
 
 To set them stands behind all conditions of a rule, as one that always holds: so it is
-done only where the others hold, and may wait for what a value wants to know::
+done only where the others hold, and may wait for what a value wants to know, or for
+a look-up (L{smtpx.policy.rules.lookupvalue})::
 
     Rule(
         RuleStage.RCPT,
@@ -19,13 +20,18 @@ done only where the others hold, and may wait for what a value wants to know::
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 
 from attrs import field, frozen
+from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
+from ..lookups.interfaces import LookupDeferred
 from .faults import BadRule, Fault, Place
 from .interfaces import ICondition, IWorded, Means, Test
 from .lists import TextList
+from .lookedup import WHY
+from .lookupvalue import LookupValue, Make
 from .ownvalues import isOwn, ownStages, ownValue, setOwn
 from .stages import RuleStage
 from .subject import Subject
@@ -40,16 +46,17 @@ class Set:
     """
     Sets variables; it always holds.
 
-    @ivar values: their values by their names, as texts that have variables.
+    @ivar values: their values by their names, as texts that have variables, or what
+        look-ups give.
     """
 
-    values: Mapping[str, str] = field(hash=False)
+    values: Mapping[str, str | LookupValue] = field(hash=False)
     _texts: Sequence[Text] = field(default=(), repr=False, eq=False)
 
     name = "set"
 
     @classmethod
-    def make(cls, values: Mapping[str, str]) -> Set:
+    def make(cls, values: Mapping[str, str | LookupValue]) -> Set:
         """
         @raise BadRule: a name is none.
         """
@@ -67,7 +74,18 @@ class Set:
     @property
     def sources(self) -> Sequence[tuple[Place, str]]:
         """See L{IWorded}."""
-        return [((name,), text) for name, text in self.values.items()]
+        return [
+            ((name, *place), text)
+            for name, value in self.values.items()
+            for place, text in _sources(value)
+        ]
+
+    @property
+    def lookups(self) -> Iterator[tuple[Place, str]]:
+        """The names of look-ups, with their places behind the condition's name."""
+        for name, value in self.values.items():
+            if isinstance(value, LookupValue):
+                yield (name, "in"), value.lookup
 
     def worded(self, texts: Sequence[Text]) -> ICondition:
         """See L{IWorded}."""
@@ -75,20 +93,74 @@ class Set:
 
     def test(self, means: Means) -> Test:
         """See L{ICondition}."""
-        values = tuple(zip(self.values, self._texts, strict=False))
+        values = tuple(self._made(means))
 
-        def ask(subject: Subject) -> bool:
-            for name, text in values:
-                setOwn(subject.session, name, text.render(subject))
+        def ask(subject: Subject) -> bool | None | Deferred[bool | None]:
+            for at, (name, make) in enumerate(values):
+                try:
+                    value = make(subject)
+                except LookupDeferred as error:
+                    subject.told[WHY] = str(error)
+                    return None
+                if isinstance(value, Deferred):
+                    rest = _setOn(subject, name, value, values[at + 1 :])
+                    return Deferred.fromCoroutine(rest)
+                if value is not None:
+                    setOwn(subject.session, name, value)
             return True
 
         return ask
 
+    def _made(self, means: Means) -> Iterator[_Value]:
+        """What makes each value."""
+        texts = iter(self._texts)
+        for name, value in self.values.items():
+            its = list(islice(texts, sum(1 for _ in _sources(value))))
+            if isinstance(value, LookupValue):
+                yield name, value.made(its, means)
+            else:
+                yield name, its[0].render
+
     def shown(self, subject: Subject) -> str:
         """See L{ICondition}."""
-        return "; ".join(
-            f"{name} = {ownValue(subject.session, name)}" for name in self.values
-        )
+        told = [f"{name} = {ownValue(subject.session, name)}" for name in self.values]
+        why = subject.told.get(WHY)
+        return "; ".join(told if why is None else [*told, str(why)])
+
+
+#: The name of a variable, and what makes its value.
+_Value = tuple[str, Make]
+
+
+def _sources(value: str | LookupValue) -> Iterable[tuple[Place, str]]:
+    """The texts of a value, with their places in it."""
+    return [((), value)] if isinstance(value, str) else value.sources
+
+
+async def _setOn(
+    subject: Subject,
+    name: str,
+    waiting: Deferred[str | None],
+    rest: Sequence[_Value],
+) -> bool | None:
+    """
+    Go on where a look-up could not tell at once.
+
+    @param name: whose value it is.
+    """
+    try:
+        value = await waiting
+        if value is not None:
+            setOwn(subject.session, name, value)
+        for each, make in rest:
+            said = make(subject)
+            value = await said if isinstance(said, Deferred) else said
+            if value is not None:
+                setOwn(subject.session, each, value)
+    except LookupDeferred as error:
+        subject.told[WHY] = str(error)
+        return None
+    return True
 
 
 @implementer(IWorded)

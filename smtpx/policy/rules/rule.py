@@ -315,7 +315,7 @@ class _Reader:
             self.stages(each.stages, "it is known", each.name)
             kind = KINDS.get(each.name)
             self.looked("" if kind is None else kind.method, each.name)
-            if isinstance(each, LookedUp):
+            if isinstance(each, LookedUp | Set):
                 for place, name in each.lookups:
                     self.lookup(name, each.name, *place)
             if isinstance(each, CheckerState):
@@ -377,7 +377,9 @@ def _mayWait(ready: ReadyCondition) -> bool:
     """
     May a condition have to wait, or count?  Of one that is not ours nobody knows.
     """
-    if isinstance(ready.condition, OfExtension | Set):
+    if isinstance(ready.condition, Set):
+        return bool(ready.needs) or any(ready.condition.lookups)
+    if isinstance(ready.condition, OfExtension):
         return bool(ready.needs)
     return ready.condition.name not in KINDS or _turn(ready) > 0
 

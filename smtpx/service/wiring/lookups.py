@@ -19,7 +19,6 @@ from ...policy.lookups import (
     CDBTable,
     Complaints,
     Database,
-    ILookup,
     ITable,
     LineTable,
     LMDBTable,
@@ -108,7 +107,7 @@ def lookups(
     publish: Publish,
     stack: AsyncExitStack,
     locks: bool = True,
-) -> Mapping[str, ILookup]:
+) -> Mapping[str, Lookup]:
     """
     The look-ups, by their names.
 
