@@ -187,7 +187,20 @@ class ReleaseOptions(_ActionOptions):
 
     wanted = "queue.release"
     verb = "off hold"
-    longdesc = "Takes messages off hold: they are tried at once."
+    longdesc = (
+        "Takes messages off hold: they are tried at once.  Those in quarantine are let"
+        " go only if they are named, or with --state quarantined."
+    )
+
+    def told(self, done: Fields, delivers: bool) -> Iterator[str]:
+        """What came of it."""
+        yield from super().told(done, delivers)
+        kept = number(done.get("kept"))
+        if kept:
+            yield (
+                f"{several(kept)} kept, in quarantine: name them, or say --state"
+                " quarantined"
+            )
 
 
 class BounceOptions(_ActionOptions):

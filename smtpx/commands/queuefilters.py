@@ -89,7 +89,7 @@ class Selecting(QueueCommand):
         self._text = text
 
     def opt_state(self, text: str) -> None:
-        """Only what is waiting, parked, held or under-way; may be given repeatedly."""
+        """Only one: waiting, parked, held, quarantined, under-way; also repeatedly."""
         state = _STATES.get(text)
         if state is None:
             known = ", ".join(_STATES)

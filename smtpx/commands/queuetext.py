@@ -102,13 +102,17 @@ def listed(entry: Fields, now: float) -> Iterator[str]:
         yield f"{_INDENT}{shown(entry['error'], _ERROR_CHARACTERS)}{rest}"
 
 
+#: States that last until an operator ends them, in words.
+_HOLDS: Mapping[object, str] = {"held": "on hold", "quarantined": "in quarantine"}
+
+
 def _state(entry: Fields, now: float) -> str:
     """How it is, and when it is tried."""
     state = entry.get("state")
     words = str(state)
-    if state == "held":
+    if state in _HOLDS:
         note = shown(entry.get("note", ""), _ERROR_CHARACTERS)
-        words = f"on hold: {note}" if note else "on hold"
+        words = f"{_HOLDS[state]}: {note}" if note else _HOLDS[state]
     elif state == "parked":
         words = f"parked for {shown(entry.get('lane'), 80)}"
     elif state == "waiting":
@@ -161,9 +165,10 @@ def described(
 
 def _described(message: Fields) -> str:
     state, note = message.get("state"), shown(message.get("note", ""))
-    if state == "held" or message.get("held"):
-        hold = f"on hold: {note}" if note else "on hold"
-        return hold if state == "held" else f"{state}, then {hold}"
+    if state in _HOLDS or message.get("held"):
+        words = _HOLDS.get(str(state), "on hold")
+        hold = f"{words}: {note}" if note else words
+        return hold if state in _HOLDS else f"{state}, then {hold}"
     if state == "parked":
         return f"parked for {shown(message.get('lane'))}"
     # A note where there is no hold is that it cannot be read.

@@ -4,9 +4,10 @@ The profile of the queue: what outlives a session, resolved once.
 The queue, the router and the reporter ask it; see L{smtpx.core.profile} for the
 profiles of servers and clients.
 
-Four stamps are the house's own, of no extension: L{ORIGIN}, L{EXPANDED} and
-L{DISCARDED}, by which an alias leaves word of what it did, and L{REFUSED}, for a
-message that was taken before it was known who may get it.
+Some stamps are the house's own, of no extension: L{ORIGIN}, L{EXPANDED} and
+L{DISCARDED}, by which an alias leaves word of what it did, L{REFUSED}, for a message
+that was taken before it was known who may get it, L{QUARANTINED}, for one on hold that
+may do harm, and L{NOT_BEFORE}, for one that is to wait.
 """
 
 from __future__ import annotations
@@ -46,7 +47,15 @@ DISCARDED = Stamp[bool]("discarded", dumpFlag, loadFlag)
 #: goes over the wire.  Whoever sent the message gets it in a report.
 REFUSED = Stamp[bytes]("refused", dumpOctets, loadOctets)
 
-_OURS = (ORIGIN, EXPANDED, DISCARDED, REFUSED)
+#: This message is on hold since it may do harm: it is released only by whoever means
+#: just such.
+QUARANTINED = Stamp[bool]("quarantined", dumpFlag, loadFlag)
+
+#: Of an envelope: it does not go before, in seconds since the epoch, unless somebody
+#: wants it at once.  Not for the spool, which has that by itself.
+NOT_BEFORE = Stamp[float]("not-before", None, float)
+
+_OURS = (ORIGIN, EXPANDED, DISCARDED, REFUSED, QUARANTINED)
 
 
 @implementer(IQueueBuilder)

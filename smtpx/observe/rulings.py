@@ -27,7 +27,7 @@ RULED = Event(
     | {
         "rule": "what the rule is called",
         "stage": "when it was asked",
-        "action": "what it decided: accept, discard, hold or continue",
+        "action": "what it decided: accept, discard, hold, quarantine or continue",
         "why": "what it has for the log; empty: nothing",
         "sender": "the reverse path of the transaction, if one has begun",
         "recipient": "at ``rcpt``: the recipient",
@@ -35,7 +35,7 @@ RULED = Event(
 )
 
 #: What is said of an action; of others the rule only has something to say.
-_DEEDS = {"discard": "discarded", "hold": "put on hold"}
+_DEEDS = {"discard": "discarded", "hold": "put on hold", "quarantine": "quarantined"}
 
 
 def rulingLine(event: LogEvent, whence: Callable[[LogEvent], str]) -> str:

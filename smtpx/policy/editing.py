@@ -47,7 +47,7 @@ from .edits import (
     Quarantine,
     RemoveRecipient,
 )
-from .rules.effects import discard, hold, isDiscardedFor
+from .rules.effects import discard, isDiscardedFor, quarantine
 from .rules.removing import HeaderWishes, headerWishes
 
 #: The most octets of a header, if nobody says otherwise.
@@ -287,7 +287,7 @@ class EditedArrival:
         for each in noted:
             edit = each.edit
             if isinstance(edit, Quarantine):
-                hold(envelope, edit.why)
+                quarantine(envelope, edit.why)
             elif not isinstance(edit, EnvelopeEdit):
                 header.apply(each.author, edit)
         if wishes:

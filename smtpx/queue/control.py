@@ -223,7 +223,13 @@ class QueueControl:
         """See L{IQueueControl}."""
 
         async def work(tally: _Tally, entries: Sequence[Entry]) -> None:
-            wanted = [entry.message for entry in entries if entry.message.held]
+            held = [entry for entry in entries if entry.message.held]
+            wanted = [
+                entry.message
+                for entry in held
+                if entry.state is not State.QUARANTINED or selection.meansQuarantined
+            ]
+            tally.kept += len(held) - len(wanted)
             ids = [message.id for message in wanted]
             self._delivery.ask(ids)
             for message in wanted:

@@ -376,7 +376,10 @@ class IQueueControl(Interface):
         """
 
     def release(selection: Selection, by: str, tell: Tell = untold) -> Deferred[Done]:
-        """Take messages off hold; they are tried at once."""
+        """
+        Take messages off hold; they are tried at once.  Those in quarantine are kept,
+        unless they are named, or their state is one of those that are meant.
+        """
 
     def bounce(
         selection: Selection,

@@ -16,6 +16,7 @@ from zope.interface import implementer
 
 from ..core.envelope import Envelope
 from ..core.interfaces import IServerSession
+from ..core.queueprofile import NOT_BEFORE
 from ..core.reply import Reply, reply
 from ..core.standing import Standing
 from ..core.trace import ABOVE, HEADER, received
@@ -38,7 +39,15 @@ _OK = (2, 0, 0)
 class SpoolReceiver:
     """Puts messages into a spool."""
 
-    __slots__ = ("holds", "journal", "redirected", "ruled", "spool", "transactions")
+    __slots__ = (
+        "holds",
+        "journal",
+        "redirected",
+        "ruled",
+        "spool",
+        "transactions",
+        "waitSeconds",
+    )
 
     def __init__(
         self,
@@ -48,6 +57,7 @@ class SpoolReceiver:
         redirection: Redirection | None = None,
         transactions: Transactions | None = None,
         ruled: bool = False,
+        waitSeconds: float = 0.0,
     ) -> None:
         """
         @param journal: told of each message that was taken, with the recipients
@@ -57,8 +67,11 @@ class SpoolReceiver:
             alias; L{None}: there are no aliases.
         @param transactions: those with names; L{None}: none has one.
         @param ruled: are there rules that may have noted something on a message?
+        @param waitSeconds: how long a message waits that is not to be delivered at
+            once.
         """
         self.ruled = ruled
+        self.waitSeconds = waitSeconds
         self.transactions = transactions
         self.spool = spool
         self.journal = journal
@@ -139,6 +152,9 @@ class SpoolArrival:
                 settled = settle(envelope, spooled)
                 prefix = settled.above + prefix + settled.below
                 hold = settled.held or hold
+                if settled.waits:
+                    due = session.now() + self._receiver.waitSeconds
+                    spooled.stamps[NOT_BEFORE] = due
             header = envelope.stamp(HEADER)
             if header is not None:
                 prefix += header

@@ -20,7 +20,16 @@ from ..core.errors import Malformed
 from ..core.interfaces import IExtension
 from ..extensions.standard import STANDARD
 from ..policy.rules import AddHeader, BadRule, Code, OfExtension, Rule, RuleStage
-from ..policy.rules.actions import ACTIONS, Action, Defer, Discard, GoOn, Hold, Reject
+from ..policy.rules.actions import (
+    ACTIONS,
+    Action,
+    Defer,
+    Discard,
+    GoOn,
+    Hold,
+    Quarantine,
+    Reject,
+)
 from ..policy.rules.interfaces import ICondition
 from ..policy.rules.kinds import KINDS, Takes
 from ..policy.rules.lists import AddressList
@@ -66,8 +75,8 @@ OPTIONS: Mapping[str, tuple[IKind, str]] = {
     ),
     "message": (
         Text(),
-        "What the client is told, where it is refused; of ``hold``: why, for the"
-        " operator.  It can have variables.",
+        "What the client is told, where it is refused; of ``hold`` and"
+        " ``quarantine``: why, for the operator.  It can have variables.",
     ),
     "only_recipients": (
         ListOf(Text()),
@@ -316,10 +325,13 @@ class _Read:
             # So that the message is looked at all the same.
             return Reject(self.text("message"))
         action, message = found(), self.text("message")
-        if isinstance(action, Reject | Defer | Hold):
+        if isinstance(action, Reject | Defer | Hold | Quarantine):
             action = evolve(action, message=message)
         elif message:
-            self._refuse("it is for reject, defer and hold; see log_message", "message")
+            self._refuse(
+                "it is for reject, defer, hold and quarantine; see log_message",
+                "message",
+            )
         if isinstance(action, Discard):
             action = evolve(action, only=self._only())
         elif "only_recipients" in self._given:

@@ -68,6 +68,9 @@ _ACTIONS = {
     " ``only_recipients`` of it.  The log tells of it.  From ``mail`` on.",
     "hold": "The message is taken, and stays in the queue, on hold, until an operator"
     " releases it (``smtpx queue release``).  From ``mail`` on.",
+    "quarantine": "The same for what may do harm: it is kept apart from what is on hold"
+    " for other reasons, and is released only by its id, or with ``--state"
+    " quarantined``.  From ``mail`` on.",
     "continue": "Nothing is decided, and the next rule is asked; for rules that switch"
     " something on, add a field, or write a line in the log.",
 }

@@ -104,7 +104,8 @@ class Desktop:
             taken = row.key in leased
             if not selection.mayFit(row, taken, now):
                 continue
-            entry = Entry(self._seen(row), stateOf(row, taken))
+            message = self._seen(row)
+            entry = Entry(message, stateOf(message, taken))
             if not selection.fits(entry, now):
                 continue
             entries.append(entry)

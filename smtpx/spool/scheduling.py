@@ -11,6 +11,7 @@ from attrs import frozen
 
 from ..core.envelope import Envelope
 from ..core.hooks import Schedule
+from ..core.queueprofile import NOT_BEFORE
 
 #: The lowest and the highest priority (RFC 6710 section 5).
 LOWEST, HIGHEST = -9, 9
@@ -46,11 +47,13 @@ class Scheduler:
         The plan for a message; L{None}: it goes at once, as most do, and nothing
         has to be written down of it.
         """
+        waits = envelope.stamp(NOT_BEFORE)
         if self.scheduleFor is None:
-            return None
+            return None if waits is None else Plan(max(self.clock(), waits), 0)
         schedule = self.scheduleFor(envelope)
         now = self.clock()
+        notBefore = max(schedule.notBefore, waits or 0.0)
         priority = max(LOWEST, min(HIGHEST, schedule.priority))
-        if not priority and schedule.notBefore <= now:
+        if not priority and notBefore <= now:
             return None
-        return Plan(max(now, schedule.notBefore), priority)
+        return Plan(max(now, notBefore), priority)

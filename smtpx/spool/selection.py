@@ -22,6 +22,7 @@ from functools import lru_cache
 from attrs import field, frozen
 
 from ..core.address import domainOf
+from ..core.queueprofile import QUARANTINED
 from .format import Row, SpooledMessage
 from .identity import secondOf
 
@@ -37,12 +38,14 @@ class State(Enum):
     @cvar WAITING: for its time, which may be now.
     @cvar PARKED: for its destination, which is busy.
     @cvar HELD: for an operator: it is on hold.
+    @cvar QUARANTINED: likewise, since it may do harm.
     @cvar UNDER_WAY: it is being delivered, or is in memory for that.
     """
 
     WAITING = "waiting"
     PARKED = "parked"
     HELD = "held"
+    QUARANTINED = "quarantined"
     UNDER_WAY = "under way"
 
 
@@ -50,11 +53,15 @@ def stateOf(message: SpooledMessage | Row, leased: bool) -> State:
     """
     How a message is.
 
+    @param message: of a row, what it would take to read its envelope is not told: it
+        is L{State.HELD} where it may be L{State.QUARANTINED}.
     @param leased: has somebody taken it, to deliver it?
     """
     if leased:
         return State.UNDER_WAY
     if message.onHold if isinstance(message, Row) else message.held:
+        if isinstance(message, SpooledMessage) and message.envelope.stamp(QUARANTINED):
+            return State.QUARANTINED
         return State.HELD
     return State.WAITING if message.lane is None else State.PARKED
 
@@ -134,14 +141,22 @@ class Selection:
     lanes: tuple[str, ...] = field(default=(), converter=_tuple)
     until: float | None = None
 
+    @property
+    def meansQuarantined(self) -> bool:
+        """Does it say that messages in quarantine are meant, or name its own?"""
+        return bool(self.ids) or State.QUARANTINED in self.states
+
     def mayFit(self, row: Row, leased: bool, now: float) -> bool:
         """
         Is it worth making sense of a row?  What costs nothing to see is looked at.
 
         @param leased: has somebody taken the message?
         """
-        if self.states and stateOf(row, leased) not in self.states:
-            return False
+        if self.states:
+            state = stateOf(row, leased)
+            held = state is State.HELD and State.QUARANTINED in self.states
+            if state not in self.states and not held:
+                return False
         if self.lanes and row.lane is None:
             return False
         # It cannot have come before its id was made.

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 
 from smtpx.commands.queuereach import Fields, IdleQueue, Told, unheard
+from smtpx.core.queueprofile import QUARANTINED
 from smtpx.service.control import Refused
 from smtpx.service.control.wire import Kind
 from smtpx.spool.format import Fate, Outcome
@@ -49,6 +50,25 @@ class ActionTests(QueueCase):
         self.assertEqual(self.said("release", "--state=held"), ["1 message off hold"])
         told = [each for each in self.journal.told if each[0] in ("held", "released")]
         self.assertEqual([each[2] for each in told], ["joe", "joe"])
+
+    def test_releaseOfWhatIsInQuarantine(self) -> None:
+        """It is kept, unless it is meant; and how to mean it is said."""
+        id = self.put()
+        self.spool.kept[id].envelope.stamps[QUARANTINED] = True
+        self.spool.hold([id], "DMARC")
+        (line, *_) = self.said("list")
+        self.assertIn("in quarantine: DMARC", line)
+        self.assertIn("  state: in quarantine: DMARC", self.said("show", id))
+        self.assertEqual(
+            self.said("release", "--all"),
+            [
+                "0 messages off hold",
+                "1 message kept, in quarantine: name them, or say --state quarantined",
+            ],
+        )
+        self.assertEqual(
+            self.said("release", "--state=quarantined"), ["1 message off hold"]
+        )
 
     def test_underWay(self) -> None:
         """What is being delivered is done with later, and that is said."""

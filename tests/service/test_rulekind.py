@@ -240,7 +240,7 @@ action = "reject"
                 '3: policy.rcpt[0].domains[1]: "x@y.org" is an address; expected a'
                 " domain: y.org",
                 "4: policy.rcpt[0].action: expected one of accept, reject, defer,"
-                ' discard, hold, continue; did you mean "reject"?',
+                ' discard, hold, quarantine, continue; did you mean "reject"?',
                 "5: policy.rcpt[0].control[0]: there is no control requireTLS; did you"
                 ' mean "requiretls"?',
                 "6: policy.rcpt[0].message: there is no variable $spf_reslt; did you"
@@ -263,8 +263,8 @@ action = "reject"
                 '18: policy.connect[0].encrypted: expected true or false, got "yes"',
                 "19: policy.connect[0].action: this can be done from mail on,"
                 f" {here} connect",
-                "20: policy.connect[0].message: it is for reject, defer and hold; see"
-                " log_message",
+                "20: policy.connect[0].message: it is for reject, defer, hold and"
+                " quarantine; see log_message",
                 "21: policy.connect[0].code: it is for reject and defer",
             ],
         )

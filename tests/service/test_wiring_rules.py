@@ -70,6 +70,32 @@ class RuledHouseTests(HouseTestCase):
         self.assertEqual(message.note, "from a@b.example")
         self.assertEqual(self.site.inboxes(), [])
 
+    def test_quarantinedMessageIsKeptApart(self) -> None:
+        """The log says so, and the queue."""
+        self.rules('[[policy.message]]\nname = "bad"\naction = "quarantine"\n')
+        self.assertEqual(send(self.site.call(), b"ann@localhost")[:4], b"250 ")
+        (spool,) = self.site.spools
+        (message,) = spool.kept.values()
+        self.assertEqual((message.held, message.note), (True, "by bad"))
+        self.assertEqual(message.envelope.dumpedStamps(), {"quarantined": "yes"})
+        self.assertTrue(any(" quarantined after DATA" in each for each in self.log()))
+        self.assertEqual(self.site.inboxes(), [])
+
+    def test_queueOnlyMessageWaits(self) -> None:
+        """For the time that the configuration says."""
+        self.rules(
+            '[[policy.mail]]\ncontrol = ["queue_only"]\n',
+            queue={"queue_only_for": "10 min"},
+        )
+        self.assertEqual(send(self.site.call(), b"ann@localhost")[:4], b"250 ")
+        (spool,) = self.site.spools
+        (message,) = spool.kept.values()
+        self.assertEqual(message.due, self.site.machine.now() + 600)
+        self.site.reactor.advance(500)
+        self.assertEqual(self.site.inboxes(), [])
+        self.site.reactor.advance(101)
+        self.assertEqual(len(self.site.inboxes()), 1)
+
     def test_fieldsStandAroundOurOwn(self) -> None:
         """One above our Received field, and one below it."""
         self.rules(
@@ -247,6 +273,36 @@ class ManualTests(HouseTestCase):
             call.say(line)
         said = call.say(b"From: <a@example.com>\r\n.\r\n") or call.wire.said()
         self.assertEqual(said[:11], b"550 5.7.26 ")
+
+
+class QuarantineManualTests(HouseTestCase):
+    """The page that shows how to put mail into quarantine."""
+
+    def test_examplesDecideAsThePageSays(self) -> None:
+        """What fails DMARC, and an invoice in an archive; everything else goes on."""
+        self.site.resolver.add('_dmarc.example.net TXT "v=DMARC1; p=quarantine"')
+        page = HOWTO.parent / "quarantine.rst"
+        document = parseDocument("\n".join(_snippets(page)), "page", Path())
+        self.start(listener=[DOOR], **document.values)
+        for fields in (
+            b"From: <a@example.net>\r\n",
+            b"From: <a@b.example>\r\nSubject: Your Invoice\r\n"
+            b"Content-Type: application/zip\r\n",
+            b"From: <a@b.example>\r\nSubject: Your Invoice\r\n",
+        ):
+            call = self.site.call()
+            for line in (
+                b"EHLO c.example\r\n",
+                b"MAIL FROM:<a@b.example>\r\n",
+                b"RCPT TO:<ann@localhost>\r\n",
+                b"DATA\r\n",
+            ):
+                call.say(line)
+            said = call.say(fields + b"\r\nhello\r\n.\r\n") or call.wire.said()
+            self.assertEqual(said[:4], b"250 ")
+        (spool,) = self.site.spools
+        held = [each.note for each in spool.kept.values() if each.held]
+        self.assertEqual(held, ["DMARC of example.net", "an invoice in an archive"])
 
 
 class TranslatedTests(HouseTestCase):

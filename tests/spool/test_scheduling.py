@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.hooks import Schedule
+from smtpx.core.queueprofile import NOT_BEFORE
 from smtpx.spool.scheduling import Plan, Scheduler
 
 from .rig import NOW, envelope
@@ -36,6 +37,17 @@ class SchedulerTests(SynchronousTestCase):
     def test_priority(self) -> None:
         """A priority has to be written down, even of what goes at once."""
         self.assertEqual(self.plan(NOW - 5, 3), Plan(NOW, 3))
+
+    def test_queueOnly(self) -> None:
+        """What rules want to wait does so, whatever extensions say of it."""
+        waits = envelope()
+        waits.stamps[NOT_BEFORE] = NOW + 9
+        self.assertEqual(Scheduler(lambda: NOW).plan(waits), Plan(NOW + 9, 0))
+        said: list[Schedule] = []
+        scheduler = Scheduler(lambda: NOW, lambda _: said[-1])
+        for later, due in ((0.0, 9.0), (5.0, 9.0), (20.0, 20.0)):
+            said.append(Schedule(notBefore=NOW + later, priority=2))
+            self.assertEqual(scheduler.plan(waits), Plan(NOW + due, 2))
 
     def test_bounds(self) -> None:
         """A priority is one from -9 to 9."""

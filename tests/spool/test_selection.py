@@ -10,6 +10,7 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.envelope import Envelope, Recipient
+from smtpx.core.queueprofile import QUARANTINED
 from smtpx.spool.format import Fate, Outcome, Row, SpooledMessage
 from smtpx.spool.identity import render
 from smtpx.spool.selection import Entry, Selection, State, stateOf
@@ -123,6 +124,22 @@ class SelectionTests(SynchronousTestCase):
         self.assertTrue(self.fits(held, states=[State.HELD, State.WAITING]))
         self.assertFalse(self.fits(held, states=[State.PARKED]))
 
+    def test_quarantine(self) -> None:
+        """One on hold that may do harm is not one on hold for another reason."""
+        bad = evolve(MESSAGE, held=True, envelope=MESSAGE.envelope.copied())
+        bad.envelope.stamps[QUARANTINED] = True
+        self.assertIs(stateOf(bad, False), State.QUARANTINED)
+        self.assertIs(stateOf(evolve(bad, held=False), False), State.WAITING)
+        self.assertFalse(self.fits(bad, states=[State.HELD]))
+        self.assertTrue(self.fits(bad, states=[State.QUARANTINED]))
+        for fields, means in (
+            ({}, False),
+            ({"states": [State.HELD]}, False),
+            ({"states": [State.QUARANTINED]}, True),
+            ({"ids": [MESSAGE.id]}, True),
+        ):
+            self.assertIs(Selection(**fields).meansQuarantined, means)
+
     def test_lanes(self) -> None:
         """The lane for which it is parked."""
         parked = evolve(MESSAGE, lane=b"smtp mx.example")
@@ -157,3 +174,6 @@ class SelectionTests(SynchronousTestCase):
         self.assertFalse(Selection(youngerSeconds=60).mayFit(old, False, NOW))
         held = Selection(states=frozenset({State.HELD}))
         self.assertTrue(held.mayFit(old, False, NOW))
+        bad = Selection(states=frozenset({State.QUARANTINED}))
+        self.assertTrue(bad.mayFit(old, False, NOW))
+        self.assertFalse(bad.mayFit(old, True, NOW))

@@ -138,11 +138,26 @@ class Hold:
     stages: ClassVar[frozenset[RuleStage]] = _TRANSACTION
 
 
-Action = GoOn | Accept | Reject | Defer | Discard | Hold
+@frozen
+class Quarantine:
+    """
+    The message is taken, and kept apart: it is released only by an operator who means
+    what is in quarantine.
+
+    @ivar message: see L{Hold}.
+    """
+
+    message: str = field(default="")
+
+    word: ClassVar[str] = "quarantine"
+    stages: ClassVar[frozenset[RuleStage]] = _TRANSACTION
+
+
+Action = GoOn | Accept | Reject | Defer | Discard | Hold | Quarantine
 
 #: All of them, by what they are called in the configuration.
 ACTIONS: dict[str, type[Action]] = {
-    each.word: each for each in (Accept, Reject, Defer, Discard, Hold, GoOn)
+    each.word: each for each in (Accept, Reject, Defer, Discard, Hold, Quarantine, GoOn)
 }
 
 #: What a client is told where the rule does not say.
@@ -200,6 +215,7 @@ __all__ = [
     "Discard",
     "GoOn",
     "Hold",
+    "Quarantine",
     "Reject",
     "refusal",
     "usualCode",

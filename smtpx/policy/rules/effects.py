@@ -16,7 +16,7 @@ from attrs import frozen
 
 from ...core.envelope import Bearer, Envelope, Stamp
 from ...core.errors import Malformed
-from ...core.queueprofile import DISCARDED
+from ...core.queueprofile import DISCARDED, QUARANTINED
 from ..checkers.consultation import SKIPPED
 from ..dmarccontrols import DMARC_DISABLED, DMARC_FORENSIC
 from ..edits import FieldPlace
@@ -26,6 +26,10 @@ from .subject import Subject
 
 #: Why it is to be on hold.
 _HELD = Stamp[str]("policy.held", None, str)
+#: Is that since it may do harm?
+_QUARANTINED = Stamp[bool]("policy.quarantined", None, bool)
+#: Is it to wait for the next time that the queue is looked through?
+_QUEUE_ONLY = Stamp[bool]("policy.queue-only", None, bool)
 #: Is nobody to get it?
 _DISCARDED = Stamp[bool]("policy.discarded", None, bool)
 
@@ -107,6 +111,12 @@ def hold(bearer: Bearer, why: str) -> None:
     bearer.stamps[_HELD] = why
 
 
+def quarantine(bearer: Bearer, why: str) -> None:
+    """Note that a message is to be on hold, since it may do harm."""
+    bearer.stamps[_QUARANTINED] = True
+    bearer.stamps[_HELD] = why
+
+
 def discard(bearer: Bearer) -> None:
     """Note that nobody is to get a message, or this recipient is not."""
     bearer.stamps[_DISCARDED] = True
@@ -158,6 +168,14 @@ CONTROLS: Mapping[str, Control] = {
     each.name: each
     for each in (
         Control(
+            "queue_only",
+            RuleStage.MAIL.onwards,
+            "The message is not delivered at once: it waits in the queue, for the time"
+            " that ``[queue] queue_only_for`` says, or until somebody has it tried"
+            " (``smtpx queue retry``).",
+            _stamping(_QUEUE_ONLY),
+        ),
+        Control(
             "dmarc_disable_verify",
             _BEFORE_DATA,
             "DMARC is not looked at; its status is ``off``.",
@@ -206,6 +224,7 @@ class Settled:
     What rules have made of a message.
 
     @ivar held: why it is to be on hold; empty: no rule wants that.
+    @ivar waits: is it to wait for the next time that the queue is looked through?
     @ivar above: fields that go above our C{Received} field.
     @ivar below: fields that go below it.
     """
@@ -213,6 +232,7 @@ class Settled:
     held: str
     above: bytes
     below: bytes
+    waits: bool = False
 
 
 def isHeld(envelope: Envelope) -> bool:
@@ -240,11 +260,14 @@ def settle(envelope: Envelope, spooled: Envelope) -> Settled:
     for recipient in spooled.recipients:
         if everybody or recipient.stamp(_DISCARDED):
             recipient.stamps[DISCARDED] = True
+    if any(each.stamp(_QUARANTINED) is True for each in bearers):
+        spooled.stamps[QUARANTINED] = True
     held = next(filter(None, (each.stamp(_HELD) for each in bearers)), "")
     return Settled(
         held,
         b"".join(addedAt(bearers, FieldPlace.AT_START)),
         b"".join(addedAt(bearers, FieldPlace.AFTER_RECEIVED)),
+        any(each.stamp(_QUEUE_ONLY) is True for each in bearers),
     )
 
 
@@ -275,5 +298,6 @@ __all__ = [
     "isDiscardedFor",
     "isHeld",
     "ofExtension",
+    "quarantine",
     "settle",
 ]

@@ -23,7 +23,17 @@ from ...core.interfaces import IExtension, IServerExtension
 from ...core.profile import ServerProfile
 from ...extensions.mtpriority import MTPriority
 from ..edits import FieldPlace
-from .actions import Action, Code, Defer, Discard, GoOn, Hold, Reject, usualCode
+from .actions import (
+    Action,
+    Code,
+    Defer,
+    Discard,
+    GoOn,
+    Hold,
+    Quarantine,
+    Reject,
+    usualCode,
+)
 from .conditions import OfExtension
 from .effects import CONTROLS, AddHeader, Control, ofExtension
 from .faults import BadRule, Fault, Place
@@ -94,7 +104,7 @@ class Rule:
         action = self.action
         sets: frozenset[str] = frozenset()
         sources: list[tuple[Place, str]] = [(("log_message",), self.logMessage)]
-        if isinstance(action, Reject | Defer | Hold):
+        if isinstance(action, Reject | Defer | Hold | Quarantine):
             sources.append((("message",), action.message))
         for index, each in enumerate(self.addHeaders):
             sources.append((("add_header", index), each.line))
@@ -349,7 +359,9 @@ def made(rule: Rule, vocabulary: Vocabulary, means: Means = NONE) -> ReadyRule:
         for each in rule.conditions
     ]
     action = rule.action
-    told = action.message if isinstance(action, Reject | Defer | Hold) else ""
+    told = (
+        action.message if isinstance(action, Reject | Defer | Hold | Quarantine) else ""
+    )
     message = reader.text(told, "message")
     log = reader.text(rule.logMessage, "log_message")
     if reader.faults:

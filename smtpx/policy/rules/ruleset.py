@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 from ...core.reply import Reply, reply
 from ...extensions.mtpriority import PRIORITY
 from . import effects
-from .actions import Discard, GoOn, Hold, refusal
+from .actions import Discard, GoOn, Hold, Quarantine, refusal
 from .lists import AddressList
 from .removing import remove
 from .rule import ReadyRule, Rule
@@ -138,9 +138,9 @@ class StageRules:
         if ready.code is not None:
             said = refusal(ready.code, ready.message.render(subject))
             return Ruling(rule, said, ruling.why)
-        if isinstance(action, Hold) and not ruling.why:
+        if isinstance(action, Hold | Quarantine) and not ruling.why:
             ruling = Ruling(rule, None, ready.message.render(subject))
-        if ruling.why or isinstance(action, Discard | Hold):
+        if ruling.why or isinstance(action, Discard | Hold | Quarantine):
             self.tell(subject, ruling)
         return None if isinstance(action, GoOn) else ruling
 
@@ -177,8 +177,12 @@ class StageRules:
         if isinstance(rule.action, Discard):
             if rule.action.only is None:
                 effects.discard(bearer)
-        elif isinstance(rule.action, Hold):
-            effects.hold(bearer, ready.message.render(subject) or f"by {rule.name}")
+        elif isinstance(rule.action, Hold | Quarantine):
+            why = ready.message.render(subject) or f"by {rule.name}"
+            if isinstance(rule.action, Hold):
+                effects.hold(bearer, why)
+            else:
+                effects.quarantine(bearer, why)
 
 
 def _untold(ready: ReadyRule, subject: Subject) -> Ruling:

@@ -55,6 +55,14 @@ class Queue:
             "help": "With bodies of more than this in memory, no more are read.",
         },
     )
+    queueOnlyFor: float = field(
+        default=1800.0,
+        metadata={
+            "kind": durationInSeconds(False, 1),
+            "help": "How long a message waits that rules want in the queue only"
+            " (``queue_only``) before it is delivered.",
+        },
+    )
     deliveriesMax: int = field(
         default=_USUAL.attempts,
         metadata={"least": 1, "help": "The most deliveries at once, in all."},

@@ -183,8 +183,9 @@ async def enter(
         checks = authentication(
             machine, configuration, name, asking, names, journal, listed, hears
         )
-        edits = mayBeChanged(configuration)
-        spooling = receiverOf(watch, spool, journal, out.routes, taken, memory, edits)
+        spooling = receiverOf(
+            configuration, watch, spool, journal, out.routes, taken, memory
+        )
         heard = wantedBy(rulesOf(configuration))
         checkers = checkersOf(machine, configuration, names.keep, heard)
         edited = editing(configuration, spooling)
@@ -261,22 +262,25 @@ async def ownSpool(
 
 
 def receiverOf(
+    configuration: Configuration,
     watch: Watch | None,
     spool: IOperatedSpool,
     journal: Journal,
     routes: Routes,
     taken: Intake,
     memory: Transactions,
-    edits: bool,
 ) -> IReceiver:
-    """
-    Who puts what comes into the spool.
-
-    @param edits: may messages be changed as they come?
-    """
-    holds, aliased = routes.holds, taken.redirection
-    ruled = edits or bool(taken.words)
-    return timed(watch, SpoolReceiver(spool, journal, holds, aliased, memory, ruled))
+    """Who puts what comes into the spool."""
+    receiver = SpoolReceiver(
+        spool,
+        journal,
+        routes.holds,
+        taken.redirection,
+        memory,
+        bool(taken.words) or mayBeChanged(configuration),
+        configuration.queue.queueOnlyFor,
+    )
+    return timed(watch, receiver)
 
 
 async def openSpool(

@@ -6,10 +6,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.envelope import Envelope, Recipient
 from smtpx.core.errors import Malformed
-from smtpx.core.queueprofile import DISCARDED
+from smtpx.core.queueprofile import DISCARDED, QUARANTINED
 from smtpx.policy.edits import FieldPlace
-from smtpx.policy.rules import AddHeader, settle
-from smtpx.policy.rules.effects import add, discard, hold
+from smtpx.policy.rules import CONTROLS, AddHeader, RuleStage, settle
+from smtpx.policy.rules.effects import add, discard, hold, isHeld, quarantine
+
+from .asking import subject
 
 START, RECEIVED = FieldPlace.AT_START, FieldPlace.AFTER_RECEIVED
 
@@ -91,6 +93,27 @@ class SettleTests(SynchronousTestCase):
         spooled = given.addressedTo([Recipient(b"other@x.org")])
         settle(given, spooled)
         self.assertIs(spooled.recipients[0].stamp(DISCARDED), True)
+
+    def test_quarantineIsNotedInTheSpool(self) -> None:
+        """So that it is told apart from what is on hold for another reason."""
+        given = envelope()
+        quarantine(given.recipients[1], "may do harm")
+        spooled = given.addressedTo([Recipient(b"other@x.org")])
+        self.assertTrue(isHeld(given))
+        self.assertEqual(settle(given, spooled).held, "may do harm")
+        self.assertEqual(spooled.dumpedStamps(), {"quarantined": "yes"})
+        other = envelope()
+        hold(other, "look")
+        settle(other, other)
+        self.assertNotIn(QUARANTINED, other.stamps)
+
+    def test_queueOnlyWaits(self) -> None:
+        """Nothing else does."""
+        asked = subject(RuleStage.MAIL)
+        given = asked.envelope
+        self.assertFalse(settle(given, given).waits)
+        CONTROLS["queue_only"].apply(asked)
+        self.assertTrue(settle(given, given).waits)
 
     def test_holdOfOneIsAHoldOfAll(self) -> None:
         """A message is on hold as a whole; the first reason is told."""
