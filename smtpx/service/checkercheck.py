@@ -6,15 +6,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ..core.errors import Malformed
-from ..policy.checkers.ping import CLAMD, Ping, tryChecker
+from ..core.errors import Malformed, UsageError
+from ..policy.checkers.ping import CLAMD, RSPAMD, SPAMD, Ping, tryChecker
 from ..policy.rules.wanted import wantedBy
 from .config import Configuration
 from .problems import Problem
 from .tables.checker import CheckerKind
+from .wiring.hops import readPassword
 from .wiring.rules import rulesOf
 
-_PINGS: Mapping[CheckerKind, Ping] = {CheckerKind.CLAMD: CLAMD}
+_PINGS: Mapping[CheckerKind, Ping] = {
+    CheckerKind.CLAMD: CLAMD,
+    CheckerKind.SPAMD: SPAMD,
+    CheckerKind.RSPAMD: RSPAMD,
+}
 
 
 def checkCheckers(configuration: Configuration) -> Iterator[Problem]:
@@ -26,6 +31,12 @@ def checkCheckers(configuration: Configuration) -> Iterator[Problem]:
             text = f"there is another checker {each.name} above"
             yield configuration.problem(("checker", index, "name"), text)
         seen.add(each.name)
+        if each.passwordFile is not None:
+            try:
+                readPassword(each.passwordFile)
+            except UsageError as error:
+                path = ("checker", index, "password_file")
+                yield configuration.problem(path, str(error))
         if each.opinionSeconds >= seconds:
             text = f"limits.answer_seconds is {seconds:g} s, and this is no less"
             yield configuration.problem(("checker", index, "opinion_seconds"), text)

@@ -11,7 +11,9 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint
+from twisted.internet.protocol import connectionDone
 
+from smtpx.policy.rules.wanted import wantedBy
 from smtpx.service import checkercheck
 from smtpx.service.checkercheck import checkCheckers, checkerCautions
 from smtpx.service.config import Configuration, readConfiguration
@@ -19,7 +21,8 @@ from smtpx.service.problems import ConfigurationError, Problem
 from smtpx.service.rulecheck import checkRules
 from smtpx.service.tables.checker import Place
 from smtpx.service.toml import parseDocument
-from smtpx.service.wiring.checkers import endpointOf
+from smtpx.service.wiring.checkers import checkersOf, endpointOf
+from smtpx.service.wiring.rules import rulesOf
 from smtpx.service.wiring.ruletest import Trial, Tried, tryRules
 from tests.policy.checkers.ends import Wire
 
@@ -105,6 +108,46 @@ class CheckerTests(HouseTestCase):
         [seconds] = self.wrong(text)
         self.assertIn("limits.answer_seconds is 60 s, and this is no less", seconds)
 
+    def test_optionsOfOneKind(self) -> None:
+        """What is for one kind is an error with another."""
+        for option, kind in (
+            ('user = "ann"', "spamd"),
+            ('settings_id = "strict"', "rspamd"),
+            ('password_file = "secret"', "rspamd"),
+            ("changes = true", "rspamd"),
+        ):
+            [text] = self.wrong(f"{CLAMD}{option}\n")
+            self.assertIn(f'this is for "{kind}", and the kind is "clamd"', text)
+            given = CLAMD.replace('kind = "clamd"', f'kind = "{kind}"') + option
+            if "secret" not in option:
+                self.assertEqual([], self.wrong(given))
+
+    def test_passwords(self) -> None:
+        """A password that others may read is no password."""
+        file = self.site.folder / "secret"
+        file.write_text("correct horse\n")
+        file.chmod(0o600)
+        text = CLAMD.replace('kind = "clamd"', 'kind = "rspamd"')
+        text += f'password_file = "{file}"\n'
+        self.assertEqual([], self.wrong(text))
+        spam = "[[policy.message]]\nspam = true\naction = 'reject'\n"
+        configuration = self.read(text + spam)
+        wanted = wantedBy(rulesOf(configuration))
+        made = checkersOf(self.site.machine, configuration, lambda hosts: hosts, wanted)
+        self.assertEqual(["clamav"], [each.name for each in made])
+        file.chmod(0o644)
+        [problem] = self.wrong(text)
+        self.assertIn("others may read it", problem)
+
+    def test_sizes(self) -> None:
+        """SpamAssassin gets no longer messages than its own client gives it."""
+        text = CLAMD.replace('kind = "clamd"', 'kind = "spamd"')
+        [table] = self.read(text).checkers
+        self.assertEqual(500 << 10, table.octetsMax)
+        [table] = self.read(f"{text}checked_octets = 1000\n").checkers
+        self.assertEqual(1000, table.octetsMax)
+        self.assertIsNone(self.read(CLAMD).checkers[0].octetsMax)
+
     def test_cautions(self) -> None:
         """One that no rule asks for, and one that is not there."""
         asked: list[tuple[object, ...]] = []
@@ -143,10 +186,11 @@ class CheckedHouseTests(HouseTestCase):
         values["log"] = {"main": str(self.site.folder / "main.log")}
         self.start(listener=[DOOR], **values)
 
-    def clamd(self, answer: bytes) -> bytes:
+    def clamd(self, answer: bytes, closes: bool = False) -> bytes:
         """
-        clamd takes the connection, and answers.
+        A checker takes the connection, and answers.
 
+        @param closes: does it close then?
         @return: what it was told.
         """
         address, factory, *_ = self.site.reactor.unixClients[-1]
@@ -157,6 +201,8 @@ class CheckedHouseTests(HouseTestCase):
         self.site.reactor.advance(0)
         said = wire.value()
         protocol.dataReceived(answer)
+        if closes:
+            protocol.connectionLost(connectionDone)
         return bytes(said)
 
     def log(self) -> str:
@@ -213,6 +259,40 @@ class CheckedHouseTests(HouseTestCase):
         send(call, b"ann@localhost")
         self.site.reactor.advance(121)
         self.assertIn(b"250 2.0.0 OK", call.wire.value())
+
+    def test_spamFilters(self) -> None:
+        """A spam filter can have the message changed, and its score is told."""
+        self.rules(
+            CLAMD.replace('kind = "clamd"', 'kind = "rspamd"\nchanges = true')
+            + "[[policy.message]]\nspam = true\n"
+            'add_header = ["X-Score: $spam_score"]\n'
+        )
+        call = self.site.call()
+        send(call, b"ann@localhost")
+        answer = (
+            b'{"action":"add header","score":7.5,"required_score":15,'
+            b'"milter":{"add_headers":{"X-Filter":"yes"}}}'
+        )
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(answer)
+        said = self.clamd(head + answer)
+        self.assertIn(b"\r\nRcpt: <ann@localhost>\r\n", said)
+        self.site.reactor.advance(1)
+        [message] = self.site.inboxes()
+        self.assertIn(b"X-Score: 7.5", message)
+        self.assertIn(b"X-Filter: yes", message)
+
+    def test_spamassassin(self) -> None:
+        """It sees the message with who has sent it."""
+        self.rules(
+            CLAMD.replace('kind = "clamd"', 'kind = "spamd"\nuser = "ann"')
+            + '[[policy.message]]\nspam = true\naction = "reject"\n'
+        )
+        call = self.site.call()
+        send(call, b"ann@localhost")
+        answer = b"SPAMD/1.1 0 EX_OK\r\nSpam: True ; 7.5 / 5.0\r\n\r\n"
+        said = self.clamd(answer, closes=True)
+        self.assertIn(b"\r\nUser: ann\r\n\r\nX-Envelope-From: <a@b.example>", said)
+        self.assertEqual(b"550 5.7.1 ", call.wire.value()[:10])
 
     def tried(self, text: str) -> Deferred[list[Tried]]:
         """What C{smtpx policy test} finds."""

@@ -189,9 +189,11 @@ class _LinkProtocol(Protocol):
     transport: Any = None
     link: Link | None = None
     full = False
+    _told = False
 
     def connectionMade(self) -> None:
         """Be told how much is taken."""
+        self._told = True
         self.transport.registerProducer(self, True)
 
     def say(self, what: tuple[bytes, ...]) -> None:
@@ -200,14 +202,20 @@ class _LinkProtocol(Protocol):
 
     def sayNoMore(self) -> None:
         """All is said; the answer is still to come."""
-        self.transport.unregisterProducer()
+        self._letGo()
         self.transport.loseWriteConnection()
 
     def leave(self) -> None:
         """No more is wanted of it."""
         self.link = None
-        self.transport.unregisterProducer()
+        self._letGo()
         self.transport.abortConnection()
+
+    def _letGo(self) -> None:
+        """Be told no more."""
+        if self._told:
+            self._told = False
+            self.transport.unregisterProducer()
 
     def dataReceived(self, data: bytes) -> None:
         """The checker says something."""

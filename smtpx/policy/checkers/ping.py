@@ -29,8 +29,9 @@ class Ping:
     expect: bytes
 
 
-#: By what finds out.
 CLAMD = Ping(b"zPING\0", b"PONG")
+SPAMD = Ping(b"PING SPAMC/1.5\r\n\r\n", b"PONG")
+RSPAMD = Ping(b"GET /ping HTTP/1.0\r\nHost: localhost\r\n\r\n", b"pong")
 
 
 def tryChecker(
@@ -67,4 +68,4 @@ def _connected(where: str | tuple[str, int], seconds: float) -> socket.socket:
     return made
 
 
-__all__ = ["CLAMD", "PING_SECONDS", "Ping", "tryChecker"]
+__all__ = ["CLAMD", "PING_SECONDS", "RSPAMD", "SPAMD", "Ping", "tryChecker"]

@@ -4,8 +4,10 @@ The tables C{[[checker]]}: programs outside that are asked what they think of me
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 from attrs import Attribute, field, frozen
@@ -13,7 +15,10 @@ from attrs import Attribute, field, frozen
 from ...core.domain import checkDomain
 from ...core.errors import Malformed
 from ...core.hostlist import HostList
+from ...policy.checkers.clamd import Clamd
 from ...policy.checkers.interfaces import USUAL, WhenAway
+from ...policy.checkers.rspamd import Rspamd
+from ...policy.checkers.spamd import SPAMC_OCTETS, Spamd
 from ..kinds import durationInSeconds, sizeInOctets
 
 
@@ -21,10 +26,12 @@ class CheckerKind(Enum):
     """What it is, and how it is talked to."""
 
     CLAMD = "clamd"
+    SPAMD = "spamd"
+    RSPAMD = "rspamd"
 
     @property
     def finds(self) -> frozenset[str]:
-        """What it finds out; the checkers themselves say the same."""
+        """What it finds out."""
         return _FINDS[self]
 
     @property
@@ -33,8 +40,16 @@ class CheckerKind(Enum):
         return _PORTS[self]
 
 
-_FINDS = {CheckerKind.CLAMD: frozenset({"malware"})}
-_PORTS = {CheckerKind.CLAMD: 3310}
+_FINDS = {
+    CheckerKind.CLAMD: Clamd.finds,
+    CheckerKind.SPAMD: Spamd.finds,
+    CheckerKind.RSPAMD: Rspamd.finds,
+}
+_PORTS = {
+    CheckerKind.CLAMD: 3310,
+    CheckerKind.SPAMD: 783,
+    CheckerKind.RSPAMD: 11333,
+}
 
 
 class Absence(Enum):
@@ -100,6 +115,18 @@ def _name(instance: object, attribute: Attribute[Any], value: str) -> None:
         raise ValueError(f'expected a name such as "clamav", got "{value}"')
 
 
+def _only(kind: CheckerKind) -> Callable[[Checker, Attribute[Any], object], None]:
+    """A validator of an option that only one kind has."""
+
+    def validate(entry: Checker, attribute: Attribute[Any], value: object) -> None:
+        if value != attribute.default and entry.kind is not kind:
+            raise ValueError(
+                f'this is for "{kind.value}", and the kind is "{entry.kind.value}"'
+            )
+
+    return validate
+
+
 @frozen
 class Checker:
     """
@@ -113,7 +140,11 @@ class Checker:
         metadata={"help": "What it is called in rules and logs."},
     )
     kind: CheckerKind = field(
-        metadata={"help": "``clamd`` is the virus scanner of ClamAV."}
+        metadata={
+            "help": "``clamd`` is the virus scanner of ClamAV, ``spamd`` the spam"
+            " filter SpamAssassin, ``rspamd`` the spam filter of that name: its worker"
+            " ``normal``."
+        }
     )
     address: str = field(
         validator=_place,
@@ -148,13 +179,14 @@ class Checker:
             " it does at once itself, such as ``MaxThreads`` of clamd.",
         },
     )
-    sizeMax: int | None = field(
+    checkedOctets: int | None = field(
         default=None,
         metadata={
             "kind": sizeInOctets(1),
             "help": "A message that is larger is not given to it, and its state is"
-            " ``too_large``.",
-            "none": "any size",
+            " ``too_large``.  If not given: any is, and of ``spamd`` as large a one as"
+            " ``spamc`` gives it, of 500 KiB.",
+            "none": None,
         },
     )
     hosts: HostList = field(
@@ -167,6 +199,48 @@ class Checker:
             "help": "Are messages for it as well that clients bring who have logged in?"
         },
     )
+
+    user: str = field(
+        default="",
+        validator=_only(CheckerKind.SPAMD),
+        metadata={
+            "help": "Of ``spamd``: whose settings and knowledge of words it is to use."
+            "  If not given: those that it has for nobody in particular."
+        },
+    )
+    settingsId: str = field(
+        default="",
+        validator=_only(CheckerKind.RSPAMD),
+        metadata={
+            "help": "Of ``rspamd``: the id of the settings that it is to use, of those"
+            " in its ``settings.conf``."
+        },
+    )
+    passwordFile: Path | None = field(
+        default=None,
+        validator=_only(CheckerKind.RSPAMD),
+        metadata={
+            "help": "Of ``rspamd``: a file with the password that it wants, if it wants"
+            " one."
+        },
+    )
+    changes: bool = field(
+        default=False,
+        validator=_only(CheckerKind.RSPAMD),
+        metadata={
+            "help": "Of ``rspamd``: is done what it wants to be changed in the header:"
+            " fields that it adds and removes, and another subject?  A message of which"
+            " a rule has asked it is meant."
+        },
+    )
+
+    @property
+    def octetsMax(self) -> int | None:
+        """How large a message it is asked about; L{None}: any."""
+        spamd = self.kind is CheckerKind.SPAMD
+        return (
+            SPAMC_OCTETS if self.checkedOctets is None and spamd else self.checkedOctets
+        )
 
     @property
     def place(self) -> Place:

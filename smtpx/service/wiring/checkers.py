@@ -31,11 +31,14 @@ from ...policy.checkers import (
 from ...policy.checkers.clamd import Clamd
 from ...policy.checkers.consulting import unheard
 from ...policy.checkers.link import CONNECT_SECONDS
+from ...policy.checkers.rspamd import Rspamd, RspamdTerms
+from ...policy.checkers.spamd import Spamd
 from ...policy.rules.interfaces import Keep
 from ...policy.rules.wanted import Wanted
 from ..config import Configuration
 from ..machine import Machine
 from ..tables import Checker, CheckerKind
+from .hops import readPassword
 
 #: How much of a message that is there is given to checkers at a time.
 _PIECE_OCTETS = 1 << 16
@@ -46,6 +49,12 @@ _Make = Callable[[Checker, IStreamClientEndpoint, Terms], IChecker]
 _MAKE: dict[CheckerKind, _Make] = {
     CheckerKind.CLAMD: lambda table, endpoint, terms: Clamd(
         table.name, endpoint, terms
+    ),
+    CheckerKind.SPAMD: lambda table, endpoint, terms: Spamd(
+        table.name, endpoint, terms, table.user
+    ),
+    CheckerKind.RSPAMD: lambda table, endpoint, terms: Rspamd(
+        table.name, endpoint, terms, _asking(table)
     ),
 }
 
@@ -63,6 +72,17 @@ def checkersOf(
         for each in configuration.checkers
         if wanted.has(each.name, each.kind.finds)
     ]
+
+
+def _asking(table: Checker) -> RspamdTerms:
+    """
+    How rspamd is asked.
+
+    @raise UsageError: the file with its password is of no use.
+    """
+    file = table.passwordFile
+    password = b"" if file is None else readPassword(file)
+    return RspamdTerms(table.settingsId, password, table.changes)
 
 
 def endpointOf(machine: Machine, table: Checker) -> IStreamClientEndpoint:
@@ -88,7 +108,7 @@ def _terms(table: Checker, keep: Keep) -> Terms:
         table.opinionSeconds,
         table.atOnceMax,
         wanted=wanted,
-        octetsMax=table.sizeMax,
+        octetsMax=table.octetsMax,
     )
 
 

@@ -7,16 +7,22 @@ from __future__ import annotations
 from ...net.interfaces import IReceiver
 from ...policy.editing import HEADER_OCTETS, EditingReceiver
 from ...policy.rules.removing import changesWithin
+from ...policy.rules.wanted import wantedBy
 from ..config import Configuration
 from .rules import rulesOf
 
 
 def mayBeChanged(configuration: Configuration) -> bool:
     """Is there anybody who may want something changed in a message?"""
+    rules = rulesOf(configuration)
+    wanted = wantedBy(rules)
     return any(
         bool(rule.removeHeaders)
         or changesWithin(each.place for each in rule.addHeaders)
-        for rule in rulesOf(configuration)
+        for rule in rules
+    ) or any(
+        each.changes and wanted.has(each.name, each.kind.finds)
+        for each in configuration.checkers
     )
 
 

@@ -1,0 +1,287 @@
+"""
+Messages that are checked by ClamAV, SpamAssassin and rspamd.
+"""
+
+from __future__ import annotations
+
+import os
+import smtplib
+import socket
+from collections.abc import Callable
+from email import message_from_bytes
+from pathlib import Path
+from threading import Thread
+
+from .checkers import GTUBE, MALWARE, RunningChecker, clamd, rspamd, spamd
+from .running import RunningServer, waitFor
+from .test_smtplib import FROM, TO, SMTPLibTestCase
+
+HEADER = (
+    b"From: ann@example.com\r\nTo: bob@localhost\r\nSubject: hello\r\n"
+    b"Date: Mon, 23 Nov 2026 00:00:00 +0000\r\nMessage-ID: <1@example.com>\r\n"
+)
+
+SHORT = HEADER + b"\r\nIt works.\r\n"
+
+#: Longer than what is kept in memory, and than what a socket takes at once.
+LONG = HEADER + b"\r\n" + b"It is a long text.\r\n" * 100_000
+
+
+def spammy(message: bytes) -> bytes:
+    """The same as spam.  SpamAssassin looks at the beginning of long texts alone."""
+    return message.replace(b"\r\n\r\n", b"\r\n\r\n" + GTUBE + b"\r\n", 1)
+
+
+MALWARE_RULE = """
+[[policy.message]]
+malware = ["*"]
+action = "reject"
+message = "This message has $malware_name"
+"""
+
+SPAM_RULE = """
+[[policy.message]]
+spam_action = ["reject"]
+action = "reject"
+message = "This is spam: $spam_score points"
+
+[[policy.message]]
+spam = true
+add_header = ["X-Spam: $spam_action", "X-Spam-Score: $spam_score $spam_bar"]
+
+[[policy.message]]
+add_header = ["X-Symbols: $rspamd_symbols"]
+"""
+
+
+_HUGE_OCTETS = 100 << 20
+
+#: So that such a one is taken.
+_LIMITS = '[limits]\nmessage_octets = "200 MiB"\n'
+
+
+class CheckersTestCase(SMTPLibTestCase):
+    """A server, and checkers."""
+
+    def checker(self, start: Callable[[], RunningChecker]) -> RunningChecker:
+        """Start one; it ends with the test."""
+        found = start()
+        self.addCleanup(found.remove)
+        self.addCleanup(found.kill)
+        return found
+
+    def send(self, server: RunningServer, message: bytes) -> tuple[int, bytes]:
+        """Send a message; gives the final reply."""
+        client = self.connect(server)
+        client.ehlo()
+        client.mail(FROM)
+        client.rcpt(TO)
+        said = client.data(message)
+        client.quit()
+        return said
+
+
+class ClamdTests(CheckersTestCase):
+    """A virus scanner."""
+
+    def serving(self, checker: RunningChecker, more: str = "") -> RunningServer:
+        """A server that asks it."""
+        return self.serve(
+            '[[checker]]\nname = "clamav"\nkind = "clamd"\n'
+            f'address = "{checker.socket}"\n{more}{MALWARE_RULE}'
+        )
+
+    def test_malware(self) -> None:
+        """It is found in short messages and in long ones, wherever it stands."""
+        server = self.serving(self.checker(clamd))
+        for message in (SHORT, LONG):
+            self.assertEqual(250, self.send(server, message)[0])
+            for infected in (message + MALWARE + b"\r\n", MALWARE + message):
+                code, said = self.send(server, infected)
+                text = b"5.7.1 This message has smtpx.Test.UNOFFICIAL"
+                self.assertEqual((550, text), (code, said))
+        self.assertEqual(2, len(server.delivered(2)))
+
+        def told() -> bool:
+            log = server.mainLog()
+            return sum(" clamav: malware smtpx.Test" in line for line in log) == 4
+
+        waitFor(told, "the main log tells of them")
+
+    def test_tooLong(self) -> None:
+        """What is longer than clamd wants is an outcome of its own."""
+        server = self.serving(
+            self.checker(lambda: clamd(1)),
+            '[[policy.message]]\nchecker_state = {clamav = ["too_large"]}\n'
+            'add_header = ["X-Checked: no, it is too large"]\n',
+        )
+        self.assertEqual(250, self.send(server, LONG)[0])
+        self.assertEqual(250, self.send(server, SHORT)[0])
+        long, short = server.delivered(2)
+        self.assertIn(b"X-Checked: no, it is too large\r\n", long.octets)
+        self.assertNotIn(b"X-Checked", short.octets)
+
+    def test_away(self) -> None:
+        """Where it is away, clients come again; when it is back, all is well."""
+        checker = self.checker(clamd)
+        server = self.serving(checker)
+        checker.kill()
+        for message in (SHORT, LONG):
+            code, said = self.send(server, message)
+            self.assertEqual((451, b"4.4.3"), (code, said[:5]))
+
+        def told() -> bool:
+            return any(" clamav: away: " in each for each in server.mainLog())
+
+        waitFor(told, "the main log tells that it is away")
+
+    def test_slow(self) -> None:
+        """One that stalls is given up, and holds up nobody for long."""
+        checker = self.checker(clamd)
+        server = self.serving(checker, "opinion_seconds = 1\nwhen_away = 'accept'\n")
+        with checker.halted():
+            self.assertEqual(250, self.send(server, SHORT)[0])
+            self.assertEqual(250, self.send(server, LONG)[0])
+
+    def test_nonsense(self) -> None:
+        """One that answers nonsense is broken, and the message is not harmed."""
+        path = Path(self.checker(clamd).folder) / "other"
+        listening = socket.socket(socket.AF_UNIX)
+        self.addCleanup(listening.close)
+        listening.bind(str(path))
+        listening.listen(5)
+
+        def answer() -> None:
+            for _ in range(2):
+                connection, _ = listening.accept()
+                connection.sendall(b"220 mx.example ESMTP\0")
+                connection.close()
+
+        thread = Thread(target=answer, daemon=True)
+        thread.start()
+        server = self.serve(
+            '[[checker]]\nname = "clamav"\nkind = "clamd"\n'
+            f'address = "{path}"\n{MALWARE_RULE}'
+        )
+        self.assertEqual(451, self.send(server, SHORT)[0])
+
+    def test_severalInASession(self) -> None:
+        """One message after the other, one of them given up, and by BDAT."""
+        server = self.serving(self.checker(clamd))
+        client = self.connect(server)
+        client.ehlo()
+        for message, code in ((SHORT, 250), (SHORT + MALWARE, 550), (LONG, 250)):
+            client.mail(FROM)
+            client.rcpt(TO)
+            half = len(message) // 2
+            for piece, last in ((message[:half], b""), (message[half:], b" LAST")):
+                client.send(b"BDAT %d%b\r\n" % (len(piece), last) + piece)
+                said = client.getreply()
+            self.assertEqual(code, said[0], said)
+        client.mail(FROM)
+        client.rcpt(TO)
+        client.send(b"BDAT %d\r\n" % len(LONG) + LONG)
+        self.assertEqual(250, client.getreply()[0])
+        client.rset()
+        client.quit()
+        self.assertEqual(2, len(server.delivered(2)))
+
+    def test_memory(self) -> None:
+        """A message of 100 MiB goes to clamd as it comes, and costs no memory."""
+        server = self.serving(self.checker(clamd), _LIMITS)
+        self.assertEqual(250, self.send(server, LONG)[0])
+        sendHuge(self, server)
+
+
+class SpamdTests(CheckersTestCase):
+    """SpamAssassin."""
+
+    def test_spam(self) -> None:
+        """It knows spam, from short messages and from long ones."""
+        checker = self.checker(spamd)
+        server = self.serve(
+            '[[checker]]\nname = "spamassassin"\nkind = "spamd"\n'
+            f'address = "{checker.socket}"\nchecked_octets = "10 MiB"\n'
+            '[[policy.message]]\nspam_score_over = 500\naction = "reject"\n'
+            'message = "This is spam: $spam_score points"\n'
+            '[[policy.message]]\nadd_header = ["X-Spam: $spam_score $spam_bar"]\n'
+        )
+        medium = LONG[:200_000]
+        for message in (SHORT, medium):
+            self.assertEqual(250, self.send(server, message)[0])
+            code, said = self.send(server, spammy(message))
+            self.assertEqual((550, b"5.7.1 This is spam: "), (code, said[:20]))
+        for each in server.delivered(2):
+            score = message_from_bytes(each.octets)["X-Spam"].split()[0]
+            self.assertLess(float(score), 5.0)
+
+
+class RspamdTests(CheckersTestCase):
+    """Rspamd, by HTTP."""
+
+    def serving(self, more: str = "") -> RunningServer:
+        """A server that asks it."""
+        checker = self.checker(rspamd)
+        return self.serve(
+            '[[checker]]\nname = "rspamd"\nkind = "rspamd"\n'
+            f'address = "{checker.socket}"\n{more}{SPAM_RULE}'
+        )
+
+    def test_spam(self) -> None:
+        """It knows spam, and tells the rest apart."""
+        server = self.serving()
+        code, said = self.send(server, spammy(SHORT))
+        self.assertEqual((550, b"5.7.1 This is spam: "), (code, said[:20]))
+        for message in (SHORT, LONG, LONG.replace(b"hello", b"special offer")):
+            self.assertEqual(250, self.send(server, message)[0])
+        found = [message_from_bytes(each.octets) for each in server.delivered(3)]
+        for fields in found:
+            self.assertIn("SMTPX_SEEN", fields["X-Symbols"])
+            self.assertIsNone(fields["X-Seen-By"])
+        verdicts = sorted(str(fields["X-Spam"]) for fields in found)
+        self.assertEqual(["None", "None", "add header"], verdicts)
+
+    def test_changes(self) -> None:
+        """What it wants to be changed is, where the operator wants that."""
+        server = self.serving("changes = true\n")
+        message = b"X-Bad: yes\r\n" + SHORT.replace(b"hello", b"special offer")
+        self.assertEqual(250, self.send(server, message)[0])
+        (found,) = server.delivered(1)
+        fields = message_from_bytes(found.octets)
+        self.assertEqual("rspamd", fields["X-Seen-By"])
+        self.assertIsNone(fields["X-Bad"])
+        self.assertEqual("add header", fields["X-Spam"])
+        self.assertEqual("7.6 +++++++", fields["X-Spam-Score"])
+        self.assertEqual(str(len(message)), fields["X-Octets"])
+        self.assertEqual(250, self.send(server, LONG)[0])
+        fields = message_from_bytes(server.delivered(2)[1].octets)
+        self.assertEqual(str(len(LONG)), fields["X-Octets"])
+
+    def test_memory(self) -> None:
+        """A message of 100 MiB goes to rspamd as it comes, and costs no memory."""
+        server = self.serving(_LIMITS)
+        self.assertEqual(250, self.send(server, LONG)[0])
+        sendHuge(self, server)
+
+
+def sendHuge(test: CheckersTestCase, server: RunningServer) -> None:
+    """Send a long message, and see that the server does not grow with it."""
+    before = server.residentOctets()
+    if os.getuid() == 0:
+        server.forgetPeak()
+    client = smtplib.SMTP("localhost", server.port, "client.example", 120.0)
+    test.closing(client.close)
+    client.ehlo()
+    client.mail(FROM)
+    client.rcpt(TO)
+    client.putcmd("DATA")
+    test.assertEqual(354, client.getreply()[0])
+    client.send(HEADER + b"\r\n")
+    line = b"%-1022b\r\n" % b"It is a long text." * 64
+    for _ in range(_HUGE_OCTETS // len(line)):
+        client.send(line)
+    client.send(b".\r\n")
+    test.assertEqual(250, client.getreply()[0])
+    client.quit()
+    grown = server.peakOctets() - before
+    test.assertLess(grown, 8 << 20)
