@@ -10,6 +10,7 @@ import os
 import selectors
 import struct
 import subprocess
+import tempfile
 import time
 import zlib
 from base64 import b64decode
@@ -19,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from attrs import define, field
+
+from .running import removeFolder
 
 #: How long the browser may take for anything.
 PATIENCE_SECONDS = 60.0
@@ -104,11 +107,15 @@ class Browser:
         """
         theirs, self._out = os.pipe()
         self._in, answers = os.pipe()
+        # Ended at once it would leave its socket there; the tests' own folder may be
+        # too deep for one.
+        self._folder = Path(tempfile.mkdtemp(prefix="smtpx-chromium-"))
         # It reads from descriptor 3 and writes to 4.
         command = f'exec "$0" "$@" 3<&{theirs} 4>&{answers}'
         words = [program, *_OPTIONS, f"--user-data-dir={folder}"]
         self._process = subprocess.Popen(
             ["/bin/bash", "-c", command, *words],
+            env={**os.environ, "TMPDIR": str(self._folder)},
             pass_fds=(theirs, answers),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -232,6 +239,7 @@ class Browser:
             self._selector.close()
             os.close(self._in)
             os.close(self._out)
+            removeFolder(self._folder)
 
     def _await(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """Read until there is the message that is wanted; keep events."""
