@@ -35,6 +35,7 @@ from .peer import PeerOptions
 from .policy import PolicyOptions
 from .psl import PSLOptions
 from .queue import QueueOptions
+from .rate import RateCommandOptions
 from .send import SendOptions
 from .sendmail import SendmailOptions
 from .spf import SPFCommandOptions
@@ -65,6 +66,7 @@ class MainOptions(ConsoleOptions):
         ["policy", None, PolicyOptions, "Tell what rules decide, and why."],
         ["psl", None, PSLOptions, "Look after the public suffix list of DMARC."],
         ["queue", None, QueueOptions, "Look at the queue, and change it."],
+        ["rate", None, RateCommandOptions, "Look at who does how much."],
         ["send", None, SendOptions, "Send a message by hand, and show what happens."],
         ["srs", None, SRSCommandOptions, "Make and read senders of forwarded mail."],
         ["tls", None, TLSOptions, "Look at what is asked of TLS with other hosts."],

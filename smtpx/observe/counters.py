@@ -30,6 +30,7 @@ from ..core.reply import Reply
 from ..net.factory import IAdmission
 from ..net.interfaces import IArrival, IReceiver, Taken
 from . import events, metrics
+from .alerting import ALERTED
 from .metrics import OTHER, Series, counter, histogram, series
 from .naming import REPEATED, RESUMED
 from .opinions import NO_OPINION, OPINION, verdictOf
@@ -108,6 +109,7 @@ class Counters:
         for reason in (_WISHED, _STUCK):
             self._held.begin(reason)
         self._troubles = series(metrics.TROUBLES, registry)
+        self._alerts = counter(metrics.ALERTS, registry).inc
         self._on: dict[str, Callable[[LogEvent], None]] = {
             events.CONNECTED.name: self._onConnected,
             events.CLOSED.name: self._onClosed,
@@ -130,6 +132,7 @@ class Counters:
             events.COMPLETED.name: self._onCompleted,
             events.SESSION_TROUBLE.name: self._onTrouble,
             events.DELIVERY_TROUBLE.name: self._onTrouble,
+            ALERTED.name: lambda event: self._alerts(),
         }
 
     def know(self, verbs: Iterable[bytes]) -> None:

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from twisted.logger import LogLevel
 
+from .alerting import ALERTED
 from .authlog import AUTHENTICATION
 from .event import CLIENT, MESSAGE, SESSION, TLS, WHOLE, Event
 from .forwarding import SECRETS_KEPT, SECRETS_READ, SENDER_KEPT
@@ -492,4 +493,5 @@ CATALOGUE = (
     SECRETS_KEPT,
     LOOKUP_BROKEN,
     LOOKUP_WORKS,
+    ALERTED,
 )

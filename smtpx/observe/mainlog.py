@@ -28,6 +28,7 @@ from zope.interface import implementer
 
 from ..core.hooks import Ending
 from . import events
+from .alerting import ALERTED, alertLine
 from .authlog import signatureLines, spfField
 from .clientfields import arrivalFields, clientOf, loginOf, quoted, tlsFields
 from .deliverylines import DeliveryLines
@@ -91,6 +92,7 @@ class MainLog:
             RULED.name: self._ruled,
             OPINION.name: self._opinion,
             NO_OPINION.name: self._opinion,
+            ALERTED.name: alertLine,
             events.CLOSED.name: self._closed,
             **DeliveryLines(selectors, self._duration, user).writers,
         }

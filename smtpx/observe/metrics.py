@@ -216,6 +216,10 @@ MESSAGES_HELD = _counter(
     reason="``wished``, by the configuration or an operator, or ``stuck``: somebody"
     " has to act",
 )
+ALERTS = _counter(
+    "smtpx_alerts_total",
+    "Accounts that did too much, each time that the operator was told",
+)
 TROUBLES = _counter(
     "smtpx_errors_total",
     "Exceptions in our own program, or in somebody's extension or policy",
@@ -311,6 +315,7 @@ CATALOGUE = (
     COMPLETED_SECONDS,
     MESSAGES_HELD,
     TROUBLES,
+    ALERTS,
     REACTOR_SECONDS,
     BUILD,
     READY,

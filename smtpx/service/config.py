@@ -41,6 +41,7 @@ from .tables import (
     Peers,
     Policy,
     Queue,
+    RateOptions,
     Relay,
     Reports,
     RetryEntry,
@@ -176,6 +177,7 @@ class Configuration:
     checkers: tuple[Checker, ...] = field(
         default=(), metadata={"option": "checker", "help": "Without any: none."}
     )
+    rates: RateOptions = field(factory=RateOptions)
     authentication: AuthenticationOptions = field(factory=AuthenticationOptions)
     spf: SPFOptions = field(factory=SPFOptions)
     dkim: DKIM = field(factory=DKIM)
@@ -224,6 +226,11 @@ class Configuration:
     def greylistFile(self) -> Path:
         """Where it is kept who was here before."""
         return self.greylist.file or self.state / "greylist.sqlite"
+
+    @property
+    def ratesFile(self) -> Path:
+        """Where it is kept who does how much."""
+        return self.rates.file or self.state / "rates.sqlite"
 
     @property
     def tlsReportsFile(self) -> Path:

@@ -40,6 +40,7 @@ class SpoolReceiver:
     """Puts messages into a spool."""
 
     __slots__ = (
+        "counted",
         "holds",
         "journal",
         "redirected",
@@ -58,6 +59,7 @@ class SpoolReceiver:
         transactions: Transactions | None = None,
         ruled: bool = False,
         waitSeconds: float = 0.0,
+        counted: Callable[[Envelope], object] | None = None,
     ) -> None:
         """
         @param journal: told of each message that was taken, with the recipients
@@ -69,9 +71,12 @@ class SpoolReceiver:
         @param ruled: are there rules that may have noted something on a message?
         @param waitSeconds: how long a message waits that is not to be delivered at
             once.
+        @param counted: told of each transaction whose message was taken; L{None}:
+            nobody wants to know.
         """
         self.ruled = ruled
         self.waitSeconds = waitSeconds
+        self.counted = counted
         self.transactions = transactions
         self.spool = spool
         self.journal = journal
@@ -172,6 +177,8 @@ class SpoolArrival:
     ) -> Reply:
         id = self._incoming.id
         answer = _answer(id)
+        if self._receiver.counted is not None:
+            self._receiver.counted(envelope)
         journal = self._receiver.journal
         if journal.enabled:
             journal.accepted(session, envelope, id, answer)

@@ -35,6 +35,7 @@ from ..policy.rules.kinds import KINDS, Takes
 from ..policy.rules.lists import AddressList
 from ..policy.rules.lookupvalue import LookupValue
 from ..policy.rules.own import Set
+from ..policy.rules.rated import RateTerms
 from ..policy.rules.removing import RemoveHeader
 from ..policy.rules.rule import Vocabulary, made
 from .kinds import (
@@ -46,12 +47,14 @@ from .kinds import (
     Number,
     Text,
     Wrong,
+    durationInSeconds,
     sizeInOctets,
     spellValue,
 )
 from .lookupkind import LookupsKind, ValueKind
-from .nested import ListOf, TableOf
+from .nested import ListOf, Optional, TableOf
 from .problems import KeyPath, closest
+from .schema import Table
 
 #: What stands behind a condition's name.
 _TAKES: Mapping[Takes, IKind] = {
@@ -61,6 +64,11 @@ _TAKES: Mapping[Takes, IKind] = {
     Takes.NUMBER: Number(whole=False, least=None),
     Takes.FIELDS: TableOf(ListOf(Text())),
     Takes.LOOKUPS: LookupsKind(),
+    Takes.RATE: Table.of(
+        RateTerms,
+        seconds=durationInSeconds(False, 1),
+        octets=Optional(sizeInOctets()),
+    ),
 }
 
 #: What a rule can have besides conditions, with what that is for.

@@ -13,8 +13,10 @@ from collections.abc import Iterable, Iterator
 
 from ..policy.rules import CONTROLS, KINDS, VARIABLES
 from ..policy.rules.kinds import Takes
+from ..policy.rules.rated import RateTerms
 from ..policy.rules.stages import RuleStage, spelled
 from .rulekind import OPTIONS, standardWords
+from .schema import Option, optionsOf
 
 _SENTENCE = re.compile(r"(?<=\.)\s+(?=[A-Z`])")
 
@@ -80,6 +82,7 @@ _TAKES = {
     Takes.FLAG: "``true`` or ``false``",
     Takes.OCTETS: 'a number of octets, or a size such as ``"10 MiB"``',
     Takes.NUMBER: "a number",
+    Takes.RATE: "a table with the options of a rate, below",
     Takes.FIELDS: 'a table of lists of strings, such as ``{ Subject = ["*sale*"] }``',
     Takes.LOOKUPS: 'a table such as ``{ in = "relaydomains", key = "$domain" }``, or a'
     " list of such, which all have to hold",
@@ -109,6 +112,33 @@ error.
 """
 
 
+RATES = """\
+Rates
+.....
+
+``rate`` takes a table that says how much of what is too much (:doc:`/howto/rates`):
+
+.. code-block:: toml
+
+   [[policy.rcpt]]
+   rate = { per = "user", recipients = 200, seconds = "1 h" }
+   action = "defer"
+   message = "You have written to $sender_rate people in $sender_rate_period"
+
+The rate is a moving average, as with Exim's ``ratelimit``.
+From the limit on it is too much.
+An average fades from the first moment on, so that 200 an hour is reached with some \
+more than 200; with ``mode = "fixed"`` the two hundredth in an hour is the first that \
+is too many.
+A message, a recipient or a connection counts once, however many rules ask.
+"""
+
+
+def _option(option: Option) -> str:
+    """An option of a rate."""
+    return re.sub(r"(\w)$", r"\1.", option.help.strip())
+
+
 def page() -> str:
     """The whole page."""
     known = standardWords()
@@ -126,6 +156,8 @@ def page() -> str:
             "These are ``true`` or ``false``, and known from ``helo`` on: "
             + _names(sorted(known.conditions))
             + ".\n",
+            RATES,
+            *_entries((each.name, _option(each)) for each in optionsOf(RateTerms)),
             LISTS,
             "Controls\n--------\n",
             *_entries(

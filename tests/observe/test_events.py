@@ -10,6 +10,7 @@ from string import Formatter
 from twisted.trial.unittest import SynchronousTestCase
 
 import smtpx
+from smtpx.observe.alerting import ALERTED
 from smtpx.observe.event import Event
 from smtpx.observe.events import (
     ALIAS_BROKEN,
@@ -68,7 +69,7 @@ class EventTests(SynchronousTestCase):
         others = [TURNED_AWAY, PROXY_REFUSED, ALIASES_READ, ALIASES_KEPT, ALIAS_BROKEN]
         others += [RECIPIENTS_READ, RECIPIENTS_KEPT, RECIPIENT_UNSURE]
         others += [OWNERS_READ, OWNERS_KEPT, IMPORT_REFUSED]
-        others += [SECRETS_READ, SECRETS_KEPT, LOOKUP_BROKEN, LOOKUP_WORKS]
+        others += [SECRETS_READ, SECRETS_KEPT, LOOKUP_BROKEN, LOOKUP_WORKS, ALERTED]
         for event in CATALOGUE:
             if event in others:
                 continue

@@ -17,7 +17,9 @@ from ...core.hostlist import HostList
 from ...dns.interfaces import IResolver
 from ..dnslists.asker import ListAsker
 from ..lookups.interfaces import ILookup
+from ..strangers.alerts import Alerts
 from ..strangers.interfaces import IGreylist
+from ..strangers.rates import Rates
 from .dnsweights import Weights
 from .faults import Place
 from .stages import RuleStage
@@ -61,6 +63,8 @@ class Means:
     @ivar isTrial: is it only tried what rules decide?  Then nothing is counted, and
         nothing remembered.
     @ivar greylist: remembers who was here before.
+    @ivar rates: counts who does how much.
+    @ivar alerts: tells of accounts that do too much; L{None}: nobody is told.
     """
 
     keep: Keep = _asItIs
@@ -72,6 +76,8 @@ class Means:
     weights: Weights = Weights()
     isTrial: bool = False
     greylist: IGreylist | None = None
+    rates: Rates | None = None
+    alerts: Alerts | None = None
 
 
 class ICondition(Interface):

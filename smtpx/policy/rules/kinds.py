@@ -40,6 +40,7 @@ from .opined import (
     SpamSymbols,
 )
 from .own import Variables
+from .rated import Rate
 from .stages import RuleStage
 
 
@@ -52,6 +53,7 @@ class Takes(Enum):
     NUMBER = "a number"
     FIELDS = "a table of lists of strings"
     LOOKUPS = "look-ups"
+    RATE = "how much is too much"
 
 
 @frozen
@@ -279,6 +281,16 @@ KINDS: Mapping[str, ConditionKind] = {
             f"  {_WORDS.format('``, ``'.join(STATES))}",
             Takes.FIELDS,
             waits=True,
+        ),
+        ConditionKind(
+            Rate.name,
+            Rate.make,
+            Takes.RATE,
+            "The client, the user, or whose else it is counted, does too much in a"
+            " time.",
+            RuleStage.CONNECT.onwards,
+            "5.7.1",
+            counts=True,
         ),
     )
 }

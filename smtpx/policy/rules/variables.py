@@ -18,6 +18,8 @@ from .subject import Need, Subject
 #: Under what names conditions tell what they have found.
 GREYLIST_SECONDS = "greylist_seconds"
 GREYLIST_DELAYED = "greylist_delayed"
+RATE, RATE_LIMIT = "sender_rate", "sender_rate_limit"
+RATE_PERIOD = "sender_rate_period"
 
 _CONNECT = RuleStage.CONNECT.onwards
 _HELO = RuleStage.HELO.onwards
@@ -373,6 +375,14 @@ _STRANGERS = (
         "How long it has waited, in seconds, where it may send now because it has come"
         " again.",
     ),
+    toldBy(
+        RATE,
+        _CONNECT,
+        "How much there was in the period, as the condition ``rate`` that was asked"
+        " last at this stage has found.",
+    ),
+    toldBy(RATE_LIMIT, _CONNECT, "From how much on it is too much."),
+    toldBy(RATE_PERIOD, _CONNECT, "How long the period is, such as ``1h30m``."),
 )
 
 #: All that rules have by themselves, in the order of the manual.

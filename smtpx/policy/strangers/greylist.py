@@ -12,7 +12,6 @@ as the operator has it, and the file is tried again after a while.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from functools import partial
 
 from twisted.internet.defer import Deferred, succeed
@@ -67,7 +66,9 @@ class Greylist:
         self._path = path
         self._terms = terms
         self._away = away
-        self._keeper = FileKeeper(path, lambda name: GreylistFile(name, terms))
+        self._keeper = FileKeeper(
+            path, lambda name, make: GreylistFile(name, terms, make=make)
+        )
         self._waiting: list[_Asked] = []
         self._isAtWork = False
         self._turn: Deferred[None] = succeed(None)
@@ -112,14 +113,11 @@ class Greylist:
         return self._keeper.turn(lambda file: file.ask(several, now))
 
     def _glance(self, triples: Triples) -> Turn[list[Standing]]:
-        """What the file says, without a file being made, or put aside."""
-        try:
-            file = GreylistFile(self._path, self._terms, make=False)
-        except FileNotFoundError:
-            new = Standing(False, "it was not here before", self._terms.delay)
-            return Turn([new])
-        with closing(file):
-            return Turn(file.look([triples], self._now()))
+        now = self._now()
+        new = Standing(False, "it was not here before", self._terms.delay)
+        return self._keeper.glance(lambda file: file.look([triples], now)) or Turn(
+            [new]
+        )
 
     async def _look(self, triples: Triples) -> Standing | None:
         job = partial(self._glance, triples)

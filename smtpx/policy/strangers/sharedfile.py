@@ -177,10 +177,10 @@ class FileKeeper(Generic[F]):
     at a time.
     """
 
-    def __init__(self, path: str, open: Callable[[str], F]) -> None:
+    def __init__(self, path: str, open: Callable[[str, bool], F]) -> None:
         """
         @param path: the file.
-        @param open: opens it.
+        @param open: opens it; told whether to make it where there is none.
         """
         self.path = path
         self._open = open
@@ -205,16 +205,35 @@ class FileKeeper(Generic[F]):
         except (sqlite3.Error, OSError, SMTPXError) as error:
             if not isBusy(error):
                 self.close()
-            text = str(error)
-            if isinstance(error, sqlite3.Error):
-                text = f"{self.path}: {error}"
-            return Turn(None, text, aside)
+            return Turn(None, self._words(error), aside)
+
+    def glance(self, job: Callable[[F], R]) -> Turn[R] | None:
+        """
+        Look into the file, without making it or putting it aside.
+
+        @return: L{None}: there is none.
+        """
+        try:
+            file = self._open(self.path, False)
+            try:
+                return Turn(job(file))
+            finally:
+                file.close()
+        except FileNotFoundError:
+            return None
+        except (sqlite3.Error, OSError, SMTPXError, UnicodeDecodeError) as error:
+            return Turn(None, self._words(error))
+
+    def _words(self, error: Exception) -> str:
+        """What is wrong, for the operator."""
+        words = str(error)
+        return f"{self.path}: {words}" if isinstance(error, sqlite3.Error) else words
 
     def _opened(self) -> F:
         if self._file is not None and self._file.isMoved():
             self.close()
         if self._file is None:
-            self._file = self._open(self.path)
+            self._file = self._open(self.path, True)
         return self._file
 
     def _putAside(self) -> str:

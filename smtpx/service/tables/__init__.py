@@ -24,6 +24,7 @@ from .lookup import LookupEntry, LookupKind
 from .peers import Peers
 from .policy import Policy
 from .queue import Queue, RetryEntry
+from .rates import RateOptions
 from .relay import Relay, Subject, Unsure
 from .reports import Reports
 from .route import RouteEntry
@@ -68,6 +69,7 @@ __all__ = [
     "Peers",
     "Policy",
     "Queue",
+    "RateOptions",
     "Relay",
     "Reports",
     "RetryEntry",

@@ -6,13 +6,14 @@ in the opposite order.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 
 from attrs import frozen
 from twisted.internet.defer import Deferred, DeferredList
 
+from ...core.envelope import Envelope
 from ...core.interfaces import IExtension
 from ...core.queueprofile import QueueProfile
 from ...knowledge.offers import KnownOffers
@@ -67,6 +68,7 @@ from .routes import sends
 from .rules import rulesOf
 from .sending import Watchers, ways
 from .site import Outside, Premises, counted, countedLookups, makeWatch, openSite, timed
+from .strangers import alerting, strangers
 from .submission import submission
 from .tracing import tracer, traceStore
 from .transactions import openTransactions, transactions
@@ -183,8 +185,10 @@ async def enter(
         checks = authentication(
             machine, configuration, name, asking, names, journal, listed, hears
         )
+        alert = alerting(configuration, name, spool, told, logs.publisher.publish)
+        met = await strangers(machine, configuration, alert, stack)
         spooling = receiverOf(
-            configuration, watch, spool, journal, out.routes, taken, memory
+            configuration, watch, spool, journal, out.routes, taken, memory, met.taken
         )
         heard = wantedBy(rulesOf(configuration))
         checkers = checkersOf(machine, configuration, names.keep, heard)
@@ -200,6 +204,7 @@ async def enter(
             asking,
             known,
             checks,
+            met,
             stack,
         )
         hall = Hall(
@@ -269,8 +274,14 @@ def receiverOf(
     routes: Routes,
     taken: Intake,
     memory: Transactions,
+    counted: Callable[[Envelope], object] | None,
 ) -> IReceiver:
-    """Who puts what comes into the spool."""
+    """
+    Who puts what comes into the spool.
+
+    @param counted: told of each transaction whose message was taken; L{None}: nobody
+        wants to know.
+    """
     receiver = SpoolReceiver(
         spool,
         journal,
@@ -279,6 +290,7 @@ def receiverOf(
         memory,
         bool(taken.words) or mayBeChanged(configuration),
         configuration.queue.queueOnlyFor,
+        counted,
     )
     return timed(watch, receiver)
 

@@ -14,7 +14,7 @@ from ...policy.names import HostNames
 from ...policy.rules import Means
 from ..config import Configuration
 from ..machine import Machine
-from .strangers import greylist
+from .strangers import Strangers
 
 
 def means(
@@ -23,6 +23,7 @@ def means(
     names: HostNames,
     resolver: IResolver,
     lookups: Mapping[str, ILookup],
+    strangers: Strangers,
     stack: AsyncExitStack,
     isTrial: bool = False,
 ) -> Means:
@@ -31,6 +32,7 @@ def means(
 
     @param names: keeps host lists up to date.
     @param lookups: those of the configuration, by their names.
+    @param strangers: what is remembered of clients.
     @param stack: where what was opened is closed.
     @param isTrial: see L{Means}.
     """
@@ -45,7 +47,9 @@ def means(
         weights=options.weights,
         isTrial=isTrial,
         lookups=lookups,
-        greylist=greylist(machine, configuration, stack),
+        greylist=strangers.greylist,
+        rates=strangers.rates,
+        alerts=strangers.alerts,
     )
 
 

@@ -31,6 +31,7 @@ from ..tables import Role
 from .intake import Intake
 from .means import means
 from .rules import houseRules
+from .strangers import Strangers
 
 #: Of how many clients the names are looked up at once: some have to be looked up with
 #: name servers that do not answer, and are not to keep others waiting.
@@ -101,6 +102,7 @@ async def policies(
     resolver: IResolver,
     lookups: Mapping[str, ILookup],
     checks: Authentication | None,
+    seen: Strangers,
     stack: AsyncExitStack,
 ) -> Policies:
     """
@@ -109,6 +111,7 @@ async def policies(
     @param names: has all other host lists already, and is started here.
     @param lookups: those of the configuration, by their names.
     @param checks: finds out who sent a message; L{None}: nothing does.
+    @param seen: what is remembered of clients.
     """
     relay, refused = configuration.relay, configuration.policy.refuseHosts
     relayHosts = names.keep(relay.hosts).verdict
@@ -116,7 +119,7 @@ async def policies(
     subjects = relaySubjects(configuration)
     before: list[NamedPolicy] = []
     others = pythonPolicies(configuration)
-    lent = means(machine, configuration, names, resolver, lookups, stack)
+    lent = means(machine, configuration, names, resolver, lookups, seen, stack)
     rules = houseRules(configuration, intake.words, lent, journal, checks)
     asking = rules.policy()
     ruling = [] if asking is None else [NamedPolicy("rules", asking)]
@@ -153,8 +156,8 @@ async def policies(
     # Whoever submits has logged in, and is here to send elsewhere.
     inside = policy(True, [])
     doors = {
-        Role.MX: policy(relaysUsers(configuration), ruling),
-        Role.SUBMISSION: submission.policy(policy(True, ruling)),
+        Role.MX: seen.watched(policy(relaysUsers(configuration), ruling)),
+        Role.SUBMISSION: seen.watched(submission.policy(policy(True, ruling))),
     }
     return Policies(doors, inside, rules)
 

@@ -28,6 +28,7 @@ from ...policy.rules import HouseRules, RuleStage, Verdicts
 from ...policy.rules.explained import StageTold, explained
 from ...policy.rules.fields import watcher
 from ...policy.rules.wanted import wantedBy
+from ...policy.strangers.alerts import Alert
 from ..config import Configuration
 from ..machine import Machine
 from .authentication import authentication
@@ -38,6 +39,7 @@ from .lookups import lookups
 from .means import means
 from .resolving import resolver
 from .rules import houseRules, rulesOf, vocabulary
+from .strangers import strangers
 
 
 @frozen
@@ -104,7 +106,8 @@ async def tryRules(
         extensions = chosenExtensions(configuration, found)
         words = vocabulary(configuration, extensions)
         known = lookups(machine, configuration, unheard, stack, locks=False)
-        lent = means(machine, configuration, names, asking, known, stack, isTrial=True)
+        seen = await strangers(machine, configuration, _nobodyHears, stack, True)
+        lent = means(machine, configuration, names, asking, known, seen, stack, True)
         rules = houseRules(configuration, words, lent, journal, checks)
         heard = wantedBy(rulesOf(configuration))
         checkers = checkersOf(machine, configuration, names.keep, heard)
@@ -120,6 +123,10 @@ async def tryRules(
             except LookupFailed:
                 session.peerNameKnown = False
         return [each async for each in _stages(rules, session, trial, checks, desks)]
+
+
+def _nobodyHears(alert: Alert) -> None:
+    """Of a trial nobody is told."""
 
 
 def _session(

@@ -19,8 +19,8 @@ _LAYOUT = Layout("tests", 0x74657374, 1, "CREATE TABLE word(text TEXT NOT NULL)"
 class Words(SharedFile):
     """A file with words."""
 
-    def __init__(self, path: str) -> None:
-        super().__init__(path, _LAYOUT)
+    def __init__(self, path: str, make: bool = True) -> None:
+        super().__init__(path, _LAYOUT, make=make)
 
     def add(self, word: str) -> list[str]:
         """Add one; all there are then."""
@@ -142,6 +142,19 @@ class FileKeeperTests(FolderCase):
         self.assertIn("No such file", self.add("a").trouble)
         os.mkdir(self.folder)
         self.assertEqual(self.add("a"), Turn(["a"]))
+
+    def test_glance(self) -> None:
+        """Who only looks makes no file, and puts none aside."""
+        self.assertIsNone(self.keeper.glance(lambda file: file.path))
+        self.assertEqual(os.listdir(self.folder), [])
+        self.add("a")
+        self.assertEqual(self.keeper.glance(lambda file: file.path), Turn(self.path))
+        self.keeper.close()
+        self.damage()
+        found = self.keeper.glance(lambda file: file.path)
+        assert found is not None
+        self.assertIn(self.path, found.trouble)
+        self.assertEqual(os.listdir(self.folder), ["strangers.sqlite"])
 
     def test_busy(self) -> None:
         """Where somebody else does not let go of it, it stays open."""

@@ -1,0 +1,142 @@
+"""
+Alerts: the operator is told of an account that does too much, once in a while and not
+once a message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from attrs import define, evolve, field, frozen
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+#: Of how many accounts it is remembered where they come from, and from how many places.
+_ACCOUNTS_MOST, _CLIENTS_MOST = 1000, 20
+
+#: How often an account is told of, in seconds.
+EVERY_SECONDS = 86400.0
+
+
+@frozen
+class Alert:
+    """
+    An account does too much.
+
+    @ivar per: what kind of account it is, such as C{user}.
+    @ivar account: which.
+    @ivar what: what is counted.
+    @ivar rate: how much it is in a period.
+    @ivar limit: from which on it is too much.
+    @ivar period: how long the period is, in words.
+    @ivar rule: what it was counted for.
+    @ivar at: when that was, in seconds since the epoch.
+    @ivar clients: the addresses that it comes from, with how often; those seen last
+        are last.
+    """
+
+    per: str
+    account: str
+    what: str
+    rate: float
+    limit: float
+    period: str
+    rule: str
+    at: float
+    clients: tuple[tuple[str, int], ...] = ()
+
+
+@define
+class _Account:
+    """
+    What is remembered of an account.
+
+    @ivar clients: how often it came from where.
+    @ivar told: until when nobody need be told of it; L{None}: somebody has to.
+    """
+
+    clients: dict[str, int] = field(factory=dict)
+    told: float | None = None
+
+
+class Alerts:
+    """Tells of accounts."""
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        now: Callable[[], float],
+        claim: Callable[[str, float], Awaitable[bool]],
+        tell: Callable[[Alert], object],
+        every: float = EVERY_SECONDS,
+    ) -> None:
+        """
+        @param now: seconds since the epoch.
+        @param claim: is it for this process to tell of an account, which nobody else
+            does for so many seconds then?
+        @param tell: tells the operator.
+        @param every: how often an account is told of, in seconds.
+        """
+        self._now = now
+        self._claim = claim
+        self._tell = tell
+        self._every = every
+        self._accounts: dict[str, _Account] = {}
+        self._work: set[Deferred[None]] = set()
+
+    def saw(self, per: str, account: str, client: bytes) -> None:
+        """An account does something, from an address."""
+        found = self._account(per, account)
+        address = client.decode("ascii", "replace") or "this machine"
+        times = found.clients.pop(address, 0)
+        if len(found.clients) >= _CLIENTS_MOST:
+            del found.clients[next(iter(found.clients))]
+        found.clients[address] = times + 1
+
+    def _account(self, per: str, account: str) -> _Account:
+        name = f"{per} {account}"
+        found = self._accounts.pop(name, None)
+        if found is None:
+            if len(self._accounts) >= _ACCOUNTS_MOST:
+                del self._accounts[next(iter(self._accounts))]
+            found = _Account()
+        # Behind all others.
+        self._accounts[name] = found
+        return found
+
+    def ring(self, alert: Alert) -> None:
+        """
+        An account does too much: tell of it, unless somebody has.
+
+        @param alert: where it comes from is filled in here.
+        """
+        found = self._account(alert.per, alert.account)
+        now = self._now()
+        if found.told is not None and found.told - self._every <= now < found.told:
+            return
+        found.told = now + self._every
+        self._begin(self._ring(alert, found))
+
+    async def _ring(self, alert: Alert, found: _Account) -> None:
+        if await self._claim(f"{alert.per} {alert.account}", self._every):
+            self._tell(evolve(alert, clients=tuple(found.clients.items())))
+
+    def _begin(self, work: Coroutine[Deferred[Any], Any, None]) -> None:
+        running = Deferred.fromCoroutine(work)
+        self._work.add(running)
+
+        def over(result: object) -> None:
+            self._work.discard(running)
+
+        running.addErrback(lambda why: self._log.failure("An alert went wrong", why))
+        running.addCallback(over)
+
+    async def stop(self) -> None:
+        """Wait until what was to be told is."""
+        for each in list(self._work):
+            await each
+
+
+__all__ = ["EVERY_SECONDS", "Alert", "Alerts"]
