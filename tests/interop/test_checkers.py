@@ -7,11 +7,13 @@ from __future__ import annotations
 import os
 import smtplib
 import socket
+import sys
 from collections.abc import Callable
 from email import message_from_bytes
 from pathlib import Path
 from threading import Thread
 
+from ..policy.test_documentation import examples
 from .checkers import GTUBE, MALWARE, RunningChecker, clamd, rspamd, spamd
 from .running import RunningServer, waitFor
 from .test_smtplib import FROM, TO, SMTPLibTestCase
@@ -186,11 +188,94 @@ class ClamdTests(CheckersTestCase):
         client.quit()
         self.assertEqual(2, len(server.delivered(2)))
 
+    def test_resumed(self) -> None:
+        """
+        Of a message that goes on where it was cut short (RFC 1845) clamd sees all: it
+        finds what stands at the beginning, which came in another session.
+        """
+        server = self.serving(self.checker(clamd), "[extensions.CHECKPOINT]\n")
+        message = HEADER + b"\r\n" + MALWARE + b"\r\n" + b"long\r\n" * 50_000
+        mail = f"MAIL FROM:<{FROM}> TRANSID=<1@client.example>"
+        client = self.connect(server)
+        client.ehlo()
+        self.assertEqual(250, client.docmd(mail)[0])
+        client.rcpt(TO)
+        client.docmd("DATA")
+        client.send(message[:200_000])
+        client.close()
+        client = self.connect(server)
+
+        def known() -> bool:
+            client.ehlo()
+            self.offset = client.docmd(mail)
+            if self.offset[0] != 355:
+                client.rset()
+            return self.offset[0] == 355
+
+        waitFor(known, "the server knows that it was cut short")
+        offset = int(self.offset[1].split()[0])
+        self.assertGreater(offset, 100_000)
+        self.assertEqual(354, client.docmd("DATA")[0])
+        client.send(message[offset:] + b".\r\n")
+        code, said = client.getreply()
+        self.assertEqual((550, b"5.7.1 This message has smtpx.Test"), (code, said[:33]))
+        client.quit()
+
     def test_memory(self) -> None:
         """A message of 100 MiB goes to clamd as it comes, and costs no memory."""
         server = self.serving(self.checker(clamd), _LIMITS)
         self.assertEqual(250, self.send(server, LONG)[0])
         sendHuge(self, server)
+
+
+class ManualTests(CheckersTestCase):
+    """The how-tos, as an operator follows them."""
+
+    def test_both(self) -> None:
+        """
+        The first examples of both pages, in one configuration; it is checked, and tried
+        by hand, before it is used.
+        """
+        places = {
+            "/run/clamav/clamd.ctl": str(self.checker(clamd).socket),
+            "127.0.0.1:11333": str(self.checker(rspamd).socket),
+        }
+        text = examples("virus-scanner.rst", "toml")[0]
+        text += examples("spam-filter.rst", "toml")[0]
+        for usual, here in places.items():
+            text = text.replace(f'"{usual}"', f'"{here}"')
+        server = self.serve(text)
+        program = str(Path(sys.executable).with_name("twistd"))
+        file = server.folder / "smtpx.toml"
+        words = [program, "smtpx", "--config", str(file), "--check"]
+        said = self.run_(words)
+        self.assertIn("nothing is wrong", said)
+        infected = server.folder / "infected.eml"
+        infected.write_bytes(SHORT + MALWARE + b"\r\n")
+        program = str(Path(sys.executable).with_name("smtpx"))
+        words = [program, "policy", "test", "--config", str(file), "--ip", "192.0.2.7"]
+        words += ["--recipient", TO, "--message", str(infected)]
+        self.assertIn("550 5.7.1 This message has smtpx.Test", self.run_(words))
+        self.assertEqual(250, self.send(server, SHORT)[0])
+        self.assertEqual(550, self.send(server, infected.read_bytes())[0])
+        code, told = self.send(server, spammy(SHORT))
+        self.assertEqual((550, b"5.7.1 This looks like spam"), (code, told[:26]))
+        offer = SHORT.replace(b"hello", b"special offer")
+        self.assertEqual(250, self.send(server, offer)[0])
+        fields = message_from_bytes(server.delivered(2)[1].octets)
+        self.assertEqual("Yes", fields["X-Spam"])
+        self.assertEqual("rspamd", fields["X-Seen-By"])
+
+    def test_nobodyThere(self) -> None:
+        """The check before a start tells which of them do not answer."""
+        folder = Path(self.mktemp()).absolute()
+        folder.mkdir()
+        file = folder / "smtpx.toml"
+        text = examples("virus-scanner.rst", "toml")[0]
+        file.write_text(text.replace("/run/clamav", str(folder)), "utf-8")
+        program = str(Path(sys.executable).with_name("twistd"))
+        said = self.run_([program, "smtpx", "--config", str(file), "--check"])
+        self.assertIn("clamav does not answer: No such file or directory", said)
 
 
 class SpamdTests(CheckersTestCase):

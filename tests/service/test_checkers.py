@@ -177,8 +177,8 @@ class CheckerTests(HouseTestCase):
         self.assertEqual([], self.told(checkerCautions(self.read(CLAMD + RULE))))
 
 
-class CheckedHouseTests(HouseTestCase):
-    """A server with a virus scanner."""
+class AnsweringTestCase(HouseTestCase):
+    """A server whose checkers answer what a test wants."""
 
     def rules(self, text: str) -> None:
         """Start a server with these rules."""
@@ -204,6 +204,10 @@ class CheckedHouseTests(HouseTestCase):
         if closes:
             protocol.connectionLost(connectionDone)
         return bytes(said)
+
+
+class CheckedHouseTests(AnsweringTestCase):
+    """A server with a virus scanner."""
 
     def log(self) -> str:
         """The main log."""
