@@ -27,6 +27,7 @@ from smtpx.policy.lookups.linelookup import readLines
 from smtpx.policy.lookups.lmdbtable import neededOctets
 from smtpx.policy.watchedfile import BadList
 
+from ..policy.lookups.tables import ticking
 from .cases import InteropTestCase, findPeer
 from .exim import findExim
 
@@ -65,7 +66,7 @@ class LMDBTests(InteropTestCase):
 
     def table(self) -> LMDBTable:
         """The table in the file."""
-        table = LMDBTable(self.path, Complaints("some"))
+        table = LMDBTable(self.path, Complaints("some"), seconds=ticking())
         self.addCleanup(table.close)
         return table
 

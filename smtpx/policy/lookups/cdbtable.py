@@ -15,13 +15,16 @@ from __future__ import annotations
 
 import os
 import struct
+import time
+from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 from attrs import define
 from zope.interface import implementer
 
 from .complaints import Complaints, spelled
-from .interfaces import VALUE_MOST, ITable, LookupDeferred
+from .interfaces import SAME_SECONDS, VALUE_MOST, ITable, LookupDeferred
 
 _PAIR = struct.Struct("<II")
 _POINTERS = struct.Struct("<512I")
@@ -31,6 +34,8 @@ _POINTERS = struct.Struct("<512I")
 _PROBES_MOST = 10_000
 
 
+# Some keys are asked for often, and a loop over octets takes its time.
+@lru_cache(1024)
 def cdbHash(key: bytes) -> int:
     """The hash of a key."""
     value = 5381
@@ -46,12 +51,13 @@ class _Open:
 
     @ivar mark: tells it from another, and from what it was.
     @ivar tables: where the hash tables are, and how many places they have.
+    @ivar seen: when it was in its place.
     """
 
     descriptor: int
     mark: tuple[int, ...]
-    octets: int
     tables: tuple[int, ...]
+    seen: float
 
     def read(self, at: int, octets: int) -> bytes:
         """
@@ -100,12 +106,19 @@ class CDBTable:
 
     prompt = True
 
-    def __init__(self, path: Path, complaints: Complaints) -> None:
+    def __init__(
+        self,
+        path: Path,
+        complaints: Complaints,
+        seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
         """
         Nothing is opened before the first look-up.
 
         @param complaints: told when it is of no use, or is again.
+        @param seconds: what time it is.
         """
+        self._seconds = seconds
         self._path = path
         self._complaints = complaints
         self._open: _Open | None = None
@@ -124,10 +137,14 @@ class CDBTable:
 
     def _now(self) -> _Open:
         """The file, opened anew if it is not what it was."""
+        now, known = self._seconds(), self._open
+        if known is not None and now - known.seen < SAME_SECONDS:
+            return known
         mark = _mark(os.stat(self._path))
-        if self._open is not None:
-            if self._open.mark == mark:
-                return self._open
+        if known is not None:
+            if known.mark == mark:
+                known.seen = now
+                return known
             self.close()
         descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -136,7 +153,7 @@ class CDBTable:
         except (OSError, ValueError):
             os.close(descriptor)
             raise
-        self._open = _Open(descriptor, _mark(found), found.st_size, tables)
+        self._open = _Open(descriptor, _mark(found), tables, now)
         return self._open
 
     def close(self) -> None:

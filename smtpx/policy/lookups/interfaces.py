@@ -19,6 +19,10 @@ KEY_MOST = 1024
 #: The longest value, in octets.  What is longer is nobody's value but a mistake.
 VALUE_MOST = 64 * 1024
 
+#: How long a file that was found in its place is taken to be there still, in seconds:
+#: so that it is looked for once for all rules of a stage, and not for each.
+SAME_SECONDS = 0.001
+
 
 class LookupDeferred(SMTPXError):
     """
@@ -54,6 +58,7 @@ class ILookup(ITable):
 
 __all__ = [
     "KEY_MOST",
+    "SAME_SECONDS",
     "VALUE_MOST",
     "Answer",
     "ILookup",

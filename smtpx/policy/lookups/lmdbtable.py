@@ -8,8 +8,8 @@ committed.  A file in whose place another was put is opened anew.
 What is wrong with such a file, LMDB finds out by the memory that it maps: where the
 file ends before what it should have, the process dies of SIGBUS.  So its size is held
 against what it says of itself before LMDB is let near it, and looked at again before
-each look-up.  Who writes such a file other than by LMDB is to make a new one, and to
-put it in the place of the old by renaming it.
+look-ups, though not twice in a millisecond.  Who writes such a file other than by LMDB
+is to make a new one, and to put it in the place of the old by renaming it.
 
 A page fault that has to wait for the disk holds the reactor up; such files are mostly
 in memory.
@@ -19,6 +19,8 @@ from __future__ import annotations
 
 import os
 import struct
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +29,7 @@ from zope.interface import implementer
 
 from ...core.errors import UsageError
 from .complaints import Complaints, spelled
-from .interfaces import VALUE_MOST, ITable, LookupDeferred
+from .interfaces import SAME_SECONDS, VALUE_MOST, ITable, LookupDeferred
 
 if TYPE_CHECKING:
     import lmdb
@@ -83,12 +85,14 @@ class _Open:
 
     @ivar device: with C{inode}, which file it is.
     @ivar octets: how large it is.
+    @ivar seen: when it was in its place.
     """
 
     environment: lmdb.Environment
     device: int
     inode: int
     octets: int
+    seen: float
 
 
 def mayLock(path: Path) -> bool:
@@ -112,13 +116,20 @@ class LMDBTable:
 
     prompt = True
 
-    def __init__(self, path: Path, complaints: Complaints, locks: bool = True) -> None:
+    def __init__(
+        self,
+        path: Path,
+        complaints: Complaints,
+        locks: bool = True,
+        seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
         """
         Nothing is opened before the first look-up.
 
         @param complaints: told when it is of no use, or is again.
         @param locks: are writers told that it is read?  Without, one that is very quick
             could write where something is just read; nothing is written then.
+        @param seconds: what time it is.
         @raise UsageError: the package C{lmdb} is not installed.
         """
         try:
@@ -132,6 +143,7 @@ class LMDBTable:
         self._path = path
         self._complaints = complaints
         self._locks = locks
+        self._seconds = seconds
         self._open: _Open | None = None
 
     def find(self, key: bytes) -> bytes | None:
@@ -163,11 +175,14 @@ class LMDBTable:
 
     def _now(self) -> _Open:
         """The file, opened anew if it is not the one that was open."""
-        found, known = os.stat(self._path), self._open
+        now, known = self._seconds(), self._open
+        if known is not None and now - known.seen < SAME_SECONDS:
+            return known
+        found = os.stat(self._path)
         if known is not None:
             same = (found.st_dev, found.st_ino) == (known.device, known.inode)
             if same and found.st_size >= known.octets:
-                known.octets = found.st_size
+                known.octets, known.seen = found.st_size, now
                 return known
             self.close()
         if found.st_size < neededOctets(self._path):
@@ -181,7 +196,7 @@ class LMDBTable:
             create=False,
             max_dbs=0,
         )
-        self._open = _Open(environment, found.st_dev, found.st_ino, found.st_size)
+        self._open = _Open(environment, found.st_dev, found.st_ino, found.st_size, now)
         return self._open
 
     def _deferred(self, why: str) -> LookupDeferred:

@@ -4,7 +4,7 @@ The condition on what stands under a key somewhere (L{smtpx.policy.lookups}).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from attrs import evolve, field, frozen
 from twisted.internet.defer import Deferred
@@ -111,7 +111,7 @@ class LookedUp:
     def test(self, means: Means) -> Test:
         """See L{ICondition}."""
         asked = [
-            (query, key, lent(means, query.lookup))
+            (query, key.asOctets(), lent(means, query.lookup))
             for query, key in zip(self.queries, self._keys, strict=False)
         ]
         if len(asked) != 1:
@@ -128,8 +128,10 @@ class LookedUp:
         return "; ".join(_told(subject, self.queries, self._keys))
 
 
+#: Gives a key.
+_Key = Callable[[Subject], bytes]
 #: What is looked up, by what, and where; L{None}: no look-up is lent.
-_Asked = tuple[Query, Text, ILookup | None]
+_Asked = tuple[Query, _Key, ILookup | None]
 
 
 def lent(means: Means, name: str) -> ILookup | None:
@@ -174,10 +176,10 @@ def _kept(
 
 
 def _one(
-    subject: Subject, query: Query, key: Text, lookup: ILookup | None
+    subject: Subject, query: Query, key: _Key, lookup: ILookup | None
 ) -> bool | None | Deferred[bool | None]:
     try:
-        found = look(subject, lookup, query.lookup, key.octets(subject))
+        found = look(subject, lookup, query.lookup, key(subject))
     except LookupDeferred as error:
         subject.told[WHY] = str(error)
         return None

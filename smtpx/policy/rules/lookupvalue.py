@@ -55,7 +55,7 @@ class LookupValue:
 
         @param texts: those of C{sources}, in their order.
         """
-        key, found = texts[:2]
+        key, found = texts[0].asOctets(), texts[1]
         default = texts[2] if self.default is not None else None
         lookup, name = lent(means, self.lookup), self.lookup
 
@@ -66,7 +66,7 @@ class LookupValue:
             return None if default is None else default.render(subject)
 
         def make(subject: Subject) -> str | None | Deferred[str | None]:
-            said = look(subject, lookup, name, key.octets(subject))
+            said = look(subject, lookup, name, key(subject))
             if isinstance(said, Deferred):
                 return said.addCallback(told, subject)
             return told(said, subject)

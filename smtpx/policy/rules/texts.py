@@ -10,7 +10,7 @@ printing ones become C{?}: no variable ever begins a line.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from attrs import frozen
 
@@ -69,13 +69,25 @@ class Text:
         The same to look something up by: nothing is cut short, and no character of a
         variable becomes another, so that nobody is taken for somebody else.
         """
-        if len(self.parts) == 1:
-            return _octets(self.parts[0], subject)
-        return b"".join(_octets(part, subject) for part in self.parts)
+        return self.asOctets()(subject)
+
+    def asOctets(self) -> Callable[[Subject], bytes]:
+        """What gives C{octets}, for who asks again and again."""
+        pieces = [
+            _octets(part) if isinstance(part, str) else part.read for part in self.parts
+        ]
+        if len(pieces) == 1 and callable(pieces[0]):
+            read = pieces[0]
+            return lambda subject: _octets(read(subject))
+        return lambda subject: b"".join(
+            [
+                each if isinstance(each, bytes) else _octets(each(subject))
+                for each in pieces
+            ]
+        )
 
 
-def _octets(part: str | Variable, subject: Subject) -> bytes:
-    value = part if isinstance(part, str) else part.read(subject)
+def _octets(value: object) -> bytes:
     if isinstance(value, bytes):
         return value
     if value is None:

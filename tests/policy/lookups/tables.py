@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
+from itertools import count
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
@@ -63,4 +65,9 @@ class Heard:
         return Complaints(name, self.publish)
 
 
-__all__ = ["Heard", "Memory"]
+def ticking() -> Callable[[], float]:
+    """A clock that is a second further each time that somebody looks."""
+    return partial(next, count(1.0))
+
+
+__all__ = ["Heard", "Memory", "ticking"]

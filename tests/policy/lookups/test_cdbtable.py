@@ -14,7 +14,7 @@ from zope.interface.verify import verifyObject
 from smtpx.policy.lookups import CDBTable, ITable, LookupDeferred, cdbtable
 from smtpx.policy.lookups.cdbtable import cdbHash
 
-from .tables import Heard
+from .tables import Heard, ticking
 
 
 def cdb(records: Sequence[tuple[bytes, bytes]]) -> bytes:
@@ -62,7 +62,7 @@ class CDBTableTests(SynchronousTestCase):
 
     def table(self) -> CDBTable:
         """The table in it."""
-        table = CDBTable(self.path, self.heard.complaints())
+        table = CDBTable(self.path, self.heard.complaints(), ticking())
         self.addCleanup(table.close)
         return table
 
@@ -103,6 +103,17 @@ class CDBTableTests(SynchronousTestCase):
         other.write_bytes(cdb([(b"example.org", b"other")]))
         os.rename(other, self.path)
         self.assertEqual(table.find(b"example.org"), b"other")
+
+    def test_lookedForOnce(self) -> None:
+        """Within a millisecond a file is not looked for twice."""
+        now = 5.0
+        table = CDBTable(self.path, self.heard.complaints(), lambda: now)
+        self.addCleanup(table.close)
+        self.assertEqual(table.find(b"example.org"), b"yes")
+        self.path.unlink()
+        self.assertEqual(table.find(b"example.org"), b"yes")
+        now += 0.001
+        self.assertRaises(LookupDeferred, table.find, b"example.org")
 
     def test_missing(self) -> None:
         """One that is missing cannot tell, which is said once; then it can again."""

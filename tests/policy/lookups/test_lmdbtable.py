@@ -15,7 +15,7 @@ from smtpx.core.errors import UsageError
 from smtpx.policy.lookups import ITable, LMDBTable, LookupDeferred
 from smtpx.policy.lookups.lmdbtable import mayLock, neededOctets
 
-from .tables import Heard
+from .tables import Heard, ticking
 
 
 def write(path: Path, values: Mapping[bytes, bytes], mapOctets: int = 1 << 20) -> None:
@@ -39,7 +39,7 @@ class LMDBTableTests(SynchronousTestCase):
 
     def table(self, locks: bool = True) -> LMDBTable:
         """The table in it."""
-        table = LMDBTable(self.path, self.heard.complaints(), locks)
+        table = LMDBTable(self.path, self.heard.complaints(), locks, ticking())
         self.addCleanup(table.close)
         return table
 
@@ -63,6 +63,17 @@ class LMDBTableTests(SynchronousTestCase):
         write(other, {b"example.org": b"other"})
         os.rename(other, self.path)
         self.assertEqual(table.find(b"example.org"), b"other")
+
+    def test_lookedForOnce(self) -> None:
+        """Within a millisecond a file is not looked for twice."""
+        now = 5.0
+        table = LMDBTable(self.path, self.heard.complaints(), True, lambda: now)
+        self.addCleanup(table.close)
+        self.assertEqual(table.find(b"example.org"), b"yes")
+        os.rename(self.path, self.path.with_suffix(".away"))
+        self.assertEqual(table.find(b"example.org"), b"yes")
+        now += 0.001
+        self.assertRaises(LookupDeferred, table.find, b"example.org")
 
     def test_missing(self) -> None:
         """One that is missing cannot tell, which is said once; then it can again."""
