@@ -6,10 +6,12 @@ asked for the same keys.
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Mapping, Sequence
 from itertools import count, filterfalse, islice
 from pathlib import Path
 from random import Random
+from smtplib import SMTP
 
 from smtpx.policy.lookups import (
     READERS,
@@ -30,6 +32,7 @@ from smtpx.policy.watchedfile import BadList
 from ..policy.lookups.tables import ticking
 from .cases import InteropTestCase, findPeer
 from .exim import findExim
+from .running import waitFor
 
 VALUES = {
     b"example.org": b"yes",
@@ -141,6 +144,85 @@ class LMDBTests(InteropTestCase):
             self.assertRaises(LookupDeferred, table.find, b"key 150")
         self.path.write_bytes(whole)
         self.assertEqual(table.find(b"key 150"), b"v" * 700)
+
+
+SERVER = """
+[[lookup]]
+name = "mapped"
+kind = "lmdb"
+file = "{folder}/mapped"
+[[lookup]]
+name = "queried"
+kind = "sqlite"
+file = "{folder}/queried"
+query = "SELECT value FROM relay WHERE name = :key"
+lookup_seconds = 1
+[[lookup]]
+name = "called"
+kind = "python"
+python = "tests.policy.lookups.tables:called"
+[[policy.mail]]
+lookup = {{ in = "mapped", key = "$sender_address_domain" }}
+action = "reject"
+message = "mapped: $value"
+[[policy.mail]]
+senders = ["*.queried.example"]
+lookup = {{ in = "queried", key = "$sender_address_domain" }}
+action = "reject"
+message = "queried: $value"
+[[policy.mail]]
+lookup = {{ in = "called", key = "$sender_address_domain" }}
+action = "reject"
+message = "called: $value"
+"""
+
+
+class ServerTests(InteropTestCase):
+    """A whole server with look-ups, its reactor and its threads."""
+
+    def test_allKinds(self) -> None:
+        """
+        Each finds what is its own; a database that is locked, and a file that is gone,
+        defer those who depend on them, say so once, and hold nobody else up.
+        """
+        folder = Path(self.mktemp()).absolute()
+        folder.mkdir()
+        database = sqlite3.connect(folder / "queried", isolation_level=None)
+        self.addCleanup(database.close)
+        database.execute("CREATE TABLE relay (name, value)")
+        database.execute("INSERT INTO relay VALUES ('a.queried.example', 'in SQLite')")
+        program = findPeer("mdb_load", "lmdb-utils")
+        head, end = b"VERSION=3\nformat=print\nHEADER=END\n", b"DATA=END\n"
+        text = head + b" lmdb.example\n in LMDB\n" + end
+        self.run_([program, "-n", str(folder / "mapped")], text)
+        server = self.serve(SERVER.format(folder=folder))
+
+        def mail(domain: str) -> str:
+            with SMTP("127.0.0.1", server.port, timeout=20) as client:
+                client.ehlo("client.example")
+                code, said = client.mail(f"ann@{domain}")
+                return f"{code} {said.decode()}"
+
+        for _ in range(2):
+            self.assertEqual(mail("lmdb.example"), "550 5.7.1 mapped: in LMDB")
+            self.assertEqual(mail("a.queried.example"), "550 5.7.1 queried: in SQLite")
+            self.assertEqual(mail("python.example"), "550 5.7.1 called: from Python")
+            self.assertEqual(mail("other.example")[:3], "250")
+            self.assertEqual(mail("b.queried.example")[:3], "250")
+        database.execute("BEGIN EXCLUSIVE")
+        self.assertEqual(mail("a.queried.example")[:9], "451 4.4.3")
+        self.assertEqual(mail("lmdb.example"), "550 5.7.1 mapped: in LMDB")
+        database.execute("ROLLBACK")
+        self.assertEqual(mail("a.queried.example")[:3], "550")
+        os.rename(folder / "mapped", folder / "away")
+        for _ in range(3):
+            self.assertEqual(mail("other.example")[:9], "451 4.4.3")
+        broken = "The look-up {} cannot tell"
+        waitFor(lambda: broken.format("mapped") in server.said(), "what is told")
+        said = server.said()
+        self.assertEqual(said.count(broken.format("mapped")), 1)
+        self.assertEqual(said.count(broken.format("queried")), 1)
+        self.assertIn("database is locked", said)
 
 
 class EximTests(InteropTestCase):

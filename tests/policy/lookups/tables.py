@@ -70,4 +70,9 @@ def ticking() -> Callable[[], float]:
     return partial(next, count(1.0))
 
 
-__all__ = ["Heard", "Memory", "ticking"]
+async def called(key: bytes) -> str | None:
+    """A look-up in Python, for a server to call."""
+    return "from Python" if key == b"python.example" else None
+
+
+__all__ = ["Heard", "Memory", "called", "ticking"]
