@@ -34,6 +34,7 @@ from .problems import KeyPath, Problem
 from .requiretlscautions import requireTLSCautions
 from .resumptioncautions import resumptionCautions
 from .routecheck import unheard, unrouted
+from .rulecautions import ruleCautions
 from .sendingcautions import sendingCautions
 from .stscautions import stsCautions
 from .tables.tls import ANYBODY
@@ -83,6 +84,7 @@ def cautions(machine: Machine, configuration: Configuration) -> Iterator[Problem
     yield from dmarcCautions(configuration)
     yield from requireTLSCautions(configuration)
     yield from dnsListCautions(machine, configuration)
+    yield from ruleCautions(configuration)
 
 
 def _trustedServers(

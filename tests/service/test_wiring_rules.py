@@ -331,6 +331,8 @@ class TranslatedTests(HouseTestCase):
             dmarcStatus=found.get("dmarc", "off"),
             dmarcDomain="d.example",
             dmarcPolicy=found.get("policy", ""),
+            arcState=found.get("arc", ""),
+            arcOldestResults=found.get("results", ""),
         )
         trial = Trial(
             host,
@@ -356,17 +358,22 @@ class TranslatedTests(HouseTestCase):
     def test_spf(self) -> None:
         """A forged sender, a domain that is treated otherwise, and a guess."""
         said = self.decided("mail", b"a@x.example", b"192.0.2.1", spf="fail")
-        self.assertEqual(len(said), 1)
-        self.assertTrue(said[0].startswith("550-5.7.23 192.0.2.1 is not allowed"))
+        self.assertEqual(said[:-1], ["continue"])
+        why = "Why?scope=mfrom;identity=a@x.example;ip=192.0.2.1"
+        self.assertTrue(said[-1].startswith("550-5.7.23 192.0.2.1 is not allowed"))
+        self.assertTrue(said[-1].endswith(f"http://www.openspf.org/{why}"), said)
+        null = self.decided("mail", b"", b"192.0.2.1", spf="fail")
+        self.assertTrue(null[-1].endswith("helo;identity=c.example;ip=192.0.2.1"))
         aol = self.decided("mail", b"a@aol.com", b"192.0.2.1", spf="neutral")
         wanted = "550 5.7.23 AOL sender, but not from AOL-approved relay."
-        self.assertEqual(aol, [wanted])
+        self.assertEqual(aol, ["continue", wanted])
         self.assertEqual(
-            self.decided("mail", b"a@x.example", b"192.0.2.1", spf="neutral"), []
+            self.decided("mail", b"a@x.example", b"192.0.2.1", spf="neutral"),
+            ["continue"],
         )
         guessed = self.decided("mail", b"a@x.example", b"192.0.2.1", guess="fail")
         text = "550 5.7.1 192.0.2.1 doesn't look trustworthy to me"
-        self.assertEqual(guessed, [text])
+        self.assertEqual(guessed, ["continue", text])
 
     def test_dmarc(self) -> None:
         """Each status, and whoever has logged in."""
@@ -398,6 +405,31 @@ class TranslatedTests(HouseTestCase):
             "message", b"a@x.example", b"192.0.2.1", b"ann", dmarc="reject"
         )
         self.assertEqual(login, [])
+
+    def test_arc(self) -> None:
+        """The log has the results of the oldest set that passes."""
+        results = "i=1; a.example; spf=pass"
+        for state in ("pass", "fail", "none"):
+            said = self.decided(
+                "message",
+                b"a@x.example",
+                b"192.0.2.1",
+                b"u",
+                arc=state,
+                results=results,
+            )
+            self.assertEqual(said, [f"oldest-p-ams: <{results}>"])
+        unsure = self.decided(
+            "message", b"a@x.example", b"192.0.2.1", b"ann", arc="temperror"
+        )
+        self.assertEqual(unsure, [])
+
+    def test_requireTLS(self) -> None:
+        """Mail for one domain stays under TLS."""
+        secret = self.decided(
+            "rcpt", b"a@x.example", b"198.51.100.1", recipient="ann@secret.example"
+        )
+        self.assertEqual(secret, ["continue", "continue"])
 
     def test_mailingLists(self) -> None:
         """Only mail for one, of a domain that wants the rest refused, is refused."""

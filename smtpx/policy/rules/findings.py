@@ -108,6 +108,8 @@ class MessageVerdict:
     @ivar arcDomains: the domains of the chain, the oldest first.
     @ivar arcOldestPass: the number of the set since which the message was not changed;
         0: since the first, or the chain does not pass.
+    @ivar arcOldestResults: the value of the C{ARC-Authentication-Results} of that set;
+        empty: there is none.
     @ivar dmarcStatus: one of L{DMARC_STATUSES}.
     @ivar dmarcText: the same in a few words.
     @ivar dmarcDomain: whose record it was.
@@ -128,6 +130,7 @@ class MessageVerdict:
     dmarcPolicy: str = ""
     alignedSPF: bool = False
     alignedDKIM: bool = False
+    arcOldestResults: str = ""
 
 
 #: Asked with a session and its transaction.

@@ -151,7 +151,7 @@ KINDS: Mapping[str, ConditionKind] = {
         _kind(
             VerifyCertificate,
             "The client has shown a certificate that is good"
-            " (``[tls] tls_try_verify_hosts``), and its subject is in a list of texts,"
+            " (``[tls] client_authorities``), and its subject is in a list of texts,"
             ' such as ``"*CN=mail.example.org*"``.  ``["*"]`` is true of any that is'
             ' good, ``["!*"]`` where there is none.',
         ),

@@ -4,16 +4,23 @@ What rules want to know, from whoever finds it out (L{smtpx.policy.verdicts}).
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
 from attrs import evolve
 from twisted.internet.defer import Deferred
 
 from ...core.envelope import Envelope
 from ...core.interfaces import IServerSession
+from ...core.submitted import Field
 from ...mailauth.spfmacros import Text
 from ...mailauth.spfquery import Outcome
 from ...mailauth.spftexts import headerComment, received, smtpComment
 from ..verdicts import IVerdicts, Verdicts as Found
 from .findings import METHODS, MessageVerdict, SPFVerdict, Verdicts
+
+#: What stands in front of the results of a set.
+_INSTANCE = re.compile(rb"\s*i\s*=\s*([0-9]{1,4})\s*;")
 
 
 def verdictsOf(found: IVerdicts, template: Text | None = None) -> Verdicts:
@@ -84,6 +91,7 @@ def messageVerdict(found: Found | None) -> MessageVerdict:
             arcReason=found.arc.reason,
             arcDomains=tuple(map(_text, found.arc.domains)),
             arcOldestPass=found.arc.oldestPass,
+            arcOldestResults=_resultsOf(found.arc.oldestPass, found.fields),
         )
     dmarc = found.dmarc
     if dmarc is None:
@@ -98,6 +106,17 @@ def messageVerdict(found: Found | None) -> MessageVerdict:
         alignedSPF=dmarc.alignedSPF,
         alignedDKIM=dmarc.alignedDKIM,
     )
+
+
+def _resultsOf(instance: int, fields: Iterable[Field]) -> str:
+    """The ARC-Authentication-Results of a set (RFC 8617 section 4.1.1)."""
+    for each in fields:
+        if each.name == b"arc-authentication-results":
+            found = _INSTANCE.match(each.value)
+            if found is not None and int(found[1]) == instance:
+                value = each.value.decode("utf-8", "replace")
+                return value.replace("\r\n", "").strip()
+    return ""
 
 
 def _text(domain: bytes) -> str:

@@ -245,6 +245,11 @@ _AUTHENTICATION = (
         lambda subject: subject.message.arcOldestPass,
     ),
     _ofMessage(
+        "arc_oldest_pass_results",
+        "The value of the ``ARC-Authentication-Results`` of that set.",
+        lambda subject: subject.message.arcOldestResults,
+    ),
+    _ofMessage(
         "dmarc_status",
         "What DMARC has come to: one of the words that the condition takes.",
         lambda subject: subject.message.dmarcStatus,

@@ -8,6 +8,7 @@ from zope.interface import implementer
 
 from smtpx.core.envelope import Envelope
 from smtpx.core.interfaces import IServerSession
+from smtpx.core.submitted import Field
 from smtpx.mailauth import dmarc
 from smtpx.mailauth.arcvalues import Chain, ChainState
 from smtpx.mailauth.dkimvalues import DKIMResult, Verified
@@ -91,6 +92,24 @@ class SourceTests(SynchronousTestCase):
         self.assertEqual(messageVerdict(None), MessageVerdict())
         nothing = self.asked(Need.MESSAGE, None, None).message
         self.assertEqual(nothing, MessageVerdict())
+
+    def test_resultsOfTheOldestSetThatPasses(self) -> None:
+        """Unfolded; of a chain that does not pass there are none."""
+        fields = (
+            Field(b"subject", b"Subject: i=2; x\r\n"),
+            Field(
+                b"arc-authentication-results",
+                b"ARC-Authentication-Results: i=1; a.example; none\r\n",
+            ),
+            Field(
+                b"arc-authentication-results",
+                b"ARC-Authentication-Results: i=2;\r\n\tb.example; spf=pass\r\n",
+            ),
+        )
+        for oldest, results in ((2, "i=2;\tb.example; spf=pass"), (0, ""), (3, "")):
+            chain = Chain(ChainState.PASS, oldestPass=oldest)
+            found = messageVerdict(Verdicts(FAIL, arc=chain, fields=fields))
+            self.assertEqual(found.arcOldestResults, results)
 
     def test_message(self) -> None:
         """Who has signed, the chain, and what DMARC says."""
