@@ -203,6 +203,7 @@ def _plain(tried: Tried) -> dict[str, Any]:
             "action": each.action,
             "answer": each.answer,
             "log": each.log,
+            "does": list(each.deeds),
             "conditions": [
                 {"condition": one.name, "held": one.held, "saw": one.saw}
                 for one in each.conditions
@@ -232,6 +233,7 @@ def told(tried: Sequence[Tried]) -> Iterator[str]:
                 yield f"    => {rule.action}"
                 if rule.action != "continue":
                     decided = f"{rule.action}, by the rule {rule.name}"
+            yield from (f"    does: {each}" for each in rule.deeds)
             if rule.answer:
                 yield f"    to the client: {rule.answer}"
             if rule.log:

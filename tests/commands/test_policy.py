@@ -99,6 +99,49 @@ class PolicyTestTests(SynchronousTestCase):
         self.assertEqual((ran.status, ran.err), (0, ""))
         return ran.out
 
+    def test_whatARuleDoesIsTold(self) -> None:
+        """What it sets and what it asks for, and what becomes of the message."""
+        config = self.file(
+            """
+[[policy.mail]]
+name = "notes"
+set = { acl_m_from = "<$sender_address>" }
+remove_header = ["X-A*", "X-B: c"]
+control = ["queue_only"]
+[[policy.data]]
+name = "asks"
+variables = { acl_m_from = ["<ann@*"] }
+add_header = [":at_end: X-From: $acl_m_from"]
+action = "quarantine"
+message = "from $acl_m_from"
+"""
+        )
+        words = ("--config", config, "--ip", "192.0.2.1", "--sender", "ann@b.example")
+        said = self.said(*words, "--recipient", "joe@here.example")
+        self.assertEqual(
+            said,
+            "mail\n"
+            "  rule notes\n"
+            "    set: yes (acl_m_from = <ann@b.example>)\n"
+            "    => continue\n"
+            "    does: control queue_only\n"
+            "    does: remove_header X-A*\n"
+            "    does: remove_header X-B: c\n"
+            "  no rule decides: it goes on\n"
+            "data\n"
+            "  rule asks\n"
+            "    variables: yes (acl_m_from: <ann@b.example>)\n"
+            "    => quarantine\n"
+            "    does: add_header :at_end: X-From: <ann@b.example>\n"
+            "    to the log: from <ann@b.example>\n"
+            "  quarantine, by the rule asks\n",
+        )
+        ran = self.said(*words, "--recipient", "joe@here.example", "--json")
+        self.assertEqual(
+            json.loads(ran)[1]["rules"][0]["does"],
+            ["add_header :at_end: X-From: <ann@b.example>"],
+        )
+
     def test_refusalEndsIt(self) -> None:
         """With what the client is told."""
         self.assertEqual(
@@ -190,6 +233,7 @@ class PolicyTestTests(SynchronousTestCase):
                         "action": "accept",
                         "answer": "",
                         "log": "",
+                        "does": [],
                         "conditions": [
                             {
                                 "condition": "recipients",

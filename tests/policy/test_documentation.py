@@ -16,20 +16,24 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 import smtpx
-from smtpx.core.envelope import Envelope
+from smtpx.core.envelope import Envelope, Recipient
 from smtpx.core.hooks import TLSInfo
 from smtpx.core.interfaces import IServerSession
 from smtpx.core.profile import ServerProfile
 from smtpx.core.reply import Reply
 from smtpx.core.server import ServerConnection
+from smtpx.core.trace import HEADER
 from smtpx.extensions.pipeconnect import PipeConnect
 from smtpx.extensions.pipelining import Pipelining
 from smtpx.extensions.standard import STANDARD
 from smtpx.extensions.tlsverify import TLSVerify
 from smtpx.policy.chain import PolicyChain
+from smtpx.policy.editing import EditingReceiver
+from smtpx.policy.edits import editorOf
 from smtpx.policy.python import policyFrom
 from smtpx.service.config import readConfiguration
 from smtpx.testing.server import ScriptedPort, talk
+from tests.net.made import RememberingReceiver
 
 from .doubles import ENVELOPE, deferred, recipientOf, sessionFrom
 
@@ -81,6 +85,39 @@ class ConfigurationTests(SynchronousTestCase):
             self.assertNotEqual(found, [])
             for example in found:
                 readConfiguration(tomllib.loads(example), {})
+
+
+class ChangeMessagesPageTests(SynchronousTestCase):
+    """The page on how to change messages."""
+
+    def test_archive(self) -> None:
+        """The policy notes once what is to be changed, and it is changed."""
+        found: dict[str, Any] = {}
+        for example in examples("change-messages.rst", "python"):
+            exec(example, found)
+        policy, behind, session = (
+            found["Archive"](),
+            RememberingReceiver(),
+            sessionFrom(),
+        )
+        envelope = Envelope(b"", 0.0, [Recipient(b"a@x.org"), Recipient(b"b@x.org")])
+        arrival = EditingReceiver(behind).begin(session, envelope)
+        assert not isinstance(arrival, Reply)
+        arrival.write(b"X-Archived: 1\r\nX-Priority: 1\r\n\r\n")
+        for each in envelope.recipients:
+            self.assertIsNone(policy.mayDeliver(session, envelope, each))
+        arrival.finish(session, envelope)
+        self.assertEqual(envelope.stamps[HEADER], b"X-Seen: yes\r\nX-Priority: 3\r\n")
+        editor = editorOf(envelope)
+        assert editor is not None
+        self.assertEqual(len(editor.noted), 4)
+
+    def test_rules(self) -> None:
+        """The server takes the examples."""
+        for example in examples("change-messages.rst", "toml"):
+            values = tomllib.loads(example)
+            values["policy"].pop("python", None)
+            readConfiguration(values, {})
 
 
 class ClientCertificatesPageTests(SynchronousTestCase):

@@ -5,9 +5,12 @@ looked at and came to.  They are asked as a server asks them, and do what they d
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from attrs import frozen
 from twisted.internet.defer import Deferred
 
+from .rule import ReadyRule
 from .ruleset import NOT_TOLD, NOT_TOLD_YET, Ruling, StageRules
 from .stages import RuleStage
 from .subject import Subject
@@ -39,6 +42,7 @@ class RuleTold:
     @ivar action: what it decides; empty: it was not true.
     @ivar answer: what the client is told; empty: nothing.
     @ivar log: what the log says; empty: nothing else.
+    @ivar deeds: what becomes of the message, each as it could stand in a rule.
     """
 
     name: str
@@ -47,6 +51,7 @@ class RuleTold:
     action: str = ""
     answer: str = ""
     log: str = ""
+    deeds: tuple[str, ...] = ()
 
 
 @frozen
@@ -102,11 +107,25 @@ async def explained(rules: StageRules, subject: Subject) -> StageTold:
                 ready.rule.action.word,
                 "" if refusal is None else refusal.onOneLine,
                 "" if ruling is None else ruling.why,
+                tuple(_deeds(ready, subject)),
             )
         )
         if found is not None:
             return StageTold(subject.stage, tuple(told), refusal is not None)
     return StageTold(subject.stage, tuple(told), False)
+
+
+def _deeds(ready: ReadyRule, subject: Subject) -> Iterator[str]:
+    """What a rule that is true does to the message."""
+    for control in ready.controls:
+        yield f"control {control.name}"
+    for removed in ready.rule.removeHeaders:
+        value = "" if removed.value is None else f": {removed.value}"
+        yield f"remove_header {removed.name}{value}"
+    for place, text in ready.headers:
+        yield f"add_header {place.value} {text.render(subject)}"
+    if ready.rule.priority is not None:
+        yield f"priority {ready.rule.priority}"
 
 
 __all__ = ["ConditionTold", "RuleTold", "StageTold", "explained"]

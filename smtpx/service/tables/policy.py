@@ -36,6 +36,13 @@ class Policy:
             " arguments that makes one."
         },
     )
+    pythonEdits: bool = field(
+        default=False,
+        metadata={
+            "help": "May these change messages (:doc:`/howto/change-messages`)?  Then"
+            " the header of each is held until it is taken."
+        },
+    )
     refuseHosts: HostList = field(
         factory=HostList,
         metadata={"help": "A host list: clients that are refused at once (554)."},

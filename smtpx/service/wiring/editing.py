@@ -5,7 +5,7 @@ Whether messages may be changed as they come, and who lets them be.
 from __future__ import annotations
 
 from ...net.interfaces import IReceiver
-from ...policy.editing import HEADER_OCTETS, EditingReceiver
+from ...policy.editing import EditingReceiver
 from ...policy.rules.removing import changesWithin
 from ...policy.rules.wanted import wantedBy
 from ..config import Configuration
@@ -14,6 +14,8 @@ from .rules import rulesOf
 
 def mayBeChanged(configuration: Configuration) -> bool:
     """Is there anybody who may want something changed in a message?"""
+    if configuration.policy.pythonEdits:
+        return True
     rules = rulesOf(configuration)
     wanted = wantedBy(rules)
     return any(
@@ -34,8 +36,7 @@ def editing(configuration: Configuration, receiver: IReceiver) -> IReceiver:
     """
     if not mayBeChanged(configuration):
         return receiver
-    most = max(HEADER_OCTETS, configuration.authentication.longestHeader)
-    return EditingReceiver(receiver, most)
+    return EditingReceiver(receiver)
 
 
 __all__ = ["editing", "mayBeChanged"]
