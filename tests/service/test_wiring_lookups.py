@@ -79,9 +79,9 @@ class LookingUpHouseTests(HouseTestCase):
         connection.commit()
         connection.close()
 
-    def begin(self, *names: str) -> None:
+    def begin(self, *names: str, text: str = CONFIGURATION) -> None:
         """Start a server with a rule for each look-up."""
-        text = CONFIGURATION.format(
+        text = text.format(
             folder=self.folder.absolute(),
             module=__name__,
             rules="".join(RULE.format(name=name) for name in names),
@@ -119,6 +119,15 @@ class LookingUpHouseTests(HouseTestCase):
         events = (self.site.folder / "events").read_text()
         self.assertEqual(events.count('"event":"lookup.broken"'), 1)
         self.assertIn("cannot be read: No such file or directory", events)
+
+    def test_oneFileTwoNames(self) -> None:
+        """A file that is found by two names is opened once: LMDB can no more."""
+        os.rename(self.folder / "mapped", self.folder / "real")
+        os.symlink("real", self.folder / "mapped")
+        text = CONFIGURATION.replace('mapped"\nlower', 'real"\nlower')
+        self.begin("mapped", "folded", text=text)
+        self.assertEqual(self.mail(b"lmdb.example"), b"550 5.7.1 mapped: in LMDB")
+        self.assertEqual(self.mail(b"other.example")[:3], b"250")
 
     def test_linesAreReadAgain(self) -> None:
         """A file with lines is watched."""

@@ -80,7 +80,8 @@ class _Opening:
         return lines
 
     def _mapped(self, file: Path, complaints: Complaints) -> LMDBTable:
-        place = file.absolute()
+        # By another name it is the same file.
+        place = file.resolve()
         if place not in self.mapped:
             made = self.mapped[place] = LMDBTable(file, complaints, self.locks)
             self.stack.callback(made.close)

@@ -112,6 +112,19 @@ class SQLiteTableTests(SynchronousTestCase):
         )
         self.assertEqual(self.failing(table), f"{self.path}: interrupted")
 
+    def test_writtenAhead(self) -> None:
+        """With a log that is written ahead, a writer keeps nobody waiting."""
+        writer = sqlite3.connect(self.path, isolation_level=None)
+        self.addCleanup(writer.close)
+        writer.execute("PRAGMA journal_mode = WAL")
+        table = self.table()
+        self.assertEqual(self.successResultOf(table.find(b"example.org")), b"yes")
+        writer.execute("BEGIN IMMEDIATE")
+        writer.execute("UPDATE relay SET value = 'new' WHERE name = 'example.org'")
+        self.assertEqual(self.successResultOf(table.find(b"example.org")), b"yes")
+        writer.execute("COMMIT")
+        self.assertEqual(self.successResultOf(table.find(b"example.org")), b"new")
+
     def test_missing(self) -> None:
         """A file that is missing is not made."""
         self.path.unlink()
