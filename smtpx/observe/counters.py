@@ -32,6 +32,7 @@ from ..net.interfaces import IArrival, IReceiver, Taken
 from . import events, metrics
 from .alerting import ALERTED
 from .metrics import OTHER, Series, counter, histogram, series
+from .milters import MILTER_AWAY, MILTER_DID
 from .naming import REPEATED, RESUMED
 from .opinions import NO_OPINION, OPINION, verdictOf
 from .sendingcounters import SendingCounters
@@ -99,6 +100,7 @@ class Counters:
         self.authentications = series(metrics.AUTHENTICATIONS, registry)
         self.opinions = series(metrics.OPINIONS, registry)
         self._opinionSeconds = histogram(metrics.OPINION_SECONDS, registry).observe
+        self._milters = series(metrics.MILTERS, registry)
         self.again = series(metrics.CAME_AGAIN, registry)
         self._recipients = counter(metrics.RECIPIENTS, registry).inc
         self._octets = histogram(metrics.MESSAGE_BYTES, registry).observe
@@ -130,6 +132,8 @@ class Counters:
             events.HELD.name: lambda event: self._held.count(_WISHED),
             events.STUCK.name: lambda event: self._held.count(_STUCK),
             events.COMPLETED.name: self._onCompleted,
+            MILTER_DID.name: self._onMilter,
+            MILTER_AWAY.name: self._onMilter,
             events.SESSION_TROUBLE.name: self._onTrouble,
             events.DELIVERY_TROUBLE.name: self._onTrouble,
             ALERTED.name: lambda event: self._alerts(),
@@ -180,6 +184,10 @@ class Counters:
         self.refused.count(verb, str(event["code"]), event.get("status", _NONE))
         if "octets" in event:
             self._onChecked(event)
+
+    def _onMilter(self, event: LogEvent) -> None:
+        what = event.get("what", "away")
+        self._milters.count(event["milter"], event["stage"], what)
 
     def _onAccepted(self, event: LogEvent) -> None:
         self.messages.count(event["protocol"])

@@ -24,6 +24,7 @@ from .authlog import AUTHENTICATION
 from .event import CLIENT, MESSAGE, SESSION, TLS, WHOLE, Event
 from .forwarding import SECRETS_KEPT, SECRETS_READ, SENDER_KEPT
 from .lookingup import LOOKUP_BROKEN, LOOKUP_WORKS
+from .milters import MILTER_AWAY, MILTER_DID
 from .naming import REPEATED, RESUMED
 from .opinions import NO_OPINION, OPINION
 from .rulings import RULED, RULED_OUT
@@ -494,4 +495,6 @@ CATALOGUE = (
     LOOKUP_BROKEN,
     LOOKUP_WORKS,
     ALERTED,
+    MILTER_DID,
+    MILTER_AWAY,
 )

@@ -30,6 +30,7 @@ from ..net.submission import MADE_MESSAGE_ID
 from . import events
 from .authlog import CHECKED
 from .facts import codeFields, handshakeFields
+from .milters import MILTER_AWAY, MILTER_DID
 from .naming import REPEATED, RESUMED
 from .opinions import NO_OPINION, OPINION
 from .publisher import Publisher, errorFields
@@ -257,6 +258,27 @@ class Journal:
             if recipient is not None:
                 fields["recipient"] = recipient
             self._publish(RULED, fields)
+
+    def milterDid(
+        self, session: IServerSession, milter: str, stage: str, what: str, why: str
+    ) -> None:
+        """
+        A milter has done something, or cannot be asked.
+
+        @param milter: what it is called.
+        @param stage: what it was told last.
+        @param what: C{refused}, C{discarded}, C{changed} or C{away}.
+        @param why: what there is to say of that; empty: nothing.
+        """
+        if self.enabled:
+            fields = self._client(session)
+            fields |= {"milter": milter, "stage": stage, "why": why}
+            if session.envelope is not None:
+                fields["sender"] = session.envelope.sender
+            if what == "away":
+                self._publish(MILTER_AWAY, fields)
+            else:
+                self._publish(MILTER_DID, fields | {"what": what})
 
     def accepted(
         self,

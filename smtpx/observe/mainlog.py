@@ -34,6 +34,7 @@ from .clientfields import arrivalFields, clientOf, loginOf, quoted, tlsFields
 from .deliverylines import DeliveryLines
 from .files import LineFile
 from .harmless import text, word
+from .milters import MILTER_AWAY, MILTER_DID, milterLine
 from .opinions import NO_OPINION, OPINION, opinionLine
 from .rulings import RULED, rulingLine
 from .selectors import DEFAULT_SELECTORS, Selector
@@ -93,6 +94,8 @@ class MainLog:
             OPINION.name: self._opinion,
             NO_OPINION.name: self._opinion,
             ALERTED.name: alertLine,
+            MILTER_DID.name: self._milter,
+            MILTER_AWAY.name: self._milter,
             events.CLOSED.name: self._closed,
             **DeliveryLines(selectors, self._duration, user).writers,
         }
@@ -219,6 +222,9 @@ class MainLog:
 
     def _opinion(self, event: LogEvent) -> str | None:
         return opinionLine(event, self._whence) or None
+
+    def _milter(self, event: LogEvent) -> str | None:
+        return milterLine(event, self._whence)
 
     def _tooSoon(self, event: LogEvent) -> str:
         """

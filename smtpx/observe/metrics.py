@@ -128,6 +128,13 @@ MESSAGES = _counter(
     "Messages that were accepted",
     protocol="as in the Received field (RFC 3848), in lower case",
 )
+MILTERS = _counter(
+    "smtpx_milter_deeds_total",
+    "What milters did, besides letting mail go on",
+    milter="what it is called in the configuration",
+    stage="what it was told last, such as ``rcpt`` or ``end of message``",
+    what="``refused``, ``discarded``, ``changed``, or ``away``",
+)
 AUTHENTICATIONS = _counter(
     "smtpx_authentication_results_total",
     "What was found out of messages that came in whole",
@@ -298,6 +305,7 @@ CATALOGUE = (
     LOGINS,
     COMMANDS_REFUSED,
     MESSAGES,
+    MILTERS,
     AUTHENTICATIONS,
     OPINIONS,
     OPINION_SECONDS,

@@ -102,6 +102,35 @@ class EditedHeader:
                 value = each.octets.partition(b":")[2]
                 each.gone = strips(each.name, value)
 
+    def counted(self, author: str, edit: HeaderEdit) -> HeaderEdit:
+        """
+        A change that somebody wants who has read this header as it is now, and so has
+        not counted what was taken out of it, as L{apply} counts.
+
+        @param author: under whose name it will be.
+        """
+        if isinstance(edit, Insert):
+            if isinstance(edit.at, FieldPlace) or edit.at <= 0:
+                return edit
+            at = self._counted(author, self._fields, edit.at - 1) + 1
+            return Insert(edit.name, edit.value, at, edit.exact)
+        named = [each for each in self._seen(author) if each.name == edit.name.lower()]
+        nth = self._counted(author, named, edit.nth)
+        if isinstance(edit, Remove):
+            return Remove(edit.name, nth)
+        return Change(edit.name, nth, edit.value, edit.exact)
+
+    def _counted(self, author: str, fields: list[_Held], there: int) -> int:
+        """How many fields it takes for so many that are there."""
+        count = 0
+        for each in fields:
+            if not there:
+                break
+            if each.author is None or each.author == author:
+                count += 1
+                there -= not each.gone
+        return count + there
+
     def _seen(self, author: str) -> Iterator[_Held]:
         """The fields as an author counts them."""
         for each in (*self._above, *self._fields):

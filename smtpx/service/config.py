@@ -38,6 +38,7 @@ from .tables import (
     Local,
     Log,
     LookupEntry,
+    MilterEntry,
     Peers,
     Policy,
     Queue,
@@ -178,6 +179,9 @@ class Configuration:
         default=(), metadata={"option": "checker", "help": "Without any: none."}
     )
     rates: RateOptions = field(factory=RateOptions)
+    milters: tuple[MilterEntry, ...] = field(
+        default=(), metadata={"option": "milter", "help": "Without any: none."}
+    )
     authentication: AuthenticationOptions = field(factory=AuthenticationOptions)
     spf: SPFOptions = field(factory=SPFOptions)
     dkim: DKIM = field(factory=DKIM)

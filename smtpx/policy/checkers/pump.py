@@ -7,10 +7,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
+from twisted.internet.interfaces import (
+    IConsumer,
+    IDelayedCall,
+    IPushProducer,
+    IReactorTime,
+)
 from zope.interface import implementer
-
-from .interfaces import ICheck
 
 #: How many pieces are given before others get their turn.
 _PIECES_AT_ONCE = 16
@@ -25,7 +28,7 @@ class Pump:
     __slots__ = ("_call", "_check", "_clock", "_done", "_paused", "_pieces", "_pumping")
 
     def __init__(
-        self, check: ICheck, pieces: Iterator[bytes], clock: IReactorTime
+        self, check: IConsumer, pieces: Iterator[bytes], clock: IReactorTime
     ) -> None:
         self._check = check
         self._pieces = pieces

@@ -21,6 +21,7 @@ from .listener import Listener, ListenerProtocol, ListenerTLS, Role
 from .local import Local, Unknown, VirtualEntry
 from .log import Log, LogLevel, SelectorItem
 from .lookup import LookupEntry, LookupKind
+from .milter import MilterEntry
 from .peers import Peers
 from .policy import Policy
 from .queue import Queue, RetryEntry
@@ -63,6 +64,7 @@ __all__ = [
     "Local",
     "Log",
     "LogLevel",
+    "MilterEntry",
     "Lookup",
     "LookupEntry",
     "LookupKind",

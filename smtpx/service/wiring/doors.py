@@ -116,8 +116,9 @@ class Hall:
             self.extensions, kind.resuming, kind.ticketless, place, self.kept
         )
         asking = self.policies.rules.extension()
-        if asking is not None:
-            extensions = [*extensions, asking]
+        rules = [] if asking is None else [asking]
+        milters = self.policies.milters
+        extensions = milters.around(kind.role, extensions, rules)
         bounds = loginBounds(self.configuration)
         if kind.role is Role.SUBMISSION:
             submission = self.submission
@@ -149,6 +150,7 @@ class Hall:
             proxySeconds=kind.proxySeconds,
             dialect=kind.protocol.dialect,
             terms=kind.terms,
+            left=milters.left(kind.role),
         )
         self.journal.watch(made.profile)
         return made

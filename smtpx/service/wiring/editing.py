@@ -18,13 +18,17 @@ def mayBeChanged(configuration: Configuration) -> bool:
         return True
     rules = rulesOf(configuration)
     wanted = wantedBy(rules)
-    return any(
-        bool(rule.removeHeaders)
-        or changesWithin(each.place for each in rule.addHeaders)
-        for rule in rules
-    ) or any(
-        each.changes and wanted.has(each.name, each.kind.finds)
-        for each in configuration.checkers
+    return (
+        bool(configuration.milters)
+        or any(
+            bool(rule.removeHeaders)
+            or changesWithin(each.place for each in rule.addHeaders)
+            for rule in rules
+        )
+        or any(
+            each.changes and wanted.has(each.name, each.kind.finds)
+            for each in configuration.checkers
+        )
     )
 
 

@@ -30,6 +30,7 @@ from ..machine import Machine, connectionsMax
 from ..tables import Role
 from .intake import Intake
 from .means import means
+from .milters import HouseMilters, milters
 from .rules import houseRules
 from .strangers import Strangers
 
@@ -85,11 +86,13 @@ class Policies:
     @ivar inside: for users of this machine, who come through no door; the same holds
         for them as for users who have logged in, but that no rule is asked of them.
     @ivar rules: those of the configuration.
+    @ivar milters: those of the configuration.
     """
 
     doors: Mapping[Role, IPolicy]
     inside: IPolicy
     rules: HouseRules
+    milters: HouseMilters
 
 
 async def policies(
@@ -123,19 +126,26 @@ async def policies(
     rules = houseRules(configuration, intake.words, lent, journal, checks)
     asking = rules.policy()
     ruling = [] if asking is None else [NamedPolicy("rules", asking)]
+    asked = milters(machine, configuration, names, journal, stack)
     if names.wanted:
         stack.callback(names.stop)
         await names.start()
-    if names.peerNamesWanted:
+    if names.peerNamesWanted or configuration.milters:
         clock = machine.reactor
         look = partial(confirmedName, resolver)
         peers = PeerNames(Turnstile(clock, _NAMES_AT_ONCE), look, clock.seconds)
-        before.append(NamedPolicy("names", NamingPolicy(peers, names.peerNamesMatter)))
+
+        def matters() -> bool:
+            return bool(configuration.milters) or names.peerNamesMatter()
+
+        before.append(NamedPolicy("names", NamingPolicy(peers, matters)))
     if checks is not None:
         before.append(NamedPolicy("authentication", PromptPolicy(checks)))
     seconds = configuration.limits.bounds.answerSeconds
 
-    def policy(authenticated: bool, rules: list[NamedPolicy]) -> IPolicy:
+    def policy(
+        authenticated: bool, rules: list[NamedPolicy], milters: list[NamedPolicy]
+    ) -> IPolicy:
         ours = LocalPolicy(
             intake.local,
             intake.goes,
@@ -147,19 +157,21 @@ async def policies(
             intake.relayed,
             intake.returns,
         )
-        if not (before or rules or others or intake.last):
+        if not (before or rules or others or intake.last or milters):
             return ours
         local = NamedPolicy("local", ours)
-        chain = [*before, local, *rules, *others, *intake.last]
+        chain = [*before, local, *rules, *others, *intake.last, *milters]
         return PolicyChain(chain, journal.trouble, machine.reactor, seconds)
 
     # Whoever submits has logged in, and is here to send elsewhere.
-    inside = policy(True, [])
+    inside = policy(True, [], [])
+    mx = policy(relaysUsers(configuration), ruling, asked.policy(Role.MX))
+    users = policy(True, ruling, asked.policy(Role.SUBMISSION))
     doors = {
-        Role.MX: seen.watched(policy(relaysUsers(configuration), ruling)),
-        Role.SUBMISSION: seen.watched(submission.policy(policy(True, ruling))),
+        Role.MX: seen.watched(mx),
+        Role.SUBMISSION: seen.watched(submission.policy(users)),
     }
-    return Policies(doors, inside, rules)
+    return Policies(doors, inside, rules, asked)
 
 
 def admission(configuration: Configuration) -> Admission:
