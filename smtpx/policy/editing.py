@@ -184,7 +184,10 @@ class EditedArrival:
 
     def _hold(self, data: bytes) -> None:
         held = self._held
-        assert held is not None
+        if held is None:
+            # For who has taken this method before the header was there.
+            self.write(data)
+            return
         end = headerEnd(held, data)
         if end is not None:
             self._release(bytes(held), end)

@@ -93,6 +93,14 @@ class EditingTestCase(SynchronousTestCase):
 class PassingTests(EditingTestCase):
     """Messages that nobody changes."""
 
+    def test_methodThatWasTakenBefore(self) -> None:
+        """Who has kept it from before the header was there loses nothing."""
+        arrival = self.begin()
+        write = arrival.write
+        write(HEADER_OCTETS + b"\r\nHel")
+        write(b"lo\r\n")
+        self.assertEqual(self.behind.arrivals[0].octets, b"\r\nHello\r\n")
+
     def test_itIsWhatItSays(self) -> None:
         """For mypy has no say at run time."""
         self.assertTrue(verifyObject(IReceiver, self.receiver))

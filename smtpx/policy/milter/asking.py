@@ -107,7 +107,6 @@ class MilterCommands(_Extension):
         """See L{IServerExtension}."""
         server.wrap(b"EHLO", self._helo)
         server.wrap(b"HELO", self._helo)
-        server.wrap(b"LHLO", self._helo)
         server.wrap(b"MAIL", self._mail)
         server.wrap(b"RCPT", self._rcpt)
         server.wrap(b"RSET", self._rset)

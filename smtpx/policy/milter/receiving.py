@@ -138,10 +138,6 @@ class ReadArrival:
                     self._readings[seat] = self._reading(seat)
                     if seat.rewrites:
                         break
-        live = tuple(self._readings.values())
-        self.write: Callable[[bytes], None] = arrival.write
-        if live:
-            self.write = _both(arrival.write, [each.write for each in live])
 
     def _reading(self, seat: Seat) -> Reading:
         assert seat.link is not None
@@ -159,6 +155,12 @@ class ReadArrival:
         found: Callable[[], Iterator[bytes]] | None
         found = getattr(self._arrival, "reread", None)
         return found
+
+    def write(self, data: bytes) -> None:
+        """Take a piece of it."""
+        self._arrival.write(data)
+        for each in self._readings.values():
+            each.write(data)
 
     def registerProducer(self, producer: IProducer, streaming: bool) -> None:
         """It is paused by whoever does not keep up."""
@@ -258,8 +260,15 @@ class ReadArrival:
         if answer.verdict not in (Verdict.CONTINUE, Verdict.ACCEPT):
             changes.drop()
             return
-        self._editor.edit(AUTHOR, changes.edits)
-        self._edits += [each for each in changes.edits if isinstance(each, HeaderEdit)]
+        edits, header = changes.edits, self._header
+        if header is not None:
+            # It has counted what it has seen.
+            edits = [
+                header.counted(AUTHOR, each) if isinstance(each, HeaderEdit) else each
+                for each in edits
+            ]
+        self._editor.edit(AUTHOR, edits)
+        self._edits += [each for each in edits if isinstance(each, HeaderEdit)]
         changes.keep()
         if changes.summary:
             seat.changed(END_OF_MESSAGE.name, changes.summary)
@@ -370,17 +379,6 @@ class _Changes:
         if inflow is not None:
             inflow.resumeProducing()
         return body
-
-
-def _both(
-    first: Callable[[bytes], None], others: list[Callable[[bytes], None]]
-) -> Callable[[bytes], None]:
-    def write(data: bytes) -> None:
-        first(data)
-        for each in others:
-            each(data)
-
-    return write
 
 
 def _divided(pieces: Iterator[bytes]) -> tuple[EditedHeader, bytes]:

@@ -207,7 +207,9 @@ class Seat:
             return self.refusal
         found = await self._envelope(DATA, self.facts(envelope))
         if found is not None:
+            # For a milter there is no such message any more.
             self._message = found
+            self._passed = True
         return found
 
     async def _envelope(self, command: Command, facts: Facts) -> Reply | None:
