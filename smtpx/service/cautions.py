@@ -29,6 +29,7 @@ from .dnslistcautions import dnsListCautions
 from .handshakecautions import handshakeCautions
 from .localcautions import localCautions
 from .machine import Machine
+from .miltercheck import milterCautions
 from .openness import openness
 from .problems import KeyPath, Problem
 from .requiretlscautions import requireTLSCautions
@@ -70,6 +71,7 @@ def cautions(machine: Machine, configuration: Configuration) -> Iterator[Problem
             text = f"logins would be told 454: {dovecot}: {why}"
             yield configuration.problem(("users", "dovecot"), text)
     yield from checkerCautions(configuration)
+    yield from milterCautions(configuration)
     yield from unheard(configuration)
     yield from openness(configuration)
     yield from resumptionCautions(configuration)

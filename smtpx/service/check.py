@@ -45,6 +45,7 @@ from .inherited import PREFIX, NotHandedOver
 from .listening import Place, endpointFor
 from .lookupcheck import checkLookups
 from .machine import Machine, usePythonPath
+from .miltercheck import checkMilters
 from .pipecheck import checkPipes
 from .places import checkPlaces, whoIsThis
 from .problems import KeyPath, Problem
@@ -117,6 +118,7 @@ def check(
         *checkLookups(configuration),
         *checkRules(configuration, found),
         *checkCheckers(configuration),
+        *checkMilters(configuration),
         *checkDMARC(configuration),
         *_submission(machine, configuration, found),
         *_trace(machine, configuration),

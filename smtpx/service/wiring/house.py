@@ -57,6 +57,7 @@ from .inquiries import inquiries
 from .intake import Intake, intake
 from .later import countHeld
 from .lookups import lookups
+from .milters import reading
 from .observing import openLogs, watchMemory
 from .peers import Knowledge, PeerKnowledge, openKnowledge, peerKnowledge
 from .policies import admission, policies
@@ -194,6 +195,7 @@ async def enter(
         checkers = checkersOf(machine, configuration, names.keep, heard)
         edited = editing(configuration, spooling)
         consulted = consulting(machine, checkers, journal, edited)
+        read = reading(configuration, consulted)
         entry = await policies(
             machine,
             configuration,
@@ -215,7 +217,7 @@ async def enter(
             tracer=traced,
             kept=keptLists(configuration, names.keep),
             transactions=memory,
-            receiver=checking(configuration, checks, names, consulted),
+            receiver=checking(configuration, checks, names, read),
             policies=entry,
             submission=msa,
             tls=certificates(machine, configuration, name, stack),
