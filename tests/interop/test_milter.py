@@ -9,7 +9,7 @@ from pathlib import Path
 
 import dkim
 
-from tests.mailauth.dkimmail import BODY, HEADER, ZONE, signature
+from tests.mailauth.dkimmail import BODY, HEADER, ZONE
 
 from .cases import InteropTestCase
 from .milterpeers import OpenDKIM
@@ -40,7 +40,9 @@ def known(name: bytes, timeout: int = 5) -> bytes | None:
 class OpenDKIMTests(InteropTestCase):
     """Debian's C{opendkim}, which signs and verifies."""
 
-    def begin(self, mode: str, port: int | None = None) -> tuple[OpenDKIM, RunningServer]:
+    def begin(
+        self, mode: str, port: int | None = None
+    ) -> tuple[OpenDKIM, RunningServer]:
         """A milter, and a server that asks it."""
         milter = OpenDKIM(mode, ZONE, port)
         self.running(milter)

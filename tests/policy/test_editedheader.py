@@ -180,3 +180,24 @@ class EditedHeaderTests(SynchronousTestCase):
         made.apply("a", Insert(b"X-New", b"1", at))
         made.apply("a", Change(b"X-New", 1, b""))
         self.assertEqual((made.above, made.octets + made.rest), (b"", octets))
+
+
+class CountedTests(SynchronousTestCase):
+    """Numbers of who has read a header as others have left it."""
+
+    def test_skipsWhatIsGone(self) -> None:
+        """Of fields that were taken out nobody knows who comes later."""
+        header = EditedHeader(b"A: 1\r\nB: 2\r\nA: 3\r\nA: 4\r\n")
+        header.apply("x", Remove(b"A", 1))
+        for seen, counted in (
+            (Change(b"a", 1, b"z"), Change(b"a", 2, b"z")),
+            (Remove(b"A", 2), Remove(b"A", 3)),
+            (Change(b"A", 3, b"z"), Change(b"A", 4, b"z")),
+            (Change(b"B", 1, b"z"), Change(b"B", 1, b"z")),
+            (Insert(b"C", b"z", 0), Insert(b"C", b"z", 0)),
+            (Insert(b"C", b"z", 1), Insert(b"C", b"z", 1)),
+            (Insert(b"C", b"z", 3), Insert(b"C", b"z", 4)),
+            (Insert(b"C", b"z", 9), Insert(b"C", b"z", 10)),
+            (Insert(b"C", b"z"), Insert(b"C", b"z")),
+        ):
+            self.assertEqual(header.counted("x", seen), counted)

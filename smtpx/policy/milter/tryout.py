@@ -24,14 +24,7 @@ def tryMilter(place: str | tuple[str, int], seconds: float) -> Agreed:
     @raise OSError: it cannot be connected to, or says nothing.
     @raise Malformed: it is no milter.
     """
-    if isinstance(place, str):
-        connection = socket.socket(socket.AF_UNIX)
-        connection.settimeout(seconds)
-    else:
-        connection = socket.create_connection(place, seconds)
-    with connection:
-        if isinstance(place, str):
-            connection.connect(place)
+    with _connected(place, seconds) as connection:
         conversation = Conversation({})
         connection.sendall(conversation.open())
         while conversation.agreed is None:
@@ -41,6 +34,22 @@ def tryMilter(place: str | tuple[str, int], seconds: float) -> Agreed:
             list(conversation.feed(data))
         connection.sendall(conversation.say(QUIT))
         return conversation.agreed
+
+
+def _connected(place: str | tuple[str, int], seconds: float) -> socket.socket:
+    """
+    @raise OSError: it cannot be connected to.
+    """
+    if not isinstance(place, str):
+        return socket.create_connection(place, seconds)
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(seconds)
+    try:
+        connection.connect(place)
+    except OSError:
+        connection.close()
+        raise
+    return connection
 
 
 __all__ = ["tryMilter"]

@@ -95,7 +95,7 @@ class MadeMilter:
     name: str = "made"
     steps: Step = Step(0)
     actions: Action = Action(0x1FF)
-    answers: dict[bytes, bytes | None | Callable[[], bytes | None]] = field(
+    answers: Mapping[bytes, bytes | None | Callable[[], bytes | None]] = field(
         factory=dict
     )
     heard: list[tuple[bytes, bytes]] = field(factory=list)
@@ -115,7 +115,7 @@ class MadeMilter:
         self.connections += 1
         link = cast(MilterLink, protocolFactory.buildProtocol(None))  # type: ignore[arg-type]  # from nowhere
         line = Line()
-        link.makeConnection(line)  # type: ignore[arg-type]  # it is a transport
+        link.makeConnection(line)  # type: ignore[no-untyped-call]  # Twisted has no types for it
         self.lines.append((line, link, Packets()))
         return succeed(cast(IProtocol, link))
 

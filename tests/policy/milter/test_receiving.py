@@ -166,7 +166,7 @@ class ReadingTests(ReceivingTestCase):
         for _ in range(4):
             call.say(body * 64)
         self.assertEqual(transport.producerState, "paused")
-        milter.answers.clear()
+        milter.answers = {}
         milter.lines[0][1].dataReceived(GO_ON)
         server.settle()
         self.assertEqual(transport.producerState, "producing")
@@ -257,7 +257,7 @@ class VerdictTests(ReceivingTestCase):
         call = server.call()
         call.mail()
         self.assertEqual(call.send(), REFUSED)
-        milter.answers.clear()
+        milter.answers = {}
         call.mail()
         self.assertEqual(call.send(), OK)
 
