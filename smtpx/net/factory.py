@@ -156,8 +156,10 @@ class SMTPServerFactory(Factory):
     @ivar profile: the extensions' hooks, resolved.
     @ivar lingerSeconds: how long a closed connection may linger.
     @ivar proxySeconds: how long a proxy may take to say whom it brings.
+    @ivar leaving: told of each client that has gone; L{None}: nobody is.
     """
 
+    leaving: Callable[[IServerSession], None] | None = None
     noisy = False
     _stopped = False
 
@@ -182,7 +184,6 @@ class SMTPServerFactory(Factory):
         proxySeconds: float = 10.0,
         dialect: Dialect = Dialect.SMTP,
         terms: TLSTerms = USUAL,
-        left: Callable[[IServerSession], None] | None = None,
     ) -> None:
         """
         @param reactor: for time limits.
@@ -207,7 +208,6 @@ class SMTPServerFactory(Factory):
             (L{smtpx.net.interfaces.IArrival.finish}).  RFC 2033 section 5 forbids
             it on port 25.
         @param terms: what is wanted of TLS handshakes.
-        @param left: told of each client that has gone; L{None}: nobody is.
         @raise smtpx.tls.terms.BadTerms: OpenSSL cannot keep C{terms}.
         @raise smtpx.core.errors.Conflict: extensions that do not go together.
         @raise ValueError: implicit TLS without certificates.
@@ -242,7 +242,6 @@ class SMTPServerFactory(Factory):
         self.connections: set[ServerProtocol] = set()
         self.proxySeconds = proxySeconds
         self._proxies = proxies
-        self._left = left
         self._entrances: set[Entrance] = set()
         self._refused: set[RefusedProtocol] = set()
         self._connectionsMax = connectionsMax
@@ -357,8 +356,8 @@ class SMTPServerFactory(Factory):
     def left(self, protocol: ServerProtocol) -> None:
         """A connection is gone."""
         self.connections.discard(protocol)
-        if self._left is not None:
-            self._left(protocol.core)
+        if self.leaving is not None:
+            self.leaving(protocol.core)
         if self.admission is not None:
             self.admission.leave(protocol.entrant)
         self.resume(_FULL)

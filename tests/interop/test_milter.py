@@ -4,18 +4,23 @@ Milters of other makers, asked by a server of ours.
 
 from __future__ import annotations
 
+import re
 import smtplib
 from pathlib import Path
 
 import dkim
 
-from tests.mailauth.dkimmail import BODY, HEADER, ZONE
+from tests.mailauth.dkimmail import BODY, HEADER, ZONE, signature
 
 from .cases import InteropTestCase
-from .milterpeers import OpenDKIM
+from .milterpeers import OpenDKIM, RspamdProxy
 from .running import RunningServer, freePort, waitFor
 
-_MILTER = """
+#: What every spam filter knows
+#: (U{https://spamassassin.apache.org/gtube/}).
+GTUBE = b"XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
+
+_SERVER = """
 [authentication]
 checks = []
 [local]
@@ -25,8 +30,10 @@ unknown = "accept"
 
 _ONE = """
 [[milter]]
-name = "opendkim"
+name = "{name}"
 address = "{address}"
+when_away = "{whenAway}"
+command_seconds = 5
 """
 
 _SENDER, _RECIPIENT = "joe@football.example.com", "ann@here.example"
@@ -37,22 +44,33 @@ def known(name: bytes, timeout: int = 5) -> bytes | None:
     return ZONE.get(name.rstrip(b"."))
 
 
-class OpenDKIMTests(InteropTestCase):
-    """Debian's C{opendkim}, which signs and verifies."""
+class MilterTestCase(InteropTestCase):
+    """A server that asks milters."""
 
-    def begin(
-        self, mode: str, port: int | None = None
-    ) -> tuple[OpenDKIM, RunningServer]:
-        """A milter, and a server that asks it."""
-        milter = OpenDKIM(mode, ZONE, port)
-        self.running(milter)
-        return milter, self.serve(_MILTER + _ONE.format(address=milter.address))
+    def ask(
+        self, *milters: OpenDKIM | RspamdProxy, whenAway: str = "defer"
+    ) -> RunningServer:
+        """A server that asks these."""
+        text = _SERVER
+        for number, each in enumerate(milters):
+            self.running(each)
+            text += _ONE.format(
+                name=f"m{number}", address=each.address, whenAway=whenAway
+            )
+        return self.serve(text)
+
+    def client(self, server: RunningServer) -> smtplib.SMTP:
+        """A client that is connected."""
+        client = smtplib.SMTP("127.0.0.1", server.port, timeout=30)
+        self.closing(client.close)
+        return client
 
     def send(self, server: RunningServer, *messages: bytes) -> None:
         """Send messages over one connection."""
-        with smtplib.SMTP("127.0.0.1", server.port, timeout=30) as client:
-            for each in messages:
-                client.sendmail(_SENDER, [_RECIPIENT], each)
+        client = self.client(server)
+        for each in messages:
+            client.sendmail(_SENDER, [_RECIPIENT], each)
+        client.quit()
 
     def arrived(self, server: RunningServer, count: int) -> list[bytes]:
         """What lies in the Maildir, without what final delivery has put above it."""
@@ -64,9 +82,13 @@ class OpenDKIMTests(InteropTestCase):
         found = [Path(each).read_bytes() for each in sorted(new.iterdir())]
         return [each.split(b"\r\n", 2)[2] for each in found]
 
+
+class OpenDKIMTests(MilterTestCase):
+    """Debian's C{opendkim}, which signs and verifies."""
+
     def test_signs(self) -> None:
         """dkimpy finds the signature of the message as delivered good."""
-        _, server = self.begin("s")
+        server = self.ask(OpenDKIM("s", ZONE))
         message = HEADER + b"\r\n" + BODY
         self.send(server, message, message)
         for each in self.arrived(server, 2):
@@ -75,7 +97,116 @@ class OpenDKIMTests(InteropTestCase):
 
     def test_signsOverTCP(self) -> None:
         """The same at a port."""
-        _, server = self.begin("s", freePort())
+        server = self.ask(OpenDKIM("s", ZONE, freePort()))
         self.send(server, HEADER + b"\r\n" + BODY)
         [found] = self.arrived(server, 1)
+        self.assertTrue(dkim.verify(found, dnsfunc=known), found)
+
+    def test_signsWhatIsLong(self) -> None:
+        """Body by piece, and with lines that begin with dots."""
+        server = self.ask(OpenDKIM("s", ZONE))
+        body = b"".join(b".%d of many lines\r\n" % n for n in range(50_000))
+        self.send(server, HEADER + b"\r\n" + body)
+        [found] = self.arrived(server, 1)
+        self.assertTrue(found.endswith(body))
+        self.assertTrue(dkim.verify(found, dnsfunc=known))
+
+    def test_verifies(self) -> None:
+        """It says what it thinks, below our C{Received} field."""
+        server = self.ask(OpenDKIM("v", ZONE))
+        signed = signature() + HEADER + b"\r\n" + BODY
+        self.send(server, signed, signed + b"more\r\n")
+        good, bad = self.arrived(server, 2)
+        for found, result in ((good, b"pass"), (bad, b"fail")):
+            said = re.search(
+                rb"^Authentication-Results: opendkim\.example;\s+dkim=(\w+)",
+                found,
+                re.MULTILINE,
+            )
+            assert said is not None, found
+            self.assertEqual(said[1], result)
+
+    def test_verifiesAndSigns(self) -> None:
+        """The second sees what the first has put in."""
+        server = self.ask(OpenDKIM("v", ZONE), OpenDKIM("s", ZONE))
+        self.send(server, signature() + HEADER + b"\r\n" + BODY)
+        [found] = self.arrived(server, 1)
+        self.assertEqual(found.count(b"DKIM-Signature:"), 2)
+        self.assertIn(b"Authentication-Results: opendkim.example;", found)
+        self.assertTrue(dkim.verify(found, dnsfunc=known), found)
+
+    def test_killed(self) -> None:
+        """In the middle of a message: the client is to come again, and then it may."""
+        milter = OpenDKIM("s", ZONE)
+        server = self.ask(milter)
+        client = self.client(server)
+        client.ehlo()
+        client.mail(_SENDER)
+        client.rcpt(_RECIPIENT)
+        self.assertEqual(client.docmd("DATA")[0], 354)
+        client.send(HEADER + b"\r\n")
+        milter.kill()
+        client.send(BODY + b".\r\n")
+        self.assertEqual(client.getreply()[0], 451)
+        self.assertEqual(client.mail(_SENDER)[0], 451)
+        client.quit()
+        again = OpenDKIM("s", ZONE, path=milter.folder / "s")
+        self.running(again)
+
+        def taken() -> bool:
+            try:
+                self.send(server, HEADER + b"\r\n" + BODY)
+            except smtplib.SMTPSenderRefused:
+                return False
+            return True
+
+        waitFor(taken, "the milter is back")
+        self.assertEqual(len(self.arrived(server, 1)), 1)
+
+    def test_halted(self) -> None:
+        """It says nothing: its terms hold once its time is over."""
+        milter = OpenDKIM("s", ZONE)
+        server = self.ask(milter, whenAway="accept")
+        with milter.halted():
+            self.send(server, HEADER + b"\r\n" + BODY)
+        [found] = self.arrived(server, 1)
+        self.assertNotIn(b"DKIM-Signature:", found)
+        self.assertTrue(any("m0 away at" in each for each in server.mainLog()))
+
+
+class RspamdTests(MilterTestCase):
+    """Debian's C{rspamd}, with its proxy as a milter."""
+
+    def test_changes(self) -> None:
+        """It was told who brings what, and adds, removes and changes fields."""
+        server = self.ask(RspamdProxy())
+        message = (
+            b"Subject: Special offer\r\nX-Bad: x\r\nFrom: joe@x.example\r\n\r\nHi\r\n"
+        )
+        self.send(server, message, message)
+        for found in self.arrived(server, 2):
+            self.assertIn(b"\r\nSubject: *** SPAM *** Special offer\r\n", found)
+            self.assertNotIn(b"X-Bad", found)
+            seen = re.search(rb"^X-Seen-By: rspamd ([^\r]*)", found, re.MULTILINE)
+            assert seen is not None, found
+            address, _, queued, recipients = seen[1].split()
+            self.assertEqual((address, queued, recipients), (b"127.0.0.1", b"id", b"1"))
+
+    def test_rejects(self) -> None:
+        """GTUBE, in its own words; another message is taken."""
+        server = self.ask(RspamdProxy())
+        with self.assertRaises(smtplib.SMTPDataError) as raised:
+            self.send(server, b"Subject: x\r\n\r\n" + GTUBE + b"\r\n")
+        self.assertEqual(raised.exception.smtp_code, 554)
+        self.assertIn(b"Gtube pattern", raised.exception.smtp_error)
+        self.send(server, b"Subject: x\r\n\r\nHello\r\n")
+        self.assertEqual(len(self.arrived(server, 1)), 1)
+
+    def test_signerBehindIt(self) -> None:
+        """What it has changed is signed."""
+        server = self.ask(RspamdProxy(), OpenDKIM("s", ZONE))
+        self.send(server, HEADER + b"X-Bad: x\r\n\r\n" + BODY)
+        [found] = self.arrived(server, 1)
+        self.assertIn(b"X-Seen-By: rspamd", found)
+        self.assertNotIn(b"X-Bad", found)
         self.assertTrue(dkim.verify(found, dnsfunc=known), found)

@@ -141,7 +141,15 @@ class TemplateTests(SynchronousTestCase):
             for line in template(FOUND)
         ]
         text = "\n".join(lines)
-        for header in ("listener", "route", "retry", "import", "lookup", "checker"):
+        for header in (
+            "listener",
+            "route",
+            "retry",
+            "import",
+            "lookup",
+            "checker",
+            "milter",
+        ):
             text = re.sub(
                 rf"(?s)#\[\[{header}\]\].*?(?=\n\n\n)",
                 "",

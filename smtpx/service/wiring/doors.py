@@ -150,8 +150,8 @@ class Hall:
             proxySeconds=kind.proxySeconds,
             dialect=kind.protocol.dialect,
             terms=kind.terms,
-            left=milters.left(kind.role),
         )
+        made.leaving = milters.left(kind.role)
         self.journal.watch(made.profile)
         return made
 

@@ -131,14 +131,8 @@ async def policies(
         stack.callback(names.stop)
         await names.start()
     if names.peerNamesWanted or configuration.milters:
-        clock = machine.reactor
-        look = partial(confirmedName, resolver)
-        peers = PeerNames(Turnstile(clock, _NAMES_AT_ONCE), look, clock.seconds)
-
-        def matters() -> bool:
-            return bool(configuration.milters) or names.peerNamesMatter()
-
-        before.append(NamedPolicy("names", NamingPolicy(peers, matters)))
+        naming = _naming(machine, configuration, names, resolver)
+        before.append(NamedPolicy("names", naming))
     if checks is not None:
         before.append(NamedPolicy("authentication", PromptPolicy(checks)))
     seconds = configuration.limits.bounds.answerSeconds
@@ -172,6 +166,21 @@ async def policies(
         Role.SUBMISSION: seen.watched(submission.policy(users)),
     }
     return Policies(doors, inside, rules, asked)
+
+
+def _naming(
+    machine: Machine,
+    configuration: Configuration,
+    names: HostNames,
+    resolver: IResolver,
+) -> NamingPolicy:
+    """Who gives clients their names; milters always want to know them."""
+    clock = machine.reactor
+    look = partial(confirmedName, resolver)
+    peers = PeerNames(Turnstile(clock, _NAMES_AT_ONCE), look, clock.seconds)
+    if configuration.milters:
+        return NamingPolicy(peers, lambda: True)
+    return NamingPolicy(peers, names.peerNamesMatter)
 
 
 def admission(configuration: Configuration) -> Admission:

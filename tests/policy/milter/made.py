@@ -352,10 +352,10 @@ def served(
         extensions=[*standard(), MilterCommands(), *extensions, MilterReviews()],
         policy=chain,
         answers=ANSWERS,
-        left=policy.left,
         bounds=bounds,
         dialect=dialect,
     )
+    factory.leaving = policy.left
     factory.startFactory()
     server = Server(factory, receiver, clock)
     return MilterServer(server, milters, asked, told, troubles)
