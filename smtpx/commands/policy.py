@@ -136,6 +136,9 @@ class TestOptions(ConsoleOptions):
             return
         for line in told(tried):
             console.say(line)
+        names = ", ".join(each.name for each in configuration.milters)
+        if names:
+            console.say(f"Milters are not asked here: {names}")
 
     def _trial(self) -> Trial:
         message = None

@@ -266,6 +266,12 @@ message = "from $acl_m_from"
         out = self.said("--config", self.file(""), "--ip", "192.0.2.9")
         self.assertEqual(out, "There is no rule that would be asked.\n")
 
+    def test_milters(self) -> None:
+        """They could not be asked without doing harm, and that is said."""
+        config = self.file("[[milter]]\nname = 'a'\naddress = '/run/a'\n")
+        out = self.said("--config", config, "--ip", "192.0.2.9")
+        self.assertEqual(out.splitlines()[-1], "Milters are not asked here: a")
+
     def test_commandLinesThatMakeNoSense(self) -> None:
         """Each is told why."""
         for words, why in (

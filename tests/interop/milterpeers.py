@@ -21,12 +21,20 @@ Syslog no
 RequireSafeKeys no
 Socket {socket}
 Mode {mode}
+"""
+
+_SIGNS = """\
 Domain {domain}
 Selector {selector}
 KeyFile key
 InternalHosts 127.0.0.1
 Canonicalization relaxed/simple
-TestDNSData dns
+"""
+
+#: What comes from such hosts it would sign, and not verify.
+_VERIFIES = """\
+InternalHosts 192.0.2.1
+TestDNSData {folder}/dns
 AlwaysAddARHeader yes
 AuthservID opendkim.example
 """
@@ -62,13 +70,13 @@ class OpenDKIM(RunningProgram):
         (folder / "key").write_bytes(RSA_PEM)
         (folder / "key").chmod(0o600)
         (folder / "dns").write_bytes(b"".join(b"%b %b\n" % e for e in zone.items()))
-        self.selector = RSA_NAME.selector.decode("ascii")
         where = f"local:{path}" if port is None else f"inet:{port}@127.0.0.1"
-        text = _OPENDKIM.format(
+        text = (_OPENDKIM + (_SIGNS if mode == "s" else _VERIFIES)).format(
             socket=where,
             mode=mode,
+            folder=folder,
             domain=RSA_NAME.domain.decode("ascii"),
-            selector=self.selector,
+            selector=RSA_NAME.selector.decode("ascii"),
         )
         (folder / "conf").write_text(text, "utf-8")
         super().__init__(folder, [program, "-f", "-x", "conf"])

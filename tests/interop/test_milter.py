@@ -33,6 +33,7 @@ _ONE = """
 name = "{name}"
 address = "{address}"
 when_away = "{whenAway}"
+connect_seconds = 2
 command_seconds = 5
 """
 
@@ -171,7 +172,10 @@ class OpenDKIMTests(MilterTestCase):
             self.send(server, HEADER + b"\r\n" + BODY)
         [found] = self.arrived(server, 1)
         self.assertNotIn(b"DKIM-Signature:", found)
-        self.assertTrue(any("m0 away at" in each for each in server.mainLog()))
+        waitFor(
+            lambda: any("m0 away at" in each for each in server.mainLog()),
+            "the log says why",
+        )
 
 
 class RspamdTests(MilterTestCase):
