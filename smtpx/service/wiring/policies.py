@@ -120,7 +120,6 @@ async def policies(
     relayHosts = names.keep(relay.hosts).verdict
     refuseHosts = names.keep(refused).verdict
     subjects = relaySubjects(configuration)
-    before: list[NamedPolicy] = []
     others = pythonPolicies(configuration)
     lent = means(machine, configuration, names, resolver, lookups, seen, stack)
     rules = houseRules(configuration, intake.words, lent, journal, checks)
@@ -130,9 +129,7 @@ async def policies(
     if names.wanted:
         stack.callback(names.stop)
         await names.start()
-    if names.peerNamesWanted or configuration.milters:
-        naming = _naming(machine, configuration, names, resolver)
-        before.append(NamedPolicy("names", naming))
+    before = _naming(machine, configuration, names, resolver)
     if checks is not None:
         before.append(NamedPolicy("authentication", PromptPolicy(checks)))
     seconds = configuration.limits.bounds.answerSeconds
@@ -173,14 +170,16 @@ def _naming(
     configuration: Configuration,
     names: HostNames,
     resolver: IResolver,
-) -> NamingPolicy:
-    """Who gives clients their names; milters always want to know them."""
+) -> list[NamedPolicy]:
+    """Who gives clients their names, if anybody wants them: milters always do."""
+    asked = bool(configuration.milters)
+    if not (asked or names.peerNamesWanted):
+        return []
     clock = machine.reactor
     look = partial(confirmedName, resolver)
     peers = PeerNames(Turnstile(clock, _NAMES_AT_ONCE), look, clock.seconds)
-    if configuration.milters:
-        return NamingPolicy(peers, lambda: True)
-    return NamingPolicy(peers, names.peerNamesMatter)
+    wanted = (lambda: True) if asked else names.peerNamesMatter
+    return [NamedPolicy("names", NamingPolicy(peers, wanted))]
 
 
 def admission(configuration: Configuration) -> Admission:
