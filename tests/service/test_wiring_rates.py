@@ -9,10 +9,12 @@ import json
 import os
 from email import message_from_bytes, policy
 from pathlib import Path
+from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, execute
 
-from smtpx.policy.rules import RuleStage
+from smtpx.policy.rules import HouseRules, RuleStage, Vocabulary
+from smtpx.policy.strangers.ratesfile import RatesFile
 from smtpx.service.toml import parseDocument
 from smtpx.service.wiring.ruletest import Trial, tryRules
 
@@ -190,3 +192,15 @@ class PageTests(HouseTestCase):
             if each.startswith("rate = {")
         ]
         configured(f'[[policy.rcpt]]\n{rate}\naction = "defer"\n')
+
+    def test_python(self) -> None:
+        """The example in Python makes rules that count."""
+        found: dict[str, Any] = {}
+        (example,) = blocks(PAGE, "python")
+        exec(example, found)
+        clock, path = self.site.reactor, str(self.site.folder / "rates.sqlite")
+        making = found["means"](clock, clock.seconds, execute, path)
+        means = self.successResultOf(Deferred.fromCoroutine(making))
+        HouseRules.of(found["RULES"], Vocabulary(), means)
+        self.successResultOf(Deferred.fromCoroutine(means.rates.stop()))
+        RatesFile(path, make=False).close()

@@ -39,6 +39,7 @@ from .lookedup import LookedUp, Query
 from .lookupvalue import LookupValue
 from .own import Set, Variables
 from .ownvalues import ownValue, setOwn
+from .rated import Count, Rate, RateTerms
 from .removing import RemoveHeader
 from .rule import Rule, Vocabulary, checked
 from .stages import RuleStage
@@ -65,6 +66,7 @@ __all__ = [
     "Authenticated",
     "BadRule",
     "Code",
+    "Count",
     "Defer",
     "Discard",
     "Dkim",
@@ -88,6 +90,8 @@ __all__ = [
     "MessageVerdict",
     "OfExtension",
     "Query",
+    "Rate",
+    "RateTerms",
     "Recipients",
     "Reject",
     "Rule",
