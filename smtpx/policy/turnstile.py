@@ -100,6 +100,13 @@ class Turnstile:
         self._fill()
         return outcome
 
+    def allow(self, atOnceMax: int) -> None:
+        """
+        Let so much be done at once from now on; what is being done goes on.
+        """
+        self.atOnceMax = atOnceMax
+        self._fill()
+
     def _mayEnter(self, whose: bytes) -> bool:
         if self._inside >= self.atOnceMax:
             return False

@@ -47,6 +47,16 @@ class TurnstileTests(SynchronousTestCase):
         self.assertEqual(self.successResultOf(outcomes[2]), 9)
         self.assertNoResult(outcomes[3])
 
+    def test_anotherBound(self) -> None:
+        """The bound can be moved while work is done and waits."""
+        outcomes = self.admit(4)
+        self.turnstile.allow(1)
+        self.begun[0].callback(7)
+        self.assertEqual(self.successResultOf(outcomes[0]), 7)
+        self.assertEqual(len(self.begun), 2)
+        self.turnstile.allow(3)
+        self.assertEqual(len(self.begun), 4)
+
     def test_soManyWait(self) -> None:
         """Whoever is one too many is told so at once; later there is room."""
         outcomes = self.admit(5)

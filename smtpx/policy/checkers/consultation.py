@@ -208,8 +208,7 @@ class Consultation:
                 early.drop()
             return found
         if early is not None and not early.dropped:
-            early.stop()
-            found = await desk.conclude(session, early.check)
+            found = await early.conclude(session)
             if self._reread is None or found.state not in (State.AWAY, State.BROKEN):
                 return found
             # It may have lost patience with a slow client, or was started again.
@@ -291,8 +290,8 @@ class _Early:
         """It cannot take more now; it gets some time."""
         return self._desk.clock.callLater(STALL_SECONDS, self.drop)
 
-    def stop(self) -> None:
-        """The message is there."""
+    def _stop(self) -> None:
+        """It is given no more of the message, and no time either."""
         if self._limit is not None and self._limit.active():
             self._limit.cancel()
         if self._tap is not None:
@@ -300,14 +299,22 @@ class _Early:
             self.check.unregisterProducer()
             self._tap = None
         self._forget(self)
-        self._desk.leave()
+
+    async def conclude(self, session: IServerSession) -> Opinion:
+        """The message is there: what the checker thinks of it."""
+        self._stop()
+        try:
+            return await self._desk.conclude(session, self.check)
+        finally:
+            self._desk.leave()
 
     def drop(self) -> None:
         """Give it up."""
         if not self.dropped:
             self.dropped = True
-            self.stop()
+            self._stop()
             self.check.abort()
+            self._desk.leave()
 
 
 class _Watched(Tap):

@@ -68,7 +68,7 @@ class Desk:
         Is there room for one that begins while its message still comes?  Half of the
         room is for messages that are there, for others may take their time.
         """
-        return self._early < max(1, self.checker.terms.atOnce // 2)
+        return self._early < self.checker.terms.atOnce // 2
 
     def wants(self, session: IServerSession, envelope: Envelope) -> Opinion | None:
         """
@@ -85,11 +85,16 @@ class Desk:
 
     def enter(self) -> None:
         """A check has begun whose message is not there yet."""
-        self._early += 1
+        self._count(1)
 
     def leave(self) -> None:
-        """Such a one has ended, or its message is there."""
-        self._early -= 1
+        """Such a one has ended."""
+        self._count(-1)
+
+    def _count(self, more: int) -> None:
+        self._early += more
+        # All together they are no more than the operator wants.
+        self._turnstile.allow(max(1, self.checker.terms.atOnce - self._early))
 
     def begin(
         self, session: IServerSession, envelope: Envelope, message: Message
@@ -177,7 +182,9 @@ class Desk:
             return Opinion(State.SLOW, why=why)
         if isinstance(error, ConnectError | ConnectionClosed | OSError):
             return Opinion(State.AWAY, why=why)
-        self._trouble(session, f"checker {self.checker.name}", error)
+        if not isinstance(error, Malformed):
+            # It is ours, and not the checker's.
+            self._trouble(session, f"checker {self.checker.name}", error)
         return Opinion(State.BROKEN, why=why)
 
 

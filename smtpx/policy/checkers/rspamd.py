@@ -120,7 +120,7 @@ def opinionOf(status: int, body: bytes, changes: bool = False) -> Opinion:
         raise Malformed(f"rspamd says: {status} {body[:200]!r}")
     try:
         said = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Malformed(f"rspamd says: {body[:60]!r}") from None
     if not isinstance(said, dict) or not isinstance(said.get("action"), str):
         why = said.get("error") if isinstance(said, dict) else None
@@ -149,9 +149,19 @@ def _number(value: object) -> float:
     """
     @raise Malformed: it is none.
     """
-    if isinstance(value, int | float) and isfinite(value):
-        return float(value)
-    raise Malformed("rspamd says no score")
+    found = _float(value)
+    if found is None:
+        raise Malformed("rspamd says no score")
+    return found
+
+
+def _float(value: object) -> float | None:
+    """A number; L{None}: it is none, or too large to be one."""
+    try:
+        found = float(value) if isinstance(value, int | float) else None
+    except OverflowError:
+        return None
+    return found if found is not None and isfinite(found) else None
 
 
 def _table(value: object) -> Mapping[str, object]:
@@ -163,8 +173,7 @@ def _report(symbols: Mapping[str, object]) -> str:
     lines: list[tuple[float, str]] = []
     for name, value in list(symbols.items())[:SYMBOLS_MOST]:
         one = _table(value)
-        score = one.get("score")
-        points = float(score) if isinstance(score, int | float) else 0.0
+        points = _float(one.get("score")) or 0.0
         options = one.get("options")
         said = ", ".join(map(str, options)) if isinstance(options, list) else ""
         lines.append((-abs(points), f"{points:.2f} {name}[{said}]"))

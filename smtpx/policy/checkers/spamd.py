@@ -46,7 +46,7 @@ ANSWER_OCTETS = 1 << 18
 #: The most characters of a report that are kept.
 REPORT_MOST = 1 << 14
 
-_STATUS = re.compile(rb"SPAMD/\d+(?:\.\d+)? +(\d+) +(.*)")
+_STATUS = re.compile(rb"SPAMD/\d+(?:\.\d+)? +(\d{1,5}) +(.*)")
 _VERDICT = re.compile(
     r"(True|False|Yes|No) *; *(-?\d+(?:\.\d+)?) */ *(-?\d+(?:\.\d+)?)", re.IGNORECASE
 )
@@ -133,7 +133,7 @@ def opinionOf(answer: bytes) -> Opinion:
         if colon
     }
     length = fields.get(b"content-length", "")
-    if length.isdecimal() and len(report) < int(length):
+    if length.isdecimal() and len(length) < 10 and len(report) < int(length):
         raise ConnectionError("spamd has closed the connection within its answer")
     verdict = _VERDICT.fullmatch(fields.get(b"spam", ""))
     if verdict is None:

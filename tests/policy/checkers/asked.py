@@ -81,7 +81,7 @@ class ConsultingTestCase(SynchronousTestCase):
         """Somebody made a mistake."""
         self.troubles.append(f"{owner}: {error}")
 
-    def begin(self, *checkers: MadeChecker, resumed: bool = False) -> IArrival:
+    def begin(self, *checkers: MadeChecker) -> IArrival:
         """A message begins."""
 
         def tell(

@@ -8,9 +8,13 @@ from __future__ import annotations
 from twisted.internet.error import ConnectionRefusedError
 
 from smtpx.core.envelope import Envelope
+from smtpx.core.errors import Malformed
 from smtpx.core.reply import OK, reply
+from smtpx.core.standing import Standing
 from smtpx.core.trace import LOCAL
+from smtpx.extensions.checkpointserver import CutShort, begun
 from smtpx.net.submission import SubmissionReceiver
+from smtpx.policy.checkers import consulting
 from smtpx.policy.checkers.consultation import (
     CONSULTATION,
     SKIPPED,
@@ -161,6 +165,60 @@ class ConsultingReceiverTests(ConsultingTestCase):
             self.envelope = Envelope(b"ann@example.org", 0.0)
             self.write(self.opened(receiver), LONG)
         self.assertEqual(1, len(checker.checks))
+
+    def test_neverMoreAtOnce(self) -> None:
+        """Those that began early count among those that a checker is given at once."""
+        checker = MadeChecker(terms=Terms(atOnce=2))
+        desk = Desk(checker, self.clock, self.trouble)
+        receiver = ConsultingReceiver(self.behind, [desk])
+        asked = []
+        for number, message in enumerate((LONG, [SHORT], [SHORT])):
+            self.session = sessionFrom(b"192.0.2.%d" % number)
+            self.envelope = Envelope(b"ann@example.org", 0.0)
+            self.write(self.opened(receiver), message)
+            asked.append(self.ask())
+        self.assertEqual(2, len(checker.checks))
+        outcome = checker.checks[0].outcome
+        assert outcome is not None
+        outcome.callback(GOOD)
+        self.assertEqual(GOOD, self.successResultOf(asked[0])["made"])
+        self.assertEqual(3, len(checker.checks))
+        for each in (1, 2):
+            self.assertNoResult(asked[each])
+
+    def test_oneAtOnce(self) -> None:
+        """Where it is given one at once, that is one that is there."""
+        checker = MadeChecker(terms=Terms(atOnce=1), answers=[GOOD])
+        self.write(self.begin(checker), LONG)
+        self.assertEqual([], checker.checks)
+        self.assertEqual(GOOD, self.opinion())
+
+    def test_whatItSaysIsNoAnswer(self) -> None:
+        """Nonsense is the checker's, and no mistake of ours."""
+        checker = MadeChecker(answers=[Malformed("no answer")])
+        self.write(self.begin(checker), [SHORT])
+        self.assertIs(State.BROKEN, self.opinion().state)
+        self.assertEqual([], self.troubles)
+
+    def test_cutShortBefore(self) -> None:
+        """Of a message that goes on (RFC 1845) a checker gets what came before."""
+        self.session = sessionFrom(b"192.0.2.1")
+        envelope = Envelope(b"ann@example.org", 0.0)
+        self.session.envelope = envelope
+        transaction = begun(self.session, b"<1@client.example>")
+        transaction.before = CutShort(len(LONG[0]), envelope, ())
+        self.session.standing = Standing.NAMED
+        self.patch(consulting, "transactionOf", lambda session: transaction)
+        checker = MadeChecker(answers=[GOOD])
+        arrival = self.begin(checker)
+        # The spool has the beginning.
+        self.behind.arrivals[0].octets = LONG[0]
+        self.envelope.octets = len(LONG[0])
+        self.write(arrival, LONG[1:])
+        self.assertEqual([], checker.checks)
+        self.assertEqual(GOOD, self.opinion())
+        self.assertEqual(b"".join(LONG), checker.checks[0].octets)
+        self.assertEqual(len(b"".join(LONG)), checker.checks[0].message.octets)
 
     def test_slowCheckers(self) -> None:
         """A checker that says nothing is given up, and the message is not harmed."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 
+from hypothesis import given, settings, strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -124,6 +125,31 @@ class OpinionTests(SynchronousTestCase):
         """A message that is longer than it wants is an outcome of its own."""
         self.assertIs(State.TOO_LARGE, opinionOf(413, b"").state)
 
+    @given(
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+            lambda inner: (
+                st.lists(inner, max_size=3)
+                | st.dictionaries(
+                    st.sampled_from(["score", "options", "value", "order", "X", "a b"]),
+                    inner,
+                    max_size=3,
+                )
+            ),
+            max_leaves=8,
+        ),
+        st.sampled_from(["score", "symbols", "milter", "messages", "subject"]),
+    )
+    @settings(max_examples=100)
+    def test_whateverItSays(self, value: object, name: str) -> None:
+        """Whatever stands in an answer, it is one, or it is none."""
+        milter = {"add_headers": value, "remove_headers": value}
+        given = value if name != "milter" else milter
+        try:
+            self.opinion(True, **{name: given})
+        except Malformed:
+            pass
+
     def test_errors(self) -> None:
         """What is no answer."""
         for status, body in (
@@ -133,6 +159,8 @@ class OpinionTests(SynchronousTestCase):
             (200, b'{"error":"no"}'),
             (200, b'{"action":"reject"}'),
             (200, b'{"action":"reject","score":NaN,"required_score":1}'),
+            (200, b'{"action":"reject","score":1%b,"required_score":1}' % (b"0" * 400)),
+            (200, b"[" * 100_000),
         ):
             self.assertRaises(Malformed, opinionOf, status, body)
 

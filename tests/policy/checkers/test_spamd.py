@@ -96,6 +96,8 @@ class SpamdWireTests(SynchronousTestCase):
             b"HTTP/1.1 200 OK\r\n\r\n",
             b"SPAMD/1.0 76 Bad header line: (EOF)\r\n",
             b"SPAMD/1.1 0 EX_OK\r\n\r\n",
+            b"SPAMD/1.1 " + b"1" * 5000 + b" EX_OK\r\n\r\n",
+            b"SPAMD/1.1 0 EX_OK\r\nContent-length: " + b"1" * 5000 + b"\r\n\r\n",
             b"SPAMD/1.1 0 EX_OK\r\nSpam: maybe\r\n\r\n",
         ):
             self.assertRaises(Malformed, opinionOf, answer)
