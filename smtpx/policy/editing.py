@@ -257,6 +257,9 @@ class EditedArrival:
     def finish(self, session: IServerSession, envelope: Envelope) -> Taken:
         """See L{IArrival}."""
         try:
+            # Whoever comes now is too late; and the message in memory needs none.
+            if EDITOR in envelope.stamps:
+                del envelope.stamps[EDITOR]
             self._end()
             if self._refusal is not None:
                 self.abort()

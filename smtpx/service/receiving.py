@@ -163,6 +163,8 @@ class SpoolArrival:
             header = envelope.stamp(HEADER)
             if header is not None:
                 prefix += header
+                # The message may stay in memory until it is delivered.
+                del envelope.stamps[HEADER]
         except BaseException:
             # Nobody else would: the connection has let go of it.
             incoming.abort()

@@ -106,11 +106,11 @@ class ChangeMessagesPageTests(SynchronousTestCase):
         arrival.write(b"X-Archived: 1\r\nX-Priority: 1\r\n\r\n")
         for each in envelope.recipients:
             self.assertIsNone(policy.mayDeliver(session, envelope, each))
-        arrival.finish(session, envelope)
-        self.assertEqual(envelope.stamps[HEADER], b"X-Seen: yes\r\nX-Priority: 3\r\n")
         editor = editorOf(envelope)
         assert editor is not None
         self.assertEqual(len(editor.noted), 4)
+        arrival.finish(session, envelope)
+        self.assertEqual(envelope.stamps[HEADER], b"X-Seen: yes\r\nX-Priority: 3\r\n")
 
     def test_rules(self) -> None:
         """The server takes the examples."""

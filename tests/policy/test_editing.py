@@ -228,6 +228,13 @@ class EditedTests(EditingTestCase):
             b"X-Spam: by a rule\r\n",
         )
 
+    def test_whoeverComesTooLateFindsNoEditor(self) -> None:
+        """The message is taken by then."""
+        arrival = self.begin(MESSAGE)
+        self.assertIsNotNone(editorOf(self.envelope))
+        self.taken(arrival)
+        self.assertIsNone(editorOf(self.envelope))
+
     def test_quarantineHolds(self) -> None:
         """The message as a whole."""
         arrival = self.begin(MESSAGE)
