@@ -8,8 +8,10 @@ from collections.abc import Iterator
 
 from ..core.errors import Malformed
 from ..policy.milter.tryout import tryMilter
+from ..policy.submission import ANSWER_SECONDS
 from .config import Configuration
 from .problems import Problem
+from .tables import Role
 
 #: How long a milter that is tried may take, in seconds.
 _SECONDS = 5.0
@@ -18,8 +20,10 @@ _SECONDS = 5.0
 def checkMilters(configuration: Configuration) -> Iterator[Problem]:
     """What is wrong with them."""
     seen: set[str] = set()
-    patience = configuration.limits.bounds.answerSeconds
     for index, each in enumerate(configuration.milters):
+        patience = configuration.limits.bounds.answerSeconds
+        if Role.SUBMISSION in each.roles:
+            patience = min(patience, ANSWER_SECONDS)
         if each.name in seen:
             text = f"there is another milter {each.name} above"
             yield configuration.problem(("milter", index, "name"), text)
@@ -28,8 +32,8 @@ def checkMilters(configuration: Configuration) -> Iterator[Problem]:
         seconds = 2 * each.connectSeconds + each.commandSeconds
         if seconds >= patience:
             text = (
-                f"limits.answer_seconds is {patience:g} s, and to connect and to"
-                f" answer could take {seconds:g} s"
+                f"to connect and to answer could take {seconds:g} s, and clients get"
+                f" an answer within {patience:g} s"
             )
             yield configuration.problem(("milter", index, "command_seconds"), text)
 

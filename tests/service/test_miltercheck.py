@@ -114,9 +114,17 @@ class CheckTests(SynchronousTestCase):
         [problem] = check(self.site.machine, read, FOUND)
         self.assertEqual(
             problem.text,
-            "limits.answer_seconds is 40 s, and to connect and to answer could take"
-            " 50 s",
+            "to connect and to answer could take 50 s, and clients get an answer within"
+            " 40 s",
         )
+
+    def test_impatientUsers(self) -> None:
+        """Mail programs do not wait as long as servers."""
+        entry: dict[str, object] = {"name": "a", "address": _SOCKET}
+        entry["command_seconds"] = 90
+        [text] = self.wrong(entry)
+        self.assertIn("could take 110 s, and clients get an answer within 100 s", text)
+        self.assertEqual(self.wrong(entry | {"roles": ["mx"]}), [])
 
     def test_away(self) -> None:
         """It may come by and by."""

@@ -223,11 +223,13 @@ class MilterServer:
     """
     A server that asks milters.
 
+    @ivar policy: asks them.
     @ivar told: what they did, as name, stage, what, and why.
     @ivar troubles: mistakes.
     """
 
     server: Server
+    policy: MilterPolicy
     milters: tuple[MadeMilter, ...]
     asked: tuple[Milter, ...]
     told: list[tuple[str, str, str, str]] = field(factory=list)
@@ -358,4 +360,4 @@ def served(
     factory.leaving = policy.left
     factory.startFactory()
     server = Server(factory, receiver, clock)
-    return MilterServer(server, milters, asked, told, troubles)
+    return MilterServer(server, policy, milters, asked, told, troubles)

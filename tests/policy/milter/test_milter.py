@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from smtpx.core.trace import LOCAL
 from smtpx.policy.milter import link as links
 from smtpx.policy.milter.commands import DATA, END_OF_HEADER
 from smtpx.policy.milter.conversation import nothing
@@ -24,6 +25,7 @@ from smtpx.policy.milter.milter import (
 from smtpx.policy.milter.packets import packet
 from smtpx.policy.milter.terms import MilterTerms
 
+from ..doubles import sessionFrom
 from .made import ACCEPT, GO_ON, GONE, NOTHING, Line, MadeMilter, served
 
 OK = b"250 2.0.0 OK\r\n"
@@ -246,3 +248,52 @@ class LinkTests(SynchronousTestCase):
         self.patch(links, "_QUICKACK", 12)
         self.link.ask(DATA, nothing, 1.0)
         self.assertEqual(told, [(socket.IPPROTO_TCP, 12, 1)])
+
+
+class WithoutTests(SynchronousTestCase):
+    """Sessions of which no milter is asked."""
+
+    def test_nobody(self) -> None:
+        """All goes as ever."""
+        server = served()
+        call = server.call()
+        call.mail(b"bob@example.org", b"eve@example.org")
+        self.assertEqual(call.send(), OK)
+        self.assertIn(b"250", call.say(b"RSET\r\n"))
+        call.leave()
+        self.assertEqual(server.troubles, [])
+
+    def test_clientThatIsAnother(self) -> None:
+        """Who connects as somebody else (XCLIENT) is another client to milters."""
+        milter = MadeMilter()
+        server = served(milter)
+        call = server.call()
+        asked = server.policy.mayConnect(call.call.protocol.core)
+        server.settle()
+        assert isinstance(asked, Deferred)
+        self.assertIsNone(self.successResultOf(asked))
+        self.assertEqual(milter.codes, "OCQOC")
+
+    def test_whoIsHere(self) -> None:
+        """Of users of this machine no milter is asked."""
+        milter = MadeMilter()
+        server = served(milter)
+        session = sessionFrom(b"")
+        session.mechanism = LOCAL
+        self.assertIsNone(server.policy.mayConnect(session))
+        self.assertEqual(milter.codes, "")
+
+    def test_goneBeforeItIsConnected(self) -> None:
+        """A connection that comes too late is given back."""
+        milter = MadeMilter(answers={b"O": NOTHING})
+        server = served(milter)
+        session = sessionFrom(b"192.0.2.1")
+        asked = server.policy.mayConnect(session)
+        server.settle()
+        server.policy.left(session)
+        numbers = b"".join(each.to_bytes(4) for each in (6, 0x1FF, 0))
+        milter.lines[0][1].dataReceived(packet(b"O", numbers))
+        server.settle()
+        assert isinstance(asked, Deferred)
+        self.assertIsNone(self.successResultOf(asked))
+        self.assertEqual(milter.codes, "OQ")

@@ -16,7 +16,7 @@ from smtpx.net.interfaces import IReceiver
 from smtpx.policy.milter.bench import BENCH, Bench
 from smtpx.policy.milter.negotiation import Action
 from smtpx.policy.milter.packets import packet
-from smtpx.policy.milter.receiving import MilterReceiver
+from smtpx.policy.milter.receiving import MilterReceiver, ReadArrival
 from smtpx.policy.milter.seat import unheard
 from smtpx.policy.milter.terms import WhenAway
 from smtpx.policy.rules.effects import isDiscarded, isDiscardedFor, isHeld
@@ -31,6 +31,7 @@ from .made import (
     GONE,
     NOTHING,
     REFUSE,
+    KeptArrival,
     MadeMilter,
     served,
 )
@@ -310,6 +311,35 @@ class SeveralTests(ReceivingTestCase):
         second = MadeMilter("2", answers={b"L": GONE})
         self.assertEqual(self.send(MadeMilter("1"), second), DEFERRED)
         self.assertEqual(self.server.kept, [])
+
+
+class TroubleTests(ReceivingTestCase):
+    """What goes wrong elsewhere."""
+
+    def test_cannotBeReadAgain(self) -> None:
+        """The milters that come later cannot be asked, then."""
+
+        def gone(arrival: KeptArrival) -> None:
+            raise OSError(5, "Input/output error")
+
+        self.patch(KeptArrival, "reread", gone)
+        self.assertEqual(self.send(MadeMilter("1"), MadeMilter("2")), DEFERRED)
+        self.assertIn("cannot be read again", self.server.told[0][3])
+        self.patch(KeptArrival, "reread", None)
+        self.assertEqual(self.send(MadeMilter("1"), MadeMilter("2")), DEFERRED)
+        self.assertIn("nobody keeps", self.server.told[0][3])
+
+    def test_mistake(self) -> None:
+        """Nothing is kept, and the client is to come again."""
+
+        def wrong(self: object) -> None:
+            raise RuntimeError("a mistake")
+
+        self.patch(ReadArrival, "_heard", wrong)
+        self.assertEqual(self.send(MadeMilter())[:4], b"451 ")
+        [arrival] = self.server.server.receiver.arrivals
+        self.assertTrue(arrival.aborted)
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
 
 
 class WithoutTests(SynchronousTestCase):
