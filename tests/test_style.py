@@ -35,7 +35,7 @@ EMPTY_WORDS = re.compile(
 )
 
 #: Places that exist on one machine only.
-MACHINE_PATHS = re.compile(r"/(?:work|opt|root|tmp)/[\w.]|/tmp\b")
+MACHINE_PATHS = re.compile(r"/(?:work|opt(?!/brightmail/)|root|tmp)/[\w.]|/tmp\b")
 
 #: Something to do later, without the number of an issue.
 LOOSE_ENDS = re.compile(r"\b(?:TODO|FIXME|XXX|HACK)\b(?!.*#[0-9])")

@@ -16,7 +16,9 @@ from twisted.python.usage import UsageError
 
 from ..core.address import heloName, parseMailbox
 from ..core.errors import Malformed, SMTPXError
-from ..policy.checkers import Opinion
+from ..policy.checkers import Opinion, State
+from ..policy.dcc.answer import DCCResult
+from ..policy.dcc.daemon import DCCDaemon
 from ..policy.rules import MessageVerdict, SPFVerdict, Verdicts
 from ..policy.rules.findings import (
     ARC_STATES,
@@ -43,6 +45,7 @@ _ASSUMED = {
     "malware": (),
     "spam": ("yes", "no"),
     "spam_score": (),
+    "dcc_result": tuple(each.value for each in DCCResult),
 }
 
 
@@ -190,7 +193,16 @@ def _opinions(assumed: dict[str, str]) -> Opinions:
         found["malware_name"] = assumed["malware"]
     if "spam_score" in assumed:
         found["spam_score"] = float(assumed["spam_score"])
-    return {"assumed": Opinion(found=found, finds=OPINED)}
+    others = {"assumed": Opinion(found=found, finds=OPINED - DCCDaemon.finds)}
+    letter = assumed.get("dcc_result")
+    return others if letter is None else {**others, "dcc": _dcc(letter)}
+
+
+def _dcc(letter: str) -> Opinion:
+    """What is assumed of DCC."""
+    if letter == DCCResult.TEMPORARY.value:
+        return Opinion(State.SLOW, finds=DCCDaemon.finds, why="assumed")
+    return Opinion(found={"dcc_result": letter}, finds=DCCDaemon.finds)
 
 
 def _plain(tried: Tried) -> dict[str, Any]:

@@ -172,10 +172,11 @@ class Dispatch:
             if recipient.stamp(DISCARDED):
                 route: Route | None = _BLACKHOLE
             else:
-                route = self.routes.find(recipient.path, envelope.sender)
+                route = self.routes.find(recipient.path, envelope.sender, recipient)
             if route is not None and route.transport.holds and message.released:
                 # Without another way it is on hold again, and not lost.
-                route = self.routes.onward(recipient.path, envelope.sender) or route
+                path, sender = recipient.path, envelope.sender
+                route = self.routes.onward(path, sender, recipient) or route
             if route is None:
                 tried.append(Tried(None, Outcome(index, Fate.FAILED, _NO_ROUTE)))
             elif route.transport.holds:

@@ -14,6 +14,7 @@ from attrs import field, frozen
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
+from ..core.envelope import Recipient
 from ..core.hooks import Action, Schedule
 from ..core.interfaces import IBody
 from ..spool.format import Outcome, Report, SpooledMessage
@@ -168,14 +169,20 @@ class IRelay(ITransport):
 class IRoutes(Interface):
     """Says where messages for a recipient go."""
 
-    def find(path: bytes, sender: bytes) -> Route | None:
+    def find(
+        path: bytes, sender: bytes, recipient: Recipient | None = None
+    ) -> Route | None:
         """
         @param path: a recipient's mailbox, as the envelope has it.
         @param sender: the reverse path's mailbox; empty: the null sender.
+        @param recipient: the recipient of a message, with what was found out of it;
+            L{None}: there is no message yet.
         @return: L{None}: nowhere.
         """
 
-    def onward(path: bytes, sender: bytes) -> Route | None:
+    def onward(
+        path: bytes, sender: bytes, recipient: Recipient | None = None
+    ) -> Route | None:
         """
         The same as C{find}, as if there were no routes that hold: for what somebody
         has released.

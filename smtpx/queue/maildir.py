@@ -9,7 +9,7 @@ section 4.4 wants the first of the server that makes final delivery)::
     Received: from ...
 
 and, where an alias leads to the recipient, C{X-Original-To} with the address that
-the client gave.
+the client gave.  A route may have more of them.
 
 Below them stands the body octet for octet; with L{LineEnds.LF} each CRLF of the
 whole file is an LF.
@@ -29,11 +29,14 @@ from pathlib import Path
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
+from ..core.envelope import Recipient
 from ..core.hooks import Action
 from ..core.queueprofile import ORIGIN
 from ..core.reply import reply
+from ..extensions.bmi import variable
 from ..spool.format import Fate, Outcome, SpooledMessage
 from ..spool.via import Cause
+from .addedfields import NONE, AddedFields
 from .interfaces import Attempt, ITransport
 from .mailbox import LineEnds, Mailbox, unixLines
 from .mailpath import MailboxPath
@@ -93,6 +96,7 @@ class Maildir:
         work: Work,
         now: Callable[[], float],
         lineEnds: LineEnds = LineEnds.CRLF,
+        added: AddedFields = NONE,
     ) -> None:
         """
         @param path: where the Maildirs are; they are made when first needed.
@@ -100,7 +104,9 @@ class Maildir:
         @param work: runs a job in a thread.
         @param now: seconds since the epoch.
         @param lineEnds: how lines end in the files.
+        @param added: more fields that each copy gets.
         """
+        self._added = added
         self.name = name
         self._path = path
         self._host = host
@@ -109,13 +115,14 @@ class Maildir:
         self._lineEnds = lineEnds
         self._swept: dict[Mailbox, float] = {}
 
-    def folder(self, recipient: bytes) -> Path:
+    def folder(self, recipient: Recipient) -> Path:
         """
         Where a recipient's Maildir is.
-
-        @param recipient: the mailbox, as the envelope has it.
         """
-        return self._path.path(recipient)
+        if not self._path.alternates:
+            return self._path.path(recipient.path)
+        alternate = variable(recipient, "bmi_alt_location").encode("utf-8")
+        return self._path.path(recipient.path, alternate=alternate)
 
     def deliver(self, attempt: Attempt) -> Deferred[Sequence[Outcome]]:
         """Put a copy into each recipient's Maildir."""
@@ -123,7 +130,7 @@ class Maildir:
         copies = []
         for index in attempt.indices:
             recipient = attempt.message.envelope.recipients[index]
-            mailbox = Mailbox(self.folder(recipient.path))
+            mailbox = Mailbox(self.folder(recipient))
             copies.append((index, mailbox, self._isToBeSwept(mailbox, now)))
 
         def job() -> list[Outcome]:
@@ -155,8 +162,20 @@ class Maildir:
         return Outcome(index, Fate.DELIVERED, text)
 
     def _pieces(self, attempt: Attempt, index: int) -> Iterable[bytes]:
-        pieces = _whole(attempt, index)
+        pieces = self._whole(attempt, index)
         return unixLines(pieces) if self._lineEnds is LineEnds.LF else pieces
+
+    def _whole(self, attempt: Attempt, index: int) -> Iterator[bytes]:
+        """The file of one recipient, in pieces."""
+        message = attempt.message
+        added = self._added.render(message.envelope.recipients[index])
+        head = fields(message, index) + added + message.prefix
+        for piece in attempt.body.pieces():
+            # A small body is one write together with its head.
+            yield head + piece if head else piece
+            head = b""
+        if head:
+            yield head
 
 
 def _trouble(index: int, error: OSError) -> Outcome:
@@ -165,17 +184,6 @@ def _trouble(index: int, error: OSError) -> Outcome:
         # The recipient's own doing, which a sender may know.
         return Outcome(index, Fate.WAITING, str(error), _FULL, cause=Cause.RECIPIENT)
     return Outcome(index, Fate.WAITING, str(error), cause=Cause.LOCAL)
-
-
-def _whole(attempt: Attempt, index: int) -> Iterator[bytes]:
-    """The file of one recipient, in pieces."""
-    head = fields(attempt.message, index) + attempt.message.prefix
-    for piece in attempt.body.pieces():
-        # A small body is one write together with its head.
-        yield head + piece if head else piece
-        head = b""
-    if head:
-        yield head
 
 
 __all__ = ["SWEEP_SECONDS", "Maildir", "Work", "fields", "fileName"]

@@ -52,12 +52,14 @@ class Parts(NamedTuple):
     @ivar user: the same without its tag.
     @ivar domain: the recipient's domain.
     @ivar senderDomain: the sender's; empty: there is none.
+    @ivar alternate: the alternate location that a scanner wants; empty: none does.
     """
 
     local: bytes
     user: bytes
     domain: bytes
     senderDomain: bytes
+    alternate: bytes = b""
 
 
 #: Makes a name.
@@ -76,6 +78,12 @@ _SENDER_FIELDS: dict[str, Maker] = {
 }
 
 
+#: Fields that only those have who have an alternate location.
+_ALTERNATE_FIELDS: dict[str, Maker] = {
+    "bmi_alt_location": lambda parts: folderName(parts.alternate),
+}
+
+
 @frozen
 class MailboxPath:
     """
@@ -90,6 +98,8 @@ class MailboxPath:
     @ivar separators: what separates a tag.
     @ivar senders: may the template have C{{sender_domain}} as well?  For the null
         sender that is a percent sign.
+    @ivar alternates: may it have C{{bmi_alt_location}} as well: is it for recipients
+        with an alternate location only?
     @raise UsageError: there is another field in it, or an open brace.
     """
 
@@ -97,6 +107,7 @@ class MailboxPath:
     home: bytes = b"localhost"
     separators: bytes = b"+"
     senders: bool = False
+    alternates: bool = False
     _parts: tuple[str | Maker, ...] = field(init=False, eq=False, repr=False)
 
     @_parts.default
@@ -104,17 +115,22 @@ class MailboxPath:
         if not self.template or "\0" in self.template:
             raise UsageError("the path of a folder is not to be empty")
         fields = _FIELDS | _SENDER_FIELDS if self.senders else _FIELDS
+        if self.alternates:
+            fields = fields | _ALTERNATE_FIELDS
         return tuple(
             part if isinstance(part, str) else fields[part.name]
             for part in parseTemplate(self.template, fields)
         )
 
-    def path(self, recipient: bytes, sender: bytes = b"") -> Path:
+    def path(
+        self, recipient: bytes, sender: bytes = b"", alternate: bytes = b""
+    ) -> Path:
         """
         The folder for a recipient.
 
         @param recipient: the mailbox, as the envelope has it.
         @param sender: the sender's, likewise.
+        @param alternate: the alternate location; empty: there is none.
         """
         parts = self._parts
         if len(parts) == 1 and isinstance(parts[0], str):
@@ -122,7 +138,7 @@ class MailboxPath:
         local = localPartOf(recipient)
         user = withoutTag(local, self.separators)
         domain = domainKey(domainOf(recipient)) or self.home
-        given = Parts(local, user, domain, domainKey(domainOf(sender)))
+        given = Parts(local, user, domain, domainKey(domainOf(sender)), alternate)
         return Path("".join(p if isinstance(p, str) else p(given) for p in parts))
 
 

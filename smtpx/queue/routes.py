@@ -10,17 +10,22 @@ of the routes with one pattern, that with the narrowest pattern of the sender is
 taken, one for all senders last; where none of them holds for the sender, the next
 wider pattern of the recipient is looked at.  So a smart host for one sender does
 not carry away what is for a domain that has a route of its own.
+
+A route may hold only where something was found out of the message for the recipient,
+such as a scanner's verdict.  Those routes come before all others, in their order: the
+first that matches, and whose condition holds, is taken.  They say nothing of whom mail
+is taken for, since that is asked when there is no message yet.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from attrs import define, frozen
 from zope.interface import implementer
 
 from ..core.addresstable import AddressTable
-from ..core.envelope import Envelope
+from ..core.envelope import Envelope, Recipient
 from ..core.errors import Conflict, UsageError
 from ..core.queueprofile import EXPANDED
 from .interfaces import IRoutes, ITransport, Route
@@ -38,11 +43,14 @@ class RouteRule:
     @ivar transport: the name of their transport.
     @ivar senders: patterns of the senders that it holds for, and L{NULL_SENDER};
         empty: for all.
+    @ivar holds: does it hold for a recipient, for what was found out of the message?
+        L{None}: it always does.
     """
 
     pattern: str
     transport: str
     senders: tuple[str, ...] = ()
+    holds: Callable[[Recipient], bool] | None = None
 
 
 @define
@@ -70,6 +78,19 @@ class _Ways:
             return self.null or self.everybody
         found = None if self.some is None else self.some.find(sender)
         return found or self.everybody
+
+
+@frozen
+class _Exception:
+    """
+    A route that comes before the others, if its condition holds.
+
+    @ivar holds: does it?
+    @ivar table: its pattern.
+    """
+
+    holds: Callable[[Recipient], bool]
+    table: AddressTable[_Ways]
 
 
 @implementer(IRoutes)
@@ -102,8 +123,14 @@ class Routes:
                 raise Conflict(f'two transports are called "{transport.name}"')
             self.transports[transport.name] = transport
         byPattern: dict[str, list[RouteRule]] = {}
+        self._exceptions: list[_Exception] = []
         for each in routes:
-            byPattern.setdefault(each.pattern.lower(), []).append(each)
+            if each.holds is None:
+                byPattern.setdefault(each.pattern.lower(), []).append(each)
+                continue
+            alone = [(each.pattern.lower(), self._ways([each], home, separators))]
+            table = AddressTable(alone, home, separators)
+            self._exceptions.append(_Exception(each.holds, table))
         ways = [(p, self._ways(r, home, separators)) for p, r in byPattern.items()]
         self._table = AddressTable(ways, home, separators)
 
@@ -141,28 +168,32 @@ class Routes:
             )
         return Route(route.pattern, transport)
 
-    def find(self, path: bytes, sender: bytes) -> Route | None:
+    def _matching(self, path: bytes, recipient: Recipient | None) -> Iterable[_Ways]:
         """
-        @param path: a recipient's mailbox, as the envelope has it.
-        @param sender: the sender's; empty: the null sender.
-        @return: L{None}: nowhere.
+        The routes of all patterns that match, in their order.
+
+        @param recipient: whose it is; L{None}: there is no message.
         """
-        for ways in self._table.matching(path):
+        if not self._exceptions or recipient is None:
+            return self._table.matching(path)
+        tables = [each.table for each in self._exceptions if each.holds(recipient)]
+        return (way for each in (*tables, self._table) for way in each.matching(path))
+
+    def find(
+        self, path: bytes, sender: bytes, recipient: Recipient | None = None
+    ) -> Route | None:
+        """See L{IRoutes}."""
+        for ways in self._matching(path, recipient):
             route = ways.find(sender)
             if route is not None:
                 return route
         return None
 
-    def onward(self, path: bytes, sender: bytes) -> Route | None:
-        """
-        Where mail goes that was on hold, and that somebody has released: as if there
-        were no routes that hold.
-
-        @param path: a recipient's mailbox, as the envelope has it.
-        @param sender: the sender's; empty: the null sender.
-        @return: L{None}: nowhere.
-        """
-        for ways in self._table.matching(path):
+    def onward(
+        self, path: bytes, sender: bytes, recipient: Recipient | None = None
+    ) -> Route | None:
+        """See L{IRoutes}."""
+        for ways in self._matching(path, recipient):
             route = ways.find(sender)
             if route is not None and not route.transport.holds:
                 return route
@@ -192,7 +223,7 @@ class Routes:
             if recipient.stamp(EXPANDED):
                 # Those whom it stands for are recipients of their own.
                 continue
-            route = self.find(recipient.path, envelope.sender)
+            route = self.find(recipient.path, envelope.sender, recipient)
             if route is None or not route.transport.holds:
                 return False
         return True

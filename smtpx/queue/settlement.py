@@ -15,6 +15,7 @@ from zlib import crc32
 
 from attrs import evolve, field, frozen
 
+from ..core.envelope import Recipient
 from ..core.errors import UsageError
 from ..core.hooks import Action, Schedule
 from ..core.queueprofile import EXPANDED, QueueProfile
@@ -243,13 +244,14 @@ class Settlements:
                 had = Outcome(index, Fate.DELIVERED, "expanded")
                 found.append(Tried(None, had, action=Action.EXPANDED))
             elif index in untold:
-                action = self._actionOf(recipient.path, envelope.sender)
+                action = self._actionOf(recipient, envelope.sender)
                 found.append(Tried(None, untold[index], action=action))
         return found
 
-    def _actionOf(self, path: bytes, sender: bytes) -> Action:
+    def _actionOf(self, recipient: Recipient, sender: bytes) -> Action:
         """What a delivery meant for the sender of which only the ledger tells."""
-        route = None if self.routes is None else self.routes.find(path, sender)
+        routes, path = self.routes, recipient.path
+        route = None if routes is None else routes.find(path, sender, recipient)
         # Only what goes to other hosts is noted there.
         action = None if route is None else route.transport.reports
         return action or Action.RELAYED

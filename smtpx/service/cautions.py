@@ -41,6 +41,7 @@ from .stscautions import stsCautions
 from .tables.tls import ANYBODY
 from .tlscautions import tlsCautions
 from .toml import UNNAMED
+from .verdictcheck import verdictCautions
 from .wiring import certificatesOf, reportWordings, serverTLS
 
 
@@ -72,6 +73,7 @@ def cautions(machine: Machine, configuration: Configuration) -> Iterator[Problem
             yield configuration.problem(("users", "dovecot"), text)
     yield from checkerCautions(configuration)
     yield from milterCautions(configuration)
+    yield from verdictCautions(configuration)
     yield from unheard(configuration)
     yield from openness(configuration)
     yield from resumptionCautions(configuration)

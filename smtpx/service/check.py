@@ -54,6 +54,7 @@ from .rulecheck import checkRules
 from .signingcheck import checkSigning
 from .srscheck import checkSRS
 from .tables import DNS, ListenerProtocol, Role, SubmissionRules
+from .verdictcheck import checkVerdicts
 from .wiring import (
     NoSuchGroup,
     aliases,
@@ -119,6 +120,7 @@ def check(
         *checkRules(configuration, found),
         *checkCheckers(configuration),
         *checkMilters(configuration),
+        *checkVerdicts(configuration),
         *checkDMARC(configuration),
         *_submission(machine, configuration, found),
         *_trace(machine, configuration),

@@ -27,8 +27,10 @@ from .tables import (
     TLS,
     AliasOptions,
     AuthenticationOptions,
+    BMIOptions,
     Checker,
     Control,
+    DCCTable,
     DNSListOptions,
     GreylistOptions,
     ImportFolder,
@@ -182,6 +184,8 @@ class Configuration:
     milters: tuple[MilterEntry, ...] = field(
         default=(), metadata={"option": "milter", "help": "Without any: none."}
     )
+    dcc: DCCTable = field(factory=DCCTable)
+    bmi: BMIOptions = field(factory=BMIOptions)
     authentication: AuthenticationOptions = field(factory=AuthenticationOptions)
     spf: SPFOptions = field(factory=SPFOptions)
     dkim: DKIM = field(factory=DKIM)

@@ -34,6 +34,7 @@ from ..policy.rules.interfaces import ICondition
 from ..policy.rules.kinds import KINDS, Takes
 from ..policy.rules.lists import AddressList
 from ..policy.rules.lookupvalue import LookupValue
+from ..policy.rules.optin import Optin
 from ..policy.rules.own import Set
 from ..policy.rules.rated import RateTerms
 from ..policy.rules.removing import RemoveHeader
@@ -132,6 +133,11 @@ OPTIONS: Mapping[str, tuple[IKind, str]] = {
         Number(least=-9, most=9),
         "The priority that the message gets (RFC 6710).",
     ),
+    "bmi_optin": (
+        Text(),
+        "The features that the scanner of ``[bmi]`` is to use for the recipient, with"
+        " commas or colons between them.  It can have variables.",
+    ),
 }
 
 
@@ -198,7 +204,8 @@ class RuleKind:
         checked = self._checked(rule, value, path, reading)
         if read.wrong:
             return FAULT
-        does = controls, headers, log, rule.removeHeaders, value.get("set")
+        sets = value.get(Set.name), value.get(Optin.name)
+        does = controls, headers, log, rule.removeHeaders, *sets
         if action == GoOn() and priority is None and not any(does):
             return reading.refuse(path, "this rule does nothing: action is missing")
         return checked
@@ -322,6 +329,9 @@ class _Read:
                 inside = BadRule(each.inside(Set.name) for each in error.faults)
                 _refuse(inside, self._path, self._reading)
                 self.wrong = True
+        optin = self.text(Optin.name)
+        if optin:
+            yield Optin.make(optin)
 
     def action(self) -> Action:
         """What it decides."""

@@ -245,7 +245,7 @@ class DispatchTests(DispatchCase):
     def test_routesFail(self) -> None:
         """An exception where nobody expects one keeps the message too."""
 
-        def find(path: bytes, sender: bytes) -> None:
+        def find(path: bytes, sender: bytes, recipient: object) -> None:
             raise LookupError("no table")
 
         self.patch(self.routes, "find", find)

@@ -17,6 +17,8 @@ from zope.interface.verify import verifyObject
 from smtpx.core.interfaces import IBody
 from smtpx.core.queueprofile import ORIGIN
 from smtpx.core.reply import reply
+from smtpx.extensions.bmi import BMI_VERDICT, BMIDelivery, BMIVerdict
+from smtpx.queue.addedfields import AddedFields
 from smtpx.queue.errorkind import ErrorKind, kindOf
 from smtpx.queue.interfaces import Attempt, ITransport
 from smtpx.queue.mailbox import STALE_SECONDS, LineEnds
@@ -224,6 +226,34 @@ class MaildirTests(SynchronousTestCase):
         self.assertEqual((outcome.fate, left), (Fate.WAITING, []))
         self.assertEqual(outcome.reply, reply(452, "4.2.2", b"The mailbox is full"))
         self.assertIs(kindOf(outcome), ErrorKind.QUOTA)
+
+    def test_verdict(self) -> None:
+        """A copy can go where a scanner says, and tell what it has found."""
+        template = str(self.root / "{domain}" / "{local}" / "{bmi_alt_location}")
+        path = MailboxPath(template, alternates=True)
+        added = AddedFields(("X-Verdict: $bmi_base64_verdict",))
+        maildir = Maildir(
+            "mail", path, "mx", maybeDeferred, self.clock.seconds, added=added
+        )
+        message = messageFor(b"ann@x", b"bob@x", prefix=RECEIVED)
+        for recipient, location in zip(
+            message.envelope.recipients, ("Spam", "Bulk"), strict=True
+        ):
+            verdict = BMIVerdict(BMIDelivery.ALTERNATE, location, verdict=b"v")
+            recipient.stamps[BMI_VERDICT] = verdict
+        self.deliver(maildir, Attempt(message, MemoryBody(BODY), (0, 1)))
+        for name, folder in (("ann", "spam"), ("bob", "bulk")):
+            new = self.root / "x" / name / folder / "new"
+            (copy,) = [(new / each).read_bytes() for each in os.listdir(new)]
+            self.assertEqual(
+                copy,
+                b"Return-Path: <sender@example.net>\r\n"
+                b"Delivered-To: %b@x\r\n"
+                % name.encode()
+                + b"X-Verdict: dg==\r\n"
+                + RECEIVED
+                + BODY,
+            )
 
     def test_bodyIsBroken(self) -> None:
         """Trouble of the spool is not taken for trouble of the mailbox."""

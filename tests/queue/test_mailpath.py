@@ -126,6 +126,19 @@ class MailboxPathTests(SynchronousTestCase):
         with self.assertRaises(UsageError):
             MailboxPath("/m/{sender_domain}")
 
+    def test_alternateLocation(self) -> None:
+        """What a scanner says is one folder, whatever it is."""
+        path = MailboxPath("/m/{user}/{bmi_alt_location}", alternates=True)
+        for location, name in (
+            (b"Spam", "spam"),
+            (b"../../etc", "%2E.%2F..%2Fetc"),
+            (b"X-Bulk: yes", "x-bulk%3A%20yes"),
+        ):
+            found = path.path(b"b@d.example", alternate=location)
+            self.assertEqual(found, Path(f"/m/b/{name}"))
+        with self.assertRaises(UsageError):
+            MailboxPath("/m/{bmi_alt_location}")
+
     def test_badTemplates(self) -> None:
         """What cannot be filled in is refused when it is read, by name."""
         for template in ["", "a\0", "{", "}", "{}", "{name}", "{local!r}", "{local:9}"]:

@@ -211,3 +211,72 @@ class SenderTests(SynchronousTestCase):
             with self.assertRaises(Conflict) as caught:
                 Routes(rules, self.transports)
             self.assertEqual(str(caught.exception), expected)
+
+
+class ConditionTests(SynchronousTestCase):
+    """Routes that hold only for what was found out of a message."""
+
+    def setUp(self) -> None:
+        """Two with a condition, and those for the rest."""
+        self.spam = {b"ann@example.org", b"eve@example.net"}
+        self.bad = {b"eve@example.net"}
+        self.routes = Routes(
+            [
+                RouteRule("ann@example.org", "usual"),
+                RouteRule("example.org", "usual"),
+                RouteRule("*", "bad", holds=lambda each: each.path in self.bad),
+                RouteRule(
+                    "*",
+                    "spam",
+                    ("sender.example",),
+                    lambda each: each.path in self.spam,
+                ),
+                RouteRule("*", "held", (), lambda each: each.path in self.spam),
+            ],
+            [
+                *map(ScriptedTransport, ("usual", "bad", "spam")),
+                Hold("held"),
+            ],
+            b"example.org",
+        )
+
+    def found(self, path: bytes, sender: bytes, message: bool = True) -> str:
+        """The transport for a recipient."""
+        recipient = Recipient(path) if message else None
+        route = self.routes.find(path, sender, recipient)
+        return "nowhere" if route is None else route.transport.name
+
+    def test_first(self) -> None:
+        """They come before narrower ones that always hold, in their order."""
+        sender = b"a@sender.example"
+        self.assertEqual(self.found(b"ann@example.org", sender), "spam")
+        self.assertEqual(self.found(b"bob@example.org", sender), "usual")
+        self.assertEqual(self.found(b"eve@example.net", sender), "bad")
+        self.assertEqual(self.found(b"ann@example.org", b"a@other.example"), "held")
+
+    def test_withoutAMessage(self) -> None:
+        """Whom mail is taken for does not depend on them."""
+        sender = b"a@sender.example"
+        self.assertEqual(self.found(b"ann@example.org", sender, False), "usual")
+        self.assertEqual(self.found(b"eve@example.net", sender, False), "nowhere")
+        self.assertFalse(self.routes.goes(b"eve@example.net"))
+        self.assertFalse(self.routes.leads(b"eve@example.net"))
+        self.assertTrue(self.routes.goesFrom(b"ann@example.org", sender))
+
+    def test_released(self) -> None:
+        """What is released goes on to the next that matches."""
+        ann = Recipient(b"ann@example.org")
+        route = self.routes.onward(ann.path, b"a@other.example", ann)
+        assert route is not None
+        self.assertEqual(route.transport.name, "usual")
+
+    def test_heldAtOnce(self) -> None:
+        """A message that is on hold for a condition never gets to delivering."""
+        for path, held in ((b"ann@example.org", True), (b"bob@example.org", False)):
+            envelope = Envelope(b"a@other.example", 0.0, [Recipient(path)])
+            self.assertIs(self.routes.holds(envelope), held)
+
+    def test_unknownTransport(self) -> None:
+        """They are checked as the others are."""
+        rule = RouteRule("*", "none", holds=lambda each: True)
+        self.assertRaises(UsageError, Routes, [rule], [])

@@ -87,7 +87,7 @@ class Consultation:
         self._octets = 0
         self._early: list[_Early] = []
         self._junction: Junction | None = None
-        self._opinions: Shared[Opinions] | None = None
+        self._asked: dict[Desk, Shared[Opinion]] = {}
         self._desks = desks
         #: Those that are given the message as it comes, or were.
         self._begun: dict[Desk, _Early] = {}
@@ -163,8 +163,12 @@ class Consultation:
     @property
     def known(self) -> Opinions:
         """What is known; nothing, if nobody has asked."""
-        asked = self._opinions
-        return {} if asked is None else asked.result or {}
+        found = ((desk, self._asked.get(desk)) for desk in self._desks)
+        return {
+            desk.checker.name: asked.result
+            for desk, asked in found
+            if asked is not None and asked.result is not None
+        }
 
     def opinions(self) -> Deferred[Opinions]:
         """
@@ -172,17 +176,27 @@ class Consultation:
 
         @return: never fails.  To cancel it is nobody else's business.
         """
-        if self._opinions is None:
-            letGo(self._envelope)
-            if self._junction is not None:
-                self._junction.close()
-            together = gatherResults(map(self._ask, self._desks), consumeErrors=True)
-            self._opinions = Shared(together.addCallback(self._byName))
-        return self._opinions.wait()
+        return self._opinionsOf(self._desks)
 
-    def _byName(self, found: list[Opinion]) -> Opinions:
-        names = [each.checker.name for each in self._desks]
-        return dict(zip(names, found, strict=True))
+    def decided(self) -> Deferred[Opinions]:
+        """
+        What those think who are asked without a rule (C{Terms.decides}).
+
+        @return: see C{opinions}.
+        """
+        return self._opinionsOf([e for e in self._desks if e.checker.terms.decides])
+
+    def _opinionsOf(self, desks: Sequence[Desk]) -> Deferred[Opinions]:
+        letGo(self._envelope)
+        if self._junction is not None:
+            self._junction.close()
+        for desk in desks:
+            if desk not in self._asked:
+                self._asked[desk] = Shared(self._ask(desk))
+        waiting = [self._asked[desk].wait() for desk in desks]
+        names = [desk.checker.name for desk in desks]
+        together = gatherResults(waiting, consumeErrors=True)
+        return together.addCallback(lambda found: dict(zip(names, found, strict=True)))
 
     def _ask(self, desk: Desk) -> Deferred[Opinion]:
         began = desk.clock.seconds()
@@ -228,8 +242,8 @@ class Consultation:
         self._held = None
         for each in tuple(self._early):
             each.drop()
-        if self._opinions is not None:
-            self._opinions.cancel()
+        for asked in self._asked.values():
+            asked.cancel()
 
     # --- what comes of them ---------------------------------------------------------
 

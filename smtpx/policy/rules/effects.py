@@ -17,7 +17,9 @@ from attrs import frozen
 from ...core.envelope import Bearer, Envelope, Stamp
 from ...core.errors import Malformed
 from ...core.queueprofile import DISCARDED, QUARANTINED
+from ...extensions.bmi import BMI_RUN
 from ..checkers.consultation import SKIPPED
+from ..dcc.marks import DCC_RECIPIENTS
 from ..dmarccontrols import DMARC_DISABLED, DMARC_FORENSIC
 from ..edits import FieldPlace
 from .fields import fieldName
@@ -66,15 +68,15 @@ class AddHeader:
                 raise Malformed(f"expected a place such as {' or '.join(known)}")
             place, text = FieldPlace(word), text[len(word) :].strip()
         name, colon, _ = text.partition(":")
-        if text != WHOLE_FIELD and not (colon and fieldName(name)):
+        if text not in WHOLE_FIELDS and not (colon and fieldName(name)):
             raise Malformed('expected a field such as "X-Checked: yes"')
         if not text.isprintable():
             raise Malformed("a field has no line ends, nor other controls")
         return cls(text, place)
 
 
-#: The one variable that is a field by itself.
-WHOLE_FIELD = "$spf_received"
+#: The variables that are a field by themselves.
+WHOLE_FIELDS = ("$spf_received", "$dcc_header")
 
 #: The fields that were added, with their places.
 _ADDED = Stamp[tuple[tuple[FieldPlace, bytes], ...]](
@@ -162,6 +164,7 @@ def _skipping(what: str) -> Callable[[Subject], None]:
 
 
 _BEFORE_DATA = RuleStage.MAIL.upTo(RuleStage.RCPT)
+_UP_TO_DATA = RuleStage.MAIL.upTo(RuleStage.DATA)
 
 #: Those that rules have by themselves.
 CONTROLS: Mapping[str, Control] = {
@@ -203,6 +206,29 @@ CONTROLS: Mapping[str, Control] = {
             "No spam filter is asked of the message.",
             _skipping("spam"),
             "spam",
+        ),
+        Control(
+            "skip_dcc",
+            _UP_TO_DATA,
+            "DCC is not asked of the message.",
+            _skipping("dcc"),
+            "dcc",
+        ),
+        Control(
+            "dcc_recipients",
+            _UP_TO_DATA,
+            "Recipients whom DCC answers no for are refused, though it answers yes for"
+            " others: where the client can be told of each.",
+            _stamping(DCC_RECIPIENTS),
+            "dcc",
+        ),
+        Control(
+            "bmi_run",
+            _UP_TO_DATA,
+            "The message is scanned, and each recipient gets a verdict, which routes"
+            " see.",
+            _stamping(BMI_RUN),
+            "bmi",
         ),
     )
 }
@@ -286,7 +312,7 @@ __all__ = [
     "CONTROLS",
     "DMARC_DISABLED",
     "DMARC_FORENSIC",
-    "WHOLE_FIELD",
+    "WHOLE_FIELDS",
     "AddHeader",
     "Control",
     "Settled",

@@ -24,10 +24,14 @@ METHODS = frozenset({"spf", "dkim", "arc", "dmarc"})
 DNS_SCORE = "dns_score"
 
 #: What checkers can find out, where there is one that does.
-OPINED = frozenset({"malware", "spam", "rspamd"})
+OPINED = frozenset({"malware", "spam", "rspamd", "dcc", "bmi"})
 
 #: All that there may be nobody who finds it out.
 LOOKED_AT = METHODS | OPINED | {DNS_SCORE}
+
+
+#: Those of which there is one or none, by the option that says where it is.
+_TABLES = {"dcc": "dcc.dccifd_address", "bmi": "bmi.python"}
 
 
 def unfound(method: str) -> str:
@@ -38,6 +42,8 @@ def unfound(method: str) -> str:
     """
     if method == DNS_SCORE:
         return "no DNS list has a weight: dns_lists.weights is empty"
+    if method in _TABLES:
+        return f"{method.upper()} is not asked: {_TABLES[method]} is not given"
     if method in OPINED:
         return f"there is no checker that finds out about {method}"
     return (

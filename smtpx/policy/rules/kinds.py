@@ -24,6 +24,7 @@ from .conditions import (
     Senders,
     SizeOver,
 )
+from .dccopinion import RESULTS as DCC_RESULTS, Dcc, DccRefuses, DccResult
 from .dnslists import DnsLists, DnsScoreOver
 from .findings import ARC_STATES, DMARC_STATUSES, DNS_SCORE, SPF_RESULTS
 from .greylisted import Greylisted
@@ -274,6 +275,26 @@ KINDS: Mapping[str, ConditionKind] = {
             "Rspamd has found a symbol that is in a list of texts, in which ``*``"
             " stands for any characters.",
             method="rspamd",
+        ),
+        _kind(
+            Dcc,
+            "DCC has nothing against it (``A`` or ``S``), or with ``false`` it has"
+            " (``R`` or ``G``): Exim's ``dcc = *``.",
+            Takes.FLAG,
+            method="dcc",
+        ),
+        _kind(
+            DccResult,
+            "What DCC says of it is in a list.  Any of"
+            f" ``{'``, ``'.join(DCC_RESULTS).upper()}``; ``T``: it could not find out,"
+            " or is away.",
+            method="dcc",
+        ),
+        _kind(
+            DccRefuses,
+            "DCC says no of a recipient who is in a list of addresses, whatever it says"
+            " of the others.",
+            method="dcc",
         ),
         _kind(
             CheckerState,

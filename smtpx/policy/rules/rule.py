@@ -43,6 +43,7 @@ from .judged import SpfGuess
 from .kinds import KINDS
 from .lookedup import LookedUp
 from .opined import CheckerState, heardFor
+from .optin import Optin
 from .own import Said, Set, unset
 from .removing import RemoveHeader
 from .stages import RuleStage, spelled
@@ -330,6 +331,8 @@ class _Reader:
                     self.lookup(name, each.name, *place)
             if isinstance(each, CheckerState):
                 self.checkers(each)
+            if isinstance(each, Optin):
+                self.looked("bmi", each.name)
         if isinstance(rule.action, Discard) and rule.action.only is not None:
             known = RuleStage.DATA.onwards
             self.stages(known, "all recipients are known", "only_recipients")
@@ -398,6 +401,9 @@ def _mayWait(ready: ReadyCondition) -> bool:
 
 def _turn(ready: ReadyCondition) -> int:
     """How late in its rule a condition is asked; what sets something is the last."""
+    if isinstance(ready.condition, Optin):
+        # It may tell what the rule itself has set.
+        return _LAST + 1
     if isinstance(ready.condition, Set):
         return _LAST
     kind = KINDS.get(ready.condition.name)

@@ -322,6 +322,23 @@ _OPINIONS = (
         " header``, otherwise ``reject`` for spam and ``no action`` for the rest.",
     ),
     _opined(
+        "dcc_result",
+        "dcc",
+        "What DCC says of the message: ``A`` (accept), ``S`` (for some recipients),"
+        " ``R`` (reject), ``G`` (greylisted).",
+    ),
+    _opined(
+        "dcc_header",
+        "dcc",
+        "The whole field ``X-DCC-...`` that it gives, if ``dccifd_options`` has"
+        " ``header``.",
+    ),
+    _opined(
+        "dcc_recipients",
+        "dcc",
+        "What it says of the recipients, a letter each, in their order.",
+    ),
+    _opined(
         "rspamd_symbols",
         "rspamd",
         "The symbols that rspamd has found, with spaces between them.",

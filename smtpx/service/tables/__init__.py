@@ -7,8 +7,10 @@ The reference page C{configuration.rst} is made of these classes
 
 from .aliases import AliasOptions
 from .authentication import AuthenticationOptions
+from .bmi import BMIOptions
 from .checker import Checker, CheckerKind
 from .control import Control
+from .dcc import DCCTable
 from .dkim import DKIM, DKIMKey
 from .dmarc import DMARC
 from .dns import DNS
@@ -44,10 +46,12 @@ from .users import Users
 __all__ = [
     "AliasOptions",
     "AuthenticationOptions",
+    "BMIOptions",
     "CertificatePair",
     "Checker",
     "CheckerKind",
     "Control",
+    "DCCTable",
     "DKIM",
     "DKIMKey",
     "DMARC",

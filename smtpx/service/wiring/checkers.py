@@ -12,7 +12,7 @@ from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint
 from twisted.internet.interfaces import IStreamClientEndpoint
 
 from ...core.envelope import Envelope
-from ...core.hostlist import clientNames
+from ...core.hostlist import HostList, clientNames
 from ...core.interfaces import IServerSession
 from ...net.interfaces import IReceiver
 from ...observe.journal import Journal
@@ -38,7 +38,11 @@ from ...policy.rules.wanted import Wanted
 from ..config import Configuration
 from ..machine import Machine
 from ..tables import Checker, CheckerKind
+from ..tables.checker import Place
 from .hops import readPassword
+
+#: Is a client's message for a checker?
+Wants = Callable[[IServerSession], bool]
 
 #: How much of a message that is there is given to checkers at a time.
 _PIECE_OCTETS = 1 << 16
@@ -87,27 +91,41 @@ def _asking(table: Checker) -> RspamdTerms:
 
 def endpointOf(machine: Machine, table: Checker) -> IStreamClientEndpoint:
     """Where a checker listens."""
-    place = table.place
+    return endpointAt(machine, table.place)
+
+
+def endpointAt(machine: Machine, place: Place) -> IStreamClientEndpoint:
+    """Where somebody listens."""
     if place.path:
         return UNIXClientEndpoint(machine.reactor, place.path, CONNECT_SECONDS)
     return HostnameEndpoint(machine.reactor, place.host, place.port, CONNECT_SECONDS)
 
 
-def _terms(table: Checker, keep: Keep) -> Terms:
-    hosts = keep(table.hosts).verdict
+def wantedFrom(hosts: HostList, logins: bool, keep: Keep) -> Wants:
+    """
+    Whose messages are for a checker.
+
+    @param logins: are those of clients that have logged in?
+    @param keep: keeps host lists up to date.
+    """
+    listed = keep(hosts).verdict
 
     def wanted(session: IServerSession) -> bool:
-        if session.identity is not None and not table.logins:
+        if session.identity is not None and not logins:
             return False
         # Where it cannot be told who it is, it is a stranger.
         known = session.peerNameKnown
-        return hosts(session.peer, clientNames(session), known) is not False
+        return listed(session.peer, clientNames(session), known) is not False
 
+    return wanted
+
+
+def _terms(table: Checker, keep: Keep) -> Terms:
     return Terms(
         WhenAway(table.whenAway.value),
         table.opinionSeconds,
         table.atOnceMax,
-        wanted=wanted,
+        wanted=wantedFrom(table.hosts, table.logins, keep),
         octetsMax=table.octetsMax,
     )
 
@@ -166,6 +184,11 @@ def opinionsOf(
     return {} if found is None else found.opinions()
 
 
+def anyDecides(checkers: Iterable[IChecker]) -> bool:
+    """Is there one that is asked without a rule?"""
+    return any(each.terms.decides for each in checkers)
+
+
 def namesOf(tables: Sequence[Checker]) -> frozenset[str]:
     """What the checkers of a configuration are called."""
     return frozenset(each.name for each in tables)
@@ -177,12 +200,15 @@ def foundBy(tables: Sequence[Checker]) -> frozenset[str]:
 
 
 __all__ = [
+    "anyDecides",
     "checkersOf",
     "consulted",
     "consulting",
     "desksOf",
+    "endpointAt",
     "endpointOf",
     "foundBy",
     "namesOf",
     "opinionsOf",
+    "wantedFrom",
 ]

@@ -208,7 +208,7 @@ class Destinations:
             onward = self._routes.onward(path, sender)
             return Destination(path, route, released=onward)
         if isinstance(transport, Maildir):
-            return Destination(path, route, transport.folder(path))
+            return Destination(path, route, transport.folder(recipient))
         if isinstance(transport, QueueFile):
             return Destination(path, route, transport.folder(path, sender))
         if not isinstance(transport, PlannedTransport):

@@ -14,7 +14,7 @@ from .rules import rulesOf
 
 def mayBeChanged(configuration: Configuration) -> bool:
     """Is there anybody who may want something changed in a message?"""
-    if configuration.policy.pythonEdits:
+    if configuration.policy.pythonEdits or configuration.dcc.addsHeader:
         return True
     rules = rulesOf(configuration)
     wanted = wantedBy(rules)

@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred, DeferredList
 from ...core.envelope import Envelope
 from ...core.interfaces import IExtension
 from ...core.queueprofile import QueueProfile
+from ...extensions.bmi import BMI
 from ...knowledge.offers import KnownOffers
 from ...net.factory import SMTPServerFactory
 from ...net.interfaces import IReceiver
@@ -24,7 +25,6 @@ from ...observe.journal import Journal
 from ...observe.watch import Watch
 from ...policy.names import HostNames
 from ...policy.rules import ANSWERS
-from ...policy.rules.wanted import wantedBy
 from ...queue.control import QueueControl
 from ...queue.delivery import Delivery
 from ...queue.interfaces import IQueueControl
@@ -43,7 +43,7 @@ from ..transactions import Transactions
 from .arc import sealing
 from .authentication import authentication, checking
 from .certificates import certificates
-from .checkers import checkersOf, consulting
+from .checkers import anyDecides, consulting
 from .control import openControl, queueControl
 from .dkim import signing
 from .dmarc import dmarcWitnesses, suffixes
@@ -59,6 +59,7 @@ from .later import countHeld
 from .lookups import lookups
 from .milters import reading
 from .observing import openLogs, watchMemory
+from .opinions import everyChecker
 from .peers import Knowledge, PeerKnowledge, openKnowledge, peerKnowledge
 from .policies import admission, policies
 from .protecting import bearings
@@ -66,7 +67,6 @@ from .queue import QueueRules, queueRules
 from .resolving import resolver
 from .resuming import keptLists
 from .routes import sends
-from .rules import rulesOf
 from .sending import Watchers, ways
 from .site import Outside, Premises, counted, countedLookups, makeWatch, openSite, timed
 from .strangers import alerting, strangers
@@ -191,8 +191,7 @@ async def enter(
         spooling = receiverOf(
             configuration, watch, spool, journal, out.routes, taken, memory, met.taken
         )
-        heard = wantedBy(rulesOf(configuration))
-        checkers = checkersOf(machine, configuration, names.keep, heard)
+        checkers = everyChecker(machine, configuration, names.keep, journal, stack)
         edited = editing(configuration, spooling)
         consulted = consulting(machine, checkers, journal, edited)
         read = reading(configuration, consulted)
@@ -207,6 +206,7 @@ async def enter(
             known,
             checks,
             met,
+            anyDecides(checkers),
             stack,
         )
         hall = Hall(
@@ -367,7 +367,8 @@ def makeSpool(
     machine: Machine, configuration: Configuration, extensions: list[IExtension]
 ) -> IOperatedSpool:
     """The spool, which is not open yet."""
-    profile = QueueProfile().load(extensions)
+    # Verdicts that were found before are kept, whether anybody scans now or not.
+    profile = QueueProfile().load([*extensions, BMI()])
     return machine.spool(
         machine.reactor,
         str(configuration.state / "spool"),

@@ -17,6 +17,7 @@ from ...observe.journal import Journal
 from ...policy.admission import Admission, AdmissionBounds
 from ...policy.authentication import Authentication
 from ...policy.chain import NamedPolicy, PolicyChain
+from ...policy.checkers.deciding import DecidingPolicy
 from ...policy.local import LocalPolicy
 from ...policy.lookups import ILookup
 from ...policy.names import HostNames, NamingPolicy, PeerNames, confirmedName
@@ -106,6 +107,7 @@ async def policies(
     lookups: Mapping[str, ILookup],
     checks: Authentication | None,
     seen: Strangers,
+    deciding: bool,
     stack: AsyncExitStack,
 ) -> Policies:
     """
@@ -115,6 +117,7 @@ async def policies(
     @param lookups: those of the configuration, by their names.
     @param checks: finds out who sent a message; L{None}: nothing does.
     @param seen: what is remembered of clients.
+    @param deciding: is there a checker that is asked without a rule?
     """
     relay, refused = configuration.relay, configuration.policy.refuseHosts
     relayHosts = names.keep(relay.hosts).verdict
@@ -123,8 +126,7 @@ async def policies(
     others = pythonPolicies(configuration)
     lent = means(machine, configuration, names, resolver, lookups, seen, stack)
     rules = houseRules(configuration, intake.words, lent, journal, checks)
-    asking = rules.policy()
-    ruling = [] if asking is None else [NamedPolicy("rules", asking)]
+    ruling = _ruling(rules, deciding)
     asked = milters(machine, configuration, names, journal, stack)
     if names.wanted:
         stack.callback(names.stop)
@@ -180,6 +182,15 @@ def _naming(
     peers = PeerNames(Turnstile(clock, _NAMES_AT_ONCE), look, clock.seconds)
     wanted = (lambda: True) if asked else names.peerNamesMatter
     return [NamedPolicy("names", NamingPolicy(peers, wanted))]
+
+
+def _ruling(rules: HouseRules, deciding: bool) -> list[NamedPolicy]:
+    """Who is asked of clients at the doors only, and in this order."""
+    asking = rules.policy()
+    found = [] if asking is None else [NamedPolicy("rules", asking)]
+    if deciding:
+        found.append(NamedPolicy("checkers", DecidingPolicy()))
+    return found
 
 
 def admission(configuration: Configuration) -> Admission:

@@ -15,6 +15,7 @@ from attrs import evolve, frozen
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
+from ...queue.addedfields import AddedFields
 from ...queue.discard import Discard
 from ...queue.hold import Hold
 from ...queue.interfaces import Attempt, ITransport
@@ -131,13 +132,14 @@ def localRoutes(
     routes: list[RouteRule] = []
     for entry in routeEntries(configuration, name):
         # Whose mail it is makes no difference to how it goes.
-        key = evolve(entry, match=("*",), senders=())
+        key = evolve(entry.withoutConditions(), match=("*",), senders=())
         if key not in transports:
             called = _transportName(entry, transports.values())
             make = made.get(entry.transport, PlannedTransport)
             transports[key] = make(called, entry)
         called = transports[key].name
-        routes += [RouteRule(each, called, entry.senders) for each in entry.match]
+        senders, holds = entry.senders, entry.holds
+        routes += [RouteRule(each, called, senders, holds) for each in entry.match]
     separators = tagSeparators(configuration)
     return Routes(routes, transports.values(), name.encode("ascii"), separators)
 
@@ -162,8 +164,10 @@ def localMakers(
     def maildir(called: str, entry: RouteEntry) -> Maildir:
         template = str(entry.path or literal(configuration.maildir))
         separators = tagSeparators(configuration)
-        path = MailboxPath(template, name.encode("ascii"), separators)
-        return Maildir(called, path, name, work, now, entry.wishedLineEnds)
+        home, alternates = name.encode("ascii"), entry.bmiDeliverAlternate
+        path = MailboxPath(template, home, separators, alternates=alternates)
+        added = AddedFields.parse(entry.headersAdd)
+        return Maildir(called, path, name, work, now, entry.wishedLineEnds, added)
 
     return {
         TransportKind.MAILDIR: maildir,

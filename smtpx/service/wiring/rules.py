@@ -10,6 +10,8 @@ from attrs import evolve
 
 from ...core.interfaces import IExtension
 from ...observe.journal import Journal
+from ...policy.bmi.checker import BMIChecker
+from ...policy.dcc.daemon import DCCDaemon
 from ...policy.rules import HouseRules, Rule, RuleStage, Vocabulary
 from ...policy.rules.findings import DNS_SCORE
 from ...policy.rules.house import NOBODY
@@ -56,6 +58,10 @@ def vocabulary(
         return None
     checkers = configuration.checkers
     methods = lookedAt(configuration) | foundBy(checkers)
+    if configuration.dcc.dccifdAddress is not None:
+        methods |= DCCDaemon.finds
+    if configuration.bmi.python is not None:
+        methods |= BMIChecker.finds
     if configuration.dnsLists.weights.entries:
         methods |= {DNS_SCORE}
     words = Vocabulary.of(extensions, methods)

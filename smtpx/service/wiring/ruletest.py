@@ -27,18 +27,18 @@ from ...policy.names import HostNames, confirmedName
 from ...policy.rules import HouseRules, RuleStage, Verdicts
 from ...policy.rules.explained import StageTold, explained
 from ...policy.rules.fields import watcher
-from ...policy.rules.wanted import wantedBy
 from ...policy.strangers.alerts import Alert
 from ..config import Configuration
 from ..machine import Machine
 from .authentication import authentication
-from .checkers import checkersOf, consulted, desksOf
+from .checkers import consulted, desksOf
 from .dmarc import suffixes
 from .extensions import chosenExtensions
 from .lookups import lookups
 from .means import means
+from .opinions import everyChecker
 from .resolving import resolver
-from .rules import houseRules, rulesOf, vocabulary
+from .rules import houseRules, vocabulary
 from .strangers import strangers
 
 
@@ -109,8 +109,8 @@ async def tryRules(
         seen = await strangers(machine, configuration, _nobodyHears, stack, True)
         lent = means(machine, configuration, names, asking, known, seen, stack, True)
         rules = houseRules(configuration, words, lent, journal, checks)
-        heard = wantedBy(rulesOf(configuration))
-        checkers = checkersOf(machine, configuration, names.keep, heard)
+        keep = names.keep
+        checkers = everyChecker(machine, configuration, keep, journal, stack, True)
         desks = desksOf(machine, checkers, journal)
         if trial.assumed is not None:
             rules, checks = evolve(rules, verdicts=trial.assumed), None
