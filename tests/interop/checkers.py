@@ -6,8 +6,11 @@ configuration and folders of its own, and no word to the network.
 from __future__ import annotations
 
 import os
+import signal
 import socket
+import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from .cases import findPeer
@@ -68,6 +71,10 @@ rspamd_config:register_symbol({{
 """
 
 
+#: How long one may take to end.
+_END_SECONDS = 10.0
+
+
 class RunningChecker(RunningProgram):
     """
     One of them.
@@ -97,6 +104,31 @@ class RunningChecker(RunningProgram):
             except OSError:
                 return False
         return True
+
+    def kill(self) -> None:
+        """
+        End it, with the processes that it has made: they are its own, and would stay
+        if it were ended at once.
+        """
+        made = self._made()
+        self._process.terminate()
+        try:
+            self._process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            pass
+        super().kill()
+        for pid in made:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def _made(self) -> list[int]:
+        """The processes that it has made."""
+        path = Path(f"/proc/{self.pid}/task/{self.pid}/children")
+        try:
+            return [int(each) for each in path.read_text("ascii").split()]
+        except OSError:
+            # It has ended.
+            return []
 
     def remove(self) -> None:
         """Take its folder away."""
