@@ -7,7 +7,11 @@ Patterns, the narrowest first, which is the order in which they are tried::
     example.org         every address at a domain
     [192.0.2.1]         every address at an address literal
     *.example.org       every address at any domain below it, not at itself
+    lookup:NAME         every address at a domain that is in a look-up
     *                   everything
+
+A look-up (L{smtpx.core.asked}) has domains in lower case, in ASCII, and is asked in the
+order in which it was given.
 
 C{user+tag@example.org} is found as such first, then without the tag, where the
 table knows what separates tags (RFC 5233).
@@ -24,9 +28,11 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable, Iterator
+from types import MappingProxyType
 from typing import Generic, TypeVar
 
 from .address import Mailbox, domainOf, localPartOf, parseMailbox, withoutTag
+from .asked import Ask, Asks, asked, lookupIn
 from .errors import Conflict, Malformed, UsageError
 
 T = TypeVar("T")
@@ -65,6 +71,10 @@ def _literalKey(literal: bytes) -> bytes:
     return b"[%b]" % str(address).encode("ascii")
 
 
+#: Nobody answers for look-ups.
+NOBODY: Asks = MappingProxyType({})
+
+
 class AddressTable(Generic[T]):
     """
     Values by patterns.
@@ -78,6 +88,8 @@ class AddressTable(Generic[T]):
 
     __slots__ = (
         "_addresses",
+        "_asked",
+        "_asks",
         "_default",
         "_domains",
         "_suffixes",
@@ -90,6 +102,7 @@ class AddressTable(Generic[T]):
         entries: Iterable[tuple[str, T]],
         home: bytes = b"localhost",
         separators: bytes = b"",
+        asks: Asks = NOBODY,
     ) -> None:
         """
         @param entries: patterns and their values, in any order.
@@ -97,14 +110,17 @@ class AddressTable(Generic[T]):
             (RFC 5321 section 4.5.1).
         @param separators: what separates tags, as in
             L{smtpx.core.address.withoutTag}.
+        @param asks: who answers for look-ups.
         @raise UsageError: a pattern is in none of the forms, and the message
-            says which.
+            says which; or nobody answers for a look-up.
         @raise Conflict: two patterns mean the same.
         """
         self._addresses: dict[bytes, T] = {}
         self._domains: dict[bytes, T] = {}
         self._suffixes: dict[bytes, T] = {}
         self._default: T | None = None
+        self._asks = asks
+        self._asked: dict[str, tuple[Ask, T]] = {}
         self.home = domainKey(_domain(home.decode(), home.decode()))
         self.separators = separators
         for pattern, value in entries:
@@ -115,6 +131,14 @@ class AddressTable(Generic[T]):
             if self._default is not None:
                 raise Conflict('"*" stands in the table twice')
             self._default = value
+            return
+        lookup = lookupIn(pattern)
+        if lookup is not None:
+            if lookup in self._asked:
+                raise Conflict(f'"{pattern}" stands in the table twice')
+            if self._asks is NOBODY:
+                raise UsageError(f'"{pattern}": no look-up can stand here')
+            self._asked[lookup] = asked(lookup, self._asks), value
             return
         if "@" in pattern:
             table, key = self._addresses, _addressKey(pattern)
@@ -134,6 +158,7 @@ class AddressTable(Generic[T]):
         @param path: a recipient's mailbox, as L{smtpx.core.envelope.Recipient}
             has it.
         @return: L{None}: no pattern matches.
+        @raise Untold: a look-up cannot tell now.
         """
         domain = domainKey(domainOf(path)) or self.home
         if self._addresses:
@@ -151,6 +176,7 @@ class AddressTable(Generic[T]):
         reasons to go on to the next.
 
         @param path: as for L{find}.
+        @raise Untold: a look-up cannot tell now.
         """
         domain = domainKey(domainOf(path)) or self.home
         local = localPartOf(path).lower()
@@ -167,6 +193,9 @@ class AddressTable(Generic[T]):
             rest = rest.partition(b".")[2]
             if (found := self._suffixes.get(rest)) is not None:
                 yield found
+        for ask, value in self._asked.values():
+            if ask(domain):
+                yield value
         if self._default is not None:
             yield self._default
 
@@ -186,6 +215,7 @@ class AddressTable(Generic[T]):
 
         @param domain: as L{domainKey} gives it.
         @return: L{None}: no pattern matches.
+        @raise Untold: a look-up cannot tell now.
         """
         found = self._domains.get(domain)
         if found is not None:
@@ -197,6 +227,9 @@ class AddressTable(Generic[T]):
                 found = self._suffixes.get(rest)
                 if found is not None:
                     return found
+        for ask, value in self._asked.values():
+            if ask(domain):
+                return value
         return self._default
 
 
@@ -222,4 +255,4 @@ def _addressKey(pattern: str) -> bytes:
     return mailbox.local.lower() + b"@" + domainKey(domainOf(mailbox.render()))
 
 
-__all__ = ["AddressTable", "domainKey"]
+__all__ = ["NOBODY", "AddressTable", "domainKey"]

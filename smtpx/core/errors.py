@@ -40,6 +40,13 @@ class Malformed(PeerError, ValueError):
     """
 
 
+class Untold(SMTPXError):
+    """
+    It cannot be told now, and may be at another time.  The message is for the operator;
+    a client is only told to come again.
+    """
+
+
 class HookTrouble(SMTPXError):
     """
     An exception came out of an extension's hook; it is the C{__cause__}.

@@ -5,13 +5,19 @@ A list is a sequence of items, read from the first on; the first that matches a
 client decides::
 
     list   = *item
-    item   = [ "!" ] [ "*" / name / "*." name / address / address "/" prefix ]
+    item   = [ "!" ] [ "*" / name / "*." name / address / address "/" prefix
+                     / "lookup:" word ]
 
 C{*} is anybody, C{*.example.org} any host with a name below C{example.org}, a
 network is written as C{192.0.2.0/24} or C{2001:db8::/32}.  An item with C{!}
 says no for the clients it matches.  A client that no item matches is not in the
 list; but where the last item has C{!}, it is, so that C{["!192.0.2.1"]} is
 everybody else.  The empty list is nobody.
+
+C{lookup:NAME} is a client whose address, or one of whose names, is in a look-up of that
+name (L{smtpx.core.asked}); the names as far as they are known, for what looks only like
+an address is nobody's reason to look names up.  Addresses are looked up as they are
+written in short.
 
 The empty item is, as in Exim, a client without an address: one of this machine,
 that came over a UNIX socket.
@@ -40,17 +46,20 @@ from ipaddress import (
 
 from attrs import evolve, field, frozen
 
+from .asked import PREFIX, Ask, Asks, asked, lookupIn
 from .domain import checkDomain
-from .errors import Malformed
+from .errors import Malformed, Untold
 from .interfaces import IServerSession
 
 #: A network as numbers: version, address, mask.
 _Numbers = tuple[int, int, int]
 _MAPPED = IPv6Network("::ffff:0:0/96")
 
-#: An item, ready to be asked: what it says, whether it is C{*}, what it matches, and
-#: whether it may match more.
-_Rule = tuple[bool, bool, tuple[_Numbers, ...], bytes | None, bytes | None, bool]
+#: An item, ready to be asked: what it says, whether it is C{*}, what it matches,
+#: whether it may match more, and who else is asked.
+_Rule = tuple[
+    bool, bool, tuple[_Numbers, ...], bytes | None, bytes | None, bool, Ask | None
+]
 
 #: What stands for having no address, and matches nothing else.
 _NO_ADDRESS: _Numbers = (0, 0, 0)
@@ -66,12 +75,19 @@ class HostItem:
     @ivar networks: what addresses it matches; of a plain name, those that it
         was resolved to.
     @ivar unknown: is it a plain name whose addresses could not be looked up?
+    @ivar ask: of a look-up: who answers; L{None}: nobody yet, so that it has nobody.
     """
 
     text: str
     negated: bool = False
     networks: tuple[_Numbers, ...] = ()
     unknown: bool = False
+    ask: Ask | None = field(default=None, eq=False, repr=False)
+
+    @property
+    def lookup(self) -> str | None:
+        """The name of the look-up that it is; L{None}: it is something else."""
+        return lookupIn(self.text)
 
     @property
     def anybody(self) -> bool:
@@ -87,6 +103,7 @@ class HostItem:
     def name(self) -> bytes | None:
         """The plain name it is; L{None}: it is something else."""
         if not self.text or self.text.startswith("*") or _isNumeric(self.text):
+            # A look-up has a colon, too.
             return None
         return self.text.encode()
 
@@ -105,11 +122,14 @@ class HostList:
         no need to look it up.
     @ivar names: the plain names in the list, in lower case, whose addresses
         L{resolved} wants.
+    @ivar lookups: the names of look-ups in the list, for which L{asking} wants somebody
+        who answers.
     """
 
     items: tuple[HostItem, ...] = ()
     needsNames: bool = field(init=False, eq=False, repr=False)
     names: tuple[bytes, ...] = field(init=False, eq=False, repr=False)
+    lookups: tuple[str, ...] = field(init=False, eq=False, repr=False)
     _certain: bool | None = field(init=False, eq=False, repr=False)
     _otherwise: bool = field(init=False, eq=False, repr=False)
     _rules: tuple[_Rule, ...] = field(init=False, eq=False, repr=False)
@@ -124,6 +144,11 @@ class HostList:
     @names.default
     def _plainNames(self) -> tuple[bytes, ...]:
         found = (item.name for item in self._reached())
+        return tuple(dict.fromkeys(name for name in found if name is not None))
+
+    @lookups.default
+    def _namedLookups(self) -> tuple[str, ...]:
+        found = (item.lookup for item in self.items)
         return tuple(dict.fromkeys(name for name in found if name is not None))
 
     @_certain.default
@@ -147,6 +172,7 @@ class HostList:
                 item.name,
                 item.suffix,
                 item.unknown,
+                item.ask,
             )
             for item in self.items
         )
@@ -214,10 +240,19 @@ class HostList:
         """
         version, number = _numbersOf(address)
         lowered = [name.lower().removesuffix(b".") for name in names]
-        for wanted, anybody, networks, plain, suffix, unknown in self._rules:
+        for wanted, anybody, networks, plain, suffix, unknown, ask in self._rules:
             if anybody:
                 yield wanted
                 return
+            if ask is not None:
+                try:
+                    if any(map(ask, lookupKeys(address, names))):
+                        yield wanted
+                        return
+                except Untold:
+                    if doubted:
+                        yield wanted
+                continue
             for kind, network, mask in networks:
                 if kind == version and number & mask == network:
                     yield wanted
@@ -230,6 +265,23 @@ class HostList:
             if doubted and (unknown or (byName and not named)):
                 yield wanted
         yield self._otherwise
+
+    def asking(self, asks: Asks) -> HostList:
+        """
+        The same list, with who answers for its look-ups.
+
+        @raise UsageError: nobody answers for one.
+        """
+        if not self.lookups:
+            return self
+        return HostList(
+            tuple(
+                item
+                if item.lookup is None
+                else evolve(item, ask=asked(item.lookup, asks))
+                for item in self.items
+            )
+        )
 
     def resolved(
         self,
@@ -261,6 +313,26 @@ class HostList:
         )
 
 
+def lookupKeys(address: bytes, names: Sequence[bytes]) -> tuple[bytes, ...]:
+    """
+    Under what a client is looked up: its address in short, one of IPv4 in IPv6 as one
+    of IPv4, if it has one, and then its names.
+    """
+    plain = tuple(name.lower().removesuffix(b".") for name in names)
+    shortened = _short(address)
+    return plain if shortened is None else (shortened, *plain)
+
+
+@lru_cache(1000)
+def _short(address: bytes) -> bytes | None:
+    """An address in short; L{None}: it is none."""
+    version, number = _numbersOf(address)
+    if version < 1:
+        return None
+    short = IPv4Address(number) if version == 4 else IPv6Address(number)
+    return str(short).encode("ascii")
+
+
 @lru_cache(1000)
 def _numbersOf(address: bytes) -> tuple[int, int]:
     """
@@ -284,9 +356,16 @@ def _parseItem(item: str) -> HostItem:
 
     @raise Malformed: it is none.
     """
-    text = item.strip().lower()
+    text = item.strip()
     negated = text.startswith("!")
     text = text.removeprefix("!").lstrip()
+    lookup = lookupIn(text)
+    if lookup is not None:
+        if not lookup:
+            raise Malformed(f"{item!r} wants the name of a look-up")
+        # Their names are as the operator writes them.
+        return HostItem(PREFIX + lookup, negated)
+    text = text.lower()
     if text == "*":
         return HostItem(text, negated)
     if not text:
@@ -372,4 +451,4 @@ def clientNames(session: IServerSession) -> tuple[bytes, ...]:
     return () if name is None else (name,)
 
 
-__all__ = ["HostItem", "HostList", "clientNames"]
+__all__ = ["HostItem", "HostList", "clientNames", "lookupKeys"]

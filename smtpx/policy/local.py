@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Sequence
 from zope.interface import implementer
 
 from ..core.envelope import Envelope, Recipient
+from ..core.errors import Untold
 from ..core.hostlist import clientNames
 from ..core.interfaces import IServerSession
 from ..core.reply import Reply, reply
@@ -34,6 +35,7 @@ NOT_WELCOME = reply(554, None, b"No mail is taken from you here")
 NO_RELAYING = reply(550, "5.7.1", b"Relaying not permitted")
 #: RFC 3463 section 3.5: it takes the DNS to tell whether the client may.
 NO_VERDICT = reply(451, "4.4.3", b"Your host name cannot be looked up now")
+NOT_KNOWN = reply(451, "4.4.3", b"It cannot be looked up now whether mail is taken")
 NO_ROUTE = reply(550, "5.1.2", b"No route to that domain")
 
 
@@ -121,6 +123,18 @@ class LocalPolicy:
         self, session: IServerSession, envelope: Envelope, recipient: Recipient
     ) -> Reply | None:
         """Take mail for us, and mail for others from those who may relay."""
+        try:
+            return self._mayReceive(session, envelope, recipient)
+        except Untold:
+            # The look-up has told the operator why.
+            return NOT_KNOWN
+
+    def _mayReceive(
+        self, session: IServerSession, envelope: Envelope, recipient: Recipient
+    ) -> Reply | None:
+        """
+        @raise Untold: whose mail it is cannot be told now.
+        """
         path = recipient.path
         if self._returns is not None and self._returns.claims(path):
             return self.giveBack(self._returns, envelope, recipient)

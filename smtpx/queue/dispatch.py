@@ -16,7 +16,8 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from ..core.address import domainOf
-from ..core.errors import UsageError
+from ..core.envelope import Recipient
+from ..core.errors import Untold, UsageError
 from ..core.queueprofile import DISCARDED, REFUSED
 from ..core.reply import readReply
 from ..spool.format import Fate, Outcome, SpooledMessage, critical
@@ -172,11 +173,11 @@ class Dispatch:
             if recipient.stamp(DISCARDED):
                 route: Route | None = _BLACKHOLE
             else:
-                route = self.routes.find(recipient.path, envelope.sender, recipient)
-            if route is not None and route.transport.holds and message.released:
-                # Without another way it is on hold again, and not lost.
-                path, sender = recipient.path, envelope.sender
-                route = self.routes.onward(path, sender, recipient) or route
+                try:
+                    route = self._route(message, recipient)
+                except Untold as error:
+                    tried.append(Tried(None, Outcome(index, Fate.WAITING, str(error))))
+                    continue
             if route is None:
                 tried.append(Tried(None, Outcome(index, Fate.FAILED, _NO_ROUTE)))
             elif route.transport.holds:
@@ -184,6 +185,19 @@ class Dispatch:
             else:
                 ways.setdefault(route, []).append(index)
         return ways
+
+    def _route(self, message: SpooledMessage, recipient: Recipient) -> Route | None:
+        """
+        The way of a recipient.
+
+        @raise Untold: that cannot be told now.
+        """
+        path, sender = recipient.path, message.envelope.sender
+        route = self.routes.find(path, sender, recipient)
+        if route is not None and route.transport.holds and message.released:
+            # Without another way it is on hold again, and not lost.
+            route = self.routes.onward(path, sender, recipient) or route
+        return route
 
     async def _locate(
         self,

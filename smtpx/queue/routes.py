@@ -24,9 +24,10 @@ from collections.abc import Callable, Iterable
 from attrs import define, frozen
 from zope.interface import implementer
 
-from ..core.addresstable import AddressTable
+from ..core.addresstable import NOBODY, AddressTable
+from ..core.asked import Asks, lookupIn
 from ..core.envelope import Envelope, Recipient
-from ..core.errors import Conflict, UsageError
+from ..core.errors import Conflict, Untold, UsageError
 from ..core.queueprofile import EXPANDED
 from .interfaces import IRoutes, ITransport, Route
 
@@ -107,11 +108,13 @@ class Routes:
         transports: Iterable[ITransport],
         home: bytes = b"localhost",
         separators: bytes = b"",
+        asks: Asks = NOBODY,
     ) -> None:
         """
         @param home: the domain of C{<postmaster>}, who may come without one.
         @param separators: what separates a tag: C{user+tag} goes where C{user}
             goes (RFC 5233).
+        @param asks: who answers for look-ups in patterns, and for senders.
         @raise UsageError: a route has a pattern in none of the forms, or names
             a transport that is not there.
         @raise Conflict: two routes have one pattern and one sender, or two
@@ -124,15 +127,19 @@ class Routes:
             self.transports[transport.name] = transport
         byPattern: dict[str, list[RouteRule]] = {}
         self._exceptions: list[_Exception] = []
+        self._asks = asks
         for each in routes:
+            # Names of look-ups are as the operator writes them.
+            key = each.pattern
+            key = key.lower() if lookupIn(key) is None else key
             if each.holds is None:
-                byPattern.setdefault(each.pattern.lower(), []).append(each)
+                byPattern.setdefault(key, []).append(each)
                 continue
-            alone = [(each.pattern.lower(), self._ways([each], home, separators))]
-            table = AddressTable(alone, home, separators)
+            alone = [(key, self._ways([each], home, separators))]
+            table = AddressTable(alone, home, separators, asks)
             self._exceptions.append(_Exception(each.holds, table))
         ways = [(p, self._ways(r, home, separators)) for p, r in byPattern.items()]
-        self._table = AddressTable(ways, home, separators)
+        self._table = AddressTable(ways, home, separators, asks)
 
     def _ways(
         self, routes: Iterable[RouteRule], home: bytes, separators: bytes
@@ -155,7 +162,7 @@ class Routes:
                 else:
                     some.append((sender, route))
         if some:
-            ways.some = AddressTable(some, home, separators)
+            ways.some = AddressTable(some, home, separators, self._asks)
         return ways
 
     def _resolved(self, route: RouteRule) -> Route:
@@ -223,7 +230,11 @@ class Routes:
             if recipient.stamp(EXPANDED):
                 # Those whom it stands for are recipients of their own.
                 continue
-            route = self.find(recipient.path, envelope.sender, recipient)
+            try:
+                route = self.find(recipient.path, envelope.sender, recipient)
+            except Untold:
+                # Delivering asks again.
+                return False
             if route is None or not route.transport.holds:
                 return False
         return True

@@ -16,7 +16,7 @@ from zlib import crc32
 from attrs import evolve, field, frozen
 
 from ..core.envelope import Recipient
-from ..core.errors import UsageError
+from ..core.errors import Untold, UsageError
 from ..core.hooks import Action, Schedule
 from ..core.queueprofile import EXPANDED, QueueProfile
 from ..spool.format import Fate, Outcome, Report, SpooledMessage
@@ -251,7 +251,10 @@ class Settlements:
     def _actionOf(self, recipient: Recipient, sender: bytes) -> Action:
         """What a delivery meant for the sender of which only the ledger tells."""
         routes, path = self.routes, recipient.path
-        route = None if routes is None else routes.find(path, sender, recipient)
+        try:
+            route = None if routes is None else routes.find(path, sender, recipient)
+        except Untold:
+            route = None
         # Only what goes to other hosts is noted there.
         action = None if route is None else route.transport.reports
         return action or Action.RELAYED

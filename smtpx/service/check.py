@@ -43,6 +43,7 @@ from .dmarcchecks import checkDMARC
 from .importcheck import checkImports
 from .inherited import PREFIX, NotHandedOver
 from .listening import Place, endpointFor
+from .lists import checkLists
 from .lookupcheck import checkLookups
 from .machine import Machine, usePythonPath
 from .miltercheck import checkMilters
@@ -118,6 +119,7 @@ def check(
         *_policies(configuration),
         *checkLookups(configuration),
         *checkRules(configuration, found),
+        *checkLists(configuration),
         *checkCheckers(configuration),
         *checkMilters(configuration),
         *checkVerdicts(configuration),

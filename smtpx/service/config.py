@@ -12,6 +12,7 @@ from pathlib import Path
 
 from attrs import Attribute, evolve, field, frozen
 
+from ..core.asked import Asks
 from ..core.domain import checkDomain
 from ..core.interfaces import IExtension
 from .extensiontable import Extensions, ExtensionsKind
@@ -85,6 +86,10 @@ FIRST_LISTENERS = (
     Listener(2525, "127.0.0.1"),
     Listener(4650, "127.0.0.1", tls=ListenerTLS.IMPLICIT),
 )
+
+
+def _isNobody(key: bytes) -> bool:
+    return False
 
 
 @frozen
@@ -205,6 +210,19 @@ class Configuration:
         repr=False,
         metadata={"option": None},
     )
+    asks: Asks | None = field(
+        default=None, eq=False, repr=False, metadata={"option": None}
+    )
+
+    @property
+    def listAsks(self) -> Asks:
+        """
+        Who answers for look-ups in lists that are asked at once; where lists are only
+        looked at, nobody is in one.
+        """
+        if self.asks is not None:
+            return self.asks
+        return {each.name: _isNobody for each in self.lookups if each.kind.prompt}
 
     def problem(self, path: KeyPath, text: str) -> Problem:
         """Something that is wrong with a value, with its place in the file."""

@@ -62,7 +62,8 @@ the user.
    * - host list
      - A list of names, ``*.example.org`` (any name below it), addresses, networks \
 such as ``192.0.2.0/24``, ``*`` (everybody), and ``""`` (who comes over a UNIX \
-socket, and has no address).
+socket, and has no address); and ``lookup:NAME``, a look-up that has the address or a \
+known name (:doc:`/howto/lists-by-look-up`).
        The first item that matches decides; one with ``!`` in front says no.
        Where none does, the answer is no, or yes if the last item says no: \
 ``["!a.example"]`` is everybody else.

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from twisted.internet.defer import succeed
 
+from ..core.asked import lookupIn
 from ..core.errors import SMTPXError
 from ..core.interfaces import IExtension
 from ..core.profile import ClientProfile
@@ -165,6 +166,8 @@ def _ways(configuration: Configuration, name: str) -> Iterator[Problem]:
         # That is told where it belongs.
         return
     for at, domain in enumerate(configuration.relay.domains):
+        if lookupIn(domain) is not None:
+            continue
         sample = domain.removeprefix("*.")
         if sample is not domain:
             sample = f"x.{sample}"

@@ -30,6 +30,7 @@ from ..policy.rules.actions import (
     Quarantine,
     Reject,
 )
+from ..policy.rules.faults import bad
 from ..policy.rules.interfaces import ICondition
 from ..policy.rules.kinds import KINDS, Takes
 from ..policy.rules.lists import AddressList
@@ -365,7 +366,10 @@ class _Read:
         """Of whom a message is discarded; L{None}: of all."""
         items = self.texts("only_recipients")
         try:
-            return AddressList.parse(items) if items else None
+            found = AddressList.parse(items) if items else None
+            if found is not None and any(found.lookups):
+                raise bad("there can be no look-ups here")
+            return found
         except BadRule as error:
             inside = BadRule(each.inside("only_recipients") for each in error.faults)
             _refuse(inside, self._path, self._reading)

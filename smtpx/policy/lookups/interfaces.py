@@ -8,7 +8,7 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
-from ...core.errors import SMTPXError
+from ...core.errors import Untold
 
 #: What a look-up comes to; L{None}: there is no such key.
 Answer = bytes | None | Deferred[bytes | None]
@@ -24,7 +24,7 @@ VALUE_MOST = 64 * 1024
 SAME_SECONDS = 0.001
 
 
-class LookupDeferred(SMTPXError):
+class LookupDeferred(Untold):
     """
     It cannot be told now what stands under a key: what would know is missing, locked,
     broken or slow.  The text says so, for the log; a client is only told to come again.

@@ -24,9 +24,10 @@ from zope.interface import implementer
 from ...core.address import domainOf
 from ...core.errors import Malformed
 from ...core.hostlist import HostList, clientNames
-from .faults import bad
+from .faults import Place, bad
 from .fields import fieldName, watchedFields
-from .interfaces import ICondition, Means, Test
+from .interfaces import ICondition, ILooksUp, Means, Test
+from .listed import named, namedHosts, told, toldHosts
 from .lists import AddressList, DomainList, TextList
 from .stages import RuleStage
 from .subject import Subject
@@ -43,7 +44,7 @@ def _text(octets: bytes | None) -> str:
     return "" if octets is None else octets.decode("utf-8", "backslashreplace")
 
 
-@implementer(ICondition)
+@implementer(ILooksUp)
 @frozen
 class Hosts:
     """Is the client in a host list?"""
@@ -66,8 +67,16 @@ class Hosts:
                 raise bad(str(error), index) from None
         return cls(HostList.parse(items))
 
+    @property
+    def lookups(self) -> Sequence[tuple[Place, str]]:
+        """See L{ILooksUp}."""
+        return namedHosts(self.hosts)
+
     def test(self, means: Means) -> Test:
         """See L{ICondition}."""
+        if self.hosts.lookups:
+            asks = toldHosts(self.hosts, means)
+            return lambda subject: asks(subject.session)
         verdict = means.keep(self.hosts).verdict
         if self.hosts.needsNames or self.hosts.names:
 
@@ -95,7 +104,7 @@ class Hosts:
         return " ".join(filter(None, [_text(subject.session.peer), _text(names)]))
 
 
-@implementer(ICondition)
+@implementer(ILooksUp)
 @frozen
 class Helo:
     """Is what the client calls itself in a list?"""
@@ -112,9 +121,15 @@ class Helo:
         """
         return cls(DomainList.parse(items))
 
+    @property
+    def lookups(self) -> Sequence[tuple[Place, str]]:
+        """See L{ILooksUp}."""
+        return named(self.names)
+
     def test(self, means: Means) -> Test:
         """See L{ICondition}."""
-        has = self.names.has
+        names = self.names
+        has = told(names, names.has, names.weigh, means)
         return lambda subject: has(subject.helo or b"")
 
     def shown(self, subject: Subject) -> str:
@@ -178,7 +193,7 @@ class Authenticated:
         return "nobody has logged in" if identity is None else _text(identity)
 
 
-@implementer(ICondition)
+@implementer(ILooksUp)
 @frozen
 class Senders:
     """Is the sender of the envelope in a list?"""
@@ -195,9 +210,15 @@ class Senders:
         """
         return cls(AddressList.parse(items))
 
+    @property
+    def lookups(self) -> Sequence[tuple[Place, str]]:
+        """See L{ILooksUp}."""
+        return named(self.addresses)
+
     def test(self, means: Means) -> Test:
         """See L{ICondition}."""
-        has = self.addresses.has
+        addresses = self.addresses
+        has = told(addresses, addresses.has, addresses.weigh, means)
         return lambda subject: has(subject.envelope.sender)
 
     def shown(self, subject: Subject) -> str:
@@ -205,7 +226,7 @@ class Senders:
         return f"<{_text(subject.envelope.sender)}>"
 
 
-@implementer(ICondition)
+@implementer(ILooksUp)
 @frozen
 class SenderDomains:
     """Is the domain of the sender in a list?"""
@@ -222,9 +243,15 @@ class SenderDomains:
         """
         return cls(DomainList.parse(items))
 
+    @property
+    def lookups(self) -> Sequence[tuple[Place, str]]:
+        """See L{ILooksUp}."""
+        return named(self.domains)
+
     def test(self, means: Means) -> Test:
         """See L{ICondition}."""
-        has = self.domains.hasThatOf
+        domains = self.domains
+        has = told(domains, domains.hasThatOf, domains.weighThatOf, means)
         return lambda subject: has(subject.envelope.sender)
 
     def shown(self, subject: Subject) -> str:
@@ -237,7 +264,7 @@ def _recipient(subject: Subject) -> bytes:
     return subject.recipient.path
 
 
-@implementer(ICondition)
+@implementer(ILooksUp)
 @frozen
 class Recipients:
     """Is the recipient in a list?"""
@@ -254,9 +281,15 @@ class Recipients:
         """
         return cls(AddressList.parse(items))
 
+    @property
+    def lookups(self) -> Sequence[tuple[Place, str]]:
+        """See L{ILooksUp}."""
+        return named(self.addresses)
+
     def test(self, means: Means) -> Test:
         """See L{ICondition}."""
-        has = self.addresses.has
+        addresses = self.addresses
+        has = told(addresses, addresses.has, addresses.weigh, means)
         return lambda subject: has(_recipient(subject))
 
     def shown(self, subject: Subject) -> str:
@@ -264,7 +297,7 @@ class Recipients:
         return f"<{_text(_recipient(subject))}>"
 
 
-@implementer(ICondition)
+@implementer(ILooksUp)
 @frozen
 class Domains:
     """Is the recipient's domain in a list?"""
@@ -281,9 +314,15 @@ class Domains:
         """
         return cls(DomainList.parse(items))
 
+    @property
+    def lookups(self) -> Sequence[tuple[Place, str]]:
+        """See L{ILooksUp}."""
+        return named(self.domains)
+
     def test(self, means: Means) -> Test:
         """See L{ICondition}."""
-        has = self.domains.hasThatOf
+        domains = self.domains
+        has = told(domains, domains.hasThatOf, domains.weighThatOf, means)
         return lambda subject: has(_recipient(subject))
 
     def shown(self, subject: Subject) -> str:

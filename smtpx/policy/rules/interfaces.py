@@ -4,7 +4,7 @@ What a condition of a rule is, ours and anybody's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import time
 from typing import Protocol
 
@@ -122,4 +122,14 @@ class IWorded(ICondition):
         """
 
 
-__all__ = ["ICondition", "IWorded", "Keep", "KeptList", "Means", "Test"]
+class ILooksUp(ICondition):
+    """
+    A condition that names look-ups (L{smtpx.policy.lookups}).
+    """
+
+    lookups: Iterable[tuple[Place, str]] = Attribute(
+        "Their names, with their places behind the condition's name."
+    )
+
+
+__all__ = ["ICondition", "ILooksUp", "IWorded", "Keep", "KeptList", "Means", "Test"]

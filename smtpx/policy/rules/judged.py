@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from attrs import frozen
-from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
+from ..lookups.lists import Said
+from .faults import Place
 from .findings import (
     ARC_STATES,
     DMARC_STATUSES,
@@ -18,7 +19,8 @@ from .findings import (
     SPF_RESULTS,
     SPFVerdict,
 )
-from .interfaces import ICondition, Means, Test
+from .interfaces import ICondition, ILooksUp, Means, Test
+from .listed import named, told
 from .lists import DomainList, WordList
 from .stages import RuleStage
 from .subject import Need, Subject
@@ -30,10 +32,10 @@ _MESSAGE = frozenset({RuleStage.MESSAGE})
 _UNSEEN = "nobody has looked"
 
 
-def _afterwards(need: Need, tell: Callable[[Subject], bool]) -> Test:
+def _afterwards(need: Need, tell: Callable[[Subject], Said]) -> Test:
     """A test of something that has to be found out first."""
 
-    def ask(subject: Subject) -> bool | Deferred[bool | None]:
+    def ask(subject: Subject) -> Said:
         waiting = subject.find(need)
         if waiting is None:
             return tell(subject)
@@ -164,7 +166,7 @@ class Arc:
         return found.arcState + why
 
 
-@implementer(ICondition)
+@implementer(ILooksUp)
 @frozen
 class Dkim:
     """Is a domain whose signature is good in a list?"""
@@ -181,15 +183,21 @@ class Dkim:
         """
         return cls(DomainList.parse(items))
 
+    @property
+    def lookups(self) -> Sequence[tuple[Place, str]]:
+        """See L{ILooksUp}."""
+        return named(self.domains)
+
     def test(self, means: Means) -> Test:
         """See L{ICondition}."""
-        hasAny = self.domains.hasAny
+        domains = self.domains
+        hasAny = told(domains, domains.hasAny, domains.weighAny, means)
 
-        def tell(subject: Subject) -> bool:
+        def tell(subject: Subject) -> Said:
             found = subject.message.dkimDomains
             if found is None:
                 return False
-            return hasAny(each.encode("ascii", "replace") for each in found)
+            return hasAny([each.encode("ascii", "replace") for each in found])
 
         return _afterwards(Need.MESSAGE, tell)
 

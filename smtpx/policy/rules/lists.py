@@ -10,17 +10,23 @@ yes if the last item has C{!}::
 
 So C{["!ann@example.org", "example.org"]} is everybody there but Ann, and
 C{["!example.org"]} everybody elsewhere.  The empty list is nobody.
+
+A list of addresses or domains can have look-ups, C{lookup:NAME}: an address is looked
+up as such, and then its domain; both in lower case, the domain in ASCII.  Who asks such
+a list asks by L{AddressList.weigh} or L{DomainList.weigh}.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from attrs import field, frozen
 
-from ...core.address import domainOf
+from ...core.address import domainOf, localPartOf
 from ...core.addresstable import AddressTable, domainKey
+from ...core.asked import lookupIn
 from ...core.errors import UsageError
+from ..lookups.lists import Weighing
 from .faults import bad
 
 #: How the null sender is written, who sends reports.
@@ -89,9 +95,9 @@ class WordList:
         return word in self._chosen
 
 
-#: Items of which one after the other says the same: what they say, their patterns, and
-#: whether the null sender is among them.
-_Run = tuple[bool, AddressTable[bool], bool]
+#: Items of which one after the other says the same: what they say, their patterns,
+#: whether the null sender is among them; or one that is a look-up: its name.
+_Run = tuple[bool, AddressTable[bool], bool, str | None]
 
 
 def _runs(items: Sequence[str], domains: bool) -> tuple[_Run, ...]:
@@ -99,22 +105,39 @@ def _runs(items: Sequence[str], domains: bool) -> tuple[_Run, ...]:
     @param domains: are only domains wanted?
     @raise BadRule: an item is no pattern.
     """
-    gathered: list[tuple[bool, dict[str, bool], bool]] = []
+    gathered: list[tuple[bool, dict[str, bool], bool, str | None]] = []
     for index, item in enumerate(items):
         says, text = _parted(item)
+        lookup = lookupIn(text)
+        if lookup is not None:
+            if not lookup:
+                raise bad("it wants the name of a look-up", index)
+            gathered.append((says, {}, False, lookup))
+            continue
         null = text in ("*", NULL_SENDER)
         pattern = {} if text == NULL_SENDER and not domains else {text: True}
         if pattern:
             pattern = {_pattern(text, domains, index): True}
-        if gathered and gathered[-1][0] is says:
-            _, patterns, nulls = gathered.pop()
+        if gathered and gathered[-1][0] is says and gathered[-1][3] is None:
+            _, patterns, nulls, _ = gathered.pop()
             pattern, null = patterns | pattern, null or nulls
-        gathered.append((says, pattern, null))
+        gathered.append((says, pattern, null, None))
     try:
-        return tuple((says, AddressTable(p.items()), n) for says, p, n in gathered)
+        return tuple(
+            (says, AddressTable(patterns.items()), null, lookup)
+            for says, patterns, null, lookup in gathered
+        )
     except UsageError as error:
         # Each by itself is right: two of them mean the same.
         raise bad(str(error)) from None
+
+
+def _lookups(items: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """The look-ups of a list, with their places in it."""
+    for index, item in enumerate(items):
+        name = lookupIn(_parted(item)[1])
+        if name is not None:
+            yield index, name
 
 
 def _pattern(text: str, domains: bool, index: int) -> str:
@@ -162,8 +185,24 @@ class AddressList:
 
         @param path: as an envelope has it; empty: the null sender.
         """
-        for says, table, null in self._runs:
+        for says, table, null, _ in self._runs:
             if table.find(path) if path else null:
+                return says
+        return self._otherwise
+
+    @property
+    def lookups(self) -> Iterator[tuple[int, str]]:
+        """The look-ups in it, by name, with their places."""
+        return _lookups(self.items)
+
+    def weigh(self, path: bytes) -> Weighing:
+        """The same as L{has}, where there are look-ups; the null sender is in none."""
+        for says, table, null, lookup in self._runs:
+            if lookup is not None:
+                for key in _keys(path):
+                    if (yield lookup, key):
+                        return says
+            elif table.find(path) if path else null:
                 return says
         return self._otherwise
 
@@ -197,10 +236,38 @@ class DomainList:
         @param domain: in any case; empty: there is none, which C{*} matches.
         """
         key = _key(domain)
-        for says, table, whole in self._runs:
+        for says, table, whole, _ in self._runs:
             if table.domain(key) if key else whole:
                 return says
         return self._otherwise
+
+    @property
+    def lookups(self) -> Iterator[tuple[int, str]]:
+        """The look-ups in it, by name, with their places."""
+        return _lookups(self.items)
+
+    def weigh(self, domain: bytes) -> Weighing:
+        """The same as L{has}, where there are look-ups; no domain is in none."""
+        key = _key(domain)
+        for says, table, whole, lookup in self._runs:
+            if lookup is not None:
+                if key and (yield lookup, key):
+                    return says
+            elif table.domain(key) if key else whole:
+                return says
+        return self._otherwise
+
+    def weighThatOf(self, path: bytes) -> Weighing:
+        """The same as L{hasThatOf}, where there are look-ups."""
+        return self.weigh(domainOf(path))
+
+    def weighAny(self, domains: Iterable[bytes]) -> Weighing:
+        """The same as L{hasAny}, where there are look-ups."""
+        several = list(domains)
+        for each in several:
+            if (yield from self.weigh(each)):
+                return True
+        return self._otherwise and not several
 
     def hasThatOf(self, path: bytes) -> bool:
         """Is the domain of a mailbox in the list?"""
@@ -210,6 +277,15 @@ class DomainList:
         """Is one of these in the list?  Of none at all that is so after a C{!}."""
         several = list(domains)
         return any(map(self.has, several)) if several else self._otherwise
+
+
+def _keys(path: bytes) -> tuple[bytes, ...]:
+    """Under what a mailbox is looked up."""
+    if not path:
+        return ()
+    domain = _key(domainOf(path))
+    local = localPartOf(path).lower()
+    return (local + b"@" + domain, domain) if domain else (local,)
 
 
 def _key(domain: bytes) -> bytes:

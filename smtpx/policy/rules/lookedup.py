@@ -13,7 +13,7 @@ from zope.interface import implementer
 from ...core.errors import UsageError
 from ..lookups.interfaces import ILookup, LookupDeferred
 from .faults import Place
-from .interfaces import ICondition, IWorded, Means, Test
+from .interfaces import ICondition, ILooksUp, IWorded, Means, Test
 from .lists import TextList
 from .stages import RuleStage
 from .subject import Subject
@@ -65,7 +65,7 @@ class Query:
         return self.values is None or self.values.has(shownValue(value))
 
 
-@implementer(IWorded)
+@implementer(IWorded, ILooksUp)
 @frozen
 class LookedUp:
     """

@@ -28,7 +28,7 @@ from zope.interface import implementer
 
 from ..lookups.interfaces import LookupDeferred
 from .faults import BadRule, Fault, Place
-from .interfaces import ICondition, IWorded, Means, Test
+from .interfaces import ICondition, ILooksUp, IWorded, Means, Test
 from .lists import TextList
 from .lookedup import WHY
 from .lookupvalue import LookupValue, Make
@@ -40,7 +40,7 @@ from .texts import Text, namesIn
 _ANY = RuleStage.CONNECT.onwards
 
 
-@implementer(IWorded)
+@implementer(IWorded, ILooksUp)
 @frozen
 class Set:
     """

@@ -38,10 +38,9 @@ from .conditions import OfExtension
 from .effects import CONTROLS, AddHeader, Control, ofExtension
 from .faults import BadRule, Fault, Place
 from .findings import LOOKED_AT, OPINED, unfound
-from .interfaces import ICondition, IWorded, Means, Test
+from .interfaces import ICondition, ILooksUp, IWorded, Means, Test
 from .judged import SpfGuess
 from .kinds import KINDS
-from .lookedup import LookedUp
 from .opined import CheckerState, heardFor
 from .optin import Optin
 from .own import Said, Set, unset
@@ -326,7 +325,7 @@ class _Reader:
             self.stages(each.stages, "it is known", each.name)
             kind = KINDS.get(each.name)
             self.looked("" if kind is None else kind.method, each.name)
-            if isinstance(each, LookedUp | Set):
+            if ILooksUp.providedBy(each):
                 for place, name in each.lookups:
                     self.lookup(name, each.name, *place)
             if isinstance(each, CheckerState):
@@ -407,7 +406,8 @@ def _turn(ready: ReadyCondition) -> int:
     if isinstance(ready.condition, Set):
         return _LAST
     kind = KINDS.get(ready.condition.name)
-    return max(int(bool(ready.needs)), 0 if kind is None else kind.turn)
+    looks = ILooksUp.providedBy(ready.condition) and any(ready.condition.lookups)
+    return max(int(bool(ready.needs) or looks), 0 if kind is None else kind.turn)
 
 
 def _texts(

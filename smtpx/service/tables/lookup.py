@@ -35,6 +35,11 @@ class LookupKind(Enum):
     PYTHON = "python"
 
     @property
+    def prompt(self) -> bool:
+        """Does it answer at once, so that all lists can have it?"""
+        return self not in (LookupKind.SQLITE, LookupKind.PYTHON)
+
+    @property
     def takes(self) -> tuple[str, ...]:
         """The options that it has to have, which the others must not have."""
         if self is LookupKind.PYTHON:

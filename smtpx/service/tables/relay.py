@@ -14,6 +14,7 @@ from attrs import field, frozen
 from zope.interface import implementer
 
 from ...core.addresstable import AddressTable
+from ...core.asked import lookupIn
 from ...core.errors import UsageError
 from ...core.hostlist import HostList
 from ...tls.handshake import readSubject
@@ -64,7 +65,7 @@ def _domains(instance: Relay, attribute: Any, value: tuple[str, ...]) -> None:
         if "@" in each:
             raise ValueError(f'"{each}" is an address; recipients_file lists those')
     try:
-        AddressTable([(each, True) for each in value])
+        AddressTable([(each, True) for each in value if not lookupIn(each)])
     except UsageError as error:
         raise ValueError(str(error)) from error
 

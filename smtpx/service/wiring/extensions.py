@@ -9,6 +9,7 @@ from typing import Any
 
 from attrs import evolve, fields
 
+from ...core.asked import lookupIn
 from ...core.hostlist import HostList
 from ...core.interfaces import IExtension
 from ...extensions.auth import Auth
@@ -97,7 +98,9 @@ def chosenExtensions(
     if isinstance(joined.get(RRVS.name), RRVS):
         joined[RRVS.name] = RRVS(asked=configuration.local.ownersKnown)
     if isinstance(joined.get(ETRN.name), ETRN):
-        joined[ETRN.name] = ETRN(kept=configuration.relay.domains)
+        # Mail is waited for by name.
+        names = [each for each in configuration.relay.domains if not lookupIn(each)]
+        joined[ETRN.name] = ETRN(kept=names)
     if isinstance(joined.get(TLSVerify.name), TLSVerify):
         joined[TLSVerify.name] = _verifying(configuration.tls, keep)
     wanted = configuration.extensions

@@ -34,6 +34,7 @@ from ...spool.journal import IDeliveryJournal
 from ..announcement import announce
 from ..config import Configuration
 from ..listening import Door, endpointFor
+from ..lists import withLookups
 from ..logs import Logs
 from ..machine import Machine, usePythonPath
 from ..mail import MailService
@@ -160,6 +161,7 @@ async def enter(
         asking = countedLookups(watch, resolver(machine, configuration, stack))
         names = HostNames(asking, machine.reactor)
         known = lookups(machine, configuration, logs.publisher.publish, stack)
+        configuration = withLookups(configuration, known)
         logins = accounts(machine, configuration, stack)
         knowledge = await openKnowledge(machine, configuration, stack)
         peers = knownPeers(machine, configuration, name, knowledge)

@@ -19,11 +19,13 @@ from ..config import Configuration
 from ..control.exchange import Verb
 from ..control.queueverbs import QueueVerbs
 from ..kinds import StandardOutput
+from ..lists import withLookups
 from ..machine import Machine, usePythonPath
 from .control import queueControl
 from .extensions import chosenExtensions
 from .house import makeDelivery, makeSpool, openSpool
 from .importing import idleImports
+from .lookups import lookups
 from .observing import openLogs
 from .queue import queueRules
 from .routes import localRoutes
@@ -48,6 +50,8 @@ async def idleQueue(
     usePythonPath(configuration)
     name = configuration.name or machine.name
     logs = openLogs(machine, _withoutOutput(configuration), None, stack)
+    known = lookups(machine, configuration, logs.publisher.publish, stack, locks=False)
+    configuration = withLookups(configuration, known)
     told = DeliveryJournal(logs.publisher)
     extensions = chosenExtensions(configuration, found)
     rules = queueRules(machine, configuration, name, extensions, warn=False)

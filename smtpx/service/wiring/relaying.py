@@ -11,6 +11,7 @@ from twisted.internet.endpoints import clientFromString
 from twisted.internet.interfaces import IStreamClientEndpoint
 
 from ...core.addresstable import AddressTable
+from ...core.asked import lookupIn
 from ...core.errors import UsageError
 from ...policy.aliases import Publish
 from ...policy.chain import NamedPolicy
@@ -41,14 +42,22 @@ def relayedDomains(
     Is a recipient at a domain that we relay?
 
     @param local: what is ours is not relayed.
+    @return: what asks it, and raises L{smtpx.core.errors.Untold} where a look-up cannot
+        tell now.
     @raise UsageError: a domain is none, or ours.
     """
     domains = configuration.relay.domains
     if not domains:
         return nowhere
-    table = AddressTable([(each, True) for each in domains])
+    entries = [(each, True) for each in domains]
+    table = AddressTable(entries, asks=configuration.listAsks)
     for each in domains:
-        if not each.startswith("*.") and local.knows(f"x@{each}".encode()) is not None:
+        # Who is in a look-up is not known now; what is ours goes before.
+        if (
+            lookupIn(each) is None
+            and not each.startswith("*.")
+            and (local.knows(f"x@{each}".encode()) is not None)
+        ):
             raise UsageError(f'"{each}" is a domain of ours, so nothing is relayed')
 
     def relayed(path: bytes) -> bool:

@@ -141,7 +141,8 @@ def localRoutes(
         senders, holds = entry.senders, entry.holds
         routes += [RouteRule(each, called, senders, holds) for each in entry.match]
     separators = tagSeparators(configuration)
-    return Routes(routes, transports.values(), name.encode("ascii"), separators)
+    home, asks = name.encode("ascii"), configuration.listAsks
+    return Routes(routes, transports.values(), home, separators, asks)
 
 
 def _transportName(entry: RouteEntry, others: Iterable[ITransport]) -> str:

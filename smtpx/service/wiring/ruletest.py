@@ -29,6 +29,7 @@ from ...policy.rules.explained import StageTold, explained
 from ...policy.rules.fields import watcher
 from ...policy.strangers.alerts import Alert
 from ..config import Configuration
+from ..lists import withLookups
 from ..machine import Machine
 from .authentication import authentication
 from .checkers import consulted, desksOf
@@ -106,6 +107,7 @@ async def tryRules(
         extensions = chosenExtensions(configuration, found)
         words = vocabulary(configuration, extensions)
         known = lookups(machine, configuration, unheard, stack, locks=False)
+        configuration = withLookups(configuration, known)
         seen = await strangers(machine, configuration, _nobodyHears, stack, True)
         lent = means(machine, configuration, names, asking, known, seen, stack, True)
         rules = houseRules(configuration, words, lent, journal, checks)
