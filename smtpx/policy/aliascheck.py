@@ -18,7 +18,7 @@ from attrs import frozen
 
 from ..core.address import Mailbox, domainOf
 from ..core.addresstable import domainKey
-from ..core.errors import Malformed
+from ..core.errors import Malformed, Untold
 from .aliasentry import AliasProblem, Entry, Refusal, Target, closest, shown
 from .aliastable import (
     Address,
@@ -276,9 +276,13 @@ class _Check:
         @param known: does an alias of its own say that there is such a mailbox?
         """
         reach = self._table.reach
-        objection = reach.objection(address.path)
-        if objection is Objection.NOBODY and known:
-            objection = None if reach.goes(address.path) else Objection.NO_ROUTE
+        try:
+            objection = reach.objection(address.path)
+            if objection is Objection.NOBODY and known:
+                objection = None if reach.goes(address.path) else Objection.NO_ROUTE
+        except Untold:
+            # A look-up knows; whoever writes there is told.
+            objection = None
         if objection is None:
             if target is not None and target.local is not None and not target.captures:
                 itself = address.domain if target.domain is None else None

@@ -23,8 +23,9 @@ from typing import NamedTuple
 from attrs import frozen
 
 from ..core.address import domainOf, localPartOf, withoutTag
-from ..core.addresstable import AddressTable, domainKey
-from ..core.errors import UsageError
+from ..core.addresstable import NOBODY, AddressTable, domainKey
+from ..core.asked import Asks, lookupIn
+from ..core.errors import Untold, UsageError
 
 POSTMASTER = b"postmaster"
 
@@ -116,6 +117,7 @@ class LocalAddresses:
         home: bytes = b"localhost",
         virtual: Iterable[VirtualDomains] = (),
         separators: bytes = b"",
+        asks: Asks = NOBODY,
     ) -> None:
         """
         @param domains: the server's own domains, as patterns of
@@ -126,13 +128,15 @@ class LocalAddresses:
         @param virtual: domains with people of their own.
         @param separators: what separates tags; C{user+tag} is known where
             C{user} is listed.
+        @param asks: who answers for look-ups among C{domains}.  Where one cannot tell
+            now, L{Untold} comes out of what is asked here.
         @raise UsageError: a pattern is none, and the message has it.
         @raise Conflict: two patterns mean the same.
         """
         own = OurDomain(anybody, True)
         entries: list[tuple[str, OurDomain | _Listed]] = []
         entries += [(domain, own) for domain in domains]
-        plain = [name for name, _ in entries if "*" not in name]
+        plain = [n for n, _ in entries if "*" not in n and lookupIn(n) is None]
         listed = list(addresses)
         for each in virtual:
             kind = OurDomain(each.anybody, False)
@@ -141,20 +145,20 @@ class LocalAddresses:
         self.domains = tuple(domain for domain, _ in entries)
         self.addresses = tuple(listed)
         entries += [(address, _Listed.ADDRESS) for address in listed]
-        table = AddressTable(entries, home)
+        table = AddressTable(entries, home, b"", asks)
         # Whoever has an address at a domain has a postmaster there.
         others = [domainOf(address.encode()) for address in listed]
         entries += [
             (domain.decode(), OurDomain(False, False))
             for domain in {domainKey(other): other for other in others}.values()
-            if table.find(b"postmaster@" + domain) is None
+            if not _has(table, domain)
         ]
-        self._table = table = AddressTable(entries, home, separators)
+        self._table = table = AddressTable(entries, home, separators, asks)
         self.separators = separators
         names = [domainKey(domainOf(b"x@" + name.encode())) for name in plain]
         self.plainDomain = names[0] if names else None
         # The postmaster of a server whose name is no domain of ours.
-        lost = table.domain(table.home) is None and self.plainDomain is not None
+        lost = not _has(table, table.home) and self.plainDomain is not None
         self.home = (self.plainDomain if lost else None) or table.home
 
     def knows(self, path: bytes) -> bool | None:
@@ -197,6 +201,14 @@ class LocalAddresses:
         """Is it a postmaster's mailbox, at whatever domain?"""
         local = localPartOf(path).lower()
         return withoutTag(local, self.separators) == POSTMASTER
+
+
+def _has(table: AddressTable[OurDomain | _Listed], domain: bytes) -> bool:
+    """Is a domain ours, as far as that can be told?"""
+    try:
+        return table.domain(domain) is not None
+    except Untold:
+        return False
 
 
 def namesAnother(path: bytes) -> bool:

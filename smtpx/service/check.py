@@ -19,6 +19,7 @@ from pathlib import Path
 from attrs import evolve
 from twisted.internet.defer import succeed
 
+from ..core.asked import lookupIn
 from ..core.errors import SMTPXError
 from ..core.interfaces import IExtension
 from ..core.profile import ClientProfile, ServerProfile
@@ -369,7 +370,9 @@ def _reached(
         yield configuration.problem(("route",), text)
     domains = localDomains(configuration, name)
     paths: dict[KeyPath, str] = {
-        ("local", "domains", index): domain for index, domain in enumerate(domains)
+        ("local", "domains", index): domain
+        for index, domain in enumerate(domains)
+        if lookupIn(domain) is None
     }
     for index, entry in enumerate(configuration.local.virtual):
         for at, domain in enumerate(entry.domains):

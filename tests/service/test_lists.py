@@ -109,6 +109,8 @@ class CheckTests(ListTestCase):
         found = self.wrong('[[route]]\nmatch = ["lookup:none", "*"]\n')
         self.assertIn('there is no look-up "none" for lists', "".join(found))
         found = self.wrong('[local]\ndomains = ["lookup:quick", "x.example"]\n')
+        self.assertEqual(found, [])
+        found = self.wrong('[[local.virtual]]\ndomains = ["lookup:quick"]\n')
         self.assertIn('"lookup:quick": no look-up can stand here', "".join(found))
 
     def test_withoutLookups(self) -> None:
@@ -182,6 +184,49 @@ class ListsTests(ListTestCase):
         self.assertEqual(len(server.messages), 1)
         self.assertEqual(self.send(b"x@other.example")[:3], b"250")
         self.assertEqual(len(server.messages), 1)
+
+
+class LocalDomainTests(ListTestCase):
+    """Domains of our own that stand in a file."""
+
+    def test_localDomains(self) -> None:
+        """Mail for them is taken and delivered here; and put off without the file."""
+        text = '[local]\ndomains = ["x.example", "lookup:quick"]\n'
+        self.start(**self.values(text))
+        self.assertEqual(self.send(b"bob@branch.example")[:3], b"250")
+        self.assertEqual(self.send(b"bob@x.example")[:3], b"250")
+        self.assertEqual(self.send(b"bob@other.example")[:3], b"550")
+        self.site.reactor.advance(1)
+        self.assertEqual(len(self.site.inboxes()), 2)
+        self.quick.unlink()
+        self.site.reactor.pump([1.0, 1.0, 1.0])
+        self.assertEqual(self.send(b"bob@branch.example")[:9], b"451 4.4.3")
+        self.assertEqual(self.send(b"bob@x.example")[:3], b"250")
+
+    def test_listedAddresses(self) -> None:
+        """Who is listed at a domain in a file is known as others are."""
+        text = (
+            '[local]\ndomains = ["x.example", "lookup:quick"]\nunknown = "refuse"\n'
+            'addresses = ["ann@branch.example"]\n'
+        )
+        self.start(**self.values(text))
+        self.assertEqual(self.send(b"ann@branch.example")[:3], b"250")
+        self.assertEqual(self.send(b"postmaster@branch.example")[:3], b"250")
+        self.assertEqual(self.send(b"bob@branch.example")[:3], b"550")
+
+    def test_aliases(self) -> None:
+        """An alias that leads there is no error, whether the file is there or not."""
+        aliases = self.site.folder / "aliases"
+        aliases.write_text("sales: bob@branch.example\n")
+        text = (
+            '[local]\ndomains = ["x.example", "lookup:quick"]\n'
+            f'[aliases]\nfiles = ["{aliases.absolute()}"]\n'
+        )
+        self.start(**self.values(text))
+        self.assertEqual(self.send(b"sales@x.example")[:3], b"250")
+        self.quick.unlink()
+        self.site.reactor.pump([1.0, 1.0, 1.0])
+        self.assertEqual(self.send(b"sales@x.example")[:9], b"451 4.4.3")
 
 
 class LMDBTests(ListTestCase):

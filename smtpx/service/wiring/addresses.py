@@ -47,4 +47,5 @@ def localAddresses(configuration: Configuration, name: str) -> LocalAddresses:
             for each in local.virtual
         ],
         tagSeparators(configuration),
+        configuration.listAsks,
     )

@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 
 from ...core.addresstable import AddressTable
 from ...core.asked import lookupIn
-from ...core.errors import UsageError
+from ...core.errors import Untold, UsageError
 from ...policy.aliases import Publish
 from ...policy.chain import NamedPolicy
 from ...policy.local import nowhere
@@ -33,6 +33,14 @@ MakeCallout = Callable[[Turnstile], IRecipientCheck]
 
 #: How many may wait for each that is asked for.
 _WAITING = 5
+
+
+def _isOurs(local: LocalAddresses, domain: str) -> bool:
+    """Is a domain ours, as far as that can be told now?"""
+    try:
+        return local.knows(f"x@{domain}".encode()) is not None
+    except Untold:
+        return False
 
 
 def relayedDomains(
@@ -56,7 +64,7 @@ def relayedDomains(
         if (
             lookupIn(each) is None
             and not each.startswith("*.")
-            and (local.knows(f"x@{each}".encode()) is not None)
+            and _isOurs(local, each)
         ):
             raise UsageError(f'"{each}" is a domain of ours, so nothing is relayed')
 
