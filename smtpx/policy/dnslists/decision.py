@@ -5,6 +5,7 @@ What lists come to: they are asked side by side, and decide in their order.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 from attrs import field, frozen
 from twisted.internet.defer import CancelledError, Deferred
@@ -149,13 +150,16 @@ class _Running:
         self._inquest = inquest
         self._todo: Iterator[Probe] = iter(probes)
         self._waiting: list[Deferred[Listing]] = []
-        for _ in range(inquest.asker.atOnce):
-            self._begin()
+        for probe in islice(self._todo, inquest.asker.atOnce):
+            self._ask(probe)
 
     def _begin(self) -> None:
         probe = next(self._todo, None)
         if probe is not None:
-            self._waiting.append(self._inquest.ask(probe.item.checked, probe.name))
+            self._ask(probe)
+
+    def _ask(self, probe: Probe) -> None:
+        self._waiting.append(self._inquest.ask(probe.item.checked, probe.name))
 
     async def next(self) -> Listing:
         """What the next of them says, in their order."""

@@ -4,6 +4,7 @@ The names under which lists are asked.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 from ...core.errors import Malformed
@@ -28,6 +29,7 @@ def isAddress(key: bytes) -> bool:
     return _reversed(key) is not None
 
 
+@lru_cache(1000)
 def _reversed(key: bytes) -> bytes | None:
     """An address turned round (RFC 5782 section 2.1 and 2.4); L{None}: it is none."""
     text = key.decode("ascii", "replace")
