@@ -15,6 +15,7 @@ from textwrap import dedent
 import lmdb
 
 from smtpx.core.errors import UsageError
+from smtpx.policy.lookups import lmdbtable
 from smtpx.service.check import check
 from smtpx.service.config import readConfiguration
 from smtpx.service.lists import checkLists, withLookups
@@ -231,6 +232,11 @@ class LocalDomainTests(ListTestCase):
 
 class LMDBTests(ListTestCase):
     """The first example of the page: domains that we relay, in LMDB."""
+
+    def setUp(self) -> None:
+        """A file is looked at each time: all of this happens in a millisecond."""
+        super().setUp()
+        self.patch(lmdbtable, "SAME_SECONDS", 0.0)
 
     def write(self, name: str, domains: Iterable[bytes]) -> Path:
         """A file with domains."""
