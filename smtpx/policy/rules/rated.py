@@ -34,8 +34,13 @@ from .variables import RATE, RATE_LIMIT, RATE_PERIOD
 #: What a client's address and its network are, as C{[limits]} usually has it.
 _ADDRESSES, _NETWORKS = Prefixes(32, 64), Prefixes(24, 48)
 
-#: What was counted of a session or a transaction, and the rates then.
-_KNOWN = Stamp[dict[tuple[str, str], float]]("policy.rates", None, lambda text: {})
+#: The rates of a session or a transaction by their names and keys, and whether they
+#: are to be counted once the message was taken.
+_Known = dict[tuple[str, str], tuple[float, bool]]
+_KNOWN = Stamp[_Known]("policy.rates", None, lambda text: {})
+
+#: How many of them are remembered: a client may stay, and be somebody else each time.
+_KNOWN_MOST = 1000
 
 _REFUSALS = "refusals"
 
@@ -257,21 +262,36 @@ class Rate:
         if self.what == _REFUSALS:
             return rates.look(meter, key, 0)
         known, place = self._known(subject), (meter.name, key)
-        rate = known.get(place)
-        if rate is not None:
+        before = known.pop(place, None)
+        if before is not None:
+            # Behind all others.
+            known[place] = before
+            rate, later = before
+            if later and self.what != "recipients":
+                self._note(subject, key)
             return rate
         number = self._number(subject)
         if isTrial or count is Count.NEVER:
             return rates.look(meter, key, number)
         if count is Count.ACCEPTED:
-            bearer = subject.recipient or subject.envelope
             waiting = noted(subject.envelope, meter, key)
             rate = rates.look(meter, key, waiting + number)
-            note(bearer, meter, key, number, self.limit)
+            self._note(subject, key)
         else:
             rate = rates.count(meter, key, number, self.limit)
-        known[place] = rate
+        if len(known) >= _KNOWN_MOST:
+            del known[next(iter(known))]
+        known[place] = rate, count is Count.ACCEPTED
         return rate
+
+    def _note(self, subject: Subject, key: str) -> None:
+        """
+        Note that it counts once the message was taken.  Of a message each recipient
+        has the note: those that are refused in the end take theirs with them.
+        """
+        bearer = subject.recipient or subject.envelope
+        number, once = self._number(subject), self.what != "recipients"
+        note(bearer, self.meter, key, number, self.limit, once)
 
     def _number(self, subject: Subject) -> int:
         """How much is asked about."""
@@ -281,7 +301,7 @@ class Rate:
             return len(subject.envelope.recipients)
         return 1
 
-    def _known(self, subject: Subject) -> dict[tuple[str, str], float]:
+    def _known(self, subject: Subject) -> _Known:
         """What has been counted of the same."""
         if self.what == "recipients" and subject.recipient is not None:
             stamps = subject.recipient.stamps

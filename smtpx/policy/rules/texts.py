@@ -21,7 +21,7 @@ from .subject import Need, Subject
 from .variables import Variable
 
 _PART = re.compile(r"\$(?:(\$)|(\w+)|\{(\w+)\}|(.?))", re.DOTALL)
-_UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _FOLD = re.compile(r"\r\n(?=[ \t])")
 
 #: The most characters of a variable's value.

@@ -15,6 +15,10 @@ from twisted.logger import Logger
 #: Of how many accounts it is remembered where they come from, and from how many places.
 _ACCOUNTS_MOST, _CLIENTS_MOST = 1000, 20
 
+#: Of how many accounts of one kind somebody is told in an hour: where strangers choose
+#: what they are called, as senders do, they are not to fill anybody's mailbox.
+_TOLD_MOST, _TOLD_SECONDS = 20, 3600.0
+
 #: How often an account is told of, in seconds.
 EVERY_SECONDS = 86400.0
 
@@ -60,6 +64,19 @@ class _Account:
     told: float | None = None
 
 
+@define
+class _Room:
+    """
+    How many are told of.
+
+    @ivar since: when that began.
+    @ivar count: how many were, since then.
+    """
+
+    since: float
+    count: int = 0
+
+
 class Alerts:
     """Tells of accounts."""
 
@@ -84,6 +101,8 @@ class Alerts:
         self._tell = tell
         self._every = every
         self._accounts: dict[str, _Account] = {}
+        #: By kinds of accounts, of which rules have few.
+        self._rooms: dict[str, _Room] = {}
         self._work: set[Deferred[None]] = set()
 
     def saw(self, per: str, account: str, client: bytes) -> None:
@@ -116,12 +135,34 @@ class Alerts:
         now = self._now()
         if found.told is not None and found.told - self._every <= now < found.told:
             return
+        room = self._room(alert.per, now)
+        if room.count == _TOLD_MOST:
+            self._log.warn(
+                "More than {most} accounts do too much; nobody is told of {per}"
+                " {account!r}, nor of others like it, before an hour is over",
+                most=_TOLD_MOST,
+                per=alert.per,
+                account=alert.account,
+            )
+        room.count += 1
+        if room.count > _TOLD_MOST:
+            return
         found.told = now + self._every
-        self._begin(self._ring(alert, found))
+        self._begin(self._ring(alert, found, room))
 
-    async def _ring(self, alert: Alert, found: _Account) -> None:
+    def _room(self, per: str, now: float) -> _Room:
+        """How many of a kind were told of in this hour."""
+        found = self._rooms.get(per)
+        if found is None or not 0 <= now - found.since < _TOLD_SECONDS:
+            found = self._rooms[per] = _Room(now)
+        return found
+
+    async def _ring(self, alert: Alert, found: _Account, room: _Room) -> None:
         if await self._claim(f"{alert.per} {alert.account}", self._every):
             self._tell(evolve(alert, clients=tuple(found.clients.items())))
+        elif room.count <= _TOLD_MOST:
+            # Somebody else tells of it.
+            room.count -= 1
 
     def _begin(self, work: Coroutine[Deferred[Any], Any, None]) -> None:
         running = Deferred.fromCoroutine(work)

@@ -7,24 +7,23 @@ hosts come again.  From then on it is known, for its C{lifetime} since it was la
 A client is known as a whole once several of its triples have come again (C{clients}),
 or because an operator says so.
 
-Senders are written so that a host that gives each message another one is known again
-all the same: what stands behind a C{+}, the signatures of BATV and SRS, and all numbers
-of their local parts are left out.
+How senders and recipients are told apart, L{smtpx.policy.strangers.addresses} says.
 
 Rows are bounded.  Half of the room is for triples that are known and half for those
 that have to wait, so that no flood of the one kind washes the other away.  Of each kind
 the oldest go; but where those that wait are more than there is room for, and none of
 them could have come again yet, those that come are let in (L{GreylistFile.isFull}).
+No client fills it alone, and lets in all others: each has a share of the room, and what
+it brings beyond that has to wait, and is not remembered.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 
 from attrs import frozen
 
-from ...core.address import domainOf, localPartOf
+from .addresses import recipientName, senderName
 from .interfaces import Standing, Triples
 from .networks import Prefixes
 from .sharedfile import Layout, SharedFile
@@ -70,12 +69,12 @@ _FRESH_SHARE = 0.02
 #: How often it is tidied, in seconds: usually, and while there is no room.
 _TIDY_SECONDS, _TIDY_FULL_SECONDS = 3600.0, 60.0
 
-#: How long a sender or recipient is that is told apart, in characters.
-_NAME_MOST = 320
+#: How many triples of one client may wait: so many, or a share of all that there is
+#: room for.
+_SHARE_LEAST, _SHARE_OF_ALL = 100, 50
 
-_NUMBER = re.compile(r"[0-9]+")
-_BATV = re.compile(r"prvs=[^=]*=(.+)", re.IGNORECASE)
-_SRS = re.compile(r"(srs[01])[-+=][^=]*=(?:[^=]*=)?(.+)", re.IGNORECASE)
+#: How many delays a client may take to come again, where it has used up its share.
+_PATIENCE_DELAYS = 12
 
 
 @frozen
@@ -234,6 +233,8 @@ class GreylistFile(SharedFile):
     ) -> Standing:
         """Somebody who was not here before."""
         terms = self._terms
+        if not self._hasShare(client, now, writes):
+            return Standing(False, "its client has too many that wait", terms.delay)
         if self.isFull:
             return Standing(True, "there is no room for it in the greylist")
         if writes:
@@ -243,6 +244,27 @@ class GreylistFile(SharedFile):
                 (client, sender, recipient, now, now, now + terms.window),
             )
         return Standing(False, "it was not here before", terms.delay)
+
+    def _hasShare(self, client: str, now: float, writes: bool) -> bool:
+        """Is there room for one more of a client?  The oldest may have to go for it."""
+        execute, terms = self.connection.execute, self._terms
+        share = max(_SHARE_LEAST, terms.records // _SHARE_OF_ALL)
+        ((number,),) = execute(
+            "SELECT count(*) FROM triple WHERE client = ? AND passed IS NULL", (client,)
+        ).fetchall()
+        if number < share:
+            return True
+        if not writes:
+            return False
+        before = now - _PATIENCE_DELAYS * terms.delay
+        return bool(
+            execute(
+                "DELETE FROM triple WHERE (client, sender, recipient) IN (SELECT"
+                " client, sender, recipient FROM triple WHERE client = ? AND passed"
+                " IS NULL AND first < ? ORDER BY last LIMIT 1)",
+                (client, before),
+            ).rowcount
+        )
 
     def _again(self, found: KnownTriple, now: float, writes: bool) -> Standing:
         """Somebody who was."""
@@ -456,30 +478,6 @@ def _names(triples: Triples) -> Iterator[tuple[str, str]]:
         yield sender, recipientName(recipient)
 
 
-def senderName(path: bytes) -> str:
-    """A sender, as it is told apart; empty: the null sender."""
-    if not path:
-        return ""
-    local = _text(localPartOf(path))
-    signed = _BATV.fullmatch(local)
-    if signed is not None:
-        local = signed[1]
-    rewritten = _SRS.fullmatch(local)
-    if rewritten is not None:
-        local = f"{rewritten[1]}={rewritten[2]}"
-    local = local.partition("+")[0] or local
-    return f"{_NUMBER.sub('#', local)}@{_text(domainOf(path))}".lower()[:_NAME_MOST]
-
-
-def recipientName(path: bytes) -> str:
-    """A recipient, as it is told apart."""
-    return _text(path).lower()[:_NAME_MOST]
-
-
-def _text(octets: bytes) -> str:
-    return octets.decode("utf-8", "backslashreplace")
-
-
 __all__ = [
     "COUNT_SECONDS",
     "LAYOUT",
@@ -487,6 +485,4 @@ __all__ = [
     "GreylistTerms",
     "KnownClient",
     "KnownTriple",
-    "recipientName",
-    "senderName",
 ]

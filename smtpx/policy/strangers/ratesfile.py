@@ -144,6 +144,8 @@ class RatesFile(SharedFile):
         self._dataVersion: int | None = None
         self._exchanged = 0.0
         self._tidied = 0.0
+        #: How many rows were added since.
+        self._added = 0
 
     def exchange(self, counted: Sequence[Counted], now: float, most: int) -> Exchanged:
         """
@@ -152,7 +154,7 @@ class RatesFile(SharedFile):
         @param now: seconds since the epoch.
         @param most: for how many keys of a rate there is room.
         """
-        if not 0 <= now - self._tidied < _TIDY_SECONDS:
+        if self._added > most or not 0 <= now - self._tidied < _TIDY_SECONDS:
             self.tidy(now, most)
         whole = self._dataVersion is None or not (
             0 <= now - self._exchanged < _ESTRANGED_SECONDS
@@ -183,6 +185,7 @@ class RatesFile(SharedFile):
             "SELECT value, at, change FROM rate WHERE name = ? AND key = ?",
             (place.name, place.key),
         ).fetchone()
+        self._added += found is None
         change = 0 if found is None else found[2]
         if change != counted.change:
             value, at, _ = found or (None, 0.0, 0)
@@ -221,7 +224,7 @@ class RatesFile(SharedFile):
                 " ORDER BY at DESC LIMIT -1 OFFSET ?)",
                 (most,),
             )
-        self._tidied = now
+        self._added, self._tidied = 0, now
         if removed:
             self.shrink()
         return removed

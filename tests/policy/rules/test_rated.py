@@ -200,6 +200,45 @@ class RateTests(RateCase):
         count(asked.envelope, self.rates)
         self.assertEqual(self.level(rate), 1)
 
+    def test_acceptedMessageOfRefusedRecipients(self) -> None:
+        """
+        A message counts, and once, whichever of its recipients were refused later on:
+        nobody gets round a rate by a first one that nobody takes.
+        """
+        rate, first = self.rate(count=Count.ACCEPTED), subject()
+        for taken in (False, True, True, False):
+            asked = subject()
+            asked.session = first.session
+            assert asked.recipient is not None
+            for _ in range(2):
+                self.held(rate, asked)
+            if taken:
+                first.envelope.recipients.append(asked.recipient)
+        count(first.envelope, self.rates)
+        self.assertEqual(self.level(rate), 1)
+
+    def test_acceptedOnceOfCounted(self) -> None:
+        """What was counted at once does not count again when the message is taken."""
+        asked = subject()
+        assert asked.recipient is not None
+        asked.envelope.recipients.append(asked.recipient)
+        rate = self.rate(name="one")
+        self.held(rate, asked)
+        self.held(self.rate(name="one", count=Count.ACCEPTED), asked)
+        count(asked.envelope, self.rates)
+        self.assertEqual(self.level(rate), 1)
+
+    def test_manySendersInOneSession(self) -> None:
+        """Who is somebody else with each message fills no memory."""
+        rate = self.rate("sender", messages=None, connections=3)
+        first = subject(RuleStage.MAIL)
+        for number in range(1200):
+            asked = subject(RuleStage.MAIL, sender=b"a%d@example.net" % number)
+            first.session.envelope = asked.envelope
+            self.held(rate, first)
+        (known,) = first.session.stamps.values()
+        self.assertEqual(len(known), 1000)
+
     def test_trial(self) -> None:
         """Where it is only tried what rules decide, nothing is counted nor told."""
         means = Means(rates=self.rates, alerts=self.means.alerts, isTrial=True)

@@ -37,6 +37,13 @@ class TextTests(SynchronousTestCase):
             made.render(subject()), "bob of example.orgs for $5, ann@example.net."
         )
 
+    def test_halfACharacterIsNone(self) -> None:
+        """Half of a pair of UTF-16 cannot be written anywhere, and becomes a "?"."""
+        made = text("${lookup_value}")
+        asked = subject()
+        asked.told["lookup_value"] = "a\ud800b"
+        self.assertEqual(made.render(asked), "a?b")
+
     def test_variableThatThereIsNotIsRefused(self) -> None:
         """With those that there are."""
         (fault,) = readText("a $spf_reslt", RuleStage.MAIL, VARIABLES)  # type: ignore[misc]  # faults

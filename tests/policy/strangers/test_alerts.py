@@ -45,6 +45,27 @@ class AlertsTests(SynchronousTestCase):
         self.assertEqual(len(self.told), 2)
         self.assertEqual(self.claimed, [("user ann", 60)] * 2)
 
+    def test_manyAccounts(self) -> None:
+        """Strangers, who have a new name each time, fill nobody's mailbox."""
+        for number in range(50):
+            self.alerts.ring(evolve(_ALERT, per="sender", account=f"{number}@a.test"))
+        self.assertEqual(len(self.told), 20)
+        # Accounts of another kind do not suffer by that.
+        self.alerts.ring(_ALERT)
+        self.assertEqual(self.told[-1], _ALERT)
+        self.clock.advance(3600)
+        self.alerts.ring(evolve(_ALERT, per="sender", account="49@a.test"))
+        self.assertEqual(len(self.told), 22)
+
+    def test_anothersDoNotCount(self) -> None:
+        """Those of which another process tells take no room."""
+        self.mine = succeed(False)
+        for number in range(50):
+            self.alerts.ring(evolve(_ALERT, account=str(number)))
+        self.mine = succeed(True)
+        self.alerts.ring(_ALERT)
+        self.assertEqual(self.told, [_ALERT])
+
     def test_anotherRate(self) -> None:
         """It is one account, by whatever it does too much."""
         self.alerts.ring(_ALERT)

@@ -12,8 +12,6 @@ from smtpx.policy.strangers.greylistfile import (
     GreylistTerms,
     KnownClient,
     KnownTriple,
-    recipientName,
-    senderName,
 )
 from smtpx.policy.strangers.interfaces import Standing, Triples
 from smtpx.policy.strangers.networks import Prefixes
@@ -265,11 +263,13 @@ class ClientsTests(GreylistCase):
 class BoundsTests(GreylistCase):
     """There is so much room and no more."""
 
-    def flood(self, file: GreylistFile, after: float, number: int, tag: str) -> None:
-        """Many come, each of another sender."""
+    def flood(
+        self, file: GreylistFile, after: float, number: int, tag: str, clients: int = 1
+    ) -> None:
+        """Many come, each of another sender, and from so many networks."""
         several = [
             triples(
-                b"192.0.2.1",
+                b"192.0.%d.1" % (2 + each % clients),
                 f"{tag}{''.join(map(chr, _letters(each)))}@a.example".encode(),
             )
             for each in range(number)
@@ -302,6 +302,25 @@ class BoundsTests(GreylistCase):
         self.assertEqual(self.ask(file, 310), _NEW)
         self.assertEqual(len(file.triples()), 11)
 
+    def test_oneClientFillsItNot(self) -> None:
+        """
+        One client alone does not fill it, so that all others would be let in: what it
+        brings beyond its share has to wait, and is not remembered.
+        """
+        file = self.opened(evolve(_TERMS, records=300))
+        self.flood(file, 0, 200, "a")
+        self.assertEqual(len(file.triples()), 100)
+        file.tidy(NOW + 1)
+        self.assertFalse(file.isFull)
+        over = triples(b"192.0.2.2", b"more@a.example")
+        waits = Standing(False, "its client has too many that wait", 300.0)
+        self.assertEqual(file.look([over], NOW + 2), [waits])
+        self.assertEqual(self.ask(file, 2, over), waits)
+        self.assertEqual(self.ask(file, 2, triples(b"198.51.100.1")), _NEW)
+        # Those that it does not bring again make room for others, later on.
+        self.assertEqual(self.ask(file, 3601, over), _NEW)
+        self.assertEqual(len(file.triples()), 101)
+
     def test_knownAreBounded(self) -> None:
         """What is known has as much room, and what was not seen for long goes."""
         file = self.opened(evolve(_TERMS, records=20, clients=0))
@@ -331,7 +350,7 @@ class BoundsTests(GreylistCase):
         self.ask(file, 3 * _DAY, triples(b"198.51.100.1"))
         self.assertEqual([each.client for each in file.triples()], ["198.51.100.0/24"])
         small = self.opened(evolve(_TERMS, records=100))
-        self.flood(small, 4 * _DAY, 101, "a")
+        self.flood(small, 4 * _DAY, 101, "a", 2)
         self.flood(small, 4 * _DAY, 1, "b")
         self.assertTrue(small.isFull)
 
@@ -341,37 +360,8 @@ def _letters(number: int) -> list[int]:
     return [97 + int(digit) for digit in str(number)]
 
 
-class NamesTests(GreylistCase):
-    """How people are told apart."""
-
-    def test_senders(self) -> None:
-        """What hosts write anew for each message is left out."""
-        for path, name in (
-            (b"", ""),
-            (b"Ann@Example.NET", "ann@example.net"),
-            (b"ann+news@example.net", "ann@example.net"),
-            (b"+news@example.net", "+news@example.net"),
-            (b"bounce-4711-99@lists.example", "bounce-#-#@lists.example"),
-            (b"prvs=0123abcdef=ann@example.net", "ann@example.net"),
-            (
-                b"SRS0=HHH=TT=example.com=ann@f.example",
-                "srs#=example.com=ann@f.example",
-            ),
-            (b"SRS1=HHH=g.example==HH=TT=o.example=ann@f.example", None),
-            (b'"a b"@example.net', "a b@example.net"),
-        ):
-            found = senderName(path)
-            if name is not None:
-                self.assertEqual(found, name)
-        self.assertEqual(
-            senderName(b"SRS0=abcd=T1=example.com=ann@f.example"),
-            senderName(b"srs0=efgh=XY=example.com=ann@f.example"),
-        )
-
-    def test_bounded(self) -> None:
-        """No name is longer than an address can be."""
-        self.assertEqual(len(senderName(b"a" * 1000 + b"@example.net")), 320)
-        self.assertEqual(len(recipientName(b"a" * 1000)), 320)
+class PrefixesTests(GreylistCase):
+    """What is one client."""
 
     def test_prefixes(self) -> None:
         """What a network is, an operator says."""

@@ -5,7 +5,9 @@ Tests for L{smtpx.policy.strangers.rates} and L{smtpx.policy.strangers.ratesfile
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 from twisted.internet.defer import Deferred, execute, fail
@@ -111,6 +113,17 @@ class CountingTests(RatesCase):
             self.assertEqual(self.level(rates, key=key), level)
         self.clock.advance(1)
         self.assertEqual(self.level(rates, _STRICT, "bob"), 7)
+
+    def test_fileIsBounded(self) -> None:
+        """The file is, too, however fast new ones come."""
+        rates = self.process(most=10)
+        for turn in range(5):
+            for number in range(10):
+                rates.count(_HOUR, f"{turn} {number}", 1)
+            self.clock.advance(1)
+        with closing(sqlite3.connect(self.path)) as connection:
+            ((number,),) = connection.execute("SELECT count(*) FROM rate").fetchall()
+        self.assertLessEqual(number, 30)
 
     def test_longKeys(self) -> None:
         """No key is longer than an address can be."""
