@@ -17,12 +17,11 @@ from twisted.python.usage import UsageError
 
 from ..core.address import parsePath
 from ..core.errors import Malformed
+from ..policy.strangers.addresses import recipientName, senderName
 from ..policy.strangers.greylistfile import (
     GreylistFile,
     KnownClient,
     KnownTriple,
-    recipientName,
-    senderName,
 )
 from ..policy.strangers.networks import Prefixes
 from ..service.config import Configuration
