@@ -59,9 +59,11 @@ class Text:
 
     def render(self, subject: Subject) -> str:
         """The text for a session; what it needs has been found out."""
+        parts = self.parts
+        if len(parts) == 1 and isinstance(parts[0], str):
+            return parts[0]
         return "".join(
-            part if isinstance(part, str) else _value(part, subject)
-            for part in self.parts
+            [part if isinstance(part, str) else _value(part, subject) for part in parts]
         )
 
     def octets(self, subject: Subject) -> bytes:
@@ -105,10 +107,14 @@ def _value(variable: Variable, subject: Subject) -> str:
         return "yes" if value else "no"
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
-    text = _FOLD.sub("", str(value))
+    text = str(value)
+    # Nearly all are; there is nothing to be taken out of them then.
+    plain = text.isprintable()
+    if not plain:
+        text = _FOLD.sub("", text)
     if len(text) > VALUE_MOST:
         text = text[: VALUE_MOST - 3] + "..."
-    return _UNFIT.sub("?", text)
+    return text if plain else _UNFIT.sub("?", text)
 
 
 def readText(
