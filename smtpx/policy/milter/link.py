@@ -19,7 +19,7 @@ from zope.interface import implementer
 
 from ...core.errors import Malformed, SMTPXError
 from .answers import CONTINUE, PROGRESS, Answer, Wish
-from .commands import Command
+from .commands import END_OF_MESSAGE, Command
 from .conversation import Conversation, Values, nothing
 from .negotiation import Agreed
 
@@ -176,6 +176,31 @@ class MilterLink(Protocol):
         self._await(seconds)
         return found
 
+    def needNoRoom(self) -> None:
+        """Nobody waits for room any more."""
+        if self._roomy is not None:
+            self._roomy = None
+            self._stopClock()
+
+    def settled(self) -> Deferred[None] | None:
+        """
+        Wait for an answer that was asked for by somebody who has given up since.
+
+        @return: L{None}: there is nothing to be answered.
+        """
+        answered = self._answered
+        if answered is None:
+            return None
+        found: Deferred[None] = Deferred()
+
+        def there(result: Answer | Failure) -> Answer | Failure:
+            if not found.called:
+                found.callback(None)
+            return result
+
+        answered.addBoth(there)
+        return found
+
     def leave(self, command: Command) -> None:
         """Say goodbye, and end it."""
         self.tell(command)
@@ -223,7 +248,9 @@ class MilterLink(Protocol):
 
     def _hear(self, said: Agreed | Answer | object) -> None:
         if said is PROGRESS:
-            self._await(self._seconds)
+            # Of all else there is no work that takes so long, and no other bound.
+            if self.conversation.awaiting is END_OF_MESSAGE:
+                self._await(self._seconds)
         elif isinstance(said, Answer):
             self._stopClock()
             answered, self._answered = self._answered, None

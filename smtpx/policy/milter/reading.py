@@ -198,6 +198,18 @@ class Reading:
         self._forget()
         self._run()
 
+    def abort(self) -> None:
+        """
+        There will be no such message: nothing more of it is said, and what is still
+        answered is of no account.
+        """
+        if not self._over:
+            self._gone = MilterAway("there is no such message any more")
+            self._forget()
+            self._waiting = False
+            self._link.needNoRoom()
+            self._settle()
+
     def _forget(self) -> None:
         """Nothing more is to be said."""
         self._held = None

@@ -142,7 +142,8 @@ class ReadArrival:
     def _reading(self, seat: Seat) -> Reading:
         assert seat.link is not None
         facts = seat.facts(self._envelope, self.id)
-        return Reading(seat.link, seat.milter.terms, facts)
+        seat.reading = Reading(seat.link, seat.milter.terms, facts)
+        return seat.reading
 
     @property
     def id(self) -> str:

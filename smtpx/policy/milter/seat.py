@@ -23,6 +23,7 @@ from .link import MilterAway, MilterLink, Wished, ignored
 from .macros import Facts, place
 from .milter import Milter
 from .negotiation import Step
+from .reading import Reading
 
 #: Told of what a milter has done that is worth a line of the log: the session, the
 #: milter's name, at what, what it was, and what there is to say of it.
@@ -41,6 +42,7 @@ class Seat:
 
     @ivar milter: who sits here.
     @ivar discards: is the message to be thrown away?
+    @ivar reading: the message as it reads it; L{None}: it does not.
     """
 
     __slots__ = (
@@ -56,6 +58,7 @@ class Seat:
         "discards",
         "link",
         "milter",
+        "reading",
     )
 
     def __init__(self, milter: Milter, session: IServerSession, tell: Tell) -> None:
@@ -65,6 +68,7 @@ class Seat:
         self.milter = milter
         self.link: MilterLink | None = None
         self.discards = False
+        self.reading: Reading | None = None
         self._session = session
         self._tell = tell
         self._lock = DeferredLock()
@@ -231,6 +235,10 @@ class Seat:
             link = self.link
             if link is None:
                 raise MilterAway("it was not there")
+            # Of a message that came to nothing, an answer may still be to come.
+            settled = link.settled()
+            if settled is not None:
+                await settled
             seconds = self.milter.terms.commandSeconds
             answer = link.ask(command, facts.value, seconds, wished)
             return await answer if isinstance(answer, Deferred) else answer
@@ -297,9 +305,11 @@ class Seat:
     def settled(self) -> None:
         """The message has come to its end, and it knows that."""
         self._inMail = False
+        self.reading = None
 
     def aborted(self) -> None:
         """There will be no such message."""
+        self._stopReading()
         if self._inMail:
             self._inMail = False
             if self.link is not None:
@@ -316,6 +326,12 @@ class Seat:
         link, self.link = self.link, None
         if link is not None:
             self.milter.free(link)
+        self._stopReading()
+
+    def _stopReading(self) -> None:
+        reading, self.reading = self.reading, None
+        if reading is not None:
+            reading.abort()
 
 
 __all__ = ["Seat", "Tell", "unheard"]
