@@ -30,12 +30,10 @@ from ..mailauth.spftexts import received
 from ..net.interfaces import IArrival, IReceiver, Taken
 from ..net.receiving import Taker, receiverFor
 from ..net.withheld import withhold
-from ..observe.authlog import CHECKED
 from .authentication import Authentication
 from .claimed import withoutClaims
 from .inquiry import Inquiry
 from .seen import hasTooMany
-from .told import noted
 from .verdicts import Verdicts
 
 R = TypeVar("R")
@@ -250,7 +248,6 @@ class _CheckedArrival:
         try:
             utf8 = session.utf8Addresses
             envelope.stamps[ABOVE] = written(verdicts, utf8, self._receiver.receivedSPF)
-            envelope.stamps[CHECKED] = noted(verdicts)
         except Exception as error:
             self._receiver.authentication.trouble(session, "authentication", error)
         taken: Any = self._take()

@@ -39,7 +39,7 @@ from .dmarccontrols import DMARC_DISABLED
 from .marks import UNCHECKED, Marks
 from .seen import SeenHeader
 from .shared import Shared
-from .told import authTold, dkimTold, dmarcTold, spfTold
+from .told import authTold, dkimTold, dmarcTold, noted, spfTold
 from .verdicts import Verdicts
 
 T = TypeVar("T")
@@ -258,7 +258,7 @@ class Inquiry:
             None if chain is None else chainResult(chain, client),
         ]
         results = tuple(each for each in told if each is not None)
-        return Verdicts(
+        verdicts = Verdicts(
             outcome,
             guess,
             signatures,
@@ -267,6 +267,9 @@ class Inquiry:
             AuthenticationResults(self._means.name, results),
             self._header.fields,
         )
+        # Also for a message that a rule refuses now: its line tells why.
+        self._envelope.stamps[CHECKED] = noted(verdicts)
+        return verdicts
 
     async def _readAgain(self, reread: Callable[[], Iterator[bytes]]) -> None:
         """

@@ -30,7 +30,7 @@ def alertMail(
     """
     who = f"{_shown(alert.per)} {_shown(alert.account)}"
     identity = f"{alert.per} {alert.account} {alert.at}".encode()
-    part = text(_words(alert, who, server), b"")
+    part = text(_words(alert, who, server), b"An alert")
     subject = Header(f"Too much mail: {who}", "utf-8", maxlinelen=10**6)
     if who.isascii():
         subject = Header(f"Too much mail: {who}", "us-ascii", maxlinelen=10**6)
@@ -49,7 +49,7 @@ def alertMail(
 def _words(alert: Alert, who: str, server: str) -> str:
     """What it says."""
     lines = [
-        f"On the mail server {server} this account does too much:",
+        f"On the mail server {server} somebody does too much:",
         "",
         f"  {who}",
         "",
@@ -66,10 +66,11 @@ def _words(alert: Alert, who: str, server: str) -> str:
             for address, times in reversed(alert.clients)
         ]
         lines.append("")
+    if alert.per == "user":
+        lines.append("Somebody else may have the password.")
     lines += [
-        "Somebody else may have its password.  What becomes of its mail, the rules of",
-        "the server decide.  You are not told of it again for a while, even if it goes",
-        "on.",
+        "What becomes of such mail, the rules of the server decide.  You are not told",
+        "of it again for a while, even if it goes on.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -56,7 +56,7 @@ def checkerCautions(configuration: Configuration) -> Iterator[Problem]:
             tryChecker(_PINGS[each.kind], where)
         except (OSError, Malformed) as error:
             why = getattr(error, "strerror", None) or str(error)
-            text = f"{each.name} does not answer: {why}"
+            text = f"{each.name} does not answer at {each.place.shown}: {why}"
             yield configuration.problem(("checker", index, "address"), text)
 
 

@@ -51,8 +51,13 @@ def milterCautions(configuration: Configuration) -> Iterator[Problem]:
             tryMilter(each.place, min(each.connectSeconds, _SECONDS))
         except (OSError, Malformed) as error:
             why = getattr(error, "strerror", None) or str(error)
-            text = f"{each.name} does not answer: {why}"
+            text = f"{each.name} does not answer at {_shown(each.place)}: {why}"
             yield configuration.problem(("milter", index, "address"), text)
+
+
+def _shown(place: str | tuple[str, int]) -> str:
+    """Where that is, for people."""
+    return place if isinstance(place, str) else f"{place[0]}, port {place[1]}"
 
 
 __all__ = ["checkMilters", "milterCautions"]

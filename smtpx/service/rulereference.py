@@ -83,7 +83,7 @@ _TAKES = {
     Takes.OCTETS: 'a number of octets, or a size such as ``"10 MiB"``',
     Takes.NUMBER: "a number",
     Takes.RATE: "a table with the options of a rate, below",
-    Takes.FIELDS: 'a table of lists of strings, such as ``{ Subject = ["*sale*"] }``',
+    Takes.FIELDS: "a table of lists of strings, each under a name",
     Takes.LOOKUPS: 'a table such as ``{ in = "relaydomains", key = "$domain" }``, or a'
     " list of such, which all have to hold",
 }

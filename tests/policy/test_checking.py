@@ -170,6 +170,8 @@ class CheckingReceiverTests(CheckingTestCase):
         verdicts = self.successResultOf(asked)
         assert verdicts is not None and verdicts.dmarc is not None
         self.assertEqual(b"example.org", verdicts.dmarc.author)
+        # The log, and what is counted, have it even if the message is refused now.
+        self.assertEqual("accept", self.envelope.stamps[CHECKED]["dmarc"])
         arrival.finish(self.session, self.envelope)
         self.assertEqual(HEADER, self.behind.arrivals[-1].octets)
 
@@ -269,7 +271,6 @@ class CheckingReceiverTests(CheckingTestCase):
         self.patch(checking, "written", broken)
         self.taken(signed())
         self.assertEqual([("authentication", "broken")], self.told.troubles)
-        self.patch(checking, "noted", broken)
         self.patch(inquiry, "authTold", broken)
         self.taken(signed())
         self.assertEqual(2, len(self.told.troubles))

@@ -59,17 +59,24 @@ class AlertMailTests(SynchronousTestCase):
         )
         self.assertEqual(
             found.get_content().replace("\r\n", "\n"),
-            "On the mail server mx.example.org this account does too much:\n\n"
+            "On the mail server mx.example.org somebody does too much:\n\n"
             "  user ann\n\n"
             "It has come to 203.4 recipients in 1h, and 200 is too much\n"
             "(recipients per user in 1h, leaky).\n\n"
             "It came from:\n\n"
             "  192.0.2.7: 203 times\n"
             "  2001:db8::1: once\n\n"
-            "Somebody else may have its password.  What becomes of its mail, the rules"
-            " of\nthe server decide.  You are not told of it again for a while, even if"
-            " it goes\non.\n",
+            "Somebody else may have the password.\n"
+            "What becomes of such mail, the rules of the server decide.  You are not"
+            " told\nof it again for a while, even if it goes on.\n",
         )
+        self.assertEqual(found["Content-Description"], "An alert")
+
+    def test_client(self) -> None:
+        """A host has no password that somebody could have guessed."""
+        words = mail(evolve(_ALERT, per="client", account="192.0.2.7"))
+        self.assertIn(b"\r\n  client 192.0.2.7\r\n", words)
+        self.assertNotIn(b"password", words)
 
     def test_strangersWords(self) -> None:
         """What somebody else has chosen is cut, and makes no lines of its own."""

@@ -160,9 +160,10 @@ class CheckerTests(HouseTestCase):
         other = CLAMD.replace("clamav", "other").replace("/run/other/clamd.ctl", "::1")
         self.assertEqual(
             [
-                "5: checker[0].address: clamav does not answer:"
+                "5: checker[0].address: clamav does not answer at"
+                " /run/clamav/clamd.ctl:"
                 " No such file or directory",
-                "10: checker[1].address: other does not answer:"
+                "10: checker[1].address: other does not answer at ::1, port 3310:"
                 " No such file or directory",
             ],
             self.told(checkerCautions(self.read(CLAMD + other + RULE))),

@@ -128,7 +128,18 @@ class CheckTests(SynchronousTestCase):
 
     def test_away(self) -> None:
         """It may come by and by."""
-        self.assertIn("a does not answer: No such file or directory", self.told())
+        self.assertIn(
+            f"a does not answer at {_SOCKET}: No such file or directory", self.told()
+        )
+
+        def away(*rest: object) -> None:
+            raise OSError(111, "Connection refused")
+
+        self.patch(miltercheck, "tryMilter", away)
+        there = self.told(address="127.0.0.1:8891")
+        self.assertIn(
+            "a does not answer at 127.0.0.1, port 8891: Connection refused", there
+        )
 
     def test_forNobody(self) -> None:
         """There is no such listener."""

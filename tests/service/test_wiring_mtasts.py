@@ -278,10 +278,11 @@ class SpooledTests(PolicyTestCase):
     def test_stamps(self) -> None:
         """It goes whatever becomes of TLS, and nobody is told if it does not."""
         spool = MemorySpool(known={each.name: each for each in (OPTIONAL, NOTIFY)})
-        envelope = Envelope(b"a@b", 0.0, [Recipient(b"c@d")], 1)
+        envelope = Envelope(b"a@b", 0.0, [Recipient(b"c@d")])
         id = self.successResultOf(spooled(spool, TOLD, "it", envelope, b"x"))
         kept = spool.kept[id].envelope
         self.assertIs(kept.stamps[OPTIONAL], True)
+        self.assertEqual(kept.octets, 1)
         self.assertEqual(kept.recipients[0].stamps[NOTIFY], b"NEVER")
 
     def test_full(self) -> None:

@@ -29,7 +29,7 @@ _MAIL_ON = RuleStage.MAIL.onwards
 _MESSAGE = frozenset({RuleStage.MESSAGE})
 
 #: What is told of what is not looked at of this client.
-_UNSEEN = "nobody has looked"
+_UNSEEN = "nobody has looked; authentication.hosts says for whom"
 
 
 def _afterwards(need: Need, tell: Callable[[Subject], Said]) -> Test:
@@ -132,6 +132,8 @@ class DmarcStatus:
         """See L{ICondition}."""
         found = subject.message
         of = f" of {found.dmarcDomain}" if found.dmarcDomain else ""
+        if found.dmarcStatus == "off":
+            return f"off: {_UNSEEN}"
         return found.dmarcStatus + of
 
 

@@ -179,7 +179,8 @@ KINDS: Mapping[str, ConditionKind] = {
             Headers,
             "The header has, of each field that is named, one whose value is in a list"
             ' of texts, in which ``*`` stands for any characters.  ``["!*"]`` is'
-            " true where there is no such field.",
+            " true where there is no such field."
+            '  Such as ``{ Subject = ["*sale*"] }``.',
             Takes.FIELDS,
         ),
         _kind(
@@ -195,7 +196,8 @@ KINDS: Mapping[str, ConditionKind] = {
             Variables,
             "Variables have values in lists of texts, in which ``*`` stands for any"
             " characters: those below, without their ``$``, and those that rules have"
-            ' set.  ``[""]`` is true of one that is empty.',
+            ' set, such as ``{ acl_m_seen = ["yes"] }``.  ``[""]`` is true of one that'
+            " is empty.",
             Takes.FIELDS,
         ),
         _kind(
@@ -298,7 +300,8 @@ KINDS: Mapping[str, ConditionKind] = {
         ),
         _kind(
             CheckerState,
-            "How far each of some checkers came with it, by their names, is in a list."
+            "How far each of some checkers came with it, by their names, is in a list,"
+            ' such as ``{ clamav = ["away", "slow"] }``.'
             f"  {_WORDS.format('``, ``'.join(STATES))}",
             Takes.FIELDS,
             waits=True,

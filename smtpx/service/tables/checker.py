@@ -73,6 +73,13 @@ class Place:
     host: str = ""
     port: int = 0
 
+    @property
+    def shown(self) -> str:
+        """Where that is, for people."""
+        if self.path:
+            return self.path
+        return f"{self.host}, port {self.port}" if self.port else self.host
+
     @classmethod
     def parse(cls, text: str) -> Place:
         """

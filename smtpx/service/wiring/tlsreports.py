@@ -88,6 +88,7 @@ def spooled(
     except SMTPXError:
         return fail()
     incoming.write(message)
+    envelope.octets = len(message)
 
     def taken(result: None) -> str:
         told.composed(incoming.id, envelope, what)

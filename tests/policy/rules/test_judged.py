@@ -22,6 +22,9 @@ from tests.policy.doubles import deferred
 
 from .asking import holds, saying, subject
 
+#: What is told where nothing was looked at.
+UNSEEN = "nobody has looked; authentication.hosts says for whom"
+
 
 class JudgedTests(SynchronousTestCase):
     """What is found out of who sends."""
@@ -63,7 +66,7 @@ class JudgedTests(SynchronousTestCase):
         self.assertEqual(condition.shown(asked), "pass, guessed")
         unseen = subject(verdicts=saying(SPFVerdict("")))
         self.assertIs(holds(Spf.make(["!pass"]), unseen), False)
-        self.assertEqual(Spf.make(["fail"]).shown(unseen), "nobody has looked")
+        self.assertEqual(Spf.make(["fail"]).shown(unseen), UNSEEN)
         known = subject(verdicts=saying(guess=SPFVerdict("fail")))
         self.assertIs(holds(condition, known), False)
         self.assertEqual(condition.shown(known), "fail")
@@ -94,9 +97,9 @@ class JudgedTests(SynchronousTestCase):
         self.assertIs(holds(DmarcStatus.make(["off"]), asked), True)
         self.assertIs(holds(Arc.make(["*"]), asked), False)
         self.assertIs(holds(Dkim.make(["!*"]), asked), False)
-        self.assertEqual(DmarcStatus.make(["off"]).shown(asked), "off")
-        self.assertEqual(Arc.make(["*"]).shown(asked), "nobody has looked")
-        self.assertEqual(Dkim.make(["*"]).shown(asked), "nobody has looked")
+        self.assertEqual(DmarcStatus.make(["off"]).shown(asked), f"off: {UNSEEN}")
+        self.assertEqual(Arc.make(["*"]).shown(asked), UNSEEN)
+        self.assertEqual(Dkim.make(["*"]).shown(asked), UNSEEN)
         unsigned = subject(
             RuleStage.MESSAGE, verdicts=saying(message=MessageVerdict(()))
         )
