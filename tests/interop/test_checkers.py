@@ -4,8 +4,6 @@ Messages that are checked by ClamAV, SpamAssassin and rspamd.
 
 from __future__ import annotations
 
-import os
-import smtplib
 import socket
 import sys
 from collections.abc import Callable
@@ -15,6 +13,7 @@ from threading import Thread
 
 from ..policy.test_documentation import examples
 from .checkers import GTUBE, MALWARE, RunningChecker, clamd, rspamd, spamd
+from .huge import HUGE_LIMITS, sendHuge
 from .running import RunningServer, waitFor
 from .test_smtplib import FROM, TO, SMTPLibTestCase
 
@@ -54,12 +53,6 @@ add_header = ["X-Spam: $spam_action", "X-Spam-Score: $spam_score $spam_bar"]
 [[policy.message]]
 add_header = ["X-Symbols: $rspamd_symbols"]
 """
-
-
-_HUGE_OCTETS = 100 << 20
-
-#: So that such a one is taken.
-_LIMITS = '[limits]\nmessage_octets = "200 MiB"\n'
 
 
 class CheckersTestCase(SMTPLibTestCase):
@@ -223,9 +216,9 @@ class ClamdTests(CheckersTestCase):
 
     def test_memory(self) -> None:
         """A message of 100 MiB goes to clamd as it comes, and costs no memory."""
-        server = self.serving(self.checker(clamd), _LIMITS)
+        server = self.serving(self.checker(clamd), HUGE_LIMITS)
         self.assertEqual(250, self.send(server, LONG)[0])
-        sendHuge(self, server)
+        sendHuge(self, server, FROM, TO)
 
 
 class ManualTests(CheckersTestCase):
@@ -344,29 +337,6 @@ class RspamdTests(CheckersTestCase):
 
     def test_memory(self) -> None:
         """A message of 100 MiB goes to rspamd as it comes, and costs no memory."""
-        server = self.serving(_LIMITS)
+        server = self.serving(HUGE_LIMITS)
         self.assertEqual(250, self.send(server, LONG)[0])
-        sendHuge(self, server)
-
-
-def sendHuge(test: CheckersTestCase, server: RunningServer) -> None:
-    """Send a long message, and see that the server does not grow with it."""
-    before = server.residentOctets()
-    if os.getuid() == 0:
-        server.forgetPeak()
-    client = smtplib.SMTP("localhost", server.port, "client.example", 120.0)
-    test.closing(client.close)
-    client.ehlo()
-    client.mail(FROM)
-    client.rcpt(TO)
-    client.putcmd("DATA")
-    test.assertEqual(354, client.getreply()[0])
-    client.send(HEADER + b"\r\n")
-    line = b"%-1022b\r\n" % b"It is a long text." * 64
-    for _ in range(_HUGE_OCTETS // len(line)):
-        client.send(line)
-    client.send(b".\r\n")
-    test.assertEqual(250, client.getreply()[0])
-    client.quit()
-    grown = server.peakOctets() - before
-    test.assertLess(grown, 8 << 20)
+        sendHuge(self, server, FROM, TO)

@@ -13,6 +13,7 @@ import dkim
 from tests.mailauth.dkimmail import BODY, HEADER, ZONE, signature
 
 from .cases import InteropTestCase
+from .huge import HUGE_LIMITS, sendHuge
 from .milterpeers import OpenDKIM, RspamdProxy
 from .running import RunningServer, freePort, waitFor
 
@@ -49,10 +50,13 @@ class MilterTestCase(InteropTestCase):
     """A server that asks milters."""
 
     def ask(
-        self, *milters: OpenDKIM | RspamdProxy, whenAway: str = "defer"
+        self,
+        *milters: OpenDKIM | RspamdProxy,
+        whenAway: str = "defer",
+        more: str = "",
     ) -> RunningServer:
         """A server that asks these."""
-        text = _SERVER
+        text = _SERVER + more
         for number, each in enumerate(milters):
             self.running(each)
             text += _ONE.format(
@@ -111,6 +115,19 @@ class OpenDKIMTests(MilterTestCase):
         [found] = self.arrived(server, 1)
         self.assertTrue(found.endswith(body))
         self.assertTrue(dkim.verify(found, dnsfunc=known))
+
+    def test_memory(self) -> None:
+        """
+        A message of 100 MiB goes to each milter as it comes, is signed, and costs no
+        memory.
+        """
+        server = self.ask(OpenDKIM("v", ZONE), OpenDKIM("s", ZONE), more=HUGE_LIMITS)
+        self.send(server, HEADER + b"\r\n" + BODY)
+        sendHuge(self, server, _SENDER, _RECIPIENT)
+        found = self.arrived(server, 2)
+        self.assertEqual(
+            [b"DKIM-Signature:" in each[:2000] for each in found], [True] * 2
+        )
 
     def test_verifies(self) -> None:
         """It says what it thinks, below our C{Received} field."""
