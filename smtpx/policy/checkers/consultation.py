@@ -229,7 +229,10 @@ class Consultation:
         pieces = self._pieces()
         if pieces is None:
             return Opinion(State.SLOW, why="it did not keep up")
-        message = Message(self._id, envelope.octets)
+        # What is kept may be longer or shorter than what came: who takes claims out of
+        # a header, or completes it, stands before us.
+        octets = None if self._held is None else self._octets
+        message = Message(self._id, octets)
         return await desk.ask(session, envelope, message, pieces)
 
     def _pieces(self) -> Callable[[], Iterator[bytes]] | None:

@@ -123,7 +123,7 @@ class Message:
     What is known of a message when a check of it begins.
 
     @ivar id: in the spool; empty: it has none.
-    @ivar octets: how long it is, exactly; L{None}: more may come than there is.
+    @ivar octets: how long it is, exactly; L{None}: nobody knows.
     """
 
     id: str
