@@ -72,7 +72,21 @@ class CallableTable:
             waiting = Deferred.fromCoroutine(_awaited(said))
         self._waiting += 1
         waiting.addTimeout(self._seconds, self._clock)
-        return waiting.addBoth(self._done).addCallback(self._found).addErrback(self._no)
+        left: list[bool] = []
+
+        def leave(answer: Deferred[bytes | None]) -> None:
+            # That a client has gone is nobody's fault.
+            left.append(True)
+            waiting.cancel()
+
+        answer: Deferred[bytes | None] = Deferred(leave)
+
+        def failed(failure: Failure) -> None:
+            answer.errback(failure if left else self._no(failure))
+
+        waiting.addBoth(self._done).addCallback(self._found)
+        waiting.addCallbacks(answer.callback, failed)
+        return answer
 
     def _done(self, result: object) -> object:
         self._waiting -= 1

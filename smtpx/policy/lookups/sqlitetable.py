@@ -15,6 +15,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from attrs import define
@@ -189,19 +190,32 @@ class SQLiteTable:
         if self._waiting >= WAITING_MOST:
             return fail(self._deferred(f"{WAITING_MOST} questions wait already"))
         self._waiting += 1
-        found = self._work(lambda: self._database.ask(key))
-        return found.addCallbacks(self._found, self._failed)
+        answer: Deferred[bytes | None] = Deferred()
 
-    def _found(self, value: bytes | None) -> bytes | None:
-        self._waiting -= 1
-        self._complaints.works()
-        return value
+        def ask() -> bytes | None:
+            # Who has left wants no answer any more.
+            return None if answer.called else self._database.ask(key)
 
-    def _failed(self, failure: Failure) -> Failure:
+        # What was cancelled counts until the thread has come to it: clients that ask
+        # and leave are not to fill its queue.
+        self._work(ask).addCallbacks(
+            partial(self._found, answer), partial(self._failed, answer)
+        )
+        return answer
+
+    def _found(self, answer: Deferred[bytes | None], value: bytes | None) -> None:
         self._waiting -= 1
-        failure.trap(*_FAULTS)
-        assert failure.value is not None
-        return Failure(self._deferred(spelled(failure.value)))
+        if not answer.called:
+            self._complaints.works()
+            answer.callback(value)
+
+    def _failed(self, answer: Deferred[bytes | None], failure: Failure) -> None:
+        self._waiting -= 1
+        if failure.check(*_FAULTS) is not None:
+            assert failure.value is not None
+            failure = Failure(self._deferred(spelled(failure.value)))
+        if not answer.called:
+            answer.errback(failure)
 
     def _deferred(self, why: str) -> LookupDeferred:
         text = f"{self._database.path}: {why}"

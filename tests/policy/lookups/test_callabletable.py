@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
@@ -43,6 +43,17 @@ class CallableTableTests(SynchronousTestCase):
         """Octets, text, or that there is nothing."""
         for said, value in ((b"a", b"a"), ("\u00e4", b"\xc3\xa4"), (None, None)):
             self.assertEqual(self.table(lambda key, said=said: said).find(b"k"), value)
+
+    def test_whoLeavesIsNoFault(self) -> None:
+        """That a client leaves while it is asked is nothing to tell the operator of."""
+        for waits in (Deferred[bytes](), Deferred[bytes](lambda asked: None)):
+            table = self.table(lambda key, waits=waits: waits)
+            found = table.find(b"key")
+            assert isinstance(found, Deferred)
+            found.cancel()
+            self.failureResultOf(found, CancelledError)
+            self.assertEqual(table._waiting, 0)
+        self.assertEqual(self.heard.told, [])
 
     def test_itsKey(self) -> None:
         """It is told the key, as octets."""

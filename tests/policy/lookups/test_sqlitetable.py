@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
-from twisted.internet.defer import Deferred, execute
+from twisted.internet.defer import CancelledError, Deferred, execute
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -60,6 +60,37 @@ class SQLiteTableTests(SynchronousTestCase):
         """Why it cannot tell."""
         failure = self.failureResultOf(table.find(key), LookupDeferred)
         return str(failure.value)
+
+    def test_whoLeavesStillCounts(self) -> None:
+        """
+        Clients that come and leave do not fill the queue of the thread: what it has
+        not come to counts, and is not asked then.
+        """
+        self.patch(sqlitetable, "WAITING_MOST", 3)
+        jobs: list[tuple[Callable[[], bytes | None], Deferred[bytes | None]]] = []
+
+        def work(job: Callable[[], bytes | None]) -> Deferred[bytes | None]:
+            jobs.append((job, Deferred()))
+            return jobs[-1][1]
+
+        database = Database(self.path, QUERY)
+        self.addCleanup(database.close)
+        table = SQLiteTable(database, work, self.heard.complaints())
+        for _ in range(3):
+            found = table.find(b"example.org")
+            found.cancel()
+            self.failureResultOf(found, CancelledError)
+        self.assertIn("3 questions wait already", self.failing(table))
+        self.assertEqual(len(jobs), 3)
+        (first, done), (_, other), _ = jobs
+        self.assertIsNone(first())
+        self.assertIsNone(database._open)
+        done.callback(None)
+        other.errback(sqlite3.Error("broken"))
+        answer = table.find(b"example.org")
+        job, done = jobs[-1]
+        done.callback(job())
+        self.assertEqual(self.successResultOf(answer), b"yes")
 
     def test_provides(self) -> None:
         """It is a table that does not answer at once."""
