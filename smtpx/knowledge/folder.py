@@ -84,7 +84,8 @@ def identityOf(found: os.stat_result) -> tuple[int, int]:
 def prepared(path: str, make: bool) -> tuple[int, int]:
     """
     See to it that the file is there and only for us.  SQLite gives its log the same
-    mode.
+    mode.  What root makes belongs to whom the folder does: so a command does not keep
+    out the server that it is for.
 
     @param make: make it where there is none?
     @return: what tells it from any other.
@@ -94,7 +95,13 @@ def prepared(path: str, make: bool) -> tuple[int, int]:
     # would have lost the locks of any other connection that it has to the file.
     if make:
         with suppress(FileExistsError):
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+            try:
+                if os.geteuid() == 0:
+                    owner = os.stat(os.path.dirname(path) or ".")
+                    os.fchown(descriptor, owner.st_uid, owner.st_gid)
+            finally:
+                os.close(descriptor)
     found = os.stat(path)
     if found.st_mode & 0o077 and found.st_uid == os.geteuid():
         os.chmod(path, 0o600)

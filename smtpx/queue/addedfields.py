@@ -82,7 +82,7 @@ def _field(line: str) -> bytes:
         return b""
     if not text.isascii():
         # RFC 2047: who reads the mailbox may know nothing else.
-        text = Header(text, "utf-8", maxlinelen=10**6).encode()
+        text = " ".join(Header(text, "utf-8", header_name=found[1]).encode().split())
     whole = f"{found[1]}: {text}"
     lines = _wrapped(whole, False)
     if any(len(each) > _LINE_MOST for each in lines):

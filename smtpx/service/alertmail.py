@@ -31,13 +31,14 @@ def alertMail(
     who = f"{_shown(alert.per)} {_shown(alert.account)}"
     identity = f"{alert.per} {alert.account} {alert.at}".encode()
     part = text(_words(alert, who, server), b"An alert")
-    subject = Header(f"Too much mail: {who}", "utf-8", maxlinelen=10**6)
-    if who.isascii():
-        subject = Header(f"Too much mail: {who}", "us-ascii", maxlinelen=10**6)
+    subject = f"Too much mail: {who}"
+    if not who.isascii():
+        # Words of 75 characters at most (RFC 2047 section 2).
+        subject = Header(subject, "utf-8", header_name="Subject").encode(linesep="\r\n")
     lines = [
         b"From: " + author.field,
         b"To: " + b",\r\n\t".join(b"<%b>" % each.render() for each in to),
-        f"Subject: {subject.encode()}".encode("ascii"),
+        f"Subject: {subject}".encode("ascii"),
         f"Date: {date(alert.at)}".encode("ascii"),
         f"Message-ID: <alert.{sha256(identity).hexdigest()[:32]}@{server}>".encode(),
         b"Auto-Submitted: auto-generated",

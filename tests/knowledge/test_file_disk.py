@@ -128,6 +128,15 @@ class FolderTests(FileCase):
         self.patch(folderModule, "time", seconds)
         return seconds
 
+    def test_rootMakesItForOthers(self) -> None:
+        """What a command of root's makes belongs to whom the folder does."""
+        given: list[tuple[int, int]] = []
+        self.patch(os, "geteuid", lambda: 0)
+        self.patch(os, "fchown", lambda file, *owner: given.append(owner))
+        self.opened().close()
+        found = os.stat(self.folder)
+        self.assertEqual(given, [(found.st_uid, found.st_gid)])
+
     def test_waited(self) -> None:
         """A lock that somebody holds is waited for, for two seconds."""
         seconds = self.wait()

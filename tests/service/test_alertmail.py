@@ -78,6 +78,14 @@ class AlertMailTests(SynchronousTestCase):
         self.assertIn(b"\r\n  client 192.0.2.7\r\n", words)
         self.assertNotIn(b"password", words)
 
+    def test_longWords(self) -> None:
+        """A long name makes no line that is too long (RFC 5322 section 2.1.1)."""
+        said = "\U0001f600" * 200
+        found = mail(evolve(_ALERT, account=said))
+        self.assertTrue(all(len(each) <= 998 for each in found.split(b"\r\n")))
+        read = message_from_bytes(found, policy=policy.SMTP)
+        self.assertEqual(str(read["Subject"]), f"Too much mail: user {said}")
+
     def test_strangersWords(self) -> None:
         """What somebody else has chosen is cut, and makes no lines of its own."""
         name = "\r\nBcc: all@example.org\r\n\r\n" + "ü" * 500

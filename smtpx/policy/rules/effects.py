@@ -35,9 +35,9 @@ _QUEUE_ONLY = Stamp[bool]("policy.queue-only", None, bool)
 #: Is nobody to get it?
 _DISCARDED = Stamp[bool]("policy.discarded", None, bool)
 
-#: How long a line of a header field that is added ought to be (RFC 5322 section
-#: 2.1.1).
-_LINE_OCTETS = 78
+#: How long a line of a header field that is added ought to be, and how long it may be
+#: (RFC 5322 section 2.1.1).
+_LINE_OCTETS, _LINE_MOST = 78, 998
 
 
 @frozen
@@ -96,16 +96,25 @@ def add(bearer: Bearer, place: FieldPlace, line: str) -> None:
         return
     if not value.isascii():
         # RFC 2047: an old next host may have no UTF-8 in a header.
-        value = Header(value, "utf-8", maxlinelen=10**6).encode()
-    lines = textwrap.wrap(
-        f"{name}: {value}",
-        _LINE_OCTETS - 1,
-        subsequent_indent=" ",
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+        value = " ".join(Header(value, "utf-8", header_name=name).encode().split())
+    lines = _wrapped(f"{name}: {value}", False)
+    if any(len(each) > _LINE_MOST for each in lines):
+        # What a client has said may have no blanks, and is not to make a message that
+        # nobody takes.
+        lines = _wrapped(f"{name}: {value}", True)
     field = "\r\n".join(lines).encode("ascii") + b"\r\n"
     bearer.stamps[_ADDED] = (*(bearer.stamp(_ADDED) or ()), (place, field))
+
+
+def _wrapped(text: str, anywhere: bool) -> list[str]:
+    """A field on lines, folded at blanks, or anywhere."""
+    return textwrap.wrap(
+        text,
+        _LINE_OCTETS - 1,
+        subsequent_indent=" ",
+        break_long_words=anywhere,
+        break_on_hyphens=False,
+    )
 
 
 def hold(bearer: Bearer, why: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from email import message_from_bytes, policy
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.envelope import Envelope, Recipient
@@ -77,6 +79,18 @@ class SettleTests(SynchronousTestCase):
         self.assertTrue(all(len(each) <= 78 for each in lines), lines)
         self.assertTrue(lines[1].startswith(b" word"))
         self.assertEqual(lines[-2], b"X-B: =?utf-8?b?Z3LDvMOf?=")
+
+    def test_noLineIsTooLong(self) -> None:
+        """What a client has said makes no message that nobody takes."""
+        given = envelope()
+        said = "\U0001f600" * 512
+        add(given, RECEIVED, f"X-A: {said}")
+        add(given, RECEIVED, "X-B: " + "a" * 2048)
+        fields = settle(given, given).below
+        lines = fields.split(b"\r\n")
+        self.assertTrue(all(len(each) <= 78 for each in lines), lines)
+        read = message_from_bytes(fields + b"\r\n", policy=policy.SMTP)
+        self.assertEqual(str(read["X-A"]), said)
 
     def test_oneWhoIsNotToGetItIsMarked(self) -> None:
         """Others get it."""
