@@ -76,7 +76,9 @@ class RefusalCountingPolicy:
             for each in self._refusals:
                 key = each.keyOf(session)
                 if key:
-                    self._rates.count(each.meter, key, 1, each.limit)
+                    # The one that comes to the limit counts in every way of counting:
+                    # nobody would ever be there otherwise.
+                    self._rates.count(each.meter, key, 1, each.limit + 1)
         return answer
 
 

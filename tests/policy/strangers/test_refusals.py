@@ -58,7 +58,7 @@ class Case(SynchronousTestCase):
 
     def setUp(self) -> None:
         """A clock."""
-        clock = Clock()
+        clock = self.clock = Clock()
         self.rates = Rates(clock, clock.seconds, execute, "nowhere")
         self.envelope = Envelope(b"ann@example.net", 0.0)
 
@@ -104,6 +104,22 @@ class RefusalCountingTests(Case):
         self.assertEqual(self.policy.maySend(self.session, self.envelope), _NO)
         self.assertEqual(self.level(), 3)
         self.assertEqual(self.level(Meter("users", _METER.pace), ""), 0)
+
+    def test_limitIsReached(self) -> None:
+        """
+        Whichever way they are counted, who goes on comes to the limit; and where what
+        is too much does not count, it stays in reach.
+        """
+        for mode, most in ((Mode.LEAKY, 4), (Mode.STRICT, 10), (Mode.FIXED, 10)):
+            meter = Meter(mode.value, Pace(3600.0, mode))
+            refusals = Refusals(meter, lambda session: "192.0.2.1", 3)
+            policy = RefusalCountingPolicy(self.strict, self.rates, [refusals])
+            self.strict.says = _NO
+            for _ in range(10):
+                policy.maySend(self.session, self.envelope)
+                self.clock.advance(1)
+            self.assertGreater(self.level(meter), 3, mode)
+            self.assertLessEqual(self.level(meter), most, mode)
 
     def test_notCounted(self) -> None:
         """What is put off or taken does not, nor whom nobody lets in."""
