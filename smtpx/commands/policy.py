@@ -16,6 +16,7 @@ from twisted.python.usage import UsageError
 
 from ..core.address import heloName, parseMailbox
 from ..core.errors import Malformed, SMTPXError
+from ..observe.harmless import visible
 from ..policy.checkers import Opinion, State
 from ..policy.dcc.answer import DCCResult
 from ..policy.dcc.daemon import DCCDaemon
@@ -232,8 +233,19 @@ def _plain(tried: Tried) -> dict[str, Any]:
 _HELD = {True: "yes", False: "no", None: "cannot be told"}
 
 
+#: The longest line, in characters: lists of what was seen may be long.
+_LINE_MOST = 10_000
+
+
 def told(tried: Sequence[Tried]) -> Iterator[str]:
-    """What there is to say, line by line."""
+    """
+    What there is to say, line by line.  What clients, name servers and messages have
+    said stands in it, and does nothing to a terminal.
+    """
+    return (visible(line, _LINE_MOST) for line in _told(tried))
+
+
+def _told(tried: Sequence[Tried]) -> Iterator[str]:
     if not tried:
         yield "There is no rule that would be asked."
     for each in tried:

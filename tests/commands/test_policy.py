@@ -99,6 +99,15 @@ class PolicyTestTests(SynchronousTestCase):
         self.assertEqual((ran.status, ran.err), (0, ""))
         return ran.out
 
+    def test_whatStrangersSaidIsHarmless(self) -> None:
+        """A message does nothing to the terminal of who looks at it."""
+        sale = self.file("Subject: sale \x1b]0;owned\x07\u202e\r\n\r\nBuy!\r\n")
+        words = ("--ip", "192.0.2.1", "--sender", "ann@example.net")
+        out = self.said(
+            *words, "--recipient", "postmaster@here.example", "--message", sale
+        )
+        self.assertIn("sale \\x1b]0;owned\\x07\\u202e", out)
+
     def test_whatARuleDoesIsTold(self) -> None:
         """What it sets and what it asks for, and what becomes of the message."""
         config = self.file(
