@@ -27,6 +27,7 @@ from smtpx.core.queueprofile import (
     DISCARDED,
     EXPANDED,
     ORIGIN,
+    QUARANTINED,
     REFUSED,
     QueueProfile,
 )
@@ -91,6 +92,7 @@ class QueueProfileTests(SynchronousTestCase):
                 "expanded": EXPANDED,
                 "discarded": DISCARDED,
                 "refused": REFUSED,
+                "quarantined": QUARANTINED,
             },
         )
         conflict = self.assertRaises(
