@@ -140,6 +140,9 @@ class TestOptions(ConsoleOptions):
             return
         for line in told(tried):
             console.say(line)
+        ended = bool(tried) and tried[-1].told.refused
+        if trial.message is None and configuration.policy.message and not ended:
+            console.say("Rules of message are not asked: no --message was given")
         names = ", ".join(each.name for each in configuration.milters)
         if names:
             console.say(f"Milters are not asked here: {names}")

@@ -151,6 +151,22 @@ message = "from $acl_m_from"
             ["add_header :at_end: X-From: <ann@b.example>"],
         )
 
+    def test_noMessage(self) -> None:
+        """What is assumed of a message has no use without one, and that is said."""
+        words = (
+            "--ip",
+            "192.0.2.9",
+            "--sender",
+            "ann@example.net",
+            "-r",
+            "b@x.example",
+        )
+        last = "Rules of message are not asked: no --message was given\n"
+        out = self.said(*words, "--assume", "dmarc_status=reject")
+        self.assertTrue(out.endswith(last), out)
+        out = self.said(*words, "--assume", "spf=fail")
+        self.assertNotIn(last, out)
+
     def test_refusalEndsIt(self) -> None:
         """With what the client is told."""
         self.assertEqual(
@@ -180,7 +196,8 @@ message = "from $acl_m_from"
         self.assertIn("  accept, by the rule postmaster\n", out)
         self.assertIn("rcpt <bob@here.example>\n  rule postmaster\n", out)
         self.assertIn("    to the client: 550 5.7.23 fail\n", out)
-        self.assertTrue(out.endswith("  no rule decides: it goes on\n"), out)
+        last = "Rules of message are not asked: no --message was given\n"
+        self.assertTrue(out.endswith(f"  no rule decides: it goes on\n{last}"), out)
         alone = self.said(
             *("--ip", "192.0.2.9", "--sender", "ann@example.org"),
             *("-r", "bob@here.example"),
