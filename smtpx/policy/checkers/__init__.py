@@ -2,7 +2,13 @@
 Checkers outside: what virus scanners and spam filters think of messages.
 """
 
-from .consultation import CONSULTATION, SKIPPED, Consultation, Opinions
+from .consultation import (
+    CONSULTATION,
+    SKIPPED,
+    Consultation,
+    Opinions,
+    skippedOf,
+)
 from .consulting import ConsultingReceiver
 from .desk import Desk
 from .interfaces import (
@@ -31,4 +37,5 @@ __all__ = [
     "State",
     "Terms",
     "WhenAway",
+    "skippedOf",
 ]

@@ -52,8 +52,20 @@ def _never(text: str) -> Consultation:
 
 #: Of a transaction: what checkers think of its message.
 CONSULTATION = Stamp["Consultation"]("checkers.consultation", None, _never)
-#: Of an envelope: what is not to be found out of it (L{IChecker.finds}).
+#: Of an envelope, or of a recipient: what is not to be found out of the message
+#: (L{IChecker.finds}).
 SKIPPED = Stamp[frozenset[str]]("checkers.skipped", None, lambda text: frozenset())
+
+
+def skippedOf(envelope: Envelope) -> frozenset[str]:
+    """
+    What is not to be found out of a message: of what is noted for recipients, what is
+    noted for all of them, for nobody gets unchecked what was to be checked for him by
+    having a recipient beside him.
+    """
+    found = envelope.stamp(SKIPPED) or frozenset()
+    each = [one.stamp(SKIPPED) or frozenset() for one in envelope.recipients]
+    return found | frozenset.intersection(*each) if each else found
 
 
 class Consultation:
@@ -369,4 +381,5 @@ __all__ = [
     "STALL_SECONDS",
     "Consultation",
     "Opinions",
+    "skippedOf",
 ]

@@ -21,7 +21,7 @@ from ...net.interfaces import IArrival, IReceiver, Taken
 from ...net.receiving import Taker, receiverFor
 from ...net.withheld import wantAll
 from ..edits import editorOf
-from .consultation import CONSULTATION, SKIPPED, Consultation
+from .consultation import CONSULTATION, Consultation, skippedOf
 from .desk import Desk, Tell
 from .interfaces import Opinion
 from .taps import Junction
@@ -57,7 +57,7 @@ class ConsultingReceiver:
         arrival = self.receiver.begin(session, envelope)
         if isinstance(arrival, Reply) or session.mechanism == LOCAL:
             return arrival
-        skipped = envelope.stamp(SKIPPED) or frozenset()
+        skipped = skippedOf(envelope)
         desks = [each for each in self.desks if not each.checker.finds & skipped]
         if not desks:
             return arrival

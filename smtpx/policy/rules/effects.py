@@ -166,7 +166,9 @@ def _stamping(stamp: Stamp[bool]) -> Callable[[Subject], None]:
 
 def _skipping(what: str) -> Callable[[Subject], None]:
     def apply(subject: Subject) -> None:
-        stamps = subject.envelope.stamps
+        # One recipient's is not to leave the others without.
+        bearer: Bearer = subject.recipient or subject.envelope
+        stamps = bearer.stamps
         stamps[SKIPPED] = (stamps.get(SKIPPED) or frozenset()) | {what}
 
     return apply
@@ -205,21 +207,24 @@ CONTROLS: Mapping[str, Control] = {
         Control(
             "skip_malware",
             RuleStage.MAIL.upTo(RuleStage.DATA),
-            "No virus scanner is asked of the message.",
+            "No virus scanner is asked of the message; in a rule of ``rcpt``: if it is"
+            " so for all its recipients.",
             _skipping("malware"),
             "malware",
         ),
         Control(
             "skip_spam",
             RuleStage.MAIL.upTo(RuleStage.DATA),
-            "No spam filter is asked of the message.",
+            "No spam filter is asked of the message; in a rule of ``rcpt``: if it is so"
+            " for all its recipients.",
             _skipping("spam"),
             "spam",
         ),
         Control(
             "skip_dcc",
             _UP_TO_DATA,
-            "DCC is not asked of the message.",
+            "DCC is not asked of the message; in a rule of ``rcpt``: if it is so for"
+            " all its recipients.",
             _skipping("dcc"),
             "dcc",
         ),

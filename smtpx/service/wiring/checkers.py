@@ -18,7 +18,6 @@ from ...net.interfaces import IReceiver
 from ...observe.journal import Journal
 from ...policy.checkers import (
     CONSULTATION,
-    SKIPPED,
     Consultation,
     ConsultingReceiver,
     Desk,
@@ -27,6 +26,7 @@ from ...policy.checkers import (
     Opinions,
     Terms,
     WhenAway,
+    skippedOf,
 )
 from ...policy.checkers.clamd import Clamd
 from ...policy.checkers.consulting import unheard
@@ -163,7 +163,7 @@ def consulted(
     desks: Sequence[Desk], session: IServerSession, envelope: Envelope, message: bytes
 ) -> None:
     """Have a message that is there checked once somebody asks."""
-    skipped = envelope.stamp(SKIPPED) or frozenset()
+    skipped = skippedOf(envelope)
     asked = [each for each in desks if not each.checker.finds & skipped]
     reread = partial(_pieces, message)
     envelope.stamps[CONSULTATION] = Consultation(

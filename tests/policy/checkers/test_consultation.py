@@ -4,10 +4,12 @@ Tests for L{smtpx.policy.checkers.consultation}: what becomes of opinions.
 
 from __future__ import annotations
 
-from smtpx.core.envelope import Recipient
+from smtpx.core.envelope import Envelope, Recipient
 from smtpx.core.reply import OK, reply
 from smtpx.policy.checkers.consultation import (
     CONSULTATION,
+    SKIPPED,
+    skippedOf,
 )
 from smtpx.policy.checkers.interfaces import (
     NOT_ASKED,
@@ -38,6 +40,22 @@ class OpinionTests(ConsultingTestCase):
         self.ask()
         self.assertIs(no, consultation.refusalOf(ann))
         self.assertIsNone(consultation.refusalOf(bob))
+
+    def test_skipped(self) -> None:
+        """
+        Nobody gets unchecked what was to be checked for him, since there is somebody
+        beside him for whom it is not.
+        """
+        ann, bob = Recipient(b"ann@example.net"), Recipient(b"bob@example.net")
+        envelope = Envelope(b"x@example.org", 0.0)
+        self.assertEqual(skippedOf(envelope), frozenset())
+        envelope.recipients += [ann, bob]
+        ann.stamps[SKIPPED] = frozenset({"malware", "spam"})
+        self.assertEqual(skippedOf(envelope), frozenset())
+        bob.stamps[SKIPPED] = frozenset({"spam"})
+        self.assertEqual(skippedOf(envelope), {"spam"})
+        envelope.stamps[SKIPPED] = frozenset({"dcc"})
+        self.assertEqual(skippedOf(envelope), {"spam", "dcc"})
 
     def test_edits(self) -> None:
         """What a checker wants to be changed is noted when the message is taken."""

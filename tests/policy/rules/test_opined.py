@@ -253,4 +253,8 @@ class OpinedRuleTests(SynchronousTestCase):
         message = subject(RuleStage.RCPT)
         CONTROLS["skip_malware"].apply(message)
         CONTROLS["skip_spam"].apply(message)
-        self.assertEqual(message.envelope.stamps[SKIPPED], {"malware", "spam"})
+        assert message.recipient is not None
+        self.assertEqual(message.recipient.stamps[SKIPPED], {"malware", "spam"})
+        message = subject(RuleStage.MAIL)
+        CONTROLS["skip_malware"].apply(message)
+        self.assertEqual(message.envelope.stamps[SKIPPED], {"malware"})
