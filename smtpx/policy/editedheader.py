@@ -7,6 +7,7 @@ came, octet by octet.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 from attrs import define
@@ -18,6 +19,12 @@ from .fieldtext import fieldOf
 #: Says of a field whether it is to be taken out: of its name in lower case, and of what
 #: stands behind its colon.
 Strips = Callable[[bytes, bytes], bool]
+
+#: A CR or LF that ends no line.
+_BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
+
+#: What begins a field, to whom a bare CR or LF ends a line.
+_HIDDEN = re.compile(rb"([!-9;-~]+)[ \t]*:")
 
 
 @define(eq=False)
@@ -96,11 +103,16 @@ class EditedHeader:
             self._number(made, at)
 
     def strip(self, strips: Strips) -> None:
-        """Take out of what came, and nobody has changed since, whatever is named."""
+        """
+        Take out of what came, and nobody has changed since, whatever is named; also
+        where it is a field only to those for whom a bare CR or LF ends a line.
+        """
         for each in self._fields:
             if each.author is None and not each.touched:
                 value = each.octets.partition(b":")[2]
                 each.gone = strips(each.name, value)
+                if not each.gone:
+                    each.octets = _withoutHidden(each.octets, strips)
 
     def counted(self, author: str, edit: HeaderEdit) -> HeaderEdit:
         """
@@ -176,6 +188,26 @@ class EditedHeader:
             if each.author is None and not (trace or each.gone):
                 return index
         return len(self._fields)
+
+
+def _withoutHidden(octets: bytes, strips: Strips) -> bytes:
+    """A field without those that somebody else may see in it."""
+    if not _BARE.search(octets):
+        return octets
+    parts: list[bytes] = []
+    for line in octets.splitlines(keepends=True):
+        if parts and line[:1] in (b" ", b"\t"):
+            parts[-1] += line
+        else:
+            parts.append(line)
+    kept = parts[:1]
+    for part in parts[1:]:
+        found = _HIDDEN.match(part)
+        if found is None or not strips(found[1].lower(), part[found.end() :]):
+            kept.append(part)
+    if len(kept) == len(parts):
+        return octets
+    return b"".join(kept).rstrip(b"\r\n") + b"\r\n"
 
 
 def _whole(fields: list[_Held]) -> Iterator[bytes]:

@@ -170,6 +170,25 @@ class EditedHeaderTests(SynchronousTestCase):
         made.apply("a", Insert(b"C", b"3"))
         self.assertEqual(made.octets, b"A: 1\r\nB: 2\r\nC: 3\r\n")
 
+    def test_hiddenFieldsAreTakenOut(self) -> None:
+        """
+        What is a field only to those for whom a bare LF or CR ends a line (it may come
+        by BDAT) is none of ours, but where it is named it goes.
+        """
+
+        def spam(name: bytes, value: bytes) -> bool:
+            return name == b"x-spam" and b"no" in value
+
+        for header, kept in (
+            (b"A: b\nX-Spam: no\r\nC: d\r\n", b"A: b\r\nC: d\r\n"),
+            (b"A: b\rx-spam : \n no\nE: f\r\n", b"A: b\rE: f\r\n"),
+            (b"A: b\nX-Spam: yes\nno field\r\n", b""),
+            (b"X-Spam: no\nA: b\r\nC: d\r\n", b"C: d\r\n"),
+        ):
+            made = EditedHeader(header)
+            made.strip(spam)
+            self.assertEqual(made.octets, kept or header)
+
     @settings(max_examples=100, deadline=None)
     @given(st.binary(max_size=200), st.integers(0, 9))
     def test_whatNobodyTouchesStays(self, octets: bytes, at: int) -> None:
