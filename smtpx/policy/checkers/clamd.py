@@ -39,10 +39,11 @@ class ClamdWire:
     One C{INSTREAM}.
     """
 
-    __slots__ = ("_answer",)
+    __slots__ = ("_answer", "_ended")
 
     def __init__(self) -> None:
         self._answer = b""
+        self._ended = False
 
     def begin(self) -> bytes:
         """See L{IWire}."""
@@ -54,6 +55,7 @@ class ClamdWire:
 
     def end(self) -> bytes:
         """See L{IWire}."""
+        self._ended = True
         return _END
 
     def feed(self, octets: bytes) -> Opinion | None:
@@ -61,7 +63,7 @@ class ClamdWire:
         self._answer += octets
         answer, end, _ = self._answer.partition(b"\0")
         if end:
-            return opinionOf(answer)
+            return self._read(answer)
         if len(answer) > ANSWER_OCTETS:
             raise Malformed("an answer that is too long")
         return None
@@ -70,8 +72,15 @@ class ClamdWire:
         """See L{IWire}."""
         # An old one may say no NUL.
         if self._answer.endswith(b"\n"):
-            return opinionOf(self._answer)
+            return self._read(self._answer)
         raise ConnectionError("clamd has closed the connection")
+
+    def _read(self, answer: bytes) -> Opinion:
+        found = opinionOf(answer)
+        if found == Opinion() and not self._ended:
+            # What stands behind that would get past it.
+            raise Malformed("clamd found nothing before it had all of the message")
+        return found
 
 
 def opinionOf(answer: bytes) -> Opinion:

@@ -25,6 +25,7 @@ class ClamdWireTests(SynchronousTestCase):
         found = []
         for cut in range(len(answer)):
             wire = ClamdWire()
+            wire.end()
             first = wire.feed(answer[:cut])
             self.assertIsNone(first)
             found.append(wire.feed(answer[cut:]))
@@ -54,6 +55,13 @@ class ClamdWireTests(SynchronousTestCase):
         found = self.answered(b"stream:  FOUND\0")
         self.assertEqual({"malware_name": "unknown"}, found.found)
 
+    def test_early(self) -> None:
+        """It can find something early, but not nothing: it has not seen all."""
+        self.assertRaises(Malformed, ClamdWire().feed, b"stream: OK\0")
+        found = ClamdWire().feed(b"stream: X FOUND\0")
+        assert found is not None
+        self.assertEqual({"malware_name": "X"}, found.found)
+
     def test_tooLarge(self) -> None:
         """One that is longer than clamd wants is an outcome of its own."""
         found = self.answered(b"INSTREAM size limit exceeded. ERROR\0")
@@ -68,6 +76,7 @@ class ClamdWireTests(SynchronousTestCase):
     def test_closed(self) -> None:
         """An old clamd ends its answer by a line end; without any there is none."""
         wire = ClamdWire()
+        wire.end()
         wire.feed(b"stream: OK\n")
         self.assertEqual(Opinion(), wire.closed())
         wire = ClamdWire()
