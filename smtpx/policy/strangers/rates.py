@@ -272,9 +272,14 @@ class Rates:
 
     def _learn(self, turn: Turn[Exchanged], given: dict[Place, Counted]) -> None:
         """Take over what the file has."""
+        exact: set[Place] = set()
         for place in given:
             entry = self._known[place.name].get(place.key)
             if entry is not None:
+                if entry.given:
+                    # It is still the same: what went for others, and came anew in the
+                    # meantime, does not know what was before.
+                    exact.add(place)
                 if turn.result is None:
                     # It is given again the next time.
                     entry.count += entry.given
@@ -287,10 +292,14 @@ class Rates:
             for name, entries in self._known.items():
                 for key, entry in entries.items():
                     entry.change, self._new[Place(name, key)] = 0, None
-        self._take(turn.result.rows, given)
+        self._take(turn.result.rows, {place: given[place] for place in exact})
 
     def _take(self, rows: Sequence[Row], given: Mapping[Place, Counted]) -> None:
-        """Take over what others, and this process, have written."""
+        """
+        Take over what others, and this process, have written.
+
+        @param given: what this process has, and has written.
+        """
         for row in rows:
             name, key = row.place.name, row.place.key
             entries = self._known.setdefault(name, {})

@@ -208,6 +208,25 @@ class ExchangeTests(RatesCase):
         self.clock.advance(EXCHANGE_SECONDS)
         self.assertEqual(self.level(other, _FIXED), 6)
 
+    def test_goneAndBackAgain(self) -> None:
+        """
+        What went to make room, and came again while the thread was at work, does not
+        begin anew.
+        """
+        later = Later()
+        rates = self.process(later, 2)
+        later.go()
+        for _ in range(5):
+            rates.count(_STRICT, "ann", 1)
+        self.clock.advance(EXCHANGE_SECONDS)
+        for key in ("bob", "joe", "ann"):
+            rates.count(_STRICT, key, 1)
+        later.go()
+        self.assertEqual(self.level(rates, _STRICT), 6)
+        self.clock.advance(EXCHANGE_SECONDS)
+        later.go()
+        self.assertEqual(round(self.level(rates, _STRICT)), 6)
+
     def test_forget(self) -> None:
         """What an operator has forgotten is forgotten by all."""
         one = self.process()
