@@ -124,6 +124,7 @@ class EditedArrival:
         "_most",
         "_new",
         "_refusal",
+        "_rest",
         "write",
     )
 
@@ -146,6 +147,8 @@ class EditedArrival:
         #: The message so far; L{None}: its header is there.
         self._held: bytearray | None = None if again is None else bytearray()
         self._header = b""
+        #: What came behind its fields without an empty line between: it is text.
+        self._rest = b""
         self._refusal: Reply | None = None
         self.write: Callable[[bytes], None] = (
             arrival.write if again is None else self._hold
@@ -165,7 +168,8 @@ class EditedArrival:
             return None
 
         def pieces() -> Iterator[bytes]:
-            above = self._header if self._held is None else bytes(self._held)
+            held = self._held
+            above = self._header + self._rest if held is None else bytes(held)
             if above:
                 yield above
             yield from below()
@@ -205,14 +209,14 @@ class EditedArrival:
             self._refuse(TOO_LONG)
             return
         fields = EditedHeader(held[:end])
-        self._header = fields.octets
-        rest = fields.rest + held[end:]
-        if rest.startswith(_BLANKS):
+        self._header, self._rest = fields.octets, fields.rest
+        if self._rest.startswith(_BLANKS):
             # It would go on with the last field above it.
-            rest = b"\r\n" + rest
+            self._rest = b"\r\n" + self._rest
+        body = held[end:]
         self.write = self._arrival.write
-        if rest:
-            self.write(rest)
+        if body:
+            self.write(body)
 
     def _refuse(self, why: Reply) -> None:
         self._held = None
@@ -240,6 +244,7 @@ class EditedArrival:
         self._end()
         if self._header and not self._header.endswith(b"\r\n"):
             self._header += b"\r\n"
+        self._rest = b""
         old, self._arrival, self._new = self._arrival, arrival, None
         self.write = self._drop
         # Nobody would let go on who has to wait for it.
@@ -287,7 +292,7 @@ class EditedArrival:
     ) -> None:
         """Change the header."""
         if not noted and not wishes:
-            envelope.stamps[HEADER] = self._header
+            envelope.stamps[HEADER] = self._header + self._rest
             return
         header = EditedHeader(self._header)
         for each in noted:
@@ -298,7 +303,12 @@ class EditedArrival:
                 header.apply(each.author, edit)
         if wishes:
             wishes.grant(header)
-        envelope.stamps[HEADER] = header.octets
+        rest = self._rest
+        if rest and wishes and wishes.removed and not rest.startswith(b"\r\n"):
+            # Some readers would go on in it as if it were header: what rules take out
+            # there would be in it.
+            rest = b"\r\n" + rest
+        envelope.stamps[HEADER] = header.octets + rest
         above = header.above
         if above:
             ours = envelope.stamp(ABOVE)

@@ -228,6 +228,28 @@ class EditedTests(EditingTestCase):
             b"X-Spam: by a rule\r\n",
         )
 
+    def test_whatStandsBehindALineThatIsNoFieldIsText(self) -> None:
+        """
+        Some readers go on there as if it were the header: where rules take fields out,
+        an empty line says what it is.
+        """
+        message = b"A: 1\r\ngarbage\r\nX-Spam: no\r\n\r\nbody\r\n"
+        text = b"\r\ngarbage\r\nX-Spam: no\r\n\r\nbody\r\n"
+        for cut in range(len(message) + 1):
+            self.setUp()
+            remove(self.envelope, RemoveHeader.parse("X-Spam"))
+            self.taken(self.begin(message[:cut], message[cut:]))
+            self.assertEqual(self.stored(), b"A: 1\r\n" + text)
+
+    def test_thatTextIsNotThereBesideAnotherBody(self) -> None:
+        """It is of the body that came."""
+        arrival = self.begin(b"A: 1\r\ngarbage\r\n\r\nbody\r\n")
+        new = self.newBody()
+        new.write(b"other\r\n")
+        new.finish()
+        self.taken(arrival)
+        self.assertEqual(self.stored(), b"A: 1\r\n\r\nother\r\n")
+
     def test_whoeverComesTooLateFindsNoEditor(self) -> None:
         """The message is taken by then."""
         arrival = self.begin(MESSAGE)
