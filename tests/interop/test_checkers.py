@@ -268,7 +268,9 @@ class ManualTests(CheckersTestCase):
         file.write_text(text.replace("/run/clamav", str(folder)), "utf-8")
         program = str(Path(sys.executable).with_name("twistd"))
         said = self.run_([program, "smtpx", "--config", str(file), "--check"])
-        self.assertIn("clamav does not answer: No such file or directory", said)
+        place = str(folder / "clamd.ctl")
+        told = f"clamav does not answer at {place}: No such file or directory"
+        self.assertIn(told, said)
 
 
 class SpamdTests(CheckersTestCase):
