@@ -35,7 +35,7 @@ from ...core.trace import received
 from .interfaces import USUAL, ICheck, IChecker, Message, Opinion, Terms
 from .link import Link
 from .scores import scored
-from .wires import IWire
+from .wires import UntilClosed
 
 #: As large a message as C{spamc} gives to it.
 SPAMC_OCTETS = 500 << 10
@@ -59,54 +59,20 @@ _NO_ID = "none"
 _TIMEOUT = 79
 
 
-@implementer(IWire)
-class SpamdWire:
+def spamdWire(above: bytes, octets: int | None, user: str = "") -> UntilClosed:
     """
     One C{REPORT}.
+
+    @param above: what stands above the message.
+    @param octets: the length of the message; L{None}: until we say no more.
+    @param user: for whom; empty: it does not matter.
     """
-
-    __slots__ = ("_above", "_answer", "_octets", "_user")
-
-    def __init__(self, above: bytes, octets: int | None, user: str = "") -> None:
-        """
-        @param above: what stands above the message.
-        @param octets: the length of the message; L{None}: until we say no more.
-        @param user: for whom; empty: it does not matter.
-        """
-        self._above = above
-        self._octets = octets
-        self._user = user
-        self._answer = b""
-
-    def begin(self) -> bytes:
-        """See L{IWire}."""
-        said = b"REPORT SPAMC/1.5\r\n"
-        if self._octets is not None:
-            said += b"Content-length: %d\r\n" % (len(self._above) + self._octets)
-        if self._user:
-            said += b"User: %b\r\n" % self._user.encode("utf-8")
-        return said + b"\r\n" + self._above
-
-    def piece(self, data: bytes) -> tuple[bytes, ...]:
-        """See L{IWire}."""
-        return (data,)
-
-    def end(self) -> bytes:
-        """See L{IWire}.  There is nothing to be said."""
-        return b""
-
-    def feed(self, octets: bytes) -> Opinion | None:
-        """See L{IWire}.  It closes when it has said all."""
-        self._answer += octets
-        if len(self._answer) > ANSWER_OCTETS:
-            raise Malformed("an answer that is too long")
-        return None
-
-    def closed(self) -> Opinion:
-        """See L{IWire}."""
-        if not self._answer:
-            raise ConnectionError("spamd has closed the connection")
-        return opinionOf(self._answer)
+    said = b"REPORT SPAMC/1.5\r\n"
+    if octets is not None:
+        said += b"Content-length: %d\r\n" % (len(above) + octets)
+    if user:
+        said += b"User: %b\r\n" % user.encode("utf-8")
+    return UntilClosed("spamd", said + b"\r\n" + above, ANSWER_OCTETS, opinionOf)
 
 
 def opinionOf(answer: bytes) -> Opinion:
@@ -181,7 +147,7 @@ class Spamd:
         id = message.id or _NO_ID
         above += received(session, envelope, id, session.clauses())
         octets = message.octets
-        wire = SpamdWire(above, octets, self._user)
+        wire = spamdWire(above, octets, self._user)
         return Link(self._endpoint, wire, halfCloses=octets is None)
 
 
@@ -190,6 +156,6 @@ __all__ = [
     "REPORT_MOST",
     "SPAMC_OCTETS",
     "Spamd",
-    "SpamdWire",
     "opinionOf",
+    "spamdWire",
 ]

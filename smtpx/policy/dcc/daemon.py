@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Sequence
-from functools import partial
 
 from attrs import frozen
 from twisted.internet.interfaces import IStreamClientEndpoint
@@ -21,7 +20,7 @@ from ...core.interfaces import IServerSession
 from ...core.reply import Reply, reply
 from ..checkers.interfaces import ICheck, IChecker, Message, Opinion, State, Terms
 from ..checkers.link import Link
-from ..checkers.wires import IWire
+from ..checkers.wires import UntilClosed
 from ..edits import FieldPlace, Insert, Remove
 from .answer import ANSWER_OCTETS, DCCAnswer, DCCResult, parseAnswer
 from .extra import extraFields
@@ -66,53 +65,6 @@ class DCCOptions:
 
 #: What holds if nobody says otherwise.
 _OPTIONS, _TERMS = DCCOptions(), Terms()
-
-
-@implementer(IWire)
-class DCCWire:
-    """
-    One question to the daemon.
-    """
-
-    __slots__ = ("_answer", "_count", "_head", "_opinion")
-
-    def __init__(
-        self, head: bytes, count: int, opinion: Callable[[DCCAnswer], Opinion]
-    ) -> None:
-        """
-        @param head: what stands before the message.
-        @param count: how many recipients are named in it.
-        @param opinion: what is made of the answer.
-        """
-        self._head = head
-        self._count = count
-        self._opinion = opinion
-        self._answer = bytearray()
-
-    def begin(self) -> bytes:
-        """See L{IWire}."""
-        return self._head
-
-    def piece(self, data: bytes) -> tuple[bytes, ...]:
-        """See L{IWire}."""
-        return (data,)
-
-    def end(self) -> bytes:
-        """See L{IWire}.  The end of what is sent is the message's."""
-        return b""
-
-    def feed(self, octets: bytes) -> Opinion | None:
-        """See L{IWire}."""
-        self._answer += octets
-        if len(self._answer) > ANSWER_OCTETS:
-            raise Malformed("the answer is too long")
-        return None
-
-    def closed(self) -> Opinion:
-        """See L{IWire}."""
-        if not self._answer:
-            raise ConnectionError("dccifd has closed the connection without an answer")
-        return self._opinion(parseAnswer(bytes(self._answer), self._count))
 
 
 @implementer(IChecker)
@@ -161,8 +113,12 @@ class DCCDaemon:
             self._options.words,
         )
         head = question.render() + self._fields(session)
-        opinion = partial(self._opinion, envelope, recipients)
-        wire = DCCWire(head, len(recipients), opinion)
+
+        def opinion(answer: bytes) -> Opinion:
+            parsed = parseAnswer(answer, len(recipients))
+            return self._opinion(envelope, recipients, parsed)
+
+        wire = UntilClosed("dccifd", head, ANSWER_OCTETS, opinion)
         return Link(self._endpoint, wire, halfCloses=True)
 
     def _client(self, session: IServerSession) -> tuple[bytes, bytes | None]:
@@ -225,5 +181,4 @@ __all__ = [
     "FIELDS_VARIABLE",
     "DCCDaemon",
     "DCCOptions",
-    "DCCWire",
 ]

@@ -11,7 +11,7 @@ goes through L{smtpx.policy.milter.receiving}.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -27,7 +27,7 @@ from ...core.reply import Reply
 from ...core.standing import Standing
 from ...core.trace import LOCAL
 from ...net.interfaces import IPolicy
-from ..rules.house import Awaits
+from ..rules.house import Awaits, goOn
 from .bench import BENCH, Bench, benchOf
 from .milter import Milter
 from .seat import Tell, unheard
@@ -122,7 +122,7 @@ class MilterCommands(_Extension):
         except Malformed:
             # The core has its own words for that.
             return run(session, rest)
-        return _behind(bench.helo(name), session, rest, run)
+        return goOn(bench.helo(name), session, rest, run)
 
     def _mail(
         self, session: IServerSession, rest: bytes, run: Run
@@ -196,19 +196,6 @@ def _refused(bench: Bench, session: IServerSession, rest: bytes, why: Reply) -> 
     except Malformed:
         return
     bench.refused(session.envelope, path, why)
-
-
-def _behind(
-    answer: Deferred[Reply | None], session: IServerSession, rest: bytes, run: Run
-) -> ServerDialogue:
-    """Do a command once the milters have nothing against it."""
-    refusal = yield from ask(Awaits(answer))
-    if refusal is not None:
-        return refusal
-    outcome = run(session, rest)
-    if isinstance(outcome, Generator):
-        return (yield from outcome)
-    return outcome
 
 
 __all__ = ["Choose", "MilterCommands", "MilterPolicy", "MilterReviews"]

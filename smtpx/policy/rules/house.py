@@ -263,7 +263,7 @@ class RuleReviews:
         """Ask before a command is done."""
         answer = self._rules.ask(subject)
         if isinstance(answer, Deferred):
-            return _goOn(answer, subject.session, rest, run)
+            return goOn(answer, subject.session, rest, run)
         return answer or run(subject.session, rest)
 
     def _reviewing(
@@ -288,10 +288,10 @@ def _inOnePiece(session: IServerSession, recipient: Recipient | None) -> None:
         transaction.resumes = False
 
 
-def _goOn(
+def goOn(
     answer: Deferred[Reply | None], session: IServerSession, rest: bytes, run: Run
 ) -> ServerDialogue:
-    """Do a command once the rules have nothing against it."""
+    """Do a command once nobody has anything against it."""
     refusal = yield from ask(Awaits(answer))
     if refusal is not None:
         return refusal
@@ -301,4 +301,4 @@ def _goOn(
     return outcome
 
 
-__all__ = ["ANSWERS", "HouseRules", "RulePolicy", "RuleReviews", "unheard"]
+__all__ = ["ANSWERS", "HouseRules", "RulePolicy", "RuleReviews", "goOn", "unheard"]

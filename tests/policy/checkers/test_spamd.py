@@ -15,8 +15,8 @@ from smtpx.policy.checkers.spamd import (
     ANSWER_OCTETS,
     REPORT_MOST,
     Spamd,
-    SpamdWire,
     opinionOf,
+    spamdWire,
 )
 from smtpx.policy.checkers.wires import IWire
 
@@ -34,7 +34,7 @@ class SpamdWireTests(SynchronousTestCase):
 
     def test_withALength(self) -> None:
         """The length is told where it is known, with what stands above."""
-        wire = SpamdWire(b"X: y\r\n", 20, "ann")
+        wire = spamdWire(b"X: y\r\n", 20, "ann")
         self.assertTrue(verifyObject(IWire, wire))
         self.assertEqual(
             b"REPORT SPAMC/1.5\r\nContent-length: 26\r\nUser: ann\r\n\r\nX: y\r\n",
@@ -46,12 +46,12 @@ class SpamdWireTests(SynchronousTestCase):
 
     def test_withoutALength(self) -> None:
         """Otherwise the end of what we say is the message's."""
-        self.assertEqual(b"REPORT SPAMC/1.5\r\n\r\n", SpamdWire(b"", None).begin())
+        self.assertEqual(b"REPORT SPAMC/1.5\r\n\r\n", spamdWire(b"", None).begin())
 
     def test_spam(self) -> None:
         """A verdict, wherever it is cut."""
         for cut in range(len(SPAM)):
-            wire = SpamdWire(b"", None)
+            wire = spamdWire(b"", None)
             self.assertIsNone(wire.feed(SPAM[:cut]))
             self.assertIsNone(wire.feed(SPAM[cut:]))
             self.assertEqual(
@@ -87,7 +87,7 @@ class SpamdWireTests(SynchronousTestCase):
         report = b"x" * (REPORT_MOST + 10)
         answer = b"SPAMD/1.1 0 EX_OK\r\nSpam: True ; 1 / 1\r\n\r\n" + report
         self.assertEqual(REPORT_MOST, len(str(opinionOf(answer).found["spam_report"])))
-        wire = SpamdWire(b"", None)
+        wire = spamdWire(b"", None)
         self.assertRaises(Malformed, wire.feed, b"x" * (ANSWER_OCTETS + 1))
 
     def test_errors(self) -> None:
@@ -103,7 +103,7 @@ class SpamdWireTests(SynchronousTestCase):
             self.assertRaises(Malformed, opinionOf, answer)
         self.assertRaises(TimeoutError, opinionOf, b"SPAMD/1.0 79 Timeout: (30)\r\n")
         self.assertRaises(ConnectionError, opinionOf, SPAM[:-1])
-        self.assertRaises(ConnectionError, SpamdWire(b"", None).closed)
+        self.assertRaises(ConnectionError, spamdWire(b"", None).closed)
 
 
 class SpamdTests(SynchronousTestCase):
