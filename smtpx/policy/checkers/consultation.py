@@ -103,10 +103,6 @@ class Consultation:
         self._desks = desks
         #: Those that are given the message as it comes, or were.
         self._begun: dict[Desk, _Early] = {}
-        if not resumed:
-            for desk in desks:
-                if desk.checker.terms.early:
-                    self._begin(desk)
 
     # --- the message ----------------------------------------------------------------
 
@@ -139,22 +135,20 @@ class Consultation:
     def _part(self, held: Sequence[bytes]) -> None:
         """It is a long one: give it to those who can take it now."""
         for desk in self._desks:
-            if desk in self._begun or desk.wants(self._session, self._envelope):
+            if desk.wants(self._session, self._envelope) is not None:
                 continue
             # Where nobody keeps it, there is no later.
             if desk.hasRoom or self._reread is None:
                 self._begin(desk, held)
 
-    def _begin(self, desk: Desk, there: Sequence[bytes] = ()) -> None:
+    def _begin(self, desk: Desk, there: Sequence[bytes]) -> None:
         """
         Give one the message as it comes.
 
         @param there: what there is of it.
         """
-        session, envelope = self._session, self._envelope
-        if desk.wants(session, envelope) is not None:
-            return
-        check = desk.begin(session, envelope, Message(self._id, None))
+        message = Message(self._id, None)
+        check = desk.begin(self._session, self._envelope, message)
         if isinstance(check, Opinion):
             return
         early = _Early(desk, check, self._forget)
@@ -306,9 +300,7 @@ class _Early:
         desk.enter()
         terms = desk.checker.terms
         self.octetsMax = terms.octetsMax
-        self._limit: IDelayedCall | None = None
-        if not terms.early:
-            self._limit = desk.clock.callLater(terms.seconds, self.drop)
+        self._limit = desk.clock.callLater(terms.seconds, self.drop)
 
     def through(self, junction: Junction) -> None:
         """It can hold up what comes."""
@@ -321,7 +313,7 @@ class _Early:
 
     def _stop(self) -> None:
         """It is given no more of the message, and no time either."""
-        if self._limit is not None and self._limit.active():
+        if self._limit.active():
             self._limit.cancel()
         if self._tap is not None:
             self._tap.close()

@@ -138,8 +138,6 @@ class Terms:
     @ivar whenAway: what holds where it has no opinion.
     @ivar seconds: how long it may take, from the message's end on.
     @ivar atOnce: how many messages it is given at once.
-    @ivar early: does it want each message from its first octet on?  Otherwise it is
-        given short ones when they are there, and only if somebody asks for it.
     @ivar decides: is its opinion asked for without a rule?  Its refusals count then.
     @ivar wanted: is a client's message for it?
     @ivar octetsMax: the size above which it is not asked; L{None}: it always is.
@@ -148,7 +146,6 @@ class Terms:
     whenAway: WhenAway = WhenAway.DEFER
     seconds: float = 120.0
     atOnce: int = 10
-    early: bool = False
     decides: bool = False
     wanted: Callable[[IServerSession], bool] = lambda session: True
     octetsMax: int | None = None

@@ -402,17 +402,6 @@ class ConsultingReceiverTests(ConsultingTestCase):
         self.assertIs(State.AWAY, self.opinion().state)
         self.assertTrue(checker.checks[1].aborted)
 
-    def test_fromTheFirstOctet(self) -> None:
-        """A checker that wants each message early gets even a short one as it comes."""
-        checker = MadeChecker(terms=Terms(early=True), answers=[GOOD])
-        arrival = self.begin(checker)
-        self.write(arrival, [SHORT[:10]])
-        self.assertEqual(SHORT[:10], checker.checks[0].octets)
-        self.clock.advance(1000.0)
-        self.write(arrival, [SHORT[10:]])
-        self.assertEqual(GOOD, self.opinion())
-        self.assertEqual(SHORT, checker.checks[0].octets)
-
     def test_messagesWithoutABody(self) -> None:
         """What another receiver holds back is there when checkers are asked."""
         checker = MadeChecker(answers=[GOOD])
