@@ -6,19 +6,14 @@ it: C{X-Brightmail-Tracker: $bmi_base64_tracker_verdict}.
 from __future__ import annotations
 
 import re
-import textwrap
 from collections.abc import Iterable
-from email.header import Header
 
 from attrs import frozen
 
 from ..core.envelope import Recipient
 from ..core.errors import UsageError
+from ..core.fieldline import foldedField
 from ..extensions.bmi import VARIABLES, variable
-
-#: How long a line ought to be (RFC 5322 section 2.1.1), and has to be.
-_LINE_OCTETS = 78
-_LINE_MOST = 998
 
 _FIELD = re.compile(r"([!-9;-~]+):[ \t]*(.*)\Z")
 _VARIABLE = re.compile(r"\$(\$|\w+|\{\w+\})?")
@@ -80,25 +75,7 @@ def _field(line: str) -> bytes:
     text = " ".join(found[2].split())
     if not text:
         return b""
-    if not text.isascii():
-        # RFC 2047: who reads the mailbox may know nothing else.
-        text = " ".join(Header(text, "utf-8", header_name=found[1]).encode().split())
-    whole = f"{found[1]}: {text}"
-    lines = _wrapped(whole, False)
-    if any(len(each) > _LINE_MOST for each in lines):
-        # A long verdict has no blanks; a reader of base64 leaves those of folds out.
-        lines = _wrapped(whole, True)
-    return "\r\n".join(lines).encode("ascii") + b"\r\n"
-
-
-def _wrapped(text: str, anywhere: bool) -> list[str]:
-    return textwrap.wrap(
-        text,
-        _LINE_OCTETS - 1,
-        subsequent_indent=" ",
-        break_long_words=anywhere,
-        break_on_hyphens=False,
-    )
+    return foldedField(found[1], text)
 
 
 #: There are none.

@@ -8,14 +8,13 @@ does.
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Callable, Iterable, Mapping
-from email.header import Header
 
 from attrs import frozen
 
 from ...core.envelope import Bearer, Envelope, Stamp
 from ...core.errors import Malformed
+from ...core.fieldline import foldedField
 from ...core.queueprofile import DISCARDED, QUARANTINED
 from ...extensions.bmi import BMI_RUN
 from ..checkers.consultation import SKIPPED
@@ -34,10 +33,6 @@ _QUARANTINED = Stamp[bool]("policy.quarantined", None, bool)
 _QUEUE_ONLY = Stamp[bool]("policy.queue-only", None, bool)
 #: Is nobody to get it?
 _DISCARDED = Stamp[bool]("policy.discarded", None, bool)
-
-#: How long a line of a header field that is added ought to be, and how long it may be
-#: (RFC 5322 section 2.1.1).
-_LINE_OCTETS, _LINE_MOST = 78, 998
 
 
 @frozen
@@ -94,27 +89,8 @@ def add(bearer: Bearer, place: FieldPlace, line: str) -> None:
     value = " ".join(value.split())
     if not (fieldName(name) and value):
         return
-    if not value.isascii():
-        # RFC 2047: an old next host may have no UTF-8 in a header.
-        value = " ".join(Header(value, "utf-8", header_name=name).encode().split())
-    lines = _wrapped(f"{name}: {value}", False)
-    if any(len(each) > _LINE_MOST for each in lines):
-        # What a client has said may have no blanks, and is not to make a message that
-        # nobody takes.
-        lines = _wrapped(f"{name}: {value}", True)
-    field = "\r\n".join(lines).encode("ascii") + b"\r\n"
+    field = foldedField(name, value)
     bearer.stamps[_ADDED] = (*(bearer.stamp(_ADDED) or ()), (place, field))
-
-
-def _wrapped(text: str, anywhere: bool) -> list[str]:
-    """A field on lines, folded at blanks, or anywhere."""
-    return textwrap.wrap(
-        text,
-        _LINE_OCTETS - 1,
-        subsequent_indent=" ",
-        break_long_words=anywhere,
-        break_on_hyphens=False,
-    )
 
 
 def hold(bearer: Bearer, why: str) -> None:
