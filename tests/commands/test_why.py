@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sqlite3
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from io import StringIO
@@ -27,6 +25,7 @@ from smtpx.knowledge.memory import MemoryKnowledge
 from smtpx.knowledge.names import hostName
 from smtpx.service.control import NoServer
 from smtpx.spool.format import Fate, Outcome
+from tests.shortpaths import shortFolder
 from tests.spool.rig import NOW, SHORT, Rig, SpoolTestCase, envelope
 
 from .terminals import Ran, Terminal
@@ -77,9 +76,7 @@ class WhyTestCase(SpoolTestCase):
     def setUp(self) -> None:
         """A server that has a spool, and does not run."""
         super().setUp()
-        # The names of sockets are short: the test's own folder would be too deep.
-        self.home = Path(tempfile.mkdtemp())
-        self.addCleanup(shutil.rmtree, self.home)
+        self.home = shortFolder(self)
         (self.home / "state").mkdir()
         self.folder = str(self.home / "state" / "spool")
         self.config = self.home / "smtpx.toml"

@@ -8,12 +8,9 @@ from __future__ import annotations
 import base64
 import random
 import re
-import shutil
 import smtplib
-import tempfile
 import threading
 import time
-from pathlib import Path
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -21,6 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from smtpx.core.errors import SMTPXError
 from smtpx.service.control import ControlClient
 
+from ..shortpaths import shortFolder
 from .servers import Server, waitFor
 
 ROUNDS = 5
@@ -39,9 +37,7 @@ class QueueKillTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """A server that keeps all on hold."""
-        folder = tempfile.mkdtemp()
-        self.addCleanup(shutil.rmtree, folder)
-        self.socket = Path(folder) / "c"
+        self.socket = shortFolder(self) / "c"
         control = f'[control]\nsocket = "{self.socket}"\n'
         self.server = Server(self.mktemp(), 'transport = "hold"', control)
         self.addCleanup(self.server.kill)

@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Thread
 
 from ..policy.test_documentation import examples
+from ..shortpaths import shortFolder
 from .checkers import GTUBE, MALWARE, RunningChecker, clamd, rspamd, spamd
 from .huge import HUGE_LIMITS, sendHuge
 from .running import RunningServer, waitFor
@@ -261,8 +262,7 @@ class ManualTests(CheckersTestCase):
 
     def test_nobodyThere(self) -> None:
         """The check before a start tells which of them do not answer."""
-        folder = Path(self.mktemp()).absolute()
-        folder.mkdir()
+        folder = shortFolder(self)
         file = folder / "smtpx.toml"
         text = examples("virus-scanner.rst", "toml")[0]
         file.write_text(text.replace("/run/clamav", str(folder)), "utf-8")

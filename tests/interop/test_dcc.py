@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import re
 import smtplib
-import tempfile
 import time
-from pathlib import Path
-from shutil import rmtree
 
+from ..shortpaths import shortFolder
 from .cases import InteropTestCase
 from .dccifd import FIELD, FakeDaemon
 from .running import RunningServer, waitFor
@@ -57,9 +55,7 @@ class DCCTests(InteropTestCase):
 
     def socket(self) -> str:
         """The daemon's address, a UNIX socket with a short name."""
-        folder = tempfile.mkdtemp()
-        self.addCleanup(rmtree, folder)
-        return self.dcc.start(Path(folder) / "dccifd")
+        return self.dcc.start(shortFolder(self) / "dccifd")
 
     def started(self, address: str, options: str = "", rest: str = _RULES) -> None:
         """A server that asks the daemon."""

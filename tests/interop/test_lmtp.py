@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import re
 import smtplib
-import tempfile
-from pathlib import Path
-from shutil import rmtree
 
+from ..shortpaths import shortFolder
 from .cases import InteropTestCase, findPeer
 from .dovecotmail import RunningMailDovecot
 from .postfix import PostfixClient
@@ -181,10 +179,7 @@ class ServerTestCase(InteropTestCase):
 
     def ready(self) -> RunningServer:
         """Start it."""
-        folder = Path(tempfile.mkdtemp(prefix="smtpx-lmtp-"))
-        self.addCleanup(rmtree, folder)
-        folder.chmod(0o755)
-        self.socket = folder / "lmtp"
+        self.socket = shortFolder(self) / "lmtp"
         server = self.serve(_LISTENERS.format(socket=self.socket))
         found = re.search(r"127\.0\.0\.1:(\d+) \(no TLS, LMTP\)", server.said())
         assert found is not None, server.said()

@@ -7,13 +7,11 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import smtplib
 import socket
 import socketserver
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -25,6 +23,7 @@ from twisted.trial.unittest import SkipTest
 from smtpx.service.control import ControlClient, NoServer
 from smtpx.service.control.wire import render
 
+from ..shortpaths import shortFolder
 from .cases import CLIENT_SECONDS, InteropTestCase
 from .running import ROOT, RunningServer, waitFor
 
@@ -81,9 +80,7 @@ class QueueCase(InteropTestCase):
     def setUp(self) -> None:
         """A folder for the socket."""
         super().setUp()
-        folder = tempfile.mkdtemp()
-        self.addCleanup(shutil.rmtree, folder)
-        self.socket = Path(folder) / "c"
+        self.socket = shortFolder(self) / "c"
         self.server: RunningServer
 
     def begin(self, configuration: str = _HOLD) -> None:

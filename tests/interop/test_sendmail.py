@@ -14,6 +14,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SkipTest
 
+from ..shortpaths import shortFolder
 from .cases import CLIENT_SECONDS, InteropTestCase, findPeer
 from .running import ROOT, RunningProgram, RunningServer, freePort, waitFor
 
@@ -147,10 +148,7 @@ class ProgramTests(SendmailCase):
         """C{mailq} lists what waits, and C{-q} has it tried again."""
         port = freePort()
         route = f'match = ["*"]\ntransport = "smtp"\nhosts = ["[127.0.0.1]:{port}"]\n'
-        # The names of sockets are short: the test's own folder would be too deep.
-        folder = Path(tempfile.mkdtemp(prefix="smtpx-sendmail-"))
-        self.addCleanup(shutil.rmtree, folder)
-        control = f'[control]\nsocket = "{folder / "control"}"\n'
+        control = f'[control]\nsocket = "{shortFolder(self) / "control"}"\n'
         server = self.begin(f"[[route]]\n{route}{control}")
         self.run_([self.program, "-f", "ann@a.example", "bob@b.example"], b"x: y\n\n")
         log = server.folder / "state/main.log"

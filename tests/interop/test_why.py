@@ -8,12 +8,11 @@ import gzip
 import json
 import os
 import re
-import shutil
 import smtplib
 import sys
-import tempfile
 from pathlib import Path
 
+from ..shortpaths import shortFolder
 from .cases import InteropTestCase
 from .running import ROOT, RunningServer, freePort, waitFor
 
@@ -57,10 +56,7 @@ class WhyTests(InteropTestCase):
         self.port = freePort()
         aliases = Path(self.mktemp()).absolute()
         aliases.write_text("team: bob, ann@partner.example\n")
-        # The names of sockets are short: the test's own folder would be too deep.
-        folder = Path(tempfile.mkdtemp(prefix="smtpx-why-"))
-        self.addCleanup(shutil.rmtree, folder)
-        control = f'[control]\nsocket = "{folder / "control"}"\n'
+        control = f'[control]\nsocket = "{shortFolder(self) / "control"}"\n'
         away = _AWAY.format(port=self.port, log=log, aliases=aliases)
         return self.serve(f"{away}\n{control}")
 

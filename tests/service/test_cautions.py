@@ -4,8 +4,6 @@ Tests for L{smtpx.service.cautions}.
 
 from __future__ import annotations
 
-import os
-import tempfile
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from smtpx.service.cautions import approval, cautions
 from smtpx.service.check import check
 from smtpx.service.config import readConfiguration
 from smtpx.tls.certificates import CertificateFiles
+from tests.shortpaths import shortFolder
 from tests.tls.identities import ROOT, Identity, made
 from tests.tls.joined import pem
 from tests.tls.responses import DAY, SECOND, answered, at, kept
@@ -98,9 +97,7 @@ class CautionsTests(CautionsCase):
 
     def test_dovecot(self) -> None:
         """A Dovecot that is not there: logins would be put off."""
-        # The path of a socket has at most 107 octets; a checkout's may have more.
-        folder = tempfile.mkdtemp()
-        self.addCleanup(os.rmdir, folder)
+        folder = shortFolder(self)
         self.assertEqual(
             self.told(
                 f"[users]\ndovecot = '{folder}/auth-client'\n"

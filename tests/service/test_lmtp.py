@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
-import tempfile
 from pathlib import Path
-from shutil import rmtree
 from typing import Any
 
 from attrs import evolve
@@ -28,6 +26,7 @@ from smtpx.service.wiring.hops import keepsRequireTLS, nextHops
 from smtpx.testing import BODY, Fault, ScriptedServer, answered
 from smtpx.testing.dns import StaticResolver
 from tests.commands.terminals import Terminal
+from tests.shortpaths import shortFolder
 
 from .made import FOUND, MESSAGE, HouseTestCase, site
 from .test_aliases_manual import blocks
@@ -150,9 +149,7 @@ class CautionTests(RouteTestCase):
 
     def test_notThere(self) -> None:
         """It is not there, it is none, or nobody listens."""
-        folder = Path(tempfile.mkdtemp(prefix="smtpx-"))
-        self.addCleanup(rmtree, folder)
-        path = folder / "lmtp"
+        path = shortFolder(self) / "lmtp"
         self.assertEqual(
             self.told(path), [f"mail would wait: {path}: No such file or directory"]
         )

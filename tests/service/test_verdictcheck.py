@@ -5,10 +5,8 @@ Tests for L{smtpx.service.verdictcheck}: what is wrong with DCC and with a scann
 from __future__ import annotations
 
 import socket
-import tempfile
-from pathlib import Path
-from shutil import rmtree
 
+from ..shortpaths import shortFolder
 from .test_routes import RouteTestCase
 
 ASKS = "[[policy.message]]\ndcc = false\naction = 'defer'\n"
@@ -48,9 +46,7 @@ class DCCTests(RouteTestCase):
 
     def test_cautions(self) -> None:
         """It is not there, or nobody asks it."""
-        folder = tempfile.mkdtemp()
-        self.addCleanup(rmtree, folder)
-        path = Path(folder) / "dccifd"
+        path = shortFolder(self) / "dccifd"
         text = f"[dcc]\ndccifd_address = '{path}'\n"
         (told,) = [each for each in self.cautions(text) if "dcc." in each]
         self.assertIn("no rule asks what DCC says", told)
