@@ -27,6 +27,7 @@ from ..spool.sqlite import SQLiteSpool
 from .config import Configuration, isHostName
 from .foldernews import hearOf
 from .memory import memoryLeft
+from .workers import Worker
 
 #: How long a server that stops waits for work in threads, in seconds.
 _LEAVE_SECONDS = 5.0
@@ -106,6 +107,7 @@ class Machine:
     @ivar checksDNSSEC: does a name server check DNSSEC?  L{None}: it does not answer.
     @ivar addressesNow: waits for the addresses of a name
         (L{smtpx.dns.asknow.addressesNow}).
+    @ivar worker: which of the server's processes this is.
     """
 
     reactor: Any
@@ -124,6 +126,7 @@ class Machine:
     addressesNow: Callable[[Sequence[Server], bytes], tuple[bytes, ...] | None] = (
         addressesNow
     )
+    worker: Worker = field(factory=Worker)
 
 
 def usePythonPath(configuration: Configuration) -> None:

@@ -375,6 +375,7 @@ def makeSpool(
         machine.reactor,
         str(configuration.state / "spool"),
         queueProfileStamps=profile.stamps,
+        number=machine.worker.number,
         # Without an opinion on it, no time is spent on asking.
         scheduleFor=profile.scheduleFor if profile.schedulers else None,
         lowWaterOctets=configuration.limits.spoolFreeOctets,
