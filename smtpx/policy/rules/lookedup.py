@@ -162,10 +162,12 @@ def look(
     if lookup is None:
         raise LookupDeferred(f"there is no look-up {name}")
     found = lookup.find(key)
-    if isinstance(found, Deferred):
-        return found.addCallback(_kept, subject, place)
-    known[place] = found
-    return found
+    # To ask whether it is a Deferred costs more than the rest.
+    if found is None or type(found) is bytes:
+        known[place] = found
+        return found
+    assert isinstance(found, Deferred), "a value of a look-up is octets"
+    return found.addCallback(_kept, subject, place)
 
 
 def _kept(
@@ -183,10 +185,11 @@ def _one(
     except LookupDeferred as error:
         subject.told[WHY] = str(error)
         return None
-    if isinstance(found, Deferred):
-        return Deferred.fromCoroutine(_later(subject, query, found))
-    subject.told[VALUE] = found
-    return query.holds(found)
+    if found is None or type(found) is bytes:
+        subject.told[VALUE] = found
+        return query.holds(found)
+    assert isinstance(found, Deferred), "a value of a look-up is octets"
+    return Deferred.fromCoroutine(_later(subject, query, found))
 
 
 async def _later(

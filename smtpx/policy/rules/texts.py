@@ -75,22 +75,24 @@ class Text:
 
     def asOctets(self) -> Callable[[Subject], bytes]:
         """What gives C{octets}, for who asks again and again."""
-        pieces = [
-            _octets(part) if isinstance(part, str) else part.read for part in self.parts
-        ]
-        if len(pieces) == 1 and callable(pieces[0]):
-            read = pieces[0]
-            return lambda subject: _octets(read(subject))
-        return lambda subject: b"".join(
-            [
-                each if isinstance(each, bytes) else _octets(each(subject))
-                for each in pieces
-            ]
+        readers = [part.read for part in self.parts if not isinstance(part, str)]
+        # The octets of what is the same for all, with a place for each of the others.
+        form = b"".join(
+            _octets(part).replace(b"%", b"%%") if isinstance(part, str) else b"%b"
+            for part in self.parts
         )
+        if len(readers) != 1:
+            return lambda subject: (
+                form % tuple([_octets(read(subject)) for read in readers])
+            )
+        (read,) = readers
+        if form == b"%b":
+            return lambda subject: _octets(read(subject))
+        return lambda subject: form % _octets(read(subject))
 
 
 def _octets(value: object) -> bytes:
-    if isinstance(value, bytes):
+    if type(value) is bytes:
         return value
     if value is None:
         return b""

@@ -85,6 +85,17 @@ class TextTests(SynchronousTestCase):
         self.assertIsNone(asked.find(Need.SPF))
         self.assertEqual(text("$spf_received").render(asked), "A: b c")
 
+    def test_octetsAreKeys(self) -> None:
+        """To look something up by, they are what they are, percent signs too."""
+        asked = subject(sender=b"a%s\xc3\xa4@example.net")
+        for source, expected in (
+            ("100% plain", b"100% plain"),
+            ("$sender_address", b"a%s\xc3\xa4@example.net"),
+            ("%b $local_part", b"%b bob"),
+            ("$local_part%$domain", b"bob%example.org"),
+        ):
+            self.assertEqual(text(source).octets(asked), expected)
+
     def test_whatATextWantsIsKnown(self) -> None:
         """So that it is found out before."""
         self.assertEqual(text("$spf_result $helo_name").needs, {Need.SPF})
