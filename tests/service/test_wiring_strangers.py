@@ -132,7 +132,8 @@ class GreylistedHouseTests(HouseTestCase):
         self.rules(self.example() + '[greylist]\nwhen_away = "defer"\n')
         self.assertEqual(
             self.said(b"bob@localhost"),
-            b"451 4.4.3 It cannot be looked up now whether this is accepted\r\n",
+            b"451 4.4.3 It cannot be told now whether this is accepted;"
+            b" try again later\r\n",
         )
 
     def test_options(self) -> None:

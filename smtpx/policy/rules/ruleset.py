@@ -23,9 +23,13 @@ from .stages import RuleStage
 from .subject import Subject
 
 #: A condition that cannot be told now: RFC 3463 section 3.5, X.4.3.
-NOT_TOLD = reply(451, "4.4.3", b"It cannot be looked up now whether this is accepted")
+NOT_TOLD = reply(
+    451, "4.4.3", b"It cannot be told now whether this is accepted; try again later"
+)
 #: The same in the place of a greeting.
-NOT_TOLD_YET = Reply(421, None, (b"It cannot be looked up now who you are",), True)
+NOT_TOLD_YET = Reply(
+    421, None, (b"It cannot be told now who you are; try again later",), True
+)
 
 
 @frozen

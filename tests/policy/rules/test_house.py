@@ -47,7 +47,7 @@ DATA, MESSAGE = RuleStage.DATA, RuleStage.MESSAGE
 
 NO = b"550 5.7.1 Not accepted by the policy here\r\n"
 OK = b"250 2.0.0 OK\r\n"
-UNSURE = b"It cannot be looked up now"
+UNSURE = b"It cannot be told now"
 
 
 def begun(call: Call, sender: bytes = b"ann@example.net") -> bytes:
