@@ -22,10 +22,12 @@ Whether one was revoked is not looked at.
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from attrs import define, field, frozen
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509 import Certificate
 from OpenSSL import SSL
 from OpenSSL.crypto import X509, Error, X509StoreFlags
@@ -136,11 +138,18 @@ class ClientAuthorities:
 
     @ivar path: the file that has them.
     @ivar mark: of the file, as it was when last looked at.
+    @ivar digest: of all of them; the same in another process.
     """
 
     path: Path
     certificates: tuple[Certificate, ...]
     mark: object
+    digest: bytes = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Compute it."""
+        prints = [each.fingerprint(SHA256()) for each in self.certificates]
+        self.digest = sha256(b"".join(prints)).digest()
 
     @classmethod
     def read(cls, path: Path) -> ClientAuthorities:

@@ -54,11 +54,12 @@ from .certificates import (
 )
 from .clientcertificates import DEPTH, ClientAuthorities, Verdicts
 from .earlybanner import SpeaksFirst, Words
-from .handshake import describe, makeContext, peerCertificate
+from .handshake import describe, furnish, makeContext, peerCertificate
 from .interfaces import IServerTLS
 from .keyring import TICKET_SECONDS, TICKET_SECONDS_LEAST
 from .ocsp import Staple, moment
 from .openssl import refuseEarly
+from .sharedkeys import SharedKeys
 from .stapling import Stapling
 from .states import CertificateState
 from .terms import VERSIONS
@@ -163,6 +164,7 @@ class ServerTLS:
     @ivar clientAuthorities: the file of those who sign for clients; L{None}:
         clients are asked for no certificate.
     @ivar ticketSeconds: how long clients may resume a session, where they may.
+    @ivar sharedKeys: those of tickets that other processes have, too; L{None}: none.
     @raise CertificateError: certificates that cannot be used; it tells of all.
     """
 
@@ -173,6 +175,7 @@ class ServerTLS:
     ticketSeconds: float = field(
         kw_only=True, default=TICKET_SECONDS, validator=ge(TICKET_SECONDS_LEAST)
     )
+    sharedKeys: SharedKeys | None = field(kw_only=True, default=None)
     _authorities: ClientAuthorities | None = field(init=False, default=None)
     _verdicts: Verdicts = field(init=False, factory=Verdicts)
     _stapled: WeakKeyDictionary[SSL.Connection, Stapled] = field(
@@ -187,7 +190,11 @@ class ServerTLS:
     def __attrs_post_init__(self) -> None:
         """Read everything for the first time."""
         self._ticketing = Ticketing(
-            self._makeKey, self.clock.seconds, self.ticketSeconds
+            self._furnishKey,
+            self.clock.seconds,
+            self.ticketSeconds,
+            self.sharedKeys,
+            self._trust,
         )
         self._looked = self.clock.seconds()
         problems: list[str] = []
@@ -382,14 +389,14 @@ class ServerTLS:
         context.set_tlsext_servername_callback(choose)
         return context
 
-    def _makeKey(self, terms: TLSTerms) -> SSL.Context:
+    def _furnishKey(self, context: SSL.Context, terms: TLSTerms) -> None:
         """
-        Make a context that has a key for tickets, and no certificate of its own.
-        Versions, ciphers and options of a handshake are those of this one.
+        Have a context, which has a key for tickets, and no certificate of its own, make
+        handshakes.  Their versions, ciphers and options are those of this one.
 
         @param terms: what is wanted of handshakes.
         """
-        context = makeContext(SSL.TLS_SERVER_METHOD, self.minimum, terms)
+        furnish(context, self.minimum, terms)
         refuseEarly(context)
         context.set_timeout(int(self.ticketSeconds))
         context.set_verify_depth(DEPTH)
@@ -400,7 +407,10 @@ class ServerTLS:
             connection.set_context(self._context(offer, terms))
 
         context.set_tlsext_servername_callback(choose)
-        return context
+
+    def _trust(self) -> bytes:
+        """Octets that tell who signs for clients."""
+        return b"" if self._authorities is None else self._authorities.digest
 
     def _named(self, name: bytes | None) -> _Offer | None:
         """

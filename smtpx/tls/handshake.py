@@ -57,9 +57,6 @@ def makeContext(method: int, minimum: str, terms: TLSTerms = USUAL) -> SSL.Conte
     """
     Make a context that has neither certificate nor trust yet.
 
-    Session caches are off, for sessions are kept elsewhere or not at all, and
-    buffers are given back while a connection is idle, which spares 25 kB each.
-
     @param method: C{SSL.TLS_SERVER_METHOD} or C{SSL.TLS_CLIENT_METHOD}.
     @param minimum: the oldest version to speak, one of L{VERSIONS}.
     @param terms: what the operator wants otherwise.
@@ -67,6 +64,22 @@ def makeContext(method: int, minimum: str, terms: TLSTerms = USUAL) -> SSL.Conte
         keep C{terms}.
     """
     context = SSL.Context(method)
+    furnish(context, minimum, terms)
+    return context
+
+
+def furnish(context: SSL.Context, minimum: str, terms: TLSTerms = USUAL) -> None:
+    """
+    Say how a context that is bare makes handshakes.
+
+    Session caches are off, for sessions are kept elsewhere or not at all, and
+    buffers are given back while a connection is idle, which spares 25 kB each.
+
+    @param minimum: the oldest version to speak, one of L{VERSIONS}.
+    @param terms: what the operator wants otherwise.
+    @raise smtpx.tls.terms.BadTerms: C{minimum} is none of them, or OpenSSL cannot
+        keep C{terms}.
+    """
     setMinimum(context, minimum)
     context.set_cipher_list(":".join(SUITES).encode("ascii"))
     context.set_options(
@@ -79,7 +92,6 @@ def makeContext(method: int, minimum: str, terms: TLSTerms = USUAL) -> SSL.Conte
     context.set_session_id(_SESSION_CONTEXT)
     usualGroups(context)
     applyTerms(context, terms)
-    return context
 
 
 def trust(context: SSL.Context, authorities: Iterable[Certificate]) -> None:

@@ -4,14 +4,14 @@ Which clients of a server resume sessions, and what is known of those who did.
 Listeners that are not to take each other's tickets have a L{KeyRing} each, and so have
 clients that are asked for a certificate and those that are not: a session with a
 certificate is not to be resumed where nobody would have asked for one, nor the other
-way round.
+way round.  Where several processes are one server, the keys are those that were made
+for all of them (L{smtpx.tls.sharedring}).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from functools import partial
 from weakref import WeakKeyDictionary
 
 from attrs import define, field, frozen
@@ -27,6 +27,9 @@ from .earlybanner import Words
 from .keyring import TICKET_SECONDS, KeyRing
 from .lateconnection import LateConnection
 from .openssl import resumed
+from .sharedkeys import RingName, SharedKeys
+from .sharedring import SharedRing
+from .sharedverdicts import SharedVerdicts
 
 
 @frozen
@@ -38,7 +41,7 @@ class _Drawn:
     @ivar era: of the verdicts of that ring.
     """
 
-    ring: KeyRing | None
+    ring: KeyRing | SharedRing | None
     wishes: Wishes
     era: int = 0
 
@@ -48,17 +51,19 @@ class Ticketing:
     """
     The keys of a server, for all its listeners.
 
-    @ivar make: makes a context that draws a key, with what is wanted of handshakes.
+    @ivar furnish: has a context, which is a key, make handshakes as is wanted of them.
     @ivar now: tells the time, in seconds.
     @ivar lifetimeSeconds: how long tickets are good for.
+    @ivar shared: the keys that other processes have, too; L{None}: none.
+    @ivar trust: tells by octets who signs for clients.
     """
 
-    make: Callable[[TLSTerms], SSL.Context]
+    furnish: Callable[[SSL.Context, TLSTerms], None]
     now: Callable[[], float]
     lifetimeSeconds: float = TICKET_SECONDS
-    _rings: dict[tuple[tuple[bytes, ...], TLSTerms, bool], KeyRing] = field(
-        init=False, factory=dict
-    )
+    shared: SharedKeys | None = None
+    trust: Callable[[], bytes] = bytes
+    _rings: dict[RingName, KeyRing | SharedRing] = field(init=False, factory=dict)
     _drawn: WeakKeyDictionary[SSL.Connection, _Drawn] = field(
         init=False, factory=WeakKeyDictionary
     )
@@ -145,24 +150,38 @@ class Ticketing:
 
     def forgetClients(self) -> None:
         """Those who sign for clients are others: no verdict holds any more."""
-        for (_, _, asked), ring in self._rings.items():
-            if asked:
+        for name, ring in self._rings.items():
+            if name.asked:
                 ring.verdicts.forget()
 
-    def _ring(self, options: TLSOptions, asked: bool) -> KeyRing:
+    def _ring(self, options: TLSOptions, asked: bool) -> KeyRing | SharedRing:
         """
         The keys of a listener.
 
         @param options: say which it is; there are as many as the program has
             listeners.
         """
-        key = options.ticketKey, options.terms, asked
-        found = self._rings.get(key)
+        name = RingName(options.ticketKey, options.terms, asked)
+        found = self._rings.get(name)
         if found is None:
-            make = partial(self.make, options.terms)
-            found = KeyRing(make, self.now, self.lifetimeSeconds)
-            self._rings[key] = found
+            found = self._rings[name] = self._newRing(name)
         return found
+
+    def _newRing(self, name: RingName) -> KeyRing | SharedRing:
+        """A ring of keys that all processes have; if there are none, of our own."""
+
+        def furnish(context: SSL.Context) -> None:
+            self.furnish(context, name.terms)
+
+        def make() -> SSL.Context:
+            context = SSL.Context(SSL.TLS_SERVER_METHOD)
+            furnish(context)
+            return context
+
+        series = None if self.shared is None else self.shared.series(name)
+        if series is None:
+            return KeyRing(make, self.now, self.lifetimeSeconds)
+        return SharedRing(series, furnish, SharedVerdicts(series.table, self.trust))
 
 
 def _endOf(connection: SSL.Connection) -> datetime | None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Protocol
 
 from attrs import define, field, frozen
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -24,6 +25,27 @@ from .clientcertificates import Verdict
 
 #: Of how many certificates something is remembered.
 VERDICTS_MOST = 10_000
+
+
+class IVerdicts(Protocol):
+    """
+    Verdicts of one ring of keys.
+    """
+
+    @property
+    def era(self) -> int:
+        """How often everything was forgotten."""
+
+    def remember(
+        self, certificate: Certificate | None, verdict: Verdict, ends: datetime | None
+    ) -> None:
+        """Note what came of a full handshake."""
+
+    def recall(self, certificate: Certificate | None, now: datetime) -> Verdict:
+        """What was found out of the certificate of a session that is resumed."""
+
+    def forget(self) -> None:
+        """Forget everything, and have no session resumed that was sealed so far."""
 
 
 @frozen
@@ -82,9 +104,7 @@ class VerdictMemory:
         found = self._known.get(certificate.fingerprint(SHA256()))
         if found is None:
             return Verdict()
-        if found.problem is None and (found.ends is None or found.ends <= now):
-            return Verdict(True, "certificate has expired")
-        return Verdict(True, found.problem)
+        return judged(found.problem, found.ends, now)
 
     def forget(self) -> None:
         """Forget everything."""
@@ -93,4 +113,16 @@ class VerdictMemory:
         self.forgotten()
 
 
-__all__ = ["VERDICTS_MOST", "VerdictMemory"]
+def judged(problem: str | None, ends: datetime | None, now: datetime) -> Verdict:
+    """
+    What a verdict of before is worth now.
+
+    @param problem: what was wrong; L{None}: nothing.
+    @param ends: until when nothing is; L{None}: that is not known.
+    """
+    if problem is None and (ends is None or ends <= now):
+        return Verdict(True, "certificate has expired")
+    return Verdict(True, problem)
+
+
+__all__ = ["VERDICTS_MOST", "IVerdicts", "VerdictMemory", "judged"]
