@@ -279,6 +279,11 @@ class Configuration:
         return self.control.socket or self.state / "control"
 
     @property
+    def workersFolder(self) -> Path:
+        """Where workers reach each other, if there are several."""
+        return self.state / "workers"
+
+    @property
     def importsFile(self) -> Path:
         """Where it is kept which messages of other servers were taken in."""
         return self.state / "imports.sqlite"

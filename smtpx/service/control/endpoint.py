@@ -35,15 +35,18 @@ class BadSocketPath(SMTPXError):
     """There can be no control socket at a path; the message says why."""
 
 
-def checkPath(path: Path) -> None:
+def checkPath(
+    path: Path, remedy: str = "give a shorter one as socket in the table control"
+) -> None:
     """
+    @param remedy: what an operator can do about it.
     @raise BadSocketPath: it is too long for a UNIX socket.
     """
     octets = len(os.fsencode(path))
     if octets > PATH_OCTETS:
         raise BadSocketPath(
             f"{path}: a path of {octets} octets is too long for a socket, which may"
-            f" have {PATH_OCTETS}; give a shorter one as socket in the table control"
+            f" have {PATH_OCTETS}; {remedy}"
         )
 
 
@@ -73,11 +76,13 @@ class ControlEndpoint:
     A place for a control socket.
 
     @ivar group: the number of the group that is let in besides; L{None}: none is.
+    @ivar backlog: how many may wait to be let in.
     """
 
     reactor: Any
     path: Path
     group: int | None = None
+    backlog: int = 50
 
     def listen(self, factory: Factory) -> IListeningPort:
         """
@@ -90,7 +95,7 @@ class ControlEndpoint:
         self._clear()
         mode = 0o600 if self.group is None else 0o660
         port: IListeningPort = self.reactor.listenUNIX(
-            os.fspath(self.path), factory, mode=mode
+            os.fspath(self.path), factory, self.backlog, mode=mode
         )
         if self.group is not None:
             try:

@@ -38,7 +38,7 @@ from .wire import PROTOCOL, REQUEST_OCTETS, Kind, parse, render, smtpxVersion
 #: How long a client may say nothing, or not read, in seconds.
 IDLE_SECONDS = 600.0
 
-#: How many clients there may be at once.
+#: How many clients there may be at once, unless somebody says otherwise.
 CLIENTS = 32
 
 #: How many requests of one client may wait for their turn, and their octets.
@@ -98,6 +98,7 @@ class ControlFactory(Factory):
         name: str,
         shared: bool = False,
         callerOf: Callable[[Any], Caller] = callerOf,
+        clientsMost: int = CLIENTS,
     ) -> None:
         """
         @param verbs: who answers what.
@@ -105,12 +106,14 @@ class ControlFactory(Factory):
         @param shared: does the socket let in a group?  Otherwise only root and the
             user that we run as are.
         @param callerOf: says who is at the other end of a transport.
+        @param clientsMost: how many clients there may be at once.
         """
         self.verbs = verbs
         self.clock = clock
         self.callerOf = callerOf
         self._name = name
         self._shared = shared
+        self._most = clientsMost
         self._clients: set[ControlProtocol] = set()
 
     @property
@@ -141,8 +144,8 @@ class ControlFactory(Factory):
         if caller.uid not in known and caller.uid is not None and not self._shared:
             text = f"{caller.name} may not; be root or {Caller(os.geteuid()).name}"
             raise Refused(Kind.RIGHTS, text)
-        if len(self._clients) >= CLIENTS:
-            raise Refused(Kind.BUSY, f"{CLIENTS} others are at it; try again later")
+        if len(self._clients) >= self._most:
+            raise Refused(Kind.BUSY, f"{self._most} others are at it; try again later")
         self._clients.add(protocol)
 
     def gone(self, protocol: ControlProtocol) -> None:

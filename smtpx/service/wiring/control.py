@@ -97,13 +97,15 @@ def openControl(
     stack: AsyncExitStack,
 ) -> None:
     """
-    Let commands reach the server.
+    Let commands reach the server; of several workers, the leading one.
 
     @param others: who answers what is not about the queue.
     @raise BadSocketPath: the socket cannot be where it is to be.
     @raise OSError: likewise.
     """
     machine, configuration = hall.machine, hall.configuration
+    if not machine.worker.leads:
+        return
     try:
         endpoint = controlEndpoint(machine, configuration)
     except BadSocketPath as error:

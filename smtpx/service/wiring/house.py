@@ -33,6 +33,7 @@ from ...spool.interfaces import IOperatedSpool
 from ...spool.journal import IDeliveryJournal
 from ..announcement import announce
 from ..config import Configuration
+from ..control.queueverbs import QueueVerbs
 from ..listening import Door, endpointFor
 from ..lists import withLookups
 from ..logs import Logs
@@ -41,10 +42,12 @@ from ..mail import MailService
 from ..receiving import SpoolReceiver
 from ..tables import Listener
 from ..transactions import Transactions
+from ..workers.answers import Answers
 from .arc import sealing
 from .authentication import authentication, checking
 from .certificates import certificates
 from .checkers import anyDecides, consulting
+from .colleagues import openColleagues
 from .control import openControl, queueControl
 from .dkim import signing
 from .dmarc import dmarcWitnesses, suffixes
@@ -145,6 +148,7 @@ async def enter(
     Build the house, from the ground up.
 
     This is long, for it is the plan of the whole house: one step a line, in order.
+    What a room tells the other workers of the server, it adds to C{answers}.
 
     @param found: the extensions that there are, by name.
     @param doors: they are not open yet.
@@ -154,6 +158,7 @@ async def enter(
     usePythonPath(configuration)
     async with AsyncExitStack() as stack:
         name = configuration.name or machine.name
+        answers = Answers()
         traces = traceStore(configuration)
         watch = makeWatch(machine, configuration, traces)
         logs = openLogs(machine, configuration, watch, stack)
@@ -237,6 +242,8 @@ async def enter(
         premises = Premises(name, doors, [*inside], spool, hall.tls, outside)
         await openSite(machine, configuration, watch, premises, stack)
         imports = await openImports(hall, spool, out, taken, logs, stack)
+        answers.add(QueueVerbs(queue, spool.count).verbs())
+        openColleagues(machine, configuration, name, answers, stack)
         openControl(hall, queue, spool, imports, stack)
         return Rooms(factories, logs, queue, stack.pop_all())
 

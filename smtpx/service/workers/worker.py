@@ -4,24 +4,38 @@ Which worker this process is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from attrs import field, frozen
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
 
-from .interfaces import Fields, IOthers
+from .interfaces import Away, Fields, IOthers, unheard, untold
 
 
 @implementer(IOthers)
 class Alone:
     """There are no others."""
 
+    numbers: Sequence[int] = ()
+
     def ask(
         self, verb: str, fields: Fields, seconds: float
     ) -> Deferred[Mapping[int, Sequence[Fields]]]:
         """See L{IOthers}."""
         return succeed({})
+
+    def talk(
+        self,
+        number: int,
+        verb: str,
+        fields: Fields,
+        asker: str,
+        part: Callable[[Fields], Awaitable[None]] = unheard,
+        progress: Callable[[Fields], None] = untold,
+    ) -> Deferred[Fields]:
+        """See L{IOthers}."""
+        return fail(Away(number, "there is no such worker"))
 
 
 @frozen
