@@ -10,7 +10,8 @@ A spool is a folder with a numbered folder for each process that uses it::
 
 Whoever opens a numbered folder first writes down the deliveries that were noted and
 not settled (L{smtpx.spool.ledger}) and deletes the bodies that have no message, then
-takes over the messages of every other numbered folder whose lock nobody holds.
+takes over the messages of every other numbered folder whose lock nobody holds, as far
+as those are its own (L{heir}).
 Message and body are durable in their new place before they are deleted from the old;
 killed in between, the same message with the same id is simply taken over again.
 """
@@ -21,6 +22,7 @@ import fcntl
 import os
 import shutil
 import sqlite3
+from collections.abc import Callable
 
 from attrs import define, field, frozen
 
@@ -140,7 +142,24 @@ def prepare(folder: str, number: int) -> Place:
     return place
 
 
-def recover(store: Store, folder: str, place: Place, now: int) -> Found:
+def heir(number: int, workers: int) -> Callable[[int], bool]:
+    """
+    Whose folders a process takes over, if nobody has them.  Of several workers the
+    first has those of numbers that none of them has; a worker that is not there is
+    about to be.  A process by itself has all.
+
+    @param number: which it is, from 1 on.
+    @param workers: how many there are.
+    @return: is that of a number its own, if nobody has it?
+    """
+    if workers == 1:
+        return lambda other: True
+    return lambda other: number == 1 and other > workers
+
+
+def recover(
+    store: Store, folder: str, place: Place, now: int, inherits: Callable[[int], bool]
+) -> Found:
     """
     Put in order what others left behind.
 
@@ -148,6 +167,7 @@ def recover(store: Store, folder: str, place: Place, now: int) -> Found:
     @param folder: the spool.
     @param place: where C{store} is.
     @param now: seconds since the epoch.
+    @param inherits: are the messages of a number ours, if nobody has them?
     """
     found = Found()
     syncFolder(place.path)
@@ -157,9 +177,9 @@ def recover(store: Store, folder: str, place: Place, now: int) -> Found:
     for there in bodies.keys(_MESSAGES):
         known = store.among(there) | store.names.among(there)
         bodies.delete([key for key in there if key not in known])
-    for name in sorted(os.listdir(folder)):
+    for name in sorted(filter(str.isdecimal, os.listdir(folder))):
         other = Place(os.path.join(folder, name))
-        if name.isdecimal() and other != place and os.path.exists(other.file):
+        if other != place and inherits(int(name)) and os.path.exists(other.file):
             _inherit(store, place, other, now, found)
     _holdLost(store, bodies, found.remarks)
     found.stock = store.stock()

@@ -32,6 +32,7 @@ from ..core.interfaces import IBody
 from .bodies import FiledBody, HeldBody
 from .desk import Desk, IOwner
 from .format import Outcome, Recovered, Report, SpooledMessage
+from .headroom import LOW_WATER, Headroom
 from .identity import Identities, parse, secondOf
 from .incoming import BodyFile, Incoming, ISink
 from .interfaces import IOperatedSpool, ISpoolReactor, SpoolBroken, SpoolFull
@@ -39,16 +40,13 @@ from .ledger import Ledger
 from .lending import Lender
 from .names import Names
 from .operating import Desktop
-from .recovery import Found, Lock, Place, prepare, recover
+from .recovery import Found, Lock, Place, heir, prepare, recover
 from .scheduling import Scheduler
 from .selection import Page, Selection
 from .stock import Shift, SpoolState, Stock
 from .store import Store, isFull
 from .threads import IThreads, Threads
 from .writer import Alter, Insert, Remove, Write
-
-#: So much room has to be left for a message to be begun, in octets.
-LOW_WATER = 128 << 20
 
 
 @implementer(IOperatedSpool, IOwner, ISink)
@@ -64,6 +62,7 @@ class SQLiteSpool:
         *,
         queueProfileStamps: Mapping[str, Stamp[Any]],
         number: int = 1,
+        workers: int = 1,
         lowWaterOctets: int = LOW_WATER,
         clock: Callable[[], float] = time.time,
         threads: IThreads | None = None,
@@ -74,6 +73,7 @@ class SQLiteSpool:
         @param queueProfileStamps: C{QueueProfile.stamps}, the stamps that can be
             read back.
         @param number: which process of this spool we are, from 1 to 255.
+        @param workers: how many there are; see L{smtpx.spool.recovery.heir}.
         @param lowWaterOctets: with less room than this no message is begun.
         @param clock: seconds since the epoch.
         @param threads: where blocking work is done; L{None}: in real threads.
@@ -84,7 +84,7 @@ class SQLiteSpool:
         self._folder = os.path.abspath(folder)
         self._stamps = queueProfileStamps
         self._number = number
-        self._lowWater = lowWaterOctets
+        self._inherits = heir(number, workers)
         self._clock = clock
         self._threads = Threads() if threads is None else threads
         self._place = place = Place(os.path.join(self._folder, str(number)))
@@ -97,8 +97,7 @@ class SQLiteSpool:
         self._stock = Stock()
         #: Messages whose bodies are being written to files.
         self._filing: set[Incoming] = set()
-        self._lookedAt = float("-inf")
-        self._low: str | None = None
+        self._headroom = Headroom(place.path, lowWaterOctets, clock)
         self._desk = Desk(reactor, place.file, self._bodies, self._threads, self)
         self.scheduler = Scheduler(clock, scheduleFor)
         self._lender = Lender(
@@ -137,7 +136,8 @@ class SQLiteSpool:
                 store.verify()
             else:
                 now = int(self._clock())
-                self._found = recover(store, self._folder, self._place, now)
+                inherits = self._inherits
+                self._found = recover(store, self._folder, self._place, now, inherits)
         except BaseException:
             store.close()
             raise
@@ -181,33 +181,15 @@ class SQLiteSpool:
         trouble = self._desk.trouble
         if trouble is not None:
             raise self._desk.refusal(trouble)
-        now = self._clock()
-        if not 0 <= now - self._lookedAt < 1:
-            self._look(now)
-        if self._low is not None:
-            raise SpoolFull(self._low)
+        low = self._headroom.lately()
+        if low is not None:
+            raise SpoolFull(low)
 
     def begin(self) -> Incoming:
         """See L{ISpool}."""
         self.admit()
         key, id = self._identities.make()
         return Incoming(self, key, id)
-
-    def _look(self, now: float) -> None:
-        """Look how much room there is."""
-        self._lookedAt = now
-        self._low = self._short(self._room())
-
-    def _room(self) -> int:
-        """How much room there is, in octets."""
-        found = os.statvfs(self._place.path)
-        return found.f_bavail * found.f_frsize
-
-    def _short(self, room: int) -> str | None:
-        """Is there too little?  Then the words for it."""
-        if room >= self._lowWater:
-            return None
-        return f"{self._place.path}: only {room} octets of room are left"
 
     def openFile(self, incoming: Incoming, octets: int = 0) -> BodyFile:
         """The body is a long one."""
@@ -413,14 +395,15 @@ class SQLiteSpool:
     def state(self) -> SpoolState:
         """How it is; see L{smtpx.spool.interfaces.IOperatedSpool}."""
         stock, trouble = self._stock, self._desk.trouble
-        room = self._room()
-        why = self._short(room) if trouble is None else str(trouble)
+        headroom = self._headroom
+        room = headroom.octets()
+        why = headroom.short(room) if trouble is None else str(trouble)
         return SpoolState(
             stock.messages,
             stock.held,
             stock.octets,
             room,
-            self._lowWater,
+            headroom.lowWater,
             why,
             stock.parked,
         )

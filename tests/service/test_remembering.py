@@ -385,16 +385,16 @@ class LimitTests(NamedTestCase):
         """
         server = self.server()
         self.cut(server, b"one")
-        spool = server.rig.spool
-        room = spool._lowWater
-        spool._lowWater, spool._lookedAt = 1 << 60, -9.0
+        headroom = server.rig.spool._headroom
+        room, headroom.lowWater = headroom.lowWater, 1 << 60
+        headroom._lookedAt = -9.0
         client = server.client()
         client.talk(MAIL.replace(b"4f2a", b"one"))
         rest = LONG[LONG[:100_000].rfind(b"\r\n") + 2 :]
         bdat = b"BDAT %d LAST\r\n%b" % (len(rest), rest.removesuffix(b"\r\n"))
         self.assertEqual(codes(client.talk(bdat)), ["452"])
         client.lose()
-        spool._lowWater, spool._lookedAt = room, -9.0
+        headroom.lowWater, headroom._lookedAt = room, -9.0
         client = server.client()
         client.talk(MAIL.replace(b"4f2a", b"one"))
         self.assertEqual(codes(client.talk(bdat)), ["250"])
@@ -411,7 +411,7 @@ class LimitTests(NamedTestCase):
         going = server.client()
         going.talk(MAIL.replace(b"4f2a", b"two"), RCPT)
         going.raw(b"BDAT %d LAST\r\n%b" % (len(LONG), LONG[:100_000]))
-        spool._lowWater, spool._lookedAt = 1 << 60, -9.0
+        spool._headroom.lowWater, spool._headroom._lookedAt = 1 << 60, -9.0
         going.lose()
         self.assertEqual(len(next(iter(spool._bodies.keys(9)))), 1)
         server.rig.wait(spool.names.expire(server.now(), lambda key: True))

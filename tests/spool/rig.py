@@ -114,6 +114,7 @@ class Rig:
         stamps: Mapping[str, Stamp[Any]] | None = None,
         lowWaterOctets: int = 0,
         scheduleFor: Callable[[Envelope], Schedule] | None = None,
+        workers: int = 1,
     ) -> None:
         self.now = NOW
         self.reactor = Reactor()
@@ -124,6 +125,7 @@ class Rig:
             folder,
             queueProfileStamps=stamps or {},
             number=number,
+            workers=workers,
             lowWaterOctets=lowWaterOctets,
             clock=lambda: self.now,
             threads=self.threads,

@@ -175,6 +175,32 @@ class AdoptionTests(SpoolTestCase):
         (found,) = living.wait(living.spool.ready(NOW, 10))
         self.assertEqual(found.id, id)
 
+    def test_workers(self) -> None:
+        """
+        Of several workers the first takes over the folders of numbers that none has,
+        and nobody those of one that is only about to start.
+        """
+        ids: dict[int, str] = {}
+        for number in (2, 4):
+            rig = Rig(self.folder, number=number, workers=4).open()
+            ids[number] = rig.put(b"hello")
+            rig.close()
+        third = self.rig(number=3, workers=3)
+        self.assertEqual(self.all(third), [])
+        first = self.rig(number=1, workers=3)
+        self.assertEqual([one.id for one in self.all(first)], [ids[4]])
+        second = self.rig(number=2, workers=3)
+        self.assertEqual([one.id for one in self.all(second)], [ids[2]])
+
+    def test_oneWorkerAgain(self) -> None:
+        """A server that has one process again has all that several had."""
+        ids = []
+        for number in (1, 2, 3):
+            rig = Rig(self.folder, number=number, workers=3).open()
+            ids.append(rig.put(b"hello"))
+            rig.close()
+        self.assertEqual([one.id for one in self.all(self.rig())], sorted(ids))
+
     def test_killedAnywhere(self) -> None:
         """
         Killed at any step of it, the next start finishes it: nothing is lost

@@ -383,6 +383,7 @@ def makeSpool(
         str(configuration.state / "spool"),
         queueProfileStamps=profile.stamps,
         number=machine.worker.number,
+        workers=machine.worker.count,
         # Without an opinion on it, no time is spent on asking.
         scheduleFor=profile.scheduleFor if profile.schedulers else None,
         lowWaterOctets=configuration.limits.spoolFreeOctets,
