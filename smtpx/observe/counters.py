@@ -31,11 +31,11 @@ from ..net.factory import IAdmission
 from ..net.interfaces import IArrival, IReceiver, Taken
 from . import events, metrics
 from .alerting import ALERTED
-from .metrics import OTHER, Series, counter, histogram, series
 from .milters import MILTER_AWAY, MILTER_DID
 from .naming import REPEATED, RESUMED
 from .opinions import NO_OPINION, OPINION, verdictOf
 from .sendingcounters import SendingCounters
+from .series import OTHER, Series, counter, histogram, series
 
 T = TypeVar("T")
 
@@ -142,7 +142,7 @@ class Counters:
     def know(self, verbs: Iterable[bytes]) -> None:
         """
         Count refusals of these commands by name.  All others count as
-        L{metrics.OTHER}: their names are a client's invention.
+        L{OTHER}: their names are a client's invention.
 
         @param verbs: those of the server's profile, C{profile.table}.
         """

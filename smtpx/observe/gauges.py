@@ -19,7 +19,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from . import metrics
-from .metrics import Metric, family
+from .metrics import Metric
+from .series import family
 from .status import House
 from .version import ownVersion
 

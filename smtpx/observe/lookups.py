@@ -15,7 +15,7 @@ from zope.interface import implementer
 
 from ..dns.interfaces import Answer, IResolver, NoSuchDomain
 from . import metrics
-from .metrics import histogram, series
+from .series import histogram, series
 
 T = TypeVar("T")
 

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from twisted.logger import LogEvent
 
 from . import metrics
-from .metrics import counter, histogram, series
+from .series import counter, histogram, series
 
 #: The most problems that are kept to be looked at.
 PROBLEMS_MOST = 15

@@ -24,8 +24,8 @@ from smtpx.observe import metrics
 from smtpx.observe.counters import CountedAdmission, Counters, TimedReceiver
 from smtpx.observe.deliveries import DeliveryJournal
 from smtpx.observe.journal import Journal
-from smtpx.observe.metrics import histogram, series
 from smtpx.observe.publisher import Publisher
+from smtpx.observe.series import histogram, series
 from smtpx.spool.format import Fate, Outcome
 
 from .stories import MESSAGE, NOW, TLS, envelope, spooled, visit

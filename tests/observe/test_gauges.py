@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.knowledge.memory import KnowledgeState
 from smtpx.observe.gauges import ofTheProcess
-from smtpx.observe.metrics import exposition
+from smtpx.observe.series import exposition
 from smtpx.observe.status import DestinationState
 
 from .stories import NOW

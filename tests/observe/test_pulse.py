@@ -10,8 +10,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.observe import metrics
-from smtpx.observe.metrics import histogram
 from smtpx.observe.pulse import BEAT_SECONDS, LOOK_BEATS, Pulse
+from smtpx.observe.series import histogram
 
 
 class PulseTests(SynchronousTestCase):

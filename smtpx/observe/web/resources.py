@@ -23,7 +23,7 @@ from attrs import frozen
 from twisted.web.resource import Resource
 from twisted.web.server import Request
 
-from ..metrics import CONTENT_TYPE, exposition
+from ..series import CONTENT_TYPE, exposition
 from ..watch import Watch
 from .json import statusJSON
 from .page import statusPage
