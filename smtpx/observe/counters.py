@@ -34,6 +34,7 @@ from .alerting import ALERTED
 from .milters import MILTER_AWAY, MILTER_DID
 from .naming import REPEATED, RESUMED
 from .opinions import NO_OPINION, OPINION, verdictOf
+from .policycounters import PolicyCounters
 from .sendingcounters import SendingCounters
 from .series import OTHER, Series, counter, histogram, series
 
@@ -77,6 +78,7 @@ class Counters:
     @ivar again: messages that were there before, by what became of them.
     @ivar deliveries: by transport and outcome.
     @ivar sending: what leaves for other hosts, and what goes wrong with that.
+    @ivar policy: what rules come to, and what they ask.
     @ivar refusals: connections that were refused, by L{CountedAdmission}.
     @ivar commits: how long commits took, by L{TimedReceiver}.
     @ivar delays: how late the reactor is.
@@ -100,6 +102,7 @@ class Counters:
         self.authentications = series(metrics.AUTHENTICATIONS, registry)
         self.opinions = series(metrics.OPINIONS, registry)
         self._opinionSeconds = histogram(metrics.OPINION_SECONDS, registry).observe
+        self.policy = PolicyCounters(registry)
         self._milters = series(metrics.MILTERS, registry)
         self.again = series(metrics.CAME_AGAIN, registry)
         self._recipients = counter(metrics.RECIPIENTS, registry).inc

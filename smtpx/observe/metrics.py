@@ -140,6 +140,29 @@ OPINION_SECONDS = _histogram(
     "How long checkers took, from the end of a message on",
     (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100),
 )
+RULINGS = _counter(
+    "smtpx_rule_decisions_total",
+    "Times that the rules of a stage were asked, by what they came to",
+    stage="when: ``connect``, ``helo``, ``auth``, ``mail``, ``rcpt``, ``data`` or"
+    " ``message``",
+    rule="which rule decided, by its name or where it stands; ``-``: none",
+    decision="``accepted``, ``rejected``, ``deferred``, ``discarded``, ``held``,"
+    " ``quarantined``; ``none``: no rule decided; ``unsure``: what a rule asks could"
+    " not be told",
+)
+GREYLIST = _counter(
+    "smtpx_greylist_answers_total",
+    "Times that a rule asked the greylist of a client",
+    answer="``waits``: it has to come again; ``passed``: it came again; ``known``: it"
+    " need not wait; ``away``: the greylist cannot be used",
+)
+DNS_LISTS = _counter(
+    "smtpx_dns_list_answers_total",
+    "Times that a DNS list was asked, where the session did not know the answer",
+    list="the domain of the list",
+    answer="``listed``, ``unlisted``; ``failed``: it could not be asked, or would not"
+    " tell",
+)
 CAME_AGAIN = _counter(
     "smtpx_messages_again_total",
     "Messages that were there before, by their names (CHECKPOINT)",
@@ -295,6 +318,9 @@ CATALOGUE = (
     AUTHENTICATIONS,
     OPINIONS,
     OPINION_SECONDS,
+    RULINGS,
+    GREYLIST,
+    DNS_LISTS,
     CAME_AGAIN,
     RECIPIENTS,
     MESSAGE_BYTES,

@@ -154,6 +154,29 @@ class SiteTests(SiteTestCase):
         self.assertEqual(len(status["listeners"]), 2)
         self.assertEqual(status["certificates"][0]["names"][0], "mx.example.org")
 
+    def test_rules(self) -> None:
+        """What rules decide, and what they were told, is counted."""
+        self.site.resolver.add("1.2.0.192.bad.example A 127.0.0.2")
+        rules = [
+            {"dnslists": ["bad.example"], "action": "reject", "name": "listed"},
+            {"greylist": True, "action": "defer", "name": "strangers"},
+        ]
+        self.start(http=HTTP, policy={"rcpt": rules})
+        for host in ("192.0.2.1", "192.0.2.9"):
+            send(self.site.call(host=host), b"you@localhost")
+        decided = "smtpx_rule_decisions_total"
+        for line, value in (
+            (decided + '{decision="rejected",rule="listed",stage="rcpt"}', "1.0"),
+            (decided + '{decision="deferred",rule="strangers",stage="rcpt"}', "1.0"),
+            ('smtpx_greylist_answers_total{answer="waits"}', "1.0"),
+            ('smtpx_greylist_answers_total{answer="away"}', "0.0"),
+            (
+                'smtpx_dns_list_answers_total{answer="listed",list="bad.example"}',
+                "1.0",
+            ),
+        ):
+            self.assertEqual(self.value(line), value, line)
+
     def test_reactor(self) -> None:
         """It is measured whether the reactor is late, as long as the server runs."""
         self.start(http=HTTP)

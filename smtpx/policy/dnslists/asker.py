@@ -81,6 +81,9 @@ _KEPT = Stamp[_Kept]("dns-lists", None, _unloadable)
 #: Told what is wrong with a list.
 Told = Callable[[bytes, str], None]
 
+#: Told what a list says of somebody: C{listed}, C{unlisted} or C{failed}.
+Count = Callable[[bytes, str], object]
+
 _log = Logger()
 
 
@@ -93,6 +96,10 @@ def warn(zone: bytes, why: str) -> None:
     )
 
 
+def _uncounted(zone: bytes, answer: str) -> None:
+    """Nobody counts."""
+
+
 @define(eq=False)
 class ListAsker:
     """
@@ -103,6 +110,7 @@ class ListAsker:
     @ivar atOnce: how many of them are asked side by side; 1: one after the other, and
         none that is not needed, as Exim does.
     @ivar told: is told of lists that are of no use, of each once an hour.
+    @ivar count: is told of each answer; not of those that a session has kept.
     """
 
     resolver: IResolver
@@ -110,6 +118,7 @@ class ListAsker:
     seconds: float = SECONDS
     atOnce: int = AT_ONCE
     told: Told = warn
+    count: Count = _uncounted
     _toldAt: dict[bytes, float] = field(factory=dict, init=False)
 
     def until(self) -> float:
@@ -136,7 +145,7 @@ class ListAsker:
             return succeed(before[0])
         asked = self._lookUp(name, "A", until)
         heard = asked.addCallback(self._read, zone).addErrback(self._failed, zone)
-        return heard.addCallback(self._keep, kept, name)
+        return heard.addCallback(self._keep, kept, zone, name)
 
     def text(self, name: bytes, until: float) -> Deferred[str]:
         """
@@ -191,7 +200,9 @@ class ListAsker:
             self._toldAt[zone] = now + _TOLD_SECONDS
             self.told(zone, why)
 
-    def _keep(self, found: Listing, kept: _Kept, name: bytes) -> Listing:
+    def _keep(self, found: Listing, kept: _Kept, zone: bytes, name: bytes) -> Listing:
+        known = "listed" if found.values else "unlisted"
+        self.count(zone, known if found.known else "failed")
         if len(kept) >= _KEPT_MOST:
             kept.clear()
         until = float("inf") if found.known else self.clock.seconds() + _DOUBT_SECONDS

@@ -38,7 +38,7 @@ from .fields import watcher
 from .findings import Verdicts
 from .interfaces import Means
 from .rule import ReadyRule, Rule, Vocabulary, checkedTogether, made
-from .ruleset import Decided, StageRules, Tell
+from .ruleset import Decided, StageRules, Tell, calledBy
 from .stages import RuleStage
 from .subject import Subject
 
@@ -47,6 +47,10 @@ Answer = Reply | None | Deferred[Reply | None]
 
 #: Nobody finds out anything.
 NOBODY = Verdicts()
+
+
+#: Told of each time that the rules of a stage were asked: stage, rule and decision.
+Count = Callable[[str, str, str], object]
 
 
 def unheard(subject: Subject, ruling: object) -> None:
@@ -61,11 +65,13 @@ class HouseRules:
     @ivar stages: those of each stage that has any.
     @ivar verdicts: who finds out what takes longer.
     @ivar fields: the header fields that they ask for, in lower case.
+    @ivar count: is told what they come to; L{None}: nobody counts.
     """
 
     stages: Mapping[RuleStage, StageRules]
     verdicts: Verdicts
     fields: tuple[bytes, ...] = ()
+    count: Count | None = None
 
     @classmethod
     def of(
@@ -75,6 +81,7 @@ class HouseRules:
         means: Means,
         verdicts: Verdicts = NOBODY,
         tell: Tell = unheard,
+        count: Count | None = None,
     ) -> HouseRules:
         """
         Make rules ready.
@@ -82,6 +89,7 @@ class HouseRules:
         @param rules: of all stages, in their order.
         @param means: what the server lends to conditions.
         @param tell: told of rules that have something for the log.
+        @param count: told what they come to; L{None}: nobody counts.
         @raise BadRule: with all that is wrong with them.
         """
         ready: dict[RuleStage, list[ReadyRule]] = {}
@@ -108,7 +116,7 @@ class HouseRules:
             for name in condition.lists
         )
         stages = {stage: StageRules(tuple(r), tell) for stage, r in ready.items()}
-        return cls(stages, verdicts, tuple(fields))
+        return cls(stages, verdicts, tuple(fields), count)
 
     def subject(
         self,
@@ -135,7 +143,9 @@ class HouseRules:
         return self._told(found, subject)
 
     def _told(self, found: Decided, subject: Subject) -> Reply | None:
-        """Note who refuses, for the log."""
+        """Note who refuses, for the log; count what they come to."""
+        if self.count is not None:
+            self.count(subject.stage.value, *calledBy(found))
         if found is None or found.answer is None:
             return None
         ruled = RuledOut(found.answer, found.rule.name, found.why)

@@ -52,6 +52,26 @@ class Ruling:
 #: What a stage comes to; L{None}: no rule has decided.
 Decided = Ruling | None
 
+#: What becomes of what a rule lets go on.
+_ENDS = {Discard: "discarded", Hold: "held", Quarantine: "quarantined"}
+
+
+def calledBy(found: Decided) -> tuple[str, str]:
+    """
+    Which rule has decided, and what its decision is called where they are counted.
+
+    @return: for a stage at which no rule has decided, C{-} and C{none}.
+    """
+    if found is None:
+        return "-", "none"
+    answer, rule = found.answer, found.rule
+    if found.unsure:
+        return rule.name, "unsure"
+    if answer is not None:
+        return rule.name, "rejected" if answer.code >= 500 else "deferred"
+    return rule.name, _ENDS.get(type(rule.action), "accepted")
+
+
 #: Told of rules that have something for the log, or that did something.
 Tell = Callable[[Subject, Ruling], None]
 
@@ -195,4 +215,12 @@ def _untold(ready: ReadyRule, subject: Subject) -> Ruling:
     return Ruling(ready.rule, answer, unsure=True)
 
 
-__all__ = ["NOT_TOLD", "NOT_TOLD_YET", "Decided", "Ruling", "StageRules", "Tell"]
+__all__ = [
+    "NOT_TOLD",
+    "NOT_TOLD_YET",
+    "Decided",
+    "Ruling",
+    "StageRules",
+    "Tell",
+    "calledBy",
+]

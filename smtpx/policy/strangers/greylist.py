@@ -35,6 +35,10 @@ Work = Callable[[Callable[[], Turn[list[Standing]]]], "Deferred[Turn[list[Standi
 _Asked = tuple[Triples, "Deferred[Standing | None]"]
 
 
+def _uncounted(answer: str) -> None:
+    """Nobody counts."""
+
+
 class Greylist:
     """
     Remembers who was here before (L{smtpx.policy.strangers.interfaces.IGreylist}).
@@ -52,12 +56,14 @@ class Greylist:
         path: str,
         terms: GreylistTerms = GreylistTerms(),  # noqa: B008 - it does not change
         away: Standing | None = AWAY_ACCEPTS,
+        count: Callable[[str], object] = _uncounted,
     ) -> None:
         """
         @param now: seconds since the epoch.
         @param work: runs a job in a thread; never two at a time.
         @param path: the file; its folder is there.
         @param away: what is said while the file cannot be used.
+        @param count: told of each answer: C{waits}, C{passed}, C{known} or C{away}.
         """
         self.trouble = ""
         self._clock = clock
@@ -66,6 +72,7 @@ class Greylist:
         self._path = path
         self._terms = terms
         self._away = away
+        self._count = count
         self._keeper = FileKeeper(
             path, lambda name, make: GreylistFile(name, terms, make=make)
         )
@@ -77,6 +84,7 @@ class Greylist:
     def ask(self, triples: Triples) -> Deferred[Standing | None]:
         """See L{smtpx.policy.strangers.interfaces.IGreylist}."""
         if self._clock.seconds() < self._restsUntil:
+            self._count("away")
             return succeed(self._away)
         answer: Deferred[Standing | None] = Deferred()
         self._waiting.append((triples, answer))
@@ -105,8 +113,17 @@ class Greylist:
             job = partial(self._ask, [each for each, _ in asked])
             told = await self._done(job, len(asked))
             for (_, answer), standing in zip(asked, told, strict=True):
+                self._count(self._called(standing))
                 answer.callback(standing)
         self._isAtWork = False
+
+    def _called(self, standing: Standing | None) -> str:
+        """What an answer is called, where answers are counted."""
+        if standing is None or standing is self._away:
+            return "away"
+        if not standing.passes:
+            return "waits"
+        return "passed" if standing.delayedSeconds else "known"
 
     def _ask(self, several: Sequence[Triples]) -> Turn[list[Standing]]:
         now = self._now()

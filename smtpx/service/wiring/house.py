@@ -72,7 +72,16 @@ from .resolving import resolver
 from .resuming import keptLists
 from .routes import sends
 from .sending import Watchers, ways
-from .site import Outside, Premises, counted, countedLookups, makeWatch, openSite, timed
+from .site import (
+    Outside,
+    Premises,
+    counted,
+    countedLookups,
+    makeWatch,
+    openSite,
+    policyCounters,
+    timed,
+)
 from .strangers import alerting, strangers
 from .submission import submission
 from .tracing import tracer, traceStore
@@ -194,7 +203,8 @@ async def enter(
             machine, configuration, name, asking, names, journal, listed, hears
         )
         alert = alerting(configuration, name, spool, told, logs.publisher.publish)
-        met = await strangers(machine, configuration, alert, stack)
+        counters = policyCounters(watch)
+        met = await strangers(machine, configuration, alert, stack, False, counters)
         spooling = receiverOf(
             configuration, watch, spool, journal, out.routes, taken, memory, met.taken
         )

@@ -38,12 +38,15 @@ def means(
     """
     options = configuration.dnsLists
     clock = machine.reactor
+    lists = ListAsker(resolver, clock, options.seconds, options.atOnce)
+    if strangers.counters is not None:
+        lists.count = strangers.counters.listSaid
     return Means(
         names.keep,
         resolver,
         clock,
         machine.now,
-        lists=ListAsker(resolver, clock, options.seconds, options.atOnce),
+        lists=lists,
         weights=options.weights,
         isTrial=isTrial,
         lookups=lookups,

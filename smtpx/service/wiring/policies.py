@@ -122,10 +122,10 @@ async def policies(
     relay, refused = configuration.relay, configuration.policy.refuseHosts
     relayHosts = names.keep(relay.hosts).verdict
     refuseHosts = names.keep(refused).verdict
-    subjects = relaySubjects(configuration)
-    others = pythonPolicies(configuration)
+    subjects, others = relaySubjects(configuration), pythonPolicies(configuration)
     lent = means(machine, configuration, names, resolver, lookups, seen, stack)
-    rules = houseRules(configuration, intake.words, lent, journal, checks)
+    counts = seen.counters
+    rules = houseRules(configuration, intake.words, lent, journal, checks, counts)
     ruling = _ruling(rules, deciding)
     asked = milters(machine, configuration, names, journal, stack)
     if names.wanted:

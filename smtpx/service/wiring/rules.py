@@ -10,6 +10,7 @@ from attrs import evolve
 
 from ...core.interfaces import IExtension
 from ...observe.journal import Journal
+from ...observe.policycounters import PolicyCounters
 from ...policy.bmi.checker import BMIChecker
 from ...policy.dcc.daemon import DCCDaemon
 from ...policy.rules import HouseRules, Rule, RuleStage, Vocabulary
@@ -78,6 +79,7 @@ def houseRules(
     means: Means,
     journal: Journal,
     checks: IVerdicts | None,
+    counters: PolicyCounters | None = None,
 ) -> HouseRules:
     """
     The rules of the house.
@@ -85,6 +87,7 @@ def houseRules(
     @param words: those that rules can have; L{None}: there are no rules.
     @param means: what the server lends to conditions.
     @param checks: finds out who sends; L{None}: nobody does.
+    @param counters: count what they come to; L{None}: nobody does.
     @raise smtpx.policy.rules.BadRule: what one wants is not there.
     """
 
@@ -103,7 +106,8 @@ def houseRules(
     verdicts = NOBODY if checks is None else verdictsOf(checks, template)
     verdicts = evolve(verdicts, opinions=opinionsOf)
     rules = rulesOf(configuration)
-    return HouseRules.of(rules, words or Vocabulary(), means, verdicts, tell)
+    count = None if counters is None else counters.decisions.count
+    return HouseRules.of(rules, words or Vocabulary(), means, verdicts, tell, count)
 
 
 __all__ = ["houseRules", "lookedAt", "rulesOf", "vocabulary"]

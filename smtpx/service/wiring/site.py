@@ -20,6 +20,7 @@ from ...net.interfaces import IReceiver
 from ...observe.counters import CountedAdmission, TimedReceiver
 from ...observe.gauges import ofTheProcess
 from ...observe.lookups import CountedResolver
+from ...observe.policycounters import PolicyCounters
 from ...observe.pulse import Pulse
 from ...observe.status import DestinationState, House, ListenerState, sessionsOf
 from ...observe.trace import TraceStore
@@ -85,6 +86,11 @@ def timed(watch: Watch | None, receiver: IReceiver) -> IReceiver:
 def countedLookups(watch: Watch | None, resolver: IResolver) -> IResolver:
     """Have questions for the DNS counted."""
     return resolver if watch is None else CountedResolver(resolver, watch.registry)
+
+
+def policyCounters(watch: Watch | None) -> PolicyCounters | None:
+    """What counts the decisions of rules; L{None}: nobody wants to know."""
+    return None if watch is None else watch.counters.policy
 
 
 @frozen

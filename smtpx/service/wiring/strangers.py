@@ -15,6 +15,7 @@ from ...core.envelope import Envelope, Recipient
 from ...net.interfaces import IPolicy
 from ...observe.alerting import ALERTED
 from ...observe.deliveries import DeliveryJournal
+from ...observe.policycounters import PolicyCounters
 from ...policy.rules import Greylisted, ICondition
 from ...policy.rules.rated import Rate
 from ...policy.strangers import (
@@ -49,12 +50,14 @@ class Strangers:
     @ivar rates: L{None}: no rule asks for any.
     @ivar alerts: tells of accounts that do too much; L{None}: nobody is told.
     @ivar counted: those rates that are asked for.
+    @ivar counters: count what rules ask, and what they decide; L{None}: nobody does.
     """
 
     greylist: Greylist | None = None
     rates: Rates | None = None
     alerts: Alerts | None = None
     counted: tuple[Rate, ...] = ()
+    counters: PolicyCounters | None = None
 
     @property
     def taken(self) -> Callable[[Envelope], object] | None:
@@ -92,6 +95,7 @@ async def strangers(
     tell: Callable[[Alert], object],
     stack: AsyncExitStack,
     isTrial: bool = False,
+    counters: PolicyCounters | None = None,
 ) -> Strangers:
     """
     Remember what rules ask for.
@@ -99,14 +103,15 @@ async def strangers(
     @param tell: told of accounts that do too much.
     @param stack: how it ends.
     @param isTrial: is it only looked at?
+    @param counters: count what the greylist says; L{None}: nobody does.
     """
     asked = list(_conditions(configuration))
     list_ = None
     if any(isinstance(each, Greylisted) for each in asked):
-        list_ = _greylist(machine, configuration, stack)
+        list_ = _greylist(machine, configuration, counters, stack)
     counted = tuple(each for each in asked if isinstance(each, Rate))
     if not counted:
-        return Strangers(list_)
+        return Strangers(list_, counters=counters)
     rates = Rates(
         machine.reactor,
         machine.now,
@@ -123,7 +128,7 @@ async def strangers(
     every = configuration.rates.alertEvery
     alerts = Alerts(machine.now, rates.claim, tell, every)
     stack.push_async_callback(alerts.stop)
-    return Strangers(list_, rates, alerts, counted)
+    return Strangers(list_, rates, alerts, counted, counters)
 
 
 def _conditions(configuration: Configuration) -> Iterator[ICondition]:
@@ -132,9 +137,16 @@ def _conditions(configuration: Configuration) -> Iterator[ICondition]:
 
 
 def _greylist(
-    machine: Machine, configuration: Configuration, stack: AsyncExitStack
+    machine: Machine,
+    configuration: Configuration,
+    counters: PolicyCounters | None,
+    stack: AsyncExitStack,
 ) -> Greylist:
     accepts = configuration.greylist.whenAway is WhenAway.ACCEPT
+    counted = {}
+    if counters is not None:
+        counters.greylistBegins()
+        counted = {"count": counters.greylist.count}
     made = Greylist(
         machine.reactor,
         machine.now,
@@ -143,6 +155,7 @@ def _greylist(
         str(configuration.greylistFile),
         greylistTerms(configuration),
         AWAY_ACCEPTS if accepts else AWAY_DEFERS,
+        **counted,
     )
     stack.push_async_callback(made.stop)
     return made

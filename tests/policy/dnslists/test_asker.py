@@ -22,8 +22,13 @@ class AskerTests(SynchronousTestCase):
         self.dns = StaticResolver("1.2.0.192.z.example A 127.0.0.2\n")
         self.clock = Clock()
         self.told: list[tuple[bytes, str]] = []
+        self.counted: list[tuple[bytes, str]] = []
         self.asker = ListAsker(
-            self.dns, self.clock, 5.0, told=lambda *what: self.told.append(what)
+            self.dns,
+            self.clock,
+            5.0,
+            told=lambda *what: self.told.append(what),
+            count=lambda *what: self.counted.append(what),
         )
         self.session = sessionFrom()
 
@@ -52,6 +57,14 @@ class AskerTests(SynchronousTestCase):
         self.session = sessionFrom()
         self.ask()
         self.assertEqual(len(self.dns.asked), 2)
+
+    def test_answersAreCounted(self) -> None:
+        """By the list and by what it says; one that the session has is none."""
+        self.dns.add("9.2.0.192.z.example A 127.255.255.254")
+        for name in (NAME, NAME, b"2.2.0.192.z.example", b"9.2.0.192.z.example"):
+            self.ask(name)
+        expected = [(ZONE, each) for each in ("listed", "unlisted", "failed")]
+        self.assertEqual(self.counted, expected)
 
     def test_whatIsKeptIsBounded(self) -> None:
         """Names that a client makes up do not fill our memory."""

@@ -81,12 +81,14 @@ class RuledServer:
 
     @ivar told: what rules had for the log.
     @ivar troubles: whose they were.
+    @ivar counted: what rules came to, each time that they were asked.
     """
 
     server: Server
     rules: HouseRules
     told: list[Ruling] = field(factory=list)
     troubles: list[str] = field(factory=list)
+    counted: list[tuple[str, str, str]] = field(factory=list)
 
     def call(self, host: str = "192.0.2.1") -> Call:
         """A client connects."""
@@ -109,9 +111,15 @@ def served(
     loaded = list(standard() if extensions is None else extensions)
     told: list[Ruling] = []
     troubles: list[str] = []
+    counted: list[tuple[str, str, str]] = []
     words = Vocabulary.of(loaded, METHODS | {DNS_SCORE})
     house = HouseRules.of(
-        rules, words, means, verdicts, lambda asked, ruling: told.append(ruling)
+        rules,
+        words,
+        means,
+        verdicts,
+        lambda asked, ruling: told.append(ruling),
+        lambda *what: counted.append(what),
     )
     policy, reviews = house.policy(), house.extension()
     clock = Clock()
@@ -131,7 +139,8 @@ def served(
         policy=chain,
         answers=ANSWERS,
     )
-    return RuledServer(Server(factory, receiver, clock), house, told, troubles)
+    server = Server(factory, receiver, clock)
+    return RuledServer(server, house, told, troubles, counted)
 
 
 def replyOf(found: Ruling | None) -> Reply | None:

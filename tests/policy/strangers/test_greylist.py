@@ -65,8 +65,15 @@ class GreylistTests(FolderCase):
         self, work: Work = execute, away: Standing | None = AWAY_ACCEPTS
     ) -> Greylist:
         """One of a server."""
+        self.counted: list[str] = []
         made = Greylist(
-            self.clock, self.clock.seconds, work, self.path, GreylistTerms(), away
+            self.clock,
+            self.clock.seconds,
+            work,
+            self.path,
+            GreylistTerms(),
+            away,
+            self.counted.append,
         )
         self.addCleanup(lambda: made._keeper.close())
         return made
@@ -84,6 +91,24 @@ class GreylistTests(FolderCase):
         assert found is not None
         self.assertEqual((found.passes, found.delayedSeconds), (True, 300))
         self.assertEqual(self.told, [])
+
+    def test_answersAreCounted(self) -> None:
+        """Each answer is, by what it comes to; one who only looks is not."""
+        greylist = self.greylist()
+        for wait in (0, 1, 300, 1):
+            self.clock.advance(wait)
+            self.asked(greylist)
+        self.successResultOf(greylist.look(_TRIPLES))
+        self.assertEqual(self.counted, ["waits", "waits", "passed", "known"])
+
+    def test_failuresAreCounted(self) -> None:
+        """A greylist that cannot be used is seen in the numbers, however it answers."""
+        os.makedirs(self.path)
+        for away in (AWAY_ACCEPTS, AWAY_DEFERS):
+            greylist = self.greylist(away=away)
+            for _ in range(2):
+                self.assertEqual(self.asked(greylist), away)
+            self.assertEqual(self.counted, ["away", "away"])
 
     def test_askTogether(self) -> None:
         """Those who ask while the thread is at work have the next turn together."""
