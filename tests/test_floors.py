@@ -31,6 +31,7 @@ FLOORS = {
     "tls": 3,
     "spool": 3,
     "knowledge": 3,
+    "joint": 3,
     "net": 4,
     "queue": 5,
     "policy": 5,

@@ -51,6 +51,10 @@ from .server import ServerProtocol
 
 _SWEEP_SECONDS = 1.0
 
+#: How often it is looked whether connections of other processes have left, while
+#: there are too many, in seconds.
+_LOOK_SECONDS = 0.1
+
 #: How long a client that was told 421 keeps a server from stopping, in seconds.
 #: Under TLS it is to answer the end with its own, which one that sleeps does not.
 _FAREWELL_SECONDS = 2.0
@@ -178,6 +182,7 @@ class SMTPServerFactory(Factory):
         journal: IJournal | None = None,
         admission: IAdmission | None = None,
         connectionsMax: int | None = None,
+        full: Callable[[], bool] | None = None,
         clock: Callable[[], float] | None = None,
         tracer: ITracer | None = None,
         proxies: HostList | None = None,
@@ -198,6 +203,8 @@ class SMTPServerFactory(Factory):
         @param answers: who answers the questions of extensions.
         @param connectionsMax: above this, ports given to L{listening} accept no
             more until some have left; L{None}: no limit.
+        @param full: do other processes and this one together have so many that nobody
+            is to accept any more?  L{None}: there are no others.
         @param clock: seconds since the epoch; L{None}: the system's.
         @param tracer: records some sessions; L{None}: none.
         @param proxies: whose connections begin with a header of the PROXY protocol
@@ -245,6 +252,9 @@ class SMTPServerFactory(Factory):
         self._entrances: set[Entrance] = set()
         self._refused: set[RefusedProtocol] = set()
         self._connectionsMax = connectionsMax
+        self._full = full
+        #: Looks whether others have left.
+        self._looking: IDelayedCall | None = None
         self._ports: list[IReadDescriptor] = []
         self._pauses: set[str] = set()
         # A LoopingCall would install Twisted's default reactor, whichever is given.
@@ -348,10 +358,25 @@ class SMTPServerFactory(Factory):
         self._count()
 
     def _count(self) -> None:
-        """One connection more: are there enough?"""
+        """One connection more, or less: are there enough?"""
+        if not self._enough():
+            self.resume(_FULL)
+            return
+        self.pause(_FULL)
+        if self._full is not None and self._looking is None and not self._stopped:
+            # Nobody says so when one of the others' leaves.
+            self._looking = self.reactor.callLater(_LOOK_SECONDS, self._look)
+
+    def _enough(self) -> bool:
+        """Is nobody else to come for now?"""
         most = self._connectionsMax
         if most is not None and len(self.connections) + len(self._entrances) >= most:
-            self.pause(_FULL)
+            return True
+        return self._full is not None and self._full()
+
+    def _look(self) -> None:
+        self._looking = None
+        self._count()
 
     def left(self, protocol: ServerProtocol) -> None:
         """A connection is gone."""
@@ -360,7 +385,7 @@ class SMTPServerFactory(Factory):
             self.leaving(protocol.core)
         if self.admission is not None:
             self.admission.leave(protocol.entrant)
-        self.resume(_FULL)
+        self._count()
         if not self.connections and self._gone is not None:
             gone, self._gone = self._gone, None
             self._sweepNoMore()
@@ -382,7 +407,7 @@ class SMTPServerFactory(Factory):
         """It has said so, or is gone.  May be told more than once."""
         if entrance in self._entrances:
             self._entrances.remove(entrance)
-            self.resume(_FULL)
+            self._count()
 
     def brought(
         self, ends: Ends, forwarded: Ends | None, talks: bool
@@ -408,6 +433,9 @@ class SMTPServerFactory(Factory):
 
     def _sweep(self) -> None:
         self._sweeping = self.reactor.callLater(_SWEEP_SECONDS, self._sweep)
+        if self._full is not None:
+            # Others may have filled it; whoever comes is to wait, and not be refused.
+            self._count()
         now = self.seconds()
         for protocol in tuple(self.connections):
             try:
@@ -425,6 +453,9 @@ class SMTPServerFactory(Factory):
             the bounds, for then they are cut off.
         """
         self._stopped = True
+        if self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
         self.lingerSeconds = min(self.lingerSeconds, _FAREWELL_SECONDS)
         for entrance in tuple(self._entrances):
             entrance.end()

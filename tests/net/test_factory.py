@@ -178,6 +178,51 @@ class FactoryTests(SynchronousTestCase):
         call.protocol.connectionLost(Failure(ConnectionDone()))
         self.assertFalse(port.reading)
 
+    def test_othersHaveFilledIt(self) -> None:
+        """
+        Where other processes of the server have as many connections as there may be,
+        nobody is accepted here either, until one of theirs leaves.
+        """
+        full = False
+        server = made(full=lambda: full)
+        port = Port()
+        server.factory.listening(port)
+        server.call()
+        self.assertTrue(port.reading)
+        full = True
+        server.clock.advance(1.0)
+        self.assertFalse(port.reading)
+        server.clock.advance(0.1)
+        self.assertFalse(port.reading)
+        full = False
+        server.clock.advance(0.1)
+        self.assertTrue(port.reading)
+
+    def test_leavesAndIsFullStill(self) -> None:
+        """
+        A client of ours that leaves makes no room where others have come for it.
+        """
+        full = True
+        server = made(full=lambda: full)
+        port = Port()
+        server.factory.listening(port)
+        call = server.call()
+        call.protocol.connectionLost(Failure(ConnectionDone()))
+        self.assertFalse(port.reading)
+        full = False
+        server.clock.advance(0.1)
+        self.assertTrue(port.reading)
+
+    def test_fullOfOthersAndStopped(self) -> None:
+        """
+        Nobody looks any more whether others have left.
+        """
+        server = made(full=lambda: True)
+        call = server.call()
+        server.factory.shutDown()
+        call.protocol.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual(server.clock.getDelayedCalls(), [])
+
     def test_implicitTLSNeedsCertificates(self) -> None:
         """
         Without certificates there is no implicit TLS.
