@@ -161,11 +161,16 @@ class SMTPServerFactory(Factory):
     @ivar lingerSeconds: how long a closed connection may linger.
     @ivar proxySeconds: how long a proxy may take to say whom it brings.
     @ivar leaving: told of each client that has gone; L{None}: nobody is.
+    @ivar full: do other processes and this one together have so many connections that
+        nobody is to accept any more?  L{None}: there are no others.
     """
 
     leaving: Callable[[IServerSession], None] | None = None
+    full: Callable[[], bool] | None = None
     noisy = False
     _stopped = False
+    #: Looks whether connections of others have left.
+    _looking: IDelayedCall | None = None
 
     def __init__(
         self,
@@ -182,7 +187,6 @@ class SMTPServerFactory(Factory):
         journal: IJournal | None = None,
         admission: IAdmission | None = None,
         connectionsMax: int | None = None,
-        full: Callable[[], bool] | None = None,
         clock: Callable[[], float] | None = None,
         tracer: ITracer | None = None,
         proxies: HostList | None = None,
@@ -203,8 +207,6 @@ class SMTPServerFactory(Factory):
         @param answers: who answers the questions of extensions.
         @param connectionsMax: above this, ports given to L{listening} accept no
             more until some have left; L{None}: no limit.
-        @param full: do other processes and this one together have so many that nobody
-            is to accept any more?  L{None}: there are no others.
         @param clock: seconds since the epoch; L{None}: the system's.
         @param tracer: records some sessions; L{None}: none.
         @param proxies: whose connections begin with a header of the PROXY protocol
@@ -252,9 +254,6 @@ class SMTPServerFactory(Factory):
         self._entrances: set[Entrance] = set()
         self._refused: set[RefusedProtocol] = set()
         self._connectionsMax = connectionsMax
-        self._full = full
-        #: Looks whether others have left.
-        self._looking: IDelayedCall | None = None
         self._ports: list[IReadDescriptor] = []
         self._pauses: set[str] = set()
         # A LoopingCall would install Twisted's default reactor, whichever is given.
@@ -363,7 +362,7 @@ class SMTPServerFactory(Factory):
             self.resume(_FULL)
             return
         self.pause(_FULL)
-        if self._full is not None and self._looking is None and not self._stopped:
+        if self.full is not None and self._looking is None and not self._stopped:
             # Nobody says so when one of the others' leaves.
             self._looking = self.reactor.callLater(_LOOK_SECONDS, self._look)
 
@@ -372,7 +371,7 @@ class SMTPServerFactory(Factory):
         most = self._connectionsMax
         if most is not None and len(self.connections) + len(self._entrances) >= most:
             return True
-        return self._full is not None and self._full()
+        return self.full is not None and self.full()
 
     def _look(self) -> None:
         self._looking = None
@@ -433,7 +432,7 @@ class SMTPServerFactory(Factory):
 
     def _sweep(self) -> None:
         self._sweeping = self.reactor.callLater(_SWEEP_SECONDS, self._sweep)
-        if self._full is not None:
+        if self.full is not None:
             # Others may have filled it; whoever comes is to wait, and not be refused.
             self._count()
         now = self.seconds()

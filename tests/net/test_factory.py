@@ -184,7 +184,8 @@ class FactoryTests(SynchronousTestCase):
         nobody is accepted here either, until one of theirs leaves.
         """
         full = False
-        server = made(full=lambda: full)
+        server = made()
+        server.factory.full = lambda: full
         port = Port()
         server.factory.listening(port)
         server.call()
@@ -203,7 +204,8 @@ class FactoryTests(SynchronousTestCase):
         A client of ours that leaves makes no room where others have come for it.
         """
         full = True
-        server = made(full=lambda: full)
+        server = made()
+        server.factory.full = lambda: full
         port = Port()
         server.factory.listening(port)
         call = server.call()
@@ -217,7 +219,8 @@ class FactoryTests(SynchronousTestCase):
         """
         Nobody looks any more whether others have left.
         """
-        server = made(full=lambda: True)
+        server = made()
+        server.factory.full = lambda: True
         call = server.call()
         server.factory.shutDown()
         call.protocol.connectionLost(Failure(ConnectionDone()))
