@@ -56,7 +56,11 @@ RICHER = PLAIN | {"cryptography", "idna"}
 UNSEEN = {"smtpx.core.server", "smtpx.core.client", "smtpx.core.profile"}
 
 #: Modules that a program starts with, where somebody has to choose the reactor.
-FRONT_DOORS = ("smtpx.service.maker:", "smtpx.commands.")
+FRONT_DOORS = (
+    "smtpx.service.maker:",
+    "smtpx.service.workers.forked:",
+    "smtpx.commands.",
+)
 
 #: The modules that join the rooms.
 WIRING = "smtpx.service.wiring"

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from attrs import Attribute, evolve, field, frozen
+from attrs.validators import ge, le
 
 from ..core.asked import Asks
 from ..core.domain import checkDomain
@@ -88,6 +89,10 @@ FIRST_LISTENERS = (
 )
 
 
+#: The most processes that one server has.
+WORKERS_MAX = 64
+
+
 def _isNobody(key: bytes) -> bool:
     return False
 
@@ -124,6 +129,15 @@ class Configuration:
             "help": "The first group of that user, by name; the others are those that"
             " the system's list of groups has.  If not given: the user's own."
             "  ``twistd --gid`` wins."
+        },
+    )
+    workers: int = field(
+        default=1,
+        validator=[ge(1), le(WORKERS_MAX)],
+        metadata={
+            "help": "How many processes take and deliver mail, from 1 to 64.  With one,"
+            " ``twistd`` has no other process; with more, its own takes no mail, but"
+            " looks after the others.  More than there are processors is of no use."
         },
     )
     pythonPath: tuple[Path, ...] = field(
@@ -306,7 +320,18 @@ def readConfiguration(source: Source, found: Mapping[str, IExtension]) -> Config
     @param found: the extensions that there are, by name.
     @raise ConfigurationError: with all that is wrong.
     """
-    document = documentOf(source)
+    return configurationOf(documentOf(source), found)
+
+
+def configurationOf(
+    document: Document, found: Mapping[str, IExtension]
+) -> Configuration:
+    """
+    See what a document says.
+
+    @param found: the extensions that there are, by name.
+    @raise ConfigurationError: with all that is wrong.
+    """
     kinds: dict[str, IKind] = {
         "extensions": ExtensionsKind(found),
         "policy": Table.of(Policy, **ruleKinds(found)),

@@ -27,7 +27,7 @@ from ..spool.sqlite import SQLiteSpool
 from .config import Configuration, isHostName
 from .foldernews import hearOf
 from .memory import memoryLeft
-from .workers import Worker
+from .workers import Shared, Worker
 
 #: How long a server that stops waits for work in threads, in seconds.
 _LEAVE_SECONDS = 5.0
@@ -108,6 +108,7 @@ class Machine:
     @ivar addressesNow: waits for the addresses of a name
         (L{smtpx.dns.asknow.addressesNow}).
     @ivar worker: which of the server's processes this is.
+    @ivar shared: what all of its processes have in common.
     """
 
     reactor: Any
@@ -127,6 +128,7 @@ class Machine:
         addressesNow
     )
     worker: Worker = field(factory=Worker)
+    shared: Shared = field(factory=Shared)
 
 
 def usePythonPath(configuration: Configuration) -> None:

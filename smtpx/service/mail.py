@@ -42,8 +42,11 @@ class House(Protocol):
     def queue(self) -> IQueueControl:
         """What can be done with its queue."""
 
-    def factory(self, listener: Listener) -> SMTPServerFactory:
-        """What is behind the door of a listener."""
+    def factory(self, listener: Listener) -> SMTPServerFactory | None:
+        """
+        What is behind the door of a listener; L{None}: nobody is let in here, for it
+        is another process that does it.
+        """
 
     def farewell(self) -> Deferred[None]:
         """
@@ -65,6 +68,8 @@ class MailService(MultiService):
 
     @ivar doors: where it listens.
     @ivar house: what is behind the doors; L{None}: it is not running.
+    @ivar explain: says why it cannot start; as long as nobody is told of that
+        otherwise, the log is.
     @ivar insists: does C{privilegedStartService} itself fail where a port is not to
         be had?  C{twistd} wants it so when it goes into the background: whoever
         started it is told, and nobody else would be there to hear it.
@@ -90,6 +95,7 @@ class MailService(MultiService):
         self._enter = enter
         self._opened = opened
         self._bound: Deferred[None] | None = None
+        self.explain: Callable[[Failure], object] = self._explain
         self._begun: Deferred[None] = succeed(None)
         self._watchers: list[Deferred[None]] = []
 
@@ -116,7 +122,7 @@ class MailService(MultiService):
         result = bound.result if self.insists and bound.called else None
         if isinstance(result, Failure) and result.value is not None:
             bound.addErrback(lambda failure: None)
-            self._explain(result)
+            self.explain(result)
             # Where in Twisted it was raised helps nobody.
             raise result.value.with_traceback(None) from None
 
@@ -164,7 +170,9 @@ class MailService(MultiService):
         await self._bind(self.doors)
         house = self.house = await self._enter()
         for door in self.doors:
-            door.open(house.factory(door.listener))
+            factory = house.factory(door.listener)
+            if factory is not None:
+                door.open(factory)
         self._opened(self.doors)
 
     async def _stop(self, children: Deferred[object]) -> None:
@@ -187,7 +195,7 @@ class MailService(MultiService):
     async def _withdraw(self, failure: Failure) -> None:
         for door in self.doors:
             await door.close()
-        self._explain(failure)
+        self.explain(failure)
         watchers, self._watchers = self._watchers, []
         for watcher in watchers:
             watcher.errback(failure)

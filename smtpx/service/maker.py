@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
 from twisted.application.service import IService
+from twisted.internet.error import ReactorNotRunning
 from twisted.python.failure import Failure
 from twisted.python.usage import Options as TwistedOptions
 
@@ -37,6 +38,7 @@ from .privileges import (
 )
 from .problems import ConfigurationError, Problem
 from .wiring import build
+from .wiring.working import supervisor
 
 
 class Options(TwistedOptions):
@@ -128,11 +130,15 @@ class Options(TwistedOptions):
 def makeService(options: Options) -> IService:
     """Make the mail server that the command line asks for."""
     reactor = _reactor()
-    service = build(Machine(reactor), options.configuration, options.found)
+    machine, configuration = Machine(reactor), options.configuration
+    if configuration.workers > 1:
+        service = supervisor(machine, configuration)
+    else:
+        service = build(machine, configuration, options.found)
     given: Mapping[str, Any] = options.parent or {}
     service.insists = not given.get("nodaemon", True)
     service.whenOpen().addErrback(_stop, reactor)
-    _allowDescriptors(options.configuration)
+    _allowDescriptors(configuration)
     # No business of a program that is more than a mail server.
     withoutLogContext(reactor)
     reactor.callWhenRunning(collectSeldom)
@@ -172,8 +178,16 @@ def _stop(failure: Failure, reactor: Any) -> None:
     The server could not start, and has said why: end, and let whoever started us
     know.  C{twistd} itself would end with status 0.
     """
-    atexit.register(_endBadly)
-    reactor.callWhenRunning(reactor.stop)
+
+    def stop() -> None:
+        try:
+            reactor.stop()
+        except ReactorNotRunning:
+            # It was told to end before it had started.
+            return
+        atexit.register(_endBadly)
+
+    reactor.callWhenRunning(stop)
 
 
 def _endBadly() -> None:

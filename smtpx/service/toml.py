@@ -51,12 +51,14 @@ class Document:
     @ivar folder: what relative paths in it are relative to.
     @ivar values: what it says.
     @ivar lines: where it says so, from 1; empty where it is not from a file.
+    @ivar text: the whole of the file; empty where it is not from one.
     """
 
     name: str
     folder: Path
     values: Mapping[str, object]
     lines: Mapping[KeyPath, int] = field(factory=dict)
+    text: str = field(default="", repr=False)
 
     def line(self, path: KeyPath) -> int | None:
         """
@@ -112,7 +114,7 @@ def parseDocument(text: str, name: str, folder: Path) -> Document:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError([_syntaxProblem(str(error), text, name)]) from error
-    return Document(name, folder, values, lineIndex(text))
+    return Document(name, folder, values, lineIndex(text), text)
 
 
 def _syntaxProblem(message: str, text: str, name: str) -> Problem:

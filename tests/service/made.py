@@ -36,6 +36,14 @@ MESSAGE = b"Subject: x\r\n\r\nhello\r\n"
 class Reactor(MemoryReactorClock):
     """A reactor in memory; what threads have called in it is called at once."""
 
+    def spawnProcess(self, *rest: Any, **more: Any) -> Any:
+        """
+        See C{IReactorProcess}.
+
+        @raise OSError: there are no processes here.
+        """
+        raise OSError("no processes")
+
     def callFromThread(self, call: Callable[..., Any], *rest: Any, **more: Any) -> None:
         """See C{IReactorFromThreads}."""
         call(*rest, **more)

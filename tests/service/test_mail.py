@@ -31,10 +31,13 @@ class FakeHouse:
 
     done: list[str]
     gone: Deferred[None] = field(factory=Deferred)
+    letsIn: bool = True
     queue: IQueueControl = field(factory=lambda: cast(IQueueControl, object()))
 
-    def factory(self, listener: Listener) -> SMTPServerFactory:
-        """Something to be behind a door."""
+    def factory(self, listener: Listener) -> SMTPServerFactory | None:
+        """Something to be behind a door, unless others let clients in."""
+        if not self.letsIn:
+            return None
         self.done.append(f"factory {listener.tls.value}")
         return SMTPServerFactory(MemoryReactorClock(), lambda envelope, body: None)
 
@@ -95,6 +98,26 @@ class MailServiceTests(SynchronousTestCase):
         self.successResultOf(opened)
         self.assertTrue(self.port.reading)
         self.assertEqual(self.done, ["enter", "factory none", "opened 1"])
+
+    def test_othersLetIn(self) -> None:
+        """Where other processes let clients in, the port is kept, and nobody let in."""
+        self.house.letsIn = False
+        self.entering.callback(self.house)
+        self.service.startService()
+        self.assertEqual(self.done, ["enter", "opened 1"])
+        self.assertIsNotNone(self.service.doors[0].port)
+        self.assertFalse(self.port.reading)
+
+    def test_explainedElsewhere(self) -> None:
+        """A reason can be told to somebody else than the log."""
+        told: list[object] = []
+        self.service.explain = lambda failure: told.append(failure.value)
+        failed = self.service.whenOpen()
+        self.service.startService()
+        error = OSError("no room")
+        self.entering.errback(error)
+        self.failureResultOf(failed, OSError)
+        self.assertEqual((told, self.events), ([error], []))
 
     def test_UNIXSocket(self) -> None:
         """The file of a UNIX socket is not made by root, but by the server's user."""

@@ -9,12 +9,14 @@ import io
 import os
 import resource
 import signal
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from twisted.application.service import IServiceMaker
+from twisted.internet.error import ReactorNotRunning
 from twisted.plugin import IPlugin
 from twisted.plugins import smtpx_service
 from twisted.python.usage import Options as TwistedOptions
@@ -32,8 +34,10 @@ from smtpx.service.mail import MailService
 from smtpx.service.maker import Options, makeService
 from smtpx.service.privileges import Account
 from smtpx.service.problems import Problem
+from smtpx.service.workers.staff import CannotStart
 
 from .made import Reactor
+from .test_listening import FakePort
 
 
 @implementer(IServerExtension)
@@ -51,6 +55,16 @@ class Rival:
     def extendServer(self, server: IServerBuilder) -> None:
         """Claim it."""
         server.capability(Capability(b"CHUNKING", KEYWORD), lambda session: True)
+
+
+class SocketPort(FakePort):
+    """A port with a socket, by its number."""
+
+    addressFamily = socket.AF_INET
+
+    def fileno(self) -> int:
+        """That number."""
+        return 77
 
 
 class MakerTestCase(SynchronousTestCase):
@@ -301,6 +315,50 @@ class ServiceTests(MakerTestCase):
         [end] = self.atEnd
         end()
         self.assertEqual(status, [1])
+
+    def test_endedBeforeItHasStarted(self) -> None:
+        """A server that is told to end while it starts just ends."""
+
+        def stop() -> None:
+            raise ReactorNotRunning
+
+        self.patch(self.reactor, "stop", stop)
+        service = makeService(self.parse("-c", self.file("[[listener]]\nport = 99\n")))
+        assert isinstance(service, MailService)
+        (self.folder / "smtpx-state").write_text("in the way")
+        self.reactor.hasInstalled = True
+        service.startService()
+        for hook, rest, more in self.reactor.whenRunningHooks:
+            hook(*rest, **more)
+        self.assertEqual(self.atEnd, [])
+
+    def test_severalProcesses(self) -> None:
+        """
+        With several workers, C{twistd}'s process has the ports, and starts another
+        process for the rest.
+        """
+        name = self.file("workers = 2\n[[listener]]\nport = 99\n")
+        service = makeService(self.parse("-c", name))
+        assert isinstance(service, MailService)
+        started: list[tuple[Any, ...]] = []
+
+        def spawnProcess(*rest: Any, **more: Any) -> None:
+            started.append(rest)
+            raise OSError(13, "not allowed")
+
+        self.patch(Reactor, "spawnProcess", staticmethod(spawnProcess))
+        self.patch(self.reactor, "listenTCP", lambda *rest: SocketPort())
+        failed = service.whenOpen()
+        service.privilegedStartService()
+        service.startService()
+        error = self.failureResultOf(failed, CannotStart)
+        self.assertIn("not allowed", str(error.value))
+        [(_, program, words, environment)] = started
+        self.assertEqual(
+            (program, words[-1]), (sys.executable, "smtpx.service.workers")
+        )
+        path = os.pathsep.join(filter(None, sys.path))
+        self.assertEqual(environment["PYTHONPATH"], path)
 
     def test_descriptors(self) -> None:
         """It may have as many descriptors as it wants, as far as that is allowed."""

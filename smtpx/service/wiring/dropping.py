@@ -46,7 +46,7 @@ def openDropFolder(
     @raise OSError: the folder cannot be made.
     """
     options = configuration.sendmail
-    if not options.enabled:
+    if not options.enabled or not machine.worker.leads:
         return
     most = configuration.limits.bounds.messageOctets
     folder = DropFolder(configuration.dropFolder)

@@ -98,7 +98,21 @@ def build(
     @param found: the extensions that there are, by name.
     @raise ValueError: a listener has an endpoint that is none.
     """
-    doors = [
+    doors = doorsOf(machine, configuration)
+    return MailService(
+        doors,
+        lambda: enter(machine, configuration, found, doors),
+        lambda doors: announce(configuration, doors),
+    )
+
+
+def doorsOf(machine: Machine, configuration: Configuration) -> list[Door]:
+    """
+    The doors of a server, not bound yet.
+
+    @raise ValueError: a listener has an endpoint that is none.
+    """
+    return [
         Door(
             listener,
             endpointFor(machine.reactor, listener),
@@ -106,11 +120,6 @@ def build(
         )
         for index, listener in enumerate(configuration.listeners)
     ]
-    return MailService(
-        doors,
-        lambda: enter(machine, configuration, found, doors),
-        lambda doors: announce(configuration, doors),
-    )
 
 
 @frozen

@@ -156,7 +156,8 @@ async def openImports(
         ImportJournal(logs.publisher),
     )
     stack.callback(made.close)
-    if configuration.imports or configuration.importsFile.exists():
+    wanted = configuration.imports or configuration.importsFile.exists()
+    if wanted and machine.worker.leads:
         found = await made.importer()
         for entry in configuration.imports:
             watch(machine, entry, found, made.journal, stack)

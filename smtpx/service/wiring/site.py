@@ -210,6 +210,8 @@ async def openSite(
         verb for each in premises.factories for verb in each.profile.table
     )
     watch.enter(premises.house(pulse))
+    if not machine.worker.leads:
+        return
     names = _names(configuration, premises.name)
     site = StatusSite(StatusResource(watch, names), machine.reactor)
     endpoint = endpointFor(machine.reactor, configuration.http)

@@ -9,6 +9,7 @@ worker there is one process, C{twistd}'s, and nothing of this.
 """
 
 from .interfaces import IOthers
+from .shared import Shared
 from .worker import Worker
 
-__all__ = ["IOthers", "Worker"]
+__all__ = ["IOthers", "Shared", "Worker"]

@@ -1,0 +1,74 @@
+"""
+A server of several processes: what its supervisor is, and what a worker is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from twisted.internet.interfaces import IStreamServerEndpoint
+
+from ...core.interfaces import IExtension
+from ..announcement import announce
+from ..config import Configuration
+from ..listening import Door
+from ..machine import Machine
+from ..mail import MailService
+from ..workers.brief import Brief
+from ..workers.leaving import leaveSeconds
+from ..workers.spawning import Spawned
+from ..workers.staff import Hearer, IZygote, Staff
+from .house import doorsOf, enter
+
+
+def supervisor(machine: Machine, configuration: Configuration) -> MailService:
+    """
+    The service of C{twistd}'s own process: it has the doors, but lets nobody in; its
+    house are the workers.
+
+    @raise ValueError: a listener has an endpoint that is none.
+    """
+    doors = doorsOf(machine, configuration)
+
+    async def enter() -> Staff:
+        ports: list[Any] = [door.port for door in doors]
+        brief = Brief.of(configuration, [int(port.addressFamily) for port in ports])
+        numbers = [port.fileno() for port in ports]
+
+        def spawn(hearer: Hearer) -> IZygote:
+            return Spawned(machine.reactor, brief, numbers, hearer)
+
+        staff = Staff(
+            machine.reactor, configuration.workers, spawn, leaveSeconds(configuration)
+        )
+        await staff.begin()
+        return staff
+
+    return MailService(doors, enter, lambda doors: announce(configuration, doors))
+
+
+def worker(
+    machine: Machine,
+    configuration: Configuration,
+    found: Mapping[str, IExtension],
+    endpoints: Sequence[IStreamServerEndpoint],
+) -> MailService:
+    """
+    The service of a worker.
+
+    @param found: the extensions that there are, by name.
+    @param endpoints: of the sockets that the supervisor has bound, in the order of the
+        listeners.
+    """
+    doors = [
+        Door(listener, endpoint, partial(configuration.problem, ("listener", index)))
+        for index, (listener, endpoint) in enumerate(
+            zip(configuration.listeners, endpoints, strict=True)
+        )
+    ]
+    return MailService(doors, lambda: enter(machine, configuration, found, doors))
+
+
+__all__ = ["supervisor", "worker"]

@@ -1,0 +1,8 @@
+"""
+The zygote's process: started by the supervisor, and of no use by hand.
+"""
+
+from .zygote import main
+
+if __name__ == "__main__":
+    main()

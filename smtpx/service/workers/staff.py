@@ -1,0 +1,433 @@
+"""
+The workers, as their supervisor sees them.
+
+Each worker has a post.  At a start the leading worker is first, alone, for what is made
+once in the life of a server is made by it; the others follow side by side.  A post that
+becomes vacant is filled again, at once, or after a while where that happens again and
+again.  Where the zygote ends, all workers leave, and all begins anew as soon as the
+last has gone; the sockets are the supervisor's, so that clients wait meanwhile.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from enum import Enum
+from typing import Protocol
+
+from attrs import define, field
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger, globalLogPublisher
+
+from ...core.errors import SMTPXError, UsageError
+from ...net.factory import SMTPServerFactory
+from ...queue.interfaces import IQueueControl
+from ..tables import Listener
+from .channel import Message
+from .leaving import FORSAKEN_SECONDS
+from .patience import Patience
+from .relayedlog import relayed
+
+#: What a worker is sent so that it goes on in new log files.
+REOPEN = signal.SIGUSR1
+
+#: How long workers may take to be gone whose zygote is, in seconds.
+_SILENCE_SECONDS = FORSAKEN_SECONDS + 5.0
+
+#: How long the rest may take, once all workers should be gone, in seconds.
+_REST_SECONDS = 5.0
+
+
+class CannotStart(SMTPXError):
+    """The workers cannot start."""
+
+
+class Hearer(Protocol):
+    """Whom a zygote tells."""
+
+    def heard(self, message: Message) -> None:
+        """The zygote, or one of its workers, says something."""
+
+    def exited(self, how: str) -> None:
+        """
+        The zygote has ended.
+
+        @param how: in words, such as C{with status 1}.
+        """
+
+    def silent(self) -> None:
+        """Neither it nor any of its workers is left."""
+
+
+class IZygote(Protocol):
+    """A zygote, as its supervisor sees it."""
+
+    def order(self, do: str, **fields: object) -> None:
+        """Have it do something."""
+
+    def end(self) -> None:
+        """There is nothing more to do: let it end itself, and what it has left."""
+
+    def kill(self) -> None:
+        """End it at once.  Does nothing if it has ended."""
+
+
+class Stage(Enum):
+    """How far a post has come."""
+
+    VACANT = "nobody"
+    ORDERED = "a process is to begin"
+    STARTING = "a process starts"
+    SERVING = "a process takes mail"
+
+
+@define
+class Post:
+    """
+    The place of one worker.
+
+    @ivar number: which one.
+    @ivar stage: how far it has come.
+    @ivar pid: of its process; 0: it has none.
+    @ivar why: why it cannot start, as it says; empty: it has not said so.
+    @ivar retry: will fill it again; L{None}: nothing of that kind is to come.
+    """
+
+    number: int
+    stage: Stage = Stage.VACANT
+    pid: int = 0
+    why: str = ""
+    retry: IDelayedCall | None = None
+    patience: Patience = field(factory=Patience)
+
+
+class Staff:
+    """
+    All workers: the house of a supervisor (L{smtpx.service.mail.House}).
+
+    @ivar posts: by their numbers.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        count: int,
+        spawn: Callable[[Hearer], IZygote],
+        leaveSeconds: float,
+    ) -> None:
+        """
+        @param count: how many workers there are to be.
+        @param spawn: starts a zygote; fails with L{OSError}.
+        @param leaveSeconds: how long they may take to leave.
+        """
+        self.posts = {number: Post(number) for number in range(1, count + 1)}
+        self._clock = clock
+        self._spawn = spawn
+        self._leaveSeconds = leaveSeconds
+        self._zygote: IZygote | None = None
+        #: Whom the zygote of now tells.
+        self._ear: Ear | None = None
+        self._patience = Patience()
+        self._timer: IDelayedCall | None = None
+        self._started: Deferred[None] | None = None
+        self._gone: Deferred[None] | None = None
+        self._ended: Deferred[None] | None = None
+        self._leaving = False
+
+    # --- what a supervisor's service wants ------------------------------------------
+
+    async def begin(self) -> None:
+        """
+        Have all workers at work.
+
+        @raise CannotStart: one cannot, and the others are gone again.
+        """
+        started = self._started = Deferred()
+        self._beginZygote()
+        try:
+            await started
+        except BaseException:
+            await self.farewell()
+            await self.close()
+            raise
+        finally:
+            self._started = None
+        processes = ", ".join(str(post.pid) for post in self.posts.values())
+        self._log.info(
+            "{count} workers take mail (processes {processes})",
+            count=len(self.posts),
+            processes=processes,
+        )
+
+    @property
+    def queue(self) -> IQueueControl:
+        """
+        See L{smtpx.service.mail.House}.
+
+        @raise UsageError: each worker has its own, in its own process.
+        """
+        raise UsageError("a server of several processes has its queues in these")
+
+    def factory(self, listener: Listener) -> SMTPServerFactory | None:
+        """See L{smtpx.service.mail.House}: nobody is let in here."""
+        return None
+
+    def farewell(self) -> Deferred[None]:
+        """See L{smtpx.service.mail.House}: tell all workers to leave."""
+        self._leaving = True
+        for call in (self._timer, *(post.retry for post in self.posts.values())):
+            if call is not None and call.active():
+                call.cancel()
+        if self._isEmpty():
+            return succeed(None)
+        gone = self._gone = Deferred()
+        if self._zygote is not None:
+            self._zygote.order("leave")
+        self._timer = self._clock.callLater(self._leaveSeconds, self._cut)
+        return gone
+
+    def reopenLogs(self) -> None:
+        """See L{smtpx.service.mail.House}: have all workers do it."""
+        for post in self.posts.values():
+            if post.stage in (Stage.STARTING, Stage.SERVING):
+                self._signal(post, REOPEN)
+
+    async def close(self) -> None:
+        """See L{smtpx.service.mail.House}: there are no workers any more."""
+        zygote = self._zygote
+        if zygote is None:
+            return
+        ended: Deferred[None] = Deferred()
+        self._ended = ended
+        zygote.end()
+        cut = self._clock.callLater(_REST_SECONDS, zygote.kill)
+        await ended
+        if cut.active():
+            cut.cancel()
+
+    # --- what a zygote and workers say ----------------------------------------------
+
+    def heard(self, message: Message) -> None:
+        """Somebody of those that are at work now says something."""
+        match message:
+            case {"said": "prepared"}:
+                self._fill(self.posts[1])
+            case {"said": "unprepared", "why": str(why)}:
+                if not self._cannot(why):
+                    self._log.error("The workers cannot start again: {why}", why=why)
+            case {"number": int(number)} if number in self.posts:
+                self._heardOf(self.posts[number], message)
+
+    def _heardOf(self, post: Post, message: Message) -> None:
+        match message:
+            case {"said": "forked", "pid": int(pid)}:
+                post.pid, post.stage = pid, Stage.STARTING
+            case {"said": "serving"}:
+                self._serves(post)
+            case {"said": "failed", "why": str(why)}:
+                post.why = why
+            case {"said": "ended", "status": int(status)}:
+                self._vacate(post, worded(status))
+
+    def exited(self, how: str) -> None:
+        """The zygote of now has ended; its workers leave."""
+        self._zygote = None
+        ended, self._ended = self._ended, None
+        if ended is not None:
+            ended.callback(None)
+        elif self._started is not None:
+            self._cannot(f"the zygote has ended {how}")
+        elif not self._leaving:
+            self._log.error(
+                "The zygote has ended {how}: all workers begin anew", how=how
+            )
+            self._timer = self._clock.callLater(_SILENCE_SECONDS, self._anew)
+
+    def silent(self) -> None:
+        """Neither the zygote of now nor any of its workers is left."""
+        self._forget()
+        if self._gone is not None:
+            self._finish()
+        elif self._timer is not None and self._timer.active() and not self._leaving:
+            self._timer.cancel()
+            self._anew()
+
+    # --- step by step ---------------------------------------------------------------
+
+    def _beginZygote(self) -> None:
+        self._patience.begun(self._clock.seconds())
+        self._ear = ear = Ear(self)
+        try:
+            self._zygote = self._spawn(ear)
+        except OSError as error:
+            why = f"the zygote cannot be started: {error}"
+            if not self._cannot(why):
+                self._log.error("The workers cannot start again: {why}", why=why)
+                self._anew()
+
+    def _anew(self) -> None:
+        """All are gone, or should be: begin again, unless that happens too often."""
+        self._forget()
+        # Whoever is left of those of before is not of ours any more.
+        if self._ear is not None:
+            self._ear.isOld = True
+        delay = self._patience.ended(self._clock.seconds())
+        self._timer = self._clock.callLater(delay, self._beginZygote)
+
+    def _forget(self) -> None:
+        for post in self.posts.values():
+            post.stage, post.pid = Stage.VACANT, 0
+            if post.retry is not None and post.retry.active():
+                post.retry.cancel()
+
+    def _fill(self, post: Post) -> None:
+        if self._zygote is None or self._leaving or post.stage is not Stage.VACANT:
+            return
+        post.stage, post.why = Stage.ORDERED, ""
+        post.patience.begun(self._clock.seconds())
+        self._zygote.order("fork", number=post.number)
+
+    def _serves(self, post: Post) -> None:
+        post.stage = Stage.SERVING
+        if self._started is None:
+            self._log.info(
+                "Worker {number} takes mail (process {pid})",
+                number=post.number,
+                pid=post.pid,
+            )
+        self._fillOthers()
+        done = all(each.stage is Stage.SERVING for each in self.posts.values())
+        if done and self._started is not None and not self._started.called:
+            self._started.callback(None)
+
+    def _fillOthers(self) -> None:
+        for post in self.posts.values():
+            if post.retry is None or not post.retry.active():
+                self._fill(post)
+
+    def _vacate(self, post: Post, how: str) -> None:
+        pid, wasServing = post.pid, post.stage is Stage.SERVING
+        post.stage, post.pid = Stage.VACANT, 0
+        if self._leaving:
+            if self._isEmpty():
+                self._finish()
+            return
+        if self._cannot(post.why or f"worker {post.number} has ended {how}"):
+            return
+        delay = post.patience.ended(self._clock.seconds())
+        self._log.error(
+            "Worker {number} (process {pid}) {what}; {then}",
+            number=post.number,
+            pid=pid,
+            what=f"cannot start: {post.why}" if post.why else f"has ended {how}",
+            then=f"another begins in {delay:g} s" if delay else "another begins",
+        )
+        post.retry = self._clock.callLater(delay, self._fill, post)
+        if not wasServing:
+            # The others need not wait for a leading one that cannot start.
+            self._fillOthers()
+
+    def _cannot(self, why: str) -> bool:
+        """
+        A first start has failed.
+
+        @return: L{False}: this is none.
+        """
+        if self._started is None:
+            return False
+        if not self._started.called:
+            self._started.errback(CannotStart(why))
+        return True
+
+    def _isEmpty(self) -> bool:
+        return all(post.stage is Stage.VACANT for post in self.posts.values())
+
+    def _cut(self) -> None:
+        """Some did not leave in time."""
+        late = [post for post in self.posts.values() if post.stage is not Stage.VACANT]
+        for post in late:
+            self._log.error(
+                "Worker {number} (process {pid}) does not leave, and is ended",
+                number=post.number,
+                pid=post.pid,
+            )
+            self._signal(post, signal.SIGKILL)
+        self._timer = self._clock.callLater(_REST_SECONDS, self._finish)
+
+    def _finish(self) -> None:
+        gone, self._gone = self._gone, None
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        if gone is not None:
+            gone.callback(None)
+
+    def _signal(self, post: Post, which: int) -> None:
+        if self._zygote is not None:
+            self._zygote.order("signal", number=post.number, signal=int(which))
+
+
+@define(eq=False)
+class Ear:
+    """
+    Hears one zygote, and its workers.
+
+    @ivar isOld: is there another by now?  Then only what they have for the log counts.
+    """
+
+    _staff: Staff
+    isOld: bool = False
+
+    _log = Logger()
+
+    def heard(self, message: Message) -> None:
+        """See L{Hearer}."""
+        match message:
+            case {"said": "log", "event": str(event)}:
+                globalLogPublisher(relayed(event))
+            case {"said": "lost", "number": int(number), "events": int(events)}:
+                self._log.error(
+                    "Worker {number}: {events} events are missing in this log",
+                    number=number,
+                    events=events,
+                )
+            case _ if not self.isOld:
+                self._staff.heard(message)
+
+    def exited(self, how: str) -> None:
+        """See L{Hearer}."""
+        if not self.isOld:
+            self._staff.exited(how)
+
+    def silent(self) -> None:
+        """See L{Hearer}."""
+        if not self.isOld:
+            self._staff.silent()
+
+
+def worded(status: int) -> str:
+    """
+    How a process has ended, in words.
+
+    @param status: its status, or the number of a signal, negative.
+    """
+    if status >= 0:
+        return f"with status {status}"
+    try:
+        return f"by {signal.Signals(-status).name}"
+    except ValueError:
+        return f"by signal {-status}"
+
+
+__all__ = [
+    "REOPEN",
+    "CannotStart",
+    "Hearer",
+    "IZygote",
+    "Post",
+    "Staff",
+    "Stage",
+    "worded",
+]

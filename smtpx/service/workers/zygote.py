@@ -1,0 +1,273 @@
+"""
+The zygote: a small process that forks the workers.
+
+It is a fresh interpreter that the supervisor has started.  It has one thread, no
+reactor, no open database and no connection, so that a fork of it is whole.  It reads
+the configuration, has made what all workers share
+(L{smtpx.service.wiring.sharing.prepare}), and then does what it is told: it forks
+workers, and sends them signals.  Only the zygote does that, because it reaps them: a
+process id cannot have become somebody else's by then.
+
+What it has inherited is in L{smtpx.service.workers.numbers}.
+
+Orders: C{fork} a worker; C{signal} one; C{leave}, which is the last: the sockets are
+closed, and all workers told to leave.
+
+News: C{prepared}, or C{unprepared} with C{why}; C{forked} and C{ended}, with the
+C{number} of a worker, its C{pid} and C{status}.  What workers say is in
+L{smtpx.service.workers.forked}.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import select
+import signal
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from typing import NoReturn
+
+from attrs import define, field, frozen
+
+from ...core.errors import SMTPXError
+from ...core.interfaces import IExtension
+from ..config import Configuration
+from ..extensions import findExtensions
+from ..machine import usePythonPath
+from ..wiring.sharing import prepare
+from .brief import Brief
+from .channel import Message, hear, tell
+from .forked import Charge, work
+from .kinship import call, dieWith
+from .leaving import leaveSeconds
+from .numbers import BRIEF, FIRST, LIFE, NEWS, ORDERS
+from .shared import Shared
+
+#: What ^C, the end of a terminal, and a supervisor of services send to all processes at
+#: once: it is for twistd's process to decide what becomes of it.
+_FOR_TWISTD = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+#: What a worker must not be sent before it knows what to do then.
+BLOCKED = frozenset({signal.SIGTERM, signal.SIGUSR1})
+
+#: How often it is looked whether the last workers have gone, in seconds.
+_LOOK_SECONDS = 0.02
+
+
+class Threaded(RuntimeError):
+    """There is a thread: what it holds at a fork stays locked for ever."""
+
+
+def threads() -> int:
+    """How many threads this process has; 1 where the system does not say."""
+    try:
+        return len(os.listdir("/proc/self/task"))
+    except OSError:
+        return 1
+
+
+def _reap() -> tuple[int, int]:
+    return os.waitpid(-1, os.WNOHANG)
+
+
+@frozen
+class Kernel:
+    """
+    What a zygote wants of the system.
+
+    @ivar fork: see C{os.fork}.
+    @ivar kill: see C{os.kill}.
+    @ivar reap: the process that has ended, and how (C{os.waitpid}); 0: none has.
+    @ivar threads: how many threads this process has.
+    @ivar now: the time, in seconds.
+    @ivar sleep: waits for some seconds.
+    """
+
+    fork: Callable[[], int] = os.fork
+    kill: Callable[[int, int], None] = os.kill
+    reap: Callable[[], tuple[int, int]] = _reap
+    threads: Callable[[], int] = threads
+    now: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+
+@define
+class Zygote:
+    """
+    The zygote, once it knows what it has to.
+
+    @ivar workers: numbers of workers by their process ids.
+    """
+
+    _orders: socket.socket
+    _news: socket.socket
+    _sockets: list[int]
+    _become: Callable[[int, int], NoReturn]
+    _leaveSeconds: float
+    _kernel: Kernel = field(factory=Kernel)
+    workers: dict[int, int] = field(factory=dict)
+
+    def obey(self, order: Message) -> None:
+        """Do what the supervisor wants."""
+        match order:
+            case {"do": "fork", "number": int(number)}:
+                self._fork(number)
+            case {"do": "signal", "number": int(number), "signal": int(which)}:
+                for pid, each in self.workers.items():
+                    if each == number:
+                        self._kernel.kill(pid, which)
+            case {"do": "leave"}:
+                self._leave()
+
+    def reap(self) -> None:
+        """Tell of the workers that have ended."""
+        while self.workers:
+            pid, status = self._kernel.reap()
+            if not pid:
+                return
+            number = self.workers.pop(pid)
+            code = os.waitstatus_to_exitcode(status)
+            self._tell("ended", number=number, pid=pid, status=code)
+
+    def end(self) -> None:
+        """
+        End all workers: gently, and when their time is up, at once.  The supervisor is
+        gone, in order or not.
+        """
+        self._leave()
+        until = self._kernel.now() + self._leaveSeconds
+        self.reap()
+        while self.workers and self._kernel.now() < until:
+            self._kernel.sleep(_LOOK_SECONDS)
+            self.reap()
+        for pid in self.workers:
+            self._kernel.kill(pid, signal.SIGKILL)
+
+    def _leave(self) -> None:
+        # Nobody waits for a server that is about to go: without this, clients would
+        # be connected to nobody as long as the last worker sees others out.
+        for number in self._sockets:
+            os.close(number)
+        self._sockets.clear()
+        for pid in self.workers:
+            self._kernel.kill(pid, signal.SIGTERM)
+
+    def _fork(self, number: int) -> None:
+        count = self._kernel.threads()
+        if count != 1:
+            raise Threaded(f"the zygote has {count} threads")
+        # A SIGTERM to a worker that is not ready yet has to wait.
+        signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED)
+        parent = os.getpid()
+        pid = self._kernel.fork()
+        if not pid:
+            self._become(number, parent)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, BLOCKED)
+        self.workers[pid] = number
+        self._tell("forked", number=number, pid=pid)
+
+    def _tell(self, said: str, **fields: object) -> None:
+        tell(self._news, {"said": said, **fields})
+
+
+def main() -> NoReturn:
+    """Be a zygote, and then no more."""
+    for which in _FOR_TWISTD:
+        signal.signal(which, signal.SIG_IGN)
+    call("smtpx zygote")
+    brief = Brief.read(BRIEF)
+    brief.restore()
+    numbers = range(FIRST, FIRST + len(brief.families))
+    for number in (ORDERS, NEWS, LIFE, BRIEF, *numbers):
+        os.set_inheritable(number, False)
+    orders, news = socket.socket(fileno=ORDERS), socket.socket(fileno=NEWS)
+    try:
+        found = findExtensions()
+        configuration = brief.configuration(found)
+        usePythonPath(configuration)
+        shared = prepare(configuration)
+    except (SMTPXError, OSError, ValueError) as error:
+        tell(news, {"said": "unprepared", "why": str(error)})
+        os._exit(1)
+    # So that the collector of garbage writes to no page that workers share.
+    gc.collect()
+    gc.freeze()
+    _run(orders, news, brief, configuration, found, shared)
+    os._exit(0)
+
+
+def _run(
+    orders: socket.socket,
+    news: socket.socket,
+    brief: Brief,
+    configuration: Configuration,
+    found: Mapping[str, IExtension],
+    shared: Shared,
+) -> None:
+    """Obey until the supervisor says no more."""
+    sockets = list(range(FIRST, FIRST + len(brief.families)))
+    alive, mine = os.pipe2(os.O_CLOEXEC)
+    woken, waker = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+
+    def become(number: int, parent: int) -> NoReturn:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        orders.close()
+        for each in (mine, woken, waker, BRIEF):
+            os.close(each)
+        handed = tuple(zip(sockets, brief.families, strict=True))
+        lives = (LIFE, alive)
+        _beWorker(
+            Charge(number, configuration, found, shared, news, lives, handed), parent
+        )
+
+    zygote = Zygote(orders, news, sockets, become, leaveSeconds(configuration))
+    signal.set_wakeup_fd(waker)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    poll = select.poll()
+    poll.register(orders, select.POLLIN)
+    poll.register(woken, select.POLLIN)
+    tell(news, {"said": "prepared"})
+    while _turn(zygote, poll, orders, woken):
+        pass
+    zygote.end()
+
+
+def _turn(zygote: Zygote, poll: select.poll, orders: socket.socket, woken: int) -> bool:
+    """
+    Do what there is to do now.
+
+    @return: L{False}: nobody is left who could order anything.
+    """
+    for number, _ in poll.poll():
+        if number == woken:
+            os.read(woken, 4096)
+            zygote.reap()
+            continue
+        order = hear(orders)
+        if order is None:
+            return False
+        zygote.obey(order)
+    return True
+
+
+def _beWorker(charge: Charge, parent: int) -> NoReturn:
+    """Be a worker, in the child, and then no more."""
+    status = 1
+    try:
+        dieWith(parent)
+        status = work(charge)
+    except BaseException:
+        # The last border of this process: what is above is the zygote's own stack.
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+__all__ = ["BLOCKED", "Kernel", "Threaded", "Zygote", "main"]
