@@ -347,7 +347,7 @@ class ServiceTests(MakerTestCase):
             raise OSError(13, "not allowed")
 
         self.patch(Reactor, "spawnProcess", staticmethod(spawnProcess))
-        self.patch(self.reactor, "listenTCP", lambda *rest: SocketPort())
+        self.patch(self.reactor, "listenTCP", lambda *rest, **more: SocketPort())
         failed = service.whenOpen()
         service.privilegedStartService()
         service.startService()
