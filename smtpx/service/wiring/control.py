@@ -114,7 +114,7 @@ def openControl(
             raise
         _log.warn("The server cannot be controlled: {error}", error=error)
         return
-    if endpoint is None or not machine.worker.leads:
+    if endpoint is None:
         return
     verbs = {**QueueVerbs(queue, spool.count).verbs(), **others}
     factory = ControlFactory(

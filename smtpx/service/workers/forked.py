@@ -43,6 +43,7 @@ from ..wiring.working import worker
 from .channel import Message, tell
 from .kinship import Lifeline, call
 from .leaving import FORSAKEN_SECONDS, leaveSeconds
+from .others import Others
 from .relayedlog import RelayedLog
 from .shared import Shared
 from .staff import REOPEN
@@ -129,9 +130,11 @@ class Work:
 
     def _service(self) -> MailService:
         charge = self._charge
+        count, folder = charge.configuration.workers, charge.configuration.workersFolder
+        others = Others(self._reactor, folder, charge.number, count)
         machine = Machine(
             self._reactor,
-            worker=Worker(charge.number, charge.configuration.workers),
+            worker=Worker(charge.number, count, others),
             shared=charge.shared,
         )
         endpoints = [adopted(self._reactor, *each) for each in charge.sockets]
