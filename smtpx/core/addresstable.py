@@ -126,6 +126,11 @@ class AddressTable(Generic[T]):
         for pattern, value in entries:
             self._add(pattern, value)
 
+    @property
+    def constant(self) -> bool:
+        """Does it say the same whenever it is asked, as no look-up is in it?"""
+        return not self._asked
+
     def _add(self, pattern: str, value: T) -> None:
         if pattern == "*":
             if self._default is not None:

@@ -14,6 +14,7 @@ from typing import Any, Callable, TypeVar, cast
 
 from attrs import define, field
 
+from .envelope import Bearer, Stamp
 from .errors import Conflict, HookTrouble
 from .hooks import Phase, Stage, Where
 from .interfaces import IExtension
@@ -26,11 +27,14 @@ R = TypeVar("R")
 CORE = "core"
 
 
-def owned(owner: str, hook: F) -> F:
+def owned(owner: str, hook: F, of: Iterable[Stamp[Any]] = ()) -> F:
     """
     C{hook}, wrapped so that its exceptions name its owner.  Of a hook that is a
     generator this holds for making it; whoever runs it asks L{ownerOf}, or runs
     it inside of L{attributed}.
+
+    @param of: the stamps without which it has nothing to say (L{apt}); empty: it
+        may have, whatever there is.
     """
 
     def call(*arguments: Any) -> Any:
@@ -42,12 +46,26 @@ def owned(owner: str, hook: F) -> F:
             raise HookTrouble(owner) from error
 
     call.owner = owner  # type: ignore[attr-defined]  # read by ownerOf
+    call.of = frozenset(of)  # type: ignore[attr-defined]  # read by apt
     return cast(F, call)
 
 
 def ownerOf(hook: Callable[..., Any]) -> str:
     """Whose hook is it?  L{CORE}, if it was never wrapped."""
     return cast(str, getattr(hook, "owner", CORE))
+
+
+def apt(hooks: Iterable[F], *bearers: Bearer) -> list[F]:
+    """
+    Those of C{hooks} that may have something to say of an envelope, or of a recipient
+    too.  Mostly it is none, and to find that out is cheaper than to ask each.
+    """
+    there = [stamp for bearer in bearers for stamp in bearer.borne()]
+    return [
+        hook
+        for hook in hooks
+        if not (of := getattr(hook, "of", None)) or not of.isdisjoint(there)
+    ]
 
 
 def attributed(owner: str, dialogue: Generator[N, Any, R]) -> Generator[N, Any, R]:

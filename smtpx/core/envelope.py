@@ -9,7 +9,8 @@ nobody knows keeps the whole message where it is.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Generic, Mapping, TypeVar, cast
+from collections.abc import Collection
+from typing import Any, Callable, Generic, Mapping, TypeVar
 
 from attrs import frozen
 
@@ -56,7 +57,8 @@ class Stamps:
         self.unknown: dict[str, str] = {}
 
     def __getitem__(self, stamp: Stamp[T]) -> T:
-        return cast(T, self._values[stamp])
+        found: T = self._values[stamp]
+        return found
 
     def __setitem__(self, stamp: Stamp[T], value: T) -> None:
         self._values[stamp] = value
@@ -81,7 +83,8 @@ class Stamps:
 
     def get(self, stamp: Stamp[T]) -> T | None:
         """The stamp's value, or L{None} where it is not there."""
-        return cast("T | None", self._values.get(stamp))
+        found: T | None = self._values.get(stamp)
+        return found
 
     def inherit(self, other: Stamps) -> None:
         """Take over those of C{other} that are not there."""
@@ -148,11 +151,19 @@ class Stamped:
 
     def stamp(self, stamp: Stamp[T]) -> T | None:
         """A stamp's value, or L{None}; makes no stamps where there are none."""
-        return None if self._stamps is None else self._stamps.get(stamp)
+        # It is asked for some twenty times a message: without a call of ours.
+        found: T | None = None
+        if self._stamps is not None:
+            found = self._stamps._values.get(stamp)
+        return found
+
+    def borne(self) -> Collection[Stamp[Any]]:
+        """Which stamps are on it; makes none where there are none."""
+        return () if self._stamps is None else self._stamps._values
 
     def dumpedStamps(self) -> dict[str, str]:
         """The stamps as text; makes none where there are none."""
-        return {} if self._stamps is None else self._stamps.dumped()
+        return self._stamps.dumped() if self._stamps else {}
 
 
 class Recipient(Stamped):

@@ -468,15 +468,27 @@ class IClientBuilder(Interface):
 
 
 class IQueueBuilder(Interface):
-    """What a queue-side extension can register.  Each call is one hook."""
+    """
+    What a queue-side extension can register.  Each call is one hook.
+
+    C{of} are the stamps without which a hook has nothing to say: where none of them
+    is on the envelope, or on the recipient that it is asked of, it is not asked.  That
+    is most of what goes through a queue.  Empty: it is always asked.
+    """
 
     def stamp(stamp: Stamp[T]) -> None:
         """A stamp to keep in the spool."""
 
-    def constrain(constrain: Callable[[Envelope, RoutePolicy], RoutePolicy]) -> None:
+    def constrain(
+        constrain: Callable[[Envelope, RoutePolicy], RoutePolicy],
+        of: Iterable[Stamp[Any]] = (),
+    ) -> None:
         """What this envelope's route has to be."""
 
-    def schedule(schedule: Callable[[Envelope, Schedule], Schedule]) -> None:
+    def schedule(
+        schedule: Callable[[Envelope, Schedule], Schedule],
+        of: Iterable[Stamp[Any]] = (),
+    ) -> None:
         """When this envelope is to go."""
 
     def redirect(redirect: Callable[[Recipient, Recipient, bool], None]) -> None:
@@ -488,6 +500,7 @@ class IQueueBuilder(Interface):
 
     def report(
         wish: Callable[[Envelope, Recipient, News], ReportWish | None],
+        of: Iterable[Stamp[Any]] = (),
     ) -> None:
         """
         Whether and how to report what became of a recipient.  It is asked of each

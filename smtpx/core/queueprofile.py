@@ -18,7 +18,7 @@ from typing import Any, Callable, TypeVar
 from attrs import define, field
 from zope.interface import implementer
 
-from .claims import Register, owned
+from .claims import Register, apt, owned
 from .envelope import (
     Envelope,
     Recipient,
@@ -111,24 +111,32 @@ class QueueProfile(Register):
         self.stamps[stamp.name] = stamp
 
     def constrain(
-        self, constrain: Callable[[Envelope, RoutePolicy], RoutePolicy]
+        self,
+        constrain: Callable[[Envelope, RoutePolicy], RoutePolicy],
+        of: Iterable[Stamp[Any]] = (),
     ) -> None:
         """See L{IQueueBuilder}."""
-        self.constrainers += (owned(self._note("constrain"), constrain),)
+        self.constrainers += (owned(self._note("constrain"), constrain, of),)
 
-    def schedule(self, schedule: Callable[[Envelope, Schedule], Schedule]) -> None:
+    def schedule(
+        self,
+        schedule: Callable[[Envelope, Schedule], Schedule],
+        of: Iterable[Stamp[Any]] = (),
+    ) -> None:
         """See L{IQueueBuilder}."""
-        self.schedulers += (owned(self._note("schedule"), schedule),)
+        self.schedulers += (owned(self._note("schedule"), schedule, of),)
 
     def redirect(self, redirect: Callable[[Recipient, Recipient, bool], None]) -> None:
         """See L{IQueueBuilder}."""
         self.redirectors += (owned(self._note("redirect"), redirect),)
 
     def report(
-        self, wish: Callable[[Envelope, Recipient, News], ReportWish | None]
+        self,
+        wish: Callable[[Envelope, Recipient, News], ReportWish | None],
+        of: Iterable[Stamp[Any]] = (),
     ) -> None:
         """See L{IQueueBuilder}."""
-        self.wishes += (owned(self._note("report"), wish),)
+        self.wishes += (owned(self._note("report"), wish, of),)
 
     def fields(
         self,
@@ -141,15 +149,15 @@ class QueueProfile(Register):
 
     def policyFor(self, envelope: Envelope) -> RoutePolicy:
         """What the route of C{envelope} has to be."""
-        policy = RoutePolicy()
-        for constrain in self.constrainers:
+        policy = _ANY_ROUTE
+        for constrain in apt(self.constrainers, envelope):
             policy = constrain(envelope, policy)
         return policy
 
     def scheduleFor(self, envelope: Envelope) -> Schedule:
         """When C{envelope} is to go."""
-        plan = Schedule()
-        for schedule in self.schedulers:
+        plan = _AT_ONCE
+        for schedule in apt(self.schedulers, envelope):
             plan = schedule(envelope, plan)
         return plan
 
@@ -185,13 +193,13 @@ class QueueProfile(Register):
     ) -> ReportWish:
         """All opinions on a report, combined: False, then True, then None."""
         wishes: list[ReportWish] = []
-        for ask in self.wishes:
+        for ask in apt(self.wishes, envelope, recipient):
             wish = ask(envelope, recipient, news)
             if wish is not None:
                 wishes.append(wish)
-        if not wishes:
+        if len(wishes) <= 1:
             # Of most messages nobody wants to hear anything.
-            return _NO_WISH
+            return wishes[0] if wishes else _NO_WISH
         return ReportWish(
             _strongest([wish.send for wish in wishes]),
             _strongest([wish.full for wish in wishes]),
@@ -199,7 +207,8 @@ class QueueProfile(Register):
         )
 
 
-_NO_WISH = ReportWish()
+#: What holds where nobody says anything, made once.
+_ANY_ROUTE, _AT_ONCE, _NO_WISH = RoutePolicy(), Schedule(), ReportWish()
 
 
 def _strongest(opinions: list[bool | None]) -> bool | None:

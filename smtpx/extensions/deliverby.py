@@ -256,8 +256,8 @@ class DeliverBy:
     def extendQueue(self, queue: IQueueBuilder) -> None:
         """See L{IQueueExtension}."""
         queue.stamp(DEADLINE)
-        queue.schedule(_schedule)
-        queue.report(_wish)
+        queue.schedule(_schedule, of=(DEADLINE,))
+        queue.report(_wish, of=(DEADLINE,))
         queue.fields(_fields)
 
 

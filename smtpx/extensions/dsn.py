@@ -335,7 +335,7 @@ class DSN:
         for stamp in (RET, ENVID, NOTIFY, ORCPT):
             queue.stamp(stamp)
         queue.redirect(_redirect)
-        queue.report(self._wish)
+        queue.report(self._wish, of=(RET, NOTIFY))
         queue.fields(self._fields)
 
     def _wish(

@@ -341,7 +341,7 @@ class FutureRelease:
         """See L{IQueueExtension}."""
         queue.stamp(HOLD)
         queue.stamp(HOLDER)
-        queue.schedule(_schedule)
+        queue.schedule(_schedule, of=(HOLD,))
         queue.fields(_fields)
 
 

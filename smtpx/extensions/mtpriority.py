@@ -236,8 +236,8 @@ class MTPriority:
     def extendQueue(self, queue: IQueueBuilder) -> None:
         """See L{IQueueExtension}."""
         queue.stamp(PRIORITY)
-        queue.schedule(self._schedule)
-        queue.report(self._wish)
+        queue.schedule(self._schedule, of=(PRIORITY,))
+        queue.report(self._wish, of=(PRIORITY,))
 
     def _schedule(self, envelope: Envelope, schedule: Schedule) -> Schedule:
         priority = envelope.stamp(PRIORITY)

@@ -321,8 +321,8 @@ class RequireTLS:
         queue.stamp(REQUIRED)
         queue.stamp(OPTIONAL)
         queue.stamp(REDACTED)
-        queue.constrain(self._constrain)
-        queue.report(self._report)
+        queue.constrain(self._constrain, of=(REQUIRED, OPTIONAL))
+        queue.report(self._report, of=(REQUIRED, OPTIONAL))
 
     def _constrain(self, envelope: Envelope, policy: RoutePolicy) -> RoutePolicy:
         if _required(envelope):

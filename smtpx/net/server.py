@@ -282,19 +282,18 @@ class ServerProtocol(DirectProtocol):
 
     def ask(self, question: Question[T]) -> T | Pending:
         """See L{IServerPort}."""
-        kind = type(question)
-        if kind is TakeMessage:
-            answer = self._take(cast(TakeMessage, question))
-        elif kind is OpenBody:
-            return cast("T | Pending", self._openBody(cast(OpenBody, question)))
+        answer: Any
+        if isinstance(question, TakeMessage):
+            answer = self._take(question)
+        elif isinstance(question, OpenBody):
+            answer = self._openBody(question)
         elif self._opened is Opened.USUALLY:
             answer = self.factory.answer(question)
         else:
             answer = self._cautiously(question)
         # What comes most is looked at first; Deferred is slow to ask for.
-        if answer is None or type(answer) is Reply:
-            return cast("T | Pending", answer)
-        if isinstance(answer, Deferred):
+        usual = answer is None or type(answer) is Reply
+        if not usual and isinstance(answer, Deferred):
             if not answer.called or answer.paused:
                 self._await(answer, question)
                 return PENDING
@@ -305,7 +304,8 @@ class ServerProtocol(DirectProtocol):
             answer = there[0]
             if isinstance(answer, Failure):
                 answer.raiseException()
-        return cast("T | Pending", answer)
+        said: T | Pending = answer
+        return said
 
     def _await(self, answer: Deferred[Any], question: Question[Any]) -> None:
         self._asked = answer

@@ -34,6 +34,9 @@ from .interfaces import IRoutes, ITransport, Route
 #: The pattern of the null sender, whom only this and C{*} match.
 NULL_SENDER = "<>"
 
+#: How many answers are remembered.
+_REMEMBERED_MOST = 1000
+
 
 @frozen
 class RouteRule:
@@ -140,6 +143,13 @@ class Routes:
             self._exceptions.append(_Exception(each.holds, table))
         ways = [(p, self._ways(r, home, separators)) for p, r in byPattern.items()]
         self._table = AddressTable(ways, home, separators, asks)
+        #: Answers by recipient and sender: it is asked four times for each that a
+        #: message has.  L{None}: they are not always the same.
+        self._known: dict[tuple[bytes, bytes], Route | None] | None = None
+        tables = [each.some for _, each in ways if each.some is not None]
+        constant = self._table.constant and all(each.constant for each in tables)
+        if constant and not self._exceptions:
+            self._known = {}
 
     def _ways(
         self, routes: Iterable[RouteRule], home: bytes, separators: bytes
@@ -190,6 +200,20 @@ class Routes:
         self, path: bytes, sender: bytes, recipient: Recipient | None = None
     ) -> Route | None:
         """See L{IRoutes}."""
+        known = self._known
+        if known is None:
+            return self._find(path, sender, recipient)
+        try:
+            return known[path, sender]
+        except KeyError:
+            if len(known) >= _REMEMBERED_MOST:
+                known.clear()
+            found = known[path, sender] = self._find(path, sender, recipient)
+            return found
+
+    def _find(
+        self, path: bytes, sender: bytes, recipient: Recipient | None
+    ) -> Route | None:
         for ways in self._matching(path, recipient):
             route = ways.find(sender)
             if route is not None:

@@ -150,6 +150,44 @@ class QueueProfileTests(SynchronousTestCase):
             profile.scheduleFor(envelope), Schedule(priority=3, deadline=9.0)
         )
 
+    def test_hooksOfStamps(self) -> None:
+        """A hook that is about stamps is asked only where one of them is."""
+        asked: list[str] = []
+
+        def constrain(envelope: Envelope, policy: RoutePolicy) -> RoutePolicy:
+            asked.append("constrain")
+            return policy
+
+        def schedule(envelope: Envelope, plan: Schedule) -> Schedule:
+            asked.append("schedule")
+            return plan
+
+        def wish(envelope: Envelope, recipient: Recipient, news: News) -> None:
+            asked.append("report")
+
+        profile = self.loaded(
+            lambda b: b.constrain(constrain, of=(self.OATH,)),
+            lambda b: b.schedule(schedule, of=(self.OATH,)),
+            lambda b: b.report(wish, of=(self.OATH,)),
+        )
+        news = News(Action.FAILED)
+
+        def ask(envelope: Envelope, recipient: Recipient) -> list[str]:
+            asked.clear()
+            profile.policyFor(envelope)
+            profile.scheduleFor(envelope)
+            profile.wishFor(envelope, recipient, news)
+            return list(asked)
+
+        plain, recipient = Envelope(b"", 0.0), Recipient(b"a@b.example")
+        self.assertEqual(ask(plain, recipient), [])
+        plain.stamps[REFUSED] = b"no"
+        self.assertEqual(ask(plain, recipient), [])
+        recipient.stamps[self.OATH] = "never"
+        self.assertEqual(ask(plain, recipient), ["report"])
+        plain.stamps[self.OATH] = "never"
+        self.assertEqual(ask(plain, recipient), ["constrain", "schedule", "report"])
+
     def test_wishes(self) -> None:
         """False beats True beats no opinion."""
 

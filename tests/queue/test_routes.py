@@ -43,6 +43,29 @@ class RoutesTests(SynchronousTestCase):
         self.assertEqual(self.found(b"a@b.example.org"), ("*.example.org", DISCARD))
         self.assertIsNone(self.found(b"a@example.net"))
 
+    def test_askedAgain(self) -> None:
+        """Whoever asks again, and however many others did, hears the same."""
+        for number in range(2100):
+            path = b"%d@b.example.org" % (number % 1050)
+            self.assertEqual(self.found(path), ("*.example.org", DISCARD))
+        self.assertEqual(self.found(b"a@example.org"), ("example.org", HOLD))
+        self.assertIsNone(self.found(b"a@example.net"))
+        self.assertIsNone(self.found(b"a@example.net"))
+
+    def test_lookupsAreAskedEachTime(self) -> None:
+        """What is looked up for a route may be another thing the next time."""
+        there: set[bytes] = set()
+        routes = Routes(
+            [RouteRule("lookup:ours", "hold"), RouteRule("*", "discard")],
+            [HOLD, DISCARD],
+            asks={"ours": there.__contains__},
+        )
+        for domains, transport in (set(), DISCARD), ({b"b.example"}, HOLD):
+            there |= domains
+            route = routes.find(b"a@b.example", b"")
+            assert route is not None
+            self.assertIs(route.transport, transport)
+
     def test_postmasterAlone(self) -> None:
         """C{<postmaster>} goes where the home domain's mail goes."""
         self.assertEqual(self.found(b"postmaster"), ("example.org", HOLD))
