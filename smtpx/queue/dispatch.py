@@ -26,6 +26,7 @@ from ..spool.journal import IDeliveryJournal
 from ..spool.via import Cause
 from .asked import Asked
 from .discard import Discard
+from .heard import Heard
 from .interfaces import (
     LANE_OCTETS,
     Attempt,
@@ -300,7 +301,7 @@ class Dispatch:
         began = self.clock.seconds()
         left = set(indices)
         relayed = IRelay.providedBy(transport)
-        heard = _Heard(self.spool, self.settlements, message, task.route, relayed, left)
+        heard = Heard(self.spool, self.settlements, message, task.route, relayed, left)
         outcomes: Sequence[Outcome]
         try:
             body = self.spool.body(message)
@@ -366,46 +367,6 @@ def _refused(index: int, refusal: bytes) -> Outcome:
     said = readReply(refusal)
     text = "refused" if said is None else f"refused: {said.onOneLine}"
     return Outcome(index, Fate.FAILED, text, said, cause=Cause.RECIPIENT)
-
-
-@define(eq=False)
-class _Heard:
-    """
-    Who has a message in an attempt, as soon as that is known, and whatever happens
-    until it is written down.
-
-    @ivar route: which way it goes.
-    @ivar relayed: does it go to where nobody can tell that it came before?
-    @ivar left: who does not have it.
-    @ivar had: who does.
-    """
-
-    spool: ISpool
-    settlements: Settlements
-    message: SpooledMessage
-    route: Route
-    relayed: bool
-    left: set[int]
-    had: dict[int, Outcome] = field(factory=dict, init=False)
-
-    def note(self, outcomes: Sequence[Outcome]) -> None:
-        """See L{Attempt}."""
-        fresh = {
-            each.index: each
-            for each in outcomes
-            if each.fate is Fate.DELIVERED and each.index in self.left
-        }
-        self.had.update(fresh)
-        self.left.difference_update(fresh)
-        if fresh and self.relayed:
-            untold = [index for index in fresh if self._isUntold(fresh[index])]
-            self.spool.delivered(self.message, tuple(fresh), untold)
-
-    def _isUntold(self, outcome: Outcome) -> bool:
-        """Has the sender to hear of it?"""
-        route = self.route
-        tried = Tried(route, outcome, action=route.transport.reports)
-        return self.settlements.owes(self.message, tried)
 
 
 async def _located(
