@@ -25,6 +25,7 @@ from ..spool.interfaces import ISpool
 from ..spool.journal import IDeliveryJournal
 from ..spool.via import Cause
 from .asked import Asked
+from .begun import begun
 from .discard import Discard
 from .heard import Heard
 from .interfaces import (
@@ -221,18 +222,24 @@ class Dispatch:
         relay: IRelay = transport
         if self.stopping or self.lanes.isParked(lane) and not drawn:
             return None
-        search = Deferred.fromCoroutine(_located(relay, message, indices))
-        self._searches[search] = lane
         try:
-            located = await search
+            located = begun(_located(relay, message, indices))
+            if not isinstance(located, Located):
+                located = await self._search(located, lane)
             _checkPromise(located, indices)
         except CancelledError:
             return None
         except Exception as error:
             return Located(outcomes=self._trouble(message, transport, indices, error))
+        return located
+
+    async def _search(self, search: Deferred[Located], lane: bytes) -> Located:
+        """Wait until it is known where a message goes."""
+        self._searches[search] = lane
+        try:
+            return await search
         finally:
             del self._searches[search]
-        return located
 
     def press(self, share: int) -> None:
         """
@@ -311,7 +318,7 @@ class Dispatch:
                 message, body, indices, task.again, where, heard.note, asked
             )
             given = {each.index: each for each in await transport.deliver(attempt)}
-            heard.note(tuple(given.values()))
+            heard.note(given.values())
             given |= heard.had
             outcomes = [given.get(index) or _silent(index) for index in indices]
         except CancelledError:
@@ -320,11 +327,14 @@ class Dispatch:
             broken = self._trouble(message, transport, indices, error)
             outcomes = [heard.had.get(each.index, each) for each in broken]
         took = self.clock.seconds() - began
-        if self._isBusy(lane, task, outcomes):
+        good = _goodOf(outcomes)
+        if good is False and self._isBusy(lane, task, outcomes):
             self.lanes.again(lane, task)
             return
-        self._tell(lane, outcomes, took)
-        task.ended.callback(_tried(task.route, outcomes, took))
+        self.lanes.ended(lane, good, took)
+        if not good and lane.parked:
+            self._postpone(lane, outcomes)
+        task.ended.callback(heard.tried(outcomes, took))
 
     def _isBusy(self, lane: Lane, task: Task, outcomes: Sequence[Outcome]) -> bool:
         """Is the host well, but would have no more of us at the moment?"""
@@ -333,19 +343,11 @@ class Dispatch:
             return False
         return lane.active > 1 and all(_ofHost(each) for each in outcomes)
 
-    def _tell(self, lane: Lane, outcomes: Sequence[Outcome], took: float) -> None:
-        """Tell the lane how it went."""
-        good: bool | None = None
-        for each in outcomes:
-            if each.fate is Fate.DELIVERED:
-                good = True
-            elif good is None and _ofHost(each):
-                good = False
-        self.lanes.ended(lane, good, took)
-        if not good and lane.parked:
-            early = [each.notBefore for each in outcomes]
-            if min(early) > self.now():
-                self.unpark(lane, min(early))
+    def _postpone(self, lane: Lane, outcomes: Sequence[Outcome]) -> None:
+        """There may be no use in what the spool has for a lane before a time."""
+        early = min([each.notBefore for each in outcomes])
+        if early > self.now():
+            self.unpark(lane, early)
 
     def _trouble(
         self,
@@ -381,8 +383,11 @@ def _undecided(message: SpooledMessage, route: Route, indices: Sequence[int]) ->
     same answer shares one.
     """
     recipients = message.envelope.recipients
-    domains = {domainOf(recipients[index].path) for index in indices}
-    domain = domains.pop() if len(domains) == 1 else b""
+    domain = domainOf(recipients[indices[0]].path)
+    for index in indices[1:]:
+        if domainOf(recipients[index].path) != domain:
+            domain = b""
+            break
     name = b"%b ?%b" % (route.transport.name.encode("utf-8"), domain)
     return name[:LANE_OCTETS]
 
@@ -393,29 +398,34 @@ def _checkPromise(located: Located, indices: Sequence[int]) -> None:
 
     @raise UsageError: it is not as L{IRelay} promises.
     """
-    legs, outcomes = located.legs, located.outcomes
-    found = [index for leg in legs for index in leg.indices]
-    found += [each.index for each in outcomes]
-    if sorted(found) != sorted(indices) or not all(leg.indices for leg in legs):
+    found: list[int] = []
+    for leg in located.legs:
+        found += leg.indices
+        if not leg.indices:
+            raise UsageError("there is nobody in a leg")
+        if not 0 < len(leg.lane) <= LANE_OCTETS:
+            raise UsageError("the name of a lane is empty or too long")
+    for each in located.outcomes:
+        found.append(each.index)
+        if each.fate is Fate.DELIVERED:
+            raise UsageError("finding out where it goes delivers nothing")
+    if sorted(found) != sorted(indices):
         raise UsageError("not each recipient is in one leg, or has one outcome")
-    if not all(0 < len(leg.lane) <= LANE_OCTETS for leg in legs):
-        raise UsageError("the name of a lane is empty or too long")
-    if any(each.fate is Fate.DELIVERED for each in outcomes):
-        raise UsageError("finding out where it goes delivers nothing")
 
 
-def _tried(route: Route, outcomes: Sequence[Outcome], seconds: float) -> list[Tried]:
-    """Of those that had it in one transaction, the first is marked."""
-    tried: list[Tried] = []
-    last: object = None
+def _goodOf(outcomes: Sequence[Outcome]) -> bool | None:
+    """
+    Is a destination well?
+
+    @return: L{None}: that cannot be told.
+    """
+    good: bool | None = None
     for each in outcomes:
-        had = each.fate is Fate.DELIVERED
-        first = each.via is None or each.via is not last
-        if had:
-            last = each.via
-        action = route.transport.reports
-        tried.append(Tried(route, each, seconds, not had or first, action))
-    return tried
+        if each.fate is Fate.DELIVERED:
+            return True
+        if _ofHost(each):
+            good = False
+    return good
 
 
 def _ofHost(outcome: Outcome) -> bool:

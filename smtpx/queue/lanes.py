@@ -353,15 +353,14 @@ class Lanes:
         if lane.pauseSeconds:
             lane.timer = self._clock.callLater(lane.pauseSeconds, self._woken, lane)
         self._begin(lane, task)
-        lane.queued = self._may(lane)
+        # Whether it may begin another one is seen when it is its turn.
+        lane.queued = bool(lane.waiting)
         if lane.queued:
             self._queue.append(lane)
 
     def _may(self, lane: Lane) -> bool:
         """May a lane begin an attempt now?"""
-        if not lane.room:
-            return False
-        return not lane.pauseSeconds or lane.timer is None
+        return lane.room and (not lane.pauseSeconds or lane.timer is None)
 
     def _woken(self, lane: Lane) -> None:
         """The pause is over: a lane goes on, or is forgotten."""

@@ -67,6 +67,8 @@ class Tried:
     @ivar first: is it the first of those that had it in one transaction?
     @ivar action: what it means for the sender that it was DELIVERED
         (C{ITransport.reports}); L{None}: nothing of ours.
+    @ivar owed: where it was DELIVERED, has the sender to be told of that?  L{None}:
+        that was not asked yet.
     """
 
     route: Route | None
@@ -74,6 +76,7 @@ class Tried:
     seconds: float = 0.0
     first: bool = True
     action: Action | None = None
+    owed: bool | None = None
 
 
 @frozen
@@ -171,6 +174,11 @@ class Settlements:
         @param lane: the lane that the others wait for; L{None}: there are no
             others, or they are due at once.
         """
+        if lane is None and len(tried) >= len(message.waiting) and _isOver(tried):
+            # So it mostly is.
+            for each in tried:
+                self._had(message, each)
+            return Settlement(message, tuple([each.outcome for each in tried]))
         schedule = self._schedule(message)
         now = self.now()
         known = [self._judged(message, each, now, schedule) for each in tried]
@@ -271,7 +279,10 @@ class Settlements:
         self.journal.trouble(message, "queue", error)
         had = tuple(
             [
-                evolve(each.outcome, untold=self.owes(message, each))
+                evolve(
+                    each.outcome,
+                    untold=self.owes(message, each.outcome, each.action),
+                )
                 for each in tried
                 if each.outcome.fate is Fate.DELIVERED
             ]
@@ -279,9 +290,10 @@ class Settlements:
         pause = BROKEN_SECONDS * 2.0 ** min(message.attempts, 6)
         return Settlement(message, had, self.now() + pause)
 
-    def owes(self, message: SpooledMessage, tried: Tried) -> bool:
-        """Is the sender to be told of a recipient who has the message?"""
-        return self._teller.owes(message, tried.outcome, tried.action)
+    @property
+    def owes(self) -> Callable[[SpooledMessage, Outcome, Action | None], bool]:
+        """See L{Teller.owes}."""
+        return self._teller.owes
 
     def _delays(
         self,
@@ -308,7 +320,11 @@ class Settlements:
             fate = each.outcome.fate
             if fate is Fate.FAILED:
                 news.append(Told(each.outcome, late=late))
-            elif fate is Fate.DELIVERED and each.action is not None:
+            elif (
+                fate is Fate.DELIVERED
+                and each.action is not None
+                and each.owed is not False
+            ):
                 news.append(Told(each.outcome, each.action))
         return news
 
@@ -337,8 +353,7 @@ class Settlements:
             return evolve(tried, outcome=evolve(outcome, untold=False)), None
         if outcome.fate is Fate.DELIVERED:
             if tried.action is not Action.EXPANDED:
-                took, first = tried.seconds, tried.first
-                self.journal.delivered(message, outcome, *names, took, first)
+                self._had(message, tried)
             return tried, None
         if outcome.fate is Fate.FAILED:
             self.journal.failed(message, outcome, *names, tried.seconds)
@@ -355,6 +370,27 @@ class Settlements:
         due = min([due, *_times(schedule, now)])
         self.journal.deferred(message, outcome, *names, due, tried.seconds)
         return tried, due
+
+    def _had(self, message: SpooledMessage, tried: Tried) -> None:
+        """Tell that somebody has it."""
+        route = tried.route
+        self.journal.delivered(
+            message,
+            tried.outcome,
+            "" if route is None else route.pattern,
+            "" if route is None else route.transport.name,
+            tried.seconds,
+            tried.first,
+        )
+
+
+def _isOver(tried: Sequence[Tried]) -> bool:
+    """Do all have it, and is it known that nobody wants to hear of that?"""
+    for each in tried:
+        if each.owed is not False:
+            # So is who does not have it.
+            return False
+    return True
 
 
 def _waiting(

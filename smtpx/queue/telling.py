@@ -82,7 +82,9 @@ class Teller:
         if action is None:
             return False
         try:
-            return bool(self._owed(message, [Told(outcome, action)]))
+            reporter = self.reporter
+            told = [Told(outcome, action)]
+            return reporter is not None and bool(reporter.owed(message, told))
         except Exception as error:
             # The border: what a sender is told may depend on anything.
             self.journal.trouble(message, "report", error)
