@@ -66,8 +66,10 @@ class BegunTests(SynchronousTestCase):
 
     def test_cancelled(self) -> None:
         """Cancelled, what it waits for is cancelled."""
+        cancelled: list[object] = []
+        self.second = Deferred(cancelled.append)
         result = self.waiting()
         self.first.callback(1)
         result.cancel()
         self.failureResultOf(result, CancelledError)
-        self.failureResultOf(self.second, CancelledError)
+        self.assertEqual(cancelled, [self.second])
