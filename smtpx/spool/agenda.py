@@ -139,6 +139,10 @@ class Agenda:
         """Is nothing due now but what is fresh?"""
         return now < self._later
 
+    def empty(self, now: float) -> bool:
+        """Is nothing due at all, here or in the file?"""
+        return now < self._later and self._backlog is None and self.head() is None
+
     def head(self) -> int | None:
         """The fresh message that is next; L{None}: memory has none."""
         fresh = self._fresh

@@ -87,7 +87,8 @@ class Lender:
         agenda = self.agenda
         if agenda.quiet(now) and self._desk.trouble is None:
             lent = self._lend(most)
-            if lent:
+            if lent or agenda.empty(now):
+                # The file need not be looked at, nor the writer disturbed.
                 return succeed(lent)
         look = agenda.look(now, most)
 
