@@ -60,12 +60,15 @@ def apt(hooks: Iterable[F], *bearers: Bearer) -> list[F]:
     Those of C{hooks} that may have something to say of an envelope, or of a recipient
     too.  Mostly it is none, and to find that out is cheaper than to ask each.
     """
-    there = [stamp for bearer in bearers for stamp in bearer.borne()]
-    return [
-        hook
-        for hook in hooks
-        if not (of := getattr(hook, "of", None)) or not of.isdisjoint(there)
-    ]
+    there: list[Stamp[Any]] = []
+    for bearer in bearers:
+        there += bearer.borne()
+    found: list[F] = []
+    for hook in hooks:
+        of = getattr(hook, "of", None)
+        if not of or not of.isdisjoint(there):
+            found.append(hook)
+    return found
 
 
 def attributed(owner: str, dialogue: Generator[N, Any, R]) -> Generator[N, Any, R]:

@@ -100,13 +100,13 @@ class Stamps:
 
     def dumped(self) -> dict[str, str]:
         """Every stamp that outlives the transaction, as text, for the spool."""
-        out = {
-            (CRITICAL if stamp.critical else "") + stamp.name: stamp.dump(value)
-            for stamp, value in self._values.items()
-            if stamp.dump is not None
-        }
         # What was noted since goes before text that could not be read.
-        return self.unknown | out
+        out = self.unknown.copy()
+        for stamp, value in self._values.items():
+            if stamp.dump is not None:
+                name = CRITICAL + stamp.name if stamp.critical else stamp.name
+                out[name] = stamp.dump(value)
+        return out
 
     def load(self, known: Mapping[str, Stamp[Any]], text: Mapping[str, str]) -> None:
         """
@@ -163,7 +163,7 @@ class Stamped:
 
     def dumpedStamps(self) -> dict[str, str]:
         """The stamps as text; makes none where there are none."""
-        return self._stamps.dumped() if self._stamps else {}
+        return {} if self._stamps is None else self._stamps.dumped()
 
 
 class Recipient(Stamped):

@@ -336,9 +336,10 @@ def loadOutcomes(text: str) -> tuple[Outcome, ...]:
 
 def merged(before: Sequence[Outcome], after: Sequence[Outcome]) -> tuple[Outcome, ...]:
     """The last outcome of each recipient, by index."""
-    last = {one.index: one for one in before}
-    last.update((one.index, one) for one in after)
-    return tuple(last[index] for index in sorted(last))
+    last: dict[int, Outcome] = {}
+    for one in (*before, *after):
+        last[one.index] = one
+    return tuple([last[index] for index in sorted(last)])
 
 
 def waiting(recipients: int, outcomes: Sequence[Outcome]) -> tuple[int, ...]:
@@ -347,10 +348,11 @@ def waiting(recipients: int, outcomes: Sequence[Outcome]) -> tuple[int, ...]:
 
     @param recipients: how many there are in all.
     """
-    finished = {
-        one.index for one in outcomes if one.fate is not Fate.WAITING and not one.untold
-    }
-    return tuple(index for index in range(recipients) if index not in finished)
+    left = dict.fromkeys(range(recipients))
+    for one in outcomes:
+        if one.fate is not Fate.WAITING and not one.untold:
+            left.pop(one.index, None)
+    return tuple(left)
 
 
 def recovered(

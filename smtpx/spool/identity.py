@@ -24,7 +24,6 @@ from __future__ import annotations
 from typing import Callable
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_VALUES = {digit: value for value, digit in enumerate(_DIGITS)}
 
 #: How many ids the last part tells apart.
 _LOWS = 62 * 62
@@ -39,7 +38,9 @@ PER_SECOND = _HIGHS * _LOWS
 #: Keys are below this, as SQLite's integers are.
 KEYS = 1 << 63
 
+#: Two digits at a time: it is done for each message.
 _PAIRS = tuple(first + second for first in _DIGITS for second in _DIGITS)
+_VALUES = {pair: value for value, pair in enumerate(_PAIRS)}
 
 
 def _six(value: int) -> str:
@@ -47,21 +48,6 @@ def _six(value: int) -> str:
     value, low = divmod(value, _LOWS)
     high, middle = divmod(value, _LOWS)
     return _PAIRS[high] + _PAIRS[middle] + _PAIRS[low]
-
-
-def _number(text: str) -> int:
-    """
-    Read base 62.
-
-    @raise ValueError: some character is no digit.
-    """
-    value = 0
-    for character in text:
-        digit = _VALUES.get(character)
-        if digit is None:
-            raise ValueError(f"{character!r} is no digit of an id")
-        value = value * 62 + digit
-    return value
 
 
 def render(key: int) -> str:
@@ -86,8 +72,15 @@ def parse(text: str) -> int:
     """
     if len(text) != 16 or text[6] != "-" or text[13] != "-":
         raise ValueError(f"{text!r} is not of the form XXXXXX-YYYYYY-ZZ")
-    maker = _number(text[7:13])
-    key = (_number(text[:6]) * _MAKERS + maker) * _LOWS + _number(text[14:])
+    pairs = _VALUES
+    try:
+        second = (pairs[text[:2]] * _LOWS + pairs[text[2:4]]) * _LOWS + pairs[text[4:6]]
+        maker = pairs[text[7:9]] * _LOWS + pairs[text[9:11]]
+        maker = maker * _LOWS + pairs[text[11:13]]
+        low = pairs[text[14:]]
+    except KeyError as error:
+        raise ValueError(f"{error} are no digits of an id") from None
+    key = (second * _MAKERS + maker) * _LOWS + low
     if maker >= _MAKERS or key >= KEYS:
         raise ValueError(f"{text!r} is not an id that a spool here made")
     return key

@@ -265,7 +265,9 @@ class Lender:
         """
         key = self._ours(message)
         ids: list[str] = []
-        inserts = [self._report(report, ids) for report in reports]
+        inserts: list[Insert] = []
+        if reports:
+            inserts = [self._report(report, ids) for report in reports]
         known = merged(message.outcomes, outcomes)
         job: Remove | Alter
         if not waiting(len(message.envelope.recipients), known):
