@@ -375,10 +375,15 @@ class IServerBuilder(Interface):
     def tls(tune: Callable[[IServerSession, TLSOptions], TLSOptions]) -> None:
         """Change how this handshake is made."""
 
-    def record(record: Callable[[IServerSession], LogFields]) -> None:
+    def record(
+        record: Callable[[IServerSession], LogFields], of: Iterable[Stamp[Any]] = ()
+    ) -> None:
         """
         Fields for the events of each message, and for the main log where
         Exim has them: C{(("K", True),)} is written as the bare letter.
+
+        @param of: the stamps without which it has nothing to say: it is not asked
+            where none of them is on the envelope.  Empty: it is always asked.
         """
 
     def variable(name: str, read: Callable[[IServerSession], object]) -> None:

@@ -21,7 +21,7 @@ from zope.interface import implementer
 from .bounds import Bounds
 from .claims import CORE, Register, owned, ownerOf
 from .dialogue import ClientDialogue, Recognition, ServerDialogue
-from .envelope import Envelope
+from .envelope import Envelope, Stamp
 from .errors import HookTrouble
 from .hooks import (
     BatchLimits,
@@ -251,9 +251,13 @@ class ServerProfile(Register):
         """See L{IServerBuilder}."""
         self.tlsTuners += (owned(self._note("tls"), tune),)
 
-    def record(self, record: Callable[[IServerSession], LogFields]) -> None:
+    def record(
+        self,
+        record: Callable[[IServerSession], LogFields],
+        of: Iterable[Stamp[Any]] = (),
+    ) -> None:
         """See L{IServerBuilder}."""
-        self.recorders += (owned(self._note("record"), record),)
+        self.recorders += (owned(self._note("record"), record, of),)
 
     def variable(self, name: str, read: Callable[[IServerSession], object]) -> None:
         """See L{IServerBuilder}."""

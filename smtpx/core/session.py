@@ -19,7 +19,7 @@ from zope.interface import implementer
 
 from .body import HeaderWatch, LineMeter, bare, headerFields, normalised
 from .bounds import BareLines
-from .claims import CORE
+from .claims import CORE, apt
 from .dialogue import Answered, Ask, ServerDialogue, ServerNeed, Verdict, ask
 from .effects import (
     PENDING,
@@ -84,7 +84,11 @@ class ServerSession(ServerFacts):
 
     def logFields(self) -> LogFields:
         """What extensions say of this transaction, for the logs."""
-        return tuple(f for record in self.profile.recorders for f in record(self))
+        recorders, envelope = self.profile.recorders, self.envelope
+        fields: list[tuple[str, object]] = []
+        for record in recorders if envelope is None else apt(recorders, envelope):
+            fields += record(self)
+        return tuple(fields)
 
     def tlsOptions(self) -> TLSOptions:
         """How the handshake of this client is to be made."""

@@ -406,7 +406,7 @@ class Auth:
     def _send(self, session: IClientSession, bearer: Bearer) -> bytes | None:
         if not session.authenticated:
             return None
-        return bearer.stamps.get(SUBMITTER) or b""
+        return bearer.stamp(SUBMITTER) or b""
 
     # --- client ---------------------------------------------------------------
 
@@ -458,7 +458,7 @@ def _text(octets: bytes | None) -> str | None:
 
 def _sender(session: IServerSession) -> object:
     envelope = session.envelope
-    return None if envelope is None else _text(envelope.stamps.get(SUBMITTER))
+    return None if envelope is None else _text(envelope.stamp(SUBMITTER))
 
 
 def _failure(session: IServerSession) -> Failure:

@@ -61,7 +61,7 @@ def _receive(session: IServerSession, bearer: Bearer, body: bytes) -> Reply | No
 
 
 def _send(session: IClientSession, bearer: Bearer) -> bytes | None:
-    return b"BINARYMIME" if bearer.stamps.get(BINARY) else None
+    return b"BINARYMIME" if bearer.stamp(BINARY) else None
 
 
 #: C{BODY=BINARYMIME} on MAIL; the other values of BODY are 8BITMIME's.
@@ -113,7 +113,7 @@ class BinaryMIME:
     def _refuseData(self, session: IServerSession, verb: bytes) -> Reply | None:
         # A review of Stage.DATA would not do: it is asked for BDAT as well.
         envelope = session.envelope
-        if envelope is not None and envelope.stamps.get(BINARY):
+        if envelope is not None and envelope.stamp(BINARY):
             return BAD_SEQUENCE
         return None
 

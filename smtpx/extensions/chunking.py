@@ -183,7 +183,7 @@ class Chunking:
                 help=b"BDAT <octets> [LAST]",
             )
         )
-        server.record(self._record)
+        server.record(self._record, of=(_CHUNKS,))
 
     def _welcome(self, session: IServerSession) -> bool:
         hosts = self.options.chunkingAdvertiseHosts
@@ -232,7 +232,7 @@ class Chunking:
         limit = session.messageOctets
         if limit is not None and envelope.octets + count > limit:
             return _TOO_BIG
-        chunks = (envelope.stamps.get(_CHUNKS) or 0) + 1
+        chunks = (envelope.stamp(_CHUNKS) or 0) + 1
         envelope.stamps[_CHUNKS] = chunks
         if session.chunksMax is not None and chunks > session.chunksMax:
             return _TOO_MANY

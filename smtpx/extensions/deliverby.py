@@ -226,7 +226,7 @@ class DeliverBy:
             return
         server.capability(CAPABILITY, self._advertise)
         server.parameter(self._parameter)
-        server.record(_record)
+        server.record(_record, of=(DEADLINE,))
 
     def _welcome(self, session: IServerSession) -> bool:
         return self.options.hosts.matches(session.peer, clientNames(session))

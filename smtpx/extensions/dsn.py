@@ -177,7 +177,7 @@ def _sender(
     stamp: Stamp[bytes],
 ) -> Callable[[IClientSession, Bearer], bytes | None]:
     def send(session: IClientSession, bearer: Bearer) -> bytes | None:
-        value = bearer.stamps.get(stamp)
+        value = bearer.stamp(stamp)
         if value is None or value.isascii() or session.offered(SMTPUTF8):
             return value
         kind, text = _readOrcpt(value)
@@ -194,7 +194,7 @@ TELL_DELAY = Stamp[bool]("dsn-tell-delay", None, bool)
 
 
 def _sendNotify(session: IClientSession, bearer: Bearer) -> bytes | None:
-    value = bearer.stamps.get(NOTIFY)
+    value = bearer.stamp(NOTIFY)
     if not session.stamps.get(TELL_DELAY):
         return value
     if value is None:
@@ -240,7 +240,7 @@ def _redirect(recipient: Recipient, other: Recipient, several: bool) -> None:
     once, when the alias is expanded.  Without ORCPT, the one that a relay may add
     has the address that the client gave (section 5.2.1).
     """
-    notify = recipient.stamps.get(NOTIFY)
+    notify = recipient.stamp(NOTIFY)
     if several and notify is not None:
         events = [word for word in notify.split(b",") if word.upper() != b"SUCCESS"]
         other.stamps[NOTIFY] = b",".join(events) or b"NEVER"
@@ -345,12 +345,12 @@ class DSN:
             # Section 5.2: nobody to report to, whatever was asked for.
             return ReportWish(send=False)
         action = news.action
-        ret = envelope.stamps.get(RET)
+        ret = envelope.stamp(RET)
         full: bool | None = None
         if ret is not None and (ret.upper() != b"FULL" or action is Action.FAILED):
             # Section 4.3: FULL is about reports of failure only.
             full = ret.upper() == b"FULL"
-        notify = recipient.stamps.get(NOTIFY)
+        notify = recipient.stamp(NOTIFY)
         if notify is None:
             return None if full is None else ReportWish(full=full)
         words = notify.upper().split(b",")
@@ -365,11 +365,11 @@ class DSN:
         self, envelope: Envelope, recipient: Recipient | None
     ) -> Iterable[tuple[str, str]]:
         if recipient is None:
-            envid = envelope.stamps.get(ENVID)
+            envid = envelope.stamp(ENVID)
             if envid is not None:
                 yield "Original-Envelope-Id", _readXtext(envid).decode("ascii")
             return
-        orcpt = recipient.stamps.get(ORCPT)
+        orcpt = recipient.stamp(ORCPT)
         if orcpt is not None:
             kind, text = _readOrcpt(orcpt)
             if kind == "utf-8":

@@ -75,7 +75,7 @@ def _receiveSeven(session: IServerSession, bearer: Bearer, body: bytes) -> Reply
 
 
 def _sendEight(session: IClientSession, bearer: Bearer) -> bytes | None:
-    return b"8BITMIME" if bearer.stamps.get(EIGHTBIT) else None
+    return b"8BITMIME" if bearer.stamp(EIGHTBIT) else None
 
 
 def _sendSeven(session: IClientSession, bearer: Bearer) -> bytes | None:
@@ -135,7 +135,7 @@ class EightBitMIME:
         server.capability(CAPABILITY, lambda session: True)
         server.parameter(EIGHT)
         server.parameter(SEVEN)
-        server.record(self._record)
+        server.record(self._record, of=(EIGHTBIT,))
 
     def _record(self, session: IServerSession) -> LogFields:
         envelope = session.envelope

@@ -267,7 +267,7 @@ class FutureRelease:
         server.review(Stage.MAIL, self._review)
         if self.held is not None:
             server.review(Stage.MESSAGE, self._count)
-        server.record(_record)
+        server.record(_record, of=(HOLD,))
 
     def _advertise(self, session: IServerSession) -> Most:
         most = self.options.holdMaxSeconds

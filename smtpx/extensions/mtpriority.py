@@ -188,7 +188,7 @@ class MTPriority:
         if self.options.urgentOctets is not None:
             server.review(Stage.MESSAGE, self._reviewSize)
         server.trace(self._trace)
-        server.record(self._record)
+        server.record(self._record, of=(PRIORITY,))
 
     def _receive(
         self, session: IServerSession, bearer: Bearer, priority: int

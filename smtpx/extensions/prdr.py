@@ -115,7 +115,7 @@ class PRDR:
         """See L{IServerExtension}."""
         server.capability(CAPABILITY, self._advertise)
         server.parameter(self._parameter)
-        server.record(self._noteWanted)
+        server.record(self._noteWanted, of=(_WANTED,))
 
     def _welcome(self, session: IServerSession) -> bool:
         hosts = self.options.prdrEnable

@@ -77,7 +77,7 @@ def _redact(bearer: Bearer) -> None:
 
 
 def _required(envelope: Envelope | None) -> bool:
-    return envelope is not None and envelope.stamps.get(REQUIRED) is True
+    return envelope is not None and envelope.stamp(REQUIRED) is True
 
 
 def _verified(session: IClientSession) -> bool:
@@ -87,9 +87,9 @@ def _verified(session: IClientSession) -> bool:
 def _send(session: IClientSession, bearer: Bearer) -> bool | None:
     # Only in a session that meets the requirements, and on the host's own word
     # (section 2).
-    if not bearer.stamps.get(REQUIRED) or not _verified(session):
+    if not bearer.stamp(REQUIRED) or not _verified(session):
         return None
-    if bearer.stamps.get(REDACTED) and session.policy.lookup is LookupLevel.PLAIN:
+    if bearer.stamp(REDACTED) and session.policy.lookup is LookupLevel.PLAIN:
         return None
     return None if session.guessed else True
 
@@ -304,7 +304,7 @@ class RequireTLS:
         if not _required(envelope) or session.target.local:
             return None
         # A report of ours goes without it where the route does not want it any more.
-        if not _verified(session) and not envelope.stamps.get(REDACTED):
+        if not _verified(session) and not envelope.stamp(REDACTED):
             return Refusal(_UNVERIFIED, Scope.HOST)
         if session.guessed:
             return Refusal(_GUESSED, Scope.SESSION)
@@ -332,9 +332,9 @@ class RequireTLS:
                 lookup=max(policy.lookup, LookupLevel.MTASTS),
                 # Section 5: what is redacted need not be protected, and a report is
                 # not to be lost for want of that.
-                waived=envelope.stamps.get(REDACTED) is True,
+                waived=envelope.stamp(REDACTED) is True,
             )
-        if envelope.stamps.get(OPTIONAL):
+        if envelope.stamp(OPTIONAL):
             return evolve(policy, lenient=True)
         return policy
 
@@ -344,7 +344,7 @@ class RequireTLS:
         if _required(envelope):
             # Section 5: RET=FULL is disregarded.
             return ReportWish(full=False, stampers=(_require, _redact))
-        if envelope.stamps.get(OPTIONAL):
+        if envelope.stamp(OPTIONAL):
             return ReportWish(stampers=(_makeOptional,))
         return None
 

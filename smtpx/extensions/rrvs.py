@@ -329,7 +329,7 @@ def _noteField(session: IServerSession, value: bytes) -> None:
     note = readField(value)
     if note is None:
         return
-    fields = envelope.stamps.get(_FIELDS)
+    fields = envelope.stamp(_FIELDS)
     if fields is None:
         fields = envelope.stamps[_FIELDS] = []
     if len(fields) < _FIELDS_MOST:

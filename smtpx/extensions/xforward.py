@@ -169,7 +169,7 @@ def _note(session: IServerSession, recipient: Recipient | None) -> None:
 
 def _given(session: IServerSession) -> Told | None:
     envelope = session.envelope
-    return None if envelope is None else envelope.stamps.get(FORWARDED)
+    return None if envelope is None else envelope.stamp(FORWARDED)
 
 
 @frozen

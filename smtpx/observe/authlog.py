@@ -50,7 +50,7 @@ def messageFields(selectors: frozenset[Selector]) -> Callable[[LogEvent], str]:
             out += "".join(f" DKIM={word(domain)}" for domain in dict.fromkeys(good))
         if chained and event.get("arc") == "pass":
             out += " ARC"
-        return out + judged(event)
+        return out + judged(event) if "dmarc" in event else out
 
     return fields
 

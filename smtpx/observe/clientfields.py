@@ -1,8 +1,8 @@
 """
 The fields of the main log that tell of a client, its TLS and its message.
 
-Which of them are shown is settled once, by the selectors; what is left is a tuple
-of functions that are called one behind the other, in Exim's order.
+Which of them are shown is settled once, by the selectors
+(L{smtpx.observe.linefields}).
 """
 
 from __future__ import annotations
@@ -13,12 +13,9 @@ from typing import Any
 from twisted.logger import LogEvent
 
 from .authlog import messageFields, spfField
-from .harmless import text, word
+from .harmless import often, text, word
+from .linefields import FieldOf, LineFields, about
 from .selectors import Selector
-
-#: Gives a field, with the space before it; empty: there is none.  Of the fields
-#: of extensions, the second argument, it takes out those that it shows.
-FieldOf = Callable[[LogEvent, dict[str, Any]], str]
 
 
 def quoted(said: bytes | str) -> str:
@@ -31,24 +28,24 @@ def clientOf(event: LogEvent, selectors: frozenset[Selector]) -> str:
     The client: C{name (helo) [address]:port I=[address]:port}.  One that came over a
     UNIX socket has no address.
     """
-    address = f"[{word(event['address'])}]" if event["address"] else ""
+    address = f"[{often(event['address'])}]" if event["address"] else ""
     name, helo = event.get("name"), event.get("helo")
     shown = address
     if address and Selector.INCOMING_PORT in selectors:
         shown += f":{event['port']}"
     if helo is not None:
-        said = word(helo)
-        if name is not None and said.lower() == word(name).lower():
+        said = often(helo)
+        if name is not None and said.lower() == often(name).lower():
             helo = None
         elif name is None and said == address:
             helo = None
-    parts = [] if name is None else [word(name)]
+    parts = [] if name is None else [often(name)]
     if helo is not None:
-        parts.append(f"({word(helo)})")
+        parts.append(f"({often(helo)})")
     if not (parts or shown):
         parts.append("unknown")
     if event.get("local") and Selector.INCOMING_INTERFACE in selectors:
-        shown += f" I=[{word(event['local'])}]:{event['localPort']}"
+        shown += f" I=[{often(event['local'])}]:{event['localPort']}"
     if "fastOpen" in event:
         shown += f" {event['fastOpen']}"
     return " ".join([*parts, shown]).rstrip()
@@ -58,7 +55,7 @@ def extensionField(name: str, value: object) -> str:
     """A field of an extension; one that is simply true is its bare name."""
     if value is None or value is False:
         return ""
-    shown = word(name)
+    shown = often(name)
     if value is True:
         return f" {shown}"
     said = value if isinstance(value, bytes | str) else str(value)
@@ -102,12 +99,14 @@ def _verified(event: LogEvent, fields: dict[str, Any]) -> str:
     return good if event["verified"] else " CV=no"
 
 
+@about("subject")
 def _subject(event: LogEvent, fields: dict[str, Any]) -> str:
-    return f' DN="{quoted(event["subject"])}"' if "subject" in event else ""
+    return f' DN="{quoted(event["subject"])}"'
 
 
+@about("serverName")
 def _serverName(event: LogEvent, fields: dict[str, Any]) -> str:
-    return f" SNI={word(event['serverName'])}" if "serverName" in event else ""
+    return f" SNI={word(event['serverName'])}"
 
 
 def tlsFields(selectors: frozenset[Selector]) -> FieldOf:
@@ -124,10 +123,11 @@ def tlsFields(selectors: frozenset[Selector]) -> FieldOf:
     if Selector.TLS_SNI in selectors:
         shown.append(_serverName)
 
+    handshake = LineFields(shown)
+
+    @about("version")
     def tls(event: LogEvent, fields: dict[str, Any]) -> str:
-        if "version" not in event:
-            return ""
-        return "".join([field(event, fields) for field in shown])
+        return handshake.of(event, fields) if "version" in event else ""
 
     return tls
 
@@ -152,17 +152,17 @@ def _onConnect(event: LogEvent, fields: dict[str, Any]) -> str:
     return plain.replace("smtps", "ssmtp") if event.get("onConnect") else plain
 
 
+@about("pipelining")
 def _pipelining(event: LogEvent, fields: dict[str, Any]) -> str:
-    used = event.get("pipelining")
-    if used is None:
-        return ""
-    early = {"used": "*", "offered": "."}.get(event.get("early", ""), "")
+    used, early = event["pipelining"], event.get("early", "")
+    early = {"used": "*", "offered": "."}.get(early, "")
     return f" L{early}" if used == "used" else f" L{early}-"
 
 
 def _plain(name: str) -> FieldOf:
     """The field of an extension, where it has one."""
 
+    @about("fields")
     def field(event: LogEvent, fields: dict[str, Any]) -> str:
         return extensionField(name, fields.pop(name, None))
 
@@ -180,6 +180,7 @@ def _eightBit(event: LogEvent, fields: dict[str, Any]) -> str:
 def _without(name: str) -> FieldOf:
     """The field of an extension is not shown."""
 
+    @about("fields")
     def field(event: LogEvent, fields: dict[str, Any]) -> str:
         fields.pop(name, None)
         return ""
@@ -187,25 +188,29 @@ def _without(name: str) -> FieldOf:
     return field
 
 
+@about("fields")
 def otherFields(event: LogEvent, fields: dict[str, Any]) -> str:
     """The fields of extensions that no other took out."""
     return "".join([extensionField(name, value) for name, value in fields.items()])
 
 
+@about("messageID")
 def _messageID(event: LogEvent, fields: dict[str, Any]) -> str:
-    if "messageID" not in event or event.get("messageIDMade"):
+    if event.get("messageIDMade"):
         return ""
     return f" id={word(event['messageID'])}"
 
 
+@about("messageIDMade")
 def _madeMessageID(event: LogEvent, fields: dict[str, Any]) -> str:
-    if not event.get("messageIDMade"):
+    if not event["messageIDMade"]:
         return ""
     return f" id*={word(event['messageID'])}"
 
 
+@about("title")
 def _title(event: LogEvent, fields: dict[str, Any]) -> str:
-    return f' T="{quoted(event["title"])}"' if "title" in event else ""
+    return f' T="{quoted(event["title"])}"'
 
 
 def _from(event: LogEvent, fields: dict[str, Any]) -> str:
@@ -218,7 +223,7 @@ def _for(event: LogEvent, fields: dict[str, Any]) -> str:
 
 def arrivalFields(
     selectors: frozenset[Selector], duration: Callable[[float], str]
-) -> tuple[FieldOf, ...]:
+) -> LineFields:
     """
     What stands behind C{H=} and C{I=} in an arrival line.
 
@@ -227,8 +232,9 @@ def arrivalFields(
 
     sent, checked = spfField(selectors), messageFields(selectors)
 
+    @about("spf")
     def sender(event: LogEvent, fields: dict[str, Any]) -> str:
-        return sent(event) if "spf" in event else ""
+        return sent(event)
 
     def message(event: LogEvent, fields: dict[str, Any]) -> str:
         return checked(event)
@@ -257,13 +263,12 @@ def arrivalFields(
         (Selector.RECEIVED_SENDER, _from),
         (Selector.RECEIVED_RECIPIENTS, _for),
     )
-    return tuple(
+    return LineFields(
         field for selector, field in all_ if selector is None or selector in selectors
     )
 
 
 __all__ = [
-    "FieldOf",
     "arrivalFields",
     "clientOf",
     "extensionField",

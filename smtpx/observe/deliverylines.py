@@ -26,13 +26,13 @@ from twisted.logger import LogEvent
 from ..spool.via import Cause
 from . import events
 from .clientfields import (
-    FieldOf,
     extensionField,
     otherFields,
     quoted,
     tlsFields,
 )
-from .harmless import answer, text, word
+from .harmless import answer, often, text, word
+from .linefields import FieldOf, LineFields, about
 from .selectors import Selector
 
 #: The most of a host's reply that is shown, in octets.
@@ -92,12 +92,13 @@ class DeliveryLines:
         self._selectors = selectors
         self._duration = duration
         self._user = _ourselves() if user is None else user
-        before = _before(selectors)
+        before, hosts = _before(selectors), _hosts(selectors)
         # Exim has the sender on lines of deliveries and failures only.
-        self._named = (*_senders(selectors), _route, _transport)
-        self._done = (*self._named, *before, *_after(selectors, duration))
-        self._host = tuple(_hosts(selectors))
-        self._tls = tlsFields(selectors - {Selector.TLS_SNI})
+        named = (*_senders(selectors), _route, _transport)
+        tls = tlsFields(selectors - {Selector.TLS_SNI})
+        self._done = LineFields((*named, *before, *_after(selectors, duration)))
+        self._host = LineFields(hosts)
+        self._gone = LineFields((*named, *hosts, tls))
         self.writers: dict[object, Callable[[LogEvent], str | None]] = {
             events.DELIVERED.name: self._delivered,
             events.DEFERRED.name: self._deferred,
@@ -116,9 +117,8 @@ class DeliveryLines:
     def _delivered(self, event: LogEvent) -> str:
         fields: dict[str, Any] = dict(event.get("fields", ()))
         arrow = "->" if "further" in event else "=>"
-        out = [f"{event['message']} {arrow} {_recipient(event, 'host' not in event)}"]
-        out += [field(event, fields) for field in self._done]
-        return "".join(out)
+        who = _recipient(event, "host" not in event)
+        return f"{event['message']} {arrow} {who}{self._done.of(event, fields)}"
 
     def _deferred(self, event: LogEvent) -> str | None:
         cause = event["cause"]
@@ -136,7 +136,7 @@ class DeliveryLines:
         out.append(f" defer ({number})")
         if number > 0:
             out.append(f": {os.strerror(number)}")
-        out += [field(event, {}) for field in self._host]
+        out.append(self._host.of(event, {}))
         if Selector.DELIVER_TIME in self._selectors:
             out.append(f" DT={self._duration(event['took'])}")
         if why:
@@ -145,7 +145,7 @@ class DeliveryLines:
 
     def _failed(self, event: LogEvent) -> str:
         out = [f"{event['message']} ** {_recipient(event)}"]
-        out += [field(event, {}) for field in (*self._named, *self._host, self._tls)]
+        out.append(self._gone.of(event, {}))
         if why := _why(event):
             out.append(f": {why}")
         if Selector.DELIVER_TIME in self._selectors:
@@ -248,11 +248,11 @@ def _told(event: LogEvent) -> bytes:
 
 
 def _route(event: LogEvent, fields: dict[str, Any]) -> str:
-    return f" R={word(event['route'])}" if event["route"] else ""
+    return f" R={often(event['route'])}" if event["route"] else ""
 
 
 def _transport(event: LogEvent, fields: dict[str, Any]) -> str:
-    return f" T={word(event['transport'])}" if event["transport"] else ""
+    return f" T={often(event['transport'])}" if event["transport"] else ""
 
 
 def _sender(event: LogEvent, fields: dict[str, Any]) -> str:
@@ -263,8 +263,9 @@ def _returnPath(event: LogEvent, fields: dict[str, Any]) -> str:
     return f" P=<{word(_told(event))}>"
 
 
+@about("srs")
 def _rewritten(event: LogEvent, fields: dict[str, Any]) -> str:
-    return f" SRS=<{word(event['srs'])}>" if "srs" in event else ""
+    return f" SRS=<{word(event['srs'])}>"
 
 
 def _size(event: LogEvent, fields: dict[str, Any]) -> str:
@@ -278,6 +279,7 @@ def _extensions(pipelining: bool) -> FieldOf:
     @param pipelining: is C{L} to be shown?
     """
 
+    @about("fields")
     def extensions(event: LogEvent, fields: dict[str, Any]) -> str:
         if not fields:
             return ""
@@ -293,8 +295,9 @@ def _extensions(pipelining: bool) -> FieldOf:
     return extensions
 
 
+@about("reply")
 def _confirmation(event: LogEvent, fields: dict[str, Any]) -> str:
-    if "reply" not in event or not _heard(event):
+    if not _heard(event):
         return ""
     said = _lines(event["reply"], answer).replace('"', "\\x22")
     return f' C="{said}"'
@@ -304,24 +307,23 @@ def _hosts(selectors: frozenset[Selector]) -> list[FieldOf]:
     """C{H=} and C{I=}, the two ends of the connection, and C{TFO}."""
     port = Selector.OUTGOING_PORT in selectors
 
+    @about("host")
     def host(event: LogEvent, fields: dict[str, Any]) -> str:
-        if "host" not in event:
-            return ""
         # A literal in the place of a name stands there without its brackets.
-        name = word(event["host"].strip(b"[]").removeprefix(b"IPv6:"))
-        shown = f" H={name} [{word(event['address'])}]"
+        name = often(event["host"].strip(b"[]").removeprefix(b"IPv6:"))
+        shown = f" H={name} [{often(event['address'])}]"
         if port:
             shown += f":{event['port']}"
         return f"{shown}*" if "reused" in event else shown
 
+    @about("source")
     def interface(event: LogEvent, fields: dict[str, Any]) -> str:
-        if "source" not in event:
-            return ""
         shown = f" I=[{word(event['source'])}]"
         return f"{shown}:{event['sourcePort']}" if port else shown
 
+    @about("fastOpen")
     def fastOpen(event: LogEvent, fields: dict[str, Any]) -> str:
-        return f" {event['fastOpen']}" if "fastOpen" in event else ""
+        return f" {event['fastOpen']}"
 
     if {Selector.INCOMING_INTERFACE, Selector.OUTGOING_INTERFACE} <= selectors:
         return [host, interface, fastOpen]

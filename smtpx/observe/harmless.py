@@ -15,6 +15,7 @@ name of a field there, an equals sign is escaped as well.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from unicodedata import category
 
 #: The name of a field of Exim's main log, and its equals sign.
@@ -28,6 +29,9 @@ _FIELD_BUT_ID = re.compile(_FIELD.pattern.replace("|id)", ")"))
 
 #: A word in which there is nothing to escape, nor an equals sign: nearly all are.
 _plainWord = re.compile(rb"[!-<>-\[\]-~]*\Z").match
+
+#: The same of a text.
+_plainText = re.compile(rb"[ -<>-\[\]-~]*\Z").match
 _UNSAFE_TEXT = re.compile(r"[^ -\[\]-~]")
 
 
@@ -65,6 +69,11 @@ def word(said: bytes | str) -> str:
     return _shown(said, _UNSAFE_WORD)
 
 
+#: The same, remembered: for what stands in one line after the other, such as the name
+#: of a route, or of a host.
+often = lru_cache(maxsize=500, typed=True)(word)
+
+
 def text(said: bytes | str) -> str:
     """What was said, on one line: visible ASCII and spaces; see L{word}."""
     return _shown(said, _UNSAFE_TEXT)
@@ -77,6 +86,8 @@ def answer(said: bytes | str) -> str:
     By that Exims and we name a message that was taken, and people look for it in the
     logs of both ends; as a field it stands in lines of arrival only.
     """
+    if isinstance(said, bytes) and _plainText(said):
+        return said.decode("ascii")
     return _shown(said, _UNSAFE_TEXT, _FIELD_BUT_ID)
 
 

@@ -298,8 +298,8 @@ class Journal:
         fields["protocol"] = protocol(session)
         # To the microsecond: more is noise.
         fields["seconds"] = round(session.now() - envelope.arrived, 6)
-        found = envelope.stamps.get(MESSAGE_ID)
-        made = envelope.stamps.get(MADE_MESSAGE_ID)
+        found = envelope.stamp(MESSAGE_ID)
+        made = envelope.stamp(MADE_MESSAGE_ID)
         if made is not None:
             fields["messageID"] = made
             fields["messageIDMade"] = True
@@ -319,7 +319,7 @@ class Journal:
         if session.secured is not None:
             fields |= handshakeFields(session.secured)
         fields |= self._login(session)
-        submitter = envelope.stamps.get(SUBMITTER)
+        submitter = envelope.stamp(SUBMITTER)
         if submitter:
             fields["submitter"] = submitter
         self._noteChecks(envelope, fields)

@@ -273,7 +273,7 @@ class MainLog:
         if self._signatures:
             out += [f"{line}\n" for line in signatureLines(event)]
         out += [f"{event['message']} <= {_sender(event)} {self._whence(event)}"]
-        out += [field(event, fields) for field in self._arrival]
+        out.append(self._arrival.of(event, fields))
         return "".join(out)
 
 

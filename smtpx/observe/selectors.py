@@ -63,6 +63,10 @@ class Selector(Enum):
     TLS_RESUMPTION = "tls_resumption"
     TLS_SNI = "tls_sni"
 
+    #: It is asked for each line whether some are chosen, and C{Enum} has a function in
+    #: Python for it.
+    __hash__ = object.__hash__
+
 
 #: What is shown unless somebody chooses: as in Exim.
 DEFAULT_SELECTORS = frozenset(

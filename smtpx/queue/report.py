@@ -89,7 +89,7 @@ class Manner:
     wordings: Wordings = Wordings()
 
 
-_USUAL = {Action.FAILED, Action.DELAYED}
+_USUAL = (Action.FAILED, Action.DELAYED)
 
 #: Addresses come from the grammar of SMTP; this is for the spool of a broken disk.
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
