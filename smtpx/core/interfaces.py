@@ -10,6 +10,8 @@ L{IClientSession}), which says what they may see and do.
 Extension objects are shared by all connections and do not change after
 loading.  State goes on C{session.stamps}, C{envelope.stamps}, or behind a port
 that the extension declares.
+
+This file is long, as the whole menu stands in one place.
 """
 
 from __future__ import annotations
