@@ -192,6 +192,7 @@ def findProgram(*names: str) -> str:
 _CONFIGURATION = """
 name = "peer.test"
 state = "state"
+workers = {workers}
 
 [[listener]]
 address = "127.0.0.1"
@@ -218,17 +219,23 @@ _ROUTES = {
 }
 
 
-def _smtpx(job: Job) -> Running:
+def _smtpx(job: Job, workers: int = 1) -> Running:
     env = {"PYTHONPATH": str(_ROOT)}
     if job.mode is Mode.SINK:
         command = [str(_HERE / "sink.py"), str(job.port)]
     else:
         route = _ROUTES[job.mode].format(next=job.next)
-        text = _CONFIGURATION.format(port=job.port, route=route)
+        text = _CONFIGURATION.format(port=job.port, route=route, workers=workers)
         (job.folder / "smtpx.toml").write_text(text)
         command = ["-m", "twisted", "smtpx", "--config", "smtpx.toml"]
     process = _spawn(job.folder, sys.executable, *command, env=env)
-    return _ready(Running("smtpx", job.port, process), job.folder)
+    name = SMTPX.name if workers == 1 else WORKERS.name
+    return _ready(Running(name, job.port, process), job.folder)
+
+
+def _workers(job: Job) -> Running:
+    """A worker for each processor."""
+    return _smtpx(job, os.cpu_count() or 1)
 
 
 def _floor(job: Job) -> Running:
@@ -429,10 +436,12 @@ def _copy(source: Path, folder: Path) -> None:
 
 
 SMTPX = Peer("smtpx", _smtpx)
+WORKERS = Peer("smtpx-workers", _workers)
 PEERS = {
     peer.name: peer
     for peer in (
         SMTPX,
+        WORKERS,
         Peer("floor", _floor),
         Peer("twisted.mail", _twistedMail),
         Peer("smtp-server", _smtpServer),
