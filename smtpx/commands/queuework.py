@@ -19,6 +19,7 @@ from ..service.extensions import findExtensions
 from .address import theMachine
 from .console import CommandFailed, Console
 from .queuefilters import QueueCommand
+from .queuegaps import WatchedQueue
 from .queuereach import Fields, ReachedQueue, reachQueue
 from .queuetext import number, shown
 from .waiting import wait
@@ -92,6 +93,21 @@ class QueueWork(QueueCommand):
         """
         raise NotImplementedError
 
+    async def _watched(self, console: Console, queue: WatchedQueue) -> None:
+        """
+        Do it, and say what is missing.
+
+        @raise CommandFailed: it could not be done, or not with all.
+        """
+        told: list[str] = []
+        try:
+            await self.work(console, queue)
+        except CommandFailed as error:
+            told.append(str(error))
+        told += map(shown, queue.gaps())
+        if told:
+            raise CommandFailed("\n".join(told))
+
     def run(self, console: Console) -> None:
         """
         Reach the queue, and do it.
@@ -104,7 +120,7 @@ class QueueWork(QueueCommand):
             configuration = readConfiguration(self["config"], found)
             async with AsyncExitStack() as stack:
                 queue = await self.reach(machine, configuration, found, stack)
-                await self.work(console, queue)
+                await self._watched(console, WatchedQueue(queue))
 
         try:
             wait(machine.reactor, work())

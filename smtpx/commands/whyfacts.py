@@ -42,7 +42,8 @@ from ..observe.logsearch import Tell, linesOf, logFiles, untold
 from ..queue.errorkind import ErrorKind, kindOf
 from ..queue.retry import RetryRules
 from ..service.config import Configuration
-from ..service.control import ControlClient, NoServer
+from ..service.control import ControlClient, NoServer, Refused
+from ..service.control.wire import Kind
 from ..service.extensions import findExtensions
 from ..service.kinds import StandardOutput
 from ..service.machine import machineName
@@ -129,9 +130,10 @@ class Facts:
                 try:
                     asked = {"message": self.id}
                     client.ask("queue.show", asked, lambda part: told.update(part))
-                except SMTPXError:
+                except SMTPXError as error:
                     # It is not there any more, or not for us.
-                    pass
+                    if isinstance(error, Refused) and error.kind is Kind.FAILED:
+                        self.unread.append(str(error))
         except NoServer:
             return None, False
         except SMTPXError as error:

@@ -91,6 +91,14 @@ def secondOf(key: int) -> int:
     return key // (_MAKERS * _LOWS)
 
 
+def workerOf(key: int) -> int:
+    """
+    Which worker's spool file the id was made for, from 0 to 255.  The message may have
+    been taken over by another one since.
+    """
+    return key // (_GENERATIONS * _LOWS) % _WORKERS
+
+
 class Identities:
     """
     Makes ids, one after the other, each greater than all before.

@@ -16,6 +16,7 @@ from smtpx.spool.identity import (
     parse,
     render,
     secondOf,
+    workerOf,
 )
 
 keys = st.integers(0, KEYS - 1)
@@ -125,6 +126,13 @@ class IdentitiesTests(SynchronousTestCase):
             for generation in (0, 1, 63)
         }
         self.assertEqual(len(found), 9)
+
+    def test_worker(self) -> None:
+        """It is known of an id whose it is, whatever else is in it."""
+        for worker in (0, 1, 64, 255):
+            made = self.make(worker, 63)
+            keys = [made.make()[0] for _ in range(5000)]
+            self.assertEqual({*map(workerOf, keys)}, {worker})
 
     def test_noWorker(self) -> None:
         """There are 256 workers."""

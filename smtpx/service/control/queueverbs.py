@@ -12,11 +12,13 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 
 from ...core.errors import Malformed
-from ...queue.interfaces import IQueueControl, Selection, Tell
+from ...queue.interfaces import IQueueControl, Tell
 from .content import What, pieces
-from .exchange import Exchange, Refused, Verb
+from .exchange import Exchange, Verb
+from .requests import checkKnown, meantSelection, missing, onlySelection
 from .values import (
     Fields,
+    countOf,
     doneFields,
     entryFields,
     groupFields,
@@ -25,9 +27,10 @@ from .values import (
     lineOf,
     messageFields,
     recipientFields,
-    selectionOf,
 )
-from .wire import Kind
+
+#: The most messages of a page.
+_PAGE = 1000
 
 
 @frozen(eq=False)
@@ -57,11 +60,33 @@ class QueueVerbs:
             "queue.remove": self.remove,
         }
 
+    def forColleagues(self) -> Mapping[str, Verb]:
+        """
+        Who answers what to the other workers of a server.
+        """
+        return {**self.verbs(), "queue.page": self.page}
+
     # --- looking -----------------------------------------------------------------
+
+    async def page(self, exchange: Exchange) -> Fields:
+        """
+        A page of what is meant, a part each; C{after} says behind which message, and
+        the answer's where the next one begins, which is null at the end.
+        """
+        selection = onlySelection(exchange, "selection", "after", "most")
+        after = exchange.fields.get("after", "")
+        if after != "":
+            after = idOf("after", after)
+        most = countOf("most", exchange.fields.get("most", _PAGE), _PAGE)
+        page = await self.control.find(selection, after, most)
+        for entry in page.entries:
+            await exchange.send(entryFields(entry))
+        of = await self.count()
+        return {"after": page.after, "looked": page.looked, "of": of}
 
     async def list(self, exchange: Exchange) -> Fields:
         """Each message that is meant, a part each."""
-        selection = _only(exchange, "selection")
+        selection = onlySelection(exchange, "selection")
         found = looked = 0
         after: str | None = ""
         of = await self.count()
@@ -77,7 +102,7 @@ class QueueVerbs:
 
     async def counted(self, exchange: Exchange) -> Fields:
         """How many messages are meant, and their octets."""
-        selection = _only(exchange, "selection")
+        selection = onlySelection(exchange, "selection")
         found = octets = looked = 0
         after: str | None = ""
         of = await self.count()
@@ -92,11 +117,11 @@ class QueueVerbs:
 
     async def show(self, exchange: Exchange) -> Fields:
         """All of one message but its content."""
-        _known(exchange, "message")
+        checkKnown(exchange, "message")
         id = idOf("message", exchange.fields.get("message"))
         entry = await self.control.show(id)
         if entry is None:
-            raise _missing(id)
+            raise missing(id)
         await exchange.send(messageFields(entry))
         for some in recipientFields(entry):
             await exchange.send({"recipients": some})
@@ -104,7 +129,7 @@ class QueueVerbs:
 
     async def read(self, exchange: Exchange) -> Fields:
         """The content of one message, in pieces."""
-        _known(exchange, "message", "what")
+        checkKnown(exchange, "message", "what")
         id = idOf("message", exchange.fields.get("message"))
         try:
             what = What(exchange.fields.get("what", "whole"))
@@ -113,7 +138,7 @@ class QueueVerbs:
             raise Malformed(f"what: expected one of {known}") from None
         found = await self.control.read(id)
         if found is None:
-            raise _missing(id)
+            raise missing(id)
         message, body = found
         octets = 0
         for piece in pieces(message.prefix, body, what):
@@ -123,7 +148,7 @@ class QueueVerbs:
 
     async def summary(self, exchange: Exchange) -> Fields:
         """Each group of messages, a part each."""
-        selection = _only(exchange, "selection", "by")
+        selection = onlySelection(exchange, "selection", "by")
         by = groupingOf(exchange.fields.get("by", "domain"))
         messages = 0
         tell = await self._tell(exchange)
@@ -142,33 +167,33 @@ class QueueVerbs:
 
     async def retry(self, exchange: Exchange) -> Fields:
         """Try messages at once."""
-        selection = _meant(exchange)
+        selection = meantSelection(exchange)
         tell = await self._tell(exchange)
         return {"done": await self.control.retry(selection, tell)}
 
     async def hold(self, exchange: Exchange) -> Fields:
         """Put messages on hold."""
-        selection, by = _meant(exchange, "note"), exchange.by
+        selection, by = meantSelection(exchange, "note"), exchange.by
         note = lineOf("note", exchange.fields.get("note", ""))
         tell = await self._tell(exchange)
         return doneFields(await self.control.hold(selection, by, note, tell))
 
     async def release(self, exchange: Exchange) -> Fields:
         """Take messages off hold."""
-        selection = _meant(exchange)
+        selection = meantSelection(exchange)
         tell = await self._tell(exchange)
         return doneFields(await self.control.release(selection, exchange.by, tell))
 
     async def bounce(self, exchange: Exchange) -> Fields:
         """Give messages up, with reports."""
-        selection, by = _meant(exchange, "why"), exchange.by
+        selection, by = meantSelection(exchange, "why"), exchange.by
         why = lineOf("why", exchange.fields.get("why", ""))
         tell = await self._tell(exchange)
         return doneFields(await self.control.bounce(selection, by, why, tell))
 
     async def remove(self, exchange: Exchange) -> Fields:
         """Forget messages."""
-        selection = _meant(exchange)
+        selection = meantSelection(exchange)
         tell = await self._tell(exchange)
         return doneFields(await self.control.remove(selection, exchange.by, tell))
 
@@ -179,43 +204,6 @@ class QueueVerbs:
             exchange.progress({"looked": looked, "done": done, "of": of})
 
         return tell
-
-
-def _known(exchange: Exchange, *names: str) -> None:
-    """
-    @raise Malformed: a request says something that is not known: it may be that
-        what it means is less than what would be done.
-    """
-    for name in exchange.fields:
-        if name not in ("id", "do", *names):
-            known = ", ".join(names)
-            raise Malformed(f"there is no {name!r:.80} in this request: {known}")
-
-
-def _only(exchange: Exchange, *names: str) -> Selection:
-    """
-    The selection of a request that says nothing else.
-
-    @raise Malformed: it does, or it is no selection.
-    """
-    _known(exchange, *names)
-    return selectionOf(exchange.fields.get("selection"))
-
-
-def _meant(exchange: Exchange, *names: str) -> Selection:
-    """
-    The selection of a request that changes something: an empty one is all there is,
-    and none at all is a mistake.
-
-    @raise Malformed: there is none, or the request says something else.
-    """
-    if exchange.fields.get("selection") is None:
-        raise Malformed("selection: which messages?  An empty object is all")
-    return _only(exchange, "selection", *names)
-
-
-def _missing(id: str) -> Refused:
-    return Refused(Kind.MISSING, f"there is no message {id}")
 
 
 __all__ = ["QueueVerbs"]

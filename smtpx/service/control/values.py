@@ -112,6 +112,17 @@ def idOf(name: str, found: object) -> str:
     return text
 
 
+def countOf(name: str, found: object, most: int) -> int:
+    """
+    A number of things, from 1 on.
+
+    @raise Malformed: it is none, or more than C{most}.
+    """
+    if isinstance(found, bool) or not isinstance(found, int) or not 1 <= found <= most:
+        raise Malformed(f"{name}: expected a whole number from 1 to {most}")
+    return found
+
+
 def groupingOf(found: object) -> Grouping:
     """
     By what is to be counted.
@@ -302,6 +313,7 @@ def doneFields(done: Done) -> Fields:
 
 
 __all__ = [
+    "countOf",
     "doneFields",
     "entryFields",
     "groupFields",

@@ -28,6 +28,8 @@ from ..control.protocol import ControlFactory
 from ..control.queueverbs import QueueVerbs
 from ..machine import Machine
 from ..places import whoIsThis
+from ..workers.sources import Here, There
+from ..workers.wholequeue import WholeQueue
 from .doors import Hall
 from .queue import QueueRules
 
@@ -116,7 +118,7 @@ def openControl(
         return
     if endpoint is None:
         return
-    verbs = {**QueueVerbs(queue, spool.count).verbs(), **others}
+    verbs = {**serverQueue(machine, QueueVerbs(queue, spool.count)), **others}
     factory = ControlFactory(
         verbs, machine.reactor, hall.name, shared=endpoint.group is not None
     )
@@ -125,4 +127,26 @@ def openControl(
     stack.push_async_callback(stopListening, port)
 
 
-__all__ = ["NoSuchGroup", "controlEndpoint", "openControl", "queueControl"]
+def serverQueue(machine: Machine, ours: QueueVerbs) -> Mapping[str, Verb]:
+    """
+    Who answers what about the queue of the server, wherever its messages are.
+
+    @param ours: answers for the messages of this worker.
+    """
+    worker = machine.worker
+    if worker.count == 1:
+        return ours.verbs()
+    here = Here(worker.number, ours.forColleagues())
+    there = [
+        There(each, worker.others, machine.reactor) for each in worker.others.numbers
+    ]
+    return WholeQueue([here, *there], machine.now).verbs()
+
+
+__all__ = [
+    "NoSuchGroup",
+    "controlEndpoint",
+    "openControl",
+    "queueControl",
+    "serverQueue",
+]

@@ -261,7 +261,7 @@ async def enter(
         premises = Premises(name, doors, [*inside], spool, hall.tls, outside)
         await openSite(machine, configuration, watch, premises, stack)
         imports = await openImports(hall, spool, out, taken, logs, stack)
-        answers.add(QueueVerbs(queue, spool.count).verbs())
+        answers.add(QueueVerbs(queue, spool.count).forColleagues())
         openColleagues(machine, configuration, name, answers, stack)
         openControl(hall, queue, spool, imports, stack)
         return Rooms(factories, logs, queue, stack.pop_all())

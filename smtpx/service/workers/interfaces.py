@@ -21,12 +21,14 @@ class Away(SMTPXError):
     answered.
 
     @ivar number: which.
+    @ivar why: what is wrong.
     @ivar begun: had it been asked?  Then nobody knows what it has done by then.
     """
 
     def __init__(self, number: int, why: str, begun: bool = False) -> None:
         super().__init__(f"worker {number} cannot be asked: {why}")
         self.number = number
+        self.why = why
         self.begun = begun
 
 

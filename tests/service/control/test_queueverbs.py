@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 
 from smtpx.core.errors import Malformed
 from smtpx.service.control.exchange import Exchange, Refused
+from smtpx.service.control.queueverbs import QueueVerbs
 from smtpx.testing.spool import memoryID
 
 from .made import ControlCase
@@ -33,6 +34,20 @@ class LookingTests(ControlCase):
         parts, done = self.asked("queue.list")
         self.assertEqual((len(parts), done), (250, {"found": 250}))
         self.assertEqual(len({*(str(each["message"]) for each in parts)}), 250)
+
+    def test_page(self) -> None:
+        """Other workers are given a page, and where the next one begins."""
+        self.verbs.update(QueueVerbs(self.control, self.spool.count).forColleagues())
+        ids = [self.put() for _ in range(3)]
+        parts, done = self.asked("queue.page", most=2)
+        self.assertEqual([each["message"] for each in parts], ids[:2])
+        self.assertEqual((done["after"], done["of"]), (ids[1], 3))
+        parts, done = self.asked("queue.page", most=2, after=ids[1])
+        self.assertEqual([each["message"] for each in parts], ids[2:])
+        self.assertEqual(done["after"], None)
+        bad: tuple[dict[str, object], ...] = ({"most": 0}, {"most": True}, {"after": 3})
+        for fields in bad:
+            self.failing("queue.page", Malformed, **fields)
 
     def test_count(self) -> None:
         """How many, and their octets."""
