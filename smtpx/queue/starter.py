@@ -5,6 +5,9 @@ L{smtpx.extensions.etrn.StartQueue}.
 However much waits, the client has its answer within a moment; what is left is done in
 the background, and bounded: so many at once, and none for the same domain so soon
 again.
+
+Of a server with several processes, whichever is asked has the others do the same, and
+counts what waits everywhere.
 """
 
 from __future__ import annotations
@@ -12,14 +15,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from ..core.dialogue import Question
 from ..core.interfaces import IServerSession
 from ..extensions.etrn import Begun, StartQueue, State
-from .interfaces import IQueueControl, Selection
+from .interfaces import IQueueControl, Selection, Tell
 
 #: How long a client waits for its answer, in seconds.
 MOMENT_SECONDS = 1.0
@@ -33,6 +36,10 @@ AT_ONCE = 4
 #: Of how many domains it is remembered when they were asked for.
 _REMEMBERED = 1000
 
+#: Has all other processes start what waits for a domain, and for those below it: how
+#: many messages that are; L{None}: not all of them could be asked.  It never fails.
+Elsewhere = Callable[[str, bool], Deferred[int | None]]
+
 #: Told of each answer.
 Told = Callable[[IServerSession, str, Begun], None]
 
@@ -43,6 +50,7 @@ class QueueStarter:
 
     @ivar answers: what answers L{StartQueue}.
     @ivar control: does it; L{None}: there is no queue yet, or none any more.
+    @ivar elsewhere: has it done by others; L{None}: there are none.
     """
 
     def __init__(
@@ -59,10 +67,11 @@ class QueueStarter:
             StartQueue: self.start
         }
         self.control: IQueueControl | None = None
+        self.elsewhere: Elsewhere | None = None
         self._clock = clock
         self._told = told
         self._trouble = trouble
-        self._running: set[Deferred[int]] = set()
+        self._running: set[Deferred[Any]] = set()
         self._asked: dict[tuple[str, bool], float] = {}
 
     def stop(self) -> None:
@@ -112,9 +121,6 @@ class QueueStarter:
 
         @param answer: fires when it is done, or after a moment.
         """
-        domains = [question.node]
-        if question.below:
-            domains.append(f"*.{question.node}")
         done = [0]
 
         def tell(looked: int, started: int) -> None:
@@ -122,9 +128,6 @@ class QueueStarter:
 
         def moment() -> None:
             answer.callback(Begun(State.PENDING if done[0] else State.STARTED))
-
-        def counted(count: int) -> Begun:
-            return Begun(State.COUNTED, count) if count else Begun(State.NOTHING)
 
         def failed(failure: Failure) -> Begun:
             error = failure.value
@@ -140,9 +143,60 @@ class QueueStarter:
                 answer.callback(begun)
 
         waiting = self._clock.callLater(MOMENT_SECONDS, moment)
-        work = control.retry(Selection(domains=tuple(domains)), tell)
+        everywhere = self._everywhere(control, question.node, question.below, tell)
+        work = Deferred.fromCoroutine(everywhere)
         self._running.add(work)
-        work.addCallbacks(counted, failed).addCallback(end)
+        work.addErrback(failed).addCallback(end)
+
+    async def _everywhere(
+        self, control: IQueueControl, node: str, below: bool, tell: Tell
+    ) -> Begun:
+        """
+        Start what waits here, and have it started elsewhere.
+
+        @param tell: told how far it is here.
+        @raise Exception: whatever a spool comes up with.
+        """
+        theirs: Deferred[int | None] = succeed(0)
+        if self.elsewhere is not None:
+            theirs = self.elsewhere(node, below)
+        try:
+            ours = await control.retry(_selection(node, below), tell)
+            others = await theirs
+        except BaseException:
+            theirs.addErrback(lambda _: None)
+            theirs.cancel()
+            raise
+        if others is None:
+            # More may wait with those that were not asked.
+            return Begun(State.PENDING if ours else State.STARTED)
+        count = ours + others
+        return Begun(State.COUNTED, count) if count else Begun(State.NOTHING)
+
+    async def startHere(self, node: str, below: bool) -> int | None:
+        """
+        Start what waits in this process: somebody has asked another one.
+
+        @param below: what waits for the domains below it as well.
+        @return: how many messages; L{None}: that is too much at the moment.
+        @raise smtpx.core.errors.SMTPXError: the spool is in trouble.
+        """
+        control = self.control
+        if control is None or len(self._running) >= AT_ONCE:
+            return None
+        # Who asks here next is as early as there.
+        self._asked[node, below] = self._clock.seconds()
+        work = control.retry(_selection(node, below))
+        self._running.add(work)
+        try:
+            return await work
+        finally:
+            self._running.discard(work)
+
+
+def _selection(node: str, below: bool) -> Selection:
+    """What waits for a domain."""
+    return Selection(domains=(node, f"*.{node}") if below else (node,))
 
 
 __all__ = ["AGAIN_SECONDS", "AT_ONCE", "MOMENT_SECONDS", "QueueStarter"]

@@ -144,3 +144,101 @@ class StarterTests(SynchronousTestCase):
         self.failureResultOf(answer)
         self.control.asked[-1][2].callback(1)
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class ElsewhereTests(StarterTests):
+    """A server of several processes, each of which has some of what waits."""
+
+    def setUp(self) -> None:
+        """There are others."""
+        super().setUp()
+        self.far: list[Deferred[int | None]] = []
+        self.cancelled = 0
+
+        def cancel(_: object) -> None:
+            self.cancelled += 1
+
+        def elsewhere(node: str, below: bool) -> Deferred[int | None]:
+            self.far.append(Deferred(cancel))
+            self.told_ = (node, below)
+            if self.instantly is not None:
+                self.far[-1].callback(self.instantly)
+            return self.far[-1]
+
+        #: How many the others have, where they say so at once.
+        self.instantly: int | None = 0
+        self.starter.elsewhere = elsewhere
+
+    def test_everywhere(self) -> None:
+        """What waits here and elsewhere is counted together."""
+        for ours, theirs, expected in (
+            (3, 4, Begun(State.COUNTED, 7)),
+            (0, 4, Begun(State.COUNTED, 4)),
+            (0, 0, Begun(State.NOTHING)),
+        ):
+            self.instantly = theirs
+            answer = self.ask(f"a{ours}{theirs}.example", True)
+            self.control.asked[-1][2].callback(ours)
+            self.assertEqual(self.successResultOf(answer), expected)
+            self.assertEqual(self.told_, (f"a{ours}{theirs}.example", True))
+
+    def test_notAll(self) -> None:
+        """Where not all could be asked, nobody knows how many they are."""
+        self.instantly = None
+        for ours, state in ((0, State.STARTED), (3, State.PENDING)):
+            answer = self.ask(f"a{ours}.example")
+            self.control.asked[-1][2].callback(ours)
+            self.assertNoResult(answer)
+            self.far[-1].callback(None)
+            self.assertEqual(self.successResultOf(answer), Begun(state))
+
+    def test_slow(self) -> None:
+        """Who is slow elsewhere goes on; the client has its answer."""
+        self.instantly = None
+        answer = self.ask()
+        self.control.asked[-1][2].callback(1)
+        self.clock.advance(MOMENT_SECONDS)
+        self.assertEqual(self.successResultOf(answer), Begun(State.STARTED))
+        self.far[-1].callback(5)
+
+    def test_failsHere(self) -> None:
+        """Where it cannot be done here, it is left off elsewhere."""
+        self.instantly = None
+        answer = self.ask()
+        self.control.asked[-1][2].errback(OSError("no disk"))
+        self.assertEqual(self.successResultOf(answer), Begun(State.UNABLE))
+        self.assertEqual((len(self.troubles), self.cancelled), (1, 1))
+
+    def test_stopped(self) -> None:
+        """At the end it is left off everywhere."""
+        self.instantly = None
+        self.ask()
+        self.control.asked[-1][2].callback(1)
+        self.starter.stop()
+        self.assertEqual(self.cancelled, 1)
+
+    def here(self) -> Deferred[int | None]:
+        """Another process was asked."""
+        return Deferred.fromCoroutine(self.starter.startHere("a.example", False))
+
+    def test_askedElsewhere(self) -> None:
+        """Somebody asked another process: it is done here, and nobody else asked."""
+        found = self.here()
+        self.assertEqual(self.control.asked[0][0], Selection(domains=("a.example",)))
+        self.control.asked[0][2].callback(3)
+        self.assertEqual(self.successResultOf(found), 3)
+        self.assertEqual((self.far, self.told), ([], []))
+
+    def test_tooOftenElsewhere(self) -> None:
+        """Who has asked there does not ask here so soon again."""
+        self.here()
+        answer = self.ask()
+        self.assertEqual(self.successResultOf(answer), Begun(State.TOO_OFTEN))
+
+    def test_tooMuchElsewhere(self) -> None:
+        """There is a bound to it here as well; at the end there is nothing."""
+        for _ in range(AT_ONCE):
+            self.here()
+        self.assertEqual(self.successResultOf(self.here()), None)
+        self.starter.control = None
+        self.assertEqual(self.successResultOf(self.here()), None)

@@ -5,7 +5,13 @@ that he is back.
 
 from __future__ import annotations
 
-from .made import HouseTestCase
+from twisted.internet.defer import Deferred, succeed
+
+from smtpx.service.control import Refused
+from smtpx.service.control.wire import Kind
+
+from .made import HouseTestCase, send
+from .workers.houses import HousesTestCase
 
 ETRN = {"ETRN": {"hosts": ["*"]}}
 
@@ -42,3 +48,78 @@ class EtrnTests(HouseTestCase):
         call.say(b"EHLO c.example\r\n")
         self.stop()
         self.assertNotIn(b"253", call.say(b"ETRN branch.example\r\n"))
+
+
+class WorkersTests(HousesTestCase):
+    """A server of several workers that keeps mail for others."""
+
+    def setUp(self) -> None:
+        """Nothing is delivered, so it waits."""
+        super().setUp()
+        self.start(
+            3,
+            relay={"domains": ["branch.example"]},
+            route=[
+                {
+                    "match": ["branch.example"],
+                    "transport": "smtp",
+                    "hosts": ["[192.0.2.99]"],
+                }
+            ],
+            extensions=ETRN,
+        )
+        for site in self.sites:
+            send(site.call(), b"x@branch.example")
+        self.settle(1.0)
+
+    def etrn(self, number: int, seconds: float = 0.0) -> bytes:
+        """Ask a worker."""
+        call = self.sites[number - 1].call()
+        call.say(b"EHLO c.example\r\n")
+        said = call.say(b"ETRN branch.example\r\n")
+        self.settle(seconds)
+        return said + call.wire.said()
+
+    def test_all(self) -> None:
+        """Whichever is asked, all start what they have, and it is counted."""
+        said = b"253 2.0.0 OK, 3 pending messages for node branch.example started\r\n"
+        self.assertEqual(self.etrn(2), said)
+
+    def test_tooOften(self) -> None:
+        """Who has asked one does not ask the next one so soon."""
+        self.etrn(2)
+        self.assertEqual(self.etrn(3)[:3], b"459")
+
+    def test_away(self) -> None:
+        """Where one is being started again, nobody knows how many there are."""
+        self.leave(3)
+        said = b"252 2.0.0 OK, pending messages for node branch.example started\r\n"
+        self.assertEqual(self.etrn(2, 1.0), said)
+
+    def test_back(self) -> None:
+        """It does its part when it is back."""
+        self.leave(3)
+        self.etrn(2, 1.0)
+        self.enter(3)
+        spool = self.sites[2].spools[-1]
+        hastened: list[object] = []
+
+        def hasten(ids: object) -> Deferred[None]:
+            hastened.append(ids)
+            return succeed(None)
+
+        self.patch(spool, "hasten", hasten)
+        id = spool.add(b"s@s.example", [b"x@branch.example"])
+        self.settle(1.0)
+        self.assertEqual(hastened, [[id]])
+
+    def test_bad(self) -> None:
+        """What is asked of a worker is looked at."""
+        talk = self.sites[0].machine.worker.others.talk
+        for fields in ({"node": "a.example"}, {"node": 1, "below": True}):
+            self.board.flush()
+            asked = talk(2, "etrn.start", fields, "")
+            self.board.flush()
+            refused = self.failureResultOf(asked, Refused).value
+            assert isinstance(refused, Refused)
+            self.assertIs(refused.kind, Kind.REQUEST)

@@ -82,6 +82,7 @@ from .site import (
     policyCounters,
     timed,
 )
+from .starting import openStarter
 from .strangers import alerting, strangers
 from .submission import submission
 from .tracing import tracer, traceStore
@@ -255,7 +256,7 @@ async def enter(
         watchMemory(machine, configuration, factories.values(), stack)
         rules = queueRules(machine, configuration, name, extensions)
         delivery, queue = startDelivery(machine, rules, spool, out.routes, told, stack)
-        asked.starter.control = queue
+        openStarter(machine, asked.starter, queue, answers)
         openDropFolder(machine, configuration, hall, spool, out, taken, stack)
         outside, inside = Outside(delivery, out.connections, peers), factories.values()
         premises = Premises(name, doors, [*inside], spool, hall.tls, outside)

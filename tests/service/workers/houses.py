@@ -16,10 +16,12 @@ from smtpx.service.mail import MailService
 from smtpx.service.workers import Worker
 from smtpx.service.workers.others import Others
 from smtpx.service.workers.sockets import socketOf
+from smtpx.spool.interfaces import IOperatedSpool
 from tests.service.control.made import ROOT
 from tests.service.made import NOW, Site, site
 
 from .made import SocketReactor, Switchboard
+from .spools import NumberedSpool
 
 
 class HousesTestCase(SynchronousTestCase):
@@ -56,8 +58,20 @@ class HousesTestCase(SynchronousTestCase):
         folder = made.read({"state": self.folder / "state"}).workersFolder
         worker = Worker(number, count, Others(reactor, folder, number, count))
         made.folder, made.reactor = self.folder, reactor
+
+        def spool(reactor: Any, folder: str, **options: Any) -> IOperatedSpool:
+            known = options["queueProfileStamps"]
+            made.spools.append(
+                NumberedSpool(options["number"], options["clock"], known)
+            )
+            return made.spools[-1]
+
         made.machine = evolve(
-            made.machine, reactor=reactor, now=reactor.seconds, worker=worker
+            made.machine,
+            reactor=reactor,
+            now=reactor.seconds,
+            spool=spool,
+            worker=worker,
         )
         return made
 
@@ -78,6 +92,11 @@ class HousesTestCase(SynchronousTestCase):
         stopped = self.services.pop(number).stopService()
         self.sites[number - 1].hangUp()
         self.settle()
+        for _ in range(100):
+            if stopped.called:
+                break
+            # What is under way is given some time.
+            self.settle(1.0)
         self.successResultOf(stopped)
 
     def kill(self, number: int) -> None:

@@ -31,8 +31,6 @@ from smtpx.service.workers.sources import (
     There,
 )
 from smtpx.service.workers.wholequeue import WholeQueue
-from smtpx.spool.identity import Identities
-from smtpx.testing.incoming import MemoryIncoming
 from smtpx.testing.spool import MemorySpool
 from tests.queue.doubles import (
     Doubling,
@@ -40,6 +38,8 @@ from tests.queue.doubles import (
     ScriptedRelay,
     ScriptedReporter,
 )
+
+from .spools import NumberedSpool
 
 Fields = Mapping[str, object]
 
@@ -51,18 +51,6 @@ _COUNTS = {
     "queue.summary": "messages",
     "queue.retry": "done",
 }
-
-
-class NumberedSpool(MemorySpool):
-    """A spool whose ids are those of a worker."""
-
-    def __init__(self, number: int, clock: Clock) -> None:
-        super().__init__(clock.seconds)
-        self._ids = Identities(number, 0, clock.seconds)
-
-    def begin(self) -> MemoryIncoming:
-        """A message begins to come."""
-        return MemoryIncoming(self._ids.make()[1], self._check, self._take)
 
 
 @implementer(IOthers)
@@ -144,7 +132,7 @@ class WholeCase(SynchronousTestCase):
         self.whole = WholeQueue(self.sources, self.clock.seconds)
 
     def _spool(self, number: int) -> MemorySpool:
-        return NumberedSpool(number, self.clock)
+        return NumberedSpool(number, self.clock.seconds)
 
     def _control(self, number: int) -> QueueControl:
         spool, journal = self.spools[number], self.journals[number]
