@@ -18,6 +18,7 @@ from .envelope import Bearer, Stamp
 from .errors import Conflict, HookTrouble
 from .hooks import Phase, Stage, Where
 from .interfaces import IExtension
+from .occasion import occasionOf
 
 F = TypeVar("F", bound=Callable[..., Any])
 N = TypeVar("N")
@@ -47,12 +48,14 @@ def owned(owner: str, hook: F, of: Iterable[Stamp[Any]] = ()) -> F:
 
     call.owner = owner  # type: ignore[attr-defined]  # read by ownerOf
     call.of = frozenset(of)  # type: ignore[attr-defined]  # read by apt
+    call.occasion = occasionOf(hook)  # type: ignore[attr-defined]  # likewise
     return cast(F, call)
 
 
 def ownerOf(hook: Callable[..., Any]) -> str:
     """Whose hook is it?  L{CORE}, if it was never wrapped."""
-    return cast(str, getattr(hook, "owner", CORE))
+    owner: str = getattr(hook, "owner", CORE)
+    return owner
 
 
 def apt(hooks: Iterable[F], *bearers: Bearer) -> list[F]:

@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator
-from typing import Any, Callable, TypeVar, cast
+from typing import Any, Callable, TypeVar
 
 from attrs import evolve
 from zope.interface import implementer
 
 from .bounds import BareLines
 from .claims import attributed, owned, ownerOf
+from .clientparameters import written
 from .dialogue import ClientNeed, Question, ask
 from .effects import ClientEffect, Served, Trouble
-from .envelope import Bearer, Envelope, Recipient, Stamps
+from .envelope import Envelope, Recipient, Stamps
 from .errors import HookTrouble, Malformed, SMTPXError
 from .hooks import (
     BatchLimits,
@@ -36,11 +37,9 @@ from .hooks import (
     TLSInfo,
     TLSLevel,
     TLSOptions,
-    Where,
 )
 from .interfaces import IBody, IClientSession
 from .profile import ClientProfile
-from .rawparameters import rawOf
 from .repeatable import Progress, Repeatable
 from .reply import Reply
 from .sessionkeeper import SessionKeeper
@@ -53,10 +52,6 @@ UNSAFE = re.compile(rb"[\x00-\x1f\x7f]")
 #: A quoted string (RFC 5321 section 4.1.2), and what may stand in a path in one only.
 _QUOTED = re.compile(rb'"(?>(?:[^"\\]|\\.)*)"', re.DOTALL)
 _UNSAFE_PATH = re.compile(rb'[ <>"]')
-
-#: What no value of a parameter may have in it (RFC 5321 section 4.1.2,
-#: esmtp-value), but for "=", which some senders have put there since RFC 1869.
-_UNSAFE_VALUE = re.compile(rb"[\x00-\x20\x7f]")
 
 
 class GivingUp(SMTPXError):
@@ -94,6 +89,10 @@ def unsafePath(path: bytes) -> bool:
     return _UNSAFE_PATH.search(_QUOTED.sub(b"", path)) is not None
 
 
+#: What a peer takes that has not said how much.
+_UNLIMITED = BatchLimits()
+
+
 def _least(values: list[int | None]) -> int | None:
     return min((value for value in values if value is not None), default=None)
 
@@ -118,6 +117,7 @@ class ClientSession:
         has never had too many.
     @ivar bareLines: what becomes of a bare CR or LF in a body.
     @ivar ignored: keywords of EHLO that the peer is not believed.
+    @ivar offers: the keywords of all that is C{offered}.
     @ivar greeting: the peer's greeting; L{None}: it has not come.
     @ivar greeted: its answer to EHLO or HELO, the last one; L{None} likewise.
     @ivar sessions: has the TLS session.
@@ -158,6 +158,9 @@ class ClientSession:
         self.sessions = SessionKeeper(profile.ticketKeepers, self.report)
         self._effects: list[ClientEffect] = []
         self._offers: dict[bytes, object] = {}
+        self.offers: frozenset[bytes] = frozenset()
+        #: Those that have something to say to this peer.
+        self._hooks = profile.hooksFor(self.offers)
 
     # --- facts ------------------------------------------------------------------
 
@@ -167,12 +170,9 @@ class ClientSession:
 
     def offered(self, capability: Capability[W]) -> W | None:
         """See L{IClientSession}."""
-        return cast("W | None", self._offers.get(capability.keyword))
-
-    @property
-    def offers(self) -> frozenset[bytes]:
-        """The keywords of all that is C{offered}."""
-        return frozenset(self._offers)
+        found: Any = self._offers.get(capability.keyword)
+        value: W | None = found
+        return value
 
     @property
     def unsafeToGuess(self) -> bool:
@@ -228,6 +228,12 @@ class ClientSession:
                 # As good as not offered (RFC 9422 section 3.7 says so of its own).
                 if not isinstance(trouble.__cause__, Malformed):
                     self.report(trouble)
+        self._choose()
+
+    def _choose(self) -> None:
+        """Which hooks have something to say depends on what is offered."""
+        self.offers = frozenset(self._offers)
+        self._hooks = self.profile.hooksFor(self.offers)
 
     def forget(self) -> None:
         """
@@ -236,6 +242,7 @@ class ClientSession:
         self.peer = None
         self.authenticated = False
         self._offers = {}
+        self._choose()
 
     def tell(self, hello: Hello | None) -> None:
         """Tell those who learn what the peer answered to EHLO."""
@@ -288,15 +295,16 @@ class ClientSession:
 
     def grouped(self) -> bool:
         """May the commands of a transaction go without a wait in between?"""
-        points = SyncPoint.NONE
-        for relax in self.profile.relaxers:
-            points |= relax(self)
-        return SyncPoint.TRANSACTION in points
+        return any(
+            SyncPoint.TRANSACTION in relax(self) for relax in self._hooks.relaxers
+        )
 
     def limits(self) -> BatchLimits:
         """How much this peer takes: the strictest of all opinions."""
-        found = [batch(self) for batch in self.profile.batchers]
+        found = [batch(self) for batch in self._hooks.batchers]
         known = [limits for limits in found if limits is not None]
+        if self.fits is None and len(known) < 2:
+            return known[0] if known else _UNLIMITED
         return BatchLimits(
             _least([self.fits, *(limits.recipients for limits in known)]),
             _least([limits.transactions for limits in known]),
@@ -329,7 +337,10 @@ class ClientSession:
         @return: if so; else those who do not get it with the others, and why.
         """
         apart: dict[Recipient, Reply] = {}
-        for admit in self.profile.admitters:
+        marks = envelope.allBorne()
+        for stamps, admit in self._hooks.admitters:
+            if stamps and stamps.isdisjoint(marks):
+                continue
             refusal = admit(self, envelope)
             if refusal is None:
                 continue
@@ -350,7 +361,10 @@ class ClientSession:
             nobody had anything to change; or why it cannot be had.
         """
         whole = envelope
-        for choose in self.profile.transforms:
+        marks = envelope.allBorne()
+        for stamps, choose in self._hooks.transforms:
+            if stamps and stamps.isdisjoint(marks):
+                continue
             transform = choose(self, envelope)
             if transform is None:
                 continue
@@ -365,7 +379,13 @@ class ClientSession:
             if changed is not body:
                 body = changed
                 envelope.octets = body.octets
+            marks = envelope.allBorne()
         return envelope, body
+
+    @property
+    def recognises(self) -> bool:
+        """Is there somebody by whom the peer may know a transaction again?"""
+        return bool(self._hooks.recognisers)
 
     def recognised(
         self, envelope: Envelope, body: IBody
@@ -375,7 +395,7 @@ class ClientSession:
 
         @param envelope: its own.
         """
-        for recognise in self.profile.recognisers:
+        for recognise in self._hooks.recognisers:
             owner = ownerOf(recognise)
             found = yield from attributed(owner, recognise(self, envelope, body))
             if found is not None:
@@ -388,7 +408,7 @@ class ClientSession:
         preference is 0.
         """
         best: tuple[str, Carrier] | None = None
-        for choose in self.profile.carriers:
+        for choose in self._hooks.carriers:
             carrier = choose(self, envelope)
             if carrier is None or carrier.preference < 0:
                 continue
@@ -400,35 +420,15 @@ class ClientSession:
         """The MAIL command, with its CRLF."""
         return b"MAIL FROM:<%b>%b\r\n" % (
             envelope.sender,
-            self._parameters(Where.MAIL, envelope),
+            written(self, self._hooks.mail, envelope),
         )
 
     def rcpt(self, recipient: Recipient) -> bytes:
         """A RCPT command, with its CRLF."""
         return b"RCPT TO:<%b>%b\r\n" % (
             recipient.path,
-            self._parameters(Where.RCPT, recipient),
+            written(self, self._hooks.rcpt, recipient),
         )
-
-    def _parameters(self, where: Where, bearer: Bearer) -> bytes:
-        raw = rawOf(bearer)
-        out = b"".join(b" " + each.render() for each in raw)
-        told = {each.keyword for each in raw}
-        for parameter, under in self.profile.parameters:
-            if parameter.keyword in told:
-                continue
-            # RFC 5321 section 4.1.1.11: only what this peer offered.
-            if parameter.where is not where or under.keyword not in self._offers:
-                continue
-            value = parameter.send(self, bearer)
-            if value is None:
-                continue
-            render = owned(ownerOf(parameter.send), _rendered(parameter.grammar.render))
-            text = render(value)
-            out += b" " + parameter.keyword
-            if text is not None:
-                out += b"=" + text
-        return out
 
     def tlsOptions(self) -> TLSOptions:
         """How the next handshake is to be made."""
@@ -475,19 +475,5 @@ def _reading(
             if isinstance(trouble.__cause__, Malformed):
                 raise trouble.__cause__ from None
             raise
-
-    return call
-
-
-def _rendered(
-    render: Callable[[Any], bytes | None],
-) -> Callable[[Any], bytes | None]:
-    """C{render}, with an exception for what would end the parameter."""
-
-    def call(value: Any) -> bytes | None:
-        text = render(value)
-        if text is not None and _UNSAFE_VALUE.search(text):
-            raise ValueError("a parameter's value cannot have this in it")
-        return text
 
     return call

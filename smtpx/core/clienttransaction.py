@@ -193,7 +193,7 @@ class Transaction(Standing):
         """
         session, named, repeatable = self._session, envelope, None
         recipients = [envelope.recipients[index] for index in chosen]
-        if body is not None and session.profile.recognisers:
+        if body is not None and session.recognises:
             named = envelope.addressedTo(recipients).copied()
             repeatable = yield from session.recognised(named, body)
         if self.guessed and not session.guessed:

@@ -68,6 +68,9 @@ class Awaited(Enum):
     @cvar GOODBYE: the reply to QUIT.
     """
 
+    # Members are what they are; Enum's own hash is that of the name, in Python.
+    __hash__ = object.__hash__
+
     NOTHING = "nothing"
     GREETING = "greeting"
     HELLO = "EHLO"

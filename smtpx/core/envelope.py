@@ -221,6 +221,14 @@ class Envelope(Stamped):
         self.octets = octets
         self._stamps = None
 
+    def allBorne(self) -> Collection[Stamp[Any]]:
+        """Which stamps are on it, and on its recipients; perhaps more than once."""
+        found = self.borne()
+        for each in self.recipients:
+            if each._stamps is not None:
+                found = [*found, *each._stamps._values]
+        return found
+
     def addressedTo(self, recipients: list[Recipient]) -> Envelope:
         """The same to others; the stamps are the same ones."""
         other = Envelope(self.sender, self.arrived, recipients, self.octets)
@@ -229,8 +237,13 @@ class Envelope(Stamped):
 
     def copied(self) -> Envelope:
         """The same to the same; its stamps are its own."""
-        other = self.addressedTo(self.recipients)
-        other._stamps = None if self._stamps is None else self._stamps.copy()
+        return self.copiedTo(self.recipients)
+
+    def copiedTo(self, recipients: list[Recipient]) -> Envelope:
+        """The same to others; its stamps are its own."""
+        other = Envelope(self.sender, self.arrived, recipients, self.octets)
+        if self._stamps is not None:
+            other._stamps = self._stamps.copy()
         return other
 
     def __repr__(self) -> str:

@@ -8,11 +8,11 @@ siblings; the values that those hooks take and give are here.
 from __future__ import annotations
 
 from enum import Enum, Flag, IntEnum, auto
-from typing import TYPE_CHECKING, Callable, Generic, Mapping, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Generic, Mapping, TypeVar
 
 from attrs import field, frozen
 
-from .envelope import Bearer, Envelope, Recipient
+from .envelope import Bearer, Envelope, Recipient, Stamp
 from .flaw import Flaw
 from .grammar import Grammar
 from .reply import Reply
@@ -60,6 +60,9 @@ class Stage(Enum):
 
 class Phase(Enum):
     """The order of the client's steps between EHLO and the first MAIL."""
+
+    # Members are what they are; Enum's own hash is that of the name, in Python.
+    __hash__ = object.__hash__
 
     SECURE = 1
     IDENTIFY = 2
@@ -124,6 +127,8 @@ class Parameter(Generic[W]):
     @ivar receive: the server read it: stamp the bearer, or refuse.
     @ivar send: the client is to write it: its value, or L{None} for "leave it
         out".  Asked only of a peer that offered C{under}.
+    @ivar stamps: there is nothing to write where the bearer has none of these, so
+        C{send} is not asked then; empty: it is always asked.
     """
 
     keyword: bytes
@@ -132,6 +137,7 @@ class Parameter(Generic[W]):
     receive: Callable[["IServerSession", Bearer, W], Reply | None]
     send: Callable[["IClientSession", Bearer], W | None]
     value: bytes | None = None
+    stamps: tuple[Stamp[Any], ...] = ()
 
 
 # --- verbs ---------------------------------------------------------------
@@ -296,6 +302,9 @@ class Scope(Enum):
     host again, without a forecast), this host (try the next), the message.
     """
 
+    # Members are what they are; Enum's own hash is that of the name, in Python.
+    __hash__ = object.__hash__
+
     SESSION = auto()
     HOST = auto()
     MESSAGE = auto()
@@ -420,6 +429,9 @@ class Schedule:
 
 class Action(Enum):
     """RFC 3464 section 2.3.3."""
+
+    # Members are what they are; Enum's own hash is that of the name, in Python.
+    __hash__ = object.__hash__
 
     FAILED = "failed"
     DELAYED = "delayed"

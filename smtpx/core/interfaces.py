@@ -399,7 +399,7 @@ class IServerBuilder(Interface):
 
 
 class IClientBuilder(Interface):
-    """What a client-side extension can register.  Each call is one hook."""
+    """One call is one hook; see L{smtpx.core.occasion.when} for when it is asked."""
 
     def capability(capability: Capability[W]) -> None:
         """Read this keyword of the peer's EHLO response."""

@@ -20,6 +20,7 @@ from zope.interface import implementer
 
 from .bounds import Bounds
 from .claims import CORE, Register, owned, ownerOf
+from .clienthooks import ClientHooks
 from .dialogue import ClientDialogue, Recognition, ServerDialogue
 from .envelope import Envelope, Stamp
 from .errors import HookTrouble
@@ -65,7 +66,7 @@ T = TypeVar("T")
 
 Wrapper = Callable[[IServerSession, bytes, Run], "Reply | ServerDialogue | None"]
 
-#: The most EHLO responses that are kept rendered.
+#: The most EHLO responses that are kept rendered, and so many of peers.
 _HELLOS = 64
 
 
@@ -371,6 +372,7 @@ class ClientProfile(Register):
     relaxers: tuple[Callable[[IClientSession], SyncPoint], ...] = field(
         default=(), init=False
     )
+    _chosen: dict[frozenset[bytes], ClientHooks] = field(factory=dict, init=False)
 
     def load(self, extensions: Iterable[IExtension]) -> ClientProfile:
         """
@@ -383,7 +385,21 @@ class ClientProfile(Register):
             if IClientExtension.providedBy(extension):
                 extension.extendClient(self)
         self.steps.sort(key=lambda pair: pair[0].value)
+        self._chosen.clear()
         return self
+
+    def hooksFor(self, offers: frozenset[bytes]) -> ClientHooks:
+        """
+        The hooks that have something to say to a peer.
+
+        @param offers: the keywords of what it offers.
+        """
+        found = self._chosen.get(offers)
+        if found is None:
+            if len(self._chosen) >= _HELLOS:
+                self._chosen.clear()
+            found = self._chosen[offers] = ClientHooks.chosen(self, offers)
+        return found
 
     # --- the menu -------------------------------------------------------------
 

@@ -21,6 +21,9 @@ class Dialect(Enum):
         message.
     """
 
+    # Members are what they are; Enum's own hash is that of the name, in Python.
+    __hash__ = object.__hash__
+
     SMTP = b"EHLO"
     LMTP = b"LHLO"
 

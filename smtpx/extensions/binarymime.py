@@ -34,6 +34,7 @@ from ..core.interfaces import (
     IServerSession,
     Transform,
 )
+from ..core.occasion import when
 from ..core.reply import BAD_SEQUENCE, Reply
 from .chunking import CAPABILITY as CHUNKS
 from .eightbitmime import CAPABILITY as EIGHT
@@ -66,7 +67,13 @@ def _send(session: IClientSession, bearer: Bearer) -> bytes | None:
 
 #: C{BODY=BINARYMIME} on MAIL; the other values of BODY are 8BITMIME's.
 PARAMETER = Parameter[bytes](
-    b"BODY", Where.MAIL, token(b"BINARYMIME"), _receive, _send, value=b"BINARYMIME"
+    b"BODY",
+    Where.MAIL,
+    token(b"BINARYMIME"),
+    _receive,
+    _send,
+    value=b"BINARYMIME",
+    stamps=(BINARY,),
 )
 
 
@@ -124,9 +131,9 @@ class BinaryMIME:
         client.capability(CAPABILITY)
         client.parameter(PARAMETER, under=CAPABILITY)
         if self.options.conversion:
-            client.transform(self._transform)
+            client.transform(when(self._transform, stamps=(BINARY,)))
         else:
-            client.admit(self._admit)
+            client.admit(when(self._admit, stamps=(BINARY,)))
 
     def _admit(self, session: IClientSession, envelope: Envelope) -> Refusal | None:
         return None if _goes(session, envelope) else cannot(CAPABILITY.keyword)

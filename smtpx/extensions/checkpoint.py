@@ -34,8 +34,9 @@ from ..core.interfaces import (
     IServerExtension,
     IServerSession,
 )
+from ..core.occasion import when
 from ..core.reply import UNKNOWN_PARAMETER, Reply
-from .checkpointclient import NamingClient, TransactionNames
+from .checkpointclient import NAME, NamingClient, TransactionNames
 from .checkpointnames import CAPABILITY, TRANSID
 from .checkpointserver import ITransactionMemory, Receiving
 from .checkpointsettings import CheckpointSettings
@@ -80,7 +81,12 @@ class Checkpoint:
         self.names = names
         self._client = NamingClient(settings.hostsTryCheckpoint, names)
         self._parameter = Parameter[bytes](
-            b"TRANSID", Where.MAIL, TRANSID, self._receive, self._client.send
+            b"TRANSID",
+            Where.MAIL,
+            TRANSID,
+            self._receive,
+            self._client.send,
+            stamps=(NAME,),
         )
 
     def configured(self, settings: CheckpointSettings) -> Checkpoint:
@@ -143,7 +149,7 @@ class Checkpoint:
         """See L{IClientExtension}."""
         client.capability(CAPABILITY)
         client.parameter(self._parameter, under=CAPABILITY)
-        client.recognise(self._client.recognise)
+        client.recognise(when(self._client.recognise, offers=CAPABILITY))
         client.record(self._client.record)
 
 

@@ -61,6 +61,7 @@ from ..core.interfaces import (
     IServerExtension,
     IServerSession,
 )
+from ..core.occasion import when
 from ..core.reply import BAD_SEQUENCE, Reply, reply
 
 CAPABILITY = Capability[bool](b"CHUNKING", KEYWORD)
@@ -243,7 +244,7 @@ class Chunking:
     def extendClient(self, client: IClientBuilder) -> None:
         """See L{IClientExtension}."""
         client.capability(CAPABILITY)
-        client.carrier(self._carrier)
+        client.carrier(when(self._carrier, offers=CAPABILITY))
         client.record(self._noteChunks)
 
     def _carrier(self, session: IClientSession, envelope: Envelope) -> Carrier | None:

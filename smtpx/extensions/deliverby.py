@@ -211,7 +211,7 @@ class DeliverBy:
     def __init__(self, settings: DeliverBySettings = DeliverBySettings()) -> None:
         self.options = settings
         self._parameter = Parameter[By](
-            b"BY", Where.MAIL, GRAMMAR, self._receive, _send
+            b"BY", Where.MAIL, GRAMMAR, self._receive, _send, stamps=(DEADLINE,)
         )
 
     def configured(self, settings: DeliverBySettings) -> DeliverBy:
@@ -277,12 +277,15 @@ def _send(session: IClientSession, bearer: Bearer) -> By | None:
 
 def _admit(session: IClientSession, envelope: Envelope) -> Refusal | None:
     deadline = envelope.stamp(DEADLINE)
+    if deadline is None:
+        session.stamps[TELL_DELAY] = False
+        return None
     least = session.offered(CAPABILITY)
-    notifies = deadline is not None and deadline.mode is Mode.NOTIFY
+    notifies = deadline.mode is Mode.NOTIFY
     # Section 4.1.4.2: who does not know of the time is asked to tell of any delay.
     final = session.target.dialect is Dialect.LMTP
     session.stamps[TELL_DELAY] = notifies and least is None and not final
-    if deadline is None or notifies:
+    if notifies:
         return None
     # Section 4.1.4.1.
     left = deadline.left(session.now())

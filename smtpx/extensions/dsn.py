@@ -206,10 +206,20 @@ def _sendNotify(session: IClientSession, bearer: Bearer) -> bytes | None:
 #: The four parameters; each value is what stands on the wire.
 PARAMETERS = (
     Parameter[bytes](
-        b"RET", Where.MAIL, _exactly(_checkRet), _receiver(RET), _sender(RET)
+        b"RET",
+        Where.MAIL,
+        _exactly(_checkRet),
+        _receiver(RET),
+        _sender(RET),
+        stamps=(RET,),
     ),
     Parameter[bytes](
-        b"ENVID", Where.MAIL, _exactly(_checkEnvid), _receiver(ENVID), _sender(ENVID)
+        b"ENVID",
+        Where.MAIL,
+        _exactly(_checkEnvid),
+        _receiver(ENVID),
+        _sender(ENVID),
+        stamps=(ENVID,),
     ),
     Parameter[bytes](
         b"NOTIFY",
@@ -219,7 +229,12 @@ PARAMETERS = (
         _sendNotify,
     ),
     Parameter[bytes](
-        b"ORCPT", Where.RCPT, _exactly(_readOrcpt), _receiver(ORCPT), _sender(ORCPT)
+        b"ORCPT",
+        Where.RCPT,
+        _exactly(_readOrcpt),
+        _receiver(ORCPT),
+        _sender(ORCPT),
+        stamps=(ORCPT,),
     ),
 )
 

@@ -36,6 +36,7 @@ from ..core.interfaces import (
     IServerSession,
     Transform,
 )
+from ..core.occasion import when
 from ..core.reply import Reply
 from .chunking import CAPABILITY as CHUNKS
 from .eightbitmimeconversion import BINARY, EIGHTBIT, cannot, toLines, toSeven
@@ -90,6 +91,7 @@ EIGHT = Parameter[bytes](
     _receiveEight,
     _sendEight,
     value=b"8BITMIME",
+    stamps=(EIGHTBIT,),
 )
 #: C{BODY=7BIT} on MAIL.
 SEVEN = Parameter[bytes](
@@ -150,11 +152,11 @@ class EightBitMIME:
         client.capability(CAPABILITY)
         client.parameter(EIGHT, under=CAPABILITY)
         if self.options.conversion:
-            client.transform(self._seven)
+            client.transform(when(self._seven, lacks=CAPABILITY))
         else:
-            client.admit(self._admit)
+            client.admit(when(self._admit, lacks=CAPABILITY, stamps=(EIGHTBIT,)))
         if self.options.longLines:
-            client.transform(self._lines)
+            client.transform(when(self._lines, offers=CAPABILITY, lacks=CHUNKS))
 
     def _admit(self, session: IClientSession, envelope: Envelope) -> Refusal | None:
         if envelope.stamp(EIGHTBIT) and not session.offered(CAPABILITY):

@@ -59,6 +59,7 @@ from ..core.interfaces import (
     IServerExtension,
     IServerSession,
 )
+from ..core.occasion import when
 from ..core.reply import Reply, reply
 from ..core.timestamp import parseTimestamp, renderTimestamp
 from .deliverby import DEADLINE
@@ -240,8 +241,22 @@ class FutureRelease:
         self.submission = submission
         self.held = held
         self._parameters: tuple[Parameter[Any], ...] = (
-            Parameter(b"HOLDFOR", Where.MAIL, INTERVAL, self._holdFor, _sendInterval),
-            Parameter(b"HOLDUNTIL", Where.MAIL, TIME, self._holdUntil, _sendTime),
+            Parameter(
+                b"HOLDFOR",
+                Where.MAIL,
+                INTERVAL,
+                self._holdFor,
+                _sendInterval,
+                stamps=(HOLD,),
+            ),
+            Parameter(
+                b"HOLDUNTIL",
+                Where.MAIL,
+                TIME,
+                self._holdUntil,
+                _sendTime,
+                stamps=(HOLD,),
+            ),
         )
 
     def configured(self, settings: FutureReleaseSettings) -> FutureRelease:
@@ -333,7 +348,7 @@ class FutureRelease:
         client.capability(CAPABILITY)
         for parameter in self._parameters:
             client.parameter(parameter, under=CAPABILITY)
-        client.admit(_admit)
+        client.admit(when(_admit, stamps=(HOLD,)))
 
     # --- queue ----------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from ..core.interfaces import (
     IServerBuilder,
     IServerExtension,
 )
+from ..core.occasion import when
 
 CAPABILITY = Capability[bool](b"PIPELINING", KEYWORD)
 
@@ -53,7 +54,7 @@ class Pipelining:
     def extendClient(self, client: IClientBuilder) -> None:
         """See L{IClientExtension}."""
         client.capability(CAPABILITY)
-        client.relax(self._relax)
+        client.relax(when(self._relax, offers=CAPABILITY))
         client.record(self._record)
 
     def _relax(self, session: IClientSession) -> SyncPoint:

@@ -48,6 +48,7 @@ from ..core.interfaces import (
     IServerExtension,
     IServerSession,
 )
+from ..core.occasion import when
 from ..core.reply import UNKNOWN_PARAMETER, Reply, reply
 
 CAPABILITY = Capability[bool](b"REQUIRETLS", KEYWORD)
@@ -204,7 +205,7 @@ class RequireTLS:
         self.options = settings
         self.honoured = honoured
         self._parameter = Parameter[bool](
-            b"REQUIRETLS", Where.MAIL, FLAG, self._receive, _send
+            b"REQUIRETLS", Where.MAIL, FLAG, self._receive, _send, stamps=(REQUIRED,)
         )
         self._addresses = _Addresses.of(settings.requireAddresses)
 
@@ -297,7 +298,7 @@ class RequireTLS:
         """See L{IClientExtension}."""
         client.capability(CAPABILITY)
         client.parameter(self._parameter, under=CAPABILITY)
-        client.admit(self._admit)
+        client.admit(when(self._admit, stamps=(REQUIRED,)))
 
     def _admit(self, session: IClientSession, envelope: Envelope) -> Refusal | None:
         # A UNIX socket is where the promise ends, as a mailbox is.

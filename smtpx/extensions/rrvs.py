@@ -46,6 +46,7 @@ from ..core.interfaces import (
     IServerSession,
     Transform,
 )
+from ..core.occasion import when
 from ..core.reply import Reply, reply
 from ..core.timestamp import parseTimestamp, renderTimestamp
 from .rrvsfield import FIELD, FieldNote, adding, readField, removing
@@ -231,7 +232,12 @@ class RRVS:
         self.options = settings
         self.asked = asked
         self._parameter = Parameter[Since](
-            b"RRVS", Where.RCPT, GRAMMAR, _receive, _send
+            b"RRVS",
+            Where.RCPT,
+            GRAMMAR,
+            _receive,
+            _send,
+            stamps=(SINCE, FIELD_SINCE),
         )
 
     def configured(self, settings: RRVSSettings) -> RRVS:
@@ -256,8 +262,8 @@ class RRVS:
         """See L{IClientExtension}."""
         client.capability(CAPABILITY)
         client.parameter(self._parameter, under=CAPABILITY)
-        client.admit(_admit)
-        client.transform(self._transform)
+        client.admit(when(_admit, lacks=CAPABILITY, stamps=(SINCE,)))
+        client.transform(when(self._transform, stamps=(SINCE, FIELD_SINCE)))
 
     def _transform(
         self, session: IClientSession, envelope: Envelope

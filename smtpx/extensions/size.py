@@ -24,6 +24,7 @@ from ..core.interfaces import (
     IServerExtension,
     IServerSession,
 )
+from ..core.occasion import when
 from ..core.reply import Reply, reply
 
 TOO_BIG = reply(552, "5.3.4", b"Message size exceeds fixed maximum message size")
@@ -86,7 +87,7 @@ class Size:
         """See L{IClientExtension}."""
         client.capability(CAPABILITY)
         client.parameter(PARAMETER, under=CAPABILITY)
-        client.admit(self._admit)
+        client.admit(when(self._admit, offers=CAPABILITY))
 
     def _admit(self, session: IClientSession, envelope: Envelope) -> Refusal | None:
         limit = session.offered(CAPABILITY)

@@ -38,6 +38,7 @@ from ..core.interfaces import (
     IServerSession,
     Transform,
 )
+from ..core.occasion import when
 from ..core.reply import Reply, reply
 from ..mime import InternationalHeader
 
@@ -129,8 +130,8 @@ class SMTPUTF8:
         """See L{IClientExtension}."""
         client.capability(CAPABILITY)
         client.parameter(PARAMETER, under=CAPABILITY)
-        client.admit(self._admit)
-        client.transform(self._transform)
+        client.admit(when(self._admit, lacks=CAPABILITY))
+        client.transform(when(self._transform, lacks=CAPABILITY, stamps=(UTF8,)))
 
     def _admit(self, session: IClientSession, envelope: Envelope) -> Refusal | None:
         if session.offered(CAPABILITY):

@@ -34,6 +34,9 @@ from .ownname import OwnName
 class Family(Enum):
     """A kind of IP addresses; the value is the version of IP."""
 
+    # Members are what they are; Enum's own hash is that of the name, in Python.
+    __hash__ = object.__hash__
+
     IPV4 = 4
     IPV6 = 6
 

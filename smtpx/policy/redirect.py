@@ -75,7 +75,7 @@ class Redirection:
         """
         if expansion.reply is not None:
             return expansion.reply
-        before = envelope.stamps.get(COUNT) or 0
+        before = envelope.stamp(COUNT) or 0
         count = before + len(expansion.paths)
         # One alone is within bounds: it would not have been read otherwise.
         if before and count > self._aliases.table.bounds.recipientsMax:
@@ -92,7 +92,7 @@ class Redirection:
         The envelope as it goes into the spool; the same, where there is no alias
         in it.
         """
-        if envelope.stamps.get(COUNT) is None:
+        if envelope.stamp(COUNT) is None:
             return envelope
         recipients: list[Recipient] = []
         taken = {

@@ -39,6 +39,9 @@ class Cause(Enum):
     @cvar OPERATOR: an operator gave it up.
     """
 
+    # Members are what they are; Enum's own hash is that of the name, in Python.
+    __hash__ = object.__hash__
+
     OTHER = "other"
     LOCAL = "local"
     DNS = "dns"

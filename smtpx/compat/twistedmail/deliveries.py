@@ -275,7 +275,7 @@ class DeliveryPolicy:
         self, session: IServerSession, envelope: Envelope, recipient: Recipient
     ) -> Reply | Deferred[Reply | None]:
         desk = self.desk(session)
-        origin = envelope.stamps.get(ORIGIN)
+        origin = envelope.stamp(ORIGIN)
         if not origin:
             return BAD_SEQUENCE
         try:

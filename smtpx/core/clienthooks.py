@@ -1,0 +1,85 @@
+"""
+The hooks of a client that have something to say to a peer, by what the peer offers.
+
+They are chosen once for all peers that offer the same (L{ClientProfile.hooksFor}), so
+that a transaction asks none in vain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Set
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from attrs import frozen
+
+from .envelope import Envelope, Stamp
+from .hooks import BatchLimits, Carrier, Parameter, Refusal, SyncPoint, Where
+from .interfaces import IBody, IClientSession, Transform
+from .occasion import occasionOf
+
+if TYPE_CHECKING:
+    from .dialogue import Recognition
+    from .profile import ClientProfile
+
+H = TypeVar("H", bound=Callable[..., Any])
+
+#: The stamps of which a message has to have one; empty: none.
+Stamped = frozenset[Stamp[Any]]
+
+
+@frozen(eq=False)
+class ClientHooks:
+    """
+    Hooks as in L{smtpx.core.interfaces.IClientBuilder}, in their order.
+
+    @ivar mail: the parameters of MAIL, each with the stamps of which the envelope has
+        to have one for it to be asked; empty: it is always asked.
+    @ivar rcpt: those of RCPT, likewise with stamps of the recipient.
+    """
+
+    admitters: tuple[
+        tuple[Stamped, Callable[[IClientSession, Envelope], Refusal | None]], ...
+    ]
+    transforms: tuple[
+        tuple[Stamped, Callable[[IClientSession, Envelope], Transform | None]], ...
+    ]
+    carriers: tuple[Callable[[IClientSession, Envelope], Carrier | None], ...]
+    recognisers: tuple[Callable[[IClientSession, Envelope, IBody], Recognition], ...]
+    batchers: tuple[Callable[[IClientSession], BatchLimits | None], ...]
+    relaxers: tuple[Callable[[IClientSession], SyncPoint], ...]
+    mail: tuple[tuple[Stamped, Parameter[Any]], ...]
+    rcpt: tuple[tuple[Stamped, Parameter[Any]], ...]
+
+    @classmethod
+    def chosen(cls, profile: ClientProfile, offers: Set[bytes]) -> ClientHooks:
+        """
+        Choose from all hooks.
+
+        @param offers: the keywords of what the peer offers.
+        """
+
+        def suiting(hooks: Iterable[H]) -> tuple[H, ...]:
+            return tuple(hook for hook in hooks if occasionOf(hook).suits(offers))
+
+        def stamped(hooks: Iterable[H]) -> tuple[tuple[Stamped, H], ...]:
+            return tuple((occasionOf(hook).stamps, hook) for hook in suiting(hooks))
+
+        # RFC 5321 section 4.1.1.11: only what this peer offered.
+        parameters = [
+            (frozenset(parameter.stamps), parameter)
+            for parameter, under in profile.parameters
+            if under.keyword in offers
+        ]
+        return cls(
+            stamped(profile.admitters),
+            stamped(profile.transforms),
+            suiting(profile.carriers),
+            suiting(profile.recognisers),
+            suiting(profile.batchers),
+            suiting(profile.relaxers),
+            tuple(each for each in parameters if each[1].where is Where.MAIL),
+            tuple(each for each in parameters if each[1].where is Where.RCPT),
+        )
+
+
+__all__ = ["ClientHooks"]

@@ -1,0 +1,91 @@
+"""
+When a hook of a client has something to say.
+
+Most hooks that a transaction asks are about something that few messages have, or few
+peers: an extension that knows it says so where it registers the hook::
+
+    client.admit(when(self._admit, stamps=(HOLD,)))
+    client.relax(when(self._relax, offers=CAPABILITY))
+
+It is not asked on other occasions then, and costs nothing there.  What a peer offers
+is looked at once for all peers that offer the same (L{smtpx.core.clienthooks}), what a
+message has with each message.  A hook that notes something on the session with each
+message, be it only that there is nothing, has to be asked always.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from attrs import frozen
+
+from .envelope import Stamp
+
+if TYPE_CHECKING:
+    from .hooks import Capability
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@frozen(eq=False)
+class Occasion:
+    """
+    When a hook is asked.
+
+    @ivar offers: the peer offers this; L{None}: it need not offer anything.
+    @ivar lacks: the peer does not offer that; L{None}: it may offer whatever it likes.
+    @ivar stamps: one of these is on the envelope, or on a recipient; empty: there need
+        be none.
+    """
+
+    offers: Capability[Any] | None = None
+    lacks: Capability[Any] | None = None
+    stamps: frozenset[Stamp[Any]] = frozenset()
+
+    def suits(self, offers: Container[bytes]) -> bool:
+        """
+        May it come with a peer?
+
+        @param offers: the keywords of what the peer offers.
+        """
+        if self.offers is not None and self.offers.keyword not in offers:
+            return False
+        return self.lacks is None or self.lacks.keyword not in offers
+
+
+#: At any time.
+ALWAYS = Occasion()
+
+
+class _Occasional(partial[Any]):
+    """A hook with its occasion."""
+
+    occasion: Occasion
+
+
+def when(
+    hook: F,
+    *,
+    offers: Capability[Any] | None = None,
+    lacks: Capability[Any] | None = None,
+    stamps: Iterable[Stamp[Any]] = (),
+) -> F:
+    """
+    C{hook}, to be asked on some occasions only, see L{Occasion}.
+
+    @param stamps: only for hooks that are given an envelope.
+    """
+    occasional = _Occasional(hook)
+    occasional.occasion = Occasion(offers, lacks, frozenset(stamps))
+    return cast(F, occasional)
+
+
+def occasionOf(hook: Callable[..., Any]) -> Occasion:
+    """When is it asked?"""
+    occasion: Occasion = getattr(hook, "occasion", ALWAYS)
+    return occasion
+
+
+__all__ = ["ALWAYS", "Occasion", "occasionOf", "when"]
