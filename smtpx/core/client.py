@@ -48,7 +48,7 @@ from .clientreplies import (
 from .clientsession import GivingUp, unspeakable
 from .clienttransaction import Transaction
 from .dialogue import Ask, Establish, Flow, Secure, Slot, Step, emit, send, settle, sync
-from .effects import Awaited, ClientEffect, Close, GaveUp, Ready, Settled
+from .effects import Awaited, ClientEffect, Close, GaveUp, Ready
 from .envelope import Envelope, Recipient
 from .errors import HookTrouble, PeerError, UsageError
 from .hooks import (
@@ -158,7 +158,7 @@ class ClientConnection(ClientMachine):
         self._mustBe(State.NEW)
         self._state = State.OPENING
         self.recall()
-        return self._do(lambda: self._begin(self._opening()))
+        return self._do(self._begin, self._opening())
 
     def opened(self) -> list[ClientEffect]:
         """The peer has answered the SYN, so nothing more is heard twice."""
@@ -173,9 +173,9 @@ class ClientConnection(ClientMachine):
         """
         if self._state is State.NEW:
             raise UsageError("octets before the start")
-        if self.over:
+        if self._state is State.OVER:
             return []
-        return self._do(lambda: self._hear(octets))
+        return self._do(self._hear, octets)
 
     def answer(self, value: object) -> list[ClientEffect]:
         """
@@ -190,10 +190,10 @@ class ClientConnection(ClientMachine):
         if isinstance(self._waiting, Secure):
             if not isinstance(value, TLSInfo):
                 raise UsageError("a handshake is answered with TLSInfo")
-            return self._do(lambda: self._secured(value))
+            return self._do(self._secured, value)
         if not isinstance(self._waiting, Ask):
             raise UsageError("nothing was asked")
-        return self._do(lambda: self._advance(value))
+        return self._do(self._advance, value)
 
     def resume(self) -> list[ClientEffect]:
         """The transport wants more; without effect where nothing waits for it."""
@@ -202,7 +202,7 @@ class ClientConnection(ClientMachine):
     def _goOn(self, need: type[Establish | Flow]) -> list[ClientEffect]:
         if not isinstance(self._waiting, need):
             return []
-        return self._do(lambda: self._advance(None))
+        return self._do(self._advance, None)
 
     def deliver(self, envelope: Envelope, body: IBody | None) -> list[ClientEffect]:
         """
@@ -215,7 +215,7 @@ class ClientConnection(ClientMachine):
         # It is only the first flight that leaves on the strength of that.
         self.presumed = self.presumed and self.guessed
         transaction = self._transaction = Transaction(self, envelope, body)
-        return self._do(lambda: self._begin(self._delivery(transaction)))
+        return self._do(self._begin, self._delivery(transaction))
 
     def quit(self) -> list[ClientEffect]:
         """
@@ -240,13 +240,13 @@ class ClientConnection(ClientMachine):
         if self._state is not state:
             raise UsageError(f"the connection is {self._state.name}, not {state.name}")
 
-    def _do(self, act: Callable[[], None]) -> list[ClientEffect]:
+    def _do(self, act: Callable[..., None], *what: object) -> list[ClientEffect]:
         """
         What goes wrong, in the peer or in an extension, ends the session: here,
         and nowhere else.
         """
         try:
-            act()
+            act(*what)
         except GivingUp as end:
             self._end(end.reply, polite=end.polite, phase=end.phase)
         except HookTrouble as trouble:
@@ -261,18 +261,21 @@ class ClientConnection(ClientMachine):
     def _hear(self, octets: bytes) -> None:
         if isinstance(self._waiting, Secure):
             raise PeerError("clear text where only TLS may be")
-        for got, due in self._receive(octets):
-            if got.refuses:
+        self._buffer.feed(octets)
+        self._owed = len(self._expected)
+        while self._state is not State.OVER:
+            got = self._nextReply()
+            if got is None:
+                return
+            if got.code >= 400:
                 self._refusal = got
             if got.code == 421:
                 # RFC 5321 section 3.8: at any time, and the connection ends.
                 self._end(got)
-            elif due and self._expected:
+            elif self._owed > 0 and self._expected:
                 self._replied(got)
             else:
                 self._unexpected(got)
-            if self.over:
-                return
 
     def _unexpected(self, got: Reply) -> None:
         transaction = self._transaction
@@ -418,12 +421,7 @@ class ClientConnection(ClientMachine):
         unsure: bool = False,
     ) -> None:
         self._transaction = None
-        outcomes = transaction.outcomes(blame)
-        if not any(outcome.refuses for _, outcome in outcomes):
-            scope = Scope.MESSAGE
-        stages, ours = transaction.stages(), transaction.ours()
-        envelope = transaction.envelope
-        self._effect(Settled(envelope, outcomes, scope, rest, stages, unsure, ours))
+        self._effect(transaction.settled(blame, scope, rest, unsure))
 
     # --- the end ----------------------------------------------------------------
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterator
 from enum import Enum, auto
 from typing import Any, Callable, Generator
 
@@ -24,6 +23,7 @@ from .dialogue import (
     ClientNeed,
     Emit,
     Establish,
+    Flight,
     Flow,
     Secure,
     Send,
@@ -76,7 +76,8 @@ class ClientMachine(ClientSession, ABC):
         #: Who gets the replies that are still to come, in order; true: and the
         #: next one as well.
         self._expected: deque[Callable[[Reply], object]] = deque()
-        #: How many of them may come in the octets that are looked at.
+        #: How many of them may come in the octets that are looked at: what answers a
+        #: command that leaves on account of these was said before it was heard.
         self._owed = 0
         #: Might what is sent be heard twice, as it may ride on a SYN?
         self.opening = False
@@ -108,7 +109,7 @@ class ClientMachine(ClientSession, ABC):
     def _flush(self) -> None:
         if self._out:
             out, self._out = self._out, []
-            self._effects.append(Write(b"".join(out)))
+            self._effects.append(Write(out[0] if len(out) == 1 else b"".join(out)))
 
     def _finish(self) -> list[ClientEffect]:
         self._flush()
@@ -117,34 +118,29 @@ class ClientMachine(ClientSession, ABC):
 
     # --- replies ----------------------------------------------------------------
 
-    def _receive(self, octets: bytes) -> Iterator[tuple[Reply, bool]]:
+    def _nextReply(self) -> Reply | None:
         """
-        Octets have come.
+        The next reply that is whole.
 
-        @return: each reply that they complete, and whether its command had left
-            before it came: what answers a command that leaves on account of
-            these very octets was said before it was heard.
         @raise PeerError: no reply, or above the bounds.
         """
         buffer, reader = self._buffer, self._reader
-        buffer.feed(octets)
-        self._owed = len(self._expected)
         while True:
             line = buffer.line()
             if line is None:
                 if len(buffer) >= MAX_LINE_OCTETS:
                     raise PeerError("line too long")
-                return
+                return None
             if len(line) + 2 > MAX_LINE_OCTETS:
                 raise PeerError("line too long")
             got = reader.line(line)
             if got is not None:
-                yield got, self._owed > 0
-                self._owed -= 1
+                return got
 
     def _replied(self, got: Reply) -> None:
         """The reply to the oldest command without one has come."""
         self.replies += 1
+        self._owed -= 1
         take = self._expected.popleft()
         if take(got):
             self._expected.appendleft(take)
@@ -159,11 +155,7 @@ class ClientMachine(ClientSession, ABC):
     def _expect(self) -> Slot:
         """Another reply is to come."""
         slot = Slot()
-
-        def fill(got: Reply) -> None:
-            slot.reply = got
-
-        self._expected.append(fill)
+        self._expected.append(slot.fill)
         return slot
 
     @abstractmethod
@@ -206,6 +198,10 @@ class ClientMachine(ClientSession, ABC):
         @return: what comes of it, where there is nothing to wait for.
         @raise UsageError: it is not to be had.
         """
+        if isinstance(need, Flight):
+            self._write(need.octets)
+            self._expected.extend([slot.fill for slot in need.slots])
+            return None
         if isinstance(need, Emit):
             self._write(need.octets)
             if need.ends:

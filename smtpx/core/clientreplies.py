@@ -5,6 +5,9 @@ not mean what they seem to.
 
 from __future__ import annotations
 
+from attrs import define
+
+from .dialogue import Slot
 from .errors import PeerError
 from .reply import Reply, reply
 
@@ -33,6 +36,17 @@ def completed(got: Reply) -> Reply:
     if 300 <= got.code < 400:
         raise PeerError("asked to go on where nothing can")
     return got
+
+
+@define(eq=False)
+class FinalSlot(Slot):
+    """
+    The place of a reply that must not be a 3yz.
+    """
+
+    def fill(self, got: Reply) -> None:
+        """See L{Slot}, as for what it raises."""
+        self.reply = completed(got)
 
 
 def softened(got: Reply) -> Reply:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator
+from types import GeneratorType
 from typing import Any, Callable, TypeVar
 
 from attrs import evolve
@@ -351,6 +352,11 @@ class ClientSession:
                 apart.setdefault(recipient, refusal.reply)
         return apart
 
+    @property
+    def transforms(self) -> bool:
+        """Is there somebody who may have to change what this peer gets?"""
+        return bool(self._hooks.transforms)
+
     def transformed(
         self, envelope: Envelope, body: IBody
     ) -> Generator[ClientNeed, Any, tuple[Envelope, IBody] | Refusal]:
@@ -372,7 +378,7 @@ class ClientSession:
                 envelope = envelope.copied()
             owner = ownerOf(choose)
             changed = owned(owner, transform)(envelope, body)
-            if isinstance(changed, Generator):
+            if type(changed) is GeneratorType or isinstance(changed, Generator):
                 changed = yield from attributed(owner, changed)
             if isinstance(changed, Refusal):
                 return changed

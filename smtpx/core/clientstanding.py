@@ -21,10 +21,12 @@ from .clientreplies import BROKEN, UNSURE, isTooMany, softened
 from .clientsession import ClientSession
 from .clientverdict import Verdict
 from .dialogue import Slot
-from .effects import Awaited
+from .effects import Awaited, Settled
 from .envelope import Envelope, Recipient
 from .hooks import Scope, Stage
 from .reply import Reply
+
+_NONE: frozenset[int] = frozenset()
 
 
 class Standing:
@@ -94,7 +96,7 @@ class Standing:
         """What it waits for, unless for room to send or an answer from here."""
         if self._mail.reply is None:
             return Awaited.MAIL
-        if any(slot.reply is None for slot in self._slots.values()):
+        if None in [slot.reply for slot in self._slots.values()]:
             return Awaited.RCPT
         return Awaited.FINAL if self.carrying else Awaited.DATA
 
@@ -111,7 +113,47 @@ class Standing:
             and self._wanted()
         )
 
+    @property
+    def unanimous(self) -> bool:
+        """
+        Does the same hold for all recipients: was nobody refused, answered for or left
+        out by itself?  It is mostly so.
+        """
+        if self._barred or self._over or self._each:
+            return False
+        for slot in (self._mail, *self._slots.values()):
+            if slot.reply is not None and slot.reply.code >= 400:
+                return False
+        return True
+
     # --- how it ended -----------------------------------------------------------
+
+    def settled(
+        self,
+        blame: Reply,
+        scope: Scope,
+        rest: tuple[Recipient, ...] = (),
+        unsure: bool = False,
+    ) -> Settled:
+        """
+        What became of it.
+
+        @param blame: see L{outcomes}.
+        @param scope: how far that reaches, where somebody was refused.
+        @param rest: see L{Settled}, as for C{unsure}.
+        """
+        envelope, recipients = self.envelope, self.envelope.recipients
+        if self.unanimous:
+            final = self.final or blame
+            outcomes = tuple([(each, final) for each in recipients])
+            refused = final.refuses
+            stages: tuple[Stage | None, ...] = (self.stage,) * len(outcomes)
+        else:
+            outcomes, stages = self.outcomes(blame), self.stages()
+            refused = any(said.refuses for _, said in outcomes)
+        if not refused:
+            scope = Scope.MESSAGE
+        return Settled(envelope, outcomes, scope, rest, stages, unsure, self.ours())
 
     def outcomes(self, blame: Reply) -> tuple[tuple[Recipient, Reply], ...]:
         """
@@ -147,7 +189,7 @@ class Standing:
         """Which of L{outcomes} are our own words, of a message that was not tried."""
         if self.own:
             return frozenset(range(len(self.envelope.recipients)))
-        return frozenset(self._barred)
+        return frozenset(self._barred) if self._barred else _NONE
 
     def _stageOf(self, index: int, refused: bool) -> Stage | None:
         if index in self._barred:
@@ -186,7 +228,7 @@ class Standing:
         once.  Since somebody was asked for in this one, there are ever fewer.
         """
         mail = self._mail.reply
-        if mail is None or mail.refuses or self._putOff:
+        if mail is None or mail.refuses or self.unanimous or self._putOff:
             return ()
         places = sorted((*self._over, *self._excess()))
         return tuple(self.envelope.recipients[index] for index in places)
@@ -238,7 +280,7 @@ class Standing:
 
     def _fitting(self) -> int | None:
         """How many recipients this peer takes at a time, as far as is known."""
-        if not self._excess():
+        if self.unanimous or not self._excess():
             return self._session.fits
         replies = [slot.reply for slot in self._slots.values()]
         return sum(1 for got in replies if got is not None and not got.refuses)
@@ -246,9 +288,11 @@ class Standing:
     @property
     def pending(self) -> bool:
         """Is there a transaction open at the peer that has to be reset?"""
+        if not self._pending:
+            return False
         mail = self._mail.reply
         refused = mail is not None and mail.refuses
-        return self._pending and not (refused and not self.carrying)
+        return self.carrying or not refused
 
     def end(
         self, why: Reply, scope: Scope = Scope.MESSAGE, stage: Stage | None = None
@@ -263,8 +307,10 @@ class Standing:
         mail = self._mail.reply
         if mail is not None and mail.refuses:
             return False
-        replies = [slot.reply for slot in self._slots.values()]
-        return any(got is None or not got.refuses for got in replies)
+        for slot in self._slots.values():
+            if slot.reply is None or slot.reply.code < 400:
+                return True
+        return False
 
     def brokenOff(self, said: Reply | None, blame: Reply, early: bool) -> bool:
         """

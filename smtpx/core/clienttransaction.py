@@ -27,7 +27,7 @@ from attrs import evolve, frozen
 
 from .bounds import BareLines
 from .claims import CORE, attributed, owned
-from .clientreplies import BROKEN, completed
+from .clientreplies import BROKEN, FinalSlot, completed
 from .clientselection import TOO_MANY_DOMAINS, select
 from .clientsession import ClientSession, GivingUp, unsafePath
 from .clientstanding import Standing
@@ -36,6 +36,7 @@ from .dialogue import (
     BodyDialogue,
     ClientNeed,
     Emit,
+    Flight,
     Send,
     Slot,
     Wanted,
@@ -149,7 +150,7 @@ class Transaction(Standing):
         if unsafePath(envelope.sender):
             self.own = True
             return self.end(_BAD_SENDER, stage=Stage.MAIL)
-        grouped = yield from self._grouping()
+        grouped = session.grouped() or (yield from self._grouping())
         self.guessed = session.guessed
         fitted = yield from self._fitted()
         if self.guessed and (isinstance(fitted, Refusal) or session.forecastWrong):
@@ -216,11 +217,40 @@ class Transaction(Standing):
         asks = plan.repeatable is not None and plan.repeatable.asks
         self._session.transactions += 1
         self._pending = True
-        self._mail = yield from emit(plan.mail)
-        if asks or not plan.grouped:
-            got = self._understood((yield from settle(self._mail)))
-            if got.refuses:
-                return
+        if plan.grouped and not asks:
+            yield from self._sayAtOnce(plan)
+        else:
+            yield from self._sayInTurn(plan)
+        if self._kept and self.final is not None:
+            # It knows nothing of it, after all.
+            self._mistaken = self.final.code == BAD_SEQUENCE.code
+
+    def _sayAtOnce(self, plan: _Plan) -> Part:
+        """All commands in one flight, with DATA behind them where it goes by that."""
+        body, carrier = plan.body, plan.carrier
+        commands = [plan.mail]
+        slots = [self._slotOfMail()]
+        self._mail = slots[0]
+        for index, command in plan.commands:
+            commands.append(command)
+            slot = self._slots[index] = FinalSlot()
+            slots.append(slot)
+        if body is None or carrier is not None:
+            yield Flight(b"".join(commands), slots)
+            yield from self._sayBody(plan, body)
+            return
+        commands.append(b"DATA\r\n")
+        slots.append(Slot())
+        yield Flight(b"".join(commands), slots)
+        yield from self._goAhead(slots[-1], body)
+
+    def _sayInTurn(self, plan: _Plan) -> Part:
+        """One after the other."""
+        mail = self._mail = self._slotOfMail()
+        yield Flight(plan.mail, [mail])
+        got = self._understood((yield from settle(mail)))
+        if got.refuses:
+            return
         body = plan.body
         if self._progress is not None and body is not None:
             body = yield from self._resumed(plan, body, self._progress)
@@ -228,25 +258,32 @@ class Transaction(Standing):
                 return
         else:
             yield from self._tellRecipients(plan)
-        if not plan.grouped and not self._wanted():
-            return
+        if plan.grouped or self._wanted():
+            yield from self._sayBody(plan, body)
+
+    def _sayBody(self, plan: _Plan, body: IBody | None) -> Part:
+        """The rest, behind the last RCPT."""
         if body is None:
             yield from self._addressed()
             self.end(_WOULD_TAKE, stage=Stage.RCPT)
         elif plan.carrier is None:
-            yield from self._byDATA(body)
+            go = Slot()
+            yield Flight(b"DATA\r\n", [go])
+            yield from self._goAhead(go, body)
         else:
             yield from self._byCarrier(*plan.carrier, body, plan.grouped)
-        if self._kept and self.final is not None:
-            # It knows nothing of it, after all.
-            self._mistaken = self.final.code == BAD_SEQUENCE.code
+
+    def _slotOfMail(self) -> Slot:
+        """The place of the reply to MAIL, see L{_understood}."""
+        return FinalSlot() if self._repeatable is None else Slot()
 
     def _tellRecipients(self, plan: _Plan) -> Part:
         """RCPT, for each."""
         for index, command in plan.commands:
-            slot = self._slots[index] = yield from emit(command)
+            slot = self._slots[index] = FinalSlot()
+            yield Flight(command, [slot])
             if not plan.grouped:
-                completed((yield from settle(slot)))
+                yield from settle(slot)
 
     # --- what the peer knows ------------------------------------------------------
 
@@ -305,9 +342,7 @@ class Transaction(Standing):
         if got.refuses:
             raise GivingUp(got)
 
-    def _fitted(
-        self,
-    ) -> Generator[ClientNeed, Any, _Fitted | Refusal]:
+    def _fitted(self) -> Generator[ClientNeed, Any, _Fitted | Refusal]:
         """
         The envelope and the body as this peer takes them.
 
@@ -318,6 +353,8 @@ class Transaction(Standing):
         apart = session.refused(envelope)
         if isinstance(apart, Refusal) or body is None:
             return apart if isinstance(apart, Refusal) else (envelope, None, apart)
+        if not session.transforms:
+            return envelope, body, apart
         fitted = yield from session.transformed(envelope, body)
         return fitted if isinstance(fitted, Refusal) else (*fitted, apart)
 
@@ -340,17 +377,32 @@ class Transaction(Standing):
 
         @return: is there somebody who gets the message?
         """
-        self._understood((yield from settle(self._mail)))
-        for slot in self._slots.values():
-            completed((yield from settle(slot)))
+        # Replies come in their order.
+        last = [self._mail, *self._slots.values()][-1]
+        if last.reply is None:
+            yield Await(last)
+        return self._wereAddressed()
+
+    def _wereAddressed(self) -> bool:
+        """
+        All replies to MAIL and RCPT have come.
+
+        @return: see L{_addressed}.
+        """
+        if self._repeatable is not None and self._mail.reply is not None:
+            self._understood(self._mail.reply)
         return self._wanted()
 
     # --- the body, by DATA ------------------------------------------------------
 
-    def _byDATA(self, body: IBody) -> Part:
-        go = yield from emit(b"DATA\r\n")
-        wanted = yield from self._addressed()
-        got = yield from settle(go)
+    def _goAhead(self, go: Slot, body: IBody) -> Part:
+        """
+        The message follows, if the peer wants it.
+
+        @param go: the place of its reply to DATA.
+        """
+        got: Reply = yield Await(go)
+        wanted = self._wereAddressed()
         if got.refuses:
             return self.end(got, stage=Stage.DATA)
         if got.code != 354:
@@ -375,15 +427,23 @@ class Transaction(Standing):
     def _poured(self, body: IBody) -> Generator[ClientNeed, Any, Reply]:
         writer = DotWriter()
         self._wholeCommand = False
-        begun = False
+        begun, left, last = False, body.octets, b""
         for piece in body.pieces():
             if begun:
+                if last:
+                    yield from pour(last)
                 yield from flow()
             begun = True
-            yield from pour(writer.write(piece))
-        end = yield from emit(writer.end(), ends=True)
+            left -= len(piece)
+            last = writer.write(piece)
+            if left > 0:
+                yield from pour(last)
+                last = b""
+        # The last piece leaves with what ends it.
+        end: Slot = yield Emit(last + writer.end(), True, True)
         self._wholeCommand = True
-        return (yield from settle(end))
+        got: Reply = yield Await(end)
+        return got
 
     # --- the body, by an extension ----------------------------------------------
 

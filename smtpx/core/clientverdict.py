@@ -34,6 +34,7 @@ class Verdict:
         "_accepted",
         "_best",
         "_left",
+        "_plain",
         "_served",
         "_session",
         "each",
@@ -58,6 +59,8 @@ class Verdict:
         self._accepted = accepted
         self._served = served
         self._best: Reply | None = None
+        #: Is there one reply, for all we know?
+        self._plain = session.target.dialect is Dialect.SMTP
         #: Those who are to be answered for; L{None}: nothing is known of that yet.
         self._left: deque[int] | None = None
 
@@ -69,6 +72,10 @@ class Verdict:
         @raise PeerError: a 3yz that is not understood.
         """
         session = self._session
+        if self._plain and not 300 <= got.code < 400:
+            self.slot.reply = got
+            return False
+        self._plain = False
         lmtp = session.target.dialect is Dialect.LMTP
         if self._left is None:
             self._left = deque(self._accepted() if lmtp else ())

@@ -13,6 +13,7 @@ comes back::
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Generator, Generic, TypeVar
 
@@ -123,6 +124,27 @@ class Slot:
 
     reply: Reply | None = None
 
+    def fill(self, got: Reply) -> None:
+        """
+        It has come.
+
+        @raise smtpx.core.errors.PeerError: it cannot be meant for this.
+        """
+        self.reply = got
+
+
+@frozen
+class Flight:
+    """
+    The client sends whole commands and goes on at once.
+
+    @ivar octets: the commands, each with its CRLF.
+    @ivar slots: the places of their replies, one for each, in order.
+    """
+
+    octets: bytes
+    slots: Sequence[Slot]
+
 
 @frozen
 class Emit:
@@ -163,7 +185,7 @@ class Question(Generic[T]):
 
 
 ServerNeed = Line | Octets | Dotted | Secure | Ask[Any]
-ClientNeed = Send | Emit | Await | Flow | Secure | Sync | Establish | Ask[Any]
+ClientNeed = Send | Emit | Flight | Await | Flow | Secure | Sync | Establish | Ask[Any]
 
 #: What ends a command: a reply, one a recipient (LMTP, PRDR), or None where
 #: nothing is to be said (after a TLS handshake).

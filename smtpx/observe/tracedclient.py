@@ -15,8 +15,6 @@ settled what may be seen, not what may not:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from ..core.bounds import BareLines
 from ..core.client import ClientConnection
 from ..core.clientmachine import State
@@ -154,18 +152,20 @@ class TracedClient(ClientConnection):
         self.recording.hear(len(octets), self.secured is not None)
         return super().feed(octets)
 
-    def _receive(self, octets: bytes) -> Iterator[tuple[Reply, bool]]:
-        for got, due in super()._receive(octets):
-            opening = self._state is State.OPENING
-            self._prompted = opening and 300 <= got.code < 400
-            if self._prompted:
-                lines = [b"%d %b" % (got.code, _MASK)]
-            else:
-                lines = got.octets.split(b"\r\n")[:-1]
-            taken = self.recording.heard - len(self._buffer)
-            for line in lines:
-                self.recording.note(line, taken)
-            yield got, due
+    def _nextReply(self) -> Reply | None:
+        got = super()._nextReply()
+        if got is None:
+            return None
+        opening = self._state is State.OPENING
+        self._prompted = opening and 300 <= got.code < 400
+        if self._prompted:
+            lines = [b"%d %b" % (got.code, _MASK)]
+        else:
+            lines = got.octets.split(b"\r\n")[:-1]
+        taken = self.recording.heard - len(self._buffer)
+        for line in lines:
+            self.recording.note(line, taken)
+        return got
 
     # --- TLS, and the rest ------------------------------------------------------------
 
