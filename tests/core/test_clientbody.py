@@ -50,6 +50,19 @@ class BrokenBody:
         raise OSError("disk")
 
 
+@implementer(IBody)
+class GrownBody:
+    """A body that has become longer since it was measured."""
+
+    octets = 5
+
+    def pieces(self) -> Iterator[bytes]:
+        """Two pieces more than there should be."""
+        yield b"one\r\n"
+        yield b"two\r\n"
+        yield b"three\r\n"
+
+
 class BodyTests(SynchronousTestCase):
     """The body, by DATA."""
 
@@ -112,6 +125,14 @@ class BodyTests(SynchronousTestCase):
         self.assertEqual(connection.resume(), [Write(b"cd"), Drain()])
         self.assertEqual(connection.resume(), [Write(b"ef\r\n.\r\n")])
         self.assertEqual(connection.resume(), [])
+
+    def test_longerThanItSays(self) -> None:
+        """A body is sent to its end, whatever was said of its length."""
+        peer = opened()
+        peer.deliver(envelope(), GrownBody())
+        peer.say(OK)
+        peer.say(OK)
+        self.assertEqual(peer.say(GO), b"one\r\ntwo\r\nthree\r\n.\r\n")
 
     def test_troubleInTheMiddle(self) -> None:
         """
