@@ -62,11 +62,11 @@ class ClientHooks:
             return tuple(hook for hook in hooks if occasionOf(hook).suits(offers))
 
         def stamped(hooks: Iterable[H]) -> tuple[tuple[Stamped, H], ...]:
-            return tuple((occasionOf(hook).stamps, hook) for hook in suiting(hooks))
+            return tuple((occasionOf(hook).of, hook) for hook in suiting(hooks))
 
         # RFC 5321 section 4.1.1.11: only what this peer offered.
         parameters = [
-            (frozenset(parameter.stamps), parameter)
+            (frozenset(parameter.of), parameter)
             for parameter, under in profile.parameters
             if under.keyword in offers
         ]

@@ -127,8 +127,9 @@ class Parameter(Generic[W]):
     @ivar receive: the server read it: stamp the bearer, or refuse.
     @ivar send: the client is to write it: its value, or L{None} for "leave it
         out".  Asked only of a peer that offered C{under}.
-    @ivar stamps: there is nothing to write where the bearer has none of these, so
-        C{send} is not asked then; empty: it is always asked.
+    @ivar of: the stamps without which there is nothing to write, so
+        C{send} is not asked where the bearer has none of them; empty: it is always
+        asked.
     """
 
     keyword: bytes
@@ -137,7 +138,7 @@ class Parameter(Generic[W]):
     receive: Callable[["IServerSession", Bearer, W], Reply | None]
     send: Callable[["IClientSession", Bearer], W | None]
     value: bytes | None = None
-    stamps: tuple[Stamp[Any], ...] = ()
+    of: tuple[Stamp[Any], ...] = ()
 
 
 # --- verbs ---------------------------------------------------------------

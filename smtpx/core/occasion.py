@@ -4,7 +4,7 @@ When a hook of a client has something to say.
 Most hooks that a transaction asks are about something that few messages have, or few
 peers: an extension that knows it says so where it registers the hook::
 
-    client.admit(when(self._admit, stamps=(HOLD,)))
+    client.admit(when(self._admit, of=(HOLD,)))
     client.relax(when(self._relax, offers=CAPABILITY))
 
 It is not asked on other occasions then, and costs nothing there.  What a peer offers
@@ -36,13 +36,13 @@ class Occasion:
 
     @ivar offers: the peer offers this; L{None}: it need not offer anything.
     @ivar lacks: the peer does not offer that; L{None}: it may offer whatever it likes.
-    @ivar stamps: one of these is on the envelope, or on a recipient; empty: there need
-        be none.
+    @ivar of: one of these stamps is on the envelope, or on a recipient; empty: there
+        need be none.
     """
 
     offers: Capability[Any] | None = None
     lacks: Capability[Any] | None = None
-    stamps: frozenset[Stamp[Any]] = frozenset()
+    of: frozenset[Stamp[Any]] = frozenset()
 
     def suits(self, offers: Container[bytes]) -> bool:
         """
@@ -70,15 +70,15 @@ def when(
     *,
     offers: Capability[Any] | None = None,
     lacks: Capability[Any] | None = None,
-    stamps: Iterable[Stamp[Any]] = (),
+    of: Iterable[Stamp[Any]] = (),
 ) -> F:
     """
     C{hook}, to be asked on some occasions only, see L{Occasion}.
 
-    @param stamps: only for hooks that are given an envelope.
+    @param of: only for hooks that are given an envelope.
     """
     occasional = _Occasional(hook)
-    occasional.occasion = Occasion(offers, lacks, frozenset(stamps))
+    occasional.occasion = Occasion(offers, lacks, frozenset(of))
     return cast(F, occasional)
 
 

@@ -73,7 +73,7 @@ PARAMETER = Parameter[bytes](
     _receive,
     _send,
     value=b"BINARYMIME",
-    stamps=(BINARY,),
+    of=(BINARY,),
 )
 
 
@@ -131,9 +131,9 @@ class BinaryMIME:
         client.capability(CAPABILITY)
         client.parameter(PARAMETER, under=CAPABILITY)
         if self.options.conversion:
-            client.transform(when(self._transform, stamps=(BINARY,)))
+            client.transform(when(self._transform, of=(BINARY,)))
         else:
-            client.admit(when(self._admit, stamps=(BINARY,)))
+            client.admit(when(self._admit, of=(BINARY,)))
 
     def _admit(self, session: IClientSession, envelope: Envelope) -> Refusal | None:
         return None if _goes(session, envelope) else cannot(CAPABILITY.keyword)

@@ -86,7 +86,7 @@ class Checkpoint:
             TRANSID,
             self._receive,
             self._client.send,
-            stamps=(NAME,),
+            of=(NAME,),
         )
 
     def configured(self, settings: CheckpointSettings) -> Checkpoint:

@@ -211,7 +211,7 @@ class DeliverBy:
     def __init__(self, settings: DeliverBySettings = DeliverBySettings()) -> None:
         self.options = settings
         self._parameter = Parameter[By](
-            b"BY", Where.MAIL, GRAMMAR, self._receive, _send, stamps=(DEADLINE,)
+            b"BY", Where.MAIL, GRAMMAR, self._receive, _send, of=(DEADLINE,)
         )
 
     def configured(self, settings: DeliverBySettings) -> DeliverBy:

@@ -211,7 +211,7 @@ PARAMETERS = (
         _exactly(_checkRet),
         _receiver(RET),
         _sender(RET),
-        stamps=(RET,),
+        of=(RET,),
     ),
     Parameter[bytes](
         b"ENVID",
@@ -219,7 +219,7 @@ PARAMETERS = (
         _exactly(_checkEnvid),
         _receiver(ENVID),
         _sender(ENVID),
-        stamps=(ENVID,),
+        of=(ENVID,),
     ),
     Parameter[bytes](
         b"NOTIFY",
@@ -234,7 +234,7 @@ PARAMETERS = (
         _exactly(_readOrcpt),
         _receiver(ORCPT),
         _sender(ORCPT),
-        stamps=(ORCPT,),
+        of=(ORCPT,),
     ),
 )
 

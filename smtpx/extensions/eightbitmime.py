@@ -91,7 +91,7 @@ EIGHT = Parameter[bytes](
     _receiveEight,
     _sendEight,
     value=b"8BITMIME",
-    stamps=(EIGHTBIT,),
+    of=(EIGHTBIT,),
 )
 #: C{BODY=7BIT} on MAIL.
 SEVEN = Parameter[bytes](
@@ -154,7 +154,7 @@ class EightBitMIME:
         if self.options.conversion:
             client.transform(when(self._seven, lacks=CAPABILITY))
         else:
-            client.admit(when(self._admit, lacks=CAPABILITY, stamps=(EIGHTBIT,)))
+            client.admit(when(self._admit, lacks=CAPABILITY, of=(EIGHTBIT,)))
         if self.options.longLines:
             client.transform(when(self._lines, offers=CAPABILITY, lacks=CHUNKS))
 

@@ -247,7 +247,7 @@ class FutureRelease:
                 INTERVAL,
                 self._holdFor,
                 _sendInterval,
-                stamps=(HOLD,),
+                of=(HOLD,),
             ),
             Parameter(
                 b"HOLDUNTIL",
@@ -255,7 +255,7 @@ class FutureRelease:
                 TIME,
                 self._holdUntil,
                 _sendTime,
-                stamps=(HOLD,),
+                of=(HOLD,),
             ),
         )
 
@@ -348,7 +348,7 @@ class FutureRelease:
         client.capability(CAPABILITY)
         for parameter in self._parameters:
             client.parameter(parameter, under=CAPABILITY)
-        client.admit(when(_admit, stamps=(HOLD,)))
+        client.admit(when(_admit, of=(HOLD,)))
 
     # --- queue ----------------------------------------------------------------
 

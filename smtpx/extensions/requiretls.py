@@ -205,7 +205,7 @@ class RequireTLS:
         self.options = settings
         self.honoured = honoured
         self._parameter = Parameter[bool](
-            b"REQUIRETLS", Where.MAIL, FLAG, self._receive, _send, stamps=(REQUIRED,)
+            b"REQUIRETLS", Where.MAIL, FLAG, self._receive, _send, of=(REQUIRED,)
         )
         self._addresses = _Addresses.of(settings.requireAddresses)
 
@@ -298,7 +298,7 @@ class RequireTLS:
         """See L{IClientExtension}."""
         client.capability(CAPABILITY)
         client.parameter(self._parameter, under=CAPABILITY)
-        client.admit(when(self._admit, stamps=(REQUIRED,)))
+        client.admit(when(self._admit, of=(REQUIRED,)))
 
     def _admit(self, session: IClientSession, envelope: Envelope) -> Refusal | None:
         # A UNIX socket is where the promise ends, as a mailbox is.

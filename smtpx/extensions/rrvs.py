@@ -237,7 +237,7 @@ class RRVS:
             GRAMMAR,
             _receive,
             _send,
-            stamps=(SINCE, FIELD_SINCE),
+            of=(SINCE, FIELD_SINCE),
         )
 
     def configured(self, settings: RRVSSettings) -> RRVS:
@@ -262,8 +262,8 @@ class RRVS:
         """See L{IClientExtension}."""
         client.capability(CAPABILITY)
         client.parameter(self._parameter, under=CAPABILITY)
-        client.admit(when(_admit, lacks=CAPABILITY, stamps=(SINCE,)))
-        client.transform(when(self._transform, stamps=(SINCE, FIELD_SINCE)))
+        client.admit(when(_admit, lacks=CAPABILITY, of=(SINCE,)))
+        client.transform(when(self._transform, of=(SINCE, FIELD_SINCE)))
 
     def _transform(
         self, session: IClientSession, envelope: Envelope

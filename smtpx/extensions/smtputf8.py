@@ -131,7 +131,7 @@ class SMTPUTF8:
         client.capability(CAPABILITY)
         client.parameter(PARAMETER, under=CAPABILITY)
         client.admit(when(self._admit, lacks=CAPABILITY))
-        client.transform(when(self._transform, lacks=CAPABILITY, stamps=(UTF8,)))
+        client.transform(when(self._transform, lacks=CAPABILITY, of=(UTF8,)))
 
     def _admit(self, session: IClientSession, envelope: Envelope) -> Refusal | None:
         if session.offered(CAPABILITY):

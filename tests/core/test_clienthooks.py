@@ -41,16 +41,16 @@ class _Curious:
     def register(self, client: IClientBuilder) -> None:
         """Register all."""
         client.capability(_KNOWN)
-        client.admit(when(self._asked("admit"), stamps=(_NOTE,)))
-        client.transform(when(self._asked("transform"), lacks=_KNOWN, stamps=(_NOTE,)))
+        client.admit(when(self._asked("admit"), of=(_NOTE,)))
+        client.transform(when(self._asked("transform"), lacks=_KNOWN, of=(_NOTE,)))
         client.carrier(when(self._asked("carrier"), offers=_KNOWN))
         client.recognise(when(_recognise, offers=_KNOWN))
         client.batch(when(self._asked("batch"), offers=_KNOWN))
         client.relax(when(lambda session: SyncPoint.TRANSACTION, offers=_KNOWN))
         for where in Where.MAIL, Where.RCPT:
-            for keyword, stamps in ((b"NOTED", (_NOTE,)), (b"ANY", ())):
+            for keyword, of in ((b"NOTED", (_NOTE,)), (b"ANY", ())):
                 parameter = Parameter[bool](
-                    keyword, where, FLAG, _nothing, _send, stamps=stamps
+                    keyword, where, FLAG, _nothing, _send, of=of
                 )
                 client.parameter(parameter, under=_KNOWN)
 

@@ -51,9 +51,9 @@ class OccasionTests(SynchronousTestCase):
 
     def test_stillTheHook(self) -> None:
         """Whoever knows nothing of occasions calls the hook as ever."""
-        hook = when(_hook, offers=_HERE, lacks=_THERE, stamps=(_NOTE,))
+        hook = when(_hook, offers=_HERE, lacks=_THERE, of=(_NOTE,))
         self.assertEqual(hook(1), 2)
         occasion = occasionOf(hook)
         self.assertIs(occasion.offers, _HERE)
         self.assertIs(occasion.lacks, _THERE)
-        self.assertEqual(occasion.stamps, {_NOTE})
+        self.assertEqual(occasion.of, {_NOTE})
