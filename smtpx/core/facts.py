@@ -7,6 +7,7 @@ is L{smtpx.core.session}.
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Callable, Sequence
 from itertools import count
@@ -29,13 +30,31 @@ COMMAND, LINE, DOTTED, OCTETS, BLOCKED, HANDSHAKE = range(6)
 #: Replies that say "you do not speak SMTP well".
 _SYNTAX = frozenset({500, 501, 502, 503, 504, 555})
 
-_prefix = secrets.token_hex(4)
-_numbers = count(1)
+
+class _IDs:
+    """Where ids of sessions come from."""
+
+    def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin anew, under a name that no other process has."""
+        self._prefix = secrets.token_hex(4)
+        self._numbers = count(1)
+
+    def next(self) -> str:
+        """The next one."""
+        return f"{self._prefix}-{next(self._numbers):x}"
+
+
+_ids = _IDs()
+# Two processes that were forked off one would go on alike.
+os.register_at_fork(after_in_child=_ids.begin)
 
 
 def freshID() -> str:
     """An id for a session; no other has it, nor had in another process."""
-    return f"{_prefix}-{next(_numbers):x}"
+    return _ids.next()
 
 
 class ServerFacts:

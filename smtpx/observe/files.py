@@ -5,6 +5,11 @@ Lines are kept back for a short while and written together, because a write for
 each would cost as much as the message that it tells of.  Nothing here waits for
 the disk: a log is not synced.
 
+Several processes may write the same file: lines are whole, and never mix.  What is
+appended to a file goes out in one write, which nothing comes between; a pipe or a
+socket (standard output may be one) promises that of short writes only, and gets them.
+On a disk that is full, half a line may have another's behind it.
+
 A file that cannot be written loses lines, never mail: what is kept back is
 bounded, and what was lost is counted and told of once.
 """
@@ -12,7 +17,9 @@ bounded, and what was lost is counted and told of once.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import select
+import stat
+from collections.abc import Callable, Iterator, Sequence
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
@@ -96,7 +103,8 @@ class LineFile:
         if not lines:
             return
         try:
-            self._append(b"".join(lines))
+            for octets in self._pieces(lines):
+                self._append(octets)
         except OSError as error:
             self._lose(len(lines), error)
         else:
@@ -130,6 +138,21 @@ class LineFile:
     def _due(self) -> None:
         self._call = None
         self.flush()
+
+    def _pieces(self, lines: Sequence[bytes]) -> Iterator[bytes]:
+        """What goes out in one write each."""
+        if stat.S_ISREG(os.fstat(self._descriptor).st_mode):
+            yield b"".join(lines)
+            return
+        piece: list[bytes] = []
+        octets = 0
+        for line in lines:
+            if piece and octets + len(line) > select.PIPE_BUF:
+                yield b"".join(piece)
+                piece, octets = [], 0
+            piece.append(line)
+            octets += len(line)
+        yield b"".join(piece)
 
     def _append(self, octets: bytes) -> None:
         if self._torn:

@@ -6,8 +6,8 @@ A name begins with the time, so that the names sort::
     20261122T031948Z-d82b59dd-1.txt
     20261122T031948Z-d82b59dd-1.json
 
-The folder holds so many sessions and no more; the oldest goes for a new one.  Files
-of other names are nobody's business here.
+The folder holds so many sessions and no more, of all processes that use it; the oldest
+goes for a new one.  Files of other names are nobody's business here.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import json
 import os
 import re
 import time
-from collections import deque
 from pathlib import Path
 
 from twisted.logger import Logger
@@ -40,7 +39,7 @@ class TraceFolder:
         """
         self._path = path
         self._most = most
-        self._names: deque[str] | None = None
+        self._made = False
         self._broken = False
 
     def save(self, trace: SessionTrace) -> None:
@@ -62,23 +61,23 @@ class TraceFolder:
             self._broken = False
 
     def _save(self, trace: SessionTrace) -> None:
-        names = self._names
-        if names is None:
+        if not self._made:
             # It says who wrote to whom: it is not for everybody to read.
             self._path.mkdir(mode=0o750, parents=True, exist_ok=True)
-            names = self._names = self._found()
+            self._made = True
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(trace.began))
         name = f"{stamp}-{trace.session}"
-        names.append(name)
         self._write(name + _TEXT, ladder(trace))
         self._write(name + _JSON, json.dumps(trace.asJSON(), indent=1) + "\n")
-        while len(names) > self._most:
-            self._remove(names.popleft())
+        # Other processes keep theirs here as well, so that nobody knows what there
+        # is without a look.
+        for old in self._found()[: -self._most]:
+            self._remove(old)
 
-    def _found(self) -> deque[str]:
+    def _found(self) -> list[str]:
         """The names that are there, the oldest first."""
         stems = {os.path.splitext(each)[0] for each in os.listdir(self._path)}
-        return deque(sorted(stem for stem in stems if _NAME.match(stem)))
+        return sorted(stem for stem in stems if _NAME.match(stem))
 
     def _write(self, name: str, said: str) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -150,3 +150,45 @@ class LineFileTests(SynchronousTestCase):
         wanted = self.breakDisk()
         self.file.flush()
         self.assertEqual(wanted, [])
+
+    def test_linesOfAPipeDoNotMix(self) -> None:
+        """
+        A pipe that several processes write to mixes what is longer than it can take at
+        once: lines are written as whole lines up to there.
+        """
+        read, write = os.pipe()
+        self.addCleanup(os.close, read)
+        file = LineFile("pipe", self.clock, 1.0, 1 << 20, lambda _: write)
+        long = b"x" * 3_000 + b"\n"
+        for line in (b"a\n", long, b"b\n", long, long, b"y" * 5_000 + b"\n", b"c\n"):
+            file.write(line)
+        wanted = self.breakDisk()
+        file.close()
+        self.assertEqual([len(each) for each in wanted], [3005, 3001, 3001, 5001, 2])
+        self.assertTrue(all(each.endswith(b"\n") for each in wanted))
+
+    def test_linesOfAFileAreWrittenAtOnce(self) -> None:
+        """In a file nothing comes between what is written at once."""
+        wanted = self.breakDisk()
+        self.file = LineFile(str(self.path), self.clock, 1.0, 1 << 20)
+        for _ in range(100):
+            self.file.write(b"x" * 99 + b"\n")
+        self.file.flush()
+        self.assertEqual([len(each) for each in wanted], [10_000])
+
+    def test_twoProcesses(self) -> None:
+        """Two that write to one file have all their lines in it, moved or not."""
+        other = LineFile(str(self.path), self.clock, 1.0, 64)
+        for file in (self.file, other):
+            file.write(b"old\n")
+        self.clock.advance(1.0)
+        moved = self.path.rename(self.path.with_suffix(".1"))
+        self.file.reopen()
+        for file in (self.file, other):
+            file.write(b"between\n")
+        other.reopen()
+        for file in (self.file, other):
+            file.write(b"new\n")
+            file.close()
+        self.assertEqual(moved.read_bytes(), b"old\nold\nbetween\n")
+        self.assertEqual(self.path.read_bytes(), b"between\nnew\nnew\n")

@@ -72,6 +72,14 @@ class TraceFolderTests(SynchronousTestCase):
             ],
         )
 
+    def test_ofAllProcesses(self) -> None:
+        """Where several processes keep traces, all of these together are so many."""
+        folders = [TraceFolder(self.path, 3) for _ in range(2)]
+        for seconds in range(6):
+            folders[seconds % 2].save(later(seconds))
+        self.assertEqual(len(self.names()), 2 * 3)
+        self.assertIn("20261122T031953Z-d82b59dd-5.txt", self.names())
+
     def test_whatSomebodyRemovedIsNoTrouble(self) -> None:
         """An operator may tidy up."""
         folder = TraceFolder(self.path, 1)
