@@ -43,6 +43,7 @@ from .tlscautions import tlsCautions
 from .toml import UNNAMED
 from .verdictcheck import verdictCautions
 from .wiring import certificatesOf, reportWordings, serverTLS
+from .workercheck import workerCautions
 
 
 def cautions(machine: Machine, configuration: Configuration) -> Iterator[Problem]:
@@ -89,6 +90,7 @@ def cautions(machine: Machine, configuration: Configuration) -> Iterator[Problem
     yield from requireTLSCautions(configuration)
     yield from dnsListCautions(machine, configuration)
     yield from ruleCautions(configuration)
+    yield from workerCautions(machine, configuration)
 
 
 def _trustedServers(

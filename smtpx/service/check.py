@@ -78,6 +78,7 @@ from .wiring import (
     tokenCheck,
     tracedRecipients,
 )
+from .workercheck import checkWorkers
 
 
 def check(
@@ -96,6 +97,7 @@ def check(
     """
     usePythonPath(configuration)
     return [
+        *checkWorkers(configuration),
         *_listeners(machine, configuration, starts),
         *_lmtp(configuration, found),
         *_meetings(configuration),

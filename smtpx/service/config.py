@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from attrs import Attribute, evolve, field, frozen
-from attrs.validators import ge, le
 
 from ..core.asked import Asks
 from ..core.domain import checkDomain
@@ -93,6 +92,11 @@ FIRST_LISTENERS = (
 WORKERS_MAX = 64
 
 
+def _workers(instance: object, attribute: Attribute[int], value: int) -> None:
+    if not 1 <= value <= WORKERS_MAX:
+        raise ValueError(f"expected an integer from 1 to {WORKERS_MAX}, got {value}")
+
+
 def _isNobody(key: bytes) -> bool:
     return False
 
@@ -133,7 +137,7 @@ class Configuration:
     )
     workers: int = field(
         default=1,
-        validator=[ge(1), le(WORKERS_MAX)],
+        validator=_workers,
         metadata={
             "help": "How many processes take and deliver mail, from 1 to 64.  With one,"
             " ``twistd`` has no other process; with more, its own takes no mail, but"

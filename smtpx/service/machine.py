@@ -5,6 +5,7 @@ allows.
 
 from __future__ import annotations
 
+import os
 import resource
 import socket
 import sys
@@ -88,6 +89,13 @@ def machineName() -> str:
     return name if isHostName(name) else "localhost"
 
 
+def processors() -> int:
+    """How many processors there are for this process."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 @frozen
 class Machine:
     """
@@ -107,6 +115,7 @@ class Machine:
     @ivar checksDNSSEC: does a name server check DNSSEC?  L{None}: it does not answer.
     @ivar addressesNow: waits for the addresses of a name
         (L{smtpx.dns.asknow.addressesNow}).
+    @ivar processors: how many processors there are for this process.
     @ivar worker: which of the server's processes this is.
     @ivar shared: what all of its processes have in common.
     """
@@ -127,6 +136,7 @@ class Machine:
     addressesNow: Callable[[Sequence[Server], bytes], tuple[bytes, ...] | None] = (
         addressesNow
     )
+    processors: Callable[[], int] = processors
     worker: Worker = field(factory=Worker)
     shared: Shared = field(factory=Shared)
 

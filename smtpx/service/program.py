@@ -22,6 +22,7 @@ from .config import Source, readConfiguration
 from .extensions import findExtensions
 from .machine import Machine
 from .mail import MailService
+from .problems import ConfigurationError
 from .wiring import build
 
 
@@ -36,4 +37,11 @@ def mailService(reactor: Any, configuration: Source = None) -> MailService:
     @raise smtpx.service.problems.ConfigurationError: with all that is wrong.
     """
     found = findExtensions()
-    return build(Machine(reactor), readConfiguration(configuration, found), found)
+    read = readConfiguration(configuration, found)
+    if read.workers > 1:
+        text = (
+            "a server that is a part of a program has one worker, the program itself;"
+            ' "twistd smtpx" has several'
+        )
+        raise ConfigurationError([read.problem(("workers",), text)])
+    return build(Machine(reactor), read, found)

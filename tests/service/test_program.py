@@ -43,6 +43,17 @@ class MailServiceTests(SynchronousTestCase):
         )
         self.assertEqual(len(error.problems), 2)
 
+    def test_workers(self) -> None:
+        """A program is one process."""
+        error = self.assertRaises(
+            ConfigurationError, mailService, Reactor(), {"workers": 2}
+        )
+        self.assertEqual(
+            str(error),
+            "configuration: workers: a server that is a part of a program has one"
+            ' worker, the program itself; "twistd smtpx" has several',
+        )
+
     def test_exported(self) -> None:
         """Programs import it from the room."""
         self.assertEqual(
