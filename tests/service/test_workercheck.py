@@ -69,7 +69,7 @@ class WorkerTests(RouteTestCase):
         """There are 1 to 64."""
         for count in (0, 65):
             [told] = self.faults(f"workers = {count}")
-            wanted = f"1: workers: expected an integer from 1 to 64, got {count}"
+            wanted = f":1: workers: expected an integer from 1 to 64, got {count}"
             self.assertEqual(told, wanted)
         self.assertEqual(self.read("workers = 64").workers, 64)
 
