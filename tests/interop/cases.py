@@ -87,14 +87,23 @@ class InteropTestCase(SynchronousTestCase):
         self._closings.append(close)
         self.addCleanup(close)
 
-    def serve(self, configuration: str = "", name: str = NAME) -> RunningServer:
+    def serve(
+        self,
+        configuration: str = "",
+        name: str = NAME,
+        workers: int = 1,
+        folder: Path | None = None,
+    ) -> RunningServer:
         """
         Start a server.
 
         @param configuration: tables, in TOML, behind its name and listeners.
         @param name: what it calls itself.
+        @param workers: how many.
+        @param folder: where another one has run; L{None}: a new one.
         """
-        server = RunningServer(Path(self.mktemp()).absolute(), configuration, name)
+        where = folder or Path(self.mktemp()).absolute()
+        server = RunningServer(where, configuration, name, workers)
         self.running(server)
         return server
 

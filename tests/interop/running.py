@@ -153,6 +153,21 @@ def removeFolder(folder: Path) -> None:
     waitFor(gone, f"{folder} is removed")
 
 
+def childrenOf(pid: int) -> list[int]:
+    """The processes that a process has made, by age."""
+    text = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii")
+    return [int(each) for each in text.split()]
+
+
+def runs(pid: int) -> bool:
+    """Is there such a process, and is it more than its remains?"""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text("ascii")
+    except FileNotFoundError:
+        return False
+    return text.rpartition(")")[2].split()[0] not in "ZX"
+
+
 class RunningProgram:
     """
     A Python program that listens, in a process of its own.
@@ -284,16 +299,25 @@ class RunningServer(RunningProgram):
     @ivar tlsPort: where it listens for implicit TLS.
     """
 
-    def __init__(self, folder: Path, configuration: str = "", name: str = NAME) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        configuration: str = "",
+        name: str = NAME,
+        workers: int = 1,
+    ) -> None:
         """
         Start it, and wait until it listens.
 
+        @param folder: is made, unless another server has left it.
         @param configuration: tables, in TOML, behind the name and the listeners.
         @param name: what it calls itself.
+        @param workers: how many.
         @raise AssertionError: it does not start.
         """
-        folder.mkdir(parents=True)
-        text = f'name = "{name}"\n{_CONFIGURATION}{configuration}'
+        folder.mkdir(parents=True, exist_ok=True)
+        top = f'name = "{name}"\nworkers = {workers}\n'
+        text = f"{top}{_CONFIGURATION}{configuration}"
         (folder / "smtpx.toml").write_text(text, "utf-8")
         twistd = Path(sys.executable).with_name("twistd")
         words = ["-n", "--pidfile=", "smtpx", "--config", "smtpx.toml"]
@@ -302,6 +326,17 @@ class RunningServer(RunningProgram):
         ports = {kind: int(port) for port, kind in _LISTENING.findall(self.said())}
         self.port = ports["STARTTLS"]
         self.tlsPort = ports["implicit TLS"]
+
+    @property
+    def zygote(self) -> int:
+        """The process that forks its workers."""
+        [found] = childrenOf(self.pid)
+        return found
+
+    @property
+    def workers(self) -> list[int]:
+        """The processes of its workers, by age."""
+        return childrenOf(self.zygote)
 
     @property
     def authority(self) -> Path:

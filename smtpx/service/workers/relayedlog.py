@@ -60,13 +60,21 @@ class RelayedLog:
         return {**event, "log_system": f"{where}, worker {self._number}"}
 
     def _tell(self, event: LogEvent) -> bool:
+        failure = event.get("log_failure")
+        if failure is not None:
+            # Exceptions do not travel, but what they have to say does.
+            event = _asText(event, f"{formatEvent(event)}\n{failure.getTraceback()}")
         try:
             return tell(self._news, {"said": "log", "event": eventAsJSON(event)})
         except TooLong:
-            short = {name: event[name] for name in _KEPT if name in event}
-            short["log_format"] = "{text} ..."
-            short["text"] = formatEvent(event)[:_TOLD]
+            short = _asText(event, f"{formatEvent(event)[:_TOLD]} ...")
             return tell(self._news, {"said": "log", "event": eventAsJSON(short)})
+
+
+def _asText(event: LogEvent, text: str) -> LogEvent:
+    """An event in so many words."""
+    kept = {name: event[name] for name in _KEPT if name in event}
+    return {**kept, "log_format": "{text}", "text": text}
 
 
 def relayed(text: str) -> LogEvent:
