@@ -100,8 +100,9 @@ class Places:
         @param most: how many there are, for all processes.
         @raise KeyError: this process has none.
         """
+        more = self.excess(key, most)
         self._taken.give(key)
-        if (self._taken.own(key) + 1) * self._columns > most and self.isWished(key):
+        if more:
             now = self._seconds()
             self._forget(now)
             self._courtesy[key] = now + _COURTESY_SECONDS
@@ -115,14 +116,16 @@ class Places:
         """Does another process wish for one?"""
         return self._wishes.others(key) > 0
 
-    def isDue(self, key: bytes, most: int) -> bool:
+    def excess(self, key: bytes, most: int) -> int:
         """
-        Is it for this process to give one back, as another wishes for one, and it has
-        more than its part?
+        How many this process has above its part, where others wish for some.
 
-        @param most: how many there are, for all processes.
+        @param most: how many there are, for all processes.  Where there are fewer than
+            processes, nobody has a part: all take turns.
         """
-        return self._taken.own(key) * self._columns > most and self.isWished(key)
+        part = -(-most // self._columns) if most >= self._columns else 0
+        more = self._taken.own(key) - part
+        return more if more > 0 and self.isWished(key) else 0
 
     def _isLeft(self, key: bytes) -> bool:
         """Is one left to others for now?"""

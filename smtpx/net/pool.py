@@ -9,12 +9,12 @@ to a host is the business of whoever sends.
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from typing import Any
 
 from attrs import field, frozen
 from attrs.validators import ge, gt
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred, DeferredList, fail
 from twisted.internet.interfaces import IDelayedCall
 from zope.interface import implementer
 
@@ -76,6 +76,8 @@ class ClientPool:
         #: Those that are idle, by when they came to be so, the longest first.
         self._resting: dict[ClientProtocol, tuple[float, Key]] = {}
         self._lines: set[ClientProtocol] = set()
+        #: Those that are saying goodbye, and who wants to know when they are closed.
+        self._leaving: dict[ClientProtocol, tuple[Key, list[Deferred[None]]]] = {}
         self._deliveries: set[Delivery] = set()
         self._sweeping: IDelayedCall | None = None
         self._closed: Deferred[None] | None = None
@@ -121,6 +123,23 @@ class ClientPool:
     def cold(self, host: MailHost, way: Way) -> int:
         """See L{IClientPool}."""
         return len(self._idle.get(_keyOf(host, way), ()))
+
+    def retire(self, hosts: Sequence[MailHost], most: int) -> Deferred[None]:
+        """See L{IClientPool}."""
+        wanted = {_placeOf(host) for host in hosts}
+        idle = [
+            line
+            for line, (_, key) in self._resting.items()
+            if (key[0], key[1], key[2]) in wanted
+        ]
+        for line in idle[:most]:
+            self._end(line)
+        gone: list[Deferred[None]] = []
+        for key, told in self._leaving.values():
+            if (key[0], key[1], key[2]) in wanted:
+                gone.append(Deferred())
+                told.append(gone[-1])
+        return DeferredList(gone).addCallback(lambda _: None)
 
     @property
     def closed(self) -> bool:
@@ -224,7 +243,7 @@ class ClientPool:
             or not bounds.idleSeconds
             or self._closed is not None
         ):
-            self._end(line)
+            self._end(line, _keyOf(host, way))
             return
         while len(self._resting) >= bounds.idleMost:
             self._end(next(iter(self._resting)))
@@ -241,9 +260,17 @@ class ClientPool:
 
     # --- connections ------------------------------------------------------------
 
-    def _end(self, line: ClientProtocol) -> None:
-        """Say goodbye on a connection that is not in use."""
+    def _end(self, line: ClientProtocol, key: Key | None = None) -> None:
+        """
+        Say goodbye on a connection that is not in use.
+
+        @param key: what it is kept by; L{None}: it is idle.
+        """
+        if key is None:
+            key = self._resting[line][1]
         self._forget(line)
+        if line in self._lines:
+            self._leaving[line] = key, []
         line.quit()
 
     def _forget(self, line: ClientProtocol) -> None:
@@ -260,6 +287,9 @@ class ClientPool:
     def _ended(self, line: ClientProtocol) -> None:
         """A connection is closed."""
         self._lines.discard(line)
+        left = self._leaving.pop(line, None)
+        for each in () if left is None else left[1]:
+            each.callback(None)
         self._settleClose()
 
     def _sweep(self) -> None:
@@ -284,6 +314,10 @@ class ClientPool:
             return
         if not self._lines and not self._deliveries:
             closed.callback(None)
+
+
+def _placeOf(host: MailHost) -> tuple[bytes, frozenset[bytes], int]:
+    return host.name, frozenset(host.addresses), host.port
 
 
 def _keyOf(host: MailHost, way: Way) -> Key:

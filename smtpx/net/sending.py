@@ -8,7 +8,7 @@ message goes over one that is idle only where both are the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from ipaddress import ip_address
 from typing import Any
@@ -220,6 +220,15 @@ class IClientPool(Interface):
 
     def cold(host: MailHost, way: Way) -> int:
         """How many connections to a host are idle, and could be used at once."""
+
+    def retire(hosts: Sequence[MailHost], most: int) -> Deferred[None]:
+        """
+        Say goodbye on idle connections to hosts.
+
+        @param most: on how many, at most.
+        @return: fires when they are closed, and all others to these hosts on which
+            goodbye was said; never fails.
+        """
 
     def close() -> Deferred[None]:
         """

@@ -31,6 +31,7 @@ from ..spool.journal import IDeliveryJournal
 from .alarm import Alarm
 from .dispatch import Dispatch
 from .interfaces import IReporter, IRetries, IRoutes
+from .laneplaces import ILanePlaces
 from .lanes import Destination, Lane, Lanes
 from .retry import RetryRules
 from .settlement import Settlement, Settlements
@@ -88,6 +89,7 @@ class Delivery:
         profile: QueueProfile | None = None,
         bounds: Bounds | None = None,
         delays: tuple[float, ...] = (),
+        places: ILanePlaces | None = None,
     ) -> None:
         """
         @param spool: open before C{start} is called.
@@ -101,6 +103,7 @@ class Delivery:
         @param bounds: L{None}: as usual.
         @param delays: how old a message is, in seconds, when its sender is told that
             somebody does not have it yet; once for each.
+        @param places: see L{Lanes}.
         """
         self._spool = spool
         self._journal = journal
@@ -127,7 +130,9 @@ class Delivery:
             self._unpark,
             clock,
         )
-        self._lanes = Lanes(self._dispatch.begin, self._refill, bounds.attempts, clock)
+        self._lanes = Lanes(
+            self._dispatch.begin, self._refill, bounds.attempts, clock, places
+        )
         self._dispatch.lanes = self._lanes
         self._underWay: set[Deferred[None]] = set()
         self._octets = 0

@@ -10,6 +10,7 @@ DELIVERED or its sender is told.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from attrs import define, field
 from twisted.internet.defer import CancelledError, Deferred
@@ -31,6 +32,7 @@ from .heard import Heard
 from .interfaces import (
     LANE_OCTETS,
     Attempt,
+    IKeeping,
     IRelay,
     IRoutes,
     ITransport,
@@ -38,6 +40,7 @@ from .interfaces import (
     Located,
     Route,
 )
+from .laneplaces import Retire
 from .lanes import Lane, Lanes, Task
 from .settlement import ON_HOLD, Settlement, Settlements, Tried
 
@@ -278,6 +281,8 @@ class Dispatch:
             lane = self.lanes.lane(
                 leg.lane, relay.width, relay.gathers, relay.pauseSeconds
             )
+            if self.lanes.common:
+                lane.common, lane.retire = True, _retiring(relay, leg)
         else:
             lane = self.lanes.lane(leg.lane, LOCAL_WIDTH, gathers=False)
         behind = lane.parked and not drawn
@@ -369,6 +374,14 @@ def _refused(index: int, refusal: bytes) -> Outcome:
     said = readReply(refusal)
     text = "refused" if said is None else f"refused: {said.onOneLine}"
     return Outcome(index, Fate.FAILED, text, said, cause=Cause.RECIPIENT)
+
+
+def _retiring(relay: IRelay, leg: Leg) -> Retire | None:
+    """Closes connections for a leg; L{None}: the relay keeps none."""
+    if not IKeeping.providedBy(relay):
+        return None
+    keeping: IKeeping = relay
+    return partial(keeping.retire, leg.where)
 
 
 async def _located(

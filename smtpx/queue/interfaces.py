@@ -166,6 +166,19 @@ class IRelay(ITransport):
         """
 
 
+class IKeeping(Interface):
+    """A relay that keeps connections when an attempt is over."""
+
+    def retire(where: object, most: int) -> Deferred[None]:
+        """
+        Close connections that nobody uses, since others are to have their places.
+
+        @param where: as in the L{Leg}.
+        @param most: how many, at most.
+        @return: fires when they are closed; never fails.
+        """
+
+
 class IRoutes(Interface):
     """Says where messages for a recipient go."""
 

@@ -15,6 +15,9 @@ again (C{parked}).
 
 A lane may have a pace, too: the least time between the beginnings of two attempts.
 
+Where other processes have lanes for the same destination, width and pace hold for all
+of them (L{smtpx.queue.laneplaces}): a lane may have to wait for their attempts to end.
+
 Nothing here knows what a delivery is: C{begin} starts one, L{Lanes.ended} is told
 when it has come to an end.
 """
@@ -30,6 +33,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from ..spool.format import SpooledMessage
 from .interfaces import Leg, Route
+from .laneplaces import ILanePlaces, Retire
 from .settlement import Tried
 
 #: Another attempt at once for so many legs that wait.
@@ -84,6 +88,8 @@ class Lane:
     @ivar capped: does it have no more than its share, as others had to wait for it?
     @ivar seconds: how long an attempt takes that succeeds, as the last ones did.
     @ivar succeeded: when an attempt last did, in seconds of the clock.
+    @ivar common: do other processes have lanes like it, whose attempts count, too?
+    @ivar retire: closes connections that nobody uses; L{None}: there are none.
     """
 
     key: bytes
@@ -100,9 +106,13 @@ class Lane:
     capped: bool = False
     seconds: float = 0.0
     succeeded: float = float("-inf")
+    common: bool = False
+    retire: Retire | None = None
     queued: bool = field(default=False, init=False)
     #: Fires when the next attempt may begin; L{None}: it may.
     timer: IDelayedCall | None = field(default=None, init=False)
+    #: Asks again for a place that others have; L{None}: there was one.
+    asking: IDelayedCall | None = field(default=None, init=False)
 
     @property
     def room(self) -> bool:
@@ -119,7 +129,7 @@ class Lane:
         """Is there nothing to remember of it?"""
         if self.waiting or self.active or self.parked or self.drawing:
             return False
-        return not self.drawn and self.timer is None
+        return not self.drawn and self.timer is None and self.asking is None
 
     @property
     def held(self) -> int:
@@ -158,6 +168,7 @@ class Lanes:
         refill: Callable[[Lane], None],
         attempts: int,
         clock: IReactorTime,
+        places: ILanePlaces | None = None,
     ) -> None:
         """
         @param begin: starts an attempt.
@@ -165,17 +176,25 @@ class Lanes:
             with it.
         @param attempts: the most attempts at once.
         @param clock: for lanes that have a pace.
+        @param places: says whether an attempt may begin in a lane that other processes
+            have, too; L{None}: there are no others.
         """
         self._begin = begin
         self._refill = refill
         self._attempts = attempts
         self._clock = clock
+        self._places = places
         self._lanes: dict[bytes, Lane] = {}
         #: Lanes that can begin something, in the order of their turns.
         self._queue: deque[Lane] = deque()
         self._turning = False
         self.active = 0
         self.waiting = 0
+
+    @property
+    def common(self) -> bool:
+        """Are there other processes that have lanes, too?"""
+        return self._places is not None
 
     def __len__(self) -> int:
         """How many there are."""
@@ -245,8 +264,7 @@ class Lanes:
         An attempt has come to an end without result, since the host would not
         have so many at once: it is the next one, of fewer.
         """
-        self.active -= 1
-        lane.active -= 1
+        self._less(lane)
         lane.window = max(1, min(lane.window, lane.active))
         lane.waiting.appendleft(task)
         self.waiting += 1
@@ -260,8 +278,7 @@ class Lanes:
             it is none the worse for that.
         @param seconds: how long it took.
         """
-        self.active -= 1
-        lane.active -= 1
+        self._less(lane)
         if good:
             lane.seconds += (seconds - lane.seconds) / 4
             lane.succeeded = self._clock.seconds()
@@ -270,6 +287,19 @@ class Lanes:
             lane.window = max(1, lane.window // 2)
         self._wants(lane)
         self.settle(lane)
+
+    def _less(self, lane: Lane) -> None:
+        """There is an attempt less."""
+        self.active -= 1
+        lane.active -= 1
+        if self._places is not None and lane.common:
+            self._places.ended(lane.key)
+            if lane.asking is not None:
+                # Its place can be had again, by whoever waits here.
+                lane.asking.cancel()
+                lane.asking = None
+                if not lane.waiting:
+                    self._places.leave(lane.key)
 
     def settle(self, lane: Lane) -> None:
         """See whether a lane wants more of the spool, or is to be forgotten."""
@@ -309,9 +339,10 @@ class Lanes:
         for lane in self._lanes.values():
             taken += lane.waiting
             lane.waiting.clear()
-            if lane.timer is not None:
-                lane.timer.cancel()
-                lane.timer = None
+            for timer in (lane.timer, lane.asking):
+                if timer is not None:
+                    timer.cancel()
+            lane.timer = lane.asking = None
         self.waiting = 0
         return taken
 
@@ -345,6 +376,9 @@ class Lanes:
         if not self._may(lane):
             lane.queued = False
             return
+        if self._places is not None and lane.common and not self._hasPlace(lane):
+            lane.queued = False
+            return
         task = lane.waiting.popleft()
         self.waiting -= 1
         self.active += 1
@@ -360,11 +394,31 @@ class Lanes:
 
     def _may(self, lane: Lane) -> bool:
         """May a lane begin an attempt now?"""
-        return lane.room and (not lane.pauseSeconds or lane.timer is None)
+        if not lane.room or lane.asking is not None:
+            return False
+        return not lane.pauseSeconds or lane.timer is None
+
+    def _hasPlace(self, lane: Lane) -> bool:
+        """Is there a place for another attempt, or do others have them all?"""
+        assert self._places is not None
+        wait = self._places.begin(lane.key, lane.width, lane.pauseSeconds, lane.retire)
+        if wait is not None:
+            lane.asking = self._clock.callLater(wait, self._asked, lane)
+        return wait is None
+
+    def _asked(self, lane: Lane) -> None:
+        """Ask again for a place, if there still is something for it."""
+        lane.asking = None
+        if self._places is not None and not lane.waiting:
+            self._places.leave(lane.key)
+        self._wants(lane)
+        self.settle(lane)
 
     def _woken(self, lane: Lane) -> None:
         """The pause is over: a lane goes on, or is forgotten."""
         lane.timer = None
+        if self._places is not None and lane.common:
+            self._places.woken(lane.key)
         self._wants(lane)
         self.settle(lane)
 

@@ -37,7 +37,7 @@ from ..spool.format import Outcome, SpooledMessage
 from ..spool.via import Cause, Via
 from ..tls.rules import Hop
 from .findings import Findings, delivered, unreached, unroutable
-from .interfaces import LANE_OCTETS, Attempt, IRelay, Leg, Located
+from .interfaces import LANE_OCTETS, Attempt, IKeeping, IRelay, Leg, Located
 from .prefixed import PrefixedBody
 from .srs import SenderFor
 from .unfinished import Unfinished
@@ -83,7 +83,7 @@ class Finder(Protocol):
         """
 
 
-@implementer(IRelay)
+@implementer(IRelay, IKeeping)
 class SMTPTransport:
     """
     Sends to other hosts.
@@ -288,6 +288,11 @@ class SMTPTransport:
             return text
         digest = b"#" + sha256(text).hexdigest().encode("ascii")
         return text[: LANE_OCTETS - len(digest)] + digest
+
+    def retire(self, where: object, most: int) -> Deferred[None]:
+        """See L{IKeeping}."""
+        assert isinstance(where, Whither), "it is from locate"
+        return self._pool.retire(where.hosts.hosts, most)
 
     # --- an attempt ---------------------------------------------------------------
 

@@ -66,25 +66,36 @@ class PlacesTests(SynchronousTestCase):
             self.assertTrue(self.one.take(b"a", 1))
 
     def test_ownPartIsTakenAgain(self) -> None:
-        """Who has less than half gives up nothing, whoever waits."""
+        """Who has no more than half gives up nothing, whoever waits."""
         for each in (self.one, self.one, self.other, self.other, self.other):
             self.assertTrue(each.take(b"a", 5))
         self.assertFalse(self.other.take(b"a", 5))
+        self.assertEqual(self.one.excess(b"a", 5), 0)
         self.one.give(b"a", 5)
-        self.assertFalse(self.one.isDue(b"a", 5))
         self.assertTrue(self.one.take(b"a", 5))
 
     def test_whoHasMoreIsToGiveSomeBack(self) -> None:
         """Who has more than half is to give back, when the other waits."""
         for _ in range(5):
             self.one.take(b"a", 5)
-        self.assertFalse(self.one.isDue(b"a", 5))
+        self.assertEqual(self.one.excess(b"a", 5), 0)
         self.other.take(b"a", 5)
-        for left in (4, 3, 2):
-            self.assertTrue(self.one.isDue(b"a", 5))
+        for excess in (2, 1):
+            self.assertEqual(self.one.excess(b"a", 5), excess)
             self.one.give(b"a", 5)
-            self.assertEqual(self.one.own(b"a"), left)
-        self.assertFalse(self.one.isDue(b"a", 5))
+        self.assertEqual(self.one.excess(b"a", 5), 0)
+        # The odd one stays where it is.
+        for _ in range(2):
+            self.assertTrue(self.other.take(b"a", 5))
+        self.other.take(b"a", 5)
+        self.one.take(b"a", 5)
+        self.assertEqual(self.one.excess(b"a", 5), 0)
+
+    def test_fewerThanProcesses(self) -> None:
+        """Where not everybody can have one, nobody keeps one that another wants."""
+        self.one.take(b"a", 1)
+        self.other.take(b"a", 1)
+        self.assertEqual(self.one.excess(b"a", 1), 1)
 
     def test_courtesyIsForgotten(self) -> None:
         """Nothing is kept of keys that nobody asks for again."""

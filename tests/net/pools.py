@@ -4,7 +4,7 @@ A pool of connections that does what the test says, for those who send by one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from attrs import define, field
 from twisted.internet.defer import Deferred, succeed
@@ -114,6 +114,10 @@ class ScriptedPool:
     def cold(self, host: MailHost, way: Way) -> int:
         """See L{IClientPool}."""
         return self.idle
+
+    def retire(self, hosts: Sequence[MailHost], most: int) -> Deferred[None]:
+        """Nothing is idle."""
+        return succeed(None)
 
     def close(self) -> Deferred[None]:
         """See L{IClientPool}."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
@@ -60,6 +60,7 @@ class ScriptedPool:
         why the host cannot be reached; hosts that are not in it take everything.
     @ivar tried: which hosts were sent which recipients.
     @ivar senders: as from whom.
+    @ivar retired: to which hosts connections were to be closed, and how many.
     """
 
     def __init__(self) -> None:
@@ -68,6 +69,7 @@ class ScriptedPool:
         self.bodies: list[tuple[bytes, int]] = []
         self.ways: list[Way] = []
         self.senders: list[bytes] = []
+        self.retired: list[tuple[Sequence[MailHost], int]] = []
 
     def send(
         self,
@@ -92,6 +94,11 @@ class ScriptedPool:
     def cold(self, host: MailHost, way: Way) -> int:
         """None."""
         return 0
+
+    def retire(self, hosts: Sequence[MailHost], most: int) -> Deferred[None]:
+        """Nothing is idle."""
+        self.retired.append((hosts, most))
+        return succeed(None)
 
     def close(self) -> Deferred[None]:
         """There is nothing to close."""

@@ -15,7 +15,7 @@ from smtpx.core.repeatable import ERRAND, Errand
 from smtpx.core.reply import Reply, reply
 from smtpx.dns.mailhosts import MailHost, MailHosts, Unroutable
 from smtpx.net.sending import IClientPool, Sent, Way
-from smtpx.queue.interfaces import Attempt, IRelay
+from smtpx.queue.interfaces import Attempt, IKeeping, IRelay
 from smtpx.spool.bodies import HeldBody
 from smtpx.spool.format import Fate, Outcome
 from smtpx.spool.via import Cause
@@ -130,6 +130,15 @@ class SMTPTransportTests(SMTPTransportCase):
         [leg] = self.locate(messageFor(b"a@example.org")).legs
         self.assertEqual(len(leg.lane), 255)
         self.assertTrue(leg.lane.startswith(b"remote mx0."))
+
+    def test_retires(self) -> None:
+        """It is the connections to the hosts of a leg that are closed."""
+        self.assertTrue(verifyObject(IKeeping, self.transport))
+        [leg] = self.locate(messageFor(b"a@example.org")).legs
+        self.successResultOf(self.transport.retire(leg.where, 3))
+        [(hosts, most)] = self.pool.retired
+        names = [each.name for each in hosts]
+        self.assertEqual((names, most), ([b"mx1.example", b"mx2.example"], 3))
 
     # --- what a message wants of the route -----------------------------------------
 
