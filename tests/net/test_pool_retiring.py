@@ -1,5 +1,5 @@
 """
-Tests for L{smtpx.net.pool}: connections that are closed for others to have their places.
+Tests for L{smtpx.net.pool}: connections that are closed, for others to have places.
 """
 
 from __future__ import annotations
