@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IConsumer, IProducer
 from zope.interface import implementer
 
@@ -25,7 +25,7 @@ from ..extensions.checkpointserver import (
     transactionOf,
 )
 from ..net.interfaces import IArrival, IReceiver, Taken
-from ..spool.interfaces import IIncoming
+from ..spool.interfaces import IIncoming, SpoolBroken
 from .transactions import Transactions
 
 
@@ -49,7 +49,7 @@ class RememberingReceiver:
         arrival = self._receiver.begin(session, envelope)
         if isinstance(arrival, Reply):
             return arrival
-        return _NamedArrival(arrival, transaction)
+        return _NamedArrival(arrival, transaction, self._transactions)
 
 
 @implementer(IArrival)
@@ -63,12 +63,16 @@ class _NamedArrival:
         "_octets",
         "_take",
         "_transaction",
+        "_transactions",
         "_update",
         "_whole",
     )
 
-    def __init__(self, arrival: IArrival, transaction: Transaction) -> None:
+    def __init__(
+        self, arrival: IArrival, transaction: Transaction, transactions: Transactions
+    ) -> None:
         self._arrival = arrival
+        self._transactions = transactions
         self._take: Callable[[bytes], None] = arrival.write
         self._transaction = transaction
         before = transaction.before
@@ -119,7 +123,11 @@ class _NamedArrival:
 
     def finish(self, session: IServerSession, envelope: Envelope) -> Taken:
         """See L{IArrival}."""
-        return self._arrival.finish(session, envelope)
+        taken = self._arrival.finish(session, envelope)
+        if isinstance(taken, Deferred):
+            # Its client may be gone before it is judged and put down.
+            self._transactions.judging(self._transaction, taken)
+        return taken
 
     def abort(self) -> None:
         """See L{IArrival}."""
@@ -227,6 +235,10 @@ class NamedIncoming:
     ) -> Deferred[None]:
         """See L{IIncoming}."""
         transaction = self._transaction
+        if not transaction.underWay:
+            # What it would be told is not known any more; it comes again for it.
+            self.abort()
+            return fail(SpoolBroken(f"{self.id}: its client is gone"))
         finals = transaction.session.foretell(self._said(self.id))
         return self._transactions.commit(
             transaction, self._incoming, envelope, prefix, hold, finals

@@ -9,17 +9,20 @@ whoever wants the same one looks.
 While one is being taken, or what came of it is being put by, others that ask for the
 same one wait: that is short.  One whose client has been silent for some seconds is
 taken over, for that client is the one that asks.
+
+With several workers a transaction is one worker's at a time: what is known of it is
+looked for after its name was claimed (L{smtpx.spool.names.INames.claim}).  Who cannot
+claim it asks the others what holds it up (L{smtpx.service.yielding}).
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Callable
+from typing import Any, Callable, TypeVar
 
 from attrs import define
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -28,7 +31,7 @@ from zope.interface import implementer
 from ..core.envelope import Envelope, Stamp
 from ..core.errors import SMTPXError
 from ..core.interfaces import IServerSession
-from ..core.reply import Reply, readReply
+from ..core.reply import Reply
 from ..extensions.checkpoint import CheckpointSettings
 from ..extensions.checkpointserver import (
     TAKEN_OVER,
@@ -37,7 +40,6 @@ from ..extensions.checkpointserver import (
     ITransactionMemory,
     Known,
     Recall,
-    Said,
     Transaction,
     clientKey,
 )
@@ -46,6 +48,10 @@ from ..spool.format import Damaged, dump, load
 from ..spool.interfaces import IIncoming, SpoolBroken
 from ..spool.names import INames, Room
 from ..spool.nametable import Name, Remnant
+from .transactionnotes import committed, noteOf, readNote
+from .yielding import Held, IElsewhere
+
+T = TypeVar("T")
 
 #: A client that has said nothing for so long is not the one that sends, in seconds.
 SILENT_SECONDS = 10.0
@@ -54,6 +60,11 @@ SILENT_SECONDS = 10.0
 #: often it is looked.
 WAIT_SECONDS = 5.0
 LOOK_SECONDS = 0.02
+
+#: How often others are asked for one that they have, in seconds, and how often it is
+#: looked for what they may have.
+ASK_SECONDS = 0.1
+SWEEP_SECONDS = 0.05
 
 #: How often it is looked for what is too old, in seconds.
 EXPIRE_SECONDS = 600.0
@@ -69,17 +80,19 @@ class _Attempt:
 
     @ivar busy: how many things are under way with it that its session does not wait
         for, or must not be disturbed at.
+    @ivar judging: how often its message is being judged, or put down behind that.
     @ivar remnant: what there is of it; L{None}: nothing.
     """
 
     transaction: Transaction
     busy: int = 0
+    judging: int = 0
     remnant: Remnant | None = None
 
     @property
     def live(self) -> bool:
         """Is anybody still about it?"""
-        return self.busy > 0 or self.transaction.underWay
+        return self.busy > 0 or self.judging > 0 or self.transaction.underWay
 
 
 @implementer(ITransactionMemory)
@@ -100,9 +113,11 @@ class Transactions:
         now: Callable[[], float],
         options: CheckpointSettings,
         told: Callable[[IServerSession, int, bool], None] = lambda *_: None,
+        elsewhere: IElsewhere | None = None,
     ) -> None:
         """
         @param now: seconds since the epoch.
+        @param elsewhere: those of other workers; L{None}: there are none.
         """
         self.names: INames | None = None
         self.options = options
@@ -112,6 +127,8 @@ class Transactions:
         self._stamps: Mapping[str, Stamp[Any]] = {}
         self._running: dict[bytes, _Attempt] = {}
         self._sweepAt = _SWEEP
+        self._elsewhere = elsewhere
+        self._sweeping: IDelayedCall | None = None
         self._room = Room(
             options.cutShortMax,
             options.cutShortOctets,
@@ -127,6 +144,13 @@ class Transactions:
         """
         self.names = names
         self._stamps = stamps
+
+    def close(self) -> None:
+        """Nobody begins anything any more."""
+        sweeping, self._sweeping = self._sweeping, None
+        self._elsewhere = None
+        if sweeping is not None:
+            sweeping.cancel()
 
     # --- the extension's port -----------------------------------------------------
 
@@ -145,13 +169,21 @@ class Transactions:
     def forget(self, transaction: Transaction) -> None:
         """See L{ITransactionMemory}."""
         if self.names is not None:
-            self._sure(self.names.forget(transaction.key, transaction.client))
+            key, client = transaction.key, transaction.client
+            self._sure(self.names.forget(key, client))
+            if isinstance(transaction.before, Committed):
+                # It may have been another worker that took it.
+                self._forgetElsewhere(key, client)
+
+    def _forgetElsewhere(self, key: bytes, client: bytes) -> None:
+        if self._elsewhere is not None:
+            self._elsewhere.forget(key, client)
 
     def refused(self, transaction: Transaction, finals: Sequence[Reply]) -> None:
         """See L{ITransactionMemory}."""
         if self.names is not None:
             name = self.nameOf(transaction, finals)
-            self._during(transaction, self.names.put(name))
+            self._sure(self.during(transaction, self.names.put(name)))
 
     # --- what is known ------------------------------------------------------------
 
@@ -170,7 +202,7 @@ class Transactions:
         names = self.names
         if names is None:
             return Known.UNNAMED
-        if not await self._isFree(new.key):
+        if not await self._claim(new.key):
             return Known.IN_PROGRESS
         # From here on it is ours, so that nobody else finds what we find.
         self._enter(new)
@@ -183,26 +215,94 @@ class Transactions:
             known = Known.UNSURE
         if isinstance(known, Committed) or known in (Known.UNNAMED, Known.UNSURE):
             del self._running[new.key]
+            names.release(new.key)
         return known
 
-    async def _isFree(self, key: bytes) -> bool:
-        """Wait until nobody else has it; false: somebody goes on having it."""
-        asked = self._reactor.seconds()
-        while (other := self._running.get(key)) is not None and other.live:
-            session, mine = other.transaction.session, other.busy
-            if not mine and session.idle:
-                if self._now() - other.transaction.heard < SILENT_SECONDS:
+    async def _claim(self, key: bytes) -> bool:
+        """
+        Wait until nobody else has it, here or at another worker, and have it; false:
+        somebody goes on having it.
+        """
+        names, began = self.names, self._reactor.seconds()
+        assert names is not None
+        askAt = began
+        while True:
+            if not await self._isFree(key):
+                return False
+            if names.claim(key):
+                # Nobody comes in between who could have it here.
+                return True
+            now = self._reactor.seconds()
+            if now - began > WAIT_SECONDS:
+                return False
+            if self._elsewhere is not None and now >= askAt:
+                if await self._elsewhere.yields(key) is Held.SENDING:
                     return False
-                session.evict(TAKEN_OVER)
-            elif not mine and self._reactor.seconds() - asked > WAIT_SECONDS:
+                askAt = self._reactor.seconds() + ASK_SECONDS
+                continue
+            await deferLater(self._reactor, LOOK_SECONDS)
+
+    async def _isFree(self, key: bytes) -> bool:
+        """Wait until nobody else has it here; false: somebody goes on having it."""
+        asked = self._reactor.seconds()
+        while (held := self._held(key)) is not Held.FREE:
+            waited = self._reactor.seconds() - asked
+            if held is Held.SENDING:
+                return False
+            if held is Held.ANSWERING and waited > WAIT_SECONDS:
                 return False
             await deferLater(self._reactor, LOOK_SECONDS)
         return True
 
+    def _held(self, key: bytes) -> Held:
+        """What holds up a transaction?  A client that is silent is sent away."""
+        other = self._running.get(key)
+        if other is None or not other.live:
+            return Held.FREE
+        session = other.transaction.session
+        if other.busy:
+            return Held.BUSY
+        if other.judging or not session.idle:
+            return Held.ANSWERING
+        if self._now() - other.transaction.heard < SILENT_SECONDS:
+            return Held.SENDING
+        session.evict(TAKEN_OVER)
+        return Held.BUSY
+
+    def yields(self, key: bytes) -> Held:
+        """
+        Another worker asks for a transaction: let go of it, if that can be.
+
+        @return: what holds it up.
+        """
+        held = self._held(key)
+        if held is Held.FREE:
+            self._over(key)
+        return held
+
+    def _over(self, key: bytes) -> None:
+        """Nobody is about a transaction any more."""
+        self._running.pop(key, None)
+        if self.names is not None:
+            self.names.release(key)
+
+    def _sweep(self) -> None:
+        """Let other workers have what is over here."""
+        self._sweeping = None
+        for key in [key for key, one in self._running.items() if not one.live]:
+            self._over(key)
+        if self._running:
+            self._sweepSoon()
+
+    def _sweepSoon(self) -> None:
+        if self._sweeping is None and self._elsewhere is not None:
+            self._sweeping = self._reactor.callLater(SWEEP_SECONDS, self._sweep)
+
     def _enter(self, new: Transaction) -> None:
         running = self._running
         running[new.key] = _Attempt(new)
-        if len(running) > self._sweepAt:
+        self._sweepSoon()
+        if self._elsewhere is None and len(running) > self._sweepAt:
             # What is over is looked for so seldom that it costs next to nothing.
             self._running = {key: one for key, one in running.items() if one.live}
             self._sweepAt = 2 * len(self._running) + _SWEEP
@@ -213,7 +313,7 @@ class Transactions:
         if found is not None and found.until > self._now():
             try:
                 if isinstance(found, Name):
-                    return _committed(found)
+                    return committed(found)
                 if new.resumes:
                     self._running[new.key].remnant = found
                     return self._cutShort(found)
@@ -225,7 +325,7 @@ class Transactions:
 
     def _cutShort(self, found: Remnant) -> CutShort:
         envelope, _ = load(found.envelope, self._stamps)
-        said, _ = _readNote(found.note)
+        said, _ = readNote(found.note)
         return CutShort(found.octets, envelope, said)
 
     def nameOf(self, transaction: Transaction, finals: Sequence[Reply]) -> Name:
@@ -241,7 +341,7 @@ class Transactions:
             self._now() + self.options.keepSeconds,
             transaction.envelope.octets,
             None if digest is None else digest(),
-            _note(transaction.said, finals),
+            noteOf(transaction.said, finals),
         )
 
     # --- what comes ---------------------------------------------------------------
@@ -284,7 +384,13 @@ class Transactions:
             return incoming.commit(envelope, prefix, hold)
         name = self.nameOf(transaction, finals)
         done = self.names.commit(incoming, envelope, prefix, hold, name)
-        return self._during(transaction, done)
+        done.addCallback(self._committed, transaction.key)
+        return self.during(transaction, done)
+
+    def _committed(self, result: None, key: bytes) -> None:
+        # It is in the file: whoever asks for it may look there.
+        if self.names is not None:
+            self.names.release(key)
 
     def leave(self, transaction: Transaction, incoming: IIncoming) -> None:
         """What came of a message was cut short, or dropped: keep it, if it counts."""
@@ -307,17 +413,17 @@ class Transactions:
             0,
             transaction.whole,
             dump(transaction.envelope, b""),
-            _note(transaction.said, ()),
+            noteOf(transaction.said, ()),
         )
         done = names.leave(incoming, remnant, self._room, self._isLive)
-        self._sure(self._during(transaction, done))
+        self._sure(self.during(transaction, done))
 
     def _isLive(self, key: bytes) -> bool:
         attempt = self._running.get(key)
         return attempt is not None and attempt.live
 
-    def _during(self, transaction: Transaction, done: Deferred[None]) -> Deferred[None]:
-        """Nobody else gets it before something is done."""
+    def during(self, transaction: Transaction, done: Deferred[T]) -> Deferred[T]:
+        """Nobody else gets a transaction before something is done."""
         attempt = self._running.get(transaction.key)
         if attempt is None or attempt.transaction is not transaction:
             return done
@@ -328,6 +434,22 @@ class Transactions:
             return result
 
         return done.addBoth(over)
+
+    def judging(self, transaction: Transaction, done: Deferred[Any]) -> None:
+        """
+        Nobody else gets a transaction before it is known what becomes of its message,
+        though its client may be gone by then.
+        """
+        attempt = self._running.get(transaction.key)
+        if attempt is None or attempt.transaction is not transaction:
+            return
+        attempt.judging += 1
+
+        def over(result: T) -> T:
+            attempt.judging -= 1
+            return result
+
+        done.addBoth(over)
 
     def _sure(self, done: Deferred[None]) -> None:
         done.addErrback(self._unsure)
@@ -349,51 +471,6 @@ class Transactions:
                 except SMTPXError as error:
                     self._log.debug("Not tidied: {error}", error=error)
             await deferLater(self._reactor, LOOK_SECONDS if more else EXPIRE_SECONDS)
-
-
-# --- notes, as text -----------------------------------------------------------------
-
-
-def _text(octets: bytes) -> str:
-    return octets.decode("latin-1")
-
-
-def _note(said: Sequence[Said], finals: Sequence[Reply]) -> str:
-    """What was said in a transaction, as text."""
-    pairs = [[_text(each), _text(reply.octets)] for each, reply in said]
-    return json.dumps(
-        {"said": pairs, "finals": [_text(each.octets) for each in finals]}
-    )
-
-
-def _readNote(text: str) -> tuple[tuple[Said, ...], tuple[Reply, ...]]:
-    """
-    The inverse of L{_note}.
-
-    @raise Damaged: it is none.
-    """
-    try:
-        found = json.loads(text)
-        said = [
-            (each.encode("latin-1"), _reply(reply)) for each, reply in found["said"]
-        ]
-        return tuple(said), tuple([_reply(each) for each in found["finals"]])
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise Damaged(f"no note of a transaction: {error!r}") from error
-
-
-def _reply(text: str) -> Reply:
-    found = readReply(text.encode("latin-1"))
-    if found is None:
-        raise ValueError(text)
-    return found
-
-
-def _committed(found: Name) -> Committed:
-    said, finals = _readNote(found.note)
-    if not finals:
-        raise Damaged("nothing was said at the end")
-    return Committed(found.octets, found.digest, said, finals)
 
 
 __all__ = ["Transactions"]

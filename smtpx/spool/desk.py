@@ -33,6 +33,7 @@ from .store import Store, isFull
 from .threads import IThreads
 from .writer import (
     Distrust,
+    Insert,
     IShelf,
     Query,
     Remove,
@@ -311,6 +312,9 @@ class Desk:
         @param prepare: does it; calls its argument in any thread, with what went
             wrong or L{None}.
         """
+        if type(job) is not Insert or job.name is not None:
+            # A name that was forgotten before is not to be forgotten behind it.
+            self._sendAll()
         self._underway += 1
 
         def then(error: OSError | None) -> None:

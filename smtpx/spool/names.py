@@ -10,7 +10,7 @@ are few, and which there are is in memory as well.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from attrs import frozen
@@ -65,6 +65,20 @@ class INames(Interface):
         """
         How many there are of a client, those that take much room as several; L{None}:
         of all.
+        """
+
+    def claim(key: bytes) -> bool:
+        """
+        Have a name for oneself, among all processes of the spool; whoever does
+        anything under one has it.  Does nothing for one that this process has.
+
+        @return: false: another process has it now.
+        """
+
+    def release(key: bytes) -> None:
+        """
+        Let go of a name, once all is over that was begun under it.  Does nothing for
+        one that this process has not.
         """
 
     def recall(key: bytes) -> Deferred[Name | Remnant | None]:
@@ -137,8 +151,14 @@ class Names:
         self._total = 0
         #: What names weigh that count more than once.
         self._heavy: dict[bytes, int] = {}
-        #: By name, the oldest first.
+        #: By name.
         self._remnants: dict[bytes, Remnant] = {}
+
+    def prepare(self) -> None:
+        """The folder is there, and is locked; called in the writer's thread."""
+
+    def close(self) -> None:
+        """The file is closed, and nothing is under way any more."""
 
     def began(self, census: Census) -> None:
         """This is what is in the file."""
@@ -165,6 +185,13 @@ class Names:
         self._total += weight
         if weight > 1:
             self._heavy[name.key] = weight
+
+    def claim(self, key: bytes) -> bool:
+        """See L{INames}: there is no other process."""
+        return True
+
+    def release(self, key: bytes) -> None:
+        """See L{INames}."""
 
     def recall(self, key: bytes) -> Deferred[Name | Remnant | None]:
         """See L{INames}."""
@@ -224,7 +251,8 @@ class Names:
     ) -> Deferred[None]:
         """See L{INames}."""
         assert isinstance(incoming, Incoming)
-        victims = None if self._isShort() else self._tooMany(remnant, room, busy)
+        there = self.cutShort()
+        victims = None if self._isShort() else tooMany(there, remnant, room, busy)
         if victims is None:
             incoming.abort()
             return self.forget(remnant.key, remnant.client)
@@ -249,9 +277,7 @@ class Names:
             del self._remnants[each.key]
         # It counts from here on: many may be cut short at once.
         self._remnants.pop(kept.key, None)
-        self._remnants[kept.key] = light = Remnant(
-            kept.key, kept.client, kept.until, kept.id, kept.octets
-        )
+        self._remnants[kept.key] = light = _light(kept)
         changes = [left(kept), *[dropped(each.key) for each in victims]]
         job: Write = Alter(changes)
         synced = partial(self._synced, file, kept.octets)
@@ -296,34 +322,30 @@ class Names:
             del self._remnants[light.key]
         return failure
 
-    def _tooMany(
-        self, new: Remnant, room: Room, busy: Callable[[bytes], bool]
-    ) -> list[Remnant] | None:
-        """
-        What has to go so that there is room for a new one, the oldest first; L{None}:
-        there is no room for it.
-        """
-        others = [each for each in self._remnants.values() if each.key != new.key]
-        theirs = [each for each in others if each.client == new.client]
-        bounds = (
-            (theirs, room.clientCount, room.clientOctets),
-            (others, room.count, room.octets),
+    def expect(self, remnant: Remnant) -> Deferred[None]:
+        """Put down what there is of a message whose file is about to come here."""
+        before = self._remnants.pop(remnant.key, None)
+        self._remnants[remnant.key] = light = _light(remnant)
+        done = self._desk.write(Alter([left(remnant)]))
+        return done.addCallbacks(
+            lambda _: self._delete([] if before is None else [before]),
+            self._notLeft,
+            errbackArgs=(light,),
         )
-        victims: dict[bytes, Remnant] = {}
-        for among, count, octets in bounds:
-            left = [each for each in among if each.key not in victims]
-            many = len(left) + 1 - count
-            long = sum(each.octets for each in left) + new.octets - octets
-            for each in left:
-                if many <= 0 and long <= 0:
-                    break
-                if not busy(each.key):
-                    victims[each.key] = each
-                    many -= 1
-                    long -= each.octets
-            if many > 0 or long > 0:
-                return None
-        return list(victims.values())
+
+    def cutShort(self) -> list[Remnant]:
+        """What is cut short, the oldest first, without what is long of it."""
+        return sorted(self._remnants.values(), key=lambda each: each.until)
+
+    def void(self, remnants: Iterable[Remnant]) -> None:
+        """Forget what was cut short and has no file any more."""
+        gone = [each for each in remnants if self._remnants.get(each.key) is each]
+        for each in gone:
+            del self._remnants[each.key]
+        if gone:
+            written = self._desk.write(Alter([dropped(each.key) for each in gone]))
+            # Where it fails there is a row more, which means nothing.
+            written.addErrback(lambda _: None)
 
     def resume(self, remnant: Remnant) -> Incoming:
         """See L{INames}."""
@@ -366,4 +388,46 @@ class Names:
         return done.addCallback(gone)
 
 
-__all__ = ["INames", "Names", "Room"]
+def tooMany(
+    there: Sequence[Remnant],
+    new: Remnant,
+    room: Room,
+    busy: Callable[[bytes], bool],
+) -> list[Remnant] | None:
+    """
+    What has to go so that there is room for a new one, the oldest first.
+
+    @param there: what there is, the oldest first.
+    @param busy: does somebody go on with what is under a name?
+    @return: L{None}: there is no room for it.
+    """
+    others = [each for each in there if each.key != new.key]
+    theirs = [each for each in others if each.client == new.client]
+    bounds = (
+        (theirs, room.clientCount, room.clientOctets),
+        (others, room.count, room.octets),
+    )
+    victims: dict[bytes, Remnant] = {}
+    for among, count, octets in bounds:
+        left = [each for each in among if each.key not in victims]
+        many = len(left) + 1 - count
+        long = sum(each.octets for each in left) + new.octets - octets
+        for each in left:
+            if many <= 0 and long <= 0:
+                break
+            if not busy(each.key):
+                victims[each.key] = each
+                many -= 1
+                long -= each.octets
+        if many > 0 or long > 0:
+            return None
+    return list(victims.values())
+
+
+def _light(remnant: Remnant) -> Remnant:
+    """The same without what is long of it."""
+    one = remnant
+    return Remnant(one.key, one.client, one.until, one.id, one.octets)
+
+
+__all__ = ["INames", "Names", "Room", "tooMany"]

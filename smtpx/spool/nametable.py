@@ -147,11 +147,14 @@ class NameTable:
         heavy = self._execute(
             f"SELECT key, {_WEIGHT} FROM name WHERE length(note) >= {_HEAVY}"
         )
-        remnants = self._execute(
+        return Census(dict(counts.fetchall()), dict(heavy.fetchall()), self.cutShort())
+
+    def cutShort(self) -> list[Remnant]:
+        """What was cut short, the oldest first, without what is long of it."""
+        found = self._execute(
             "SELECT key, client, until, id, octets FROM remnant ORDER BY until"
         )
-        found = [Remnant(*row) for row in remnants.fetchall()]
-        return Census(dict(counts.fetchall()), dict(heavy.fetchall()), found)
+        return [Remnant(*row) for row in found.fetchall()]
 
     def among(self, keys: Sequence[int]) -> set[int]:
         """Those of some ids that something of a message is there for."""

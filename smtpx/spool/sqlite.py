@@ -43,6 +43,8 @@ from .operating import Desktop
 from .recovery import Found, Lock, Place, heir, prepare, recover
 from .scheduling import Scheduler
 from .selection import Page, Selection
+from .sharednames import SharedNames
+from .siblings import Siblings
 from .stock import Shift, SpoolState, Stock
 from .store import Store, isFull
 from .threads import IThreads, Threads
@@ -100,14 +102,26 @@ class SQLiteSpool:
         self._headroom = Headroom(place.path, lowWaterOctets, clock)
         self._desk = Desk(reactor, place.file, self._bodies, self._threads, self)
         self.scheduler = Scheduler(clock, scheduleFor)
+        make = lambda: self._identities.make()  # noqa: E731
         self._lender = Lender(
             self._desk,
             queueProfileStamps,
             self.scheduler,
-            lambda: self._identities.make(),
+            make,
         )
         self._desktop = Desktop(self._desk, self._lender, queueProfileStamps, clock)
-        self.names = Names(self._desk, self._bodies, self._threads, self)
+        names = Names(self._desk, self._bodies, self._threads, self)
+        self.names: Names | SharedNames = names
+        if workers > 1:
+            self.names = SharedNames(
+                reactor,
+                names,
+                self._desk,
+                self._threads,
+                Siblings(self._folder, number, workers),
+                clock,
+                make,
+            )
         self._opened = False
 
     # --- opening and closing -------------------------------------------------
@@ -130,6 +144,7 @@ class SQLiteSpool:
         if self._lock is None:
             prepare(self._folder, self._number)
             self._lock = Lock(self._place.lock)
+            self.names.prepare()
         store = Store(self._place.file)
         try:
             if again:
@@ -166,7 +181,8 @@ class SQLiteSpool:
         self._lender.close(SpoolBroken(f"{self._place.file} is closed"))
         for incoming in list(self._filing):
             incoming.abort()
-        return done.addCallback(lambda _: self._ledger.close())
+        done.addCallback(lambda _: self._ledger.close())
+        return done.addCallback(lambda _: self.names.close())
 
     def ended(self) -> None:
         """The file is closed: let others have it."""

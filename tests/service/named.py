@@ -28,6 +28,7 @@ from smtpx.net.interfaces import IReceiver
 from smtpx.service.receiving import SpoolReceiver
 from smtpx.service.remembering import RememberingReceiver
 from smtpx.service.transactions import Transactions
+from smtpx.service.yielding import IElsewhere
 
 from ..spool.rig import Rig, SpoolTestCase, octetsOf
 
@@ -146,6 +147,7 @@ class Server:
         policy: Policy | None = None,
         submission: bool = False,
         around: Callable[[IReceiver], IReceiver] = lambda receiver: receiver,
+        elsewhere: IElsewhere | None = None,
         **more: Any,
     ) -> None:
         self.rig = rig
@@ -156,10 +158,12 @@ class Server:
             self.now,
             settings,
             lambda session, octets, resumed: self.told.append((octets, resumed)),
+            elsewhere,
         )
         checkpoint = Checkpoint(settings, memory=self.memory, submission=submission)
         loaded = [Pipelining(), PipeConnect(), Chunking(), checkpoint, *extensions]
-        self.memory.open(rig.spool.names, QueueProfile().load(loaded).stamps)
+        stamps = QueueProfile().load(loaded).stamps
+        self.memory.open(rig.spool.names, stamps)
         receiver: IReceiver = SpoolReceiver(
             rig.spool, Silence(), lambda envelope: False, transactions=self.memory
         )
@@ -195,15 +199,19 @@ class Server:
 
     def client(self, host: str = "192.0.2.1", greet: bool = True) -> Client:
         """A client; it has said EHLO, unless it is to say so itself."""
-        protocol = self.factory.buildProtocol(IPv4Address("TCP", host, 40000))
-        assert protocol is not None
-        transport = StringTransport()
-        protocol.makeConnection(transport)
-        client = Client(self, protocol, transport)
+        client = self.arriving(host)
         self.settle()
         if greet:
             client.talk(b"EHLO client.example")
         return client
+
+    def arriving(self, host: str = "192.0.2.1") -> Client:
+        """A client that has just connected."""
+        protocol = self.factory.buildProtocol(IPv4Address("TCP", host, 40000))
+        assert protocol is not None
+        transport = StringTransport()
+        protocol.makeConnection(transport)
+        return Client(self, protocol, transport)
 
     def messages(self) -> list[tuple[bytes, list[bytes], bytes]]:
         """What is in the spool: sender, recipients, body."""

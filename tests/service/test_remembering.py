@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 
 from smtpx.core.bounds import Bounds
 from smtpx.extensions.checkpoint import CheckpointSettings
+from smtpx.spool.names import Names
 
 from .named import (
     AT_END,
@@ -327,7 +328,8 @@ class LimitTests(NamedTestCase):
 
         self.patch(bodies, "shorten", full)
         self.cut(server, b"one")
-        self.assertEqual(names._remnants, {})
+        assert isinstance(names, Names)
+        self.assertEqual(names.cutShort(), [])
         self.assertEqual(list(bodies.keys(9)), [])
         self.assertFalse(self.known(server, b"one"))
 

@@ -23,6 +23,8 @@ from smtpx.service.wiring.transactions import (
     remembering,
     transactions,
 )
+from smtpx.service.workers.answers import Answers
+from smtpx.service.workers.worker import Worker
 from smtpx.spool import store
 from smtpx.spool.interfaces import IOperatedSpool
 from smtpx.spool.nametable import Name
@@ -50,7 +52,8 @@ class MemoryTests(HouseTestCase):
         """A memory as it is configured."""
         configuration = self.site.read({"extensions": {"CHECKPOINT": settings}})
         journal = Journal(Publisher(clock=lambda: NOW))
-        return transactions(self.site.machine, configuration, journal)
+        self.answers = Answers()
+        return transactions(self.site.machine, configuration, journal, self.answers)
 
     def leave(self) -> None:
         """Take the house down."""
@@ -61,6 +64,23 @@ class MemoryTests(HouseTestCase):
         """It is as the configuration says."""
         options = self.made(names_max=7, keep_seconds="3 d").options
         self.assertEqual((options.namesMax, options.keepSeconds), (7, 3 * 86400))
+
+    def test_worker(self) -> None:
+        """
+        One of several workers remembers its part, and answers the others; what is over
+        is looked for no more when the house is left.
+        """
+        self.site.machine = evolve(self.site.machine, worker=Worker(2, 3))
+        memory = self.made(names_max=8, client_names_max=2)
+        options = memory.options
+        self.assertEqual((options.namesMax, options.clientNamesMax), (3, 1))
+        self.assertEqual(sorted(self.answers.verbs), ["names.forget", "names.yield"])
+        rig = Rig(self.mktemp(), number=2, workers=3).open()
+        self.addCleanup(rig.close)
+        openTransactions(memory, rig.spool, [], self.stack)
+        memory._sweepSoon()
+        self.leave()
+        self.assertEqual(self.site.reactor.getDelayedCalls(), [])
 
     def test_noNames(self) -> None:
         """With a spool that has no names nothing is remembered."""

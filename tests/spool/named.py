@@ -41,6 +41,10 @@ class NamesTestCase(SpoolTestCase):
         rig.wait(known.commit(incoming, envelope(), PREFIX, False, name))
         return incoming.id
 
+    def claimed(self, rig: Rig, key: bytes = b"k") -> None:
+        """Have a name, for this process."""
+        self.assertTrue(rig.spool.names.claim(key), key)
+
     def remnant(self, key: bytes, octets: int = len(LONG)) -> Remnant:
         """What is to be kept of a message of Ann's that was cut short."""
         return Remnant(key, ANN, NOW + 60, 0, octets, "{}", "note")

@@ -113,6 +113,25 @@ class NamesTests(NamesTestCase):
             self.assertEqual((known.count(ANN), known.count(None)), (0, 0))
         self.assertEqual(rig.wait(rig.spool.count()), 1)
 
+    def test_forgottenBefore(self) -> None:
+        """
+        What is forgotten is what there was: a long message that comes right behind it,
+        under the same name, keeps its name.
+        """
+        rig = self.rig()
+        self.commit(rig, self.name(b"k"))
+        incoming = rig.spool.begin()
+        incoming.write(LONG)
+        known, name = rig.spool.names, self.name(b"k", LONG)
+        gone = known.forget(b"k", ANN)
+        done = known.commit(incoming, envelope(), PREFIX, False, name)
+        # Its file is synced before the reactor comes to anything else.
+        rig.threads.drain()
+        rig.wait(done)
+        rig.wait(gone)
+        self.assertEqual(self.recall(rig, b"k"), name)
+        self.assertEqual((known.count(ANN), known.count(None)), (1, 1))
+
     def test_outlivesItsMessage(self) -> None:
         """A name stays when its message has been delivered."""
         rig = self.rig()

@@ -190,7 +190,7 @@ async def enter(
         knowledge = await openKnowledge(machine, configuration, stack)
         peers = knownPeers(machine, configuration, name, knowledge)
         offers = KnownOffers(knowledge, machine.now)
-        memory = transactions(machine, configuration, journal)
+        memory = transactions(machine, configuration, journal, answers)
         signs = signing(machine, configuration, names.keep, stack)
         seals = sealing(machine, configuration, name, stack)
         ports = withPorts(logins, journal, machine.now, peers, memory, offers)
