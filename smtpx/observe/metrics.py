@@ -28,6 +28,18 @@ class Kind(Enum):
     HISTOGRAM = "histogram"
 
 
+class Merge(Enum):
+    """
+    What several workers tell of a gauge, as one number for the whole server.
+
+    Counters and histograms are always added up.
+    """
+
+    SUM = "sum"
+    LEAST = "least"
+    GREATEST = "greatest"
+
+
 @frozen
 class Metric:
     """
@@ -37,6 +49,9 @@ class Metric:
     @ivar help: what it tells; one sentence, without a full stop.
     @ivar labels: what each of its labels means, by name.
     @ivar buckets: of a histogram, the upper bounds.
+    @ivar merge: what becomes of what several workers tell.
+    @ivar lasts: does it go on being so when the worker that told it is gone, as
+        messages stay in its spool?
     """
 
     kind: Kind
@@ -44,14 +59,22 @@ class Metric:
     help: str
     labels: dict[str, str] = field(factory=dict)
     buckets: tuple[float, ...] = ()
+    merge: Merge = Merge.SUM
+    lasts: bool = False
 
 
 def _counter(name: str, help: str, **labels: str) -> Metric:
     return Metric(Kind.COUNTER, name, help, labels)
 
 
-def _gauge(name: str, help: str, **labels: str) -> Metric:
-    return Metric(Kind.GAUGE, name, help, labels)
+def _gauge(
+    name: str,
+    help: str,
+    merge: Merge = Merge.SUM,
+    lasts: bool = False,
+    **labels: str,
+) -> Metric:
+    return Metric(Kind.GAUGE, name, help, labels, (), merge, lasts)
 
 
 def _histogram(name: str, help: str, buckets: tuple[float, ...]) -> Metric:
@@ -252,26 +275,38 @@ REACTOR_SECONDS = _histogram(
 BUILD = _gauge(
     "smtpx_build_info",
     "Always 1; the labels tell which program this is",
+    Merge.GREATEST,
     version="of smtpx",
     twisted="the version of Twisted",
     openssl="the version of OpenSSL",
 )
-READY = _gauge("smtpx_ready", "Are messages taken: 1; or not: 0")
+READY = _gauge("smtpx_ready", "Are messages taken: 1; or not: 0", Merge.GREATEST)
 SESSIONS = _gauge("smtpx_sessions", "Sessions that there are now", port=_PORT)
-SPOOL_MESSAGES = _gauge("smtpx_spool_messages", "Messages in the spool")
-SPOOL_HELD = _gauge("smtpx_spool_held_messages", "Messages in the spool, on hold")
+SPOOL_MESSAGES = _gauge("smtpx_spool_messages", "Messages in the spool", lasts=True)
+SPOOL_HELD = _gauge(
+    "smtpx_spool_held_messages", "Messages in the spool, on hold", lasts=True
+)
 SPOOL_PARKED = _gauge(
     "smtpx_spool_parked_messages",
     "Messages in the spool that wait for a busy destination, and are not on hold",
+    lasts=True,
 )
-SPOOL_BYTES = _gauge("smtpx_spool_size_bytes", "Octets of messages in the spool")
-SPOOL_FREE = _gauge("smtpx_spool_free_bytes", "Room on the disk of the spool")
+SPOOL_BYTES = _gauge(
+    "smtpx_spool_size_bytes", "Octets of messages in the spool", lasts=True
+)
+SPOOL_FREE = _gauge(
+    "smtpx_spool_free_bytes", "Room on the disk of the spool", Merge.LEAST
+)
 SPOOL_LOW = _gauge(
-    "smtpx_spool_low_water_bytes", "With less room than that no message is taken"
+    "smtpx_spool_low_water_bytes",
+    "With less room than that no message is taken",
+    Merge.GREATEST,
 )
 SPOOL_OLDEST = _gauge(
     "smtpx_spool_oldest_message_timestamp_seconds",
     "When the oldest message in the spool came, since the epoch; absent: it is empty",
+    Merge.LEAST,
+    lasts=True,
 )
 DESTINATIONS = _gauge(
     "smtpx_destinations", "Destinations that messages are under way to"
@@ -286,21 +321,50 @@ CLIENT_CONNECTIONS = _gauge(
     "Connections to other hosts that there are now, idle or not",
 )
 KNOWLEDGE_NAMES = _gauge(
-    "smtpx_peer_knowledge_names", "Names of peers by which something is known"
+    "smtpx_peer_knowledge_names",
+    "Names of peers by which something is known",
+    Merge.GREATEST,
 )
 KNOWLEDGE_BYTES = _gauge(
-    "smtpx_peer_knowledge_size_bytes", "How long all that is known of peers is"
+    "smtpx_peer_knowledge_size_bytes",
+    "How long all that is known of peers is",
+    Merge.GREATEST,
 )
 CERTIFICATE_EXPIRY = _gauge(
     "smtpx_certificate_expiry_timestamp_seconds",
     "When a certificate ends, since the epoch",
+    Merge.LEAST,
     certificate="its first host name",
 )
 STAPLE_EXPIRY = _gauge(
     "smtpx_ocsp_staple_expiry_timestamp_seconds",
     "When what is stapled to a certificate (OCSP) ends, since the epoch",
+    Merge.LEAST,
     certificate="the first host name of the certificate",
 )
+
+# --- of several workers, and only there --------------------------------------------
+
+_WORKER = "its number, from 1 on"
+
+WORKERS = _gauge("smtpx_workers", "Workers that there are to be")
+WORKERS_ANSWERED = _gauge(
+    "smtpx_workers_answered",
+    "Workers that told in time what stands here, with the one that was asked",
+)
+WORKER_READY = _gauge(
+    "smtpx_worker_ready",
+    "Does a worker take messages: 1; or not, or has it not answered: 0",
+    worker=_WORKER,
+)
+WORKER_STARTS = _counter(
+    "smtpx_worker_starts_total",
+    "Starts of a worker, the first included",
+    worker=_WORKER,
+)
+
+#: Those that only a server of several workers has.
+OF_WORKERS = (WORKERS, WORKERS_ANSWERED, WORKER_READY, WORKER_STARTS)
 
 #: All of them.
 CATALOGUE = (
@@ -355,4 +419,5 @@ CATALOGUE = (
     KNOWLEDGE_BYTES,
     CERTIFICATE_EXPIRY,
     STAPLE_EXPIRY,
+    *OF_WORKERS,
 )

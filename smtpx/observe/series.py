@@ -99,25 +99,28 @@ def series(metric: Metric, registry: CollectorRegistry) -> Series:
     return Series(counter(metric, registry), tuple(metric.labels))
 
 
-class _Told(Collector):
+def told(registry: CollectorRegistry) -> Iterator[Family]:
     """
-    A registry without the times at which its metrics were made, of which
+    All metrics of a registry, without the times at which they were made, of which
     prometheus_client tells as C{_created}: as many series again, that no one asks
     for.  It has a switch of its own against them, but that is the whole process's.
     """
+    for each in registry.collect():
+        each.samples = [
+            sample for sample in each.samples if not sample.name.endswith("_created")
+        ]
+        yield each
+
+
+class _Told(Collector):
+    """What L{told} tells of a registry."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
 
     def collect(self) -> Iterator[Family]:
         """See L{Collector}."""
-        for each in self._registry.collect():
-            each.samples = [
-                sample
-                for sample in each.samples
-                if not sample.name.endswith("_created")
-            ]
-            yield each
+        return told(self._registry)
 
 
 def exposition(registry: CollectorRegistry) -> bytes:

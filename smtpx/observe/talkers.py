@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 #: How many are kept, at most.
 PEERS_MOST = 512
@@ -29,6 +29,8 @@ class Talker:
     @ivar messages: those that were accepted.
     @ivar refusals: its commands that were refused.
     @ivar seen: when it did something last, in seconds since the epoch.
+    @ivar weight: how much of that for which it is told of was of late: what is an hour
+        past counts half.
     """
 
     address: bytes
@@ -36,6 +38,7 @@ class Talker:
     messages: int
     refusals: int
     seen: float
+    weight: float = field(default=0.0, eq=False)
 
 
 @define
@@ -148,6 +151,7 @@ class Talkers:
                 account.messages,
                 account.refusals,
                 account.seen,
+                weigh(account),
             )
             for address, account in heavy[:most]
         ]

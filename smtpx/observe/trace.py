@@ -213,6 +213,46 @@ class SessionTrace:
         }
 
 
+@frozen
+class TraceLine:
+    """
+    A L{SessionTrace} without what was said, for a list of them.
+
+    @ivar worker: who has it; L{None}: the server is one process.
+    """
+
+    session: str
+    began: float
+    seconds: float
+    address: str
+    port: int
+    name: str | None
+    why: str
+    end: str
+    octetsIn: int
+    octetsOut: int
+    outgoing: bool
+    worker: int | None = None
+
+    @classmethod
+    def of(cls, trace: SessionTrace, worker: int | None = None) -> TraceLine:
+        """The line of a trace."""
+        return cls(
+            session=trace.session,
+            began=trace.began,
+            seconds=trace.seconds,
+            address=trace.address,
+            port=trace.port,
+            name=trace.name,
+            why=trace.why,
+            end=trace.end,
+            octetsIn=trace.octetsIn,
+            octetsOut=trace.octetsOut,
+            outgoing=trace.outgoing,
+            worker=worker,
+        )
+
+
 class TraceStore:
     """
     The newest traces, for who looks at them in this process.

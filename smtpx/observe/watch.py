@@ -54,10 +54,12 @@ class SessionRow:
     A session.
 
     @ivar messages: how many were accepted in it.
+    @ivar worker: whose it is; L{None}: the server is one process.
     """
 
     state: SessionState
     messages: int
+    worker: int | None = None
 
 
 @frozen
@@ -70,6 +72,31 @@ class Count:
 
     labels: tuple[str, ...]
     count: int
+
+
+@frozen
+class WorkerState:
+    """
+    One of several workers.
+
+    @ivar answered: has it told in time what is told of it here?  Otherwise it stands
+        as it told it last.
+    @ivar pid: of its process; L{None}: it was never heard of.
+    @ivar began: when that began, in seconds since the epoch; L{None}: likewise.
+    @ivar starts: how often it was started, the first time included.
+    @ivar sessions: how many it has.
+    @ivar messages: how many are in its spool; L{None}: nobody knows.
+    @ivar unready: why it takes no messages; empty: it does.
+    """
+
+    number: int
+    answered: bool
+    pid: int | None
+    began: float | None
+    starts: int
+    sessions: int
+    messages: int | None
+    unready: tuple[str, ...]
 
 
 @frozen
@@ -102,6 +129,7 @@ class Status:
         resumed.
     @ivar problems: of deliveries: outcome and cause; the most frequent first.
     @ivar lastProblems: the newest first.
+    @ivar workers: all of them; empty: the server is one process.
     """
 
     name: str
@@ -132,9 +160,17 @@ class Status:
     transactions: tuple[Count, ...]
     problems: tuple[Count, ...]
     lastProblems: tuple[Problem, ...]
+    workers: tuple[WorkerState, ...] = ()
 
 
-def _counts(counts: Mapping[tuple[str, ...], int], most: int) -> tuple[Count, ...]:
+def topCounts(
+    counts: Mapping[tuple[str, ...], int], most: int = ROWS_MOST
+) -> tuple[Count, ...]:
+    """
+    The greatest of some counts, the greatest first; those that are 0 are not.
+
+    @param counts: by the labels.
+    """
     found = [Count(labels, count) for labels, count in counts.items() if count]
     found.sort(key=lambda each: (-each.count, each.labels))
     return tuple(found[:most])
@@ -180,8 +216,12 @@ class Watch:
         """From now on, this can be asked."""
         self.house = house
 
-    def look(self) -> Status:
-        """How it is now."""
+    def look(self, most: int = ROWS_MOST) -> Status:
+        """
+        How it is now.
+
+        @param most: the most peers and destinations that are told of.
+        """
         house, activity, counters = self.house, self.activity, self.counters
         now = self.clock()
         protocols = list(house.sessions())
@@ -204,23 +244,23 @@ class Watch:
             sessions=tuple(self._newest()),
             hour={row: history.stretch(row, HOUR, now) for row in ROWS},
             day={row: history.stretch(row, DAY, now) for row in ROWS},
-            refusals=_counts(counters.refused.counts(), ROWS_MOST),
-            handshakes=_counts(counters.handshakes.counts(), ROWS_MOST),
-            logins=_counts(counters.logins.counts(), ROWS_MOST),
-            protocols=_counts(counters.messages.counts(), ROWS_MOST),
-            deliveries=_counts(counters.deliveries.counts(), ROWS_MOST),
-            turnedAway=_counts(counters.refusals.counts(), ROWS_MOST),
+            refusals=topCounts(counters.refused.counts()),
+            handshakes=topCounts(counters.handshakes.counts()),
+            logins=topCounts(counters.logins.counts()),
+            protocols=topCounts(counters.messages.counts()),
+            deliveries=topCounts(counters.deliveries.counts()),
+            turnedAway=topCounts(counters.refusals.counts()),
             spool=house.spool(),
             oldest=house.oldest(),
-            senders=tuple(activity.talkers.byMessages(now, ROWS_MOST)),
-            refused=tuple(activity.talkers.byRefusals(now, ROWS_MOST)),
+            senders=tuple(activity.talkers.byMessages(now, most)),
+            refused=tuple(activity.talkers.byRefusals(now, most)),
             certificates=tuple(house.certificates()),
             traces=len(self.traces.recent()),
-            destinations=tuple(destinations[:ROWS_MOST]),
+            destinations=tuple(destinations[:most]),
             destinationCount=len(destinations),
             connections=house.connections(),
-            transactions=_counts(sending.transactions.counts(), ROWS_MOST),
-            problems=_counts(sending.problems.counts(), ROWS_MOST),
+            transactions=topCounts(sending.transactions.counts()),
+            problems=topCounts(sending.problems.counts()),
             lastProblems=tuple(reversed(sending.last)),
         )
 

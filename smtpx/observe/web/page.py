@@ -30,6 +30,7 @@ from .layout import (
 from .markup import Content, Markup, tag
 from .plots import Line, bar, plot
 from .sending import sending
+from .workers import workers
 
 #: With less than this, the end of a certificate is an alarm, in seconds.
 _SOON_SECONDS = 14 * 86_400
@@ -55,6 +56,7 @@ def statusPage(status: Status, refresh: int = 0) -> Markup:
             tag(
                 "div",
                 _messages(status),
+                workers(status),
                 sending(status),
                 _refusals(status),
                 _sessions(status),
@@ -239,9 +241,12 @@ def _sessions(status: Status) -> Markup:
                     said(state.identity),
                     amount(row.messages),
                     state.does,
+                    *([] if row.worker is None else [amount(row.worker)]),
                 )
             )
-        heads = ("Client", "Called itself", "#For", "TLS", "User", "#Messages", "Now")
+        heads = ["Client", "Called itself", "#For", "TLS", "User", "#Messages", "Now"]
+        if status.workers:
+            heads.append("#Worker")
         caption = f"{amount(status.sessionCount)} now"
         if len(status.sessions) < status.sessionCount:
             caption += f", of which the newest {len(status.sessions)}"

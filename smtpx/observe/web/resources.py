@@ -7,24 +7,33 @@ C{/}               the status page
 C{/status.json}    its values
 C{/metrics}        for Prometheus
 C{/health}         200: the process answers
-C{/ready}          200: messages are taken; 503: they are not, and why
+C{/ready}          200: messages are taken; 503: they are not, and why; of several
+                   workers one that takes some is enough
 C{/traces}         sessions that were traced; C{/trace/ID} is one of them
 =================  ==================================================================
+
+Of several workers it shows the whole server (L{smtpx.observe.wholeserver}); that takes
+a moment, as the others are asked.
 
 L{StatusResource} can stand in a program's own site as well, at any path.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from http import HTTPStatus
 
 from attrs import frozen
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.logger import Logger
+from twisted.python.failure import Failure
 from twisted.web.resource import Resource
-from twisted.web.server import Request
+from twisted.web.server import NOT_DONE_YET, Request
 
-from ..series import CONTENT_TYPE, exposition
-from ..watch import Watch
+from ..series import CONTENT_TYPE
+from ..trace import SessionTrace, TraceLine
+from ..views import IView, OneProcess, Readiness
+from ..watch import Status, Watch
 from .json import statusJSON
 from .page import statusPage
 from .site import ownHost
@@ -74,12 +83,16 @@ def _plain(text: str, status: HTTPStatus = HTTPStatus.OK) -> Answer:
     return Answer(text.encode("utf-8") + b"\n", _TEXT, status)
 
 
+#: Answers a request.
+_Answers = Callable[[Request], "Deferred[Answer]"]
+
+
 class _Guarded(Resource):
     """One address of the site, behind what is checked for all."""
 
-    def __init__(
-        self, answer: Callable[[Request], Answer], names: frozenset[str]
-    ) -> None:
+    _log = Logger()
+
+    def __init__(self, answer: _Answers, names: frozenset[str]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Twisted's
         self._answer = answer
         self._names = names
@@ -88,16 +101,39 @@ class _Guarded(Resource):
         """There is nothing below it, unless somebody says so."""
         return _Guarded(_missing, self._names)
 
-    def render(self, request: Request) -> bytes:
+    def render(self, request: Request) -> int:
         """See L{Resource}."""
-        answer = self._allowed(request) or self._answer(request)
+        refusal = self._allowed(request)
+        found = self._answer(request) if refusal is None else succeed(refusal)
+        # Who goes away does not wait for it.
+        request.notifyFinish().addErrback(lambda _: found.cancel())
+        found.addErrback(self._failed).addCallback(self._give, request)
+        return NOT_DONE_YET
+
+    def _failed(self, why: Failure) -> Answer | None:
+        if why.check(CancelledError):
+            return None
+        self._log.failure("A page of the site failed", why)
+        text = "Something of the server is broken; its log says what"
+        return _plain(text, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+    def _give(self, answer: Answer | None, request: Request) -> None:
+        """
+        Give an answer.
+
+        @param answer: L{None}: there is nobody to be given one.
+        """
+        if answer is None:
+            return
         request.setResponseCode(answer.status)
         request.setHeader("Content-Type", answer.kind)
         request.setHeader("Content-Length", str(len(answer.body)))
         for name, value in _HEADERS.items():
             request.setHeader(name, value)
         # Twisted would leave out a body behind HEAD as well, and warn of it in the log.
-        return answer.body if request.method != b"HEAD" else b""
+        if request.method != b"HEAD":
+            request.write(answer.body)
+        request.finish()
 
     def _allowed(self, request: Request) -> Answer | None:
         """What there is against a request; L{None}: nothing."""
@@ -113,16 +149,14 @@ class _Guarded(Resource):
         return None
 
 
-def _missing(request: Request) -> Answer:
-    return _plain("There is no such page", HTTPStatus.NOT_FOUND)
+def _missing(request: Request) -> Deferred[Answer]:
+    return succeed(_plain("There is no such page", HTTPStatus.NOT_FOUND))
 
 
 class _Below(_Guarded):
     """An address with others below it, all of one kind."""
 
-    def __init__(
-        self, answer: Callable[[Request], Answer], names: frozenset[str]
-    ) -> None:
+    def __init__(self, answer: _Answers, names: frozenset[str]) -> None:
         """
         @param answer: for those below.
         """
@@ -137,13 +171,14 @@ class _Below(_Guarded):
 class StatusResource(_Guarded):
     """The root of the site."""
 
-    def __init__(self, watch: Watch, names: Iterable[str] = ()) -> None:
+    def __init__(self, shown: Watch | IView, names: Iterable[str] = ()) -> None:
         """
+        @param shown: what there is to be seen.
         @param names: other names by which it may be asked for.
         """
         own = frozenset(name.lower() for name in names)
         super().__init__(_missing, own)
-        self._watch = watch
+        self._view: IView = OneProcess(shown) if isinstance(shown, Watch) else shown
         for path, answer in (
             (b"", self._page),
             (b"status.json", self._json),
@@ -155,38 +190,53 @@ class StatusResource(_Guarded):
             self.putChild(path, _Guarded(answer, own))
         self.putChild(b"trace", _Below(self._trace, own))
 
-    def _page(self, request: Request) -> Answer:
-        page = statusPage(self._watch.look(), _refresh(request))
-        return Answer(page.encode("utf-8"), _HTML)
+    def _page(self, request: Request) -> Deferred[Answer]:
+        def drawn(status: Status) -> Answer:
+            page = statusPage(status, _refresh(request))
+            return Answer(page.encode("utf-8"), _HTML)
 
-    def _json(self, request: Request) -> Answer:
-        return Answer(statusJSON(self._watch.look()), _JSON)
+        return self._view.look().addCallback(drawn)
 
-    def _metrics(self, request: Request) -> Answer:
-        return Answer(exposition(self._watch.registry), CONTENT_TYPE)
+    def _json(self, request: Request) -> Deferred[Answer]:
+        return self._view.look().addCallback(
+            lambda status: Answer(statusJSON(status), _JSON)
+        )
 
-    def _health(self, request: Request) -> Answer:
-        return _plain("healthy")
+    def _metrics(self, request: Request) -> Deferred[Answer]:
+        return self._view.exposition().addCallback(
+            lambda text: Answer(text, CONTENT_TYPE)
+        )
 
-    def _ready(self, request: Request) -> Answer:
-        reasons = self._watch.house.unready()
-        if reasons:
-            return _plain("\n".join(reasons), HTTPStatus.SERVICE_UNAVAILABLE)
-        return _plain("ready")
+    def _health(self, request: Request) -> Deferred[Answer]:
+        return succeed(_plain("healthy"))
 
-    def _traces(self, request: Request) -> Answer:
-        watch = self._watch
-        page = tracesPage(watch.house.name, watch.traces.recent(), watch.clock())
-        return Answer(page.encode("utf-8"), _HTML)
+    def _ready(self, request: Request) -> Deferred[Answer]:
+        def told(found: Readiness) -> Answer:
+            if found.reasons:
+                return _plain("\n".join(found.reasons), HTTPStatus.SERVICE_UNAVAILABLE)
+            return _plain("\n".join(["ready", *found.remarks]))
 
-    def _trace(self, request: Request) -> Answer:
-        watch = self._watch
+        return self._view.readiness().addCallback(told)
+
+    def _traces(self, request: Request) -> Deferred[Answer]:
+        view = self._view
+
+        def drawn(traces: Sequence[TraceLine]) -> Answer:
+            page = tracesPage(view.name, traces, view.now())
+            return Answer(page.encode("utf-8"), _HTML)
+
+        return view.traces().addCallback(drawn)
+
+    def _trace(self, request: Request) -> Deferred[Answer]:
+        view = self._view
         path: list[bytes] = request.prepath or [b""]
-        found = watch.traces.find(path[-1].decode("latin-1"))
-        if found is None:
-            return _plain("There is no such trace, or not any more", _GONE)
-        page = tracePage(watch.house.name, found)
-        return Answer(page.encode("utf-8"), _HTML)
+
+        def drawn(found: SessionTrace | None) -> Answer:
+            if found is None:
+                return _plain("There is no such trace, or not any more", _GONE)
+            return Answer(tracePage(view.name, found).encode("utf-8"), _HTML)
+
+        return view.trace(path[-1].decode("latin-1")).addCallback(drawn)
 
 
 def _refresh(request: Request) -> int:

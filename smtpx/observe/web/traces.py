@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ..ladder import handshake
-from ..trace import Direction, Flight, HandshakeStep, SessionTrace, Step
+from ..trace import Direction, Flight, HandshakeStep, SessionTrace, Step, TraceLine
 from .layout import amount, document, lasting, moment, nothing, section, table
 from .markup import Content, Markup, tag
 
@@ -19,7 +19,7 @@ from .markup import Content, Markup, tag
 _SILENCES = ((1.0, "long"), (0.1, "some"), (0.02, "short"))
 
 
-def tracesPage(name: str, traces: Sequence[SessionTrace], now: float) -> Markup:
+def tracesPage(name: str, traces: Sequence[TraceLine], now: float) -> Markup:
     """
     All traces that there are.
 
@@ -29,19 +29,10 @@ def tracesPage(name: str, traces: Sequence[SessionTrace], now: float) -> Markup:
     """
     content: Content
     if traces:
-        rows = [
-            (
-                tag("a", moment(each.began), href=f"trace/{each.session}"),
-                ["to " if each.outgoing else "from ", _peer(each)],
-                each.why,
-                each.end,
-                f"{each.seconds:.3f} s",
-                amount(each.octetsIn),
-                amount(each.octetsOut),
-            )
-            for each in traces
-        ]
+        rows = [_line(each) for each in traces]
         heads = ["Began", "Peer", "Traced for", "End", "#Took", "#In", "#Out"]
+        if traces[0].worker is not None:
+            heads.append("#Worker")
         ago = lasting(now - traces[0].began)
         caption = f"The newest first, it began {ago} ago; in and out are octets"
         content = table(caption, heads, rows)
@@ -49,6 +40,19 @@ def tracesPage(name: str, traces: Sequence[SessionTrace], now: float) -> Markup:
         content = nothing("No session was traced since the start.")
     body = [_header("Traces", "./", name), tag("main", section("Sessions", content))]
     return document(f"Traces – {name} – smtpx", body)
+
+
+def _line(trace: TraceLine) -> list[Content]:
+    row: list[Content] = [
+        tag("a", moment(trace.began), href=f"trace/{trace.session}"),
+        ["to " if trace.outgoing else "from ", _peer(trace)],
+        trace.why,
+        trace.end,
+        f"{trace.seconds:.3f} s",
+        amount(trace.octetsIn),
+        amount(trace.octetsOut),
+    ]
+    return row if trace.worker is None else [*row, amount(trace.worker)]
 
 
 def tracePage(name: str, trace: SessionTrace) -> Markup:
@@ -114,7 +118,7 @@ def _at(host: str, port: int) -> Markup:
     return tag("span", f"[{host}]:{port}", class_="mono")
 
 
-def _peer(trace: SessionTrace) -> list[Content]:
+def _peer(trace: SessionTrace | TraceLine) -> list[Content]:
     found: list[Content] = [_at(trace.address, trace.port)]
     if trace.name is not None:
         found.append(f" {trace.name}")

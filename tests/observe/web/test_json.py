@@ -43,6 +43,7 @@ class StatusJSONTests(SynchronousTestCase):
                         "does": "is to be greeted",
                     },
                     "messages": 1,
+                    "worker": None,
                 }
             ],
         )

@@ -8,7 +8,7 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.observe.status import House
-from smtpx.observe.trace import Flight, HandshakeStep, TraceStore
+from smtpx.observe.trace import Flight, HandshakeStep, TraceLine, TraceStore
 from smtpx.observe.watch import Watch
 from smtpx.observe.web.resources import StatusResource
 from smtpx.observe.web.traces import tracePage, tracesPage
@@ -30,7 +30,7 @@ class ListTests(SynchronousTestCase):
 
     def test_some(self) -> None:
         """Each with the way to it, and with what one looks for it by."""
-        page = tracesPage("mx.example.org", [TRACE], NOW + 70)
+        page = tracesPage("mx.example.org", [TraceLine.of(TRACE)], NOW + 70)
         Checked(page)
         self.assertIn('<a href="trace/d82b59dd-1">', page)
         text = words(page)
@@ -44,7 +44,7 @@ class ListTests(SynchronousTestCase):
     def test_whereWeAreTheClient(self) -> None:
         """The list says which way, and the page who we are."""
         out = evolve(TRACE, outgoing=True)
-        listed = words(tracesPage("mx.example.org", [out], NOW))
+        listed = words(tracesPage("mx.example.org", [TraceLine.of(out)], NOW))
         self.assertIn("to [192.0.2.7]:4567 client.example.net", listed)
         self.assertIn("QUIT 0.310 s 73 25", listed)
         page = tracePage("mx.example.org", out)
@@ -109,7 +109,8 @@ class LadderTests(SynchronousTestCase):
         evil = EVIL.decode()
         flight = Flight(0.0, 0.0, CLIENT, 1, False, (evil,))
         trace = evolve(TRACE, name=evil, why=evil, end=evil, steps=(flight,))
-        for page in (tracePage("mx", trace), tracesPage("mx", [trace], NOW)):
+        listed = tracesPage("mx", [TraceLine.of(trace)], NOW)
+        for page in (tracePage("mx", trace), listed):
             self.assertNotIn("<script", page)
             self.assertNotIn("<img", page)
             self.assertIn(evil, words(page))
