@@ -9,6 +9,8 @@ from __future__ import annotations
 import mmap
 import os
 
+from attrs import frozen
+
 
 class Keeping:
     """
@@ -73,4 +75,27 @@ class Starts:
         return self._starts[number - 1]
 
 
-__all__ = ["Keeping", "Starts"]
+@frozen
+class Common:
+    """
+    What the workers of a server have in common to be seen as one.
+
+    @ivar keeping: what is known of all of them.
+    @ivar starts: how often each was started.
+    """
+
+    keeping: Keeping
+    starts: Starts
+
+    @classmethod
+    def make(cls, count: int) -> Common:
+        """
+        Make it, before the processes are forked.
+
+        @param count: how many workers there are.
+        @raise OSError: the system does not let us.
+        """
+        return cls(Keeping(), Starts(count))
+
+
+__all__ = ["Common", "Keeping", "Starts"]

@@ -124,8 +124,9 @@ class Ledger:
             self.past = unpackFamilies(kept["past"])
             if kept["departed"] is not None:
                 self.departed = unpack(Plots, kept["departed"])
-        except Malformed:
-            # It is of another version of the program: there, counters begin anew.
+        except (Malformed, KeyError):
+            # It is of another version of the program: so counters begin anew.
+            self.past = ()
             return
         self.last = {report.number: report for report in reports}
 

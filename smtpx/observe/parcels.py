@@ -17,7 +17,7 @@ import types
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from enum import Enum
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -26,6 +26,9 @@ import attrs
 from ..core.errors import Malformed
 
 T = TypeVar("T")
+
+#: Unpacks values of one kind.
+_Read = Callable[[object], Any]
 
 
 def pack(value: object) -> object:
@@ -61,7 +64,8 @@ def unpack(kind: type[T], packed: object) -> T:
     @param kind: of the value.
     @raise Malformed: it is none of that kind.
     """
-    found: T = _unpack(kind, packed)
+    wanted: Any = kind
+    found: T = _reader(wanted)(packed)
     return found
 
 
@@ -70,33 +74,23 @@ def _names(kind: Any) -> tuple[str, ...]:
     return tuple(each.name for each in attrs.fields(kind))
 
 
+# Types are looked at once, and not for each value: there are thousands of these.
 @cache
-def _fieldsOf(kind: Any) -> dict[str, Any]:
-    """The types of a class's fields, by their names, in their order."""
-    known = get_type_hints(kind)
-    return {each.name: known[each.name] for each in attrs.fields(kind)}
-
-
-def _unpack(kind: Any, packed: object) -> Any:
-    origin = get_origin(kind)
+def _reader(kind: Any) -> _Read:
+    """What unpacks values of a kind."""
+    origin, inner = get_origin(kind), get_args(kind)
     if origin is types.UnionType or origin is Union:
-        return _oneOf(get_args(kind), packed)
+        return _oneOf(inner)
     if origin is tuple:
-        return _tuple(get_args(kind), _checked(list, packed))
+        return _several(inner[0]) if inner[1:] == (Ellipsis,) else _tuple(inner)
     if origin is not None and issubclass(origin, Mapping):
-        _, inner = get_args(kind)
-        found = _checked(dict, packed)
-        return {str(name): _unpack(inner, each) for name, each in found.items()}
-    reader = _PLAIN.get(kind)
-    if reader is not None:
-        return reader(packed)
+        return _mapping(inner[1])
+    if kind in _PLAIN:
+        return _PLAIN[kind]
     if attrs.has(kind):
-        return _instance(kind, _checked(list, packed))
+        return _instance(kind)
     if isinstance(kind, type) and issubclass(kind, Enum):
-        try:
-            return kind(packed)
-        except ValueError as error:
-            raise Malformed(str(error)) from None
+        return partial(_member, kind)
     raise TypeError(f"{kind} cannot be unpacked")
 
 
@@ -109,36 +103,76 @@ def _checked(kind: type[T], packed: object) -> T:
     return packed
 
 
-def _oneOf(kinds: tuple[Any, ...], packed: object) -> Any:
+def _oneOf(kinds: tuple[Any, ...]) -> _Read:
     """One of several kinds: nothing, or by the name of the class."""
-    if packed is None and type(None) in kinds:
-        return None
-    others = [each for each in kinds if each is not type(None)]
-    if len(others) > 1:
+    readers = {each.__name__: _reader(each) for each in kinds if each is not type(None)}
+    mayBeNone = len(readers) < len(kinds)
+    only = next(iter(readers.values())) if len(readers) == 1 else None
+
+    def read(packed: object) -> Any:
+        if packed is None and mayBeNone:
+            return None
+        if only is not None:
+            return only(packed)
         name = packed[0] if isinstance(packed, list) and packed else None
-        others = [each for each in others if each.__name__ == name]
-    if not others:
-        raise Malformed(f"{packed!r:.80} is none of {kinds}")
-    return _unpack(others[0], packed)
+        reader = readers.get(name) if isinstance(name, str) else None
+        if reader is None:
+            raise Malformed(f"{packed!r:.80} is none of {kinds}")
+        return reader(packed)
+
+    return read
 
 
-def _tuple(kinds: tuple[Any, ...], packed: list[Any]) -> tuple[Any, ...]:
-    if len(kinds) == 2 and kinds[1] is Ellipsis:
-        return tuple([_unpack(kinds[0], each) for each in packed])
-    if len(kinds) != len(packed):
-        raise Malformed(f"{packed!r:.80} are not {len(kinds)}")
-    return tuple(map(_unpack, kinds, packed))
+def _several(kind: Any) -> _Read:
+    reader = _reader(kind)
+    return lambda packed: tuple([reader(each) for each in _checked(list, packed)])
 
 
-def _instance(kind: Any, packed: list[Any]) -> Any:
-    known = _fieldsOf(kind)
-    if len(packed) != len(known) + 1 or packed[0] != kind.__name__:
-        raise Malformed(f"{packed!r:.80} is no {kind.__name__}")
-    values = {
-        name.lstrip("_"): _unpack(inner, each)
-        for (name, inner), each in zip(known.items(), packed[1:], strict=True)
+def _tuple(kinds: tuple[Any, ...]) -> _Read:
+    readers = [_reader(each) for each in kinds]
+
+    def read(packed: object) -> tuple[Any, ...]:
+        found = _checked(list, packed)
+        if len(readers) != len(found):
+            raise Malformed(f"{packed!r:.80} are not {len(readers)}")
+        return tuple(
+            [reader(each) for reader, each in zip(readers, found, strict=True)]
+        )
+
+    return read
+
+
+def _mapping(kind: Any) -> _Read:
+    reader = _reader(kind)
+    return lambda packed: {
+        str(name): reader(each) for name, each in _checked(dict, packed).items()
     }
-    return kind(**values)
+
+
+def _instance(kind: Any) -> _Read:
+    known = get_type_hints(kind)
+    readers = [(each.alias, _reader(known[each.name])) for each in attrs.fields(kind)]
+
+    def read(packed: object) -> Any:
+        found = _checked(list, packed)
+        if len(found) != len(readers) + 1 or found[0] != kind.__name__:
+            raise Malformed(f"{packed!r:.80} is no {kind.__name__}")
+        return kind(
+            **{
+                name: reader(each)
+                for (name, reader), each in zip(readers, found[1:], strict=True)
+            }
+        )
+
+    return read
+
+
+def _member(kind: Any, packed: object) -> Enum:
+    try:
+        found: Enum = kind(packed)
+    except ValueError as error:
+        raise Malformed(str(error)) from None
+    return found
 
 
 def _float(packed: object) -> float:
@@ -165,7 +199,7 @@ def _moment(packed: object) -> datetime:
 
 
 #: What is not made of other things.
-_PLAIN: dict[Any, Callable[[object], object]] = {
+_PLAIN: dict[Any, _Read] = {
     bool: lambda packed: _checked(bool, packed),
     int: lambda packed: _checked(int, packed),
     float: _float,

@@ -260,7 +260,7 @@ async def enter(
         openDropFolder(machine, configuration, hall, spool, out, taken, stack)
         outside, inside = Outside(delivery, out.connections, peers), factories.values()
         premises = Premises(name, doors, [*inside], spool, hall.tls, outside)
-        await openSite(machine, configuration, watch, premises, stack)
+        await openSite(machine, configuration, watch, premises, answers, stack)
         imports = await openImports(hall, spool, out, taken, logs, stack)
         answers.add(QueueVerbs(queue, spool.count).forColleagues())
         openColleagues(machine, configuration, name, answers, stack)

@@ -4,6 +4,7 @@ What all workers of a server have in common.
 
 from __future__ import annotations
 
+from ...observe.keeping import Common
 from ..config import Configuration
 from ..workers.shared import Shared
 
@@ -19,7 +20,8 @@ def prepare(configuration: Configuration) -> Shared:
     @raise OSError: the machine does not let us.
     @raise smtpx.core.errors.SMTPXError: what the configuration names is of no use.
     """
-    return Shared()
+    seen = Common.make(configuration.workers) if configuration.http.wanted else None
+    return Shared(seen=seen)
 
 
 __all__ = ["prepare"]

@@ -35,7 +35,9 @@ from ...tls.contexts import ServerTLS
 from ..config import Configuration
 from ..listening import Door, endpointFor, spelled
 from ..machine import Machine
+from ..workers.answers import Answers
 from .peers import PeerKnowledge
+from .viewing import countStart, viewOf
 
 _log = Logger()
 
@@ -64,6 +66,7 @@ def makeWatch(
     """
     if not configuration.http.wanted:
         return None
+    countStart(machine)
     watch = Watch(machine.now, traces=traces)
     ofTheProcess(watch.registry)
     return watch
@@ -193,12 +196,14 @@ async def openSite(
     configuration: Configuration,
     watch: Watch | None,
     premises: Premises,
+    answers: Answers,
     stack: AsyncExitStack,
 ) -> None:
     """
-    Let people see it.
+    Let people see it; of several workers, the leading one lets them see all.
 
     @param watch: L{None}: nobody wants to.
+    @param answers: what the other workers are told.
     @raise CannotListenError: somebody else has the port, or it is not allowed.
     """
     if watch is None:
@@ -210,10 +215,11 @@ async def openSite(
         verb for each in premises.factories for verb in each.profile.table
     )
     watch.enter(premises.house(pulse))
+    view = viewOf(machine, watch, answers, stack)
     if not machine.worker.leads:
         return
     names = _names(configuration, premises.name)
-    site = StatusSite(StatusResource(watch, names), machine.reactor)
+    site = StatusSite(StatusResource(view, names), machine.reactor)
     endpoint = endpointFor(machine.reactor, configuration.http)
     port: IListeningPort = await endpoint.listen(site)
 

@@ -60,8 +60,9 @@ def tracer(
         hosts.matches,
         lambda: hosts.current.needsNames,
         tracedRecipients(configuration, name),
-        trace.sessionsMax,
-        trace.perMinuteMax,
+        # What the operator allows is for all workers together.
+        machine.worker.share(trace.sessionsMax),
+        machine.worker.share(trace.perMinuteMax),
         trace.octetsMax,
     )
     return Tracer(choice, store, machine.reactor.seconds)

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList, DeferredSemaphore
-from twisted.internet.endpoints import UNIXClientEndpoint, connectProtocol
+from twisted.internet.endpoints import UNIXClientEndpoint
 from twisted.internet.error import ConnectError
+from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -33,6 +34,12 @@ AT_ONCE = 16
 
 #: The longest answer to a short question, in octets, as near as it matters.
 MOST_OCTETS = 16 << 20
+
+
+class _Quiet(Factory):
+    """Makes connections of which the log need not tell: there are many."""
+
+    noisy = False
 
 
 class TooLong(Exception):
@@ -145,7 +152,7 @@ class Others:
         endpoint = UNIXClientEndpoint(self._reactor, path, CONNECT_SECONDS)
         conversation = Conversation(number)
         try:
-            await connectProtocol(endpoint, conversation)
+            await endpoint.connect(_Quiet.forProtocol(lambda: conversation))
         except ConnectError as error:
             raise Away(number, "it does not listen") from error
         return await conversation.ask(verb, fields, asker, part, progress)

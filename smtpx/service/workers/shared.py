@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from ...observe.keeping import Common
+
 
 @frozen
 class Shared:
@@ -14,7 +16,11 @@ class Shared:
 
     It is made by L{smtpx.service.wiring.sharing.prepare}, in a process without a
     reactor, threads and open databases, and may have none of these.
+
+    @ivar seen: what it takes to show them as one server; L{None}: nobody looks.
     """
+
+    seen: Common | None = None
 
 
 __all__ = ["Shared"]
