@@ -2,6 +2,9 @@
 How a command reaches the queue: through the control socket of the server that runs,
 or, where none does, by opening the spool itself.
 
+The socket of a server with several workers is the leading one's.  While that one is
+being started again, and others run, it is waited for: its spool is nobody else's.
+
 Either way the same requests have the same answers
 (L{smtpx.service.control.queueverbs}).
 """
@@ -16,6 +19,7 @@ from pathlib import Path
 from typing import Protocol
 
 from attrs import frozen
+from twisted.internet.task import deferLater
 
 from ..core.interfaces import IExtension
 from ..service.config import Configuration
@@ -33,8 +37,13 @@ from ..service.machine import Machine
 from ..service.places import whoIsThis
 from ..service.privileges import Account
 from ..service.wiring.idle import idleQueue
+from ..service.workers.sockets import isAnyAlive
 from ..spool.recovery import SpoolInUse
 from .console import CommandFailed
+
+#: How long the leading worker of a server is waited for, and how often it is looked
+#: for meanwhile, in seconds.
+_PATIENCE_SECONDS, _AGAIN_SECONDS = 10.0, 0.25
 
 Fields = Mapping[str, object]
 Told = Callable[[Fields], None]
@@ -139,12 +148,8 @@ async def reachQueue(
         us in not, or the spool cannot be used.
     """
     if configuration.control.enabled:
-        try:
-            client = ControlClient(configuration.controlSocket)
-        except (NoServer, BadSocketPath):
-            # Where there can be no socket, there is no server behind one.
-            pass
-        else:
+        client = await _connected(machine, configuration)
+        if client is not None:
             stack.callback(client.close)
             return RunningQueue(client)
     by = whoIsThis()
@@ -156,6 +161,32 @@ async def reachQueue(
         if not configuration.control.enabled:
             text = "control.enabled is false, so a server that runs cannot be reached"
         raise CommandFailed(f"{error}: {text}") from error
+
+
+async def _connected(
+    machine: Machine, configuration: Configuration
+) -> ControlClient | None:
+    """
+    A connection to the server.
+
+    @return: L{None}: none runs.
+    @raise CommandFailed: it does, but cannot be asked.
+    @raise smtpx.core.errors.SMTPXError: see L{reachQueue}.
+    """
+    for _ in range(int(_PATIENCE_SECONDS / _AGAIN_SECONDS)):
+        try:
+            return ControlClient(configuration.controlSocket)
+        except BadSocketPath:
+            # Where there can be no socket, there is no server behind one.
+            return None
+        except NoServer:
+            if not isAnyAlive(configuration.workersFolder):
+                return None
+        await deferLater(machine.reactor, _AGAIN_SECONDS)
+    raise CommandFailed(
+        "the server runs, but its leading worker, which commands ask, does not: it is"
+        " being started again; try again in a moment"
+    )
 
 
 def beOwner(spool: Path) -> None:

@@ -49,6 +49,7 @@ from ..service.kinds import StandardOutput
 from ..service.machine import machineName
 from ..service.pausewords import renderPauses
 from ..service.wiring import chosenExtensions, retryRules
+from ..service.workers.sockets import isAnyAlive
 from ..spool.format import Fate, Outcome, SpooledMessage
 from ..spool.identity import parse, secondOf
 from ..spool.layout import ForeignFile
@@ -135,7 +136,8 @@ class Facts:
                     if isinstance(error, Refused) and error.kind is Kind.FAILED:
                         self.unread.append(str(error))
         except NoServer:
-            return None, False
+            # Of several workers the one that commands ask may be away.
+            return None, isAnyAlive(self.configuration.workersFolder)
         except SMTPXError as error:
             self.unread.append(str(error))
             return None, None

@@ -9,6 +9,9 @@ that is the same whenever it is asked.  What fails is tried again for a day.  Se
 are under way at once, each for a limited time, so that a place that is slow, or a
 report that cannot be made, holds up no other.
 
+Of a server with several processes, all count and write down, and one sends: for a
+quarter of an hour after midnight each has had time to write down what it counted.
+
 A machine that dies takes with it what was counted in the last minute.  No report is
 sent twice because of that (L{smtpx.queue.dailyfile}).
 
@@ -199,10 +202,17 @@ class Daily(Generic[F, C]):
 
     # --- beginning and end ----------------------------------------------------------
 
-    def start(self) -> None:
-        """Begin to write down, and to report."""
-        for looping, every in self._calls:
+    def start(self, reports: bool = True) -> None:
+        """
+        Begin to write down, and to report.
+
+        @param reports: is it for this process to send reports?  Another one of the
+            server does otherwise, and what was counted here is in them.
+        """
+        for looping, every in self._calls if reports else self._calls[:1]:
             looping.start(every, now=False)
+        if not reports:
+            return
         # What became due while the server was down does not wait for its turn.
         self._first = self._reactor.callLater(
             self._times.lookFirst, self._begin, self.look

@@ -138,6 +138,27 @@ class ReachTests(ControlCase):
         self.assertIn(f"{id} removed by ", log)
         self.assertIn(f"{id} Completed", log)
 
+    def test_leaderAway(self) -> None:
+        """Of several workers the leading one is waited for, as long as others run."""
+        self.patch(module, "ControlClient", _nobody)
+        self.patch(module, "isAnyAlive", lambda folder: True)
+        configuration = self.site.read({"workers": 2})
+        for back in (True, False):
+            reached = Deferred.fromCoroutine(
+                reachQueue(self.site.machine, configuration, FOUND, AsyncExitStack())
+            )
+            self.site.reactor.pump([0.25] * 20)
+            self.assertNoResult(reached)
+            if back:
+                self.serve({})
+                self.site.reactor.advance(0.25)
+                self.assertIsInstance(self.successResultOf(reached), RunningQueue)
+                self.patch(module, "ControlClient", _nobody)
+        self.site.reactor.pump([0.25] * 20)
+        text = str(self.failureResultOf(reached, CommandFailed).value)
+        self.assertIn("its leading worker, which commands ask, does not", text)
+        self.assertEqual(self.site.spools, [])
+
     def test_noSocket(self) -> None:
         """Where there is to be no socket, nobody is asked."""
         queue, _ = self.reach(control={"enabled": False})

@@ -7,6 +7,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Callable
+from email import message_from_bytes
 from pathlib import Path
 from typing import Any
 
@@ -75,8 +76,10 @@ class TLSReportingTests(SynchronousTestCase):
         self.post: Callable[[], Deferred[Page]] = lambda: succeed(Page(201, b"", b""))
         self.reporting = self.begun()
 
-    def begun(self, threads: Callable[..., Any] = execute) -> TLSReporting:
-        """A server that has started."""
+    def begun(
+        self, threads: Callable[..., Any] = execute, reports: bool = True
+    ) -> TLSReporting:
+        """A server that has started, or one process of it that sends no reports."""
 
         def mail(envelope: Envelope, message: bytes) -> Deferred[str]:
             self.mailed.append((envelope, message))
@@ -92,7 +95,7 @@ class TLSReportingTests(SynchronousTestCase):
             Web(self),
             mail,
         )
-        reporting.start()
+        reporting.start(reports)
         self.addCleanup(self.ended, reporting)
         return reporting
 
@@ -142,6 +145,35 @@ class TLSReportingTests(SynchronousTestCase):
         for _ in range(3):
             self.restarted()
             self.until(24 * HOUR)
+        self.assertEqual(len(self.mailed), 1)
+
+    def test_processes(self) -> None:
+        """Several processes count, and one sends what all have counted."""
+        other = self.begun(reports=False)
+        self.reporting.count(GOOD)
+        other.count(BAD)
+        other.count(GOOD)
+        self.until(4 * HOUR + 600)
+        ((_, message),) = self.mailed
+        (part,) = [
+            each.get_payload(decode=True)
+            for each in message_from_bytes(message).walk()
+            if each.get_content_type() == "application/tlsrpt+gzip"
+        ]
+        assert isinstance(part, bytes)
+        (policy,) = json.loads(gzip.decompress(part))["policies"]
+        self.assertEqual(policy["summary"]["total-successful-session-count"], 2)
+        self.assertEqual(policy["summary"]["total-failure-session-count"], 1)
+
+    def test_sendsNone(self) -> None:
+        """A process that is not to send any writes down what it counts, and no more."""
+        self.ended(self.reporting)
+        other = self.begun(reports=False)
+        other.count(GOOD)
+        self.until(24 * HOUR)
+        self.assertEqual(self.mailed, [])
+        self.reporting = self.begun()
+        self.until(25 * HOUR)
         self.assertEqual(len(self.mailed), 1)
 
     def test_posted(self) -> None:

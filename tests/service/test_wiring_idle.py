@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
@@ -95,3 +96,42 @@ class IdleTests(SynchronousTestCase):
         with capturedLogs() as told:
             self.do("queue.count", values, selection={})
         self.assertEqual([formatEvent(each) for each in told if "flaw" in each], [])
+
+    def test_workers(self) -> None:
+        """What several workers have is one queue, and stays with each of them."""
+        self.site = site(self.mktemp())
+        numbers: list[tuple[int, int]] = []
+        make = self.site.machine.spool
+
+        def spool(reactor: object, folder: str, **options: Any) -> Any:
+            numbers.append((options["number"], options["workers"]))
+            return make(reactor, folder, **options)
+
+        stack = AsyncExitStack()
+        machine = evolve(self.site.machine, spool=spool)
+        configuration = self.site.read({"workers": 3})
+        opened = idleQueue(machine, configuration, FOUND, stack)
+        verbs = self.successResultOf(Deferred.fromCoroutine(opened))
+        _, second, third = self.site.spools
+        self.assertEqual(numbers, [(1, 3), (2, 3), (3, 3)])
+        second.add(b"ann@client.example", [b"a@localhost"])
+        third.add(b"ann@client.example", [b"a@localhost"])
+        self.site.reactor.advance(1)
+        parts: list[object] = []
+
+        async def send(part: object) -> None:
+            parts.append(part)
+
+        async def answer(what: str, **fields: object) -> object:
+            exchange = Exchange({"do": what, **fields}, "root", send)
+            return await verbs[what](exchange)
+
+        listed = Deferred.fromCoroutine(answer("queue.list"))
+        self.assertEqual(self.successResultOf(listed), {"found": 2})
+        self.assertEqual(len(parts), 2)
+        removed = Deferred.fromCoroutine(answer("queue.remove", selection={}))
+        self.assertEqual(
+            self.successResultOf(removed), {"done": 2, "later": 0, "kept": 0}
+        )
+        self.assertIn("spool.import", verbs)
+        self.successResultOf(Deferred.fromCoroutine(stack.aclose()))

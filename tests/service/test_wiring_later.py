@@ -17,6 +17,8 @@ from smtpx.service.wiring.later import countHeld
 from smtpx.spool.selection import Page, Selection
 from smtpx.testing.spool import MemorySpool
 
+from .workers.houses import HousesTestCase
+
 DAY = FutureReleaseSettings(holdMaxSeconds=86400)
 
 
@@ -80,3 +82,22 @@ class LaterTests(SynchronousTestCase):
         fail(error).chainDeferred(self.spool.pages[0])
         self.assertEqual(self.troubles, [error])
         self.end()
+
+
+class WorkersTests(HousesTestCase):
+    """A server of several workers."""
+
+    def asked(self) -> object:
+        """What the others of the first say of what waits with them."""
+        ask = self.sites[0].machine.worker.others.ask
+        return self.result(ask("held.all", {}, 1.0))
+
+    def test_shared(self) -> None:
+        """They let each other know what waits."""
+        self.start(3, extensions={"FUTURERELEASE": {"hold_max_seconds": 86400}})
+        self.assertEqual(self.asked(), {2: [{}], 3: [{}]})
+
+    def test_off(self) -> None:
+        """Where nobody may have mail wait, they have nothing to say."""
+        self.start(2)
+        self.assertEqual(self.asked(), {})

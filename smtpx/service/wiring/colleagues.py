@@ -48,6 +48,7 @@ def openColleagues(
     port = endpoint.listen(factory)
     stack.callback(factory.shutDown)
     stack.push_async_callback(stopListening, port)
+    answers.opened()
 
 
 __all__ = ["openColleagues"]

@@ -134,7 +134,7 @@ def serverQueue(machine: Machine, ours: QueueVerbs) -> Mapping[str, Verb]:
     @param ours: answers for the messages of this worker.
     """
     worker = machine.worker
-    if worker.count == 1:
+    if not worker.others.numbers:
         return ours.verbs()
     here = Here(worker.number, ours.forColleagues())
     there = [

@@ -33,7 +33,7 @@ def aggregateReporting(
     stack: AsyncExitStack,
 ) -> DMARCReporting | None:
     """
-    Counts, and reports.
+    Counts, and reports; of several workers the leading one does that for all.
 
     @param name: what the server calls itself.
     @param spool: takes reports; it is open.
@@ -58,7 +58,7 @@ def aggregateReporting(
         partial(spooled, spool, told, "a DMARC report"),
         known,
     )
-    reporting.start()
+    reporting.start(machine.worker.leads)
     stack.push_async_callback(reporting.stop)
     return reporting
 

@@ -59,7 +59,7 @@ from .extensions import chosenExtensions, withPorts
 from .importing import openImports
 from .inquiries import inquiries
 from .intake import Intake, intake
-from .later import countHeld
+from .later import countHeld, shareHeld
 from .lookups import lookups
 from .milters import reading
 from .observing import openLogs, watchMemory
@@ -197,6 +197,7 @@ async def enter(
         ours = [*ports, signs, seals]
         extensions = chosenExtensions(configuration, found, ours, names.keep)
         spool = await ownSpool(machine, configuration, told, extensions, memory, stack)
+        shareHeld(machine, extensions, answers, stack)
         traced = tracer(machine, configuration, name, traces, names)
         said = domainPolicies(machine, configuration, asking, peers, spool, told, stack)
         course = bearings(machine, configuration, name, asking, doors, said)

@@ -1,6 +1,9 @@
 """
 The queue of a server that does not run: a command has it meanwhile, and does with it
 what the server would; only that nothing is delivered.
+
+Of a server with several workers it has the spools of all, each as it is: what is with
+one of them stays there.
 """
 
 from __future__ import annotations
@@ -15,12 +18,16 @@ from twisted.internet.defer import succeed
 
 from ...core.interfaces import IExtension
 from ...observe.deliveries import DeliveryJournal
+from ...spool.interfaces import IOperatedSpool
 from ..config import Configuration
 from ..control.exchange import Verb
 from ..control.queueverbs import QueueVerbs
 from ..kinds import StandardOutput
 from ..lists import withLookups
 from ..machine import Machine, usePythonPath
+from ..workers import Worker
+from ..workers.sources import Here
+from ..workers.wholequeue import WholeQueue
 from .control import queueControl
 from .extensions import chosenExtensions
 from .house import makeDelivery, makeSpool, openSpool
@@ -57,13 +64,21 @@ async def idleQueue(
     rules = queueRules(machine, configuration, name, extensions, warn=False)
     # It says whether there is a way for a report, and is never asked to go it.
     routes = localRoutes(configuration, name, lambda job: succeed([]), machine.now)
-    spool = makeSpool(machine, configuration, extensions)
-    await openSpool(spool, told, (), None, stack)
-    delivery = makeDelivery(machine, rules, spool, routes, told)
-    queue = queueControl(machine, rules, spool, delivery, told, stack)
+    spools: list[IOperatedSpool] = []
+    sources: list[Here] = []
+    for number in range(1, configuration.workers + 1):
+        worker = evolve(machine, worker=Worker(number, configuration.workers))
+        spool = makeSpool(worker, configuration, extensions)
+        await openSpool(spool, told, (), None, stack)
+        delivery = makeDelivery(worker, rules, spool, routes, told)
+        queue = queueControl(worker, rules, spool, delivery, told, stack)
+        verbs = QueueVerbs(queue, spool.count).forColleagues()
+        spools.append(spool)
+        sources.append(Here(number, verbs))
+    first = spools[0]
     return {
-        **QueueVerbs(queue, spool.count).verbs(),
-        **idleImports(machine, configuration, extensions, spool, routes, logs, stack),
+        **(verbs if len(sources) == 1 else WholeQueue(sources, machine.now).verbs()),
+        **idleImports(machine, configuration, extensions, first, routes, logs, stack),
     }
 
 

@@ -140,7 +140,8 @@ async def openImports(
     stack: AsyncExitStack,
 ) -> Mapping[str, Verb]:
     """
-    Go on where a process died, and take what comes into folders from now on.
+    Go on where a process died, and take what comes into folders from now on; of several
+    workers the leading one does.
 
     @param spool: where messages go; it is open.
     @param ways: how they leave it.
@@ -150,6 +151,8 @@ async def openImports(
     @raise NoSuchGroup: a folder is for one.
     """
     machine, configuration = hall.machine, hall.configuration
+    if not machine.worker.leads:
+        return {}
     holds, redirection = ways.routes.holds, taken.redirection
     made = Imports(
         partial(importer, machine, configuration, hall.name, spool, holds, redirection),

@@ -36,7 +36,7 @@ def tlsReporting(
     stack: AsyncExitStack,
 ) -> TLSReporting | None:
     """
-    Counts, and reports.
+    Counts, and reports; of several workers the leading one does that for all.
 
     @param name: what the server calls itself.
     @param spool: takes reports that go by mail; it is open.
@@ -59,7 +59,7 @@ def tlsReporting(
         web,
         partial(spooled, spool, told, "a report on TLS"),
     )
-    reporting.start()
+    reporting.start(machine.worker.leads)
     stack.push_async_callback(reporting.stop)
     return reporting
 

@@ -22,12 +22,15 @@ megabyte, an answer is as long as it likes, but to C{ask} at most 16 megabytes. 
 others are asked when the whole house stands, and until it is taken down; so an answer
 may have to wait, as a coroutine does, but nothing it needs is missing.
 
+Who has to tell the others something as soon as they can ask in their turn has itself
+called then (L{Answers.whenOpen}): nothing is missed in between.
+
 A server of one process has nobody to answer; verbs are added all the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from attrs import define, evolve, field
 
@@ -43,6 +46,18 @@ class Answers:
     """
 
     _verbs: dict[str, Verb] = field(factory=dict, init=False)
+    _watchers: list[Callable[[], object]] = field(factory=list, init=False)
+
+    def whenOpen(self, call: Callable[[], object]) -> None:
+        """
+        Have something called when the others can ask us; where there are none, never.
+        """
+        self._watchers.append(call)
+
+    def opened(self) -> None:
+        """The others can ask us."""
+        for call in self._watchers:
+            call()
 
     def add(self, verbs: Mapping[str, Verb]) -> None:
         """

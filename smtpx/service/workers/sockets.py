@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ..control.endpoint import BadSocketPath, checkPath
+from ..control.endpoint import BadSocketPath, checkPath, isAlive
 
 #: What to do about a path that is too long.
 _REMEDY = "give a shorter path as state"
@@ -45,4 +45,16 @@ def makeFolder(folder: Path) -> None:
         os.chmod(folder, 0o700)
 
 
-__all__ = ["checkSockets", "makeFolder", "socketOf"]
+def isAnyAlive(folder: Path) -> bool:
+    """
+    Does some worker of a server listen, be it that the leading one does not?  Where we
+    may not look, nobody is seen.
+    """
+    try:
+        names = [each for each in os.listdir(folder) if each.isdecimal()]
+        return any(isAlive(folder / each) for each in names)
+    except (OSError, BadSocketPath):
+        return False
+
+
+__all__ = ["checkSockets", "isAnyAlive", "makeFolder", "socketOf"]

@@ -4,6 +4,7 @@ A server of several workers, in memory: a house each, and sockets between them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -31,12 +32,14 @@ class HousesTestCase(SynchronousTestCase):
     @ivar board: their sockets.
     @ivar sites: their machines; all have one state folder.
     @ivar services: what runs there.
+    @ivar watched: which folders each has looked after.
     """
 
     def setUp(self) -> None:
         """Nobody is there yet."""
         self.board = Switchboard()
         self.sites: list[Site] = []
+        self.watched: list[tuple[int, Path]] = []
         self.services: dict[int, MailService] = {}
         # The paths of sockets are to be short.
         folder = TemporaryDirectory()
@@ -66,8 +69,12 @@ class HousesTestCase(SynchronousTestCase):
             )
             return made.spools[-1]
 
+        def hearOf(reactor: Any, folder: Path, wake: Callable[[], object]) -> None:
+            self.watched.append((number, folder))
+
         made.machine = evolve(
             made.machine,
+            hearOf=hearOf,
             reactor=reactor,
             now=reactor.seconds,
             spool=spool,

@@ -48,3 +48,13 @@ class AnswersTests(SynchronousTestCase):
         answers.add({"echo": echo})
         with self.assertRaises(UsageError):
             answers.add({"echo": echo})
+
+    def test_whenOpen(self) -> None:
+        """Who has something to tell the others is called when they can ask."""
+        answers = Answers()
+        called: list[int] = []
+        for number in (1, 2):
+            answers.whenOpen(lambda number=number: called.append(number))  # type: ignore[misc]  # it takes nothing
+        self.assertEqual(called, [])
+        answers.opened()
+        self.assertEqual(called, [1, 2])

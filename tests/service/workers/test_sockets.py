@@ -6,11 +6,18 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.service.control.endpoint import PATH_OCTETS, BadSocketPath
-from smtpx.service.workers.sockets import checkSockets, makeFolder, socketOf
+from smtpx.service.workers import sockets as module
+from smtpx.service.workers.sockets import (
+    checkSockets,
+    isAnyAlive,
+    makeFolder,
+    socketOf,
+)
 
 
 class SocketsTests(SynchronousTestCase):
@@ -46,3 +53,15 @@ class SocketsTests(SynchronousTestCase):
         self.patch(os, "geteuid", lambda: real + 1)
         with self.assertRaises(BadSocketPath):
             makeFolder(folder)
+
+    def test_alive(self) -> None:
+        """Whether anybody listens is seen; what was left behind is nobody."""
+        with TemporaryDirectory() as name:
+            folder = Path(name)
+            self.assertFalse(isAnyAlive(folder / "nowhere"))
+            self.assertFalse(isAnyAlive(folder))
+            (folder / "lock").touch()
+            (folder / "1").touch()
+            self.assertFalse(isAnyAlive(folder))
+            self.patch(module, "isAlive", lambda path: path.name == "1")
+            self.assertTrue(isAnyAlive(folder))
