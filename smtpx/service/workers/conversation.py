@@ -43,6 +43,7 @@ class Conversation(LineOnlyReceiver):
         self._over = False
         self._asked = False
         self._waiting: Deferred[None] | None = None
+        self._late = False
 
     # --- what comes ------------------------------------------------------------------
 
@@ -74,6 +75,12 @@ class Conversation(LineOnlyReceiver):
         # Twisted's types do not say which one it is.
         return self.transport
 
+    def giveUp(self) -> None:
+        """It is not waited for any longer to say who it is."""
+        if not self._asked and not self._over:
+            self._late = True
+            self._transport.abortConnection()
+
     async def _next(self) -> Fields:
         """
         One line.
@@ -82,7 +89,8 @@ class Conversation(LineOnlyReceiver):
         """
         while not self._lines:
             if self._over:
-                raise self._away("it has gone away")
+                why = "it does not answer" if self._late else "it has gone away"
+                raise self._away(why)
             self._waiting = Deferred()
             await self._waiting
         line = self._lines.popleft()

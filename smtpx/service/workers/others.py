@@ -26,7 +26,8 @@ from .conversation import Conversation
 from .interfaces import Away, Fields, IOthers, unheard, untold
 from .sockets import socketOf
 
-#: How long a worker may take to let us in, in seconds.
+#: How long a worker may take to let us in, and again to say who it is, in seconds.
+#: For what it is asked then, it has as long as it takes.
 CONNECT_SECONDS = 5.0
 
 #: How many short questions one worker has at once of us.
@@ -155,7 +156,12 @@ class Others:
             await endpoint.connect(_Quiet.forProtocol(lambda: conversation))
         except ConnectError as error:
             raise Away(number, "it does not listen") from error
-        return await conversation.ask(verb, fields, asker, part, progress)
+        late = self._reactor.callLater(CONNECT_SECONDS, conversation.giveUp)
+        try:
+            return await conversation.ask(verb, fields, asker, part, progress)
+        finally:
+            if late.active():
+                late.cancel()
 
 
 def _size(part: Fields) -> int:

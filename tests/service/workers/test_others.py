@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
@@ -21,7 +22,7 @@ from smtpx.service.workers import IOthers, others as module
 from smtpx.service.workers.answers import Answers
 from smtpx.service.workers.conversation import Conversation
 from smtpx.service.workers.interfaces import Away, unheard
-from smtpx.service.workers.others import AT_ONCE, Others
+from smtpx.service.workers.others import AT_ONCE, CONNECT_SECONDS, Others
 from smtpx.service.workers.sockets import socketOf
 
 from ..control.made import Pipe
@@ -186,6 +187,29 @@ class TalkTests(OthersCase):
         assert isinstance(away, Away)
         self.assertEqual((away.number, away.begun), (2, False))
         self.assertEqual(str(away), "worker 2 cannot be asked: it does not listen")
+
+    def test_hangs(self) -> None:
+        """It lets us in and says nothing: it is not waited for."""
+        self.board.listening[str(socketOf(FOLDER, 2))] = Factory.forProtocol(Protocol)
+        talk = self.others.talk(2, "who", {}, "joe")
+        self.board.flush()
+        self.assertNoResult(talk)
+        self.reactor.advance(CONNECT_SECONDS)
+        self.board.flush()
+        away = self.failureResultOf(talk, Away).value
+        assert isinstance(away, Away)
+        self.assertEqual((away.why, away.begun), ("it does not answer", False))
+
+    def test_takesItsTime(self) -> None:
+        """Who has said who it is may take as long as it likes."""
+        talk = self.others.talk(2, "slow", {}, "joe")
+        self.board.flush()
+        self.reactor.advance(3600.0)
+        self.board.flush()
+        self.held[0].callback(None)
+        self.board.flush()
+        self.assertEqual(self.successResultOf(talk), {})
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
 
     def test_diesMeanwhile(self) -> None:
         """It goes away in the midst: nobody knows what it has done."""
