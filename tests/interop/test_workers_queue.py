@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import smtplib
 import sys
@@ -59,8 +58,6 @@ _PROGRAM = "from smtpx.commands.sendmail import main; raise SystemExit(main())"
 #: Programs are those of this tree.
 _OURS = {"PYTHONPATH": str(ROOT)}
 
-_SERVING = re.compile(r"orker (\d+) takes mail \(process (\d+)\)")
-
 
 class WorkersQueueTests(InteropTestCase):
     """Two workers, each with messages in its spool."""
@@ -72,9 +69,15 @@ class WorkersQueueTests(InteropTestCase):
         return self.serve(configuration, workers=2, folder=folder)
 
     def process(self, server: RunningServer, number: int) -> int:
-        """The process of a worker, as the log has it."""
-        found = {int(each): int(pid) for each, pid in _SERVING.findall(server.said())}
-        return found[number]
+        """The process of a worker, as the lock of its spool has it; 0: none yet."""
+        lock = server.folder / "state/spool" / str(number) / "lock"
+        return int(lock.read_text("ascii") or 0)
+
+    def kill(self, server: RunningServer, number: int) -> int:
+        """Kill a worker; gives its process."""
+        process = self.process(server, number)
+        os.kill(process, signal.SIGKILL)
+        return process
 
     def fill(self, server: RunningServer, to: str = "bob@localhost") -> list[str]:
         """Send messages until both have two; the ids, the oldest first."""
@@ -151,7 +154,7 @@ class WorkersQueueTests(InteropTestCase):
         server = self.several()
         ids = self.fill(server)
         for number in (2, 1):
-            os.kill(self.process(server, number), signal.SIGKILL)
+            self.kill(server, number)
             said = self.smtpx(server, "queue", "list", "--ids")
             self.assertEqual(said.split(), ids)
 
@@ -232,9 +235,10 @@ class WorkersQueueTests(InteropTestCase):
         file = {**_OURS, "SMTPX_CONFIG": str(server.folder / "smtpx.toml")}
         for number in range(3):
             self.run_([*program, "bob"], b"Subject: %d\n\nx\n" % number, file)
-            os.kill(self.process(server, 1), signal.SIGKILL)
-            waitFor(
-                lambda seen=number: len(_SERVING.findall(server.said())) == 3 + seen,
-                "it is back",
-            )
+            before = self.kill(server, 1)
+
+            def back(before: int = before) -> bool:
+                return self.process(server, 1) not in (0, before)
+
+            waitFor(back, "it is back")
         self.assertEqual(len(server.delivered(3)), 3)
