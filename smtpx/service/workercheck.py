@@ -8,9 +8,11 @@ import select
 from collections.abc import Iterator
 
 from .config import Configuration
+from .control.endpoint import BadSocketPath
 from .inherited import PREFIX
 from .machine import Machine
 from .problems import Problem
+from .workers.sockets import checkSockets
 
 #: Of these endpoints, there is a socket that several processes can accept at.
 _SHARED = ("tcp:", "tcp6:", "unix:", PREFIX)
@@ -25,6 +27,11 @@ def checkWorkers(configuration: Configuration) -> Iterator[Problem]:
     if not hasattr(select, "epoll"):
         text = "this system can have one only: there is no epoll here"
         yield configuration.problem(("workers",), text)
+    try:
+        checkSockets(configuration.workersFolder, configuration.workers)
+    except BadSocketPath as error:
+        where = ("state",) if "state" in configuration.document.values else ("workers",)
+        yield configuration.problem(where, str(error))
     for index, listener in enumerate(configuration.listeners):
         endpoint = listener.endpoint
         if endpoint is not None and not endpoint.startswith(_SHARED):

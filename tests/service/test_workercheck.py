@@ -5,6 +5,7 @@ Tests for L{smtpx.service.workercheck}.
 from __future__ import annotations
 
 import select
+from pathlib import Path
 
 from attrs import evolve
 from twisted.internet.testing import MemoryReactorClock
@@ -35,8 +36,11 @@ class WorkerTests(RouteTestCase):
     """What several workers cannot have."""
 
     def told(self, text: str) -> list[str]:
-        """What is wrong."""
-        return [str(each) for each in checkWorkers(self.read(text))]
+        """What is wrong, where the state folder is not in the depths of a test's."""
+        configuration = self.read(text)
+        if "state" not in configuration.document.values:
+            configuration = evolve(configuration, state=Path("/state"))
+        return [str(each) for each in checkWorkers(configuration)]
 
     def test_endpoints(self) -> None:
         """Several can accept at sockets, but not at whatever there is in Twisted."""
@@ -56,6 +60,16 @@ class WorkerTests(RouteTestCase):
         self.assertIn(":3: http.endpoint: with several workers, the status page", told)
         self.assertEqual(self.told(page), [])
         self.assertEqual(self.told("workers = 2\n[http]\nport = 8025\n"), [])
+
+    def test_deepState(self) -> None:
+        """The workers have to reach each other, by sockets whose paths are short."""
+        state = "/" + "x" * 96
+        for count, expected in ((9, 0), (10, 1), (1, 0)):
+            found = self.told(f'workers = {count}\nstate = "{state}"\n')
+            self.assertEqual(len(found), expected)
+        [told] = self.told(f'state = "{state}"\nworkers = 64\n')
+        self.assertIn(f":1: state: {state}/workers/64: a path of 108 octets", told)
+        self.assertIn("give a shorter path as state", told)
 
     def test_otherSystems(self) -> None:
         """Without epoll there can be one only, as everywhere."""
