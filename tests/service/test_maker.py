@@ -36,6 +36,7 @@ from smtpx.service.privileges import Account
 from smtpx.service.problems import Problem
 from smtpx.service.workers.staff import CannotStart
 
+from ..shortpaths import shortFolder
 from .made import Reactor
 from .test_listening import FakePort
 
@@ -337,7 +338,9 @@ class ServiceTests(MakerTestCase):
         With several workers, C{twistd}'s process has the ports, and starts another
         process for the rest.
         """
-        name = self.file("workers = 2\n[[listener]]\nport = 99\n")
+        state = shortFolder(self) / "state"
+        top = f'workers = 2\nstate = "{state}"\n'
+        name = self.file(f"{top}[[listener]]\nport = 99\n")
         service = makeService(self.parse("-c", name))
         assert isinstance(service, MailService)
         started: list[tuple[Any, ...]] = []
