@@ -15,7 +15,7 @@ from attrs import field, frozen
 
 from ..core.errors import SMTPXError
 from .file import Change, KnowledgeFile, Row
-from .folder import putAside
+from .folder import identityAt, putAside
 from .layout import isBusy, isDamage
 from .rooms import Name, Room
 
@@ -75,12 +75,13 @@ class Clerk:
         """Do what there is to do."""
         aside = None
         try:
+            there = identityAt(self._path)
             try:
                 got = self._exchanged(given)
             except Exception as error:
                 if not isDamage(error):
                     raise
-                aside = self._putAside()
+                aside = self._putAside(there)
                 got = self._exchanged(given)
         except (sqlite3.Error, OSError, SMTPXError) as error:
             return self._failed(error, aside)
@@ -110,11 +111,15 @@ class Clerk:
             text = f"{self._path}: {error}"
         return Got(False, trouble=text, aside=aside)
 
-    def _putAside(self) -> str | None:
-        """Put a damaged file aside, unless somebody else did that already."""
+    def _putAside(self, there: tuple[int, int] | None) -> str | None:
+        """
+        Put a damaged file aside, unless somebody else did that already.
+
+        @param there: tells the file that was there before.
+        """
         moved = self._file is not None and self._file.isMoved()
         self._close()
-        return None if moved else putAside(self._path)
+        return None if moved else putAside(self._path, there)
 
     def _close(self) -> None:
         """Close it; what SQLite makes of that is of no interest any more."""

@@ -15,8 +15,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-#: How long the lock is waited for, and how often it is tried, in seconds.
-_WAIT_SECONDS, _EVERY_SECONDS = 2.0, 0.02
+#: How long the lock is waited for, and how often it is tried, in seconds.  All workers
+#: of a server may look through a long file, one after the other.
+_WAIT_SECONDS, _EVERY_SECONDS = 20.0, 0.02
 
 #: What a file is called that was put aside.
 ASIDE = ".damaged"
@@ -56,16 +57,19 @@ def _locked(descriptor: int) -> bool:
     return True
 
 
-def putAside(path: str) -> str:
+def putAside(path: str, damaged: tuple[int, int] | None = None) -> str | None:
     """
     Rename a damaged file and what belongs to it.  Whoever has it open goes on with it
     under its new name.
 
-    @return: its new name.
+    @param damaged: what tells it from any other; L{None}: whichever is there.
+    @return: its new name; L{None}: it is not there any more.
     @raise OSError: it cannot be renamed.
     """
     aside = path + ASIDE
     with alone(os.path.dirname(path) or "."):
+        if damaged is not None and identityAt(path) != damaged:
+            return None
         for suffix in BESIDE:
             # What an earlier one left must not be taken for this one's.
             with suppress(FileNotFoundError):
@@ -74,6 +78,14 @@ def putAside(path: str) -> str:
             with suppress(FileNotFoundError):
                 os.rename(path + suffix, aside + suffix)
     return aside
+
+
+def identityAt(path: str) -> tuple[int, int] | None:
+    """What tells the file of a name from any other; L{None}: there is none."""
+    try:
+        return identityOf(os.stat(path))
+    except FileNotFoundError:
+        return None
 
 
 def identityOf(found: os.stat_result) -> tuple[int, int]:

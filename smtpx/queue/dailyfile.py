@@ -17,6 +17,7 @@ here: what they mean is for those who write them to know.
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Callable, Iterable
 from contextlib import contextmanager
@@ -26,7 +27,7 @@ from typing import Iterator, TypeVar
 from attrs import frozen
 
 from ..core.errors import SMTPXError
-from ..knowledge.folder import prepared, putAside
+from ..knowledge.folder import alone, identityAt, prepared, putAside
 from ..knowledge.layout import isDamage
 
 T = TypeVar("T")
@@ -109,7 +110,8 @@ class DailyFile:
     """
     The open file.
 
-    @ivar aside: what a damaged file is called now; L{None}: there was none.
+    @ivar aside: what a damaged file is called now; L{None}: there was none, or another
+        process has put it aside.
     """
 
     def __init__(self, path: str, application: int, kind: str) -> None:
@@ -126,15 +128,21 @@ class DailyFile:
         self.aside: str | None = None
         self._application = application
         self._kind = kind
+        there = identityAt(path)
         try:
             self._database = self._opened(path)
         except (sqlite3.Error, UnicodeDecodeError) as error:
             if not isDamage(error):
                 raise
-            self.aside = putAside(path)
+            self.aside = putAside(path, there)
             self._database = self._opened(path)
 
     def _opened(self, path: str) -> sqlite3.Connection:
+        # Another process may be about to make it, and not be done.
+        with alone(os.path.dirname(path) or "."):
+            return self._openedAlone(path)
+
+    def _openedAlone(self, path: str) -> sqlite3.Connection:
         prepared(path, True)
         database = sqlite3.connect(
             path,

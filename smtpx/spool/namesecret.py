@@ -42,7 +42,7 @@ def nameSecret(folder: str) -> bytes:
 
 def _make(folder: str, path: str) -> None:
     """Make it whole or not at all, unless another process has."""
-    if not os.path.exists(folder):
+    with suppress(FileExistsError):
         os.mkdir(folder, 0o700)
         syncFolder(os.path.dirname(os.path.abspath(folder)))
     new = f"{path}.{secrets.token_hex(8)}"

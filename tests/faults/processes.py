@@ -16,8 +16,12 @@ ROOT = Path(smtpx.__file__).parent.parent
 
 def command(folder: str, *options: str) -> list[str]:
     """The command that runs L{tests.faults.committer}."""
-    program = [sys.executable, "-W", "error", "-m", "tests.faults.committer"]
-    return [*program, os.path.abspath(folder), *options]
+    return program("tests.faults.committer", os.path.abspath(folder), *options)
+
+
+def program(module: str, *options: str) -> list[str]:
+    """The command that runs a program of these tests."""
+    return [sys.executable, "-W", "error", "-m", module, *options]
 
 
 def start(words: list[str]) -> subprocess.Popen[bytes]:

@@ -20,7 +20,7 @@ from typing import Generic, TypeVar
 from attrs import frozen
 
 from ...core.errors import SMTPXError
-from ...knowledge.folder import alone, identityOf, prepared, putAside
+from ...knowledge.folder import alone, identityAt, identityOf, prepared, putAside
 from ...knowledge.layout import DamagedFile, ForeignFile, isBusy, isDamage
 
 F = TypeVar("F", bound="SharedFile")
@@ -195,12 +195,13 @@ class FileKeeper(Generic[F]):
         """
         aside = ""
         try:
+            there = identityAt(self.path)
             try:
                 return Turn(job(self._opened()))
             except Exception as error:
                 if not isDamage(error):
                     raise
-                aside = self._putAside()
+                aside = self._putAside(there)
                 return Turn(job(self._opened()), "", aside)
         except (sqlite3.Error, OSError, SMTPXError) as error:
             if not isBusy(error):
@@ -236,11 +237,15 @@ class FileKeeper(Generic[F]):
             self._file = self._open(self.path, True)
         return self._file
 
-    def _putAside(self) -> str:
-        """Put a damaged file aside, unless somebody else did that already."""
+    def _putAside(self, there: tuple[int, int] | None) -> str:
+        """
+        Put a damaged file aside, unless somebody else did that already.
+
+        @param there: tells the file that was there before.
+        """
         moved = self._file is not None and self._file.isMoved()
         self.close()
-        return "" if moved else putAside(self.path)
+        return "" if moved else putAside(self.path, there) or ""
 
     def close(self) -> None:
         """Close the file."""
