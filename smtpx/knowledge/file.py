@@ -10,6 +10,9 @@ did.  For that each transaction that writes has a number, which stands in its ro
 record that was forgotten leaves a row without a value for an hour, so that the others
 hear of it; who has not exchanged anything for so long reads everything again.
 
+Of two that find out something of the same, what was found out last stands, whoever
+writes it down first.
+
 C{synchronous=NORMAL}: after the power failed, what was written last may be missing.
 It is only knowledge.
 
@@ -60,6 +63,12 @@ _KEEP = (
     " expires = excluded.expires, change = excluded.change"
 )
 
+#: What somebody else has found out since stands; but not what is from the future.
+_UNLESS_OLDER = (
+    f"{_KEEP} WHERE excluded.written >= record.written"
+    " OR record.written > excluded.used"
+)
+
 _FORGET = (
     "UPDATE record SET value = NULL, written = ?, used = ?, expires = ?, change = ?"
     " WHERE kind = ? AND name = ? AND value IS NOT NULL"
@@ -86,9 +95,18 @@ class Change:
         kept = tuple(each for each in self.records if each.version not in new)
         return Change(self.forgotten, kept + later.records)
 
-    def settles(self, version: int) -> bool:
-        """Does it say what becomes of a record of this version?"""
-        return self.forgotten or any(each.version == version for each in self.records)
+    def settles(self, version: int, written: float, now: float) -> bool:
+        """
+        Does it say what becomes of a record of this version?
+
+        @param written: when that was found out, by another process; what is older, or
+            from the future, does not count against this.
+        @param now: seconds since the epoch.
+        """
+        return self.forgotten or any(
+            each.version == version and (each.written >= written or written > now)
+            for each in self.records
+        )
 
 
 class Row(NamedTuple):
@@ -103,6 +121,11 @@ class Row(NamedTuple):
     version: int
     record: Record | None
     used: float
+
+    @property
+    def written(self) -> float:
+        """When it was found out, or forgotten, in seconds since the epoch."""
+        return self.used if self.record is None else self.record.written
 
 
 class KnowledgeFile:
@@ -270,9 +293,10 @@ class KnowledgeFile:
         if change.forgotten:
             until = now + _FORGOTTEN_SECONDS
             forgotten = execute(_FORGET, (now, now, until, number, *place)).rowcount
+        keep = _KEEP if change.forgotten else _UNLESS_OLDER
         for each in change.records:
             values = (*place, each.version, each.value, each.written, now)
-            execute(_KEEP, (*values, each.expires, number))
+            execute(keep, (*values, each.expires, number))
         return forgotten
 
     def _used(self, uses: Mapping[Name, float]) -> None:

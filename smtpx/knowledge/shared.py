@@ -239,8 +239,10 @@ class SharedKnowledge:
             self._rescue(ours)
         elif got.whole:
             self._memory.clear()
+        now, theirs = self._now(), set[tuple[Name, int]]()
         for row in got.rows:
-            if not ours.get(row.place, Change()).settles(row.version):
+            if not ours.get(row.place, Change()).settles(row.version, row.written, now):
+                theirs.add((row.place, row.version))
                 if row.record is None:
                     self._memory.drop(row.place, row.version)
                 else:
@@ -248,7 +250,8 @@ class SharedKnowledge:
         if got.whole:
             for place, change in ours.items():
                 for record in change.records:
-                    self._memory.put(place, record, self._now())
+                    if (place, record.version) not in theirs:
+                        self._memory.put(place, record, now)
 
     def _rescue(self, ours: Mapping[Name, Change]) -> None:
         """

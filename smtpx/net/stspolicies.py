@@ -265,7 +265,8 @@ class STSPolicies:
         known, now = self._recall(name), self._now()
         if known is not None and now - known.asked >= self._bounds.refreshSeconds:
             known = evolve(known, asked=now)
-            self._shelf.remember(name, known, now, _ends(known))
+            # It was not found out now: another process may have a newer one by then.
+            self._shelf.remember(name, known, known.fetched, _ends(known))
         return known
 
     def _isOld(self, known: KnownPolicy) -> bool:

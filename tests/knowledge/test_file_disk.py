@@ -178,6 +178,7 @@ class FolderTests(FileCase):
         """The log of a file that was put aside before does not stay."""
         self.opened().close()
         aside = putAside(self.path)
+        assert aside is not None
         with open(aside + "-wal", "wb") as log:
             log.write(b"of the first")
         self.opened().close()

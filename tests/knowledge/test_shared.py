@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from attrs import evolve
 from twisted.internet.defer import Deferred, execute
+from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
 from zope.interface import implementer
@@ -110,6 +111,61 @@ class SharedKnowledgeTests(SharedCase):
             found = process.recall("retry", b"a", 1)
             assert found is not None
             self.assertEqual(found.value, b"new")
+
+    def test_olderIsWrittenLater(self) -> None:
+        """
+        What was found out last stands, even where the file hears of it first: nobody
+        goes back to an older policy because another process was slow to tell of it.
+        """
+        one, two = self.process(), self.process()
+        self.clock.advance(0.4)
+        one.remember("retry", b"a", self.record(b"older"))
+        late = self.late(two)
+        self.clock.advance(0.1)
+        two.remember("retry", b"a", self.record(b"newer"))
+        two._begin()
+        late.cancel()
+        for _ in range(3):
+            self.clock.advance(1)
+        for process in (one, two, self.process()):
+            found = process.recall("retry", b"a", 1)
+            assert found is not None
+            self.assertEqual(found.value, b"newer")
+
+    def late(self, process: SharedKnowledge) -> IDelayedCall:
+        """What a process would do next, which it does earlier."""
+        assert process._call is not None
+        return process._call
+
+    def test_fromTheFuture(self) -> None:
+        """What was written when a clock was ahead does not stand for ever."""
+        one = self.process()
+        ahead = evolve(self.record(b"ahead"), written=self.clock.seconds() + 500)
+        one.remember("retry", b"a", ahead)
+        self.clock.advance(1)
+        two = self.process()
+        two.remember("retry", b"a", self.record(b"now"))
+        for _ in range(3):
+            self.clock.advance(1)
+        for process in (one, two):
+            found = process.recall("retry", b"a", 1)
+            assert found is not None
+            self.assertEqual(found.value, b"now")
+
+    def test_forgottenAndFoundOutAgain(self) -> None:
+        """What was forgotten and found out again in one second stands."""
+        one, two = self.process(), self.process()
+        one.remember("retry", b"a", self.record(b"one"))
+        self.clock.advance(1)
+        self.clock.advance(0.5)
+        one.forget("retry", b"a")
+        one.remember("retry", b"a", self.record(b"again"))
+        for _ in range(3):
+            self.clock.advance(1)
+        for process in (one, two):
+            found = process.recall("retry", b"a", 1)
+            assert found is not None
+            self.assertEqual(found.value, b"again")
 
     def test_coalesced(self) -> None:
         """However often a host fails in a second, it is written down once."""
