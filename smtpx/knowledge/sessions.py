@@ -3,7 +3,9 @@ TLS sessions of servers, as TLSRESUME wants them.
 
 A record is named by the server and by a digest of everything that was verified, so that
 a session is found only where all of it is as it was.  It holds a few sessions, since as
-many connections to one server may end at once; each is taken out to be used.
+many connections to one server may end at once; each is taken out to be used.  Several
+processes read that of each other a second later, so that each claims a session before
+it is used, and leaves what another one has claimed.
 
 A session is as good as a key to what is sent in it.  The file of peer knowledge is its
 owner's alone; where that is not enough, C{persistent = false} keeps it in memory.
@@ -48,12 +50,16 @@ class SessionMemory:
         knowledge: IPeerKnowledge,
         now: Callable[[], float],
         most: int = SERVERS_MOST,
+        claim: Callable[[bytes], bool] | None = None,
     ) -> None:
         """
         @param knowledge: where to.
         @param now: seconds since the epoch.
+        @param claim: says of a session that is to be used whether no other process has
+            used it (L{smtpx.joint.recent.Recent.claim}); L{None}: there is no other.
         """
         self.most = most
+        self._claim = claim
         self._shelf = Shelf(knowledge, SESSION)
         self._now = now
         #: Names that were kept here, the latest last.
@@ -62,12 +68,24 @@ class SessionMemory:
     def take(self, key: TicketKey) -> TLSSession | None:
         """See L{ITicketStore}."""
         name = _name(key)
-        sessions = self._sessions(name)
-        if not sessions:
-            return None
-        *rest, newest = sessions
-        self._write(name, tuple(rest))
-        return newest
+        rest = [*self._sessions(name)]
+        found: TLSSession | None = None
+        while rest and found is None:
+            newest = rest.pop()
+            if self._isFree(newest):
+                found = newest
+        if found is not None:
+            self._write(name, tuple(rest))
+        return found
+
+    def _isFree(self, session: TLSSession) -> bool:
+        """
+        Has no other process used it?  One of TLS 1.2 may be used again, and is, since
+        there is no new one for it.
+        """
+        if self._claim is None or session.version == "TLSv1.2":
+            return True
+        return self._claim(session.octets)
 
     def keep(self, key: TicketKey, session: TLSSession) -> None:
         """See L{ITicketStore}."""

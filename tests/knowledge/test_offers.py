@@ -7,6 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from smtpx.extensions.pipeconnect import IOffers
+from smtpx.joint.recent import JointRecent
 from smtpx.knowledge.interfaces import Record
 from smtpx.knowledge.kinds import OFFER, Shelf
 from smtpx.knowledge.memory import MemoryKnowledge
@@ -65,3 +66,24 @@ class KnownOffersTests(SynchronousTestCase):
         damaged = Record(OFFER.version, b"?", now, now + 1)
         self.knowledge.remember(OFFER.name, _HERE, damaged)
         self.assertFalse(self.offers.known(_HERE))
+
+    def test_otherProcessesKnowAtOnce(self) -> None:
+        """
+        A client that comes back to another process, before that could read of it in
+        the file, is no stranger there; nor, for ever after, where nothing is kept.
+        """
+        joint = JointRecent(2, 10)
+        one, two = (
+            KnownOffers(
+                MemoryKnowledge(self.clock.seconds),
+                self.clock.seconds,
+                joint.column(number),
+            )
+            for number in (1, 2)
+        )
+        one.note(_HERE)
+        self.assertTrue(two.known(_HERE))
+        self.assertFalse(two.known(_THERE))
+        two.note(_HERE)
+        self.clock.advance(_DAY)
+        self.assertTrue(one.known(_HERE))

@@ -14,6 +14,7 @@ from zope.interface.verify import verifyObject
 from smtpx.core.flaw import Flaw
 from smtpx.core.tlssession import LIFETIME_SECONDS_MOST, TLSSession
 from smtpx.extensions.tlsresume import ITicketStore
+from smtpx.joint.recent import JointRecent
 from smtpx.knowledge.interfaces import Record
 from smtpx.knowledge.kinds import SESSION, SESSIONS_MOST
 from smtpx.knowledge.memory import MemoryKnowledge
@@ -209,3 +210,33 @@ class MemoryTests(SynchronousTestCase):
         self.assertEqual(len(self.knowledge.names(SESSION.name)), 3)
         self.assertIsNone(self.memory.take((b"mx1", *KEY[1:])))
         self.assertEqual(self.memory.take((b"mx4", *KEY[1:])), ONE)
+
+    def test_otherProcesses(self) -> None:
+        """
+        A session is used by one process, though another one has not heard of that; it
+        takes one that is left, if there is any.  Those of TLS 1.2 are used again.
+        """
+        joint = JointRecent(2, 10)
+        one, two = (
+            SessionMemory(
+                MemoryKnowledge(lambda: self.time),
+                lambda: self.time,
+                claim=joint.column(number).claim,
+            )
+            for number in (1, 2)
+        )
+        for octets in (b"old", b"new"):
+            for each in (one, two):
+                each.keep(KEY, evolve(self.session(octets), version="TLSv1.3"))
+        found = [each.take(KEY) for each in (one, two, one, two)]
+        self.assertEqual(
+            [None if each is None else each.octets for each in found],
+            [b"new", b"old", None, None],
+        )
+        for _ in range(2):
+            for each in (one, two):
+                each.keep(KEY, evolve(self.session(b"again"), version="TLSv1.2"))
+            for each in (one, two):
+                again = each.take(KEY)
+                assert again is not None
+                self.assertEqual(again.octets, b"again")
