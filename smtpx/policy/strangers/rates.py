@@ -3,8 +3,10 @@ The rates of a server: how much there was of what, told at once from memory.
 
 Once a second they are exchanged with the file (L{smtpx.policy.strangers.ratesfile}) by
 a thread, so that all processes of the machine count together and nothing begins anew
-with a restart.  The reactor never waits for the disk, and what was counted in the last
-second before a crash is lost.
+with a restart.  The workers of one server know in between what the others have counted
+(L{smtpx.joint.sums}), so that a limit is one for all of them at any moment.  The
+reactor never waits for the disk, and what was counted in the last second before a crash
+is lost.
 
 A file that cannot be used is told of once; each process counts by itself then.  Of each
 rate there is room for so many keys, and that which was counted longest ago goes for
@@ -21,6 +23,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from ...joint.sums import Places, Sums
 from .pace import Level, Mode, Pace
 from .ratesfile import Counted, Exchanged, Place, RatesFile, Row
 from .sharedfile import FileKeeper, Turn
@@ -84,12 +87,14 @@ class Rates:
         work: Work,
         path: str,
         most: int = KEYS_MOST,
+        sums: Sums | None = None,
     ) -> None:
         """
         @param now: seconds since the epoch.
         @param work: runs a job in a thread; never two at a time.
         @param path: the file; its folder is there.
         @param most: for how many keys of a rate there is room.
+        @param sums: what the other workers have counted since; L{None}: there are none.
         """
         self.trouble = ""
         self._clock = clock
@@ -102,6 +107,10 @@ class Rates:
         self._known: dict[str, dict[str, _Entry]] = {}
         self._paces: dict[str, Pace] = {}
         self._new: dict[Place, None] = {}
+        self._sums = sums
+        #: What of the sums is not in the file; and what is read of that.
+        self._unsettled: Places = []
+        self._seen = 0
         self._call: IDelayedCall | None = None
         self._delay = EXCHANGE_SECONDS
         self._underway: Deferred[None] | None = None
@@ -117,7 +126,8 @@ class Rates:
         """
         entry = self._known.get(meter.name, {}).get(key[:KEY_MOST])
         level = None if entry is None else entry.level
-        return meter.pace.after(level, self._now(), count)
+        more = self._elsewhere(meter, key[:KEY_MOST])
+        return meter.pace.after(level, self._now(), count + more)
 
     def count(
         self, meter: Meter, key: str, count: float, limit: float = float("inf")
@@ -137,8 +147,10 @@ class Rates:
         entry = entries.get(key)
         level = None if entry is None else entry.level
         rate = pace.after(level, now, count)
-        if rate >= limit and pace.mode is Mode.LEAKY:
-            return rate
+        more = self._elsewhere(meter, key)
+        inAll = pace.after(level, now, count + more) if more else rate
+        if inAll >= limit and pace.mode is Mode.LEAKY:
+            return inAll
         if entry is None:
             if len(entries) >= self._most:
                 self._drop(meter.name, next(iter(entries)))
@@ -150,7 +162,15 @@ class Rates:
         entry.count += count
         self._paces[meter.name] = pace
         self._new[Place(meter.name, key)] = None
-        return rate
+        if self._sums is not None:
+            self._sums.add(_named(meter, key), count)
+        return inAll
+
+    def _elsewhere(self, meter: Meter, key: str) -> float:
+        """What other workers have counted, and this process has not read."""
+        if self._sums is None:
+            return 0.0
+        return self._sums.others(_named(meter, key), self._seen)
 
     def _drop(self, name: str, key: str) -> None:
         del self._known[name][key]
@@ -215,6 +235,8 @@ class Rates:
         """Let the file have what is new, and take what others have counted."""
         given = {place: self._given(place) for place in self._new}
         self._new = {}
+        if self._sums is not None:
+            self._unsettled += self._sums.taken()
         counted, now, most = list(given.values()), self._now(), self._most
 
         def job() -> Turn[Exchanged]:
@@ -287,6 +309,10 @@ class Rates:
                 entry.given = 0.0
         if turn.result is None:
             return
+        self._seen = turn.result.change
+        if self._sums is not None and self._unsettled:
+            settled, self._unsettled = self._unsettled, []
+            self._sums.settle(settled, self._seen)
         if turn.aside:
             # The new file has nothing: what is known here is all there is.
             for name, entries in self._known.items():
@@ -323,6 +349,11 @@ class Rates:
                 self._drop(name, key)
             else:
                 entry.level = row.level
+
+
+def _named(meter: Meter, key: str) -> bytes:
+    """What is counted, as one key."""
+    return f"{meter.name}\0{key}".encode("utf-8", "surrogatepass")
 
 
 __all__ = ["EXCHANGE_SECONDS", "KEYS_MOST", "KEY_MOST", "Meter", "Rates", "Work"]

@@ -124,10 +124,12 @@ class Exchanged:
 
     @ivar whole: are the rows everything that there is, and not only what is new?
     @ivar rows: those that this process has just written among them.
+    @ivar change: the number of the last transaction of which everything is known.
     """
 
     whole: bool
     rows: Sequence[Row]
+    change: int = 0
 
 
 class RatesFile(SharedFile):
@@ -163,14 +165,14 @@ class RatesFile(SharedFile):
         ((version,),) = self.connection.execute("PRAGMA data_version").fetchall()
         self._exchanged = now
         if not (counted or whole) and version == self._dataVersion:
-            return Exchanged(False, ())
+            return Exchanged(False, (), self._seen)
         with self.transaction():
             number = self._number(bool(counted))
             for each in counted:
                 self._add(each, number)
             rows = self._rows(-1 if whole else self._seen, now)
         self._seen, self._dataVersion = number, version
-        return Exchanged(whole, rows)
+        return Exchanged(whole, rows, number)
 
     def _number(self, isNew: bool) -> int:
         """The number of this transaction."""

@@ -13,9 +13,11 @@ from typing import Any
 from twisted.internet.defer import Deferred, execute, fail
 from twisted.internet.task import Clock
 
+from smtpx.joint.sums import JointSums, Sums
 from smtpx.policy.strangers.pace import Mode, Pace
 from smtpx.policy.strangers.rates import EXCHANGE_SECONDS, Meter, Rates, Work
 from smtpx.policy.strangers.ratesfile import Place, RatesFile
+from smtpx.policy.strangers.sharedfile import Turn
 
 from .made import NOW, FolderCase
 
@@ -52,9 +54,11 @@ class RatesCase(FolderCase):
         self.clock = Clock()
         self.clock.advance(NOW)
 
-    def process(self, work: Work = execute, most: int = 100) -> Rates:
+    def process(
+        self, work: Work = execute, most: int = 100, sums: Sums | None = None
+    ) -> Rates:
         """A process that counts."""
-        made = Rates(self.clock, self.clock.seconds, work, self.path, most)
+        made = Rates(self.clock, self.clock.seconds, work, self.path, most, sums)
         started = made.start()
         if work is execute:
             self.successResultOf(started)
@@ -74,6 +78,57 @@ class RatesCase(FolderCase):
     def level(self, rates: Rates, meter: Meter = _HOUR, key: str = "ann") -> float:
         """How much there was."""
         return round(rates.look(meter, key, 0), 2)
+
+
+class WorkersTests(RatesCase):
+    """Workers of one server, which know of each other at once."""
+
+    def setUp(self) -> None:
+        """Two of them."""
+        super().setUp()
+        self.joint = JointSums(2, 10)
+        self.one, self.two = (self.worker(number) for number in (1, 2))
+
+    def worker(self, number: int, work: Work = execute) -> Rates:
+        """One of them."""
+        return self.process(work, sums=self.joint.column(number, self.clock.seconds))
+
+    def test_atOnce(self) -> None:
+        """What one has counted is there for the other at once, and only once."""
+        self.add(self.one, 5)
+        self.add(self.two, 2)
+        for _ in range(30):
+            for each in (self.one, self.two):
+                self.assertAlmostEqual(each.look(_HOUR, "ann", 0), 7, 1)
+            self.assertEqual(self.level(self.two, key="bob"), 0)
+            self.clock.advance(EXCHANGE_SECONDS / 3)
+
+    def test_limitIsOneForAll(self) -> None:
+        """In one second no more is let through than by one process."""
+        for meter in (_HOUR, _STRICT, _FIXED):
+            taken = 0
+            for _ in range(20):
+                for each in (self.one, self.two):
+                    taken += each.count(meter, "ann", 1, limit=10) < 10
+            self.assertEqual(taken, 9, meter.name)
+
+    def test_notWritten(self) -> None:
+        """As long as the file cannot be used it is so, too; and then it is written."""
+        later = Later()
+        slow = self.worker(1, later)
+        later.go()
+        self.add(slow, 5)
+        self.clock.advance(EXCHANGE_SECONDS)
+        ((_, done),) = later.jobs
+        later.jobs.clear()
+        done.callback(Turn(None, "there is no room"))
+        self.add(slow, 1)
+        self.assertAlmostEqual(self.level(self.two), 6, 1)
+        for _ in range(10):
+            self.clock.advance(EXCHANGE_SECONDS)
+            later.go()
+            self.assertAlmostEqual(self.level(self.two), 6, 1)
+        self.assertAlmostEqual(self.level(self.process()), 6, 1)
 
 
 class CountingTests(RatesCase):
