@@ -50,6 +50,9 @@ from ..core.tlssession import Resumption, TLSSession
 TicketKey = tuple[bytes, ...]
 
 
+_NAME = "TLSRESUME"
+
+
 class ITicketStore(Interface):
     """
     Where sessions are kept; the one port of this extension.  Its methods answer at
@@ -101,7 +104,7 @@ class TLSResume:
         client never resumes one.
     """
 
-    name = "TLSRESUME"
+    name = _NAME
     requires: tuple[str, ...] = ()
     settings = None
 
@@ -138,7 +141,7 @@ class TLSResume:
             options,
             tickets=_isIn(self.hosts, session) and not _isIn(self.unfit, session),
             ticketless=_isIn(self.unfit, session),
-            ticketKey=(self.name.encode(), self.listener),
+            ticketKey=ticketKeyAt(self.listener),
         )
 
     # --- client ---------------------------------------------------------------
@@ -166,6 +169,15 @@ class TLSResume:
             self.store.forget(options.ticketKey)
         else:
             self.store.keep(options.ticketKey, session)
+
+
+def ticketKeyAt(listener: bytes) -> TicketKey:
+    """
+    Whose tickets a listener takes: those that were given under the same.
+
+    @param listener: tells it from those that are not to take its tickets.
+    """
+    return _NAME.encode(), listener
 
 
 def _isIn(hosts: Hosts | None, session: IServerSession) -> bool:
@@ -212,4 +224,4 @@ def _keyFor(session: IClientSession, options: TLSOptions) -> TicketKey:
     )
 
 
-__all__ = ["ITLSResume", "ITicketStore", "TLSResume", "TicketKey"]
+__all__ = ["ITLSResume", "ITicketStore", "TLSResume", "TicketKey", "ticketKeyAt"]

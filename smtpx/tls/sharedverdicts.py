@@ -45,6 +45,7 @@ _ENTRY = struct.Struct("=32sQdd56s")
 _DIGEST_OCTETS = 16
 _SLOT_OCTETS = _ENTRY.size + _DIGEST_OCTETS
 _HEADER_OCTETS = 64
+_TRUST, _TRUST_OCTETS = 8, 32
 _TEXT_OCTETS = 55
 
 _EMPTY = bytes(32)
@@ -100,9 +101,20 @@ class VerdictTable:
         era: int = self._words[0]
         return era
 
-    def end(self) -> None:
-        """Give everything up."""
+    @property
+    def endedFor(self) -> bytes:
+        """Who signs for clients since the era was last ended for that."""
+        return bytes(self._memory[_TRUST : _TRUST + _TRUST_OCTETS])
+
+    def end(self, trust: bytes | None = None) -> None:
+        """
+        Give everything up.
+
+        @param trust: who signs for clients from now on; L{None}: that is as it was.
+        """
         self._words[0] = self.era + 1
+        if trust is not None:
+            self._memory[_TRUST : _TRUST + _TRUST_OCTETS] = trust
 
     def note(self, what: bytes, problem: str | None, ends: float) -> None:
         """
@@ -197,16 +209,19 @@ class SharedVerdicts:
     L{smtpx.tls.verdictmemory.VerdictMemory}.
 
     @ivar table: where they are.
-    @ivar trust: tells by octets who signs for clients, as far as this process knows.
+    @ivar trust: tells by a digest of 32 octets who signs for clients, as far as this
+        process knows.
     """
 
     table: VerdictTable
     trust: Callable[[], bytes]
+    _used: int = field(init=False, default=-1)
 
     @property
     def era(self) -> int:
-        """How often everything was forgotten."""
-        return self.table.era
+        """How often everything was forgotten, for who begins or ends a handshake."""
+        self._used = self.table.era
+        return self._used
 
     def remember(
         self, certificate: Certificate | None, verdict: Verdict, ends: datetime | None
@@ -228,8 +243,14 @@ class SharedVerdicts:
         return judged(problem, datetime.fromtimestamp(ends, UTC), now)
 
     def forget(self) -> None:
-        """Forget everything, and give up all keys, in all processes."""
-        self.table.end()
+        """
+        Others sign for clients: forget everything, and give up all keys, in all
+        processes.  Where another one has done that, and this one has had no client
+        since, it is done.
+        """
+        trust, table = self.trust(), self.table
+        if table.endedFor != trust or self._used >= table.era:
+            table.end(trust)
 
     def _what(self, certificate: Certificate) -> bytes:
         return self.trust() + certificate.fingerprint(SHA256())

@@ -150,6 +150,10 @@ class Ticketing:
 
     def forgetClients(self) -> None:
         """Those who sign for clients are others: no verdict holds any more."""
+        if self.shared is not None:
+            # Others may have sealed what this process has not looked at yet.
+            for name in self.shared.names:
+                self._named(name)
         for name, ring in self._rings.items():
             if name.asked:
                 ring.verdicts.forget()
@@ -161,7 +165,9 @@ class Ticketing:
         @param options: say which it is; there are as many as the program has
             listeners.
         """
-        name = RingName(options.ticketKey, options.terms, asked)
+        return self._named(RingName(options.ticketKey, options.terms, asked))
+
+    def _named(self, name: RingName) -> KeyRing | SharedRing:
         found = self._rings.get(name)
         if found is None:
             found = self._rings[name] = self._newRing(name)

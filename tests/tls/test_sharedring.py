@@ -205,9 +205,8 @@ class ClientTests(SharedRingTestCase):
 
     def test_otherAuthorities(self) -> None:
         """
-        Where those who sign for clients are others, nobody's session is resumed by a
-        worker that knows it, nor by one that has not yet heard of it; and none trusts
-        what it was told under the others.
+        Where those who sign for clients are others, nobody's session is resumed that
+        was sealed before, and what comes of the look then counts for both.
         """
         assert self.trusted is not None
         good = self.client(made(ROOT, "client.example"), SSL.TLS1_3_VERSION)
@@ -217,13 +216,27 @@ class ClientTests(SharedRingTestCase):
         self.clock.advance(LOOK_SECONDS)
         info = good.visit(self.one)
         self.assertEqual((info.resumed, info.verified), (False, False))
-        info = good.visit(self.two)
-        self.assertEqual((info.resumed, info.verified), (False, False))
-        # Both have heard of it by now, and there are keys for both again.
-        for worker in (self.one, self.two, self.one):
+        problem = info.problem
+        self.assertIsNotNone(problem)
+        for worker in (self.two, self.one):
             info = good.visit(worker)
-            self.assertFalse(info.verified)
-        self.assertTrue(info.resumed)
+            self.assertEqual((info.resumed, info.verified), (True, False))
+            self.assertEqual(info.problem, problem)
+
+    def test_neverLookedAt(self) -> None:
+        """
+        A worker that hears of other authorities before it has had a client gives up
+        what the others have sealed.
+        """
+        assert self.trusted is not None
+        both = pem(ROOT.certificate) + pem(OTHERS.certificate)
+        client = self.client(made(ROOT, "client.example"), SSL.TLS1_3_VERSION)
+        client.visit(self.one)
+        replace(self.trusted, both)
+        self.clock.advance(LOOK_SECONDS)
+        for worker, resumed in ((self.two, False), (self.two, True), (self.one, True)):
+            info = client.visit(worker)
+            self.assertEqual((info.resumed, info.verified), (resumed, True))
 
     def test_lateToHear(self) -> None:
         """

@@ -120,8 +120,8 @@ class SharedVerdictsTests(SynchronousTestCase):
     def setUp(self) -> None:
         """Two processes."""
         self.table = VerdictTable(Clock().seconds, 100.0)
-        self.first = SharedVerdicts(self.table, lambda: b"some")
-        self.other = SharedVerdicts(self.table, lambda: b"some")
+        self.first = SharedVerdicts(self.table, lambda: b"s" * 32)
+        self.other = SharedVerdicts(self.table, lambda: b"s" * 32)
         self.one, self.two, self.three = (
             made(ROOT, name).certificate for name in ("one", "two", "three")
         )
@@ -151,7 +151,7 @@ class SharedVerdictsTests(SynchronousTestCase):
         Who has heard that others sign for clients believes nobody who has not, nor the
         other way round.
         """
-        newer = SharedVerdicts(self.table, lambda: b"others")
+        newer = SharedVerdicts(self.table, lambda: b"o" * 32)
         self.first.remember(self.one, Verdict(True), NOW + _HOUR)
         newer.remember(self.two, Verdict(True), NOW + _HOUR)
         self.assertEqual(newer.recall(self.one, NOW), Verdict())
@@ -163,3 +163,19 @@ class SharedVerdictsTests(SynchronousTestCase):
         self.other.forget()
         self.assertEqual((self.first.era, self.other.era), (1, 1))
         self.assertEqual(self.first.recall(self.one, NOW), Verdict())
+
+    def test_forgottenOnce(self) -> None:
+        """
+        Where each process hears that others sign, one of them gives up what there is;
+        the others do so again only if they have had a client in between.
+        """
+        for era, process in ((1, self.first), (1, self.other), (1, self.first)):
+            process.forget()
+            self.assertEqual(self.table.era, era)
+        # It has begun a handshake with those of before.
+        self.assertEqual(self.other.era, 1)
+        self.other.forget()
+        self.assertEqual(self.table.era, 2)
+        newer = SharedVerdicts(self.table, lambda: b"o" * 32)
+        newer.forget()
+        self.assertEqual(self.table.era, 3)

@@ -4,7 +4,7 @@ Certificates of ours: those of the configuration, or one made here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 
 from twisted.internet.task import LoopingCall
@@ -48,6 +48,7 @@ def serverTLS(
         minimum=f"TLSv{configuration.tls.minimum.value}",
         clientAuthorities=configuration.tls.clientAuthorities,
         ticketSeconds=configuration.tls.tlsResumptionLifetime,
+        sharedKeys=machine.shared.ticketKeys,
     )
 
 
@@ -73,13 +74,20 @@ def certificates(
                 _log.failure("The certificate in {folder} stays", folder=str(folder))
 
         files = [ensure()]
-        renewing = LoopingCall(renew)
-        renewing.clock = machine.reactor
-        renewing.start(_RENEWAL_SECONDS, now=False)
-        stack.callback(renewing.stop)
+        if machine.worker.leads:
+            # The others see that the files have changed.
+            _often(machine, renew, _RENEWAL_SECONDS, stack)
     made = serverTLS(machine, configuration, files)
-    tidying = LoopingCall(made.tidyKeys)
-    tidying.clock = machine.reactor
-    tidying.start(configuration.tls.tlsResumptionLifetime / 2, now=False)
-    stack.callback(tidying.stop)
+    halfLife = configuration.tls.tlsResumptionLifetime / 2
+    _often(machine, made.tidyKeys, halfLife, stack)
     return made
+
+
+def _often(
+    machine: Machine, act: Callable[[], None], seconds: float, stack: AsyncExitStack
+) -> None:
+    """Do something again and again."""
+    call = LoopingCall(act)
+    call.clock = machine.reactor
+    call.start(seconds, now=False)
+    stack.callback(call.stop)

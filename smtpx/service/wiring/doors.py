@@ -67,6 +67,15 @@ class DoorKind:
         )
 
 
+def kindsOf(listeners: Iterable[Listener]) -> Mapping[bytes, DoorKind]:
+    """
+    The kinds of listeners that there are, by what tells them apart: the same in all
+    processes of a server.
+    """
+    kinds = dict.fromkeys(DoorKind.of(each) for each in listeners)
+    return {b"%d" % place: kind for place, kind in enumerate(kinds)}
+
+
 @frozen
 class Hall:
     """
@@ -99,9 +108,9 @@ class Hall:
         self, listeners: Iterable[Listener]
     ) -> Mapping[DoorKind, SMTPServerFactory]:
         """A factory for each kind of listener that there is."""
-        kinds = dict.fromkeys(DoorKind.of(each) for each in listeners)
         return {
-            kind: self._factory(kind, b"%d" % place) for place, kind in enumerate(kinds)
+            kind: self._factory(kind, place)
+            for place, kind in kindsOf(listeners).items()
         }
 
     def _factory(self, kind: DoorKind, place: bytes) -> SMTPServerFactory:

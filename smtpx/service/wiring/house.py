@@ -17,7 +17,6 @@ from ...core.envelope import Envelope
 from ...core.interfaces import IExtension
 from ...core.queueprofile import QueueProfile
 from ...extensions.bmi import BMI
-from ...knowledge.offers import KnownOffers
 from ...net.factory import SMTPServerFactory
 from ...net.interfaces import IReceiver
 from ...observe.deliveries import DeliveryJournal
@@ -64,7 +63,13 @@ from .lookups import lookups
 from .milters import reading
 from .observing import openLogs, watchMemory
 from .opinions import everyChecker
-from .peers import Knowledge, PeerKnowledge, openKnowledge, peerKnowledge
+from .peers import (
+    Knowledge,
+    PeerKnowledge,
+    knownOffers,
+    openKnowledge,
+    peerKnowledge,
+)
 from .policies import admission, policies
 from .protecting import bearings
 from .queue import QueueRules, queueRules
@@ -189,7 +194,7 @@ async def enter(
         logins = accounts(machine, configuration, stack)
         knowledge = await openKnowledge(machine, configuration, stack)
         peers = knownPeers(machine, configuration, name, knowledge)
-        offers = KnownOffers(knowledge, machine.now)
+        offers = knownOffers(machine, knowledge)
         memory = transactions(machine, configuration, journal, answers)
         signs = signing(machine, configuration, names.keep, stack)
         seals = sealing(machine, configuration, name, stack)

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 
 from ...dns.interfaces import IResolver
 from ...knowledge.interfaces import IPeerKnowledge
+from ...knowledge.shared import SharedKnowledge
 from ...net.https import SecureWeb
 from ...net.stspolicies import STSPolicies
 from ...net.stssource import STSSource, STSTrouble
@@ -75,7 +76,9 @@ def stsPolicies(
         machine.now,
         told=told or _nobody,
     )
-    policies.start()
+    if machine.worker.leads or not isinstance(knowledge, SharedKnowledge):
+        # What one worker keeps up to date in the file the others read there.
+        policies.start()
     stack.callback(policies.stop)
     return policies
 

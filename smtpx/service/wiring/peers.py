@@ -16,6 +16,7 @@ from ...knowledge.hellos import HelloMemory
 from ...knowledge.hints import HostHints
 from ...knowledge.interfaces import IPeerKnowledge
 from ...knowledge.memory import KnowledgeState, MemoryKnowledge
+from ...knowledge.offers import KnownOffers
 from ...knowledge.rooms import ROOM
 from ...knowledge.sessions import SessionMemory
 from ...knowledge.shared import SharedKnowledge
@@ -94,7 +95,20 @@ def peerKnowledge(
         HostHints(knowledge, machine.now, expire),
         HelloMemory(knowledge, machine.now, expire),
         ChunkMemory(knowledge, machine.now, expire),
-        SessionMemory(knowledge, machine.now),
+        SessionMemory(knowledge, machine.now, claim=_claim(machine)),
         knowledge.state,
         TransactionNames(secret, name.encode("ascii")),
     )
+
+
+def _claim(machine: Machine) -> Callable[[bytes], bool] | None:
+    """Says whether no other worker has used a session; L{None}: there is no other."""
+    sessions = machine.shared.sessions
+    return None if sessions is None else sessions.column(machine.worker.number).claim
+
+
+def knownOffers(machine: Machine, knowledge: Knowledge) -> KnownOffers:
+    """Which clients were offered PIPECONNECT, by any worker."""
+    shared = machine.shared.offers
+    news = None if shared is None else shared.column(machine.worker.number)
+    return KnownOffers(knowledge, machine.now, news)

@@ -112,6 +112,7 @@ async def strangers(
     counted = tuple(each for each in asked if isinstance(each, Rate))
     if not counted:
         return Strangers(list_, counters=counters)
+    shared, number = machine.shared.rates, machine.worker.number
     rates = Rates(
         machine.reactor,
         machine.now,
@@ -119,6 +120,7 @@ async def strangers(
         threads(machine, 1, "rates", stack),
         str(configuration.ratesFile),
         configuration.rates.keysMax,
+        None if shared is None else shared.column(number, machine.reactor.seconds),
     )
     if isTrial:
         await rates.glance()

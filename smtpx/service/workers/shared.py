@@ -6,7 +6,10 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from ...joint.recent import JointRecent
+from ...joint.sums import JointSums
 from ...observe.keeping import Common
+from ...tls.sharedkeys import SharedKeys
 
 
 @frozen
@@ -18,9 +21,34 @@ class Shared:
     reactor, threads and open databases, and may have none of these.
 
     @ivar seen: what it takes to show them as one server; L{None}: nobody looks.
+    @ivar ticketKeys: those of TLS session tickets.
+    @ivar offers: networks that were offered PIPECONNECT of late.
+    @ivar sessions: TLS sessions of other servers that were used of late.
+    @ivar rates: what was counted of late.
     """
 
     seen: Common | None = None
+    ticketKeys: SharedKeys | None = None
+    offers: JointRecent | None = None
+    sessions: JointRecent | None = None
+    rates: JointSums | None = None
+
+    def renew(self) -> bool:
+        """
+        Destroy what is past, and make what is about to run out; for the process that
+        forks, now and then.
+
+        @return: was something made that the workers do not have?  They are to be
+            replaced, then.
+        """
+        keys = self.ticketKeys
+        if keys is None:
+            return False
+        keys.tidy()
+        if not keys.due:
+            return False
+        keys.makeAhead()
+        return True
 
 
 __all__ = ["Shared"]

@@ -6,16 +6,19 @@ once in the life of a server is made by it; the others follow side by side.  A p
 becomes vacant is filled again, at once, or after a while where that happens again and
 again.  Where the zygote ends, all workers leave, and all begins anew as soon as the
 last has gone; the sockets are the supervisor's, so that clients wait meanwhile.
+
+Where the zygote has made something new for them all, such as keys of TLS tickets, the
+workers are replaced, one after another: each sees its clients out and ends, and the
+next one's turn is when its successor serves.  So there are always others that accept.
 """
 
 from __future__ import annotations
 
 import signal
 from collections.abc import Callable
-from enum import Enum
 from typing import Protocol
 
-from attrs import define, field
+from attrs import define
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger, globalLogPublisher
@@ -27,7 +30,9 @@ from ..tables import Listener
 from .channel import Message
 from .leaving import FORSAKEN_SECONDS
 from .patience import Patience
+from .posts import Post, Stage
 from .relayedlog import relayed
+from .rota import Rota
 
 #: What a worker is sent so that it goes on in new log files.
 REOPEN = signal.SIGUSR1
@@ -73,35 +78,6 @@ class IZygote(Protocol):
         """End it at once.  Does nothing if it has ended."""
 
 
-class Stage(Enum):
-    """How far a post has come."""
-
-    VACANT = "nobody"
-    ORDERED = "a process is to begin"
-    STARTING = "a process starts"
-    SERVING = "a process takes mail"
-
-
-@define
-class Post:
-    """
-    The place of one worker.
-
-    @ivar number: which one.
-    @ivar stage: how far it has come.
-    @ivar pid: of its process; 0: it has none.
-    @ivar why: why it cannot start, as it says; empty: it has not said so.
-    @ivar retry: will fill it again; L{None}: nothing of that kind is to come.
-    """
-
-    number: int
-    stage: Stage = Stage.VACANT
-    pid: int = 0
-    why: str = ""
-    retry: IDelayedCall | None = None
-    patience: Patience = field(factory=Patience)
-
-
 class Staff:
     """
     All workers: the house of a supervisor (L{smtpx.service.mail.House}).
@@ -136,6 +112,7 @@ class Staff:
         self._gone: Deferred[None] | None = None
         self._ended: Deferred[None] | None = None
         self._leaving = False
+        self._rota = Rota(list(self.posts.values()), self._letGo)
 
     # --- what a supervisor's service wants ------------------------------------------
 
@@ -192,7 +169,7 @@ class Staff:
     def reopenLogs(self) -> None:
         """See L{smtpx.service.mail.House}: have all workers do it."""
         for post in self.posts.values():
-            if post.stage in (Stage.STARTING, Stage.SERVING):
+            if post.hasProcess:
                 self._signal(post, REOPEN)
 
     async def close(self) -> None:
@@ -218,6 +195,12 @@ class Staff:
             case {"said": "unprepared", "why": str(why)}:
                 if not self._cannot(why):
                     self._log.error("The workers cannot start again: {why}", why=why)
+            case {"said": "renewed"}:
+                self._log.info(
+                    "There are new keys of TLS tickets: all workers are replaced, one"
+                    " after another"
+                )
+                self._rota.begin()
             case {"number": int(number)} if number in self.posts:
                 self._heardOf(self.posts[number], message)
 
@@ -278,8 +261,9 @@ class Staff:
         self._timer = self._clock.callLater(delay, self._beginZygote)
 
     def _forget(self) -> None:
+        self._rota.forget()
         for post in self.posts.values():
-            post.stage, post.pid = Stage.VACANT, 0
+            post.stage, post.pid, post.leaves = Stage.VACANT, 0, False
             if post.retry is not None and post.retry.active():
                 post.retry.cancel()
 
@@ -299,6 +283,7 @@ class Staff:
                 pid=post.pid,
             )
         self._fillOthers()
+        self._rota.go()
         done = all(each.stage is Stage.SERVING for each in self.posts.values())
         if done and self._started is not None and not self._started.called:
             self._started.callback(None)
@@ -317,6 +302,15 @@ class Staff:
             return
         if self._cannot(post.why or f"worker {post.number} has ended {how}"):
             return
+        if post.leaves:
+            post.leaves = False
+            self._log.info(
+                "Worker {number} (process {pid}) has left; another begins",
+                number=post.number,
+                pid=pid,
+            )
+            self._fill(post)
+            return
         delay = post.patience.ended(self._clock.seconds())
         self._log.error(
             "Worker {number} (process {pid}) {what}; {then}",
@@ -329,6 +323,10 @@ class Staff:
         if not wasServing:
             # The others need not wait for a leading one that cannot start.
             self._fillOthers()
+
+    def _letGo(self, post: Post) -> None:
+        """Another is to take its place."""
+        self._signal(post, signal.SIGTERM)
 
     def _cannot(self, why: str) -> bool:
         """

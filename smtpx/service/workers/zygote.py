@@ -13,9 +13,10 @@ What it has inherited is in L{smtpx.service.workers.numbers}.
 Orders: C{fork} a worker; C{signal} one; C{leave}, which is the last: the sockets are
 closed, and all workers told to leave.
 
-News: C{prepared}, or C{unprepared} with C{why}; C{forked} and C{ended}, with the
-C{number} of a worker, its C{pid} and C{status}.  What workers say is in
-L{smtpx.service.workers.forked}.
+News: C{prepared}, or C{unprepared} with C{why}; C{renewed}, when something was made
+that the workers of now do not have, so that they are to be replaced; C{forked} and
+C{ended}, with the C{number} of a worker, its C{pid} and C{status}.  What workers say is
+in L{smtpx.service.workers.forked}.
 """
 
 from __future__ import annotations
@@ -56,6 +57,10 @@ BLOCKED = frozenset({signal.SIGTERM, signal.SIGUSR1})
 
 #: How often it is looked whether the last workers have gone, in seconds.
 _LOOK_SECONDS = 0.02
+
+
+#: How often it is looked at least whether what is shared has to be renewed, in seconds.
+_RENEW_SECONDS = 10.0
 
 
 class Threaded(RuntimeError):
@@ -233,7 +238,8 @@ def _run(
     poll.register(woken, select.POLLIN)
     tell(news, {"said": "prepared"})
     while _turn(zygote, poll, orders, woken):
-        pass
+        if shared.renew():
+            tell(news, {"said": "renewed"})
     zygote.end()
 
 
@@ -243,7 +249,7 @@ def _turn(zygote: Zygote, poll: select.poll, orders: socket.socket, woken: int) 
 
     @return: L{False}: nobody is left who could order anything.
     """
-    for number, _ in poll.poll():
+    for number, _ in poll.poll(_RENEW_SECONDS * 1000):
         if number == woken:
             os.read(woken, 4096)
             zygote.reap()
