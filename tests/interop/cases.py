@@ -14,10 +14,11 @@ import subprocess
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from tempfile import mkdtemp
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from .running import NAME, RunningProgram, RunningServer
+from .running import NAME, RunningProgram, RunningServer, removeFolder
 
 #: The longest that a client of another maker may take.
 CLIENT_SECONDS = 60.0
@@ -103,6 +104,11 @@ class InteropTestCase(SynchronousTestCase):
         @param folder: where another one has run; L{None}: a new one.
         """
         where = folder or Path(self.mktemp()).absolute()
+        if folder is None and workers > 1:
+            # Each has a socket, deep inside.
+            above = Path(mkdtemp(prefix="smtpx-"))
+            self.addCleanup(removeFolder, above)
+            where = above / "server"
         server = RunningServer(where, configuration, name, workers)
         self.running(server)
         return server

@@ -48,6 +48,8 @@ tls = "implicit"
 """
 
 _LISTENING = re.compile(r"Listening on 127\.0\.0\.1:(\d+) \((STARTTLS|implicit TLS)\)")
+_WORKERS = re.compile(r"\d+ workers take mail \(processes ([\d, ]+)\)")
+_SUCCESSORS = re.compile(r"Worker (\d+) takes mail \(process (\d+)\)")
 _STARTED = re.compile(r"State is in ")
 
 #: What final delivery and the server put above a message.
@@ -326,6 +328,27 @@ class RunningServer(RunningProgram):
         ports = {kind: int(port) for port, kind in _LISTENING.findall(self.said())}
         self.port = ports["STARTTLS"]
         self.tlsPort = ports["implicit TLS"]
+
+    def numbered(self) -> dict[int, int]:
+        """The process ids of the workers that take mail now, by their numbers."""
+        said = self.said()
+        first = _WORKERS.findall(said)[-1]
+        found = dict(enumerate(map(int, first.split(", ")), 1))
+        for number, pid in _SUCCESSORS.findall(said):
+            found[int(number)] = int(pid)
+        return found
+
+    @contextmanager
+    def onlyWorker(self, number: int) -> Iterator[None]:
+        """Let all workers but one do nothing meanwhile: who comes, comes to that."""
+        others = [pid for each, pid in self.numbered().items() if each != number]
+        for pid in others:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in others:
+                os.kill(pid, signal.SIGCONT)
 
     @property
     def zygote(self) -> int:
