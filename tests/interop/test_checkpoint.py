@@ -33,6 +33,7 @@ _LARGE = "Subject: large\r\n\r\n" + "".join(
 _TAKES = """
 name = "mx.example.org"
 state = "state"
+workers = {workers}
 
 [[listener]]
 address = "{address}"
@@ -118,7 +119,11 @@ class CutTests(InteropTestCase):
     def receive(self, folder: str) -> OurProgram:
         """Start the one that takes."""
         text = _TAKES.format(
-            address="127.0.0.1", port=self.port, transport="maildir", unproven=""
+            workers=1,
+            address="127.0.0.1",
+            port=self.port,
+            transport="maildir",
+            unproven="",
         )
         program = OurProgram(self.folder / folder, text)
         self.addCleanup(program.stop)
@@ -275,7 +280,13 @@ def _copied(packet: Packet, port: int, payload: bytes) -> bytes:
 
 
 class RecordedTests(InteropTestCase):
-    """A message in a SYN, and whoever has seen it."""
+    """
+    A message in a SYN, and whoever has seen it.
+
+    @cvar workers: how many the one that takes has.
+    """
+
+    workers = 1
 
     def setUp(self) -> None:
         """Two servers, some way apart, that know each other."""
@@ -290,7 +301,11 @@ class RecordedTests(InteropTestCase):
         with self.apart.far():
             self.port = freePort(FAR)
             text = _TAKES.format(
-                address=FAR, port=self.port, transport="hold", unproven=f'"{NEAR}"'
+                workers=self.workers,
+                address=FAR,
+                port=self.port,
+                transport="hold",
+                unproven=f'"{NEAR}"',
             )
             self.receiver = OurProgram(self.folder / "far", text)
         self.addCleanup(self.receiver.stop)
@@ -422,3 +437,9 @@ class RecordedTests(InteropTestCase):
             self.assertTrue(any(each.syn and not each.outgoing for each in told))
         self.assertTrue(self.flight(payload).startswith(b"250 "))
         self.assertArrived(count + 1)
+
+
+class RecordedForWorkersTests(RecordedTests):
+    """The same where it takes mail in several processes: any may get the copy."""
+
+    workers = 3
