@@ -308,9 +308,13 @@ class ServerProfile(Register):
 
 def _wrapped(wrapper: Wrapper, run: Run) -> Run:
     # What goes wrong inside is the fault of whoever is inside.
-    owner = ownerOf(wrapper)
     inner = owned(ownerOf(run), run)
-    return owned(owner, lambda session, rest: wrapper(session, rest, inner))
+
+    def call(session: IServerSession, rest: bytes) -> Reply | ServerDialogue | None:
+        return wrapper(session, rest, inner)
+
+    call.owner = ownerOf(wrapper)  # type: ignore[attr-defined]  # read by ownerOf
+    return call
 
 
 @implementer(IClientBuilder)

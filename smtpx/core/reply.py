@@ -30,11 +30,11 @@ _STATUS = re.compile(rb"([245])\.([0-9]{1,3})\.([0-9]{1,3})(?: |\Z)")
 
 def _render(self: Reply) -> bytes:
     prefix = b"" if self.status is None else b"%d.%d.%d " % self.status
-    last = len(self.lines) - 1
-    return b"".join(
-        b"%d%b%b%b\r\n" % (self.code, b"-" if i < last else b" ", prefix, line)
-        for i, line in enumerate(self.lines)
-    )
+    *before, last = self.lines
+    out = b""
+    for line in before:
+        out += b"%d-%b%b\r\n" % (self.code, prefix, line)
+    return out + b"%d %b%b\r\n" % (self.code, prefix, last)
 
 
 def _clean(lines: tuple[bytes, ...]) -> tuple[bytes, ...]:

@@ -82,6 +82,13 @@ class ServerConnection(ServerMachine):
         """How many octets wait in the buffer."""
         return len(self._buffer)
 
+    def holdsMore(self, octets: int) -> bool:
+        """
+        Do more than so many octets wait behind a command in work?  Where none is, what
+        waits is the beginning of a line, which has a bound of its own.
+        """
+        return self._mode >= BLOCKED and len(self._buffer) > octets
+
     # --- the shell's side ---------------------------------------------------------
 
     def start(self) -> bytes:
@@ -240,7 +247,7 @@ class ServerConnection(ServerMachine):
             self._line = _shown(line[: len(word)])
         elif verb.secret:
             self._line = word
-        if self._buffer:
+        if self._buffer.position < len(self._buffer.data):
             if not self._mayFollow(verb):
                 self._say(self._tooSoon())
                 return

@@ -126,7 +126,7 @@ class ServerProtocol(DirectProtocol):
             self._startTLS(self._options)
         elif core.closed:
             self._close()
-        elif self._heldTooMuch():
+        elif core.holdsMore(self.factory.bounds.heldOctets):
             self.stall(Stall.WORKING)
 
     def _beginning(self, data: bytes) -> bytes:
@@ -153,14 +153,6 @@ class ServerProtocol(DirectProtocol):
             self._close()
             return b""
         return first
-
-    def _heldTooMuch(self) -> bool:
-        """
-        Is there too much behind a command in work?  Where none is, what is held is
-        the beginning of a line, which has a bound of its own.
-        """
-        core = self.core
-        return not core.idle and core.held > self.factory.bounds.heldOctets
 
     def inputEnded(self) -> None:
         """The client has closed its half; it gets what it is still owed."""
@@ -255,8 +247,9 @@ class ServerProtocol(DirectProtocol):
         if core.closed:
             self._close()
             return
-        if self._stalled & Stall.WORKING and not self._heldTooMuch():
-            self.unstall(Stall.WORKING)
+        if self._stalled & Stall.WORKING:
+            if not core.holdsMore(self.factory.bounds.heldOctets):
+                self.unstall(Stall.WORKING)
         if core.idle:
             if self._leaving:
                 self._leaving = False
