@@ -17,7 +17,7 @@ comes it is tried to write it down.
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Coroutine, Iterable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from attrs import frozen
 from twisted.internet.defer import Deferred, DeferredList
@@ -35,8 +35,7 @@ from .laneplaces import ILanePlaces
 from .lanes import Destination, Lane, Lanes
 from .retry import RetryRules
 from .settlement import Settlement, Settlements
-
-T = TypeVar("T")
+from .work import Work
 
 #: One look for many messages: for so large a part of all that there is room for.
 _LOOKS = 8
@@ -134,7 +133,7 @@ class Delivery:
             self._dispatch.begin, self._refill, bounds.attempts, clock, places
         )
         self._dispatch.lanes = self._lanes
-        self._underWay: set[Deferred[None]] = set()
+        self._underWay: set[Work] = set()
         self._octets = 0
         self._unsettled: list[Settlement] = []
         self._running = False
@@ -188,13 +187,17 @@ class Delivery:
         try:
             if self._loop is not None:
                 await self._loop
-            await DeferredList(list(self._underWay))
+            await self._allEnded()
             # What the spool did not take a moment ago would be delivered again.
             self._settleAgain()
-            await DeferredList(list(self._underWay))
+            await self._allEnded()
         finally:
             if grace.active():
                 grace.cancel()
+
+    async def _allEnded(self) -> None:
+        """Wait for all that is under way."""
+        await DeferredList([each.whenEnded() for each in self._underWay])
 
     # --- for operators -------------------------------------------------------
 
@@ -395,16 +398,14 @@ class Delivery:
             lane.drawn += 1
             self._track(self._deliverDrawn(message, again, lane))
 
-    def _track(self, work: Coroutine[Deferred[Any], Any, None]) -> None:
-        done = Deferred.fromCoroutine(work)
-        if not done.called:
-            self._underWay.add(done)
-            done.addBoth(self._forget, done)
+    def _track(self, coroutine: Coroutine[Deferred[Any], Any, None]) -> None:
+        work = Work(coroutine)
+        if work.start(self._forget):
+            self._underWay.add(work)
 
-    def _forget(self, result: T, done: Deferred[None]) -> T:
-        self._underWay.discard(done)
+    def _forget(self, work: Work) -> None:
+        self._underWay.discard(work)
         self._stir()
-        return result
 
     async def _deliver(self, message: SpooledMessage, again: bool, drawn: bool) -> None:
         octets = len(message.content or b"")

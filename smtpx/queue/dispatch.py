@@ -43,6 +43,7 @@ from .interfaces import (
 from .laneplaces import Retire
 from .lanes import Lane, Lanes, Task
 from .settlement import ON_HOLD, Settlement, Settlements, Tried
+from .work import Work
 
 #: The most attempts at once in the lane of a transport that is no relay.
 LOCAL_WIDTH = 64
@@ -90,7 +91,7 @@ class Dispatch:
     asked: Asked = field(factory=Asked)
     lanes: Lanes = field(init=False)
     stopping: bool = field(default=False, init=False)
-    _running: set[Deferred[None]] = field(factory=set, init=False)
+    _running: set[Work] = field(factory=set, init=False)
     #: Who is finding out where messages go, and the lanes of those.
     _searches: dict[Deferred[Located], bytes] = field(factory=dict, init=False)
 
@@ -297,10 +298,9 @@ class Dispatch:
 
     def begin(self, lane: Lane, task: Task) -> None:
         """Start an attempt."""
-        done = Deferred.fromCoroutine(self._attempt(lane, task))
-        if not done.called:
-            self._running.add(done)
-            done.addBoth(lambda result: self._running.discard(done))
+        work = Work(self._attempt(lane, task))
+        if work.start(self._running.discard):
+            self._running.add(work)
 
     def cancel(self) -> None:
         """Bring all attempts to an end."""
