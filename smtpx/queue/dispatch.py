@@ -220,10 +220,10 @@ class Dispatch:
         @return: L{None}: it takes so long that they are to wait in the spool.
         """
         transport = route.transport
-        if not IRelay.providedBy(transport):
+        relay = route.relay
+        if relay is None:
             name = transport.name.encode("utf-8")
             return Located((Leg(name, tuple(indices)),))
-        relay: IRelay = transport
         if self.stopping or self.lanes.isParked(lane) and not drawn:
             return None
         try:
@@ -276,9 +276,8 @@ class Dispatch:
 
         @return: L{None}: it is to wait in the spool.
         """
-        transport = route.transport
-        if IRelay.providedBy(transport):
-            relay: IRelay = transport
+        relay = route.relay
+        if relay is not None:
             lane = self.lanes.lane(
                 leg.lane, relay.width, relay.gathers, relay.pauseSeconds
             )
@@ -312,7 +311,7 @@ class Dispatch:
         transport = task.route.transport
         began = self.clock.seconds()
         left = set(indices)
-        relayed = IRelay.providedBy(transport)
+        relayed = task.route.relay is not None
         heard = Heard(self.spool, self.settlements, message, task.route, relayed, left)
         outcomes: Sequence[Outcome]
         try:

@@ -258,10 +258,17 @@ class Route:
 
     @ivar pattern: the entry of the configuration that says so.
     @ivar transport: how they get there.
+    @ivar relay: the same, if it is an L{IRelay}; L{None}: it is not.
     """
 
     pattern: str
     transport: ITransport
+    relay: IRelay | None = field(init=False, repr=False)
+
+    @relay.default
+    def _relay(self) -> IRelay | None:
+        transport = self.transport
+        return IRelay(transport) if IRelay.providedBy(transport) else None
 
 
 class Grouping(Enum):

@@ -56,7 +56,8 @@ NOT_TOLD = "its sender could not be told what became of it"
 BROKEN_SECONDS = 60.0
 
 
-@frozen
+# One or more a message: to fill slots of what is frozen takes twice as long.
+@frozen(slots=False)
 class Tried:
     """
     What came of one recipient.
@@ -79,7 +80,8 @@ class Tried:
     owed: bool | None = None
 
 
-@frozen
+# One a message, as L{Tried}.
+@frozen(slots=False)
 class Settlement:
     """
     What is to be written down of a message.

@@ -62,7 +62,8 @@ class Fate(Enum):
     FAILED = "failed"
 
 
-@frozen
+# One or more a message: to fill slots of what is frozen takes twice as long.
+@frozen(slots=False)
 class Outcome:
     """
     What became of one recipient in one attempt.
@@ -93,7 +94,8 @@ class Outcome:
     sender: bytes | None = None
 
 
-@frozen(eq=False)
+# One a message, as L{Outcome}.
+@frozen(eq=False, slots=False)
 class SpooledMessage:
     """
     A message as the spool has it.
