@@ -5,10 +5,11 @@ A L{Store} is one connection to one SQLite file in WAL mode with
 C{synchronous=FULL}, so that each transaction ends with an C{fdatasync} of the
 log.  It belongs to one thread and knows nothing of threads.
 
-What arrives is one statement, also where it is to be held from the start.  Each
-statement lets go of the interpreter lock several times, and under load the
-reactor's thread takes it every time: a transaction of four statements costs twice
-as much as one that is a statement of its own.
+What arrives is one statement, also where it is to be held from the start, and so is
+what arrives with what has left (L{smtpx.spool.worklist}).  Each statement lets go of
+the interpreter lock several times, and under load the reactor's thread takes it every
+time: a transaction of four statements costs twice as much as one that is a statement
+of its own.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from .nametable import NameTable
 from .search import Search
 from .stock import Stock
 from .tally import Tally
+from .worklist import MOST, Worklist
 
 #: C{PRAGMA synchronous}: with anything less than FULL, SQLite does not sync the
 #: log at a commit, and 250 would be a lie.  A name only so that a test can show
@@ -99,12 +101,13 @@ class Store:
         # SQLite would make it readable for all; log and index inherit its mode.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         self._connection = connection = sqlite3.connect(
-            path, isolation_level=None, cached_statements=256
+            path, isolation_level=None, cached_statements=512
         )
         try:
             wished = LOG_OCTETS if logOctets is None else logOctets
             self._prepare(connection, wished)
             self.tally = Tally(connection)
+            self._worklist = Worklist(connection, self.tally)
         except BaseException:
             connection.close()
             raise
@@ -202,6 +205,9 @@ class Store:
         if not removals and not changes and len(insertions) <= _TOGETHER:
             if insertions:
                 self._insert(insertions)
+            return done
+        if not changes and len(insertions) + len(removals) <= MOST:
+            self._worklist.do(insertions, removals)
             return done
         execute = self._connection.execute
         execute("BEGIN IMMEDIATE")
