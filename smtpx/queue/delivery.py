@@ -263,9 +263,9 @@ class Delivery:
 
     def _room(self) -> int:
         """How many messages to look for; 0: it is not worth a look."""
-        room = self._bounds.messages - self.underWay
         if not self._wanted or self._octets > self._bounds.octets:
             return 0
+        room = self._bounds.messages - self.underWay
         return room if room >= self._enough else 0
 
     def _stir(self) -> None:

@@ -133,7 +133,8 @@ class Dispatch:
                 if located is None:
                     lane = undecided
                     continue
-                tried += [Tried(route, outcome) for outcome in located.outcomes]
+                for outcome in located.outcomes:
+                    tried.append(Tried(route, outcome))
                 for leg in located.legs:
                     task = self._enter(message, route, leg, again, drawn)
                     if task is None:
@@ -166,8 +167,10 @@ class Dispatch:
         """
         ways: dict[Route, list[int]] = {}
         envelope = message.envelope
-        tried += self.settlements.served(message)
-        served = {each.outcome.index for each in tried}
+        served: set[int] = set()
+        for known in self.settlements.served(message):
+            tried.append(known)
+            served.add(known.outcome.index)
         for index in message.waiting:
             if index in served:
                 continue

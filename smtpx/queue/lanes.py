@@ -120,6 +120,8 @@ class Lane:
         waiting = len(self.waiting)
         if not waiting or self.active >= self.window:
             return False
+        if self.asking is not None or self.pauseSeconds and self.timer is not None:
+            return False
         if not self.gathers:
             return True
         return self.active <= max(waiting // _FILL, waiting * self.seconds)
@@ -357,7 +359,8 @@ class Lanes:
 
     def _wants(self, lane: Lane) -> None:
         """A lane may be able to begin something: it is its turn, after the others."""
-        if not lane.queued and self._may(lane):
+        if lane.waiting and not lane.queued:
+            # Whether it may is seen when it is its turn.
             lane.queued = True
             self._queue.append(lane)
         if self._turning:
@@ -373,7 +376,7 @@ class Lanes:
     def _turn(self) -> None:
         """Let the first lane begin one attempt."""
         lane = self._queue.popleft()
-        if not self._may(lane):
+        if not lane.room:
             lane.queued = False
             return
         if self._places is not None and lane.common and not self._hasPlace(lane):
@@ -387,16 +390,9 @@ class Lanes:
         if lane.pauseSeconds:
             lane.timer = self._clock.callLater(lane.pauseSeconds, self._woken, lane)
         self._begin(lane, task)
-        # Whether it may begin another one is seen when it is its turn.
         lane.queued = bool(lane.waiting)
         if lane.queued:
             self._queue.append(lane)
-
-    def _may(self, lane: Lane) -> bool:
-        """May a lane begin an attempt now?"""
-        if not lane.room or lane.asking is not None:
-            return False
-        return not lane.pauseSeconds or lane.timer is None
 
     def _hasPlace(self, lane: Lane) -> bool:
         """Is there a place for another attempt, or do others have them all?"""

@@ -247,7 +247,10 @@ class Settlements:
         """
         found: list[Tried] = []
         envelope = message.envelope
-        untold = {each.index: each for each in message.outcomes if each.untold}
+        untold: dict[int, Outcome] = {}
+        for each in message.outcomes:
+            if each.untold:
+                untold[each.index] = each
         for index in message.waiting:
             recipient = envelope.recipients[index]
             if recipient.stamp(EXPANDED):

@@ -21,6 +21,7 @@ was set back is not followed (see L{Identities}).
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Callable
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -50,6 +51,13 @@ def _six(value: int) -> str:
     return _PAIRS[high] + _PAIRS[middle] + _PAIRS[low]
 
 
+@lru_cache(maxsize=100)
+def _start(rest: int) -> str:
+    """What up to 3844 ids have in common, that one spool made within a second."""
+    second, maker = divmod(rest, _MAKERS)
+    return f"{_six(second)}-{_six(maker)}-"
+
+
 def render(key: int) -> str:
     """
     The id for a row's key.
@@ -60,8 +68,7 @@ def render(key: int) -> str:
     if not 0 <= key < KEYS:
         raise ValueError(f"{key} is no key of a message")
     rest, low = divmod(key, _LOWS)
-    second, maker = divmod(rest, _MAKERS)
-    return f"{_six(second)}-{_six(maker)}-{_PAIRS[low]}"
+    return _start(rest) + _PAIRS[low]
 
 
 def parse(text: str) -> int:
@@ -139,8 +146,9 @@ class Identities:
         """Work out once what the next 3844 ids have in common."""
         high = self._count // _LOWS
         maker = high * _WORKERS * _GENERATIONS + self._maker
-        self._first = (self._second * _MAKERS + maker) * _LOWS
-        self._start = f"{_six(self._second)}-{_six(maker)}-"
+        rest = self._second * _MAKERS + maker
+        self._first = rest * _LOWS
+        self._start = _start(rest)
 
     def make(self) -> tuple[int, str]:
         """A new id, as key and as text."""
