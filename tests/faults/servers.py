@@ -24,6 +24,7 @@ PATIENCE_SECONDS = 60.0
 _CONFIGURATION = """\
 name = "mx.example.org"
 state = "{state}"
+workers = {workers}
 
 [[listener]]
 address = "127.0.0.1"
@@ -66,6 +67,7 @@ class Server:
 
     @ivar folder: where it runs, absolute.
     @ivar state: where it keeps its state.
+    @ivar workers: how many it has when it is started.
     @ivar port: where it listens, while it runs.
     @ivar pid: of the server itself, while it runs.
     """
@@ -82,8 +84,8 @@ class Server:
         self.folder = Path(folder).resolve()
         self.folder.mkdir()
         self.state = Path(state or self.folder / "state").resolve()
-        text = _CONFIGURATION.format(state=self.state, route=route, limits=limits)
-        (self.folder / "smtpx.toml").write_text(text, "utf-8")
+        self.workers = 1
+        self._words = {"state": self.state, "route": route, "limits": limits}
         self.port = self.pid = 0
         self._starts = 0
         self._process: subprocess.Popen[bytes] | None = None
@@ -106,6 +108,8 @@ class Server:
 
     def begin(self, before: Sequence[str] = (), program: Sequence[str] = ()) -> None:
         """Start it, and do not wait."""
+        text = _CONFIGURATION.format(workers=self.workers, **self._words)
+        (self.folder / "smtpx.toml").write_text(text, "utf-8")
         self._starts += 1
         twistd = program or [str(Path(sys.executable).with_name("twistd"))]
         # A file of its own each time: a killed one leaves it behind.

@@ -37,7 +37,7 @@ class DropKillTests(SynchronousTestCase):
     def setUp(self) -> None:
         """A server that has made the folder."""
         self.server = Server(
-            self.mktemp(), 'transport = "maildir"\npath = "mail/{user}"'
+            self.place(), 'transport = "maildir"\npath = "mail/{user}"'
         )
         self.addCleanup(self.server.kill)
         self.random = random.Random(20261122)
@@ -49,13 +49,18 @@ class DropKillTests(SynchronousTestCase):
         #: How often a server was killed that had some files in its hands.
         self.midway = 0
 
+    def place(self) -> str:
+        """Where the server is to be."""
+        folder: str = self.mktemp()
+        return folder
+
     def test_killedAgainAndAgain(self) -> None:
         """Everything that was dropped is in the Maildir, once."""
         rounds = 0
         while rounds < ROUNDS or (not self.midway and rounds < MOST_ROUNDS):
             self.round()
             rounds += 1
-        self.server.start()
+        self.revive()
         waitFor(lambda: not self.left(), "the drop folder is empty")
         waitFor(lambda: self.read() == self.dropped, "every message in the Maildir")
         self.server.stop()
@@ -69,11 +74,7 @@ class DropKillTests(SynchronousTestCase):
     def round(self) -> None:
         """Drop some, and kill the server while it takes them."""
         before = len(os.listdir(self.drop / "new"))
-        for _ in range(MESSAGES):
-            dropping = Dropping(self.drop)
-            dropping.write(b"X-Number: %d\r\n\r\nhello\r\n" % self.dropped)
-            dropping.commit(b"FROM:<a@b.example>", [b"TO:<ann@example.org>"])
-            self.dropped += 1
+        self.dropSome()
         self.server.begin()
         waitFor(
             lambda: len(os.listdir(self.drop / "new")) < before + MESSAGES,
@@ -83,6 +84,18 @@ class DropKillTests(SynchronousTestCase):
         self.server.kill()
         self.midway += bool(os.listdir(self.drop / "taking"))
         self.read()
+
+    def revive(self) -> None:
+        """Have a server run."""
+        self.server.start()
+
+    def dropSome(self) -> None:
+        """Drop some."""
+        for _ in range(MESSAGES):
+            dropping = Dropping(self.drop)
+            dropping.write(b"X-Number: %d\r\n\r\nhello\r\n" % self.dropped)
+            dropping.commit(b"FROM:<a@b.example>", [b"TO:<ann@example.org>"])
+            self.dropped += 1
 
     def left(self) -> list[str]:
         """What is in the folder."""
