@@ -5,7 +5,8 @@ once a message.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from attrs import define, evolve, field, frozen
@@ -77,8 +78,17 @@ class _Room:
     count: int = 0
 
 
+#: Asks all other processes where an account comes from; it never fails.
+Elsewhere = Callable[[str, str], Awaitable[Sequence[Mapping[str, int]]]]
+
+
 class Alerts:
-    """Tells of accounts."""
+    """
+    Tells of accounts.
+
+    @ivar elsewhere: says where other processes of the server have seen an account
+        come from, and how often; L{None}: there are none.
+    """
 
     _log = Logger()
 
@@ -96,6 +106,7 @@ class Alerts:
         @param tell: tells the operator.
         @param every: how often an account is told of, in seconds.
         """
+        self.elsewhere: Elsewhere | None = None
         self._now = now
         self._claim = claim
         self._tell = tell
@@ -113,6 +124,11 @@ class Alerts:
         if len(found.clients) >= _CLIENTS_MOST:
             del found.clients[next(iter(found.clients))]
         found.clients[address] = times + 1
+
+    def clientsOf(self, per: str, account: str) -> Mapping[str, int]:
+        """From which addresses an account came to this process, and how often."""
+        found = self._accounts.get(f"{per} {account}")
+        return {} if found is None else found.clients
 
     def _account(self, per: str, account: str) -> _Account:
         name = f"{per} {account}"
@@ -159,10 +175,21 @@ class Alerts:
 
     async def _ring(self, alert: Alert, found: _Account, room: _Room) -> None:
         if await self._claim(f"{alert.per} {alert.account}", self._every):
-            self._tell(evolve(alert, clients=tuple(found.clients.items())))
+            clients = await self._everywhere(alert, found)
+            self._tell(evolve(alert, clients=tuple(clients.items())))
         elif room.count <= _TOLD_MOST:
             # Somebody else tells of it.
             room.count -= 1
+
+    async def _everywhere(self, alert: Alert, found: _Account) -> Mapping[str, int]:
+        """Where an account comes from, whichever process it came to."""
+        if self.elsewhere is None:
+            return found.clients
+        counts = Counter(found.clients)
+        for theirs in await self.elsewhere(alert.per, alert.account):
+            counts.update(theirs)
+        # Who came last nobody knows of all together: so it is who came most.
+        return dict(reversed(counts.most_common(_CLIENTS_MOST)))
 
     def _begin(self, work: Coroutine[Deferred[Any], Any, None]) -> None:
         running = Deferred.fromCoroutine(work)

@@ -22,6 +22,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from enum import Enum
+from functools import cache
 from importlib.metadata import version
 
 from ...core.errors import Malformed
@@ -58,8 +59,12 @@ class Kind(Enum):
     BROKEN = "broken"
 
 
+@cache
 def smtpxVersion() -> str:
-    """The version of this smtpx."""
+    """
+    The version of this smtpx.  It is read from a file, and workers greet each other
+    often.
+    """
     return version("smtpx")
 
 

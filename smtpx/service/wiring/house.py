@@ -42,6 +42,7 @@ from ..receiving import SpoolReceiver
 from ..tables import Listener
 from ..transactions import Transactions
 from ..workers.answers import Answers
+from .alertplaces import shareAlerts
 from .arc import sealing
 from .authentication import authentication, checking
 from .certificates import certificates
@@ -221,6 +222,7 @@ async def enter(
         alert = alerting(configuration, name, spool, told, logs.publisher.publish)
         counters = policyCounters(watch)
         met = await strangers(machine, configuration, alert, stack, False, counters)
+        shareAlerts(machine, met.alerts, answers)
         spooling = receiverOf(
             configuration, watch, spool, journal, out.routes, taken, memory, met.taken
         )

@@ -93,6 +93,31 @@ class AlertsTests(SynchronousTestCase):
             (("192.0.2.24", 2), ("192.0.2.3", 1), ("this machine", 1)),
         )
 
+    def test_everywhere(self) -> None:
+        """Several processes tell together where it comes from, the most last."""
+        asked: list[tuple[str, str]] = []
+        theirs = [{f"192.0.2.{each}": each for each in range(1, 22)}, {"this": 50}]
+
+        async def elsewhere(per: str, account: str) -> list[dict[str, int]]:
+            asked.append((per, account))
+            return theirs
+
+        self.alerts.elsewhere = elsewhere
+        for _ in range(3):
+            self.alerts.saw("user", "ann", b"192.0.2.20")
+        self.alerts.ring(_ALERT)
+        (told,) = self.told
+        self.assertEqual(asked, [("user", "ann")])
+        self.assertEqual(len(told.clients), 20)
+        expected = (("192.0.2.21", 21), ("192.0.2.20", 23), ("this", 50))
+        self.assertEqual(told.clients[-3:], expected)
+
+    def test_asked(self) -> None:
+        """Another process is told where an account came from to this one."""
+        self.alerts.saw("user", "ann", b"192.0.2.1")
+        self.assertEqual(self.alerts.clientsOf("user", "ann"), {"192.0.2.1": 1})
+        self.assertEqual(self.alerts.clientsOf("user", "bob"), {})
+
     def test_bounded(self) -> None:
         """So many accounts are remembered, and no more."""
         for number in range(1200):
