@@ -6,11 +6,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from attrs import evolve
+
 from smtpx.mailauth.publicsuffix import PublicSuffixes
 from smtpx.queue.author import Author
 from smtpx.service.dmarcchecks import checkDMARC, dmarcCautions
 from smtpx.service.tables.dmarc import SUFFIX_FILE, Boundaries
-from smtpx.service.wiring.dmarc import Suffixes
+from smtpx.service.wiring.dmarc import Suffixes, failureBounds
+from smtpx.service.workers import Worker
 
 from ..queue.test_dmarcreporting import reportIn
 from .made import HouseTestCase
@@ -218,6 +221,18 @@ class AggregateTests(HouseTestCase):
         evaluated = record["row"]["policy_evaluated"]
         self.assertEqual("none", evaluated["disposition"])
         self.assertEqual([{"type": "local_policy"}], evaluated["reason"])
+
+    def test_workersShareTheBound(self) -> None:
+        """Several workers send no more failure reports together than there may be."""
+        configuration = self.site.read({"dmarc": {"dmarc_forensic_per_hour": 10}})
+        found = [
+            failureBounds(
+                evolve(self.site.machine, worker=Worker(number, 3)), configuration
+            )
+            for number in (1, 2, 3)
+        ]
+        self.assertEqual([each.perHour for each in found], [4, 3, 3])
+        self.assertEqual(sum(each.allPerHour for each in found), 1000)
 
 
 class SuffixesTests(ConfigurationTestCase):

@@ -138,10 +138,19 @@ def _failures(
         resolver,
         partial(spooled, spool, told, "a DMARC failure report"),
         known,
-        FailureBounds(options.forensicPerHour),
+        failureBounds(machine, configuration),
     )
     stack.push_async_callback(failing.stop)
     return failing.tell
 
 
-__all__ = ["Suffixes", "dmarcWitnesses", "suffixes"]
+def failureBounds(machine: Machine, configuration: Configuration) -> FailureBounds:
+    """
+    How many reports on single messages this worker sends, so that all together send no
+    more than they may.
+    """
+    share, all_ = machine.worker.share, FailureBounds().allPerHour
+    return FailureBounds(share(configuration.dmarc.forensicPerHour), share(all_))
+
+
+__all__ = ["Suffixes", "dmarcWitnesses", "failureBounds", "suffixes"]
