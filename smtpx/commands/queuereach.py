@@ -45,6 +45,8 @@ from .console import CommandFailed
 #: for meanwhile, in seconds.
 _PATIENCE_SECONDS, _AGAIN_SECONDS = 10.0, 0.25
 
+_CLOSED = "control.enabled is false, so a server that runs cannot be reached"
+
 Fields = Mapping[str, object]
 Told = Callable[[Fields], None]
 
@@ -152,6 +154,8 @@ async def reachQueue(
         if client is not None:
             stack.callback(client.close)
             return RunningQueue(client)
+    elif isAnyAlive(configuration.workersFolder):
+        raise CommandFailed(_CLOSED)
     by = whoIsThis()
     beOwner(configuration.state / "spool")
     try:
@@ -159,7 +163,7 @@ async def reachQueue(
     except SpoolInUse as error:
         text = "a server that runs has no control socket, or another command is at it"
         if not configuration.control.enabled:
-            text = "control.enabled is false, so a server that runs cannot be reached"
+            text = _CLOSED
         raise CommandFailed(f"{error}: {text}") from error
 
 

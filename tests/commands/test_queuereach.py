@@ -164,6 +164,13 @@ class ReachTests(ControlCase):
         queue, _ = self.reach(control={"enabled": False})
         self.assertIsInstance(queue, IdleQueue)
 
+    def test_noSocketOfWorkers(self) -> None:
+        """Where workers run, the spool of one that is just away is not taken."""
+        self.patch(module, "isAnyAlive", lambda folder: True)
+        text = self.fails(control={"enabled": False}, workers=2)
+        self.assertIn("control.enabled is false", text)
+        self.assertEqual(self.site.spools, [])
+
     def test_inUse(self) -> None:
         """Where another process has the spool, that is said, and what that means."""
 
