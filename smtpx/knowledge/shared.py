@@ -57,12 +57,15 @@ class SharedKnowledge:
         work: Callable[[Callable[[], Got]], Deferred[Got]],
         path: str,
         room: Room = ROOM,
+        tidies: bool = True,
     ) -> None:
         """
         @param now: seconds since the epoch.
         @param work: runs a job in a thread; never two at a time.
         @param path: the file; its folder is there by the time of C{start}.
         @param room: how much is kept, in the file and in memory.
+        @param tidies: is it for this process to tidy the file?  Another one of the
+            server does otherwise.
         """
         self.trouble: str | None = None
         self._reactor = reactor
@@ -70,6 +73,7 @@ class SharedKnowledge:
         self._work = work
         self._path = path
         self._room = room
+        self._tidies = tidies
         self._memory = MemoryKnowledge(now, room)
         self._clerk = Clerk(path, room)
         #: What is new and was not given to the clerk; what he is at; what was asked
@@ -203,6 +207,7 @@ class SharedKnowledge:
         if tidies:
             self._tidied = self._reactor.seconds()
             self._memory.tidy()
+        tidies = tidies and self._tidies
         return Given(self._now(), self._given, uses, tidies, self._stopped)
 
     def _tell(self, got: Got) -> None:

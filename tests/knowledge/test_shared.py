@@ -43,9 +43,13 @@ class SharedCase(FileCase):
         globalLogPublisher.addObserver(tell)
         self.addCleanup(globalLogPublisher.removeObserver, tell)
 
-    def process(self, work: Work = execute, room: Room = ROOM) -> SharedKnowledge:
+    def process(
+        self, work: Work = execute, room: Room = ROOM, tidies: bool = True
+    ) -> SharedKnowledge:
         """A process that knows something."""
-        made = SharedKnowledge(self.clock, self.clock.seconds, work, self.path, room)
+        made = SharedKnowledge(
+            self.clock, self.clock.seconds, work, self.path, room, tidies
+        )
         self.successResultOf(made.start())
         self.addCleanup(made.stop)
         return made
@@ -222,6 +226,14 @@ class SharedKnowledgeTests(SharedCase):
         self.clock.advance(1)
         self.clock.advance(86400)
         self.assertEqual((process.state().names, self.known()), (0, []))
+
+    def test_tidiedByAnother(self) -> None:
+        """Of several processes one tidies the file; each forgets what expired."""
+        process = self.process(tidies=False)
+        process.remember("retry", b"a", self.record())
+        self.clock.advance(1)
+        self.clock.advance(86400)
+        self.assertEqual((process.state().names, self.known()), (0, [b"a"]))
 
     def test_notTidiedAtOnce(self) -> None:
         """The first time is an hour after the start, and then once an hour."""

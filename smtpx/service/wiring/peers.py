@@ -70,6 +70,7 @@ async def openKnowledge(
             threads(machine, 1, "peers", stack),
             str(configuration.peersFile),
             room,
+            machine.worker.leads,
         )
         await knowledge.start()
         stack.push_async_callback(knowledge.stop)
