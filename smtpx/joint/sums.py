@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from hashlib import blake2b
 
 from attrs import frozen
@@ -47,6 +47,10 @@ class JointSums:
         #: How much, as a float, and by which transaction; 0: it is not settled.
         self.values = numbers("Q", columns * keys).cast("B").cast("d")
         self.changes = numbers("Q", columns * keys)
+        #: How many were ever added by each, and how many of these are over: what is
+        #: between them counts.
+        self.heads = numbers("Q", columns)
+        self.tails = numbers("Q", columns)
 
     def column(self, number: int, now: Callable[[], float]) -> Sums:
         """
@@ -55,9 +59,7 @@ class JointSums:
         @param number: which process it is, from 1 on.
         @param now: tells the time in seconds, for this process.
         """
-        start = (number - 1) * self.keys
-        octets = self.marks.cast("B")
-        octets[start * _MARK : (start + self.keys) * _MARK] = bytes(self.keys * _MARK)
+        self.tails[number - 1] = self.heads[number - 1]
         return Sums(self, number, now)
 
     def mark(self, key: bytes) -> int:
@@ -66,8 +68,8 @@ class JointSums:
         return int.from_bytes(digest, "little") or 1
 
 
-#: Places in a ring, each with the digest that stood there.
-Places = list[tuple[int, int]]
+#: What was added, by the numbers that it had among all that ever was.
+Places = list[int]
 
 
 @frozen
@@ -76,10 +78,11 @@ class _Settled:
     What is settled.
 
     @ivar at: since when.
+    @ivar last: the greatest number of it.
     """
 
     at: float
-    places: Places
+    last: int
 
 
 class Sums:
@@ -88,36 +91,32 @@ class Sums:
     def __init__(self, joint: JointSums, number: int, now: Callable[[], float]) -> None:
         """Made by L{JointSums.column}."""
         self._joint = joint
-        self._start = (number - 1) * joint.keys
+        self._column = number - 1
         self._octets = joint.marks.cast("B")
         self._now = now
-        self._next = 0
-        #: Where keys stand that are not settled.
+        #: What is not settled, by its keys.
         self._open: dict[bytes, int] = {}
         self._settled: deque[_Settled] = deque()
 
     def add(self, key: bytes, count: float) -> None:
         """Add something."""
-        joint, place = self._joint, self._open.get(key)
-        if place is None:
-            place = self._place()
-            joint.values[place], joint.changes[place] = count, 0
-            joint.marks[place] = joint.mark(key)
-            self._open[key] = place
-        else:
-            joint.values[place] += count
+        joint, number = self._joint, self._open.get(key)
+        if number is not None and number >= joint.tails[self._column]:
+            joint.values[self._place(number)] += count
+            return
+        number = joint.heads[self._column]
+        if number - joint.tails[self._column] >= joint.keys:
+            # What was added longest ago goes for it.
+            joint.tails[self._column] = number - joint.keys + 1
+        place = self._place(number)
+        joint.values[place], joint.changes[place] = count, 0
+        joint.marks[place] = joint.mark(key)
+        joint.heads[self._column] = number + 1
+        self._open[key] = number
 
-    def _place(self) -> int:
-        """Where there is room; what was added longest ago goes for it."""
-        place = self._start + self._next
-        self._next = (self._next + 1) % self._joint.keys
-        if self._joint.marks[place]:
-            self._joint.marks[place] = 0
-            for key, each in self._open.items():
-                if each == place:
-                    del self._open[key]
-                    break
-        return place
+    def _place(self, number: int) -> int:
+        """Where something stands."""
+        return self._column * self._joint.keys + number % self._joint.keys
 
     def taken(self) -> Places:
         """
@@ -125,8 +124,7 @@ class Sums:
 
         @return: what is to be given to L{settle}, once it was.
         """
-        marks = self._joint.marks
-        places = [(place, marks[place]) for place in self._open.values()]
+        places = list(self._open.values())
         self._open.clear()
         return places
 
@@ -138,14 +136,14 @@ class Sums:
         @param change: the number of the transaction, from 1 on.
         """
         joint, now = self._joint, self._now()
-        for place, mark in places:
-            if joint.marks[place] == mark:
-                joint.changes[place] = change
-        self._settled.append(_Settled(now, places))
+        tail = joint.tails[self._column]
+        for number in places:
+            if number >= tail:
+                joint.changes[self._place(number)] = change
+        self._settled.append(_Settled(now, max(places, default=-1)))
         while self._settled and not 0 <= now - self._settled[0].at < KEPT_SECONDS:
-            for place, mark in self._settled.popleft().places:
-                if joint.marks[place] == mark and joint.changes[place]:
-                    joint.marks[place] = 0
+            tail = max(tail, self._settled.popleft().last + 1)
+        joint.tails[self._column] = tail
 
     def others(self, key: bytes, seen: int) -> float:
         """
@@ -155,20 +153,33 @@ class Sums:
         """
         joint, found = self._joint, 0.0
         wanted = joint.mark(key).to_bytes(_MARK, sys.byteorder)
-        size = joint.keys
-        for start in range(0, joint.columns * size, size):
-            if start == self._start:
+        for column in range(joint.columns):
+            if column == self._column:
                 continue
-            ring = bytes(self._octets[start * _MARK : (start + size) * _MARK])
+            for place in self._search(column, wanted):
+                change = joint.changes[place]
+                if not change or change > seen:
+                    found += joint.values[place]
+        return found
+
+    def _search(self, column: int, wanted: bytes) -> Iterator[int]:
+        """Where a digest stands among what counts of a process."""
+        joint, start = self._joint, column * self._joint.keys
+        tail, head = joint.tails[column], joint.heads[column]
+        if head <= tail:
+            return
+        first, last = tail % joint.keys, head % joint.keys
+        parts = [(first, last)]
+        if first >= last:
+            parts = [(first, joint.keys), (0, last)]
+        for begin, end in parts:
+            octets = self._octets[(start + begin) * _MARK : (start + end) * _MARK]
+            ring = bytes(octets)
             at = ring.find(wanted)
             while at >= 0:
                 if at % _MARK == 0:
-                    place = start + at // _MARK
-                    change = joint.changes[place]
-                    if not change or change > seen:
-                        found += joint.values[place]
+                    yield start + begin + at // _MARK
                 at = ring.find(wanted, at + 1)
-        return found
 
 
 __all__ = ["KEPT_SECONDS", "JointSums", "Places", "Sums"]

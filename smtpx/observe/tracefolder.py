@@ -23,6 +23,10 @@ from twisted.logger import Logger
 from .ladder import ladder
 from .trace import SessionTrace
 
+#: Other workers save there, too: how many of their own each may save, as a share of what
+#: there is room for, until it looks what the others have.
+_BLIND = 0.05
+
 _TEXT, _JSON = ".txt", ".json"
 _NAME = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]+-[0-9a-f]+\Z")
 

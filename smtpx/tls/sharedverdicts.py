@@ -36,8 +36,9 @@ from cryptography.x509 import Certificate
 from .clientcertificates import Verdict
 from .verdictmemory import judged
 
-#: How many entries a bucket has, and how many buckets there are.
-WAYS, BUCKETS = 32, 256
+#: How many entries a bucket has, and how many buckets there are: the first is full when
+#: there are some 10,000 entries.
+WAYS, BUCKETS = 32, 512
 
 #: Name, era, until when it holds (seconds since the epoch), when it was noted (seconds
 #: of the table's clock), what is wrong (in UTF-8, ended by NUL).

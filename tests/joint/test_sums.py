@@ -5,7 +5,9 @@ Tests for L{smtpx.joint.sums}.
 from __future__ import annotations
 
 import sys
+from collections import Counter
 
+from hypothesis import given, settings, strategies as st
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -70,6 +72,29 @@ class SumsTests(SynchronousTestCase):
         self.one.add(b"f", 1)
         self.assertEqual(self.two.others(b"f", 99), 7)
 
+    @settings(max_examples=100)
+    @given(
+        st.lists(st.tuples(st.integers(1, 2), st.sampled_from(b"abcd"), st.booleans()))
+    )
+    def test_likeADictionary(self, steps: list[tuple[int, int, bool]]) -> None:
+        """Whatever is added and settled, the others' open sums are seen, exactly."""
+        joint = JointSums(2, 4)
+        clock = Clock()
+        processes = {number: joint.column(number, clock.seconds) for number in (1, 2)}
+        sums: dict[int, Counter[int]] = {1: Counter(), 2: Counter()}
+        for number, key, settles in steps:
+            clock.advance(1)
+            processes[number].add(bytes([key]), 1)
+            sums[number][key] += 1
+            if settles:
+                processes[number].settle(processes[number].taken(), 1)
+                sums[number].clear()
+                clock.advance(KEPT_SECONDS)
+                processes[number].settle([], 1)
+            for each in b"abcd":
+                seen = processes[3 - number].others(bytes([each]), 1)
+                self.assertEqual(seen, sums[number][each])
+
     def test_successor(self) -> None:
         """A process that takes another's place begins with nothing."""
         self.one.add(b"a", 1)
@@ -81,6 +106,7 @@ class SumsTests(SynchronousTestCase):
         marks = self.joint.marks
         marks[0], marks[1] = 0x1122334455667788, 0x99AABBCCDDEEFF00
         self.joint.values[0] = self.joint.values[1] = 1.0
+        self.joint.heads[0] = 2
         octets = bytes(marks.cast("B")[:16])
         for at in range(9):
             mark = int.from_bytes(octets[at : at + 8], sys.byteorder)

@@ -35,6 +35,14 @@ class TraceFolderTests(SynchronousTestCase):
         """A place that is not there yet."""
         self.path = Path(self.mktemp()) / "trace"
 
+    def test_severalWorkers(self) -> None:
+        """Where several processes save, the folder has as many for all of them."""
+        folders = [TraceFolder(self.path, 40) for _ in range(3)]
+        for number in range(200):
+            folders[number % 3].save(later(number))
+        left = {name.partition(".")[0] for name in self.names()}
+        self.assertTrue(40 <= len(left) <= 46, len(left))
+
     def names(self) -> list[str]:
         """What is in the folder."""
         return sorted(os.listdir(self.path))

@@ -26,8 +26,9 @@ from ...knowledge.layout import DamagedFile, ForeignFile, isBusy, isDamage
 F = TypeVar("F", bound="SharedFile")
 R = TypeVar("R")
 
-#: How long somebody else's transaction is waited for, in seconds.
-_BUSY_SECONDS = 2.0
+#: How long somebody else's transaction is waited for, in seconds: another worker may be
+#: tidying up.
+_BUSY_SECONDS = 10.0
 
 #: To how many octets the log is cut when it was emptied.
 _LOG_OCTETS = 4 << 20

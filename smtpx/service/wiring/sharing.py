@@ -11,10 +11,13 @@ from ..config import Configuration
 from ..workers.shared import Shared
 from .ticketkeys import sharedKeys
 
-#: How many networks each worker remembers to have offered PIPECONNECT: as many as one
-#: alone would; and how many TLS sessions it has used, and keys of rates it has counted,
-#: before the others have read so.
-OFFERS_MOST, SESSIONS_MOST, COUNTED_MOST = 16_384, 4096, 4096
+#: Of how many networks that were offered PIPECONNECT, and TLS sessions that were used,
+#: each worker tells until the others have read so in the file of peer knowledge, a
+#: second later; and of how many keys of rates.
+OFFERS_MOST, SESSIONS_MOST, COUNTED_MOST = 1024, 1024, 4096
+
+#: And how many networks where there is no such file: as many as one alone remembers.
+OFFERS_WITHOUT_FILE = 16_384
 
 
 def prepare(configuration: Configuration) -> Shared:
@@ -28,11 +31,12 @@ def prepare(configuration: Configuration) -> Shared:
     @raise OSError: the machine does not let us.
     @raise smtpx.core.errors.SMTPXError: what the configuration names is of no use.
     """
-    count = configuration.workers
+    count, isKept = configuration.workers, configuration.peers.persistent
+    offers = OFFERS_MOST if isKept else OFFERS_WITHOUT_FILE
     return Shared(
         seen=Common.make(count) if configuration.http.wanted else None,
         ticketKeys=sharedKeys(configuration),
-        offers=JointRecent(count, OFFERS_MOST),
+        offers=JointRecent(count, offers),
         sessions=JointRecent(count, SESSIONS_MOST),
         rates=JointSums(count, COUNTED_MOST),
     )

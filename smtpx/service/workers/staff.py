@@ -327,6 +327,13 @@ class Staff:
     def _letGo(self, post: Post) -> None:
         """Another is to take its place."""
         self._signal(post, signal.SIGTERM)
+        self._clock.callLater(self._leaveSeconds, self._endLate, post, post.pid)
+
+    def _endLate(self, post: Post, pid: int) -> None:
+        """It had time enough."""
+        if post.leaves and post.pid == pid and not self._leaving:
+            self._tellLate(post)
+            self._signal(post, signal.SIGKILL)
 
     def _cannot(self, why: str) -> bool:
         """
@@ -347,13 +354,16 @@ class Staff:
         """Some did not leave in time."""
         late = [post for post in self.posts.values() if post.stage is not Stage.VACANT]
         for post in late:
-            self._log.error(
-                "Worker {number} (process {pid}) does not leave, and is ended",
-                number=post.number,
-                pid=post.pid,
-            )
+            self._tellLate(post)
             self._signal(post, signal.SIGKILL)
         self._timer = self._clock.callLater(_REST_SECONDS, self._finish)
+
+    def _tellLate(self, post: Post) -> None:
+        self._log.error(
+            "Worker {number} (process {pid}) does not leave, and is ended",
+            number=post.number,
+            pid=post.pid,
+        )
 
     def _finish(self) -> None:
         gone, self._gone = self._gone, None

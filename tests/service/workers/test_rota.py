@@ -5,7 +5,7 @@ zygote that is not real.
 
 from __future__ import annotations
 
-from .staffed import StaffTestCase
+from .staffed import LEAVE_SECONDS, StaffTestCase
 
 
 class RotaTests(StaffTestCase):
@@ -94,6 +94,22 @@ class RotaTests(StaffTestCase):
         self.assertEqual(self.zygote.taken(), ["fork 1"])
         self.zygote.fork(1)
         self.assertEqual(self.zygote.taken(), ["signal 2 15"])
+
+    def test_late(self) -> None:
+        """One that does not leave in time is ended, and the others have their turn."""
+        self.zygote.say("renewed")
+        self.left(1, 101)
+        self.zygote.fork(1)
+        self.assertEqual(self.zygote.taken(), ["signal 1 15", "fork 1", "signal 2 15"])
+        self.log.taken()
+        self.clock.advance(LEAVE_SECONDS)
+        self.assertEqual(self.zygote.taken(), ["signal 2 9"])
+        self.assertEqual(
+            self.log.taken(),
+            [("error", "Worker 2 (process 102) does not leave, and is ended")],
+        )
+        self.zygote.say("ended", number=2, pid=102, status=-9)
+        self.assertEqual(self.zygote.taken(), ["fork 2"])
 
     def test_stopped(self) -> None:
         """A server that stops replaces nobody any more."""
