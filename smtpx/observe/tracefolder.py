@@ -23,8 +23,8 @@ from twisted.logger import Logger
 from .ladder import ladder
 from .trace import SessionTrace
 
-#: Other workers save there, too: how many of their own each may save, as a share of what
-#: there is room for, until it looks what the others have.
+#: Other workers save there, too: how much of its room each may fill until it looks what
+#: the others have.
 _BLIND = 0.05
 
 _TEXT, _JSON = ".txt", ".json"
