@@ -98,7 +98,8 @@ class TLS:
             "kind": durationInSeconds(False, 60, LIFETIME_SECONDS_MOST),
             "help": "How long a client in ``tls_resumption_hosts`` of its listener may"
             " resume a session.  The keys of tickets turn each half of it, and are in"
-            " memory only.",
+            " memory only; with several ``workers``, those of the next days are made"
+            " ahead.",
         },
     )
 
