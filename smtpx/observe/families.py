@@ -66,6 +66,8 @@ class Family:
 
 Families = Sequence[Family]
 
+_NOBODY: Mapping[str, Families] = {}
+
 
 def familiesOf(registry: CollectorRegistry) -> list[Family]:
     """All metrics that a registry has now."""
@@ -138,7 +140,10 @@ def addedUp(several: Iterable[Families]) -> list[Family]:
 
 
 def together(
-    here: Mapping[int, Families], away: Iterable[Families], past: Families
+    here: Mapping[int, Families],
+    away: Iterable[Families],
+    past: Families,
+    beside: Mapping[str, Families] = _NOBODY,
 ) -> list[Family]:
     """
     What several workers tell, as one server.
@@ -146,6 +151,7 @@ def together(
     @param here: what those tell that have answered, by their numbers.
     @param away: what those told last that have not.
     @param past: what was counted by processes that are no more.
+    @param beside: what processes tell that are no workers, by what these are called.
     """
     gone = list(away)
     counted = addedUp([*here.values(), *gone, past])
@@ -153,7 +159,8 @@ def together(
     now = list(_folded(here.values(), _isOfNow))
     found = {each.name: each for each in [*counted, *lasting, *now]}
     known = [found.pop(name) for name in _OURS if name in found]
-    return [*known, *_apart(here)]
+    workers = {str(number): families for number, families in here.items()}
+    return [*known, *_apart({**workers, **beside})]
 
 
 def _isOfNow(metric: Metric) -> bool:
@@ -182,25 +189,29 @@ def _folded(
         yield evolve(family, samples=values[name])
 
 
-def _apart(here: Mapping[int, Families]) -> Iterator[Family]:
-    """What is not ours: the same, each of its worker."""
+def _apart(here: Mapping[str, Families]) -> Iterator[Family]:
+    """What is not ours: the same, each of its process."""
     found: dict[str, Family] = {}
     values: dict[str, dict[tuple[str, Labels], float]] = {}
-    for number, families in here.items():
+    for process, families in here.items():
         for family in families:
             if family.metric is None:
                 found.setdefault(family.name, family)
                 into = values.setdefault(family.name, {})
                 for (name, labels), value in family.samples.items():
-                    into[name, labelled(labels, number)] = value
+                    into[name, labelled(labels, process)] = value
     for name, family in found.items():
         yield evolve(family, samples=values[name])
 
 
-def labelled(labels: Labels, number: int) -> Labels:
-    """Labels, and that of a worker."""
+def labelled(labels: Labels, process: str) -> Labels:
+    """
+    Labels, and that of a worker.
+
+    @param process: its number.
+    """
     others = [(_FOREIGN if name == WORKER else name, of) for name, of in labels]
-    return ((WORKER, str(number)), *others)
+    return ((WORKER, process), *others)
 
 
 # --- for who reads them -------------------------------------------------------------

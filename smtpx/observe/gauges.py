@@ -129,3 +129,15 @@ def ofTheProcess(registry: CollectorRegistry) -> None:
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
     GCCollector(registry=registry)
+
+
+def ofAnotherProcess(pid: int) -> CollectorRegistry:
+    """
+    What can be told of another process of the server: C{process_...}, as far as the
+    system lets us see it.
+
+    @param pid: the number of the process.
+    """
+    registry = CollectorRegistry()
+    ProcessCollector(pid=lambda: pid, registry=registry)
+    return registry

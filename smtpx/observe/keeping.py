@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import mmap
 import os
+from collections.abc import Mapping
 
 from attrs import frozen
 
@@ -82,20 +83,24 @@ class Common:
 
     @ivar keeping: what is known of all of them.
     @ivar starts: how often each was started.
+    @ivar beside: the processes of the server that are no workers, by what they are
+        called.
     """
 
     keeping: Keeping
     starts: Starts
+    beside: Mapping[str, int]
 
     @classmethod
     def make(cls, count: int) -> Common:
         """
-        Make it, before the processes are forked.
+        Make it, in the zygote, before the workers are forked.
 
         @param count: how many workers there are.
         @raise OSError: the system does not let us.
         """
-        return cls(Keeping(), Starts(count))
+        beside = {"supervisor": os.getppid(), "zygote": os.getpid()}
+        return cls(Keeping(), Starts(count), beside)
 
 
 __all__ = ["Common", "Keeping", "Starts"]

@@ -25,6 +25,8 @@ from .parcels import pack, unpack
 from .reports import Report
 from .together import Plots, plotted
 
+_NOBODY: Mapping[str, Families] = {}
+
 
 class IKeeping(Protocol):
     """
@@ -86,15 +88,20 @@ class Ledger:
         self.here = frozenset(reports)
         self._keeping.save(self._packed())
 
-    def families(self) -> Families:
-        """The metrics of the whole server."""
+    def families(self, beside: Mapping[str, Families] = _NOBODY) -> Families:
+        """
+        The metrics of the whole server.
+
+        @param beside: what processes tell that are no workers, by what these are
+            called.
+        """
         here = {number: self.last[number].families for number in sorted(self.here)}
         away = [
             report.families
             for number, report in sorted(self.last.items())
             if number not in self.here
         ]
-        return together(here, away, self.past)
+        return together(here, away, self.past, beside)
 
     def _depart(self, report: Report) -> None:
         """What a process has told is to be seen still when it is no more."""

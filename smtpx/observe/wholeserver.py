@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from attrs import field, frozen
+from prometheus_client import CollectorRegistry
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
@@ -55,6 +56,8 @@ _AWAY = ("It does not answer.",)
 
 #: A value of JSON.
 Fields = Mapping[str, object]
+
+_NOBODY: Mapping[str, CollectorRegistry] = {}
 
 #: Asks all other workers the same, as C{IOthers.ask} of L{smtpx.service.workers} does.
 Ask = Callable[[str, Fields, float], "Deferred[Mapping[int, Sequence[Fields]]]"]
@@ -127,11 +130,14 @@ class WholeServer:
         clock: IReactorTime,
         ledger: Ledger,
         starts: Callable[[int], int],
+        beside: Mapping[str, CollectorRegistry] = _NOBODY,
     ) -> None:
         """
         @param teller: tells of the worker that this is.
         @param count: how many there are.
         @param starts: how often one of them was started, by its number.
+        @param beside: metrics of processes that are no workers, by what these are
+            called.
         """
         self.ledger = ledger
         self._teller = teller
@@ -140,6 +146,7 @@ class WholeServer:
         self._ask = ask
         self._clock = clock
         self._starts = starts
+        self._beside = beside
         self._waiting: list[Deferred[None]] = []
         self._call: IDelayedCall | None = None
         self._garbled = False
@@ -240,9 +247,11 @@ class WholeServer:
 
     def exposition(self) -> Deferred[bytes]:
         """See L{IView}."""
-        return self.round().addCallback(
-            lambda _: expositionOf([*self.ledger.families(), *self._workers()])
-        )
+        return self.round().addCallback(lambda _: self._exposition())
+
+    def _exposition(self) -> bytes:
+        beside = {name: familiesOf(each) for name, each in self._beside.items()}
+        return expositionOf([*self.ledger.families(beside), *self._workers()])
 
     def _workers(self) -> list[Family]:
         """Metrics of the workers as such."""

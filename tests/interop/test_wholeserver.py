@@ -98,6 +98,15 @@ class WholeServerTests(InteropTestCase):
         waitFor(lambda: self.value("smtpx_spool_messages") == 0, "all have left")
         self.assertEqual(self.value('smtpx_sessions_ended_total{ending="quit"}'), 40)
 
+    def test_processes(self) -> None:
+        """What all processes of the server take is told, each by what it is."""
+        self.start()
+        for process in ("1", "2", "zygote", "supervisor"):
+            name = f'process_resident_memory_bytes{{worker="{process}"}}'
+            size = self.value(name)
+            assert size is not None, process
+            self.assertGreater(size, 10 << 20)
+
     def test_hung(self) -> None:
         """Of a worker that hangs the counts stand, and it is said that it is away."""
         server = self.start()

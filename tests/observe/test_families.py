@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 
 from hypothesis import given, settings, strategies as some
 from prometheus_client import CollectorRegistry, Counter as TheirCounter, Gauge
@@ -28,7 +29,7 @@ from smtpx.observe.families import (
     together,
     unpackFamilies,
 )
-from smtpx.observe.gauges import ofTheProcess
+from smtpx.observe.gauges import ofAnotherProcess, ofTheProcess
 from smtpx.observe.metrics import Kind, Merge, Metric
 from smtpx.observe.series import counter, exposition, histogram, series
 
@@ -98,7 +99,7 @@ class WireTests(SynchronousTestCase):
         packed = json.loads(json.dumps(packFamilies(families)))
         self.assertEqual(unpackFamilies(packed), families)
 
-    def test_allThatASeverHas(self) -> None:
+    def test_allThatAServerHas(self) -> None:
         """Every metric of a whole registry goes over, and is told as it was here."""
         registry = CollectorRegistry()
         Counters(registry).logins.count('a "b"\\\n', "good")
@@ -108,8 +109,10 @@ class WireTests(SynchronousTestCase):
         )
 
         def stable(text: bytes) -> list[bytes]:
+            """What does not change from one moment to the next."""
             lines = text.splitlines()
-            return [each for each in lines if b"process_" not in each]
+            moving = (b"process_", b"python_gc_")
+            return [each for each in lines if not each.startswith(moving)]
 
         self.assertEqual(stable(expositionOf(told)), stable(exposition(registry)))
 
@@ -235,6 +238,14 @@ class ApartTests(SynchronousTestCase):
         self.assertNotIn("process_cpu_seconds_total", found)
         self.assertFalse(any(map(math.isnan, found.values())))
 
+    def test_beside(self) -> None:
+        """Processes that are no workers have their names in its place."""
+        told = familiesOf(ofAnotherProcess(os.getpid()))
+        found = values(together({1: told}, [], [], {"zygote": told}))
+        for each in ("1", "zygote"):
+            size = found[f"process_resident_memory_bytes{{worker={each}}}"]
+            self.assertGreater(size, 1 << 20)
+
     def test_ofAProgram(self) -> None:
         """Metrics of somebody's own stay apart, whatever their labels are called."""
         told = {}
@@ -255,4 +266,4 @@ class ApartTests(SynchronousTestCase):
 
     def test_labels(self) -> None:
         """The number stands first."""
-        self.assertEqual(labelled((("a", "b"),), 3), (("worker", "3"), ("a", "b")))
+        self.assertEqual(labelled((("a", "b"),), "3"), (("worker", "3"), ("a", "b")))

@@ -75,3 +75,5 @@ class StartsTests(SynchronousTestCase):
         common = Common.make(2)
         self.addCleanup(common.keeping.close)
         self.assertEqual((common.keeping.load(), common.starts.of(2)), (b"", 0))
+        processes = {"supervisor": os.getppid(), "zygote": os.getpid()}
+        self.assertEqual(common.beside, processes)

@@ -7,6 +7,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 
+from prometheus_client import CollectorRegistry
+
+from ...observe.gauges import ofAnotherProcess
+from ...observe.keeping import Common
 from ...observe.ledger import InMemory, Ledger
 from ...observe.views import IView, OneProcess
 from ...observe.watch import Watch
@@ -43,11 +47,17 @@ def viewOf(
         machine.reactor,
         Ledger(InMemory() if seen is None else seen.keeping),
         (lambda number: 1) if seen is None else seen.starts.of,
+        {} if seen is None else _beside(seen),
     )
     if worker.leads:
         whole.start()
         stack.callback(whole.stop)
     return whole
+
+
+def _beside(seen: Common) -> Mapping[str, CollectorRegistry]:
+    """What there is to be told of the processes that are no workers."""
+    return {name: ofAnotherProcess(pid) for name, pid in seen.beside.items()}
 
 
 def _verbs(answers: Mapping[str, Callable[[Fields], Fields]]) -> Mapping[str, Verb]:
