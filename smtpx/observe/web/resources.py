@@ -105,35 +105,37 @@ class _Guarded(Resource):
         """See L{Resource}."""
         refusal = self._allowed(request)
         found = self._answer(request) if refusal is None else succeed(refusal)
-        # Who goes away does not wait for it.
-        request.notifyFinish().addErrback(lambda _: found.cancel())
-        found.addErrback(self._failed).addCallback(self._give, request)
+        waiting = [request]
+
+        def gone(why: Failure) -> None:
+            # Whoever asked does not wait for it.
+            waiting.clear()
+            found.cancel()
+
+        request.notifyFinish().addErrback(gone)
+        found.addErrback(self._failed).addCallback(self._give, waiting)
         return NOT_DONE_YET
 
-    def _failed(self, why: Failure) -> Answer | None:
+    def _failed(self, why: Failure) -> Answer:
         if why.check(CancelledError):
-            return None
+            return _plain("Nobody waits for it")
         self._log.failure("A page of the site failed", why)
         text = "Something of the server is broken; its log says what"
         return _plain(text, HTTPStatus.INTERNAL_SERVER_ERROR)
 
-    def _give(self, answer: Answer | None, request: Request) -> None:
-        """
-        Give an answer.
-
-        @param answer: L{None}: there is nobody to be given one.
-        """
-        if answer is None:
-            return
-        request.setResponseCode(answer.status)
-        request.setHeader("Content-Type", answer.kind)
-        request.setHeader("Content-Length", str(len(answer.body)))
-        for name, value in _HEADERS.items():
-            request.setHeader(name, value)
-        # Twisted would leave out a body behind HEAD as well, and warn of it in the log.
-        if request.method != b"HEAD":
-            request.write(answer.body)
-        request.finish()
+    def _give(self, answer: Answer, waiting: Iterable[Request]) -> None:
+        """Give an answer to those who wait for it: one, or nobody any more."""
+        for request in waiting:
+            request.setResponseCode(answer.status)
+            request.setHeader("Content-Type", answer.kind)
+            request.setHeader("Content-Length", str(len(answer.body)))
+            for name, value in _HEADERS.items():
+                request.setHeader(name, value)
+            # Twisted would leave out a body behind HEAD as well, and warn of it in
+            # the log.
+            if request.method != b"HEAD":
+                request.write(answer.body)
+            request.finish()
 
     def _allowed(self, request: Request) -> Answer | None:
         """What there is against a request; L{None}: nothing."""

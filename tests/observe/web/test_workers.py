@@ -5,14 +5,17 @@ A server of several workers, as its site shows it.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 
 from attrs import evolve
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.observe.web.page import statusPage
 from smtpx.observe.web.resources import StatusResource
+from smtpx.observe.wholeserver import Fields
 
 from ..traces import TRACE
 from ..workers import Staff
@@ -143,6 +146,18 @@ class LaterTests(SiteTestCase):
                 if not each.called:
                     each.callback(None)
             self.assertEqual(wire.value(), b"")
+
+    def test_whoHasGoneAsTheAnswerComes(self) -> None:
+        """Workers that are not waited for any more may have been heard of by then."""
+        asked: Deferred[Mapping[int, Sequence[Fields]]] = Deferred(
+            lambda cancelled: cancelled.callback({})
+        )
+        self.patch(self.staff.whole, "_ask", lambda verb, fields, seconds: asked)
+        channel, wire = self.ask("/ready")
+        gone = Failure(ConnectionDone())
+        channel.connectionLost(gone)  # type: ignore[attr-defined]  # Twisted's
+        self.assertTrue(asked.called)
+        self.assertEqual(wire.value(), b"")
 
     def test_aFaultOfOurs(self) -> None:
         """It is in the log, and whoever asked is told so, and not what it was."""
