@@ -9,13 +9,20 @@ import re
 from typing import Any
 
 from attrs import evolve
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.error import CannotListenError
+from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
+from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.observe.keeping import Common
 from smtpx.observe.tracedconnection import TracedConnection
 from smtpx.observe.wholeserver import REPORT_SECONDS
 from smtpx.service.config import readConfiguration
+from smtpx.service.listening import endpointFor
+from smtpx.service.wiring import site as siteModule
 from smtpx.service.wiring.sharing import prepare
+from smtpx.service.wiring.siteport import AGAIN_SECONDS, SitePort
 
 from .made import FOUND, HouseTestCase, Site, send
 from .workers.houses import HousesTestCase
@@ -94,6 +101,43 @@ class ViewedTests(HousesTestCase):
             starts = f'smtpx_worker_starts_total{{worker="{number}"}}'
             self.assertEqual(self.value(starts), "2.0")
 
+    def test_portIsTaken(self) -> None:
+        """
+        A leading worker that is started again while somebody else has the port takes
+        mail without a site, and has it as soon as it can.
+        """
+        whole, isTaken = endpointFor, True
+
+        def endpoint(reactor: Any, place: Any) -> Any:
+            made = whole(reactor, place)
+            if place.port != 8025:
+                return made
+
+            class Taken:
+                """A port that somebody else has for a while."""
+
+                def listen(self, factory: Any) -> Any:
+                    """Listen, if it can be."""
+                    if isTaken:
+                        error = OSError("in use")
+                        return fail(CannotListenError("127.0.0.1", 8025, error))
+                    return made.listen(factory)
+
+            return Taken()
+
+        self.start(2, http=HTTP)
+        self.leave(1)
+        self.sites[0].reactor.tcpServers.clear()
+        self.patch(siteModule, "endpointFor", endpoint)
+        self.enter(1)
+        send(self.sites[0].call(), b"you@localhost")
+        self.settle(AGAIN_SECONDS)
+        ports = self.sites[0].reactor.tcpServers
+        self.assertNotIn(8025, [each[0] for each in ports])
+        isTaken = False
+        self.settle(AGAIN_SECONDS)
+        self.assertIn("\r\n\r\nready\n", self.get("/ready"))
+
     def test_away(self) -> None:
         """A worker that has died is missed, and the server is ready still."""
         self.start(2, http=HTTP)
@@ -117,6 +161,35 @@ class ViewedTests(HousesTestCase):
         self.start(2)
         self.settle(60.0)
         self.assertEqual(self.common.keeping.load(), b"")
+
+
+class PortTests(SynchronousTestCase):
+    """A port that has to be waited for."""
+
+    def test_endedBefore(self) -> None:
+        """A server that ends before it has the port leaves nothing behind."""
+        clock = Clock()
+        port = SitePort(
+            clock,
+            lambda: fail(CannotListenError("127.0.0.1", 8025, OSError("in use"))),
+            lambda port: None,
+        )
+        self.successResultOf(Deferred.fromCoroutine(port.open(False)))
+        self.assertEqual(len(clock.getDelayedCalls()), 1)
+        self.successResultOf(Deferred.fromCoroutine(port.close()))
+        self.assertEqual(clock.getDelayedCalls(), [])
+
+    def test_faults(self) -> None:
+        """A fault of ours on the way there is in the log."""
+        clock = Clock()
+        answers: list[Exception] = [
+            CannotListenError("127.0.0.1", 8025, OSError("in use")),
+            ValueError("as the test wished"),
+        ]
+        port = SitePort(clock, lambda: fail(answers.pop(0)), lambda port: None)
+        self.successResultOf(Deferred.fromCoroutine(port.open(False)))
+        clock.advance(AGAIN_SECONDS)
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
 
 
 class TraceTests(HousesTestCase):

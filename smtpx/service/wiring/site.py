@@ -9,7 +9,6 @@ from contextlib import AsyncExitStack
 from ipaddress import ip_address
 
 from attrs import frozen
-from twisted.internet.defer import maybeDeferred
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
@@ -37,7 +36,8 @@ from ..listening import Door, endpointFor, spelled
 from ..machine import Machine
 from ..workers.answers import Answers
 from .peers import PeerKnowledge
-from .viewing import countStart, viewOf
+from .siteport import SitePort
+from .viewing import countStart, isFirstStart, viewOf
 
 _log = Logger()
 
@@ -204,7 +204,8 @@ async def openSite(
 
     @param watch: L{None}: nobody wants to.
     @param answers: what the other workers are told.
-    @raise CannotListenError: somebody else has the port, or it is not allowed.
+    @raise CannotListenError: somebody else has the port, or it is not allowed.  A
+        worker that is started again waits for it.
     """
     if watch is None:
         return
@@ -221,13 +222,13 @@ async def openSite(
     names = _names(configuration, premises.name)
     site = StatusSite(StatusResource(view, names), machine.reactor)
     endpoint = endpointFor(machine.reactor, configuration.http)
-    port: IListeningPort = await endpoint.listen(site)
-
-    async def close() -> None:
-        await maybeDeferred(port.stopListening)
-
-    stack.push_async_callback(close)
-    _tell(configuration, port)
+    port = SitePort(
+        machine.reactor,
+        lambda: endpoint.listen(site),
+        lambda port: _tell(configuration, port),
+    )
+    stack.push_async_callback(port.close)
+    await port.open(mustBe=isFirstStart(machine))
 
 
 def _names(configuration: Configuration, name: str) -> Iterable[str]:

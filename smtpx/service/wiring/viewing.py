@@ -27,6 +27,12 @@ def countStart(machine: Machine) -> None:
         seen.starts.begin(machine.worker.number)
 
 
+def isFirstStart(machine: Machine) -> bool:
+    """Is this the first process that is this worker?"""
+    seen = machine.shared.seen
+    return seen is None or seen.starts.of(machine.worker.number) <= 1
+
+
 def viewOf(
     machine: Machine, watch: Watch, answers: Answers, stack: AsyncExitStack
 ) -> IView:
