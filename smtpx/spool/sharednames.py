@@ -327,7 +327,9 @@ class SharedNames:
         @return: what room there is for ours.
         """
         whose = {each.key: (number, each) for number, each in theirs}
-        there = [*self._own.cutShort(), *[each for _, each in theirs]]
+        # What others have taken from us is theirs.
+        ours = [each for each in self._own.cutShort() if each.key not in whose]
+        there = [*ours, *[each for _, each in theirs]]
         pinned: list[bytes] = []
 
         def isBusy(key: bytes) -> bool:

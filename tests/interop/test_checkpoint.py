@@ -54,6 +54,7 @@ unproven_hosts = [{unproven}]
 _SENDS = """
 name = "client.example"
 state = "state"
+workers = {workers}
 
 [[listener]]
 address = "127.0.0.1"
@@ -102,7 +103,13 @@ def _deliveries(sender: OurProgram) -> list[str]:
 
 
 class CutTests(InteropTestCase):
-    """A line that is cut."""
+    """
+    A line that is cut.
+
+    @cvar workers: how many both servers have.
+    """
+
+    workers = 1
 
     def setUp(self) -> None:
         """Two servers, and what is between them."""
@@ -119,7 +126,7 @@ class CutTests(InteropTestCase):
     def receive(self, folder: str) -> OurProgram:
         """Start the one that takes."""
         text = _TAKES.format(
-            workers=1,
+            workers=self.workers,
             address="127.0.0.1",
             port=self.port,
             transport="maildir",
@@ -132,7 +139,11 @@ class CutTests(InteropTestCase):
     def sendOn(self, folder: str) -> OurProgram:
         """Start the one that sends."""
         text = _SENDS.format(
-            own=self.own, address="127.0.0.1", port=self.line.port, sending=""
+            workers=self.workers,
+            own=self.own,
+            address="127.0.0.1",
+            port=self.line.port,
+            sending="",
         )
         program = OurProgram(self.folder / folder, text)
         self.addCleanup(program.stop)
@@ -313,7 +324,7 @@ class RecordedTests(InteropTestCase):
             self.own = freePort()
             both = 'hosts_try_fastopen = ["*"]\nhosts_whole_in_syn = ["*"]'
             text = _SENDS.format(
-                own=self.own, address=FAR, port=self.port, sending=both
+                workers=1, own=self.own, address=FAR, port=self.port, sending=both
             )
             self.sender = OurProgram(self.folder / "near", text)
         self.addCleanup(self.sender.stop)
@@ -437,6 +448,12 @@ class RecordedTests(InteropTestCase):
             self.assertTrue(any(each.syn and not each.outgoing for each in told))
         self.assertTrue(self.flight(payload).startswith(b"250 "))
         self.assertArrived(count + 1)
+
+
+class CutForWorkersTests(CutTests):
+    """The same between servers of several processes: any sends, and any takes."""
+
+    workers = 2
 
 
 class RecordedForWorkersTests(RecordedTests):

@@ -19,8 +19,9 @@ from smtpx.spool.nametable import Name
 from smtpx.spool.siblings import Siblings, Unsure
 from smtpx.spool.store import Store
 
+from .killing import STEPS, Death, Killed
 from .named import ANN
-from .rig import NOW, PREFIX, SHORT, envelope
+from .rig import LONG, NOW, PREFIX, SHORT, envelope
 from .shared import SharedTestCase
 
 
@@ -131,6 +132,40 @@ class KnownTests(SharedTestCase):
         self.patch(Siblings, "_asked", asked)
         self.assertEqual(self.known(two), name)
         self.assertEqual(looked, [3, 1])
+
+
+class KillTests(SharedTestCase):
+    """A worker that is killed while it puts something down."""
+
+    def test_anywhere(self) -> None:
+        """
+        Killed at any step, it leaves a message with its name or nothing, and the others
+        know which, before it is back and behind that.
+        """
+        for body in (SHORT, LONG):
+            number, killed = 0, True
+            while killed:
+                self.folder = self.mktemp()
+                one, two = self.two()
+                self.claimed(one)
+                death = Death(number, STEPS)
+                try:
+                    self.commit(one, self.name(b"k", body), body)
+                    killed = False
+                except Killed:
+                    number += 1
+                finally:
+                    death.over()
+                self.assertFalse(two.spool.names.claim(b"k"))
+                self.kill(one)
+                found = self.known(two)
+                one = self.worker(1)
+                self.assertEqual(self.known(two), found)
+                self.assertEqual(one.wait(one.spool.count()), int(found is not None))
+                self.assertTrue(killed or found is not None)
+                self.kill(one)
+                self.kill(two)
+            self.assertGreater(number, 0)
 
 
 class ClaimTests(SharedTestCase):
