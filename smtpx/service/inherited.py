@@ -129,6 +129,11 @@ class InheritedUNIXEndpoint:
         # As for a name in the abstract namespace, which has no file.
         port._bindPath = b"\0" + port._bindPath
         port._shouldShutdown = False
+        # What Twisted says at the end has an octet of zero in it, then; and it is not
+        # the socket that is closed.
+        port._logConnectionLostMsg = lambda: None
+        # It has the socket listen again: no fewer may wait than before.
+        port.backlog = socket.SOMAXCONN
         port.startListening()
         os.close(self._number)
         listening: IListeningPort = port

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 import random
 import re
 import socket
@@ -256,7 +257,8 @@ _RECIPIENTS: Sequence[tuple[bytes, ...]] = (
 
 class Load:
     """
-    Clients that send all they can until the server is gone.
+    Clients that send all they can until the server is gone, or for as long as it is
+    wanted.
 
     @ivar acknowledged: the messages that were, by number.
     @ivar ids: the ids of those.
@@ -272,6 +274,7 @@ class Load:
         clients: int = 6,
         recipients: Sequence[tuple[bytes, ...]] = _RECIPIENTS,
         named: bool = False,
+        lasting: bool = False,
     ) -> None:
         """
         Begin.
@@ -279,7 +282,11 @@ class Load:
         @param name: of this load; numbers begin with it.
         @param recipients: a message is for some of these.
         @param named: does every other message have a name?
+        @param lasting: is who is cut off, or told 421, to come again until L{finish}?
         """
+        self._lasting, self._finished = threading.Event(), threading.Event()
+        if lasting:
+            self._lasting.set()
         self.acknowledged: dict[str, Message] = {}
         self.ids: dict[str, str] = {}
         self.unsure: dict[str, Message] = {}
@@ -300,29 +307,42 @@ class Load:
         for thread in self._threads:
             thread.join()
 
+    def finish(self) -> None:
+        """Have the clients finish what they are at, and wait for that."""
+        self._lasting.clear()
+        self._finished.set()
+        self.wait()
+
     def _client(self, name: str) -> None:
         chance = random.Random(name)
-        count = 0
+        numbers = (f"{name}-{count}" for count in itertools.count(1))
         try:
-            while True:
-                client = Client(self._port)
+            while not self._finished.is_set():
                 try:
-                    for _ in range(chance.randrange(1, 20)):
-                        messages = []
-                        for _ in range(chance.choice([1, 1, 1, 4])):
-                            count += 1
-                            number = f"{name}-{count}"
-                            some = _some(number, chance, self._recipients)
-                            named = self._named and count % 2 == 1
-                            messages.append(evolve(some, named=named))
-                        self._send(client, chance.choice(WAYS), messages)
-                finally:
-                    client.close()
-        except OSError:
-            # This is what it was for.
-            pass
+                    self._session(numbers, chance)
+                except (OSError, Refused) as error:
+                    # This is what it was for.
+                    if isinstance(error, Refused) and not str(error).startswith("421"):
+                        raise
+                    if not self._lasting.is_set():
+                        return
         except Exception as error:
             self.troubles.append(f"{name}: {error!r}")
+
+    def _session(self, numbers: Iterator[str], chance: random.Random) -> None:
+        """One connection."""
+        client = Client(self._port)
+        try:
+            for _ in range(chance.randrange(1, 20)):
+                messages = []
+                for _ in range(chance.choice([1, 1, 1, 4])):
+                    number = next(numbers)
+                    some = _some(number, chance, self._recipients)
+                    odd = number[-1] in "13579"
+                    messages.append(evolve(some, named=self._named and odd))
+                self._send(client, chance.choice(WAYS), messages)
+        finally:
+            client.close()
 
     def _send(
         self, client: Client, way: Callable[..., Iterator[str]], messages: list[Message]

@@ -10,11 +10,11 @@ import os
 import random
 import sqlite3
 import time
-from collections import Counter
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from .clients import Client, Load, Message, numberOf
+from .clients import Client, Load, Message
+from .mailboxes import Mailboxes
 from .servers import Server, waitFor
 
 ROUNDS = 24
@@ -45,8 +45,7 @@ class ServerKillTests(SynchronousTestCase):
         #: The ids of messages with a name that were acknowledged, by number.
         self.ids: dict[str, str] = {}
         self.repeats = 0
-        #: How often each number was found, by user.
-        self.found: dict[str, Counter[str]] = {"ann": Counter(), "bob": Counter()}
+        self.mail = Mailboxes(self.server.folder / "mail", ["ann", "bob"])
 
     def test_killedAgainAndAgain(self) -> None:
         """
@@ -58,16 +57,16 @@ class ServerKillTests(SynchronousTestCase):
         """
         for number in range(ROUNDS):
             self.killOnce(number)
-            self.read()
+            self.mail.read()
         self.server.start()
         waitFor(self.isAllThere, "every acknowledged message in its Maildirs")
         waitFor(self.isSpoolEmpty, "the spool is empty")
         self.server.stop()
-        self.read()
-        self.assertEqual(self.missing(), [])
-        for user, found in self.found.items():
-            self.assertEqual(set(found.values()), {1}, user)
-            self.assertEqual(os.listdir(self.folder(user, "tmp")), [])
+        self.mail.read()
+        self.assertEqual(self.mail.missing(self.acknowledged), [])
+        self.assertEqual(self.mail.twice(), [])
+        for user in self.mail.found:
+            self.assertEqual(os.listdir(self.mail.folder(user, "tmp")), [])
         self.assertEqual(os.listdir(os.path.join(self.server.spool, "bodies")), [])
         # Was there a load, and did the kills come in the midst of it?
         self.assertGreater(len(self.acknowledged), 10 * ROUNDS)
@@ -116,42 +115,10 @@ class ServerKillTests(SynchronousTestCase):
         finally:
             client.close()
 
-    # --- the Maildirs -----------------------------------------------------------
-
-    def folder(self, user: str, name: str) -> str:
-        """A folder of somebody's Maildir."""
-        path = self.server.folder / "mail" / user / name
-        return str(path)
-
-    def read(self) -> None:
-        """
-        Read everybody's new mail, as a mail reader does: what was read goes to
-        C{cur/}, where a second copy could not overwrite it.
-        """
-        for user, numbers in self.found.items():
-            new, cur = self.folder(user, "new"), self.folder(user, "cur")
-            for name in os.listdir(new) if os.path.isdir(new) else ():
-                path = os.path.join(new, name)
-                with open(path, "rb") as file:
-                    octets = file.read()
-                to = f"Delivered-To: {user}@example.org\r\n".encode("ascii")
-                self.assertIn(to, octets)
-                numbers[numberOf(octets)] += 1
-                os.rename(path, os.path.join(cur, f"{name}:2,S"))
-
-    def missing(self) -> list[str]:
-        """Numbers of acknowledged messages that somebody does not have."""
-        return [
-            number
-            for number, message in self.acknowledged.items()
-            for recipient in message.recipients
-            if number not in self.found[recipient.partition(b"@")[0].decode("ascii")]
-        ]
-
     def isAllThere(self) -> bool:
         """Does everybody have all of their mail?"""
-        self.read()
-        return not self.missing()
+        self.mail.read()
+        return not self.mail.missing(self.acknowledged)
 
     def isSpoolEmpty(self) -> bool:
         """Has the server, which runs, no message any more?"""
