@@ -139,6 +139,11 @@ class GuideTests(SynchronousTestCase):
         self.assertEqual(socket.listeners[0].endpoint, "systemd:domain=INET6:name=smtp")
         self.assertEqual(user.user, "smtpx")
 
+    def test_workers(self) -> None:
+        """The option stands where it can be read."""
+        [several] = self.read("howto/workers.rst")
+        self.assertEqual(several.workers, 4)
+
     def test_listeners(self) -> None:
         """Each of them is one."""
         ports, six, unix = self.read("howto/listeners.rst")

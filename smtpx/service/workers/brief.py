@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -77,7 +76,8 @@ class Brief:
 
         @raise OSError: there is no room for it.
         """
-        file = tempfile.TemporaryFile()
+        # In memory: there need be no folder that may be written to.
+        file = os.fdopen(os.memfd_create("smtpx"), "wb+")
         file.write(json.dumps(asdict(self)).encode("ascii"))
         file.flush()
         return file

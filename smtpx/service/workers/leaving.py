@@ -8,7 +8,7 @@ from ...queue.delivery import Bounds
 from ..config import Configuration
 
 #: For what has no limit of its own: to put files and databases away, in seconds.
-_PUT_AWAY_SECONDS = 15.0
+_PUT_AWAY_SECONDS = 10.0
 
 #: How long a worker may take whose server is gone: another server may be started at
 #: once, and wants its spool.
