@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from attrs import frozen
 
 from .envelope import Envelope, Stamp
-from .hooks import BatchLimits, Carrier, Parameter, Refusal, SyncPoint, Where
+from .hooks import BatchLimits, Carrier, LogFields, Parameter, Refusal, SyncPoint, Where
 from .interfaces import IBody, IClientSession, Transform
 from .occasion import occasionOf
 
@@ -47,6 +47,7 @@ class ClientHooks:
     recognisers: tuple[Callable[[IClientSession, Envelope, IBody], Recognition], ...]
     batchers: tuple[Callable[[IClientSession], BatchLimits | None], ...]
     relaxers: tuple[Callable[[IClientSession], SyncPoint], ...]
+    recorders: tuple[Callable[[IClientSession], LogFields], ...]
     mail: tuple[tuple[Stamped, Parameter[Any]], ...]
     rcpt: tuple[tuple[Stamped, Parameter[Any]], ...]
 
@@ -77,6 +78,7 @@ class ClientHooks:
             suiting(profile.recognisers),
             suiting(profile.batchers),
             suiting(profile.relaxers),
+            suiting(profile.recorders),
             tuple(each for each in parameters if each[1].where is Where.MAIL),
             tuple(each for each in parameters if each[1].where is Where.RCPT),
         )

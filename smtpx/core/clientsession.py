@@ -456,7 +456,7 @@ class ClientSession:
     def logFields(self) -> LogFields:
         """What extensions say of this session, for the logs (C{record})."""
         fields: LogFields = ()
-        for record in self.profile.recorders:
+        for record in self._hooks.recorders:
             try:
                 fields += record(self)
             except HookTrouble as trouble:

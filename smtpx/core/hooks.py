@@ -371,7 +371,7 @@ class LookupLevel(IntEnum):
     DNSSEC = 2
 
 
-@frozen
+@frozen(cache_hash=True)
 class RoutePolicy:
     """
     What a route has to be at least; part of the connection pool's key.

@@ -149,7 +149,7 @@ class QueueProfile(Register):
 
     def policyFor(self, envelope: Envelope) -> RoutePolicy:
         """What the route of C{envelope} has to be."""
-        policy = _ANY_ROUTE
+        policy = ANY_ROUTE
         for constrain in apt(self.constrainers, envelope):
             policy = constrain(envelope, policy)
         return policy
@@ -208,7 +208,7 @@ class QueueProfile(Register):
 
 
 #: What holds where nobody says anything, made once.
-_ANY_ROUTE, _AT_ONCE, _NO_WISH = RoutePolicy(), Schedule(), ReportWish()
+ANY_ROUTE, _AT_ONCE, _NO_WISH = RoutePolicy(), Schedule(), ReportWish()
 
 
 def _strongest(opinions: list[bool | None]) -> bool | None:

@@ -66,6 +66,7 @@ from ..core.interfaces import (
     IServerExtension,
     IServerSession,
 )
+from ..core.occasion import when
 from ..core.reply import (
     BAD_ARGUMENT,
     BAD_SEQUENCE,
@@ -416,7 +417,7 @@ class Auth:
         client.parameter(self._parameter, under=CAPABILITY)
         if self.logsIn:
             client.step(Phase.AUTHENTICATE, self._introduce)
-            client.record(_recordLogin)
+            client.record(when(_recordLogin, offers=CAPABILITY))
 
     def _introduce(self, session: IClientSession) -> ClientDialogue:
         credentials = yield from ask(sasl.FetchCredentials(session.target.host))

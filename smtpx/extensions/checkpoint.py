@@ -150,7 +150,7 @@ class Checkpoint:
         client.capability(CAPABILITY)
         client.parameter(self._parameter, under=CAPABILITY)
         client.recognise(when(self._client.recognise, offers=CAPABILITY))
-        client.record(self._client.record)
+        client.record(when(self._client.record, offers=CAPABILITY))
 
 
 def _recall(

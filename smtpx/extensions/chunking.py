@@ -245,7 +245,7 @@ class Chunking:
         """See L{IClientExtension}."""
         client.capability(CAPABILITY)
         client.carrier(when(self._carrier, offers=CAPABILITY))
-        client.record(self._noteChunks)
+        client.record(when(self._noteChunks, offers=CAPABILITY))
 
     def _carrier(self, session: IClientSession, envelope: Envelope) -> Carrier | None:
         # Asked for each message; whether it is taken is known when it carries.

@@ -45,6 +45,7 @@ from ..core.interfaces import (
     IServerExtension,
     IServerSession,
 )
+from ..core.occasion import when
 from ..core.reply import UNKNOWN_PARAMETER, Reply, reply
 
 CAPABILITY = Capability[bool](b"PRDR", KEYWORD)
@@ -148,7 +149,7 @@ class PRDR:
         client.capability(CAPABILITY)
         client.parameter(self._parameter, under=CAPABILITY)
         client.announce(self._announces)
-        client.record(self._noteAnswered)
+        client.record(when(self._noteAnswered, offers=CAPABILITY))
 
     def _send(self, session: IClientSession, bearer: Bearer) -> bool | None:
         target = session.target

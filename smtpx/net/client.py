@@ -46,7 +46,7 @@ from ..core.effects import (
 from ..core.envelope import Envelope
 from ..core.errors import HookTrouble, UsageError
 from ..core.flaw import Flaw
-from ..core.hooks import Forecast
+from ..core.hooks import Forecast, RoutePolicy
 from ..core.interfaces import IBody
 from ..core.reply import Reply, reply
 from ..spool.via import Cause, Via
@@ -57,7 +57,7 @@ from .ends import endsOf
 from .fastopen import Opened
 from .sending import PHASE_CAUSES, Unreached, Way
 from .times import ClientTimer, tooLate
-from .viaof import viaOf
+from .viaof import LastVia
 
 #: How many pieces of a message go out before others get their turn, where the
 #: kernel takes all of them at once.
@@ -82,7 +82,8 @@ class ClientProtocol(ClientOpening):
 
     _source: tuple[bytes, int] | None = None
     _unreached: Unreached | None = None
-    _settling: Deferred[Settled] | None = None
+    _settling: Callable[[Settled], object] | None = None
+    _via: LastVia | None = None
     _asked: Deferred[Any] | None = None
     _doing = False
     _draining = False
@@ -142,20 +143,12 @@ class ClientProtocol(ClientOpening):
     def ready(self) -> bool:
         """May an envelope be delivered now?"""
         core = self.core
-        return core is not None and core.ready and self._settling is None
+        return core is not None and self._settling is None and core.ready
 
     @property
     def spent(self) -> bool:
         """Does the host take no more messages in this session?"""
         return self.core is not None and self.core.spent
-
-    @property
-    def mistaken(self) -> bool:
-        """Is the host not what it was expected to be, for all that is known?"""
-        core = self.core
-        if core is None:
-            return False
-        return core.forecastWrong or core.guessed or core.presumed
 
     @property
     def silent(self) -> bool:
@@ -165,11 +158,6 @@ class ClientProtocol(ClientOpening):
         """
         return self.core is None or self.core.replies == self._replies
 
-    @property
-    def resuming(self) -> bool:
-        """Did the last handshake offer a session from before?"""
-        return self._options is not None and self._options.session is not None
-
     def deliver(self, envelope: Envelope, body: IBody | None) -> Deferred[Settled]:
         """
         Send one envelope; without a body, only ask whom the host takes it for.
@@ -178,15 +166,31 @@ class ClientProtocol(ClientOpening):
             connection off.
         @raise UsageError: it is not ready, or not any more.
         """
+        settling: Deferred[Settled] = Deferred(self._cancelled)
+        self.begin(envelope, body, settling.callback)
+        return settling
+
+    def begin(
+        self,
+        envelope: Envelope,
+        body: IBody | None,
+        settled: Callable[[Settled], object],
+    ) -> None:
+        """
+        The same as C{deliver}, for whoever sends one message after the other.
+
+        @param settled: called with what became of it, perhaps before this returns; must
+            not raise.
+        @raise UsageError: it is not ready, or not any more.
+        """
         core = self.core
-        if core is None or not self.ready:
+        if core is None or self._settling is not None or not core.ready:
             raise UsageError("the connection is not ready for an envelope")
-        settling = self._settling = Deferred(self._cancelled)
+        self._settling = settled
         self.count += 1
         self._replies = core.replies
         self._timer.begun()
         self._do(core.deliver(envelope, body))
-        return settling
 
     def quit(self) -> None:
         """Say goodbye, unless it is over already, or has not begun."""
@@ -202,12 +206,20 @@ class ClientProtocol(ClientOpening):
         if self.transport is not None:
             self.transport.abortConnection()
 
-    def via(self) -> Via:
-        """The host, as far as it is known."""
+    def via(self, policy: RoutePolicy | None = None) -> Via:
+        """
+        The host, as far as it is known; the same one for one message after the other,
+        unless something has changed.
+
+        @param policy: what was asked of the connection, to be told with it; L{None}: it
+            is not told.
+        """
         core, source = self.core, self._source
         if core is None:
             return Via(self.host, self._address, self._port, source=source)
-        return viaOf(core, self.host, self.count > 1, source, self._opened)
+        if self._via is None:
+            self._via = LastVia(core, self.host, source)
+        return self._via.now(self.count > 1, self._opened, policy)
 
     # --- Twisted's side ---------------------------------------------------------
 
@@ -323,7 +335,7 @@ class ClientProtocol(ClientOpening):
         elif isinstance(effect, Settled):
             settling, self._settling = self._settling, None
             if settling is not None:
-                settling.callback(effect)
+                settling(effect)
             self._wake()
         elif isinstance(effect, Served) and self.served is not None:
             self.served(effect)

@@ -41,6 +41,19 @@ class ClientOpening(ClientWire):
     _options: TLSOptions | None = None
     _handshaking = False
 
+    @property
+    def mistaken(self) -> bool:
+        """Is the host not what it was expected to be, for all that is known?"""
+        core = self.core
+        if core is None:
+            return False
+        return core.forecastWrong or core.guessed or core.presumed
+
+    @property
+    def resuming(self) -> bool:
+        """Did the last handshake offer a session from before?"""
+        return self._options is not None and self._options.session is not None
+
     def connectionOpened(self, how: Opened) -> None:
         """The host has answered; what rode on the SYN is not heard again."""
         self.unopened, self._opened = False, how

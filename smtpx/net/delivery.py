@@ -38,7 +38,7 @@ from ..dns.mailhosts import MailHost
 from ..spool.via import Cause, Via
 from .client import ClientProtocol
 from .dialling import Unanswered
-from .sending import Heard, Sent, Unreached, Way
+from .sending import Heard, Sent, Unreached, Way, keyOf
 from .tally import Tally, refused
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ class Delivery:
         heard: Heard | None = None,
     ) -> None:
         self._pool = pool
+        self._key = keyOf(host, way)
         self._host = host
         self._way = way
         self._envelope = envelope
@@ -93,7 +94,7 @@ class Delivery:
 
     def begin(self) -> Deferred[Sent]:
         """Send it."""
-        line = self._pool.take(self._host, self._way)
+        line = self._pool.take(self._key)
         if line is None:
             self._dial(self._left)
         else:
@@ -192,11 +193,9 @@ class Delivery:
     # --- a transaction --------------------------------------------------------------
 
     def _deliver(self, line: ClientProtocol) -> None:
-        self._line = line
+        self._line, self._waiting = line, None
         line.served = self._served
-        settling = line.deliver(self._now, self._body)
-        settling.addCallback(self._noteCutOff)
-        self._wait(settling, lambda settled: self._settled(settled, line))
+        line.begin(self._now, self._body, self._told)
 
     def _served(self, served: Served) -> None:
         if self._heard is None:
@@ -207,21 +206,26 @@ class Delivery:
             # Whoever is told is not to keep the others from getting it.
             self._pool.kit.trouble("client", error)
 
-    def _noteCutOff(self, settled: Settled) -> Settled:
-        """
-        Where it was broken off behind the message, some recipients may have been
-        answered for already (RFC 2033 section 5).
-        """
-        if self._over:
+    def _told(self, settled: Settled) -> None:
+        """A transaction has come to its end."""
+        line = self._line
+        if self._over or line is None:
+            # Where it was broken off behind the message, some recipients may have been
+            # answered for already (RFC 2033 section 5).
             self._tally.noteAnswered(settled)
-        return settled
+            return
+        try:
+            self._settled(settled, line)
+        except Exception:
+            self._failed(Failure())
 
     def _settled(self, settled: Settled, line: ClientProtocol) -> None:
         if line.unopened:
             # Nobody has heard anything of it.
             return self._dialAgain()
-        stale = line.count > 1 and not line.ready and line.silent
-        self._tally.note(settled, Cause.LOCAL if line.ready else Cause.LOST)
+        ready = line.ready
+        stale = line.count > 1 and not ready and line.silent
+        self._tally.note(settled, Cause.LOCAL if ready else Cause.LOST)
         if settled.unsure:
             self._finish(line)
         elif settled.scope is Scope.SESSION or stale:
@@ -230,7 +234,7 @@ class Delivery:
             # There are ever fewer of them, so nothing has to be counted.
             self._tries = 0
             self._now = self._envelope.addressedTo(list(settled.rest))
-            if line.ready and not line.spent:
+            if ready and not line.spent:
                 self._deliver(line)
             else:
                 self._another(line)
@@ -258,8 +262,8 @@ class Delivery:
     # --- the end ----------------------------------------------------------------------
 
     def _finish(self, line: ClientProtocol) -> None:
-        via = line.via()
-        self._pool.giveBack(self._host, self._way, line)
+        via = line.via(self._way.policy)
+        self._pool.giveBack(self._key, line)
         self._end()
         self._done.callback(self._tally.sent(via))
 

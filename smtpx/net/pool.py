@@ -27,10 +27,7 @@ from .client import ClientProtocol
 from .clientkit import ClientKit
 from .delivery import Delivery
 from .dialling import Dialling, arranged
-from .sending import Heard, IClientPool, Sent, Way
-
-#: What connections are kept by: the host's name, addresses and port, and the way.
-Key = tuple[bytes, frozenset[bytes], int, Way]
+from .sending import Heard, IClientPool, Key, Sent, Way, keyOf
 
 
 @frozen
@@ -122,7 +119,7 @@ class ClientPool:
 
     def cold(self, host: MailHost, way: Way) -> int:
         """See L{IClientPool}."""
-        return len(self._idle.get(_keyOf(host, way), ()))
+        return len(self._idle.get(keyOf(host, way), ()))
 
     def retire(self, hosts: Sequence[MailHost], most: int) -> Deferred[None]:
         """See L{IClientPool}."""
@@ -165,9 +162,9 @@ class ClientPool:
 
     # --- for deliveries ---------------------------------------------------------
 
-    def take(self, host: MailHost, way: Way) -> ClientProtocol | None:
+    def take(self, key: Key) -> ClientProtocol | None:
         """An idle connection, the one that was used last; L{None}: there is none."""
-        lines = self._idle.get(_keyOf(host, way))
+        lines = self._idle.get(key)
         while lines:
             line = lines[-1]
             rested = self._reactor.seconds() - self._resting[line][0]
@@ -232,7 +229,7 @@ class ClientPool:
         )
         return dialling.begin()
 
-    def giveBack(self, host: MailHost, way: Way, line: ClientProtocol) -> None:
+    def giveBack(self, key: Key, line: ClientProtocol) -> None:
         """A connection has delivered its message."""
         bounds = self.bounds
         if (
@@ -247,7 +244,6 @@ class ClientPool:
             return
         while len(self._resting) >= bounds.idleMost:
             self._end(next(iter(self._resting)))
-        key = _keyOf(host, way)
         self._idle.setdefault(key, []).append(line)
         self._resting[line] = self._reactor.seconds(), key
         if self._sweeping is None:
@@ -318,10 +314,6 @@ class ClientPool:
 
 def _placeOf(host: MailHost) -> tuple[bytes, frozenset[bytes], int]:
     return host.name, frozenset(host.addresses), host.port
-
-
-def _keyOf(host: MailHost, way: Way) -> Key:
-    return host.name, frozenset(host.addresses), host.port, way
 
 
 __all__ = ["ClientPool", "PoolBounds"]

@@ -58,7 +58,7 @@ def _keywords(words: Any) -> frozenset[bytes]:
     return frozenset(word.upper() for word in words)
 
 
-@frozen
+@frozen(cache_hash=True)
 class Way:
     """
     How to talk to a host.  Connections are shared by messages that go the same way,
@@ -121,6 +121,15 @@ class Way:
         return Target(
             host, address, port, tls, dialect, source, renamed, trust, self.sealer
         )
+
+
+#: What connections are kept by: the host's name, addresses and port, and the way.
+Key = tuple[bytes, frozenset[bytes], int, Way]
+
+
+def keyOf(host: MailHost, way: Way) -> Key:
+    """By what connections to a host are kept."""
+    return host.name, frozenset(host.addresses), host.port, way
 
 
 @frozen(eq=False)
@@ -244,7 +253,9 @@ __all__ = [
     "Family",
     "Heard",
     "IClientPool",
+    "Key",
     "Sent",
     "Unreached",
     "Way",
+    "keyOf",
 ]

@@ -104,8 +104,8 @@ class Tally:
         last = self._scope is Scope.MESSAGE or self.unsure
         scope = Scope.MESSAGE if last else Scope.HOST
         return Sent(
-            tuple(zip(recipients, (said for said, _ in found), strict=True)),
-            tuple(cause for _, cause in found),
+            tuple(zip(recipients, [said for said, _ in found], strict=True)),
+            tuple([cause for _, cause in found]),
             scope,
             via,
             self.unsure,

@@ -107,6 +107,8 @@ class ClientTimer:
         self._progress = 0
         self._since = 0.0
         self._begun = 0.0
+        #: When the call comes.
+        self._due = 0.0
         self._closing = False
 
     def begun(self) -> None:
@@ -120,17 +122,21 @@ class ClientTimer:
         @param awaited: what is waited for now.
         @param progress: grows with all that gets the session on.
         """
-        now = self._reactor.seconds()
         if awaited is not self._awaited or progress != self._progress:
-            self._awaited, self._progress, self._since = awaited, progress, now
-        limit = self._left(now)
-        if limit is not None and not self._closing:
-            self._arm(now, limit)
+            self._awaited, self._progress = awaited, progress
+            self._since = self._reactor.seconds()
+        if self._closing:
+            return
+        due = self._end()
+        if due is not None and (self._call is None or due < self._due):
+            self._arm(due)
 
     def closing(self) -> None:
         """All is said; the end may take as long as the answer to QUIT."""
         self._closing = True
-        self._arm(self._reactor.seconds(), self._times.quitSeconds)
+        due = self._reactor.seconds() + self._times.quitSeconds
+        if self._call is None or due < self._due:
+            self._arm(due)
 
     def stop(self) -> None:
         """The connection is gone."""
@@ -138,34 +144,34 @@ class ClientTimer:
         if call is not None:
             call.cancel()
 
-    def _left(self, now: float) -> float | None:
-        """How long there is; L{None}: as long as it takes."""
+    def _end(self) -> float | None:
+        """When it is too late; L{None}: it may take as long as it takes."""
         limit = self._times.limits.get(self._awaited)
         if limit is None:
             return None
         due = self._since + limit
         if self._awaited in _ENVELOPE:
             due = min(due, self._begun + self._times.envelopeSeconds)
-        return due - now
+        return due
 
-    def _arm(self, now: float, seconds: float) -> None:
-        """Have the call come in so many seconds, or sooner."""
-        call, seconds = self._call, max(seconds, 0)
-        if call is None:
-            self._call = self._reactor.callLater(seconds, self._due)
-        elif call.getTime() > now + seconds:
-            call.reset(seconds)
+    def _arm(self, due: float) -> None:
+        """Have the call come then."""
+        self._due = due
+        seconds = max(due - self._reactor.seconds(), 0)
+        if self._call is None:
+            self._call = self._reactor.callLater(seconds, self._look)
+        else:
+            self._call.reset(seconds)
 
-    def _due(self) -> None:
+    def _look(self) -> None:
         self._call = None
         if self._closing:
             return self._late(Awaited.NOTHING)
-        now = self._reactor.seconds()
-        left = self._left(now)
-        if left is None:
+        due = self._end()
+        if due is None:
             return
-        if left > 0:
-            self._arm(now, left)
+        if due > self._reactor.seconds():
+            self._arm(due)
         else:
             self._late(self._awaited)
 

@@ -18,6 +18,9 @@ from ..core.stapled import StapleWish
 from ..dns.mailhosts import SMTP_PORT, IMailRouter, MailHost, MailHosts, ManualHost
 from ..net.sending import Way
 
+#: Of so many hosts it is remembered how they are talked to.
+_REMEMBERED_MOST = 1000
+
 
 @frozen
 class TLSHosts:
@@ -38,6 +41,13 @@ class TLSHosts:
     resume: HostList = field(factory=HostList)
     askOCSP: HostList = field(factory=HostList)
     requireOCSP: HostList = field(factory=HostList)
+
+    @property
+    def constant(self) -> bool:
+        """Do they say the same whenever they are asked, as no look-up is in them?"""
+        lists = self.avoid, self.require, self.verify, self.resume
+        asking = (*lists, self.askOCSP, self.requireOCSP)
+        return not any(each.lookups for each in asking)
 
     def raised(self, policy: RoutePolicy, host: MailHost) -> RoutePolicy:
         """
@@ -72,6 +82,8 @@ def _listed(option: str, level: TLSLevel) -> Demand:
 
 
 def _has(hosts: HostList, host: MailHost) -> bool:
+    if not hosts.items:
+        return False
     names = (host.name,)
     return any(hosts.matches(address, names) for address in host.addresses)
 
@@ -101,6 +113,17 @@ class NextHops:
     tls: TLSHosts = TLSHosts()
     home: bytes = b"localhost"
     socket: bytes | None = None
+    #: How hosts are talked to, by their names and addresses, each with what the message
+    #: wants: many messages come for one host.
+    _ways: dict[tuple[bytes, tuple[bytes, ...]], tuple[Way, Way]] | None = field(
+        init=False, eq=False, repr=False
+    )
+
+    @_ways.default
+    def _remembers(
+        self,
+    ) -> dict[tuple[bytes, tuple[bytes, ...]], tuple[Way, Way]] | None:
+        return {} if self.tls.constant else None
 
     @property
     def manual(self) -> bool:
@@ -143,8 +166,17 @@ class NextHops:
         way = way or self.way
         if host.local:
             return way
+        ways, key = self._ways, (host.name, host.addresses)
+        known = None if ways is None else ways.get(key)
+        if known is not None and known[0] is way:
+            return known[1]
         policy = self.tls.raised(way.policy, host)
-        return way if policy is way.policy else evolve(way, policy=policy)
+        found = way if policy is way.policy else evolve(way, policy=policy)
+        if ways is not None:
+            if len(ways) >= _REMEMBERED_MOST:
+                ways.clear()
+            ways[key] = way, found
+        return found
 
 
 __all__ = ["NextHops", "TLSHosts"]

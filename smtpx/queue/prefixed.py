@@ -41,6 +41,11 @@ class PrefixedBody:
 
     def pieces(self) -> Iterator[bytes]:
         """The prefix goes with the first piece, if that is a short one."""
+        if self.octets <= _PIECE:
+            return iter((self.prefix + b"".join(self.body.pieces()),))
+        return self._pieces()
+
+    def _pieces(self) -> Iterator[bytes]:
         head = self.prefix
         for piece in self.body.pieces():
             if head and len(head) + len(piece) <= _PIECE:

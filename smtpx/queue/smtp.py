@@ -162,6 +162,8 @@ class SMTPTransport:
         self._known: dict[bytes, tuple[float, MailHosts | Unroutable]] = {}
         #: Names of lanes, by their hosts and what messages want.
         self._lanes: dict[tuple[bytes, RoutePolicy], bytes] = {}
+        #: Where mail for one domain goes, by that and the sender that hosts are told.
+        self._whithers: dict[tuple[bytes, bytes | None], Whither] = {}
         #: When hosts last took something, by their names and ports.
         self._took: dict[bytes, float] = {}
         self._unfinished = Unfinished()
@@ -178,6 +180,9 @@ class SMTPTransport:
             sender = None if senders is None else senders(message, index)
             key = domainOf(recipients[index].path), sender
             domains.setdefault(key, []).append(index)
+        if len(domains) == 1:
+            [((domain, sender), some)] = domains.items()
+            return await self._locateOne(domain, sender, some, way)
         # All are asked for at once; cancelled, none is.
         found = await together(self._found(domain, way) for domain, _ in domains)
         legs: dict[
@@ -207,6 +212,21 @@ class SMTPTransport:
             ),
             tuple(outcomes),
         )
+
+    async def _locateOne(
+        self, domain: bytes, sender: bytes | None, indices: Sequence[int], way: Way
+    ) -> Located:
+        """The same for one domain, as it mostly is."""
+        hosts, _ = await self._found(domain, way)
+        if isinstance(hosts, Unroutable):
+            return Located((), tuple([unroutable(each, hosts) for each in indices]))
+        known = self._whithers.get((domain, sender))
+        if known is None or known.hosts is not hosts or known.way is not way:
+            known = Whither(hosts, way, (plain(domain, hosts),), sender)
+            if len(self._whithers) >= _REMEMBERED_MOST:
+                self._whithers.clear()
+            self._whithers[domain, sender] = known
+        return Located((Leg(self._lane(hosts, way), tuple(sorted(indices)), known),))
 
     async def _found(
         self, domain: bytes, way: Way
@@ -342,7 +362,7 @@ class SMTPTransport:
                 continue
             tried += 1
             some = [recipients[index] for index in known.left]
-            envelope = message.envelope.addressedTo(some).copied()
+            envelope = message.envelope.copiedTo(some)
             envelope.stamps[ERRAND] = errand
             if where.sender is not None:
                 envelope.sender = where.sender
@@ -466,7 +486,7 @@ def _ofOperator(hosts: MailHosts) -> bool:
 
 def _explained(sent: Sent, way: Way) -> Sent:
     """The same, and who asked for what of TLS."""
-    if not way.policy.demands:
+    if not way.policy.demands or sent.via.demands:
         return sent
     return evolve(sent, via=evolve(sent.via, demands=spoken(way.policy)))
 

@@ -4,19 +4,17 @@ Where the recipients of a leg go by SMTP, and what is wanted of the way there.
 
 from __future__ import annotations
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from ..core.demands import Demand, Source
 from ..core.errors import Malformed
 from ..core.hooks import RoutePolicy, TLSLevel
+from ..core.queueprofile import ANY_ROUTE
 from ..dns.idn import asciiDomain
 from ..dns.mailhosts import MailHost, MailHosts
 from ..net.protection import hopTo
 from ..net.sending import Way
 from ..tls.rules import Hop
-
-#: What a message that does not care wants of a route.
-_NOTHING = RoutePolicy()
 
 #: Domains, each with the name that it is an alias of.
 Names = list[tuple[bytes, bytes]]
@@ -35,13 +33,24 @@ class Whither:
     way: Way
     domains: tuple[tuple[bytes, bytes], ...] = ()
     sender: bytes | None = None
+    #: Found once, while many messages go the same way; each with its host, by whose
+    #: identity it is looked up.
+    _hops: dict[int, tuple[MailHost, Hop]] = field(
+        factory=dict, init=False, eq=False, repr=False
+    )
 
     def hop(self, host: MailHost, manual: bool) -> Hop:
         """
         One of the hosts.
 
-        @param manual: did the operator name it?
+        @param manual: did the operator name it?  Always the same.
         """
+        found = self._hops.get(id(host))
+        if found is None:
+            found = self._hops[id(host)] = host, self._hopTo(host, manual)
+        return found[1]
+
+    def _hopTo(self, host: MailHost, manual: bool) -> Hop:
         names = tuple(name for name, _ in self.domains)
         expanded = tuple(name for _, name in self.domains)
         return hopTo(host, self.hosts, names, manual, expanded)
@@ -62,10 +71,10 @@ def both(route: RoutePolicy, wanted: RoutePolicy) -> RoutePolicy:
     What the operator and a message want of a route.  A message cannot give away
     what the operator wants, and one that does not care takes no part.
     """
+    if wanted is ANY_ROUTE or wanted == ANY_ROUTE:
+        return route
     cares = wanted.tls > TLSLevel.OPPORTUNISTIC
     demands = route.demands
-    if wanted == _NOTHING:
-        return route
     if cares or wanted.lenient:
         why = "the message wants it" if cares else "the message would rather arrive"
         demands += (Demand("message", why, wanted.tls, by=Source.SENDER),)

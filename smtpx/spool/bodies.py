@@ -44,8 +44,7 @@ class HeldBody:
 
     def pieces(self) -> Iterator[bytes]:
         """One piece, or none."""
-        if self.content:
-            yield self.content
+        return iter((self.content,) if self.content else ())
 
 
 @implementer(IBody)

@@ -5,6 +5,7 @@ nobody foresaw.  The rest is in L{tests.net.test_pool}.
 
 from __future__ import annotations
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.hooks import Refusal, Scope
@@ -38,6 +39,17 @@ class DeliveryTests(SynchronousTestCase):
         self.assertIs(got.value.scope, Scope.HOST)
         self.assertEqual(len(rigged.server.sessions), 4)
 
+    def test_sameHost(self) -> None:
+        """
+        Of one message after the other over a connection the very same is told of the
+        host, but for the first one.
+        """
+        rigged = rig()
+        vias = [rigged.send().value.via for _ in range(3)]
+        self.assertEqual([via.again for via in vias], [False, True, True])
+        self.assertIs(vias[2], vias[1])
+        self.assertEqual(evolve(vias[1], again=False), vias[0])
+
     def test_whatIsBroken(self) -> None:
         """A mistake of ours fails the message, and leaves no connection."""
 
@@ -45,7 +57,7 @@ class DeliveryTests(SynchronousTestCase):
             raise ZeroDivisionError
 
         rigged = rig()
-        self.patch(ClientProtocol, "deliver", broken)
+        self.patch(ClientProtocol, "begin", broken)
         got = rigged.send()
         self.assertIsInstance(got.error, ZeroDivisionError)
         rigged.network.run(1)

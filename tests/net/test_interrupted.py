@@ -58,14 +58,16 @@ class BrokenTests(SynchronousTestCase):
     def test_someHaveIt(self) -> None:
         """Who has it already is known to have it; the mistake is told of."""
         rigged = rig(keywords=ONE_EACH)
-        deliver = ClientProtocol.deliver
+        begin = ClientProtocol.begin
 
-        def broken(line: ClientProtocol, envelope: Envelope, body: Any) -> Any:
+        def broken(
+            line: ClientProtocol, envelope: Envelope, body: Any, settled: Any
+        ) -> Any:
             if line.count:
                 raise ZeroDivisionError
-            return deliver(line, envelope, body)
+            return begin(line, envelope, body, settled)
 
-        self.patch(ClientProtocol, "deliver", broken)
+        self.patch(ClientProtocol, "begin", broken)
         got = rigged.send(envelopeFor(*PATHS))
         rigged.network.run(1)
         self.assertEqual(codes(got), [250, 452, 452])

@@ -207,3 +207,27 @@ class WayTests(SynchronousTestCase):
             self.assertIs(made, max(level, TLSLevel.ENCRYPTED))
             made = self.level(level, verify=["2001:db8::/32"])
             self.assertIs(made, TLSLevel.VERIFIED)
+
+    def test_remembered(self) -> None:
+        """Many messages that want the same go the very same way."""
+        hops = NextHops(tls=TLSHosts(avoid=HostList.parse(["*"])))
+        found = hops.wayTo(HOST)
+        self.assertIs(hops.wayTo(HOST), found)
+        # What another message wants is found out anew, and so is another host's.
+        more = hops.wayTo(HOST, Way(policy=RoutePolicy(TLSLevel.VERIFIED)))
+        self.assertIs(more.policy.tls, TLSLevel.VERIFIED)
+        self.assertEqual(hops.wayTo(HOST), found)
+        for number in range(1100):
+            hops.wayTo(evolve(HOST, name=b"mx%d.example" % number))
+        self.assertEqual(hops.wayTo(HOST), found)
+
+    def test_lookUps(self) -> None:
+        """A list with a look-up in it is asked each time."""
+        listed: list[bytes] = []
+        avoid = HostList.parse(["lookup:clear"]).asking(
+            {"clear": lambda key: key in listed}
+        )
+        hops = NextHops(tls=TLSHosts(avoid=avoid))
+        self.assertIs(hops.wayTo(HOST).policy.tls, TLSLevel.OPPORTUNISTIC)
+        listed.append(HOST.name)
+        self.assertIs(hops.wayTo(HOST).policy.tls, TLSLevel.UNWANTED)
