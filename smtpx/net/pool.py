@@ -240,7 +240,7 @@ class ClientPool:
             or not bounds.idleSeconds
             or self._closed is not None
         ):
-            self._end(line, _keyOf(host, way))
+            self._end(line, key)
             return
         while len(self._resting) >= bounds.idleMost:
             self._end(next(iter(self._resting)))

@@ -12,7 +12,6 @@ trouble is left out until its time comes (L{smtpx.knowledge.interfaces.IHostHint
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from hashlib import sha256
 from random import Random
 from typing import Protocol
 
@@ -37,12 +36,12 @@ from ..spool.format import Outcome, SpooledMessage
 from ..spool.via import Cause, Via
 from ..tls.rules import Hop
 from .findings import Findings, delivered, unreached, unroutable
-from .interfaces import LANE_OCTETS, Attempt, IKeeping, IRelay, Leg, Located
+from .interfaces import Attempt, IKeeping, IRelay, Leg, Located
 from .prefixed import PrefixedBody
 from .srs import SenderFor
 from .unfinished import Unfinished
 from .wanted import HOSTS_SEARCHED, certain, particular
-from .whither import Names, Whither, both, plain
+from .whither import Names, Whither, both, laneName, plain
 
 #: The most hosts that are tried in one attempt, and that are talked to: RFC 5321
 #: section 5.1 wants two at least, and no more than is reasonable.
@@ -293,21 +292,8 @@ class SMTPTransport:
         if found is None:
             if len(self._lanes) >= _REMEMBERED_MOST:
                 self._lanes.clear()
-            found = self._lanes[wanted] = self._laneName(hosts, way)
+            found = self._lanes[wanted] = laneName(self.name, hosts, way, self._way)
         return found
-
-    def _laneName(self, hosts: MailHosts, way: Way) -> bytes:
-        words = [self.name.encode("utf-8")]
-        if way.policy != self._way.policy:
-            policy = way.policy
-            words.append(
-                b"tls%d,%d%b" % (policy.tls, policy.lookup, b"-" * policy.lenient)
-            )
-        text = b" ".join([*words, hosts.key])
-        if len(text) <= LANE_OCTETS:
-            return text
-        digest = b"#" + sha256(text).hexdigest().encode("ascii")
-        return text[: LANE_OCTETS - len(digest)] + digest
 
     def retire(self, where: object, most: int) -> Deferred[None]:
         """See L{IKeeping}."""

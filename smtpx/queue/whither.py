@@ -4,6 +4,8 @@ Where the recipients of a leg go by SMTP, and what is wanted of the way there.
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 from attrs import evolve, field, frozen
 
 from ..core.demands import Demand, Source
@@ -15,6 +17,7 @@ from ..dns.mailhosts import MailHost, MailHosts
 from ..net.protection import hopTo
 from ..net.sending import Way
 from ..tls.rules import Hop
+from .interfaces import LANE_OCTETS
 
 #: Domains, each with the name that it is an alias of.
 Names = list[tuple[bytes, bytes]]
@@ -66,6 +69,25 @@ def plain(domain: bytes, hosts: MailHosts) -> tuple[bytes, bytes]:
     return plain, hosts.canonical or plain
 
 
+def laneName(transport: str, hosts: MailHosts, way: Way, usual: Way) -> bytes:
+    """
+    A name for what goes to C{hosts} by C{way}.  It stands in the spool, so it is the
+    same in another process, and tells an operator what it is.
+
+    @param transport: its name.
+    @param usual: the way of what wants nothing of it.
+    """
+    words = [transport.encode("utf-8")]
+    policy = way.policy
+    if policy != usual.policy:
+        words.append(b"tls%d,%d%b" % (policy.tls, policy.lookup, b"-" * policy.lenient))
+    text = b" ".join([*words, hosts.key])
+    if len(text) <= LANE_OCTETS:
+        return text
+    digest = b"#" + sha256(text).hexdigest().encode("ascii")
+    return text[: LANE_OCTETS - len(digest)] + digest
+
+
 def both(route: RoutePolicy, wanted: RoutePolicy) -> RoutePolicy:
     """
     What the operator and a message want of a route.  A message cannot give away
@@ -88,4 +110,4 @@ def both(route: RoutePolicy, wanted: RoutePolicy) -> RoutePolicy:
     )
 
 
-__all__ = ["Names", "Whither", "both", "plain"]
+__all__ = ["Names", "Whither", "both", "laneName", "plain"]
