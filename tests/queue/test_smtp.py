@@ -48,21 +48,6 @@ class SMTPTransportTests(SMTPTransportCase):
         )
         self.assertEqual(self.asked, [b"example.org", b"example.net", b"example.com"])
 
-    def test_sameWay(self) -> None:
-        """
-        Messages for one domain go the very same way, until its hosts are others, and
-        as long as messages want the same.
-        """
-        message = messageFor(b"a@example.org")
-        [first] = self.locate(message).legs
-        [second] = self.locate(messageFor(b"b@example.org")).legs
-        self.assertIs(second.where, first.where)
-        self.clock.advance(11.0)
-        self.domains[b"example.org"] = MailHosts((ONE,))
-        [other] = self.locate(message).legs
-        self.assertNotEqual(other.where, first.where)
-        self.assertEqual(other.lane, b"remote mx1.example")
-
     def test_askedTogether(self) -> None:
         """No domain waits for the answer of another."""
         answers: dict[bytes, Deferred[MailHosts]] = {}

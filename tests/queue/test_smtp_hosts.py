@@ -27,6 +27,21 @@ BOTH = MailHost(b"both.example", (b"192.0.2.7", b"192.0.2.8"))
 class RememberedTests(SMTPTransportCase):
     """Domains and lanes."""
 
+    def test_sameWay(self) -> None:
+        """
+        Messages for one domain go the very same way, until its hosts are others, and
+        as long as messages want the same.
+        """
+        message = messageFor(b"a@example.org")
+        [first] = self.locate(message).legs
+        [second] = self.locate(messageFor(b"b@example.org")).legs
+        self.assertIs(second.where, first.where)
+        self.clock.advance(11.0)
+        self.domains[b"example.org"] = MailHosts((ONE,))
+        [other] = self.locate(message).legs
+        self.assertNotEqual(other.where, first.where)
+        self.assertEqual(other.lane, b"remote mx1.example")
+
     def test_nowhereAndSomewhere(self) -> None:
         """A domain without a way keeps nobody from having theirs."""
         message = messageFor(b"a@nowhere.example", b"b@example.com", b"c@not.example")
