@@ -16,7 +16,10 @@ from smtpx.core.tlsterms import TLSTerms
 from smtpx.knowledge.memory import MemoryKnowledge
 from smtpx.service.config import Configuration
 from smtpx.service.machine import Machine
+from smtpx.service.wiring.certificates import certificates
+from smtpx.service.wiring.mtasts import secureWeb, stsPolicies
 from smtpx.service.wiring.peers import (
+    Knowledge,
     PeerKnowledge,
     knownOffers,
     openKnowledge,
@@ -133,3 +136,48 @@ class NewsTests(SynchronousTestCase):
         )
         one.note(b"192.0.2.0/24")
         self.assertTrue(two.known(b"192.0.2.0/24"))
+
+
+class OnceTests(SynchronousTestCase):
+    """What one worker does for all."""
+
+    def setUp(self) -> None:
+        """A machine."""
+        self.site = site(self.mktemp())
+
+    def worker(self, number: int) -> Machine:
+        """The machine, as a worker has it."""
+        return evolve(self.site.machine, worker=Worker(number, 2))
+
+    def test_certificates(self) -> None:
+        """The leading worker makes the certificate anew, and the others look at it."""
+        configuration = self.site.read({})
+        made = configuration.state / "tls" / "certificate.pem"
+        for number in (2, 1):
+            stack = AsyncExitStack()
+            certificates(self.worker(number), configuration, "mx.example", stack)
+            made.unlink()
+            self.site.reactor.advance(100_000)
+            self.assertEqual(made.exists(), number == 1)
+            self.successResultOf(Deferred.fromCoroutine(stack.aclose()))
+
+    def test_policies(self) -> None:
+        """
+        The leading worker keeps policies of MTA-STS up to date, for all that read them
+        in the file; without one, each does.
+        """
+        (self.site.folder / "state").mkdir()
+        configuration = self.site.read({})
+        for number, kept, sweeps in ((1, True, 1), (2, True, 0), (2, False, 1)):
+            machine, stack = self.worker(number), AsyncExitStack()
+            knowledge: Knowledge = MemoryKnowledge(machine.now)
+            if kept:
+                opening = openKnowledge(machine, configuration, stack)
+                knowledge = self.successResultOf(Deferred.fromCoroutine(opening))
+            web = secureWeb(machine, configuration, self.site.resolver)
+            calls = self.site.reactor.getDelayedCalls()
+            before = len(calls)
+            stsPolicies(machine, self.site.resolver, web, knowledge, None, stack)
+            calls = self.site.reactor.getDelayedCalls()
+            self.assertEqual(len(calls) - before, sweeps)
+            self.successResultOf(Deferred.fromCoroutine(stack.aclose()))
