@@ -104,7 +104,10 @@ class Admission:
     and no count is kept of clients that have none.
 
     @ivar count: how many there are.
+    @ivar full: nothing is to be known of other processes.
     """
+
+    full = None
 
     def __init__(
         self,
@@ -188,7 +191,6 @@ class JointAdmission:
         """How many there are in this process."""
         return self._all.own
 
-    @property
     def full(self) -> bool:
         """Are there as many in all processes as there may be?"""
         return self._all.all >= self._bounds.all

@@ -22,6 +22,7 @@ from ..core.errors import Malformed
 from ..core.hostlist import HostList
 from ..knowledge.layout import glance
 from ..policy.dovecot import tryDovecot
+from .boundcautions import boundCautions
 from .checkercheck import checkerCautions
 from .config import Configuration
 from .dmarcchecks import dmarcCautions
@@ -72,6 +73,7 @@ def cautions(machine: Machine, configuration: Configuration) -> Iterator[Problem
             why = getattr(error, "strerror", None) or str(error)
             text = f"logins would be told 454: {dovecot}: {why}"
             yield configuration.problem(("users", "dovecot"), text)
+    yield from boundCautions(configuration)
     yield from checkerCautions(configuration)
     yield from milterCautions(configuration)
     yield from verdictCautions(configuration)

@@ -29,6 +29,7 @@ from .config import Configuration, isHostName
 from .foldernews import hearOf
 from .memory import memoryLeft
 from .workers import Shared, Worker
+from .workers.joint import Columns
 
 #: How long a server that stops waits for work in threads, in seconds.
 _LEAVE_SECONDS = 5.0
@@ -118,6 +119,7 @@ class Machine:
     @ivar processors: how many processors there are for this process.
     @ivar worker: which of the server's processes this is.
     @ivar shared: what all of its processes have in common.
+    @ivar joint: what this one counts together with them; L{None}: there are no others.
     """
 
     reactor: Any
@@ -139,6 +141,7 @@ class Machine:
     processors: Callable[[], int] = processors
     worker: Worker = field(factory=Worker)
     shared: Shared = field(factory=Shared)
+    joint: Columns | None = None
 
 
 def usePythonPath(configuration: Configuration) -> None:

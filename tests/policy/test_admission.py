@@ -149,9 +149,9 @@ class JointAdmissionTests(SynchronousTestCase):
     def test_inAll(self) -> None:
         """No more than so many, wherever they come."""
         for each in (self.one, self.other) * 3:
-            self.assertFalse(each.full)
+            self.assertFalse(each.full())
             self.assertIsNone(each.enter(b"127.0.0.1"))
-        self.assertTrue(self.one.full)
+        self.assertTrue(self.one.full())
         self.assertEqual(self.one.enter(b"203.0.113.1"), TOO_MANY)
         self.other.leave(b"127.0.0.1")
         self.assertIsNone(self.one.enter(b"203.0.113.1"))

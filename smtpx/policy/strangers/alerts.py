@@ -18,7 +18,7 @@ _ACCOUNTS_MOST, _CLIENTS_MOST = 1000, 20
 
 #: Of how many accounts of one kind somebody is told in an hour: where strangers choose
 #: what they are called, as senders do, they are not to fill anybody's mailbox.
-_TOLD_MOST, _TOLD_SECONDS = 20, 3600.0
+TOLD_MOST, _TOLD_SECONDS = 20, 3600.0
 
 #: How often an account is told of, in seconds.
 EVERY_SECONDS = 86400.0
@@ -98,6 +98,7 @@ class Alerts:
         claim: Callable[[str, float], Awaitable[bool]],
         tell: Callable[[Alert], object],
         every: float = EVERY_SECONDS,
+        most: int = TOLD_MOST,
     ) -> None:
         """
         @param now: seconds since the epoch.
@@ -105,8 +106,10 @@ class Alerts:
             does for so many seconds then?
         @param tell: tells the operator.
         @param every: how often an account is told of, in seconds.
+        @param most: of how many accounts of one kind this process tells in an hour.
         """
         self.elsewhere: Elsewhere | None = None
+        self._most = most
         self._now = now
         self._claim = claim
         self._tell = tell
@@ -152,16 +155,16 @@ class Alerts:
         if found.told is not None and found.told - self._every <= now < found.told:
             return
         room = self._room(alert.per, now)
-        if room.count == _TOLD_MOST:
+        if room.count == self._most:
             self._log.warn(
                 "More than {most} accounts do too much; nobody is told of {per}"
                 " {account!r}, nor of others like it, before an hour is over",
-                most=_TOLD_MOST,
+                most=self._most,
                 per=alert.per,
                 account=alert.account,
             )
         room.count += 1
-        if room.count > _TOLD_MOST:
+        if room.count > self._most:
             return
         found.told = now + self._every
         self._begin(self._ring(alert, found, room))
@@ -177,7 +180,7 @@ class Alerts:
         if await self._claim(f"{alert.per} {alert.account}", self._every):
             clients = await self._everywhere(alert, found)
             self._tell(evolve(alert, clients=tuple(clients.items())))
-        elif room.count <= _TOLD_MOST:
+        elif room.count <= self._most:
             # Somebody else tells of it.
             room.count -= 1
 
@@ -207,4 +210,4 @@ class Alerts:
             await each
 
 
-__all__ = ["EVERY_SECONDS", "Alert", "Alerts"]
+__all__ = ["EVERY_SECONDS", "TOLD_MOST", "Alert", "Alerts"]

@@ -4,7 +4,7 @@ What is behind the doors: a factory for each kind of listener.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from attrs import evolve, frozen
 
@@ -87,6 +87,7 @@ class Hall:
     @ivar tracer: who traces; L{None}: nobody is traced.
     @ivar kept: gives lists of listeners, with names that are looked up.
     @ivar transactions: those that clients have named.
+    @ivar full: see L{SMTPServerFactory}.
     """
 
     machine: Machine
@@ -103,6 +104,7 @@ class Hall:
     tracer: ITracer | None
     kept: Keep
     transactions: Transactions
+    full: Callable[[], bool] | None = None
 
     def factories(
         self, listeners: Iterable[Listener]
@@ -161,6 +163,7 @@ class Hall:
             terms=kind.terms,
         )
         made.leaving = milters.left(kind.role)
+        made.full = self.full
         self.journal.watch(made.profile)
         return made
 

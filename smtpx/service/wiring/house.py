@@ -42,6 +42,7 @@ from ..receiving import SpoolReceiver
 from ..tables import Listener
 from ..transactions import Transactions
 from ..workers.answers import Answers
+from ..workers.parts import partOf
 from .alertplaces import shareAlerts
 from .arc import sealing
 from .authentication import authentication, checking
@@ -181,6 +182,7 @@ async def enter(
     @raise smtpx.core.errors.SMTPXError: what is named, or the spool, is of no use.
     """
     usePythonPath(configuration)
+    configuration = partOf(configuration, machine.worker)
     async with AsyncExitStack() as stack:
         name = configuration.name or machine.name
         answers = Answers()
@@ -244,6 +246,7 @@ async def enter(
             anyDecides(checkers),
             stack,
         )
+        counting = admission(machine, configuration)
         hall = Hall(
             machine=machine,
             configuration=configuration,
@@ -258,7 +261,8 @@ async def enter(
             tls=certificates(machine, configuration, name, stack),
             answers={**asked.answers, **memory.answers, **ANSWERS},
             journal=journal,
-            admission=counted(watch, admission(configuration)),
+            admission=counted(watch, counting),
+            full=counting.full,
         )
         factories = hall.factories(configuration.listeners)
         watchMemory(machine, configuration, factories.values(), stack)
@@ -382,6 +386,7 @@ def makeDelivery(
         rules.profile,
         rules.bounds,
         rules.delays,
+        rules.places,
     )
 
 

@@ -56,13 +56,13 @@ def ownerAnswers(
             return aliases.expand(path) is not None
         return known
 
-    named = table.ownersPython
+    named, share = table.ownersPython, machine.worker.share
     seconds = configuration.limits.bounds.answerSeconds
     test = OwnershipTest(
         ours,
         file,
         None if named is None else ownerCheck(named),
-        Turnstile(machine.reactor, _AT_ONCE, _WAITING, seconds),
+        Turnstile(machine.reactor, share(_AT_ONCE), share(_WAITING), seconds),
         journal.trouble,
     )
     return test.answers

@@ -14,7 +14,7 @@ from ...core.errors import UsageError
 from ...dns.interfaces import IResolver
 from ...net.interfaces import IPolicy
 from ...observe.journal import Journal
-from ...policy.admission import Admission, AdmissionBounds
+from ...policy.admission import Admission, AdmissionBounds, JointAdmission
 from ...policy.authentication import Authentication
 from ...policy.chain import NamedPolicy, PolicyChain
 from ...policy.checkers.deciding import DecidingPolicy
@@ -179,7 +179,9 @@ def _naming(
         return []
     clock = machine.reactor
     look = partial(confirmedName, resolver)
-    peers = PeerNames(Turnstile(clock, _NAMES_AT_ONCE), look, clock.seconds)
+    peers = PeerNames(
+        Turnstile(clock, machine.worker.share(_NAMES_AT_ONCE)), look, clock.seconds
+    )
     wanted = (lambda: True) if asked else names.peerNamesMatter
     return [NamedPolicy("names", NamingPolicy(peers, wanted))]
 
@@ -193,17 +195,22 @@ def _ruling(rules: HouseRules, deciding: bool) -> list[NamedPolicy]:
     return found
 
 
-def admission(configuration: Configuration) -> Admission:
+def admission(
+    machine: Machine, configuration: Configuration
+) -> Admission | JointAdmission:
     """
-    Who may have how many connections, at all doors together.
+    Who may have how many connections, at all doors of all workers together.
     """
     limits = configuration.limits
+    own, joint = connectionsMax(configuration), machine.joint
     bounds = AdmissionBounds(
-        connectionsMax(configuration),
+        own if joint is None else limits.connectionsMax,
         limits.connectionsPerAddress,
         limits.connectionsPerNetwork,
         limits.networkPrefixIPv4,
         limits.networkPrefixIPv6,
         limits.addressPrefixIPv6,
     )
-    return Admission(bounds)
+    if joint is None:
+        return Admission(bounds)
+    return JointAdmission(bounds, joint.connections, joint.clients, own)

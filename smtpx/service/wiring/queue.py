@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from ...core.interfaces import IExtension
 from ...core.queueprofile import QueueProfile
 from ...queue.delivery import Bounds
+from ...queue.laneplaces import ILanePlaces, LanePlaces
 from ...queue.report import Manner, Reporter
 from ...queue.retry import Lifetimes, RetryRule, RetryRules
 from ...queue.wordings import Flaw, Wordings, wordings
@@ -63,6 +64,8 @@ class QueueRules:
     @ivar bounds: how much is delivered at once.
     @ivar delays: at which ages of a message its sender is told of a delay, in
         seconds.
+    @ivar places: connections to destinations, shared with other workers; L{None}: there
+        are none.
     """
 
     retries: RetryRules
@@ -70,6 +73,15 @@ class QueueRules:
     profile: QueueProfile
     bounds: Bounds
     delays: tuple[float, ...]
+    places: ILanePlaces | None = None
+
+
+def lanePlaces(machine: Machine, configuration: Configuration) -> ILanePlaces | None:
+    """Connections to destinations that workers share; L{None}: there is only one."""
+    if machine.joint is None:
+        return None
+    keep = configuration.sending.idleSeconds
+    return LanePlaces(machine.joint.places, machine.reactor, keep)
 
 
 def queueRules(
@@ -110,6 +122,7 @@ def queueRules(
             attempts=queue.deliveriesMax,
         ),
         delays=reports.delayAfter,
+        places=lanePlaces(machine, configuration),
     )
 
 

@@ -250,7 +250,8 @@ def senders(
         fastOpen=fastOpenHosts(machine, configuration),
         chunks=ChunkHosts(peers.chunks),
     )
-    bounds = PoolBounds(idleSeconds=configuration.sending.idleSeconds)
+    idle = machine.worker.share(PoolBounds().idleMost)
+    bounds = PoolBounds(configuration.sending.idleSeconds, idle)
     pool = ClientPool(kit, bounds)
     stack.push_async_callback(pool.close)
     return Senders(
@@ -309,13 +310,14 @@ def ways(
     @param watchers: who is told of what is sent.
     @raise smtpx.core.errors.SMTPXError: what the configuration names is of no use.
     """
-    work = threads(machine, _MAILDIR_THREADS, "maildir", stack)
+    share = machine.worker.share
+    work = threads(machine, share(_MAILDIR_THREADS), "maildir", stack)
     makers: dict[TransportKind, Make] = {
         TransportKind.PIPE: pipeMaker(machine, configuration, name)
     }
     if uses(configuration, name, TransportKind.QUEUEFILE):
         # A folder on a disk that hangs is not to keep Maildirs waiting.
-        folders = threads(machine, _QUEUEFILE_THREADS, "queuefile", stack)
+        folders = threads(machine, share(_QUEUEFILE_THREADS), "queuefile", stack)
         makers[TransportKind.QUEUEFILE] = queueFiles(configuration, name, folders)
     # What was rewritten comes back also where nothing is sent any more.
     rewriting = srsWays(machine, configuration, name, watchers.publish, stack)

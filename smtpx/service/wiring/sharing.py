@@ -8,6 +8,8 @@ from ...joint.recent import JointRecent
 from ...joint.sums import JointSums
 from ...observe.keeping import Common
 from ..config import Configuration
+from ..machine import connectionsMax
+from ..workers.joint import Joint
 from ..workers.shared import Shared
 from .ticketkeys import sharedKeys
 
@@ -33,7 +35,9 @@ def prepare(configuration: Configuration) -> Shared:
     """
     count, isKept = configuration.workers, configuration.peers.persistent
     offers = OFFERS_MOST if isKept else OFFERS_WITHOUT_FILE
+    most = connectionsMax(configuration)
     return Shared(
+        joint=Joint.make(count, most, configuration.queue.deliveriesMax),
         seen=Common.make(count) if configuration.http.wanted else None,
         ticketKeys=sharedKeys(configuration),
         offers=JointRecent(count, offers),

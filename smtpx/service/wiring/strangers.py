@@ -24,7 +24,7 @@ from ...policy.strangers import (
     Greylist,
     GreylistTerms,
 )
-from ...policy.strangers.alerts import Alert, Alerts
+from ...policy.strangers.alerts import TOLD_MOST, Alert, Alerts
 from ...policy.strangers.networks import Prefixes
 from ...policy.strangers.notes import count
 from ...policy.strangers.rates import Rates
@@ -128,7 +128,8 @@ async def strangers(
     await rates.start()
     stack.push_async_callback(rates.stop)
     every = configuration.rates.alertEvery
-    alerts = Alerts(machine.now, rates.claim, tell, every)
+    most = machine.worker.share(TOLD_MOST)
+    alerts = Alerts(machine.now, rates.claim, tell, every, most)
     stack.push_async_callback(alerts.stop)
     return Strangers(list_, rates, alerts, counted, counters)
 

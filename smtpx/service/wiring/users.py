@@ -105,7 +105,7 @@ def _turnstile(machine: Machine, configuration: Configuration, usual: int) -> Tu
     table = configuration.users
     return Turnstile(
         machine.reactor,
-        table.checksAtOnce or usual,
+        machine.worker.share(table.checksAtOnce or usual),
         table.checksWaiting,
         table.checkSeconds,
     )

@@ -132,10 +132,14 @@ class Work:
         charge = self._charge
         count, folder = charge.configuration.workers, charge.configuration.workersFolder
         others = Others(self._reactor, folder, charge.number, count)
+        joint = charge.shared.joint
         machine = Machine(
             self._reactor,
             worker=Worker(charge.number, count, others),
             shared=charge.shared,
+            joint=None
+            if joint is None
+            else joint.columns(charge.number, self._reactor.seconds),
         )
         endpoints = [adopted(self._reactor, *each) for each in charge.sockets]
         service = worker(machine, charge.configuration, charge.found, endpoints)

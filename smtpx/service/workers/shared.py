@@ -10,6 +10,7 @@ from ...joint.recent import JointRecent
 from ...joint.sums import JointSums
 from ...observe.keeping import Common
 from ...tls.sharedkeys import SharedKeys
+from .joint import Joint
 
 
 @frozen
@@ -20,6 +21,7 @@ class Shared:
     It is made by L{smtpx.service.wiring.sharing.prepare}, in a process without a
     reactor, threads and open databases, and may have none of these.
 
+    @ivar joint: what they count together; L{None}: there are no others.
     @ivar seen: what it takes to show them as one server; L{None}: nobody looks.
     @ivar ticketKeys: those of TLS session tickets.
     @ivar offers: networks that were offered PIPECONNECT of late.
@@ -27,6 +29,7 @@ class Shared:
     @ivar rates: what was counted of late.
     """
 
+    joint: Joint | None = None
     seen: Common | None = None
     ticketKeys: SharedKeys | None = None
     offers: JointRecent | None = None
@@ -49,6 +52,11 @@ class Shared:
             return False
         keys.makeAhead()
         return True
+
+    def clear(self, number: int) -> None:
+        """A worker is no more: nothing is counted for it any more."""
+        if self.joint is not None:
+            self.joint.clear(number)
 
 
 __all__ = ["Shared"]

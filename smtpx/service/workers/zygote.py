@@ -113,6 +113,7 @@ class Zygote:
     _sockets: list[int]
     _become: Callable[[int, int], NoReturn]
     _leaveSeconds: float
+    _cleared: Callable[[int], object]
     _kernel: Kernel = field(factory=Kernel)
     workers: dict[int, int] = field(factory=dict)
 
@@ -135,6 +136,8 @@ class Zygote:
             if not pid:
                 return
             number = self.workers.pop(pid)
+            # Its connections are closed by now; others may have their places.
+            self._cleared(number)
             code = os.waitstatus_to_exitcode(status)
             self._tell("ended", number=number, pid=pid, status=code)
 
@@ -230,7 +233,8 @@ def _run(
             Charge(number, configuration, found, shared, news, lives, handed), parent
         )
 
-    zygote = Zygote(orders, news, sockets, become, leaveSeconds(configuration))
+    seconds = leaveSeconds(configuration)
+    zygote = Zygote(orders, news, sockets, become, seconds, shared.clear)
     signal.set_wakeup_fd(waker)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     poll = select.poll()

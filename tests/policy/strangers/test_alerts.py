@@ -57,6 +57,13 @@ class AlertsTests(SynchronousTestCase):
         self.alerts.ring(evolve(_ALERT, per="sender", account="49@a.test"))
         self.assertEqual(len(self.told), 22)
 
+    def test_partOfTheBound(self) -> None:
+        """Where others tell, too, each has its part of what may be told."""
+        self.alerts = Alerts(self.clock.seconds, self.claim, self.told.append, 60, 7)
+        for number in range(50):
+            self.alerts.ring(evolve(_ALERT, account=str(number)))
+        self.assertEqual(len(self.told), 7)
+
     def test_anothersDoNotCount(self) -> None:
         """Those of which another process tells take no room."""
         self.mine = succeed(False)

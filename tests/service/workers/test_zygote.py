@@ -89,8 +89,11 @@ class ZygoteTests(SynchronousTestCase):
         def become(number: int, parent: int) -> NoReturn:
             raise Child(number, parent)
 
+        #: Of whom nothing is counted any more.
+        self.cleared: list[int] = []
+        cleared, kernel = self.cleared.append, self.system.kernel()
         self.zygote = Zygote(
-            orders, mine, list(self.numbers), become, 20.0, self.system.kernel()
+            orders, mine, list(self.numbers), become, 20.0, cleared, kernel
         )
         for file in self.files:
             self.addCleanup(file.close)
@@ -173,6 +176,8 @@ class ZygoteTests(SynchronousTestCase):
         self.system.ended = [(101, 0), (0, 0), (0, 0), (102, 0)]
         self.zygote.end()
         self.assertEqual([each and each["number"] for each in self.told()], [1, 2])
+        # What they had counted, others may have.
+        self.assertEqual(self.cleared, [1, 2])
         self.assertEqual({which for _, which in self.system.killed}, {signal.SIGTERM})
         self.assertLess(self.system.now, 1.0)
 
