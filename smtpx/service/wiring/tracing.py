@@ -61,8 +61,8 @@ def tracer(
         lambda: hosts.current.needsNames,
         tracedRecipients(configuration, name),
         # What the operator allows is for all workers together.
-        machine.worker.share(trace.sessionsMax),
-        machine.worker.share(trace.perMinuteMax),
+        trace.sessionsMax,
+        trace.perMinuteMax,
         trace.octetsMax,
     )
     return Tracer(choice, store, machine.reactor.seconds)
