@@ -35,17 +35,15 @@ class Lastly:
 
     def extendQueue(self, queue: IQueueBuilder) -> None:
         """Have a say in when it goes, and in what its sender hears."""
-        queue.schedule(self._schedule)
-        queue.report(self._wish)
+        queue.schedule(self._schedule, of=(SOLICIT,))
+        queue.report(self._wish, of=(SOLICIT,))
 
     def _schedule(self, envelope: Envelope, schedule: Schedule) -> Schedule:
-        if SOLICIT not in envelope.stamps:
-            return schedule
         return evolve(schedule, priority=-9)
 
     def _wish(
         self, envelope: Envelope, recipient: Recipient, news: News
     ) -> ReportWish | None:
-        if news.action is Action.DELAYED and SOLICIT in envelope.stamps:
+        if news.action is Action.DELAYED:
             return ReportWish(send=False)
         return None
