@@ -78,9 +78,7 @@ PARAMETER = Parameter[bytes](
 
 
 def _goes(session: IClientSession, envelope: Envelope) -> bool:
-    """Does C{envelope} go to this peer as it is?"""
-    if not envelope.stamp(BINARY):
-        return True
+    """Does C{envelope}, which is binary, go to this peer as it is?"""
     return None not in (session.offered(CAPABILITY), session.offered(CHUNKS))
 
 

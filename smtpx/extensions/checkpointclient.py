@@ -36,7 +36,7 @@ from ..core.hostlist import HostList
 from ..core.interfaces import IBody, IClientSession
 from ..core.repeatable import ERRAND, Errand, Progress, Repeatable
 from ..core.reply import Reply
-from .checkpointnames import CAPABILITY, TRANSID_OCTETS
+from .checkpointnames import TRANSID_OCTETS
 
 #: Up to this size, in octets, it does not pay to ask before all is said.
 SMALL_OCTETS = 65_536
@@ -141,8 +141,6 @@ class NamingClient:
         session.stamps[_HAD] = None
         names, errand, target = self.names, envelope.stamp(ERRAND), session.target
         if names is None or errand is None or target.dialect is not Dialect.SMTP:
-            return None
-        if not session.offered(CAPABILITY):
             return None
         if not self.hosts.matches(target.address, (target.host,)):
             return None

@@ -250,8 +250,6 @@ class Chunking:
     def _carrier(self, session: IClientSession, envelope: Envelope) -> Carrier | None:
         # Asked for each message; whether it is taken is known when it carries.
         session.stamps[_CHUNKED] = False
-        if not session.offered(CAPABILITY):
-            return None
         return Carrier(10, self._carry, early=envelope.octets > 0)
 
     def _noteChunks(self, session: IClientSession) -> LogFields:

@@ -270,8 +270,7 @@ def _record(session: IServerSession) -> LogFields:
 
 def _send(session: IClientSession, bearer: Bearer) -> By | None:
     deadline = bearer.stamp(DEADLINE)
-    if deadline is None:
-        return None
+    assert deadline is not None, "it is not asked without"
     return By(deadline.left(session.now()), deadline.mode, deadline.trace)
 
 

@@ -156,22 +156,16 @@ class EightBitMIME:
         else:
             client.admit(when(self._admit, lacks=CAPABILITY, of=(EIGHTBIT,)))
         if self.options.longLines:
+            # Without 8BITMIME, the other one sees to the lines as well.
             client.transform(when(self._lines, offers=CAPABILITY, lacks=CHUNKS))
 
     def _admit(self, session: IClientSession, envelope: Envelope) -> Refusal | None:
-        if envelope.stamp(EIGHTBIT) and not session.offered(CAPABILITY):
-            return cannot(CAPABILITY.keyword)
-        return None
+        return cannot(CAPABILITY.keyword)
 
     def _seven(self, session: IClientSession, envelope: Envelope) -> Transform | None:
-        if session.offered(CAPABILITY) or envelope.stamp(BINARY):
-            return None
-        return _toSeven
+        return None if envelope.stamp(BINARY) else _toSeven
 
     def _lines(self, session: IClientSession, envelope: Envelope) -> Transform | None:
-        # Without 8BITMIME, the other one has seen to the lines as well.
-        if not session.offered(CAPABILITY) or session.offered(CHUNKS):
-            return None
         return None if envelope.stamp(BINARY) else _toLines
 
     # --- queue ----------------------------------------------------------------

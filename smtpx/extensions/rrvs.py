@@ -379,8 +379,6 @@ def _send(session: IClientSession, bearer: Bearer) -> Since | None:
 
 def _admit(session: IClientSession, envelope: Envelope) -> Refusal | None:
     """It is declined (section 6), unless the sender would rather have it go on."""
-    if session.offered(CAPABILITY):
-        return None
     bound = tuple(each for each in envelope.recipients if _isBound(each))
     if not bound:
         return None

@@ -134,8 +134,6 @@ class SMTPUTF8:
         client.transform(when(self._transform, lacks=CAPABILITY, of=(UTF8,)))
 
     def _admit(self, session: IClientSession, envelope: Envelope) -> Refusal | None:
-        if session.offered(CAPABILITY):
-            return None
         if not envelope.sender.isascii():
             return Refusal(_SENDER, Scope.HOST)
         held = tuple(each for each in envelope.recipients if not each.path.isascii())
@@ -144,8 +142,6 @@ class SMTPUTF8:
     def _transform(
         self, session: IClientSession, envelope: Envelope
     ) -> Transform | None:
-        if session.offered(CAPABILITY) or not envelope.stamp(UTF8):
-            return None
         return _inASCII
 
     # --- queue ----------------------------------------------------------------
