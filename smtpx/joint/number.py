@@ -32,6 +32,8 @@ class JointCount:
         """
         self.columns = columns
         self.words = numbers("Q", columns)
+        #: Which processes are at work: 1 for each.
+        self.alive = numbers("Q", columns)
 
     def column(self, number: int) -> Count:
         """
@@ -40,11 +42,12 @@ class JointCount:
         @param number: which process it is, from 1 on.
         """
         self.clear(number)
+        self.alive[number - 1] = 1
         return Count(self, number)
 
     def clear(self, number: int) -> None:
         """A process is no more."""
-        self.words[number - 1] = 0
+        self.alive[number - 1] = self.words[number - 1] = 0
 
 
 class Count:
@@ -52,7 +55,7 @@ class Count:
 
     def __init__(self, joint: JointCount, number: int) -> None:
         """Made by L{JointCount.column}."""
-        self._words = joint.words
+        self._words, self._alive = joint.words, joint.alive
         self._place = number - 1
         #: How many are this process's.
         self.own = 0
@@ -61,6 +64,19 @@ class Count:
     def all(self) -> int:
         """How many there are, of all processes."""
         return sum(self._words)
+
+    @property
+    def least(self) -> int | None:
+        """
+        How many the other process at work has that has the fewest; L{None}: no other
+        is at work.
+        """
+        others = [
+            count
+            for place, count in enumerate(self._words)
+            if place != self._place and self._alive[place]
+        ]
+        return min(others, default=None)
 
     def take(self, most: int) -> bool:
         """

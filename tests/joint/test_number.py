@@ -39,6 +39,22 @@ class JointCountTests(SynchronousTestCase):
         again = self.joint.column(1)
         self.assertEqual((again.own, again.all), (0, 1))
 
+    def test_least(self) -> None:
+        """It is known what the process has that has the fewest, of those at work."""
+        joint = JointCount(3)
+        one = joint.column(1)
+        self.assertIsNone(one.least)
+        other = joint.column(2)
+        for _ in range(3):
+            other.take(9)
+            one.take(9)
+        one.take(9)
+        self.assertEqual((one.least, other.least), (3, 4))
+        third = joint.column(3)
+        self.assertEqual((one.least, third.least), (0, 3))
+        joint.clear(3)
+        self.assertEqual(one.least, 3)
+
     def test_cleared(self) -> None:
         """It is forgotten without a successor, too."""
         self.one.take(9)
