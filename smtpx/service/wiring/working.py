@@ -11,6 +11,7 @@ from typing import Any
 from twisted.internet.interfaces import IStreamServerEndpoint
 
 from ...core.interfaces import IExtension
+from ...net.fairport import FairEndpoint
 from ..announcement import announce
 from ..config import Configuration
 from ..listening import Door
@@ -62,6 +63,17 @@ def worker(
     @param endpoints: of the sockets that the supervisor has bound, in the order of the
         listeners.
     """
+    joint = machine.joint
+    if joint is not None:
+        connections = joint.connections
+
+        def hasMore() -> bool:
+            least = connections.least
+            return least is not None and least < connections.own
+
+        endpoints = [
+            FairEndpoint(machine.reactor, endpoint, hasMore) for endpoint in endpoints
+        ]
     doors = [
         Door(listener, endpoint, partial(configuration.problem, ("listener", index)))
         for index, (listener, endpoint) in enumerate(
