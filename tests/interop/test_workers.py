@@ -117,6 +117,21 @@ class WorkersTests(InteropTestCase):
         self.assertEqual(len({message.octets for message in messages}), count + 4)
         self.assertIn("2 workers take mail", server.said())
 
+    def test_share(self) -> None:
+        """Clients that stay are shared between the workers, however they come."""
+        server = self.several()
+        clients = [
+            smtplib.SMTP("127.0.0.1", server.port, "c.example", CLIENT_SECONDS)
+            for _ in range(12)
+        ]
+        for number, client in enumerate(clients):
+            client.sendmail("bob@c.example", "ann@localhost", MESSAGE.format(number))
+        waitFor(lambda: sum(takers(server).values()) == 12, "12 in the main log")
+        self.assertGreater(min(takers(server).values()), 3)
+        for client in clients:
+            client.quit()
+        self.assertEqual(len(server.delivered(12)), 12)
+
     def test_newLogs(self) -> None:
         """At SIGHUP, all go on in new log files; their lines never mix."""
         server = self.several('[log]\njson = "log.json"\n')
