@@ -62,12 +62,25 @@ class House(Protocol):
         """Finish what is under way, then put everything away."""
 
 
+class Builder(Protocol):
+    """
+    Who makes a house, if it takes its time and can be spoken to meanwhile.
+    """
+
+    def abandon(self) -> None:
+        """Do not go on: making it fails, after what there was is put away."""
+
+    def reopenLogs(self) -> None:
+        """Go on in new log files, where there are some already."""
+
+
 class MailService(MultiService):
     """
     A mail server.
 
     @ivar doors: where it listens.
     @ivar house: what is behind the doors; L{None}: it is not running.
+    @ivar builder: makes the house; L{None}: it cannot be spoken to meanwhile.
     @ivar explain: says why it cannot start; as long as nobody is told of that
         otherwise, the log is.
     @ivar insists: does C{privilegedStartService} itself fail where a port is not to
@@ -92,6 +105,7 @@ class MailService(MultiService):
         MultiService.__init__(self)
         self.doors = tuple(doors)
         self.house: House | None = None
+        self.builder: Builder | None = None
         self._enter = enter
         self._opened = opened
         self._bound: Deferred[None] | None = None
@@ -155,8 +169,9 @@ class MailService(MultiService):
 
     def reopenLogs(self) -> None:
         """Go on in new log files, after the old ones were moved away."""
-        if self.house is not None:
-            self.house.reopenLogs()
+        there = self.house or self.builder
+        if there is not None:
+            there.reopenLogs()
 
     # --- step by step ---------------------------------------------------------------
 
@@ -176,6 +191,9 @@ class MailService(MultiService):
         self._opened(self.doors)
 
     async def _stop(self, children: Deferred[object]) -> None:
+        if self.house is None and self.builder is not None:
+            # Who is to make it may never come to an end.
+            self.builder.abandon()
         await self._begun
         closed = [Deferred.fromCoroutine(door.close()) for door in self.doors]
         house, self.house = self.house, None

@@ -55,6 +55,21 @@ class FakeHouse:
         self.done.append("close")
 
 
+@define
+class FakeBuilder:
+    """Somebody who makes a house, and notes what he is told."""
+
+    done: list[str]
+
+    def abandon(self) -> None:
+        """Note it."""
+        self.done.append("abandon")
+
+    def reopenLogs(self) -> None:
+        """Note it."""
+        self.done.append("reopen early")
+
+
 class MailServiceTests(SynchronousTestCase):
     """A mail service with a house that is not real."""
 
@@ -107,6 +122,26 @@ class MailServiceTests(SynchronousTestCase):
         self.assertEqual(self.done, ["enter", "opened 1"])
         self.assertIsNotNone(self.service.doors[0].port)
         self.assertFalse(self.port.reading)
+
+    def test_builder(self) -> None:
+        """Who makes a house can be told of new log files, and not to go on."""
+        self.service.builder = FakeBuilder(self.done)
+        self.service.startService()
+        self.service.reopenLogs()
+        stopped = self.service.stopService()
+        self.assertEqual(self.done, ["enter", "reopen early", "abandon"])
+        self.entering.errback(UsageError("told to end"))
+        self.successResultOf(stopped)
+
+    def test_builderHasMade(self) -> None:
+        """Once it has, the house itself is told."""
+        self.service.builder = FakeBuilder(self.done)
+        self.entering.callback(self.house)
+        self.service.startService()
+        self.done.clear()
+        self.service.reopenLogs()
+        self.service.stopService()
+        self.assertEqual(self.done, ["reopen", "farewell"])
 
     def test_explainedElsewhere(self) -> None:
         """A reason can be told to somebody else than the log."""

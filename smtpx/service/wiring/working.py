@@ -46,10 +46,12 @@ def supervisor(machine: Machine, configuration: Configuration) -> MailService:
         staff = Staff(
             machine.reactor, configuration.workers, spawn, leaveSeconds(configuration)
         )
+        service.builder = staff
         await staff.begin()
         return staff
 
-    return MailService(doors, enter, lambda doors: announce(configuration, doors))
+    service = MailService(doors, enter, lambda doors: announce(configuration, doors))
+    return service
 
 
 def worker(

@@ -50,7 +50,10 @@ from .staff import REOPEN
 from .worker import Worker
 
 #: Of an error, so many characters are told.
-_TOLD = 8_000
+_TOLD = 4_000
+
+#: How often it is tried to say what there was no room for, in seconds.
+_AGAIN_SECONDS = 0.1
 
 
 @frozen
@@ -76,10 +79,14 @@ class Charge:
     lives: Sequence[int]
     sockets: Sequence[tuple[int, int]]
 
-    def tell(self, said: str, **fields: object) -> None:
-        """Tell the supervisor."""
+    def tell(self, said: str, **fields: object) -> bool:
+        """
+        Tell the supervisor.
+
+        @return: L{False}: there is no room for it.
+        """
         message: Message = {"said": said, "number": self.number, **fields}
-        tell(self.news, message)
+        return tell(self.news, message)
 
 
 def work(charge: Charge) -> int:
@@ -148,7 +155,7 @@ class Work:
 
     def _start(self) -> None:
         opened = self.service.whenOpen()
-        opened.addCallbacks(lambda _: self._charge.tell("serving"), self._failed)
+        opened.addCallbacks(lambda _: self._serves(), self._failed)
         self.service.startService()
 
     def _hearSignals(self) -> None:
@@ -176,6 +183,11 @@ class Work:
     def _explain(self, failure: Failure) -> None:
         # The supervisor says it: once, where several workers have the same reason.
         self._charge.tell("failed", why=reason(failure)[:_TOLD])
+
+    def _serves(self) -> None:
+        # Others wait to hear it: what all have for the log may leave no room now.
+        if not self._charge.tell("serving"):
+            self._reactor.callLater(_AGAIN_SECONDS, self._serves)
 
     def _failed(self, failure: Failure) -> None:
         self.status = 1

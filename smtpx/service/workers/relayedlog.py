@@ -21,8 +21,9 @@ from zope.interface import implementer
 
 from .channel import TooLong, tell
 
-#: Of an event that is too long to be told whole, so many characters are.
-_TOLD = 8_000
+#: Of an event that is too long to be told whole, so many characters are; one may take
+#: 14 octets, as JSON within JSON.
+_TOLD = 4_000
 
 #: And of its fields, these are.
 _KEPT: tuple[str, ...] = ("log_level", "log_time", "log_namespace", "log_system")
@@ -74,7 +75,8 @@ class RelayedLog:
 def _asText(event: LogEvent, text: str) -> LogEvent:
     """An event in so many words."""
     kept = {name: event[name] for name in _KEPT if name in event}
-    return {**kept, "log_format": "{text}", "text": text}
+    # As a field it would be there three times: as JSON it is flattened as well.
+    return {**kept, "log_format": text.replace("{", "{{").replace("}", "}}")}
 
 
 def relayed(text: str) -> LogEvent:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Any
 
 from twisted.internet.error import ProcessExitedAlready
@@ -45,27 +46,29 @@ class Spawned(ProcessProtocol):
         """
         self._hearer = hearer
         self._said = b""
-        self._orders, orders = pair()
-        mine, news = pair()
-        # Nobody writes into this: that it ends says that this process has.
-        life, self._life = os.pipe2(os.O_CLOEXEC)
-        with brief.write() as file, open(os.devnull, "rb") as nothing, orders, news:
+        # Descriptors may run out at any of these.
+        with ExitStack() as ours, ExitStack() as its:
+            self._orders, orders = pair()
+            ours.enter_context(self._orders)
+            its.enter_context(orders)
+            mine, news = pair()
+            ours.enter_context(mine)
+            its.enter_context(news)
+            # Nobody writes into this: that it ends says that this process has.
+            life, self._life = os.pipe2(os.O_CLOEXEC)
+            ours.callback(os.close, self._life)
+            its.callback(os.close, life)
+            file = its.enter_context(brief.write())
+            nothing = its.enter_context(open(os.devnull, "rb"))
             handed: dict[int, int | str] = {0: nothing.fileno(), 1: 1, ERRORS: "r"}
             handed |= {ORDERS: orders.fileno(), NEWS: news.fileno(), LIFE: life}
             handed |= {BRIEF: file.fileno()}
             handed |= dict(enumerate(numbers, FIRST))
             words = [sys.executable, "-P", "-m", _MODULE]
-            try:
-                self._process: Any = reactor.spawnProcess(
-                    self, sys.executable, words, environment(), childFDs=handed
-                )
-            except BaseException:
-                mine.close()
-                self._orders.close()
-                os.close(self._life)
-                raise
-            finally:
-                os.close(life)
+            self._process: Any = reactor.spawnProcess(
+                self, sys.executable, words, environment(), childFDs=handed
+            )
+            ours.pop_all()
         Hearing(reactor, mine, hearer.heard, self._silent).begin()
 
     def order(self, do: str, **fields: object) -> None:

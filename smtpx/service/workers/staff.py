@@ -139,6 +139,13 @@ class Staff:
             processes=processes,
         )
 
+    def abandon(self) -> None:
+        """
+        See L{smtpx.service.mail.Builder}: whoever waits for C{begin} is told that it
+        cannot be.
+        """
+        self._cannot("it was told to end before all workers were there")
+
     @property
     def queue(self) -> IQueueControl:
         """
@@ -169,7 +176,9 @@ class Staff:
     def reopenLogs(self) -> None:
         """See L{smtpx.service.mail.House}: have all workers do it."""
         for post in self.posts.values():
-            if post.hasProcess:
+            # One that is only ordered may have opened them before its process is known
+            # here; who forks it has that order first.
+            if post.stage is not Stage.VACANT:
                 self._signal(post, REOPEN)
 
     async def close(self) -> None:
@@ -212,6 +221,9 @@ class Staff:
                 self._serves(post)
             case {"said": "failed", "why": str(why)}:
                 post.why = why
+            case {"said": "unforked", "why": str(why)}:
+                post.why = f"it cannot be forked: {why}"
+                self._vacate(post, "")
             case {"said": "ended", "status": int(status)}:
                 self._vacate(post, worded(status))
 
@@ -313,9 +325,9 @@ class Staff:
             return
         delay = post.patience.ended(self._clock.seconds())
         self._log.error(
-            "Worker {number} (process {pid}) {what}; {then}",
+            "Worker {number}{process} {what}; {then}",
             number=post.number,
-            pid=pid,
+            process=f" (process {pid})" if pid else "",
             what=f"cannot start: {post.why}" if post.why else f"has ended {how}",
             then=f"another begins in {delay:g} s" if delay else "another begins",
         )

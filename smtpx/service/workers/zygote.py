@@ -15,8 +15,9 @@ closed, and all workers told to leave.
 
 News: C{prepared}, or C{unprepared} with C{why}; C{renewed}, when something was made
 that the workers of now do not have, so that they are to be replaced; C{forked} and
-C{ended}, with the C{number} of a worker, its C{pid} and C{status}.  What workers say is
-in L{smtpx.service.workers.forked}.
+C{ended}, with the C{number} of a worker, its C{pid} and C{status}; C{unforked}, with
+C{why}.  What workers say is in L{smtpx.service.workers.forked}.  Of the zygote's own
+news none is lost: where what workers have for the log leaves no room, they wait.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ import socket
 import sys
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import NoReturn
 
@@ -61,6 +63,9 @@ _LOOK_SECONDS = 0.02
 
 #: How often it is looked at least whether what is shared has to be renewed, in seconds.
 _RENEW_SECONDS = 10.0
+
+#: How often it is tried to say what there was no room for, in seconds.
+_AGAIN_SECONDS = 0.1
 
 
 class Threaded(RuntimeError):
@@ -106,6 +111,7 @@ class Zygote:
     The zygote, once it knows what it has to.
 
     @ivar workers: numbers of workers by their process ids.
+    @ivar unsaid: news that there was no room for.
     """
 
     _orders: socket.socket
@@ -116,6 +122,7 @@ class Zygote:
     _cleared: Callable[[int], object]
     _kernel: Kernel = field(factory=Kernel)
     workers: dict[int, int] = field(factory=dict)
+    unsaid: deque[Message] = field(factory=deque)
 
     def obey(self, order: Message) -> None:
         """Do what the supervisor wants."""
@@ -139,7 +146,7 @@ class Zygote:
             # Its connections are closed by now; others may have their places.
             self._cleared(number)
             code = os.waitstatus_to_exitcode(status)
-            self._tell("ended", number=number, pid=pid, status=code)
+            self.tell("ended", number=number, pid=pid, status=code)
 
     def end(self) -> None:
         """
@@ -171,15 +178,28 @@ class Zygote:
         # A SIGTERM to a worker that is not ready yet has to wait.
         signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED)
         parent = os.getpid()
-        pid = self._kernel.fork()
+        try:
+            pid = self._kernel.fork()
+        except OSError as error:
+            # No memory, or too many processes: those that there are go on.
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, BLOCKED)
+            self.tell("unforked", number=number, why=str(error))
+            return
         if not pid:
             self._become(number, parent)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, BLOCKED)
         self.workers[pid] = number
-        self._tell("forked", number=number, pid=pid)
+        self.tell("forked", number=number, pid=pid)
 
-    def _tell(self, said: str, **fields: object) -> None:
-        tell(self._news, {"said": said, **fields})
+    def tell(self, said: str, **fields: object) -> None:
+        """Tell the supervisor, as soon as there is room, and in this order."""
+        self.unsaid.append({"said": said, **fields})
+        self.say()
+
+    def say(self) -> None:
+        """Say what there was no room for, if there is some now."""
+        while self.unsaid and tell(self._news, self.unsaid[0]):
+            self.unsaid.popleft()
 
 
 def main() -> NoReturn:
@@ -240,10 +260,11 @@ def _run(
     poll = select.poll()
     poll.register(orders, select.POLLIN)
     poll.register(woken, select.POLLIN)
-    tell(news, {"said": "prepared"})
+    zygote.tell("prepared")
     while _turn(zygote, poll, orders, woken):
+        zygote.say()
         if shared.renew():
-            tell(news, {"said": "renewed"})
+            zygote.tell("renewed")
     zygote.end()
 
 
@@ -253,7 +274,8 @@ def _turn(zygote: Zygote, poll: select.poll, orders: socket.socket, woken: int) 
 
     @return: L{False}: nobody is left who could order anything.
     """
-    for number, _ in poll.poll(_RENEW_SECONDS * 1000):
+    seconds = _AGAIN_SECONDS if zygote.unsaid else _RENEW_SECONDS
+    for number, _ in poll.poll(seconds * 1000):
         if number == woken:
             os.read(woken, 4096)
             zygote.reap()

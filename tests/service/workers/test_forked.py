@@ -21,7 +21,7 @@ from smtpx.core.errors import UsageError
 from smtpx.service.config import readConfiguration
 from smtpx.service.inherited import InheritedUNIXEndpoint
 from smtpx.service.workers import Shared, forked
-from smtpx.service.workers.channel import Message, hear, pair
+from smtpx.service.workers.channel import Message, hear, pair, tell
 from smtpx.service.workers.forked import Charge, Work, adopted, reason
 from smtpx.service.workers.leaving import FORSAKEN_SECONDS, leaveSeconds
 from smtpx.service.workers.others import Others
@@ -156,6 +156,22 @@ class WorkTests(SynchronousTestCase):
         self.signals[signal.SIGUSR1](signal.SIGUSR1, None)
         self.assertEqual(self.service.done, ["start", "reopen"])
         self.assertEqual(self.work.status, 0)
+
+    def test_noRoomToSaySo(self) -> None:
+        """Where there is no room to say that it serves, it is said later."""
+        while tell(self.charge.news, {"said": "log", "event": "x" * 1_000}):
+            pass
+        self.reactor.begin()
+        self.service.opened.callback(None)
+        said = "log"
+        while said == "log":
+            message = self.said()
+            assert message is not None
+            said = message["said"]
+            self.reactor.advance(0.05)
+        self.assertEqual(said, "serving")
+        self.reactor.advance(10)
+        self.assertRaises(BlockingIOError, self.said)
 
     def test_failed(self) -> None:
         """If it cannot start, it says why, once, and ends with status 1."""

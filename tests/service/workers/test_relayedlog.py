@@ -63,8 +63,15 @@ class RelayedLogTests(SynchronousTestCase):
         self.log.error("{what}", what="x" * LARGEST)
         event = self.event()
         text = formatEvent(event)
-        self.assertEqual(text, "x" * 8_000 + " ...")
+        self.assertEqual(text, "x" * 4_000 + " ...")
         self.assertEqual(event["log_level"], LogLevel.error)
+
+    def test_longAndWide(self) -> None:
+        """So it is where each character takes as many octets as there can be."""
+        for what in ("\U0001f4ee", "{"):
+            self.log.error("{what}", what=what * LARGEST)
+            text = formatEvent(self.event())
+            self.assertEqual(text, what * 4_000 + " ...")
 
     def test_lost(self) -> None:
         """What there is no room for is counted, and the count is told."""

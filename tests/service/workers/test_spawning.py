@@ -178,3 +178,14 @@ class SpawnedTests(SynchronousTestCase):
         before = len(os.listdir("/proc/self/fd"))
         self.assertRaises(OSError, self.start)
         self.assertEqual(len(os.listdir("/proc/self/fd")), before)
+
+    def test_noDescriptors(self) -> None:
+        """Nor does one for which there are not enough descriptors."""
+
+        def fail(name: str) -> int:
+            raise OSError(24, "Too many open files")
+
+        self.patch(os, "memfd_create", fail)
+        before = len(os.listdir("/proc/self/fd"))
+        self.assertRaises(OSError, self.start)
+        self.assertEqual(len(os.listdir("/proc/self/fd")), before)

@@ -101,6 +101,28 @@ class BeginTests(StaffTestCase):
         self.zygote.hearer.silent()
         self.check("the zygote has ended by SIGKILL")
 
+    def test_abandoned(self) -> None:
+        """
+        Who ends the server meanwhile need not wait for a worker that hangs: it has its
+        time to leave, and is ended.
+        """
+        self.begin()
+        self.zygote.say("prepared")
+        self.zygote.fork(1, serves=False)
+        self.zygote.taken()
+        self.staff.abandon()
+        self.staff.abandon()
+        self.assertEqual(self.zygote.taken(), ["leave"])
+        self.clock.advance(LEAVE_SECONDS)
+        self.assertEqual(self.zygote.taken(), [f"signal 1 {int(signal.SIGKILL)}"])
+        self.assertEqual(
+            self.log.taken(),
+            [("error", "Worker 1 (process 101) does not leave, and is ended")],
+        )
+        self.zygote.lose(1)
+        self.zygote.hearer.exited("with status 0")
+        self.check("it was told to end before all workers were there")
+
     def test_noZygote(self) -> None:
         """An interpreter that cannot be started is told of."""
         self.error = PermissionError(13, "Permission denied", "python3.11")
@@ -135,6 +157,26 @@ class LifeTests(StaffTestCase):
             ],
         )
         self.assertEqual(self.zygote.taken(), [])
+
+    def test_unforked(self) -> None:
+        """One that cannot be forked is tried again, and says why."""
+        self.zygote.lose(2)
+        self.clock.advance(0)
+        self.zygote.taken()
+        self.log.taken()
+        self.zygote.say("unforked", number=2, why="no memory")
+        self.assertEqual(
+            self.log.taken(),
+            [
+                (
+                    "error",
+                    "Worker 2 cannot start: it cannot be forked: no memory; another"
+                    " begins",
+                )
+            ],
+        )
+        self.clock.advance(0)
+        self.assertEqual(self.zygote.taken(), ["fork 2"])
 
     def test_againAndAgain(self) -> None:
         """One that dies again and again has to wait; the others do not."""
@@ -188,6 +230,15 @@ class LifeTests(StaffTestCase):
         number = int(REOPEN)
         self.assertEqual(
             self.zygote.taken(), [f"signal 1 {number}", f"signal 2 {number}"]
+        )
+        self.clock.advance(0)
+        self.staff.reopenLogs()
+        # The third may have opened them already, although that is not known yet.
+        self.assertEqual(self.zygote.taken()[0], "fork 3")
+        self.zygote.say("ended", number=1, pid=101, status=0)
+        self.staff.reopenLogs()
+        self.assertEqual(
+            self.zygote.taken(), [f"signal 2 {number}", f"signal 3 {number}"]
         )
 
     def test_doors(self) -> None:

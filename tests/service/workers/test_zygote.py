@@ -13,7 +13,7 @@ from typing import NoReturn
 from attrs import define, field
 from twisted.trial.unittest import SynchronousTestCase
 
-from smtpx.service.workers.channel import Message, hear, pair
+from smtpx.service.workers.channel import Message, hear, pair, tell
 from smtpx.service.workers.zygote import (
     BLOCKED,
     Kernel,
@@ -41,7 +41,7 @@ class System:
     @ivar now: its time, in seconds.
     """
 
-    children: list[int] = field(factory=lambda: [101, 102, 103])
+    children: list[int | OSError] = field(factory=lambda: [101, 102, 103])
     ended: list[tuple[int, int]] = field(factory=list)
     killed: list[tuple[int, int]] = field(factory=list)
     now: float = 0.0
@@ -55,10 +55,17 @@ class System:
         """See L{Kernel}."""
         self.now += seconds
 
+    def fork(self) -> int:
+        """See L{Kernel}."""
+        child = self.children.pop(0)
+        if isinstance(child, OSError):
+            raise child
+        return child
+
     def kernel(self) -> Kernel:
         """It, as a zygote sees it."""
         return Kernel(
-            fork=lambda: self.children.pop(0),
+            fork=self.fork,
             kill=lambda pid, which: self.killed.append((pid, which)),
             reap=self.reap,
             threads=lambda: self.threads,
@@ -73,6 +80,7 @@ class ZygoteTests(SynchronousTestCase):
     def setUp(self) -> None:
         """A zygote on a system that is not real."""
         self.news, mine = pair()
+        self.mine = mine
         orders, _ = pair()
         for end in (self.news, mine, orders, _):
             self.addCleanup(end.close)
@@ -129,6 +137,38 @@ class ZygoteTests(SynchronousTestCase):
         self.assertEqual(error.args, (3, os.getpid()))
         self.assertEqual(self.masks, [(signal.SIG_BLOCK, BLOCKED)])
         self.assertEqual(self.told(), [])
+
+    def test_cannotFork(self) -> None:
+        """
+        Where there is no memory for another process, those that there are go on, and
+        the supervisor is told.
+        """
+        self.system.children = [101, OSError(12, "Cannot allocate memory"), 103]
+        self.fork(1, 2)
+        [_, told] = self.told()
+        why = "[Errno 12] Cannot allocate memory"
+        self.assertEqual(told, {"said": "unforked", "number": 2, "why": why})
+        self.assertEqual(self.masks[-1], (signal.SIG_UNBLOCK, BLOCKED))
+        self.assertEqual(self.zygote.workers, {101: 1})
+        self.fork(2)
+        self.assertEqual(self.zygote.workers, {101: 1, 103: 2})
+
+    def test_noRoomForNews(self) -> None:
+        """
+        Where what workers have for the log leaves no room, what the zygote has to say
+        waits, and is said in its order.
+        """
+        while tell(self.mine, {"said": "log", "event": "x" * 1_000}):
+            pass
+        self.fork(1)
+        self.system.ended = [(101, KILLED)]
+        self.zygote.reap()
+        self.assertEqual(len(self.zygote.unsaid), 2)
+        self.assertEqual({each and each["said"] for each in self.told()}, {"log"})
+        self.zygote.say()
+        said = [each and each["said"] for each in self.told()]
+        self.assertEqual(said, ["forked", "ended"])
+        self.assertFalse(self.zygote.unsaid)
 
     def test_threads(self) -> None:
         """With another thread, a fork would not be whole."""
