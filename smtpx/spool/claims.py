@@ -77,7 +77,8 @@ class Claims:
     def marked(self, number: int) -> bool:
         """Is the spool of another process open?"""
         request = _LOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, _MARKS + number, 1, 0)
-        assert self._number is not None, "it is open"
+        if self._number is None:
+            return False
         found = fcntl.fcntl(self._number, fcntl.F_OFD_GETLK, request)
         kind, *_ = _LOCK.unpack(found)
         return bool(kind != fcntl.F_UNLCK)

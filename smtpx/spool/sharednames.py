@@ -6,8 +6,8 @@ of the others (L{smtpx.spool.siblings}).  So that nothing changes between the lo
 the write, whoever looks has claimed the name before (L{smtpx.spool.claims}), and has it
 until all that it began under it is over, whatever becomes of who wanted it.  If a
 commit failed, nobody knows whether its name is in the file, and it is not let go of
-before that is known: the file was opened again, or the process is dead, and then the
-file says.
+before that is known: the file was opened again, or the process is dead, and then its
+file says, once it is open again.
 
 The proof that it is so, and what a crash leaves, is in C{doc/explanation/spool.rst}.
 """
@@ -21,6 +21,7 @@ from typing import TypeVar
 from attrs import evolve
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -35,6 +36,11 @@ from .siblings import Siblings, Unsure
 from .threads import IThreads
 
 T = TypeVar("T")
+
+#: How long others are waited for that are being started again, in seconds, and how
+#: often it is looked whether they are there.
+WAIT_SECONDS = 5.0
+_LOOK_SECONDS = 0.05
 
 #: How often it is looked whether a file is in order again, in seconds.
 _PROBE_SECONDS = 1.0
@@ -216,11 +222,10 @@ class SharedNames:
         return self._pinned(key, Deferred.fromCoroutine(self._recall(key)))
 
     async def _recall(self, key: bytes) -> Name | Remnant | None:
+        await self._waitForAll()
         mine = await self._own.recall(key)
-        # Whoever leads is open once it has taken over what no worker has.
+        theirs = await self._work(lambda: self._siblings.look(key))
         own = self._siblings.number
-        estates = own != 1 and not self.claims.marked(1)
-        theirs = await self._work(lambda: self._siblings.look(key, estates))
         now = self._clock()
         good = [(number, each) for number, each in theirs if each.until > now]
         if mine is not None and mine.until > now:
@@ -234,6 +239,22 @@ class SharedNames:
         if isinstance(found, Name) or number == own:
             return found
         return await self._move(number, found)
+
+    async def _waitForAll(self) -> None:
+        """
+        Wait for those that are being started again.  What is in the file of one that
+        was killed is known once it is open: SQLite shows a commit in the midst of which
+        it was killed, or not, and may show it after all at the next opening.  And
+        whoever leads has taken over by then what no worker has.
+
+        @raise Unsure: one is not there for too long.
+        """
+        until = self._reactor.seconds() + WAIT_SECONDS
+        marked = self.claims.marked
+        while away := [each for each in self._siblings.others if not marked(each)]:
+            if self._reactor.seconds() >= until:
+                raise Unsure(f"process {away[0]} of the spool is not there")
+            await deferLater(self._reactor, _LOOK_SECONDS)
 
     async def _move(self, number: int, theirs: Remnant) -> Remnant | None:
         """

@@ -2,9 +2,12 @@
 What other processes of a spool remember under names: it is read in their files, which
 SQLite lets any number of processes read beside the one that writes.
 
-Nothing is written there, so it can be read whether they live or not.  What was cut
-short can be taken from them: its file is renamed from their folder into ours.  Whose
-it is, is said by where its file is, and by nothing else.
+Nothing is written there.  It says something only of those that live and are open: in
+the log of one that was killed in the midst of a commit may be what is not seen now, and
+is once the file was opened anew.
+
+What was cut short can be taken from them: its file is renamed from their folder into
+ours.  Whose it is, is said by where its file is, and by nothing else.
 
 It blocks, so it is used in threads, one at a time.
 """
@@ -41,6 +44,7 @@ class Siblings:
 
     @ivar folder: the spool's.
     @ivar number: which process we are, from 1 on.
+    @ivar others: the numbers of the others.
     """
 
     def __init__(self, folder: str, number: int, workers: int) -> None:
@@ -49,8 +53,7 @@ class Siblings:
         """
         self.folder = folder
         self.number = number
-        self._workers = workers
-        self._others = [each for each in range(1, workers + 1) if each != number]
+        self.others = [each for each in range(1, workers + 1) if each != number]
         self._open: dict[int, sqlite3.Connection] = {}
         self._lock = Lock()
 
@@ -60,26 +63,19 @@ class Siblings:
             while self._open:
                 self._open.popitem()[1].close()
 
-    def look(self, key: bytes, estates: bool) -> list[tuple[int, Name | Remnant]]:
+    def look(self, key: bytes) -> list[tuple[int, Name | Remnant]]:
         """
         What others have under a name.
 
-        @param estates: look in folders of numbers, too, that no worker has?  They are
-            looked into first: whoever takes one over puts down what is there before it
-            deletes it, so that nothing is missed on its way.
         @return: it, and the number of whoever has it.
         @raise Unsure: see there.
         """
         with self._lock:
-            found: list[tuple[int, Name | Remnant]] = []
-            for number in self._estates() if estates else ():
-                for each in self._under(number, key):
-                    if isinstance(each, Remnant):
-                        raise Unsure(f"{self._place(number).path} is being taken over")
-                    found.append((number, each))
-            for number in self._others:
-                found += [(number, each) for each in self._under(number, key)]
-            return found
+            return [
+                (number, each)
+                for number in self.others
+                for each in self._under(number, key)
+            ]
 
     def move(self, number: int, id: int, to: int) -> bool:
         """
@@ -111,7 +107,7 @@ class Siblings:
         """
         with self._lock:
             found: list[tuple[int, Remnant]] = []
-            for number in self._others:
+            for number in self.others:
                 bodies = self._place(number).bodies
                 for each in self._asked(number, NameTable.cutShort) or ():
                     if _isThere(bodies, each):
@@ -134,11 +130,6 @@ class Siblings:
 
     def _place(self, number: int) -> Place:
         return Place(os.path.join(self.folder, str(number)))
-
-    def _estates(self) -> Iterator[int]:
-        for name in filter(str.isdecimal, os.listdir(self.folder)):
-            if int(name) > self._workers:
-                yield int(name)
 
     def _under(self, number: int, key: bytes) -> Iterator[Name | Remnant]:
         def both(table: NameTable) -> tuple[Name | None, Remnant | None]:

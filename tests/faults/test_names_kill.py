@@ -131,14 +131,15 @@ class NamesKillTests(SynchronousTestCase):
             other = 3 - first
             told = {self.begun(number, first)} - {b""}
             unheard += not told
-            dead = first not in self.processes
-            if dead and number % 2:
-                self.begin(first)
+            if self.chance.random() < 0.3:
+                self.kill(other)
+            for each in self.ports:
+                # Nothing is told before all are there again.
+                if each not in self.processes:
+                    self.begin(each)
             answer, offset = self.untilTaken(number, other)
             wentOn += 0 < offset < len(self.body(number))
             told.add(answer)
-            if first not in self.processes:
-                self.begin(first)
             told.add(self.untilTaken(number, first)[0])
             self.assertEqual(len(told), 1, told)
         self.assertGreater(wentOn, 0)

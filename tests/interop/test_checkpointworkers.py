@@ -5,6 +5,7 @@ them a client comes, nor which of them dies, or hangs, in between.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -15,7 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from .cases import InteropTestCase
@@ -48,7 +49,8 @@ def _flight(number: int) -> bytes:
 def _tell(processes: Iterable[int], number: int) -> None:
     """Send a signal to those that are there still."""
     for each in processes:
-        with suppress(ProcessLookupError):
+        # A name of this module that is "suppress" would mean something to trial.
+        with contextlib.suppress(ProcessLookupError):
             os.kill(each, number)
 
 

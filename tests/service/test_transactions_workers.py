@@ -133,12 +133,24 @@ class AgainTests(WorkersTestCase):
         self.assertEqual(again, [AT_END, *first[1:]])
 
     def test_restarted(self) -> None:
-        """So it is where the one that took it was started anew."""
+        """
+        So it is where the one that took it was started anew: it is waited for.  Where
+        it does not come, it is put off.
+        """
         one, two = self.two()
         first = one.client().talk(MAIL, RCPT, BDAT)
         one.rig.close()
-        again = two.client().talk(MAIL, RCPT, BDAT)
-        self.assertEqual(again, [AT_END, *first[1:]])
+        client = two.client()
+        client.send(MAIL, RCPT, BDAT)
+        two.wait(1)
+        self.assertEqual(client.said, [])
+        rig = self.rig(number=1, workers=2)
+        two.wait(1)
+        self.assertEqual(client.said, [AT_END, *first[1:]])
+        rig.close()
+        client.send(MAIL, RCPT, BDAT)
+        two.wait(6)
+        self.assertEqual(client.codes, ["451", "503", "503"])
 
     def test_otherContent(self) -> None:
         """What contradicts a name is put off, and forgotten by whoever has it."""

@@ -40,8 +40,8 @@ class SiblingsTests(NamesTestCase):
 
     def test_nothing(self) -> None:
         """There is nothing under an unknown name, nor at whoever was never there."""
-        self.assertEqual(self.siblings.look(b"k", False), [])
-        self.assertEqual(self.of(1, 9).look(b"k", True), [])
+        self.assertEqual(self.siblings.look(b"k"), [])
+        self.assertEqual(self.of(1, 9).look(b"k"), [])
         self.assertEqual(self.of(1, 9).cutShort(), [])
 
     def test_name(self) -> None:
@@ -49,28 +49,28 @@ class SiblingsTests(NamesTestCase):
         for key in (b"1", b"2"):
             name = self.name(key)
             self.commit(self.other, name)
-            self.assertEqual(self.siblings.look(key, False), [(1, name)])
+            self.assertEqual(self.siblings.look(key), [(1, name)])
 
     def test_gone(self) -> None:
         """So it is where the other is not there any more."""
         name = self.name(b"k")
         self.commit(self.other, name)
         self.other.close()
-        self.assertEqual(self.siblings.look(b"k", False), [(1, name)])
+        self.assertEqual(self.siblings.look(b"k"), [(1, name)])
 
     def test_cutShort(self) -> None:
         """What was cut short is seen, as long as its file is there and long enough."""
         found = self.cutShort()
-        self.assertEqual(self.siblings.look(b"cut", False), [(1, found)])
+        self.assertEqual(self.siblings.look(b"cut"), [(1, found)])
         [(number, seen)] = self.siblings.cutShort()
         self.assertEqual(
             (number, seen.key, seen.octets, seen.note), (1, b"cut", len(LONG), "")
         )
         path = self.other.path("bodies", self.files(self.other)[0])
         os.truncate(path, 99)
-        self.assertEqual(self.siblings.look(b"cut", False), [])
+        self.assertEqual(self.siblings.look(b"cut"), [])
         os.unlink(path)
-        self.assertEqual(self.siblings.look(b"cut", False), [])
+        self.assertEqual(self.siblings.look(b"cut"), [])
         self.assertEqual(self.siblings.cutShort(), [])
 
     def test_move(self) -> None:
@@ -83,7 +83,7 @@ class SiblingsTests(NamesTestCase):
             Place(os.path.join(self.folder, "2")).bodies.pathOf(77), "rb"
         ) as file:
             self.assertEqual(file.read(), LONG)
-        self.assertEqual(self.siblings.look(b"cut", False), [])
+        self.assertEqual(self.siblings.look(b"cut"), [])
         self.assertFalse(self.siblings.move(1, found.id, 78))
 
     def test_cannotBeMoved(self) -> None:
@@ -105,44 +105,25 @@ class SiblingsTests(NamesTestCase):
         self.siblings.delete([(1, found)])
         self.assertEqual(ours.gone([found]), [found])
 
-    def test_estates(self) -> None:
-        """A folder of a number that no worker has is looked into on request."""
-        rig = Rig(self.folder, number=7, workers=9).open()
-        name = self.name(b"k")
-        self.claimed(rig, b"k")
-        self.commit(rig, name)
-        rig.close()
-        self.assertEqual(self.siblings.look(b"k", False), [])
-        self.assertEqual(self.siblings.look(b"k", True), [(7, name)])
-
-    def test_estateIsOnItsWay(self) -> None:
-        """What was cut short there is about to be moved: nobody can take it now."""
-        rig = Rig(self.folder, number=7, workers=9).open()
-        self.claimed(rig, b"cut")
-        self.leave(rig, self.remnant(b"cut"))
-        rig.close()
-        self.assertEqual(self.siblings.look(b"cut", False), [])
-        self.assertRaises(Unsure, self.siblings.look, b"cut", True)
-
     def test_older(self) -> None:
         """A file of an older layout is about to be brought on; a new one is empty."""
         path = os.path.join(self.folder, "2", "spool.db")
         os.mkdir(os.path.dirname(path))
         with open(path, "wb"):
             pass
-        self.assertEqual(self.of(1).look(b"k", False), [])
+        self.assertEqual(self.of(1).look(b"k"), [])
         connection = sqlite3.connect(path)
         connection.execute("CREATE TABLE name(key)")
         connection.execute(f"PRAGMA application_id = {0x736D7478}")
         connection.execute("PRAGMA user_version = 4")
         connection.close()
-        self.assertRaises(Unsure, self.of(1).look, b"k", False)
+        self.assertRaises(Unsure, self.of(1).look, b"k")
 
     def test_unreadable(self) -> None:
         """A file that cannot be read leaves one unsure, until it can."""
         self.commit(self.other, self.name(b"k"))
-        self.assertEqual(len(self.siblings.look(b"k", False)), 1)
+        self.assertEqual(len(self.siblings.look(b"k")), 1)
         self.siblings._open[1].close()
-        error = self.assertRaises(Unsure, self.siblings.look, b"k", False)
+        error = self.assertRaises(Unsure, self.siblings.look, b"k")
         self.assertIn("1/spool.db", str(error))
-        self.assertEqual(len(self.siblings.look(b"k", False)), 1)
+        self.assertEqual(len(self.siblings.look(b"k")), 1)
