@@ -8,6 +8,7 @@ connections wait in the kernel's queue.
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Callable
 from ipaddress import ip_address
@@ -196,15 +197,19 @@ class Door:
         listener: Listener,
         endpoint: IStreamServerEndpoint,
         problem: Callable[[str], Problem] = nowhere,
+        wait: Callable[[], bool] = lambda: False,
     ) -> None:
         """
         @param problem: makes a problem of what is wrong with it.
+        @param wait: waits a moment where the port is in use, and says whether to ask
+            for it again.
         """
         self.listener = listener
         self._problem = problem
         self.port: IListeningPort | None = None
         self.privileged = not (listener.endpoint or "").startswith(UNIX_PREFIX)
         self._endpoint = endpoint
+        self._wait = wait
         self._vestibule = Vestibule()
 
     async def bind(self) -> None:
@@ -215,10 +220,12 @@ class Door:
         """
         if self.port is not None:
             return
-        try:
-            self.port = await self._endpoint.listen(self._vestibule)
-        except CannotListenError as error:
-            raise NoDoor(self._problem(str(error)), error) from error
+        while self.port is None:
+            try:
+                self.port = await self._endpoint.listen(self._vestibule)
+            except CannotListenError as error:
+                if not (_isInUse(error) and self._wait()):
+                    raise NoDoor(self._problem(str(error)), error) from error
         listening = getattr(self.port, "socket", None)
         if self.listener.fastOpen and isinstance(listening, socket.socket):
             takeFast(listening)
@@ -306,6 +313,10 @@ class Door:
         if self.listener.protocol is ListenerProtocol.LMTP:
             words += ", LMTP"
         return f"{where or self.listener.endpoint} ({words})"
+
+
+def _isInUse(error: CannotListenError) -> bool:
+    return getattr(error.socketError, "errno", None) == errno.EADDRINUSE
 
 
 _WORDS = {

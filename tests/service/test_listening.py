@@ -308,6 +308,28 @@ class DoorTests(SynchronousTestCase):
         error = self.failureResultOf(bound, NoDoor).value
         self.assertEqual(str(error), f"configuration: listener: {taken}")
 
+    def test_takenForAMoment(self) -> None:
+        """Where it may be free in a moment, it is asked for again."""
+        taken = CannotListenError("192.0.2.1", 26, OSError(98, "Address in use"))
+        endpoint = FakeEndpoint(taken)
+        waited: list[int] = []
+
+        def wait() -> bool:
+            waited.append(1)
+            if len(waited) == 3:
+                endpoint.port = self.port
+            return True
+
+        door = Door(Listener(26), endpoint, wait=wait)
+        self.successResultOf(Deferred.fromCoroutine(door.bind()))
+        self.assertEqual((len(waited), door.port), (3, self.port))
+
+    def test_notAllowed(self) -> None:
+        """Where it is not allowed, waiting is of no use."""
+        denied = CannotListenError("192.0.2.1", 26, OSError(13, "Permission denied"))
+        door = Door(Listener(26), FakeEndpoint(denied), wait=lambda: True)
+        self.failureResultOf(Deferred.fromCoroutine(door.bind()), NoDoor)
+
     def test_open(self) -> None:
         """Then everybody is let in."""
         self.bind()

@@ -43,6 +43,7 @@ from ..tables import Listener
 from ..transactions import Transactions
 from ..workers.answers import Answers
 from ..workers.parts import partOf
+from ..workers.succession import Succession
 from .alertplaces import shareAlerts
 from .arc import sealing
 from .authentication import authentication, checking
@@ -120,11 +121,13 @@ def doorsOf(machine: Machine, configuration: Configuration) -> list[Door]:
 
     @raise ValueError: a listener has an endpoint that is none.
     """
+    succession = Succession(configuration.workersFolder)
     return [
         Door(
             listener,
             endpointFor(machine.reactor, listener),
             partial(configuration.problem, ("listener", index)),
+            succession.wait,
         )
         for index, listener in enumerate(configuration.listeners)
     ]
