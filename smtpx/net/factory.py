@@ -44,6 +44,7 @@ from ..tls.terms import checkTerms
 from .answers import Answerers, answererFor, judgeOf
 from .ends import Ends, plainHost, plainPort
 from .entrance import Entrance
+from .gate import Gate
 from .interfaces import IJournal, IPolicy, IReceiver, ITracer
 from .receiving import Taker, receiverFor
 from .refused import RefusedProtocol
@@ -317,6 +318,9 @@ class SMTPServerFactory(Factory):
         """
         if IReadDescriptor.providedBy(port):
             self._ports.append(port)
+            listening: Any = port
+            if hasattr(listening, "socket"):
+                listening.socket = Gate(listening.socket, self._isShut)
 
     def pause(self, why: str) -> None:
         """
@@ -365,6 +369,15 @@ class SMTPServerFactory(Factory):
         if self.full is not None and self._looking is None and not self._stopped:
             # Nobody says so when one of the others' leaves.
             self._looking = self.reactor.callLater(_LOOK_SECONDS, self._look)
+
+    def _isShut(self) -> bool:
+        """
+        Is nobody to come?  Asked before each client, also because others may have
+        filled the server since something happened here.
+        """
+        if not self._pauses and self._enough():
+            self._count()
+        return bool(self._pauses)
 
     def _enough(self) -> bool:
         """Is nobody else to come for now?"""

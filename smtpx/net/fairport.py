@@ -51,6 +51,19 @@ class FairPort:
         self._moment: IDelayedCall | None = None
         port.stopReading()
 
+    @property
+    def socket(self) -> Any:
+        """
+        The socket that listens; who has a word in who is accepted puts another before
+        it (L{smtpx.net.gate}).
+        """
+        return self._port.socket
+
+    @socket.setter
+    def socket(self, listening: Any) -> None:
+        """Put another one in its place."""
+        self._port.socket = listening
+
     def startListening(self) -> None:
         """See L{IListeningPort}: it does."""
         self.startReading()

@@ -5,6 +5,7 @@ Tests for L{smtpx.net.factory} and L{smtpx.net.receiving}.
 from __future__ import annotations
 
 from collections.abc import Callable
+from errno import EAGAIN
 from typing import IO, Any
 
 from twisted.internet.abstract import FileDescriptor
@@ -67,6 +68,27 @@ class Two:
         self.left.append(address)
 
 
+class Waiting:
+    """
+    A socket that listens, with clients that wait.
+
+    @ivar meet: called with each that is let in.
+    """
+
+    def __init__(self) -> None:
+        """Nobody waits."""
+        self.clients: list[str] = []
+        self.meet: Callable[[str], object] = lambda client: None
+
+    def accept(self) -> str:
+        """The next one."""
+        if not self.clients:
+            raise BlockingIOError(EAGAIN, "nobody")
+        client = self.clients.pop(0)
+        self.meet(client)
+        return client
+
+
 class Port(FileDescriptor):
     """A listening port, as far as the factory knows it."""
 
@@ -74,6 +96,16 @@ class Port(FileDescriptor):
 
     def __init__(self) -> None:
         """Nothing is registered anywhere."""
+        self.socket = Waiting()
+
+    def doRead(self) -> list[str]:
+        """Accept all that wait, in a row, as Twisted does; gives them."""
+        met = []
+        while True:
+            try:
+                met.append(self.socket.accept())
+            except BlockingIOError:
+                return met
 
     def stopReading(self) -> None:
         """Accept no more."""
@@ -198,6 +230,47 @@ class FactoryTests(SynchronousTestCase):
         full = False
         server.clock.advance(0.1)
         self.assertTrue(port.reading)
+
+    def test_crowd(self) -> None:
+        """
+        Of a crowd that waits, so many are let in as there is room for, though Twisted
+        accepts them in a row; the others go on waiting, and nobody is sent away.
+        """
+        server = made(connectionsMax=3)
+        port = Port()
+        waiting = port.socket
+        calls: list[Call] = []
+        waiting.meet = lambda client: calls.append(server.call())
+        server.factory.listening(port)
+        waiting.clients += ["a", "b", "c", "d", "e"]
+        self.assertEqual(port.doRead(), ["a", "b", "c"])
+        self.assertEqual((port.doRead(), port.reading), ([], False))
+        calls[0].protocol.connectionLost(Failure(ConnectionDone()))
+        self.assertTrue(port.reading)
+        self.assertEqual(port.doRead(), ["d"])
+        self.assertEqual(waiting.clients, ["e"])
+        server.factory.pause("memory")
+        calls[1].protocol.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual(port.doRead(), [])
+
+    def test_othersFillItUnseen(self) -> None:
+        """
+        Other processes may fill the server while nothing happens here; who comes then
+        waits until one of theirs leaves.
+        """
+        full = False
+        server = made()
+        server.factory.full = lambda: full
+        port = Port()
+        waiting = port.socket
+        server.factory.listening(port)
+        waiting.clients.append("a")
+        full = True
+        self.assertEqual((port.doRead(), port.reading), ([], False))
+        full = False
+        server.clock.advance(0.1)
+        self.assertTrue(port.reading)
+        self.assertEqual(port.doRead(), ["a"])
 
     def test_leavesAndIsFullStill(self) -> None:
         """

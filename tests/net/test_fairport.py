@@ -38,6 +38,7 @@ class Port:
     numberAccepts: int = 100
     reads: bool = True
     listens: bool = True
+    socket: str = ""
 
     def fileno(self) -> int:
         """Its descriptor."""
@@ -124,6 +125,13 @@ class FairPortTests(SynchronousTestCase):
             self.port.doRead()
             self.assertEqual(self.inner.accepted, count)
         self.assertTrue(self.reads())
+
+    def test_socket(self) -> None:
+        """The socket is the port's, and may be one with somebody before it."""
+        self.inner.socket = "theirs"
+        self.assertEqual(self.port.socket, "theirs")
+        self.port.socket = "gate"
+        self.assertEqual(self.inner.socket, "gate")
 
     def test_leftToOthers(self) -> None:
         """With more than others it waits a moment, and accepts one all the same."""
