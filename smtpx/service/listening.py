@@ -142,12 +142,10 @@ class Vestibule(Factory):
     What a port has for a factory: the factory of the house, once it stands.
 
     @ivar inner: that factory.
-    @ivar turn: called for each client that has come; L{None}: nobody wants to know.
     """
 
     noisy = False
-    inner: SMTPServerFactory | None = None
-    turn: Callable[[], object] | None = None
+    inner: Factory | None = None
 
     def logPrefix(self) -> str:
         """What Twisted calls it in its log."""
@@ -155,10 +153,7 @@ class Vestibule(Factory):
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """A client is let in; nobody is before the house stands."""
-        made = None if self.inner is None else self.inner.buildProtocol(addr)
-        if self.turn is not None:
-            self.turn()
-        return made
+        return None if self.inner is None else self.inner.buildProtocol(addr)
 
 
 class NoDoor(CannotListenError):
@@ -248,35 +243,6 @@ class Door:
             descriptor: Any = port
             (descriptor.startReading if inside else descriptor.stopReading)()
 
-    def takeTurns(self, taken: Callable[[], object]) -> None:
-        """
-        Let in one client at a time, and tell of each: other processes let clients in
-        here, too.
-
-        @param taken: is told; it may L{hold} the door.
-        """
-        port: Any = self.port
-
-        def turn() -> None:
-            # Twisted accepts as many at once as it did the last time, and many more
-            # where those were as many as it would; with this, it would have, and did
-            # not.
-            port.numberAccepts = 2
-            taken()
-
-        port.numberAccepts = 1
-        self._vestibule.turn = turn
-
-    def hold(self) -> None:
-        """Let nobody in for now."""
-        self._let(False)
-
-    def release(self) -> None:
-        """Go on, unless the factory has a reason not to."""
-        inner = self._vestibule.inner
-        if inner is not None and not inner.pauses:
-            self._let(True)
-
     async def close(self) -> None:
         """Let nobody in any more; who is in stays."""
         port, self.port = self.port, None
@@ -288,7 +254,7 @@ class Door:
                 # any more.
                 _log.warn("{door} stays behind: {error}", door=str(self), error=error)
         if self._vestibule.inner is not None:
-            self._vestibule.inner.doStop()  # type: ignore[no-untyped-call]  # Twisted's
+            self._vestibule.inner.doStop()
             self._vestibule.inner = None
 
     @property

@@ -249,40 +249,6 @@ class DoorTests(SynchronousTestCase):
         self.assertFalse(self.port.reading)
         self.assertIsNone(self.endpoint.factory.buildProtocol(HERE))
 
-    def test_turns(self) -> None:
-        """
-        Where others let clients in, too, it is one at a time, and each is told; the
-        door can be held for a moment.
-        """
-        self.bind()
-        self.door.open(self.factory)
-        taken: list[int] = []
-        port: Any = self.port
-        self.door.takeTurns(lambda: taken.append(port.numberAccepts))
-        self.assertEqual(port.numberAccepts, 1)
-        self.assertIsNotNone(self.endpoint.factory.buildProtocol(HERE))
-        # So that what Twisted has accepted, one, is not what it would have.
-        self.assertEqual(taken, [2])
-        self.door.hold()
-        self.assertFalse(self.port.reading)
-        self.door.release()
-        self.assertTrue(self.port.reading)
-
-    def test_heldAndFull(self) -> None:
-        """A door that is closed for another reason stays so."""
-        self.bind()
-        self.door.open(self.factory)
-        self.door.hold()
-        self.factory.pause("memory")
-        self.door.release()
-        self.assertFalse(self.port.reading)
-        self.factory.resume("memory")
-        self.assertTrue(self.port.reading)
-        self.door.hold()
-        self.successResultOf(Deferred.fromCoroutine(self.door.close()))
-        self.door.release()
-        self.assertFalse(self.port.reading)
-
     def test_boundOnce(self) -> None:
         """To bind it again changes nothing."""
         self.bind()

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from twisted.internet.interfaces import IReactorTime, IStreamServerEndpoint
+from twisted.internet.interfaces import IStreamServerEndpoint
 
 from ...core.interfaces import IExtension
 from ...net.fairport import FairEndpoint
@@ -18,12 +18,10 @@ from ..listening import Door
 from ..machine import Machine
 from ..mail import MailService
 from ..workers.brief import Brief
-from ..workers.joint import Columns
 from ..workers.leaving import leaveSeconds
 from ..workers.spawning import Spawned
 from ..workers.staff import Hearer, IZygote, Staff
-from ..workers.turns import Turns
-from .house import Rooms, doorsOf, enter
+from .house import doorsOf, enter
 
 
 def supervisor(machine: Machine, configuration: Configuration) -> MailService:
@@ -84,23 +82,7 @@ def worker(
             zip(configuration.listeners, endpoints, strict=True)
         )
     ]
-
-    async def house() -> Rooms:
-        rooms = await enter(machine, configuration, found, doors)
-        if machine.joint is not None:
-            rooms.stack.callback(takeTurns(machine.reactor, machine.joint, doors).stop)
-        return rooms
-
-    return MailService(doors, house)
+    return MailService(doors, lambda: enter(machine, configuration, found, doors))
 
 
-def takeTurns(clock: IReactorTime, joint: Columns, doors: Sequence[Door]) -> Turns:
-    """Have doors let in no more clients than those of the other workers do."""
-    count = joint.connections
-    turns = Turns(clock, lambda: count.own, lambda: count.least, doors)
-    for door in doors:
-        door.takeTurns(turns.taken)
-    return turns
-
-
-__all__ = ["supervisor", "takeTurns", "worker"]
+__all__ = ["supervisor", "worker"]
