@@ -300,9 +300,7 @@ def _admit(session: IClientSession, envelope: Envelope) -> Refusal | None:
 
 
 def _schedule(envelope: Envelope, schedule: Schedule) -> Schedule:
-    found = envelope.stamp(DEADLINE)
-    if found is None:
-        return schedule
+    found = envelope.stamps[DEADLINE]
     if found.mode is Mode.NOTIFY:
         return evolve(schedule, noticeAt=_earlier(schedule.noticeAt, found.at))
     return evolve(schedule, deadline=_earlier(schedule.deadline, found.at))

@@ -406,9 +406,7 @@ def _admit(session: IClientSession, envelope: Envelope) -> Refusal | None:
 
 
 def _schedule(envelope: Envelope, schedule: Schedule) -> Schedule:
-    hold = envelope.stamp(HOLD)
-    if hold is None:
-        return schedule
+    hold = envelope.stamps[HOLD]
     return evolve(schedule, notBefore=max(schedule.notBefore, hold.release))
 
 

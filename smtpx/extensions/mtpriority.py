@@ -240,15 +240,12 @@ class MTPriority:
         queue.report(self._wish, of=(PRIORITY,))
 
     def _schedule(self, envelope: Envelope, schedule: Schedule) -> Schedule:
-        priority = envelope.stamp(PRIORITY)
-        return schedule if priority is None else evolve(schedule, priority=priority)
+        return evolve(schedule, priority=envelope.stamps[PRIORITY])
 
     def _wish(
         self, envelope: Envelope, recipient: Recipient, news: News
     ) -> ReportWish | None:
-        priority = envelope.stamp(PRIORITY)
-        if priority is None:
-            return None
+        priority = envelope.stamps[PRIORITY]
         return ReportWish(stampers=(partial(_stamp, priority),))
 
 

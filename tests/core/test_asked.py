@@ -133,6 +133,11 @@ class AddressTableTests(SynchronousTestCase):
             self.assertEqual(table.find(path), value)
             self.assertEqual(list(table.matching(path))[:1], [value] if value else [])
 
+    def test_constant(self) -> None:
+        """A table with a look-up in it may say something else at any time."""
+        self.assertTrue(self.table("*", "a.example").constant)
+        self.assertFalse(self.table("*", "lookup:x", x=having()).constant)
+
     def test_order(self) -> None:
         """One after the other, and C{*} is the last."""
         has, hasNot = having(b"a.example"), having()

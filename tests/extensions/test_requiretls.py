@@ -382,6 +382,9 @@ class QueueTests(SynchronousTestCase):
     def test_otherRoutesAreLeftAlone(self) -> None:
         """Nothing was said, nothing is demanded."""
         self.assertEqual(self.queue.policyFor(_envelope(required=False)), RoutePolicy())
+        taken = self.optional()
+        taken.stamps[OPTIONAL] = False
+        self.assertEqual(self.queue.policyFor(taken), RoutePolicy())
 
     def wish(self, envelope: Envelope) -> ReportWish:
         """The wish on a report of failure, where RET=FULL was asked for."""
@@ -413,7 +416,10 @@ class QueueTests(SynchronousTestCase):
 
     def test_otherReportsAreLeftAlone(self) -> None:
         """RET=FULL is what the sender gets."""
-        self.assertEqual(self.wish(_envelope(required=False)), ReportWish(full=True))
+        taken = self.optional()
+        taken.stamps[OPTIONAL] = False
+        for each in (_envelope(required=False), taken):
+            self.assertEqual(self.wish(each), ReportWish(full=True))
 
     def test_tagsAreKept(self) -> None:
         """The spool can read both back; one of them is critical."""

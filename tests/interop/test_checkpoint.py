@@ -23,6 +23,9 @@ from .ours import OurProgram
 from .running import freePort, waitFor
 
 _SENDER, _RECIPIENT = "ann@client.example", "bob@box.example"
+#: How often a message is sent where one takes too long.
+_TRIES = 8
+
 _MESSAGE = "Subject: once\r\n\r\nText\r\n"
 
 #: 5 MB, no two parts of which are the same.
@@ -379,11 +382,20 @@ class RecordedTests(InteropTestCase):
         self.assertTrue(
             opening.payload.startswith(b"EHLO client.example\r\nMAIL FROM:")
         )
-        answered = next(each for each in packets if b" id=" in each.payload)
-        waited = answered.seconds - opening.seconds - self.apart.delaySeconds
-        # Far less than the other half of a round trip that an answer would take.
-        self.assertLess(waited, self.apart.delaySeconds * 1.5)
+        # Far less than the other half of a round trip that an answer would take; the
+        # machine may have much else to do, so the quickest of several counts.
+        quick = self.apart.delaySeconds * 1.5
+        waits = [self.waited(packets)]
+        while waits[-1] >= quick and len(waits) < _TRIES:
+            waits.append(self.waited(self.send()))
+        self.assertLess(min(waits), quick)
         self.assertIn(" TFO* ", _deliveries(self.sender)[-1])
+
+    def waited(self, packets: list[Packet]) -> float:
+        """How long the answer to a message took behind its way there, in seconds."""
+        opening = packets[0]
+        answered = next(each for each in packets if b" id=" in each.payload)
+        return answered.seconds - opening.seconds - self.apart.delaySeconds
 
     def test_doesNotFit(self) -> None:
         """A message for which there is no room waits for the SYN's answer."""
