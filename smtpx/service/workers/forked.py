@@ -21,7 +21,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from attrs import frozen
@@ -124,6 +124,7 @@ class Work:
         self._reactor = reactor
         self._charge = charge
         self._forsaken = False
+        self._ends = False
         self.service = self._service()
 
     def begin(self) -> None:
@@ -159,12 +160,13 @@ class Work:
         self.service.startService()
 
     def _hearSignals(self) -> None:
-        # Twisted's own handler of SIGTERM stands by now, so that one that was sent
-        # before can come.
-        def reopen(*_: object) -> None:
-            self._reactor.callFromThread(self.service.reopenLogs)
+        def on(which: int, call: Callable[[], object]) -> None:
+            signal.signal(which, lambda *_: self._reactor.callFromThread(call))
 
-        signal.signal(REOPEN, reopen)
+        on(REOPEN, self.service.reopenLogs)
+        # Twisted's own handler stands by now, but takes it ill to be told twice, as
+        # happens where the zygote dies: the kernel says so, and a pipe.
+        on(signal.SIGTERM, self._end)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, REOPEN})
 
     def _leave(self) -> Deferred[None]:
@@ -194,6 +196,9 @@ class Work:
         self._end()
 
     def _end(self) -> None:
+        if self._ends:
+            return
+        self._ends = True
         if self._reactor.running:
             self._reactor.stop()
         else:

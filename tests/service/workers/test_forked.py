@@ -203,6 +203,18 @@ class WorkTests(SynchronousTestCase):
         leave()
         self.assertEqual(set(self.alarms), {int(FORSAKEN_SECONDS) + 1})
 
+    def test_toldTwice(self) -> None:
+        """Who is told to end more than once, in whatever way, ends once."""
+        self.reactor.begin()
+        self.signals[signal.SIGTERM](signal.SIGTERM, None)
+        self.assertEqual(self.reactor.stops, 1)
+        for line in list(self.reactor.lines):
+            line.doRead()
+        self.signals[signal.SIGTERM](signal.SIGTERM, None)
+        self.service.opened.errback(Failure(UsageError("told to end")))
+        self.assertEqual(self.reactor.stops, 1)
+        self.assertEqual(self.alarms[0], int(FORSAKEN_SECONDS) + 1)
+
     def test_forsakenEarly(self) -> None:
         """So it does if that happens before it runs."""
         self.reactor.running = False
