@@ -154,8 +154,8 @@ class OpenSSLTests(WorkersTestCase):
     def test_replaced(self) -> None:
         """
         When the keys that were made ahead are about to run out, the workers are
-        replaced, one after another, nobody is turned away meanwhile, and sessions from
-        before are resumed with all that have come.
+        replaced, one after another, nobody is turned away meanwhile but by one that is
+        about to leave, and sessions from before are resumed with all that have come.
         """
         authorities = self.folder / "ca.pem"
         authorities.write_bytes(pem(ROOT.certificate))
@@ -176,10 +176,14 @@ class OpenSSLTests(WorkersTestCase):
         for each in (1, 2):
             with server.onlyWorker(each):
                 self.visit("starttls")
-        resumed = [self.visit("starttls")]
+        resumed, cut = [self.visit("starttls")], list[str]()
 
         def replaced() -> bool:
-            resumed.append(self.visit("starttls"))
+            try:
+                resumed.append(self.visit("starttls"))
+            except self.failureException as error:
+                # At a worker that was just about to leave: 421, come again.
+                cut.append(str(error))
             now = server.numbered()
             return all(now[number] != before[number] for number in before)
 
@@ -188,6 +192,7 @@ class OpenSSLTests(WorkersTestCase):
             with server.onlyWorker(number):
                 resumed.append(self.visit("starttls"))
         self.assertEqual(set(resumed), {True})
+        self.assertLessEqual(len(cut), len(before), cut)
         self.assertIn("all workers are replaced, one after another", server.said())
         self.assertNotIn("No ticket keys are left", server.said())
 
