@@ -65,6 +65,26 @@ class LineFileTests(SynchronousTestCase):
         self.assertEqual(self.path.read_bytes(), b"one\ntwo\n")
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_whoFollowsTheFileSeesALineAtOnce(self) -> None:
+        """Unless somebody wants it otherwise, a line is there within 0.1 seconds."""
+        file = LineFile(str(self.path), self.clock)
+        file.write(b"one\n")
+        file.write(b"two\n")
+        self.assertEqual(self.path.read_bytes(), b"")
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+        self.clock.advance(0.09)
+        self.assertEqual(self.path.read_bytes(), b"one\ntwo\n")
+        file.close()
+
+    def test_whoHasNothingToWriteDoesNotWake(self) -> None:
+        """A quiet server has no timer, neither before its first line nor after it."""
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.file.write(b"one\n")
+        self.file.flush()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.clock.advance(60)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def test_manyLinesAreWrittenAtOnce(self) -> None:
         """What is kept back is bounded."""
         for _ in range(16):
