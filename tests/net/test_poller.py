@@ -5,11 +5,17 @@ Tests for L{smtpx.net.poller}.
 from __future__ import annotations
 
 import os
+import socket
+from errno import ECONNRESET
 from typing import Any
 
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.epollreactor import EPollReactor
+from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.task import Clock
+from twisted.internet.tcp import Server
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.net.poller import withoutLogContext
@@ -39,6 +45,30 @@ class Pipe(FileDescriptor):
         self.stopReading()
         os.close(self.end)
         os.close(self.other)
+
+
+class Notes(Protocol):
+    """
+    What a connection tells.
+
+    @ivar told: all of it, in order.
+    @ivar trouble: what is raised, the next time that octets come.
+    """
+
+    trouble: BaseException | None = None
+
+    def __init__(self) -> None:
+        self.told: list[object] = []
+
+    def dataReceived(self, data: bytes) -> None:
+        """Octets have come."""
+        self.told.append(data)
+        if self.trouble is not None:
+            raise self.trouble
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The connection is gone."""
+        self.told.append(reason.type)
 
 
 class PollerTests(SynchronousTestCase):
@@ -94,6 +124,81 @@ class PollerTests(SynchronousTestCase):
             os.write(pipe.other, b"x")
         reactor.doIteration(0)
         self.assertEqual(sorted(len(pipe.seen) for pipe in pipes), [0, 1])
+
+    def connection(self, reactor: Any) -> tuple[Server, socket.socket, Notes]:
+        """A connection in the reactor's care, its other end, and what is told of it."""
+        ours, other = socket.socketpair()
+        self.addCleanup(other.close)
+        self.addCleanup(ours.close)
+        notes = Notes()
+        port: Any = None
+        made = Server(ours, notes, ("", 0), port, 1, reactor)
+        notes.makeConnection(made)
+        return made, other, notes
+
+    def test_octets(self) -> None:
+        """
+        Octets of a connection go to its protocol, as many as it reads at a time, also
+        where that is another one by now.
+        """
+        reactor = self.reactor()
+        withoutLogContext(reactor)
+        made, other, notes = self.connection(reactor)
+        made.bufferSize = 4
+        other.send(b"abcdef")
+        reactor.doIteration(0)
+        self.assertEqual(notes.told, [b"abcd"])
+        later = made.protocol = Notes()
+        reactor.doIteration(0)
+        self.assertEqual((notes.told, later.told), ([b"abcd"], [b"ef"]))
+
+    def test_end(self) -> None:
+        """
+        A connection that is closed is told so, with what had come before.
+        """
+        reactor = self.reactor()
+        withoutLogContext(reactor)
+        _, other, notes = self.connection(reactor)
+        other.send(b"bye")
+        other.close()
+        while ConnectionDone not in notes.told:
+            reactor.doIteration(0)
+        self.assertEqual(notes.told, [b"bye", ConnectionDone])
+
+    def test_reset(self) -> None:
+        """
+        What Twisted makes of a socket that cannot be read is made of it here.
+        """
+
+        class Broken(socket.socket):
+            """One that cannot be read."""
+
+            def recv(self, *arguments: int) -> bytes:
+                """It cannot."""
+                raise ConnectionResetError(ECONNRESET, "reset")
+
+        reactor = self.reactor()
+        withoutLogContext(reactor)
+        made, other, notes = self.connection(reactor)
+        plain = made.socket
+        made.socket = Broken(fileno=os.dup(plain.fileno()))
+        self.addCleanup(made.socket.close)
+        other.send(b"x")
+        reactor.doIteration(0)
+        self.assertEqual(notes.told, [ConnectionLost])
+
+    def test_broken(self) -> None:
+        """
+        A protocol that raises loses its connection, and the log says why.
+        """
+        reactor = self.reactor()
+        withoutLogContext(reactor)
+        _, other, notes = self.connection(reactor)
+        notes.trouble = KeyError("broken")
+        other.send(b"x")
+        reactor.doIteration(0)
+        self.assertEqual(notes.told, [b"x", KeyError])
+        self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)
 
     def test_unknownInside(self) -> None:
         """
