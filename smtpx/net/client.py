@@ -116,11 +116,11 @@ class ClientProtocol(ClientOpening):
         self.host = host
         self.way = way
         self._gone, self._ended, self.kit = gone, ended, kit
-        self._timer = ClientTimer(kit.reactor, kit.times, self._late)
+        self._timer = ClientTimer(kit.reactor, kit.times, self._awaits, self._late)
         self._address, self._port, self._forecast = address, port, forecast
         self._ready: list[Deferred[None]] = []
         self._effects: deque[ClientEffect] = deque()
-        self._out: list[bytes] = []
+        self._out = []
 
     # --- for whoever sends ------------------------------------------------------
 
@@ -247,7 +247,7 @@ class ClientProtocol(ClientOpening):
             self.abort()
             return
         self.startTLS(options)
-        self._watch()
+        self._timer.moved()
 
     def connectionOpened(self, how: Opened) -> None:
         """The host has answered; what rode on the SYN is not heard again."""
@@ -260,7 +260,10 @@ class ClientProtocol(ClientOpening):
         """Octets have come."""
         core = self.core
         if core is not None:
-            self._do(core.feed(data))
+            replies = core.replies
+            effects = core.feed(data)
+            if effects or core.replies != replies:
+                self._do(effects)
 
     def inputEnded(self) -> None:
         """The host has closed its half: there will be no more replies."""
@@ -308,35 +311,40 @@ class ClientProtocol(ClientOpening):
 
     def _do(self, effects: list[ClientEffect]) -> None:
         """Do effects, and those that they bring about, in order."""
-        self._effects.extend(effects)
+        queue = self._effects
+        queue.extend(effects)
         if self._doing:
             return
         self._doing = True
         try:
-            while self._effects:
-                effect = self._effects.popleft()
+            while queue:
+                effect = queue.popleft()
                 if type(effect) is Write:
                     self._out.append(effect.octets)
+                elif type(effect) is Settled:
+                    settling, self._settling = self._settling, None
+                    if settling is not None:
+                        settling(effect)
+                    if self._ready:
+                        self._wake()
                 else:
                     self._perform(effect)
         finally:
             self._doing = False
-        self._flush()
+        if self._out:
+            self.flush()
         core = self.core
         assert core is not None
         if core.saidAll and core.secured is None:
             # The host need not wait to see that there is nothing more.
             self.endOutput()
-        self._watch()
+        if self.transport is not None:
+            self._timer.moved()
 
     def _perform(self, effect: ClientEffect) -> None:
+        """Do one effect, of those that are none of each message."""
         if isinstance(effect, Drain):
             self._drain()
-        elif isinstance(effect, Settled):
-            settling, self._settling = self._settling, None
-            if settling is not None:
-                settling(effect)
-            self._wake()
         elif isinstance(effect, Served) and self.served is not None:
             self.served(effect)
         elif isinstance(effect, Ready):
@@ -344,24 +352,19 @@ class ClientProtocol(ClientOpening):
         elif isinstance(effect, Pose):
             self._pose(effect)
         elif isinstance(effect, Handshake):
-            self._flush()
+            self.flush()
             self.startTLS(effect.options)
         elif isinstance(effect, GaveUp):
             self._gaveUp(effect)
         elif isinstance(effect, Trouble):
             self.kit.trouble(effect.owner, effect.error)
         elif isinstance(effect, Close):
-            self._flush()
+            self.flush()
             self._close()
 
     def _wake(self) -> None:
         while self._ready and self.ready:
             self._ready.pop(0).callback(None)
-
-    def _flush(self) -> None:
-        if self._out:
-            out, self._out = self._out, []
-            self.send(out[0] if len(out) == 1 else b"".join(out))
 
     def _close(self) -> None:
         """There is nothing more to come, from either side."""
@@ -455,7 +458,7 @@ class ClientProtocol(ClientOpening):
 
     def _drain(self) -> None:
         """There is more of a message; is there room for it?"""
-        self._flush()
+        self.flush()
         self._turns += 1
         if self.full:
             self._draining = True
@@ -478,14 +481,6 @@ class ClientProtocol(ClientOpening):
             self._do(core.resume())
 
     # --- time -----------------------------------------------------------------------
-
-    def _watch(self) -> None:
-        """See that there is a limit to what is waited for now."""
-        core = self.core
-        if core is not None and self.transport is not None and not core.over:
-            # Where TLS begins with the connection, the core has not begun yet.
-            awaited = Awaited.HANDSHAKE if self._handshaking else core.awaited
-            self._timer.watch(awaited, core.replies + self._turns)
 
     def _late(self, awaited: Awaited) -> None:
         """Nothing has come for too long."""

@@ -9,6 +9,7 @@ from attrs import evolve
 from zope.interface import implementer
 
 from ..core.client import ClientConnection
+from ..core.effects import Awaited
 from ..core.hooks import TLSInfo, TLSOptions
 from .clientkit import ClientKit
 from .clientwire import ClientWire
@@ -53,6 +54,14 @@ class ClientOpening(ClientWire):
     def resuming(self) -> bool:
         """Did the last handshake offer a session from before?"""
         return self._options is not None and self._options.session is not None
+
+    def _awaits(self) -> Awaited:
+        """What is waited for now."""
+        core = self.core
+        if self._handshaking:
+            # Where TLS begins with the connection, the core has not begun yet.
+            return Awaited.HANDSHAKE
+        return Awaited.NOTHING if core is None or core.over else core.awaited
 
     def connectionOpened(self, how: Opened) -> None:
         """The host has answered; what rode on the SYN is not heard again."""

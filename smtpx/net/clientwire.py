@@ -33,6 +33,9 @@ class ClientWire(DirectProtocol):
     """
 
     full = False
+
+    #: What leaves with the next write.
+    _out: list[bytes]
     _halfClosed = False
     _hurrying: IDelayedCall | None = None
 
@@ -72,6 +75,13 @@ class ClientWire(DirectProtocol):
         except OSError:
             # The connection is lost, which its transport will find out.
             pass
+
+    def flush(self) -> None:
+        """Write what has come together, at once."""
+        out = self._out
+        if out:
+            self._out = []
+            self.send(out[0] if len(out) == 1 else b"".join(out))
 
     def endOutput(self) -> None:
         """

@@ -91,21 +91,24 @@ class DirectProtocol(Protocol):
 
     def send(self, octets: bytes) -> None:
         """Write, at once if nothing waits to be written."""
-        transport = self.transport
-        if transport is None:
-            return
-        if self._socket is not None and not self._queued:
+        handle = self._socket
+        if handle is not None and not self._queued:
             try:
-                sent = self._socket.send(octets)
+                sent = handle.send(octets)
             except OSError:  # full, or lost: the transport finds out which
                 sent = 0
-            if sent == len(octets):
-                return
-            octets = octets[sent:]
-            self._queued = self._registering = True
-            transport.registerProducer(self, False)  # calls resumeProducing
-            self._registering = False
-            self.stall(Stall.WRITING)
+            if sent != len(octets):
+                self._queue(octets[sent:])
+        elif self.transport is not None:
+            self.transport.write(octets)
+
+    def _queue(self, octets: bytes) -> None:
+        """Leave to the transport what the kernel does not take."""
+        transport = self.transport
+        self._queued = self._registering = True
+        transport.registerProducer(self, False)  # calls resumeProducing
+        self._registering = False
+        self.stall(Stall.WRITING)
         transport.write(octets)
 
     def secured(self) -> None:

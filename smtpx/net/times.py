@@ -76,6 +76,11 @@ class ClientTimes:
             Awaited.GOODBYE: self.quitSeconds,
         }
 
+    @property
+    def shortest(self) -> float:
+        """The shortest of all limits that hold for a connection, in seconds."""
+        return min(self.envelopeSeconds, *self.limits.values())
+
 
 #: What comes before the message, and is bounded as a whole.
 _ENVELOPE = frozenset({Awaited.MAIL, Awaited.RCPT, Awaited.DATA})
@@ -85,95 +90,88 @@ class ClientTimer:
     """
     Sees that one connection keeps to the limits.
 
-    There is one delayed call at most, which finds out what holds when it goes off: a
-    message that takes a moment touches it once.
+    What gets the session on only has its moment noted.  There is one delayed call at
+    most, and it finds out what holds when it goes off.  It never comes later than the
+    shortest of all limits from then, so whatever is waited for by that time, with
+    whatever limit, is looked at before it is late.
     """
 
     def __init__(
         self,
         reactor: IReactorTime,
         times: ClientTimes,
+        awaited: Callable[[], Awaited],
         late: Callable[[Awaited], None],
     ) -> None:
         """
+        @param awaited: says what is waited for now.
         @param late: called once, with what has not come in time; C{NOTHING}: it is
             the end of the connection.
         """
         self._reactor = reactor
+        self._seconds = reactor.seconds
         self._times = times
+        self._awaited = awaited
         self._late = late
+        self._shortest = times.shortest
         self._call: IDelayedCall | None = None
-        self._awaited = Awaited.NOTHING
-        self._progress = 0
         self._since = 0.0
         self._begun = 0.0
-        #: When the call comes.
-        self._due = 0.0
-        self._closing = False
+        #: Is nothing waited for any more but the end, or not even that?
+        self._ending = False
 
     def begun(self) -> None:
         """An envelope begins."""
-        self._begun = self._reactor.seconds()
+        self._begun = self._seconds()
 
-    def watch(self, awaited: Awaited, progress: int) -> None:
+    def moved(self) -> None:
         """
-        Something may have changed.
-
-        @param awaited: what is waited for now.
-        @param progress: grows with all that gets the session on.
+        Something has got the session on: what is waited for from now on has its whole
+        time.
         """
-        if awaited is not self._awaited or progress != self._progress:
-            self._awaited, self._progress = awaited, progress
-            self._since = self._reactor.seconds()
-        if self._closing:
-            return
-        due = self._end()
-        if due is not None and (self._call is None or due < self._due):
-            self._arm(due)
+        since = self._since = self._seconds()
+        if self._call is None and not self._ending:
+            self._arm(since + self._shortest, since)
 
     def closing(self) -> None:
         """All is said; the end may take as long as the answer to QUIT."""
-        self._closing = True
-        due = self._reactor.seconds() + self._times.quitSeconds
-        if self._call is None or due < self._due:
-            self._arm(due)
+        self._ending = True
+        now = self._seconds()
+        self._arm(now + self._times.quitSeconds, now)
 
     def stop(self) -> None:
         """The connection is gone."""
+        self._ending = True
         call, self._call = self._call, None
         if call is not None:
             call.cancel()
 
-    def _end(self) -> float | None:
-        """When it is too late; L{None}: it may take as long as it takes."""
-        limit = self._times.limits.get(self._awaited)
-        if limit is None:
-            return None
-        due = self._since + limit
-        if self._awaited in _ENVELOPE:
-            due = min(due, self._begun + self._times.envelopeSeconds)
-        return due
-
-    def _arm(self, due: float) -> None:
-        """Have the call come then."""
-        self._due = due
-        seconds = max(due - self._reactor.seconds(), 0)
-        if self._call is None:
-            self._call = self._reactor.callLater(seconds, self._look)
-        else:
-            self._call.reset(seconds)
+    def _arm(self, due: float, now: float) -> None:
+        """Have the call come then, or when it comes anyway if that is sooner."""
+        call = self._call
+        if call is None:
+            self._call = self._reactor.callLater(max(due - now, 0), self._look)
+        elif due < call.getTime():
+            call.reset(max(due - now, 0))
 
     def _look(self) -> None:
+        """Is anything late?"""
         self._call = None
-        if self._closing:
+        if self._ending:
             return self._late(Awaited.NOTHING)
-        due = self._end()
-        if due is None:
+        awaited = self._awaited()
+        limit = self._times.limits.get(awaited)
+        if limit is None:
+            # The next time that anything moves it is looked after again.
             return
-        if due > self._reactor.seconds():
-            self._arm(due)
+        due = self._since + limit
+        if awaited in _ENVELOPE:
+            due = min(due, self._begun + self._times.envelopeSeconds)
+        now = self._seconds()
+        if due > now:
+            self._arm(min(due, now + self._shortest), now)
         else:
-            self._late(self._awaited)
+            self._late(awaited)
 
 
 def tooLate(awaited: Awaited) -> Reply:
