@@ -2,8 +2,11 @@
 Doors: the ports that clients come to.
 
 A door is bound while the process still may (C{twistd --uid} gives up its
-privileges after that), but lets nobody in before the house behind it stands:
-connections wait in the kernel's queue.
+privileges after that), but lets nobody in before the house behind it stands.  Until
+then its port is silent: it is taken, and whoever tries it is refused at once, as where
+no server runs.  So neither a client nor a health check takes for a server what is not
+one yet.  Behind an endpoint that Twisted or systemd has a name for, connections wait in
+the kernel's queue instead.
 """
 
 from __future__ import annotations
@@ -100,6 +103,20 @@ def listeningSocket(address: str, port: int) -> socket.socket:
     return made
 
 
+def silence(listening: socket.socket) -> None:
+    """
+    Have a TCP socket that listens not do so, until it is told to again; its port stays
+    taken.  Twisted binds nothing without that it listens.  The port has to be one that
+    was chosen, for the system takes back what it chose itself.
+    """
+    try:
+        listening.shutdown(socket.SHUT_RDWR)
+    except OSError as error:
+        # Linux can; elsewhere, who comes waits in the kernel's queue.
+        if error.errno != errno.ENOTCONN:
+            raise
+
+
 @implementer(IStreamServerEndpoint)
 class IPv6Endpoint:
     """
@@ -193,11 +210,15 @@ class Door:
         endpoint: IStreamServerEndpoint,
         problem: Callable[[str], Problem] = nowhere,
         wait: Callable[[], bool] = lambda: False,
+        *,
+        silent: bool = False,
     ) -> None:
         """
         @param problem: makes a problem of what is wrong with it.
         @param wait: waits a moment where the port is in use, and says whether to ask
             for it again.
+        @param silent: is the port to be silent until the door is opened?  Not where
+            it is bound already, and others may be let in there.
         """
         self.listener = listener
         self._problem = problem
@@ -205,6 +226,7 @@ class Door:
         self.privileged = not (listener.endpoint or "").startswith(UNIX_PREFIX)
         self._endpoint = endpoint
         self._wait = wait
+        self._silent = silent
         self._vestibule = Vestibule()
 
     async def bind(self) -> None:
@@ -221,20 +243,41 @@ class Door:
             except CannotListenError as error:
                 if not (_isInUse(error) and self._wait()):
                     raise NoDoor(self._problem(str(error)), error) from error
-        listening = getattr(self.port, "socket", None)
-        if self.listener.fastOpen and isinstance(listening, socket.socket):
-            takeFast(listening)
         self._let(False)
+        listening = self._socket
+        if listening is not None:
+            if self._silent and self.listener.port:
+                silence(listening)
+            if self.listener.fastOpen:
+                takeFast(listening)
 
     def open(self, factory: SMTPServerFactory) -> None:
         """
         Let clients in, to C{factory}, which closes the door for a while when there
         are too many.
+
+        @raise NoDoor: somebody else has taken the port while it was silent.
         """
+        listening = self._socket
+        if listening is not None and self.listener.port:
+            # Where another process lets in here already, this changes nothing.
+            self._listen(listening, self.listener.port)
         self._vestibule.inner = factory
         factory.doStart()  # type: ignore[no-untyped-call]  # Twisted's
         factory.listening(self.port)
         self._let(True)
+
+    @property
+    def _socket(self) -> socket.socket | None:
+        listening = getattr(self.port, "socket", None)
+        return listening if isinstance(listening, socket.socket) else None
+
+    def _listen(self, listening: socket.socket, port: int) -> None:
+        try:
+            listening.listen(BACKLOG)
+        except OSError as error:
+            cause = CannotListenError(self.listener.address, port, error)
+            raise NoDoor(self._problem(str(cause)), cause) from error
 
     def _let(self, inside: bool) -> None:
         port: object = self.port

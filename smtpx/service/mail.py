@@ -2,10 +2,10 @@
 The mail server as a Twisted service: what starts and stops in which order.
 
 Start: the doors are bound (UNIX sockets only when C{twistd} has given up its
-privileges, for they need none); then the house is entered (logs, spool,
-certificates, users, delivery, in the order of L{smtpx.service.wiring}); and then
-the doors are opened.  So nobody is greeted by a server that has no room for mail,
-and a port below 1024 can be taken before C{twistd} gives up its privileges.
+privileges, for they need none), but their ports are silent; then the house is entered
+(logs, spool, certificates, users, delivery, in the order of L{smtpx.service.wiring});
+and then the doors are opened.  So nobody finds a server that has no room for mail, and
+a port below 1024 can be taken before C{twistd} gives up its privileges.
 
 Stop: the doors are closed; sessions are told 421, each when it has had the answer
 to what it said; deliveries that are under way are finished; the spool is closed,

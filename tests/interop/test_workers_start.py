@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from twisted.trial.unittest import SkipTest
@@ -47,9 +48,11 @@ class StartTests(InteropTestCase):
         self.addCleanup(removeFolder, self.folder)
         self.folder.chmod(0o755)
 
-    def configure(self, *listeners: str, top: str = "", state: str = "state") -> None:
+    def configure(
+        self, *listeners: str, top: str = "", state: str = "state", workers: int = 2
+    ) -> None:
         """Write a configuration."""
-        text = f'name = "{NAME}"\nstate = "{state}"\nworkers = 2\n{top}\n'
+        text = f'name = "{NAME}"\nstate = "{state}"\nworkers = {workers}\n{top}\n'
         text += "".join(f"[[listener]]\n{each}\n" for each in listeners)
         (self.folder / "smtpx.toml").write_text(text)
 
@@ -113,6 +116,30 @@ class StartTests(InteropTestCase):
         self.assertTrue((self.folder / "smtp.sock").exists())
         self.assertFalse((self.folder / "own.sock").exists())
         self.assertNotIn("\0", server.said())
+
+    def test_nobodyBefore(self) -> None:
+        """
+        Who can connect is served: no port is open before its server has a room for
+        mail and an ear for its operator, be it one process or several.
+        """
+        control: list[bool] = []
+
+        def connects(port: int, state: str) -> bool:
+            with socket.socket() as client:
+                client.settimeout(CLIENT_SECONDS)
+                if client.connect_ex(("127.0.0.1", port)):
+                    return False
+                control.append((self.folder / state / "control").exists())
+                return client.recv(4) == b"220 "
+
+        for workers in (1, 2):
+            state, port = f"state{workers}", freePort()
+            self.configure(f"port = {port}", state=state, workers=workers)
+            server = RunningProgram(self.folder, self.words("-n", "--pidfile="))
+            self.running(server)
+            waitFor(partial(connects, port, state), "a greeting")
+            server.stop()
+        self.assertEqual(control, [True, True])
 
     def test_user(self) -> None:
         """

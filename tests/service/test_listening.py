@@ -4,6 +4,7 @@ Tests for L{smtpx.service.listening}.
 
 from __future__ import annotations
 
+import errno
 import socket
 from functools import partial
 from pathlib import Path
@@ -38,6 +39,7 @@ from smtpx.service.listening import (
     NoDoor,
     endpointFor,
     listeningSocket,
+    silence,
 )
 from smtpx.service.tables import Listener, ListenerTLS
 from smtpx.service.toml import parseDocument
@@ -52,6 +54,7 @@ class FakePort:
     def __init__(self, host: IAddress = HERE) -> None:
         self.reading = True
         self.listening = True
+        self.socket: socket.socket | None = None
         self._host = host
 
     def startListening(self) -> None:
@@ -118,6 +121,37 @@ class FakeSocket:
 
     def __exit__(self, *rest: object) -> None:
         self.closed = True
+
+
+class RecordingSocket(socket.socket):
+    """
+    A socket, connected to nothing, that remembers what is done to it.
+
+    @ivar done: by name.
+    @ivar trouble: what is raised instead.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(socket.AF_INET, socket.SOCK_STREAM)
+        self.done: list[tuple[object, ...]] = []
+        self.trouble: OSError | None = None
+
+    def listen(self, backlog: int = 0) -> None:
+        """Note it."""
+        self._note("listen", backlog)
+
+    def shutdown(self, how: int) -> None:
+        """Note it."""
+        self._note("shutdown", how)
+
+    def setsockopt(self, *option: object) -> None:
+        """Note it."""
+        self._note(*option)
+
+    def _note(self, *what: object) -> None:
+        if self.trouble is not None:
+            raise self.trouble
+        self.done.append(what)
 
 
 class EndpointTests(SynchronousTestCase):
@@ -333,6 +367,69 @@ class DoorTests(SynchronousTestCase):
             "unix:/run/x (STARTTLS) stays behind: [Errno 13] Permission denied",
         )
         self.assertIsNone(self.endpoint.factory.buildProtocol(HERE))
+
+    def listensAt(self, listener: Listener, silent: bool = True) -> RecordingSocket:
+        """Bind a door whose port has a socket."""
+        made = RecordingSocket()
+        self.addCleanup(made.close)
+        self.port.socket = made
+        self.door = Door(listener, self.endpoint, silent=silent)
+        self.bind()
+        return made
+
+    def test_silent(self) -> None:
+        """Nobody can connect before the door is opened, and all can from then on."""
+        made = self.listensAt(Listener(2525, fastOpen=False))
+        self.assertEqual(made.done, [("shutdown", socket.SHUT_RDWR)])
+        self.assertFalse(self.port.reading)
+        made.done.clear()
+        self.door.open(self.factory)
+        self.assertEqual(made.done, [("listen", BACKLOG)])
+        self.assertTrue(self.port.reading)
+
+    def test_silentFast(self) -> None:
+        """What TCP Fast Open wants is set behind that, which might undo it."""
+        made = self.listensAt(Listener(2525, fastOpen=True))
+        self.assertEqual(made.done[0], ("shutdown", socket.SHUT_RDWR))
+        self.assertEqual([each[1] for each in made.done[1:]], [socket.TCP_FASTOPEN])
+
+    def test_notSilent(self) -> None:
+        """
+        A port at which others may be let in already is never made silent; nor is one
+        that the system has chosen, for it would choose another; nor what only has a
+        name, such as a socket that systemd listens at itself, which is left as it is.
+        """
+        for listener, silent in (
+            (Listener(2525, fastOpen=False), False),
+            (Listener(0, fastOpen=False), True),
+            (Listener(endpoint="systemd:domain=INET:index=0", fastOpen=False), True),
+        ):
+            made = self.listensAt(listener, silent)
+            self.assertEqual(made.done, [])
+            self.door.open(self.factory)
+            self.assertEqual(made.done, [("listen", BACKLOG)] * bool(listener.port))
+
+    def test_notSilentElsewhere(self) -> None:
+        """Where the system cannot do that, clients wait until the door is opened."""
+        made = RecordingSocket()
+        self.addCleanup(made.close)
+        made.trouble = OSError(errno.ENOTCONN, "Socket is not connected")
+        silence(made)
+        made.trouble = OSError(errno.EBADF, "Bad file descriptor")
+        self.assertRaises(OSError, silence, made)
+
+    def test_takenWhileSilent(self) -> None:
+        """Somebody else was quicker: that is told as where it was taken before."""
+        made = self.listensAt(Listener(2525, "192.0.2.1"))
+        made.trouble = OSError(errno.EADDRINUSE, "Address already in use")
+        error = self.assertRaises(NoDoor, self.door.open, self.factory)
+        self.assertEqual(
+            str(error),
+            "configuration: listener: Couldn't listen on 192.0.2.1:2525: [Errno 98]"
+            " Address already in use.",
+        )
+        self.assertFalse(self.door.isOpen)
+        self.assertFalse(self.port.reading)
 
     def test_closeUnbound(self) -> None:
         """A door that was never bound can be closed."""

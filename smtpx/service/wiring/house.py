@@ -128,6 +128,7 @@ def doorsOf(machine: Machine, configuration: Configuration) -> list[Door]:
             endpointFor(machine.reactor, listener),
             partial(configuration.problem, ("listener", index)),
             succession.wait,
+            silent=True,
         )
         for index, listener in enumerate(configuration.listeners)
     ]
