@@ -23,7 +23,7 @@ Each of these happens a bounded number of times, as long as nobody gets the mess
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
@@ -38,10 +38,11 @@ from ..dns.mailhosts import MailHost
 from ..spool.via import Cause, Via
 from .client import ClientProtocol
 from .dialling import Unanswered
-from .sending import Heard, Sent, Unreached, Way, keyOf
-from .tally import Tally, refused
+from .sending import Heard, Sent, Unreached, Way
+from .tally import Tally, plainly, refused
 
 if TYPE_CHECKING:
+    from .places import Place
     from .pool import ClientPool
 
 #: The most times that one envelope is tried again for reasons of the session.
@@ -56,17 +57,37 @@ class Delivery:
     One envelope on its way to a host.
     """
 
+    #: What is waited for: a connection, or what comes over it.
+    _waiting: Deferred[Any] | None = None
+    _line: ClientProtocol | None = None
+    _over = False
+    #: What became of it, where that is not plain.
+    _tally: Tally | None = None
+    #: Why the first of its addresses that said something was of no use.
+    _error: Unreached | None = None
+    _tries = 0
+    _forecast: Forecast | None = None
+    _inClear = False
+    #: Where a handshake was tried again without the session that it had offered.
+    _anew: frozenset[bytes] = frozenset()
+    #: May connections be opened fast?
+    _fast = True
+
     def __init__(
         self,
         pool: ClientPool,
+        place: Place,
         host: MailHost,
         way: Way,
         envelope: Envelope,
         body: IBody | None,
         heard: Heard | None = None,
     ) -> None:
+        """
+        @param place: that of host and way; the pool is told when it is left.
+        """
         self._pool = pool
-        self._key = keyOf(host, way)
+        self._place = place
         self._host = host
         self._way = way
         self._envelope = envelope
@@ -74,27 +95,13 @@ class Delivery:
         self._now = envelope
         self._body = body
         self._heard = heard
-        self._tally = Tally(envelope)
-        self._done: Deferred[Sent] = Deferred(lambda done: self._cancel())
-        #: What is waited for: a connection, or what comes over it.
-        self._waiting: Deferred[Any] | None = None
-        self._line: ClientProtocol | None = None
-        self._over = False
+        self._done: Deferred[Sent] = Deferred(self._cancel)
         #: The addresses that were not found to be of no use.
-        self._left = list(host.addresses)
-        #: Why the first of them that said something was of none.
-        self._error: Unreached | None = None
-        self._tries = 0
-        self._forecast: Forecast | None = None
-        self._inClear = False
-        #: Where a handshake was tried again without the session that it had offered.
-        self._anew: set[bytes] = set()
-        #: May connections be opened fast?
-        self._fast = True
+        self._left: Sequence[bytes] = host.addresses
 
     def begin(self) -> Deferred[Sent]:
         """Send it."""
-        line = self._pool.take(self._key)
+        line = self._pool.take(self._place)
         if line is None:
             self._dial(self._left)
         else:
@@ -103,12 +110,12 @@ class Delivery:
 
     # --- a connection -------------------------------------------------------------
 
-    def _dial(self, addresses: list[bytes]) -> None:
+    def _dial(self, addresses: Sequence[bytes]) -> None:
         way = self._way
         if self._inClear:
             way = evolve(way, policy=evolve(way.policy, tls=TLSLevel.UNWANTED))
         waiting = self._pool.dial(
-            self._host, way, addresses, self._forecast, self._fast, self._anew
+            self._host, way, list(addresses), self._forecast, self._fast, self._anew
         )
         self._wait(waiting, self._connected, self._unanswered)
 
@@ -166,7 +173,7 @@ class Delivery:
         resuming = line.resuming and error.cause is Cause.TLS
         if resuming and address not in self._anew:
             # It may be the session that it stumbled over, which is forgotten now.
-            self._anew.add(address)
+            self._anew |= {address}
             return self._dial([address])
         if line.brokeTLS and self._mayGoInClear:
             self._inClear = True
@@ -194,14 +201,14 @@ class Delivery:
 
     def _deliver(self, line: ClientProtocol) -> None:
         self._line, self._waiting = line, None
-        line.served = self._served
+        line.served = None if self._heard is None else self._served
         line.begin(self._now, self._body, self._told)
 
     def _served(self, served: Served) -> None:
-        if self._heard is None:
-            return
+        heard = self._heard
+        assert heard is not None, "else it is not asked for"
         try:
-            self._heard(served.recipient, served.reply, self._via())
+            heard(served.recipient, served.reply, self._via())
         except Exception as error:
             # Whoever is told is not to keep the others from getting it.
             self._pool.kit.trouble("client", error)
@@ -212,12 +219,39 @@ class Delivery:
         if self._over or line is None:
             # Where it was broken off behind the message, some recipients may have been
             # answered for already (RFC 2033 section 5).
-            self._tally.noteAnswered(settled)
+            self._counted.noteAnswered(settled)
             return
         try:
+            if self._tally is None and line.ready and not line.unopened:
+                causes = plainly(settled)
+                if causes is not None:
+                    self._finishPlainly(settled, causes, line)
+                    return
             self._settled(settled, line)
         except Exception:
             self._failed(Failure())
+
+    def _finishPlainly(
+        self, settled: Settled, causes: tuple[Cause, ...], line: ClientProtocol
+    ) -> None:
+        """
+        What C{_settled} does with what is plain, in one step.
+
+        @param causes: those of L{Sent}.
+        """
+        pool, place = self._pool, self._place
+        via = line.via(self._way.policy)
+        pool.giveBack(place, line)
+        self._over, self._line = True, None
+        pool.finished(place)
+        self._done.callback(Sent(settled.outcomes, causes, Scope.MESSAGE, via))
+
+    @property
+    def _counted(self) -> Tally:
+        """What became of it, so far."""
+        if self._tally is None:
+            self._tally = Tally(self._envelope)
+        return self._tally
 
     def _settled(self, settled: Settled, line: ClientProtocol) -> None:
         if line.unopened:
@@ -225,7 +259,7 @@ class Delivery:
             return self._dialAgain()
         ready = line.ready
         stale = line.count > 1 and not ready and line.silent
-        self._tally.note(settled, Cause.LOCAL if ready else Cause.LOST)
+        self._counted.note(settled, Cause.LOCAL if ready else Cause.LOST)
         if settled.unsure:
             self._finish(line)
         elif settled.scope is Scope.SESSION or stale:
@@ -248,7 +282,7 @@ class Delivery:
             return self._finish(line)
         if line.mistaken:
             self._forecast = _NO_FORECAST
-            self._tally.void(settled)
+            self._counted.void(settled)
         self._now = self._envelope.addressedTo(refused(settled))
         self._another(line)
 
@@ -256,23 +290,24 @@ class Delivery:
         """Go on over a new connection; this one is of no more use."""
         self._line = None
         line.quit()
-        self._left = list(self._host.addresses)
+        self._left = self._host.addresses
         self._dial(self._left)
 
     # --- the end ----------------------------------------------------------------------
 
     def _finish(self, line: ClientProtocol) -> None:
         via = line.via(self._way.policy)
-        self._pool.giveBack(self._key, line)
+        self._pool.giveBack(self._place, line)
         self._end()
-        self._done.callback(self._tally.sent(via))
+        self._done.callback(self._counted.sent(via))
 
     def _giveUp(self, error: Unreached) -> None:
         """There is no session, or no other one."""
         self._end()
-        if self._tally.begun:
-            self._tally.interrupted(self._now.recipients, error.cause)
-            self._done.callback(self._tally.sent(error.via))
+        tally = self._counted
+        if tally.begun:
+            tally.interrupted(self._now.recipients, error.cause)
+            self._done.callback(tally.sent(error.via))
         else:
             self._done.errback(self._error or error)
 
@@ -282,18 +317,18 @@ class Delivery:
             return
         via, error = self._via(), failure.value
         self._abort()
-        if self._tally.served and error is not None:
+        if self._counted.served and error is not None:
             self._pool.kit.trouble("client", error)
             self._cutOff(via, Cause.LOCAL)
         else:
             self._done.errback(failure)
 
-    def _cancel(self) -> None:
+    def _cancel(self, done: Deferred[Sent]) -> None:
         waiting, via = self._waiting, self._via()
         self._abort()
         if waiting is not None:
             waiting.cancel()
-        if self._tally.served:
+        if self._counted.served:
             self._cutOff(via, Cause.LOST)
 
     def _cutOff(self, via: Via, cause: Cause) -> None:
@@ -301,7 +336,7 @@ class Delivery:
         Tell what became of those who had their turn: whoever has it must not get it
         again.  Of the others nobody knows.
         """
-        tally = self._tally
+        tally = self._counted
         tally.interrupted(self._now.recipients, cause)
         tally.unsure = True
         self._done.callback(tally.sent(via))
@@ -321,7 +356,7 @@ class Delivery:
     def _end(self) -> None:
         self._over = True
         self._line = self._waiting = None
-        self._pool.finished(self)
+        self._pool.finished(self._place)
 
 
 __all__ = ["Delivery"]

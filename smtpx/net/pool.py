@@ -27,7 +27,8 @@ from .client import ClientProtocol
 from .clientkit import ClientKit
 from .delivery import Delivery
 from .dialling import Dialling, arranged
-from .sending import Heard, IClientPool, Key, Sent, Way, keyOf
+from .places import Place, Places
+from .sending import Heard, IClientPool, Sent, Way
 
 
 @frozen
@@ -69,13 +70,15 @@ class ClientPool:
         self.kit = kit
         self.bounds = bounds
         self._reactor: Any = kit.reactor
-        self._idle: dict[Key, list[ClientProtocol]] = {}
+        self._seconds = self._reactor.seconds
+        self._places = Places()
         #: Those that are idle, by when they came to be so, the longest first.
-        self._resting: dict[ClientProtocol, tuple[float, Key]] = {}
+        self._resting: dict[ClientProtocol, tuple[float, Place]] = {}
         self._lines: set[ClientProtocol] = set()
         #: Those that are saying goodbye, and who wants to know when they are closed.
-        self._leaving: dict[ClientProtocol, tuple[Key, list[Deferred[None]]]] = {}
-        self._deliveries: set[Delivery] = set()
+        self._leaving: dict[ClientProtocol, tuple[Place, list[Deferred[None]]]] = {}
+        #: How many messages are on their way.
+        self._underway = 0
         self._sweeping: IDelayedCall | None = None
         self._closed: Deferred[None] | None = None
 
@@ -113,27 +116,28 @@ class ClientPool:
     ) -> Deferred[Sent]:
         if self._closed is not None:
             return fail(UsageError("the pool is closed"))
-        delivery = Delivery(self, host, way, envelope, body, heard)
-        self._deliveries.add(delivery)
-        return delivery.begin()
+        self._underway += 1
+        place = self._places.enter(host, way)
+        return Delivery(self, place, host, way, envelope, body, heard).begin()
 
     def cold(self, host: MailHost, way: Way) -> int:
         """See L{IClientPool}."""
-        return len(self._idle.get(keyOf(host, way), ()))
+        place = self._places.find(host, way)
+        return 0 if place is None else len(place.idle)
 
     def retire(self, hosts: Sequence[MailHost], most: int) -> Deferred[None]:
         """See L{IClientPool}."""
         wanted = {_placeOf(host) for host in hosts}
         idle = [
             line
-            for line, (_, key) in self._resting.items()
-            if (key[0], key[1], key[2]) in wanted
+            for line, (_, place) in self._resting.items()
+            if place.key[:3] in wanted
         ]
         for line in idle[:most]:
             self._end(line)
         gone: list[Deferred[None]] = []
-        for key, told in self._leaving.values():
-            if (key[0], key[1], key[2]) in wanted:
+        for place, told in self._leaving.values():
+            if place.key[:3] in wanted:
                 gone.append(Deferred())
                 told.append(gone[-1])
         return DeferredList(gone).addCallback(lambda _: None)
@@ -162,16 +166,15 @@ class ClientPool:
 
     # --- for deliveries ---------------------------------------------------------
 
-    def take(self, key: Key) -> ClientProtocol | None:
+    def take(self, place: Place) -> ClientProtocol | None:
         """An idle connection, the one that was used last; L{None}: there is none."""
-        lines = self._idle.get(key)
-        while lines:
-            line = lines[-1]
-            rested = self._reactor.seconds() - self._resting[line][0]
-            self._forget(line)
+        idle = place.idle
+        while idle:
+            line = idle.pop()
+            since, _ = self._resting.pop(line)
             # There can only be something to read if the host has closed it, or says
             # that it will: it is worth a look where it had time for that.
-            if rested < _FRESH_SECONDS or not line.pending():
+            if self._seconds() - since < _FRESH_SECONDS or not line.pending():
                 return line
             line.quit()
         return None
@@ -229,7 +232,7 @@ class ClientPool:
         )
         return dialling.begin()
 
-    def giveBack(self, key: Key, line: ClientProtocol) -> None:
+    def giveBack(self, place: Place, line: ClientProtocol) -> None:
         """A connection has delivered its message."""
         bounds = self.bounds
         if (
@@ -240,33 +243,36 @@ class ClientPool:
             or not bounds.idleSeconds
             or self._closed is not None
         ):
-            self._end(line, key)
+            self._end(line, place)
             return
-        while len(self._resting) >= bounds.idleMost:
-            self._end(next(iter(self._resting)))
-        self._idle.setdefault(key, []).append(line)
-        self._resting[line] = self._reactor.seconds(), key
+        resting = self._resting
+        while len(resting) >= bounds.idleMost:
+            self._end(next(iter(resting)))
+        place.idle.append(line)
+        resting[line] = self._seconds(), place
         if self._sweeping is None:
             self._sweeping = self._reactor.callLater(bounds.idleSeconds, self._sweep)
 
-    def finished(self, delivery: Delivery) -> None:
+    def finished(self, place: Place) -> None:
         """A delivery has come to its end."""
-        self._deliveries.discard(delivery)
-        self._settleClose()
+        self._underway -= 1
+        self._places.leave(place)
+        if self._closed is not None:
+            self._settleClose()
 
     # --- connections ------------------------------------------------------------
 
-    def _end(self, line: ClientProtocol, key: Key | None = None) -> None:
+    def _end(self, line: ClientProtocol, place: Place | None = None) -> None:
         """
         Say goodbye on a connection that is not in use.
 
-        @param key: what it is kept by; L{None}: it is idle.
+        @param place: where it is kept; L{None}: it is idle.
         """
-        if key is None:
-            key = self._resting[line][1]
+        if place is None:
+            place = self._resting[line][1]
         self._forget(line)
         if line in self._lines:
-            self._leaving[line] = key, []
+            self._leaving[line] = place, []
         line.quit()
 
     def _forget(self, line: ClientProtocol) -> None:
@@ -274,11 +280,9 @@ class ClientPool:
         found = self._resting.pop(line, None)
         if found is None:
             return
-        key = found[1]
-        lines = self._idle[key]
-        lines.remove(line)
-        if not lines:
-            del self._idle[key]
+        place = found[1]
+        place.idle.remove(line)
+        self._places.forget(place)
 
     def _ended(self, line: ClientProtocol) -> None:
         """A connection is closed."""
@@ -291,7 +295,7 @@ class ClientPool:
     def _sweep(self) -> None:
         """End those that have been idle for long enough."""
         self._sweeping = None
-        now, idle = self._reactor.seconds(), self.bounds.idleSeconds
+        now, idle = self._seconds(), self.bounds.idleSeconds
         for line, (since, _) in list(self._resting.items()):
             left = since + idle - now
             if left > 0:
@@ -308,7 +312,7 @@ class ClientPool:
         closed = self._closed
         if closed is None or closed.called:
             return
-        if not self._lines and not self._deliveries:
+        if not self._lines and not self._underway:
             closed.callback(None)
 
 

@@ -112,9 +112,30 @@ class Tally:
         )
 
 
+def plainly(settled: Settled) -> tuple[Cause, ...] | None:
+    """
+    Does the outcome of one transaction, over a connection that still is of use, say
+    all of the envelope?  It does where all was said to the message itself.
+
+    @return: the causes of L{Sent}, whose outcomes are those of C{settled}, and whose
+        scope is L{Scope.MESSAGE}; L{None}: it takes a L{Tally}.
+    """
+    stages = settled.stages
+    many = len(stages)
+    if (
+        settled.scope is not Scope.MESSAGE
+        or settled.rest
+        or settled.unsure
+        or settled.ours
+        or stages.count(Stage.MESSAGE) != many
+    ):
+        return None
+    return (Cause.CONTENT,) * many
+
+
 def refused(settled: Settled) -> list[Recipient]:
     """Those of a transaction who did not get it."""
     return [each for each, said in settled.outcomes if said.refuses]
 
 
-__all__ = ["Tally", "refused"]
+__all__ = ["Tally", "plainly", "refused"]

@@ -83,10 +83,11 @@ class IdleTests(SynchronousTestCase):
         rigged = rig()
         for number in range(3):
             rigged.send(host=evolve(HOST, name=b"mx%d.example.org" % number))
-        self.assertEqual(len(rigged.pool._idle), 3)
+        pool = rigged.pool
+        self.assertEqual(len(pool._places), 3)
         rigged.network.run(3)
-        self.assertEqual((rigged.pool._idle, rigged.pool._resting), ({}, {}))
-        self.assertEqual(rigged.pool._deliveries, set())
+        self.assertEqual((len(pool._places), pool._resting), (0, {}))
+        self.assertEqual((pool._places._known, pool._underway), ({}, 0))
 
     def test_longListLeavesNoneOpen(self) -> None:
         """Each session that a long list has used up is ended."""
