@@ -53,7 +53,11 @@ def exponential(first: float, now: float, failures: int) -> float:
 
 @implementer(IHostHints)
 class HostHints:
-    """Remembers hosts that failed."""
+    """
+    Remembers hosts that failed.
+
+    @ivar known: see L{IHostHints}.
+    """
 
     def __init__(
         self,
@@ -70,20 +74,21 @@ class HostHints:
         @param rule: when a host may be tried again; see L{exponential}.
         """
         self._shelf = Shelf(knowledge, RETRY)
+        self.known = knowledge.held(RETRY.name)
         self._now = now
         self._expireSeconds = expireSeconds
         self._rule = rule
 
     def retryAt(self, key: bytes) -> float | None:
         """See L{IHostHints}."""
-        trouble = self._shelf.recall(key)
+        trouble = self.trouble(key)
         if trouble is None or trouble.due <= self._now():
             return None
         return trouble.due
 
     def trouble(self, key: bytes) -> HostTrouble | None:
         """See L{IHostHints}."""
-        return self._shelf.recall(key)
+        return self._shelf.recall(key) if key in self.known else None
 
     def failed(
         self, key: bytes, text: str, now: float, due: float | None = None
@@ -100,5 +105,5 @@ class HostHints:
 
     def succeeded(self, key: bytes) -> None:
         """See L{IHostHints}."""
-        if self._shelf.recall(key) is not None:
+        if self.trouble(key) is not None:
             self._shelf.forget(key)

@@ -14,10 +14,10 @@ is in L{smtpx.knowledge.names}.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from attrs import frozen
-from zope.interface import Interface
+from zope.interface import Attribute, Interface
 
 #: How far, in seconds, a clock may have been ahead when something was written.  What
 #: is from a later time than that is from a clock that was wrong, and would not
@@ -74,6 +74,14 @@ class IHostHints(Interface):
     (L{smtpx.knowledge.names.hostName}), or for a domain
     (L{smtpx.knowledge.names.domainName}).
     """
+
+    known: Set[bytes] = Attribute(
+        """
+        The keys of which anything is known, be it that it has expired; what is not
+        among them was never in trouble.  It changes as that does, and to look into it
+        takes no call.
+        """
+    )
 
     def retryAt(key: bytes) -> float | None:
         """
@@ -133,4 +141,10 @@ class IPeerKnowledge(Interface):
         """
         The names of a kind under which something is kept, which may have expired.
         To look so is not to ask for them.
+        """
+
+    def held(kind: str) -> Set[bytes]:
+        """
+        The same, in no order, as they are at any time: what is given changes with
+        them.  Of most names nothing is known, and to see that takes no call.
         """

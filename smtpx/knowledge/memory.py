@@ -7,7 +7,7 @@ It is bounded in number and in octets; what goes first is in L{smtpx.knowledge.r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 
 from attrs import frozen
 from zope.interface import implementer
@@ -86,6 +86,10 @@ class MemoryKnowledge:
     def names(self, kind: str) -> list[bytes]:
         """See L{IPeerKnowledge}."""
         return [place.name for place, _ in self._of(kind) if place.kind == kind]
+
+    def held(self, kind: str) -> Set[bytes]:
+        """See L{IPeerKnowledge}."""
+        return self._of(kind).held(kind)
 
     def state(self) -> KnowledgeState:
         """How it is."""

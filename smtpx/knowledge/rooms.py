@@ -23,7 +23,7 @@ which anybody may have a name (C{co.uk}).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import NamedTuple
 
 from attrs import define, field, frozen
@@ -139,6 +139,8 @@ class Compartment:
         #: last.
         self._plain: dict[Name, Entry] = {}
         self._protecting: dict[Name, Entry] = {}
+        #: The names of each kind.
+        self._held: dict[str, set[bytes]] = {}
         #: How many there are of each zone, and of each share of one.
         self._zones: Counter[bytes] = Counter()
         self._shares: Counter[bytes] = Counter()
@@ -158,6 +160,10 @@ class Compartment:
         """An entry; L{None}: there is none."""
         return self._plain.get(place) or self._protecting.get(place)
 
+    def held(self, kind: str) -> Set[bytes]:
+        """The names of a kind; what is given changes as they do."""
+        return self._held.setdefault(kind, set())
+
     def use(self, place: Name, now: float) -> None:
         """It was asked for."""
         for entries in (self._plain, self._protecting):
@@ -170,6 +176,7 @@ class Compartment:
     def add(self, place: Name, entry: Entry) -> None:
         """Have one more, which is not there yet."""
         (self._protecting if entry.protects else self._plain)[place] = entry
+        self._held.setdefault(place.kind, set()).add(place.name)
         self.octets += len(place.name) + entry.octets
         self._count(place.name, 1)
 
@@ -177,6 +184,7 @@ class Compartment:
         """Have one no more."""
         entry = self._plain.pop(place, None) or self._protecting.pop(place, None)
         if entry is not None:
+            self._held[place.kind].discard(place.name)
             self.octets -= len(place.name) + entry.octets
             self._count(place.name, -1)
         return entry

@@ -15,7 +15,7 @@ makes everybody forget everything.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from functools import partial
 from typing import TypeVar
 
@@ -153,6 +153,10 @@ class SharedKnowledge:
     def names(self, kind: str) -> list[bytes]:
         """See L{IPeerKnowledge}."""
         return self._memory.names(kind)
+
+    def held(self, kind: str) -> Set[bytes]:
+        """See L{IPeerKnowledge}."""
+        return self._memory.held(kind)
 
     def _note(self, place: Name, change: Change) -> None:
         """Have it written down."""

@@ -60,6 +60,26 @@ class RoomTests(SynchronousTestCase):
             self.keep(b"%d.example" % number)
         self.assertEqual(self.knowledge.names("retry"), [b"a"])
 
+    def test_held(self) -> None:
+        """The names that are held are always those that something is kept under."""
+        held = {kind: self.knowledge.held(kind) for kind in ("retry", "mta-sts")}
+        for number in range(20):
+            now = self.clock.seconds()
+            name = b"%d.example" % (number % 7)
+            record = Record(number % 2, b"x", now, now + _DAY)
+            self.knowledge.remember("retry", name, record)
+            self.keep(name, days=number % 3)
+            if number % 4 == 0:
+                self.knowledge.forget("retry", name)
+            if number % 5 == 0:
+                self.clock.advance(_DAY)
+                self.knowledge.tidy()
+            self.knowledge.recall("retry", name, 1)
+            for kind, names in held.items():
+                self.assertEqual(names, set(self.knowledge.names(kind)))
+        self.knowledge.clear()
+        self.assertEqual((held["retry"], held["mta-sts"]), (set(), set()))
+
     def test_expiredGoesFirst(self) -> None:
         """What expired goes before what counts, however little that protects."""
         self.keep(b"a.one", policy("none"))
