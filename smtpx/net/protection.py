@@ -96,12 +96,14 @@ class Protection:
     @ivar seconds: a clock.
     @ivar concluded: told what came of each session, if it was new, and of each host
         that was not even tried.
+    @ivar barred: what is known against hosts, by their names and ports.  Against most
+        nothing is, and to see that takes no call.
     """
 
     rules: Rules
     seconds: Callable[[], float]
     concluded: Concluded = _nobody
-    _barred: dict[tuple[bytes, int, RoutePolicy], _Barred] = field(
+    barred: dict[tuple[bytes, int], dict[RoutePolicy, _Barred]] = field(
         init=False, factory=dict
     )
     _log = Logger()
@@ -125,10 +127,20 @@ class Protection:
             policy = await self.rules.decide(hop, way.policy)
         except Undecided as error:
             self._refuse(hop, way, error)
-        barred = self._barred.get((hop.host, hop.port, policy))
+        known = self.barred.get((hop.host, hop.port))
+        barred = None if known is None else known.get(policy)
         if barred is not None and self.seconds() < barred.until:
             raise _anew(barred.error)
         return way if policy is way.policy else evolve(way, policy=policy)
+
+    def isSettled(self, hop: Hop, way: Way) -> bool:
+        """
+        Is C{way} what C{wayTo} gives, whenever it is asked, as long as nothing is known
+        against the host?
+
+        @param way: as of C{wayTo}.
+        """
+        return self.rules.isSettled(hop, way.policy)
 
     async def doubts(self, hop: Hop) -> list[tuple[str, str]]:
         """See L{Rules.doubts}."""
@@ -152,7 +164,7 @@ class Protection:
 
         @param way: as C{wayTo} had it.
         """
-        self._barred.pop((hop.host, hop.port, way.policy), None)
+        self._unbar(hop, way)
         if via.again:
             return
         tls, policy = via.tls, way.policy
@@ -197,9 +209,6 @@ class Protection:
                 _sourceOf(error.via),
             )
         )
-        if len(self._barred) >= _BARRED_MOST:
-            self._barred.clear()
-        until = self.seconds() + BARRED_SECONDS
         told = Unreached(
             f"{error.text} ({because(policy)})",
             error.cause,
@@ -208,8 +217,26 @@ class Protection:
             error.flaw,
             final=error.final,
         )
-        self._barred[hop.host, hop.port, policy] = _Barred(until, _anew(told))
+        self._bar(hop, policy, told)
         return told
+
+    def _bar(self, hop: Hop, policy: RoutePolicy, error: Unreached) -> None:
+        """Have a host left alone for a while."""
+        now, place = self.seconds(), (hop.host, hop.port)
+        known = self.barred.pop(place, {})
+        if len(self.barred) >= _BARRED_MOST:
+            self.barred.clear()
+        left = {each: bar for each, bar in known.items() if now < bar.until}
+        left[policy] = _Barred(now + BARRED_SECONDS, _anew(error))
+        self.barred[place] = left
+
+    def _unbar(self, hop: Hop, way: Way) -> None:
+        """A host is what was demanded of it."""
+        known = self.barred.get((hop.host, hop.port))
+        if known is not None:
+            known.pop(way.policy, None)
+            if not known:
+                del self.barred[hop.host, hop.port]
 
     def _tell(self, conclusion: Conclusion) -> None:
         try:

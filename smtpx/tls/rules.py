@@ -207,16 +207,24 @@ class Rules:
         policy = wanted
         if wanted.tls is not TLSLevel.UNWANTED:
             policy = combined(wanted, await self._ask(hop, wanted))
-        # Where there are TLSA records that count, the host is proven to be the domain's
-        # by DNSSEC, and no other policy has a say in it (RFC 8461 section 2).
-        for demand in policy.demands if policy.dane is None else ():
-            if demand.refused is not None and demand.counts(policy):
-                raise Unfit(demand.refused, flaw=demand.flaw, demands=policy.demands)
-        if not policy.lenient and _proven(hop, policy) < policy.lookup:
+        bar = _barIn(policy)
+        if bar is not None:
+            raise Unfit(str(bar.refused), flaw=bar.flaw, demands=policy.demands)
+        if not _isKnown(hop, policy):
             await self._doubt(hop)
             why = "it is not proven that the host is the domain's"
             raise Unfit(why, _UNPROVEN, demands=policy.demands)
         return policy
+
+    def isSettled(self, hop: Hop, wanted: RoutePolicy) -> bool:
+        """
+        Is C{wanted} what C{decide} gives, whenever it is asked, as no rule has a say?
+
+        @param wanted: as of C{decide}.
+        """
+        if self.published and wanted.tls is not TLSLevel.UNWANTED:
+            return False
+        return _barIn(wanted) is None and _isKnown(hop, wanted)
 
     async def _doubt(self, hop: Hop) -> None:
         """
@@ -252,6 +260,21 @@ class Rules:
                 if not policy.lenient:
                     raise
         return found
+
+
+def _barIn(policy: RoutePolicy) -> Demand | None:
+    """What bars the host; L{None}: nothing."""
+    # Where there are TLSA records that count, the host is proven to be the domain's
+    # by DNSSEC, and no other policy has a say in it (RFC 8461 section 2).
+    for demand in policy.demands if policy.dane is None else ():
+        if demand.refused is not None and demand.counts(policy):
+            return demand
+    return None
+
+
+def _isKnown(hop: Hop, policy: RoutePolicy) -> bool:
+    """Is it known as well as it has to be that the host is the domains'?"""
+    return policy.lenient or _proven(hop, policy) >= policy.lookup
 
 
 def _proven(hop: Hop, policy: RoutePolicy) -> LookupLevel:

@@ -262,4 +262,4 @@ class ProtectionTests(SynchronousTestCase):
         for number in range(2001):
             hop = evolve(HOP, host=b"%d.example" % number)
             made.unreached(hop, way, Unreached("no", Cause.TLS, VIA, None))
-        self.assertEqual(len(made._barred), 1)
+        self.assertEqual(len(made.barred), 1)
