@@ -246,6 +246,20 @@ class Envelope(Stamped):
             other._stamps = self._stamps.copy()
         return other
 
+    def noting(
+        self, stamp: Stamp[T], value: T, recipients: list[Recipient], octets: int
+    ) -> Envelope:
+        """
+        The same to others, with one stamp more; its stamps are its own.
+
+        @param octets: the size of what they get.
+        """
+        other = Envelope(self.sender, self.arrived, recipients, octets)
+        stamps = Stamps() if self._stamps is None else self._stamps.copy()
+        stamps._values[stamp] = value
+        other._stamps = stamps
+        return other
+
     def __repr__(self) -> str:
         return f"<Envelope {self.sender!r} -> {self.recipients!r}>"
 

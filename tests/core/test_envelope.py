@@ -202,6 +202,21 @@ class BearerTests(SynchronousTestCase):
         )
         self.assertIs(other.stamps, envelope.stamps)
 
+    def test_noting(self) -> None:
+        """An envelope for others bears one stamp more, and the first does not."""
+        first = Envelope(b"s@x", 5.0, [Recipient(b"a@x")], 10)
+        for stamps in ({}, {NOTE: b"n"}):
+            for stamp, value in stamps.items():
+                first.stamps[stamp] = value
+            others = [Recipient(b"b@x")]
+            made = first.noting(COUNT, 3, others, 12)
+            self.assertEqual(
+                (made.sender, made.arrived, made.octets), (b"s@x", 5.0, 12)
+            )
+            self.assertIs(made.recipients, others)
+            self.assertEqual(set(made.borne()), {COUNT, *stamps})
+            self.assertEqual(set(first.borne()), set(stamps))
+
     def test_ownLists(self) -> None:
         """Two envelopes do not share their recipients."""
         one, other = Envelope(b"", 0.0), Envelope(b"", 0.0)
