@@ -19,6 +19,9 @@ from ..spool.format import Fate, Outcome
 from ..spool.via import Cause, Via
 from .interfaces import NOT_YET
 
+# A member of an enumeration takes time to look up.
+_DELIVERED = Fate.DELIVERED
+
 
 class Findings:
     """
@@ -68,6 +71,12 @@ class Findings:
 
     def sent(self, sent: Sent) -> None:
         """What a host said."""
+        taken = _taken(self.left, sent)
+        if taken is not None:
+            # So it mostly is.
+            self._known |= taken
+            self.left = ()
+            return
         results = _results(self.left, sent)
         self._note(results)
         self.left = [i for i in self.left if _maybeElsewhere(results[i], sent)]
@@ -130,6 +139,26 @@ def unroutable(index: int, error: Unroutable) -> Outcome:
     return Outcome(index, fate, str(error), error.reply, cause=Cause.DNS)
 
 
+def _taken(left: Sequence[int], sent: Sent) -> dict[int, Outcome] | None:
+    """
+    The same as L{_results}, where the host has taken it for all.
+
+    @return: L{None}: it has not.
+    """
+    results: dict[int, Outcome] = {}
+    via, text = sent.via, ""
+    last: Reply | None = None
+    said = zip(left, sent.outcomes, sent.causes, strict=True)
+    for index, (_, got), cause in said:
+        if got.code >= 400:
+            return None
+        if got is not last:
+            # Of a transaction with several recipients it is one reply.
+            text, last = _spelled(got), got
+        results[index] = Outcome(index, _DELIVERED, text, got, via, cause)
+    return results
+
+
 def _results(left: Sequence[int], sent: Sent) -> dict[int, Outcome]:
     """What a host said, by recipient."""
     results: dict[int, Outcome] = {}
@@ -169,10 +198,11 @@ def _maybeElsewhere(outcome: Outcome, sent: Sent) -> bool:
 
 def _spelled(got: Reply) -> str:
     """A reply on one line, for the operator."""
-    text = " ".join([line.decode("utf-8", "backslashreplace") for line in got.lines])
-    if got.status is not None:
-        text = ".".join(map(str, got.status)) + " " + text
-    return f"{got.code} {text}"
+    text = b" ".join(got.lines).decode("utf-8", "backslashreplace")
+    if got.status is None:
+        return f"{got.code} {text}"
+    major, minor, detail = got.status
+    return f"{got.code} {major}.{minor}.{detail} {text}"
 
 
 def _named(via: Via) -> str:

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from attrs import field, frozen
 from zope.interface import implementer
 
 from ..core.interfaces import IBody
 
 _PIECE = 64 << 10
 
+#: Up to so many octets it is kept as it was put together: before it is sent, it is
+#: looked at whether the host can take it.
+_KEPT = 16 << 10
+
 
 @implementer(IBody)
-@frozen
 class PrefixedBody:
     """
     Both, one behind the other.
@@ -26,13 +28,14 @@ class PrefixedBody:
     @ivar octets: the length of both.
     """
 
-    prefix: bytes
-    body: IBody
-    octets: int = field(init=False)
+    # One a message: what attrs freezes takes twice as long to make.
+    __slots__ = ("_whole", "body", "octets", "prefix")
 
-    @octets.default
-    def _octets(self) -> int:
-        return len(self.prefix) + self.body.octets
+    def __init__(self, prefix: bytes, body: IBody) -> None:
+        self.prefix = prefix
+        self.body = body
+        self.octets = len(prefix) + body.octets
+        self._whole: tuple[bytes, ...] = ()
 
     @classmethod
     def over(cls, prefix: bytes, body: IBody) -> IBody:
@@ -41,9 +44,14 @@ class PrefixedBody:
 
     def pieces(self) -> Iterator[bytes]:
         """The prefix goes with the first piece, if that is a short one."""
-        if self.octets <= _PIECE:
-            return iter((self.prefix + b"".join(self.body.pieces()),))
-        return self._pieces()
+        if self._whole:
+            return iter(self._whole)
+        if self.octets > _PIECE:
+            return self._pieces()
+        whole = (self.prefix + b"".join(self.body.pieces()),)
+        if self.octets <= _KEPT:
+            self._whole = whole
+        return iter(whole)
 
     def _pieces(self) -> Iterator[bytes]:
         head = self.prefix

@@ -29,19 +29,19 @@ from ..core.reply import Reply, reply
 from ..dns.mailhosts import MailHost, MailHosts, Unroutable
 from ..dns.together import together
 from ..knowledge.interfaces import IHostHints
-from ..knowledge.names import hostName
 from ..net.protection import Protection
 from ..net.sending import Heard, IClientPool, Sent, Unreached, Way
 from ..spool.format import Outcome, SpooledMessage
-from ..spool.via import Cause, Via
+from ..spool.via import Via
 from ..tls.rules import Hop
 from .findings import Findings, delivered, unreached, unroutable
 from .interfaces import Attempt, IKeeping, IRelay, Leg, Located
 from .prefixed import PrefixedBody
+from .repute import Pause, Repute
 from .srs import SenderFor
 from .unfinished import Unfinished
-from .wanted import HOSTS_SEARCHED, certain, particular
-from .whither import Names, Whither, both, laneName, plain
+from .wanted import HOSTS_SEARCHED, certain
+from .whither import Names, Stop, Whither, both, laneName, plain
 
 #: The most hosts that are tried in one attempt, and that are talked to: RFC 5321
 #: section 5.1 wants two at least, and no more than is reasonable.
@@ -53,22 +53,13 @@ HOSTS_HEARD = 2
 _REMEMBERED_SECONDS = 10.0
 _REMEMBERED_MOST = 5000
 
+#: Both, of usual mail and of mail that searches for a host.
+_MOST, _MOST_SEARCHED = (HOSTS_TRIED, HOSTS_HEARD), (HOSTS_SEARCHED, HOSTS_SEARCHED)
+
+# A member of an enumeration takes time to look up.
+_LMTP = Dialect.LMTP
+
 _UNPROVEN = reply(550, "5.7.10", b"It is not known surely enough where this is to go")
-
-
-class Pause(Protocol):
-    """Says how long a host is left alone."""
-
-    def __call__(
-        self, path: bytes, outcome: Outcome, seconds: float, failures: int
-    ) -> float:
-        """
-        @param path: a recipient for whose message it was tried.
-        @param outcome: what came of that.
-        @param seconds: for how long it has failed.
-        @param failures: how often it has, before this time.
-        @return: in seconds, from now.
-        """
 
 
 class Finder(Protocol):
@@ -115,6 +106,7 @@ class SMTPTransport:
         pause: Pause | None = None,
         protection: Protection | None = None,
         senders: SenderFor | None = None,
+        steady: bool = False,
     ) -> None:
         """
         @param find: finds hosts.
@@ -137,6 +129,7 @@ class SMTPTransport:
             way does.
         @param senders: says which sender hosts are told; L{None}: always the message's
             own.
+        @param steady: does C{wayTo} always say the same of one host and way?
         """
         self.name = name
         self.width = width
@@ -147,15 +140,14 @@ class SMTPTransport:
         if way.dialect is Dialect.LMTP:
             # RFC 2033 section 1: it is for those who deliver, and queue nothing.
             self.reports = Action.DELIVERED
-        self._hints = hints
         self._now = now
         self._profile = profile
         self._manual = manual
         self._local = local
         self._random = random or Random()
-        self._lively = lively
         self._wayTo = wayTo
-        self._pause = pause
+        self._steady = steady
+        self._repute = Repute(hints, now, lively, pause)
         self._protection = None if local else protection
         self._senders = senders
         self._known: dict[bytes, tuple[float, MailHosts | Unroutable]] = {}
@@ -163,8 +155,6 @@ class SMTPTransport:
         self._lanes: dict[tuple[bytes, RoutePolicy], bytes] = {}
         #: Where mail for one domain goes, by that and the sender that hosts are told.
         self._whithers: dict[tuple[bytes, bytes | None], Whither] = {}
-        #: When hosts last took something, by their names and ports.
-        self._took: dict[bytes, float] = {}
         self._unfinished = Unfinished()
 
     # --- where it goes ------------------------------------------------------------
@@ -309,7 +299,7 @@ class SMTPTransport:
         known = Findings(attempt.indices, where.hosts.partial)
         try:
             await self._offer(attempt, where, known)
-            if where.way.policy.waived and known.left and not known.hopeful:
+            if known.left and where.way.policy.waived and not known.hopeful:
                 await self._offer(attempt, evolve(where, way=self._way), known)
         except (CancelledError, Exception) as error:
             # Who has it does not get it again because of what came then.
@@ -322,147 +312,112 @@ class SMTPTransport:
         return [evolve(each, sender=where.sender) for each in outcomes]
 
     async def _offer(self, attempt: Attempt, where: Whither, known: Findings) -> None:
-        """Offer it to one host after the other."""
-        message = attempt.message
-        recipients = message.envelope.recipients
+        """
+        Offer it to one host after the other.
+
+        Mostly the first one takes it, nothing is known against that, and how it is
+        talked to was found out for another message: then this is one straight line.
+        """
+        message, repute = attempt.message, self._repute
+        envelope, guard = message.envelope, self._protection
         body = PrefixedBody.over(message.prefix, attempt.body)
         errand = Errand(message.id, attempt.again)
         tried = heard = 0
-        most = HOSTS_TRIED, HOSTS_HEARD
-        if particular(where.way.policy):
-            most = HOSTS_SEARCHED, HOSTS_SEARCHED
-        for host in self._unfinished.first(message.id, self._order(where.hosts)):
-            due = self._dueAt(host, attempt.asked)
-            if due > self._now():
-                known.early.append((due, self._troubleOf(host)))
-                continue
+        most = _MOST_SEARCHED if where.particular else _MOST
+        for host in self._order(where, message.id):
+            stop = where.stops.get(id(host)) or self._stop(where, host)
+            if not stop.known.isdisjoint(repute.known):
+                due = repute.dueAt(stop, attempt.asked)
+                if due > self._now():
+                    known.early.append((due, repute.troubleOf(stop)))
+                    continue
             if tried >= most[0] or heard >= most[1]:
                 return
-            hop = where.hop(host, self._manual)
-            way = where.way if self._wayTo is None else self._wayTo(host, where.way)
-            try:
-                if self._protection is not None:
-                    way = await self._protection.wayTo(hop, way)
-            except Unreached as unfit:
-                known.passedOver(certain(unfit, way.policy))
-                continue
+            way = stop.way
+            if way is None or guard is not None and stop.place in guard.barred:
+                try:
+                    way = await self._wayFor(where, stop)
+                except Unreached as unfit:
+                    known.passedOver(certain(unfit, where.way.policy))
+                    continue
             tried += 1
-            some = [recipients[index] for index in known.left]
-            envelope = message.envelope.copiedTo(some)
-            envelope.stamps[ERRAND] = errand
+            some = list(map(envelope.recipients.__getitem__, known.left))
+            copy = envelope.noting(ERRAND, errand, some, body.octets)
             if where.sender is not None:
-                envelope.sender = where.sender
-            envelope.octets = body.octets
+                copy.sender = where.sender
             try:
-                noting = _noting(attempt) if way.dialect is Dialect.LMTP else None
-                sent = await self._pool.send(host, way, envelope, body, noting)
+                noting = _noting(attempt) if way.dialect is _LMTP else None
+                sent = await self._pool.send(host, way, copy, body, noting)
             except Unreached as cause:
-                error = self._told(hop, way, cause)
-                index, notBefore = known.left[0], 0.0
-                # For mail that wants less of it, a host without protection may do.
-                if error.flaw is None or way.policy == self._way.policy:
-                    outcome, path = unreached(index, error), recipients[index].path
-                    notBefore = self._fault(host, error, outcome, path)
-                known.unreached(certain(error, way.policy), notBefore)
-                heard += error.reply is not None
+                self._unreached(attempt, stop, way, cause, known)
+                heard += cause.reply is not None
                 continue
             heard += 1
-            sent = _explained(sent, way)
-            self._praise(host, sent.via)
-            if self._protection is not None:
-                self._protection.reached(hop, way, sent.via)
+            via = sent.via
+            if way.policy.demands and not via.demands:
+                sent = _explained(sent, way)
+            repute.praise(stop, via)
+            if guard is not None and (not via.again or stop.place in guard.barred):
+                guard.reached(stop.hop, way, sent.via)
             known.sent(sent)
-            self._unfinished.note(errand, host, sent)
+            if errand.names:
+                self._unfinished.note(errand, host, sent)
             if not known.left:
                 return
             # Others take their time.
             attempt.note(known.served)
+
+    def _stop(self, where: Whither, host: MailHost) -> Stop:
+        """A host to which nothing went yet, and how to talk to it, if that stays so."""
+        stop, guard = where.stop(host, self._manual), self._protection
+        if self._steady or self._wayTo is None:
+            way = where.way if self._wayTo is None else self._wayTo(host, where.way)
+            if guard is None or guard.isSettled(stop.hop, way):
+                stop.way = way
+        return stop
+
+    async def _wayFor(self, where: Whither, stop: Stop) -> Way:
+        """
+        How to talk to a host now.
+
+        @raise Unreached: it is not to be tried.
+        """
+        way = where.way if self._wayTo is None else self._wayTo(stop.host, where.way)
+        guard = self._protection
+        return way if guard is None else await guard.wayTo(stop.hop, way)
+
+    def _unreached(
+        self,
+        attempt: Attempt,
+        stop: Stop,
+        way: Way,
+        cause: Unreached,
+        known: Findings,
+    ) -> None:
+        """No session with a host came about."""
+        error = self._told(stop.hop, way, cause)
+        index, notBefore = known.left[0], 0.0
+        # For mail that wants less of it, a host without protection may do.
+        if error.flaw is None or way.policy == self._way.policy:
+            path = attempt.message.envelope.recipients[index].path
+            notBefore = self._repute.fault(stop, error, unreached(index, error), path)
+        known.unreached(certain(error, way.policy), notBefore)
 
     def _told(self, hop: Hop, way: Way, error: Unreached) -> Unreached:
         """The same, with who demanded what was not to be had."""
         protection = self._protection
         return error if protection is None else protection.unreached(hop, way, error)
 
-    def _order(self, hosts: MailHosts) -> tuple[MailHost, ...]:
-        """In which order to try them."""
-        if len(hosts.hosts) == 1:
-            return hosts.hosts
-        return hosts.shuffled(self._random).hosts
-
-    # --- what is known of hosts ----------------------------------------------------
-
-    def _dueAt(self, host: MailHost, asked: float | None) -> float:
+    def _order(self, where: Whither, id: str) -> Sequence[MailHost]:
         """
-        When it may be tried; in the past, where nothing is known against it.
+        In which order to try hosts.
 
-        @param asked: what failed until then does not count; L{None}: all does.
+        @param id: the message's.
         """
-        due = 0.0
-        for place, address in enumerate(host.addresses):
-            name = hostName(host.name, address, host.port)
-            at = self._hints.retryAt(name) or 0.0
-            if at and asked is not None:
-                found = self._hints.trouble(name)
-                at = 0.0 if found is None or found.last <= asked else at
-            due = at if place == 0 else min(due, at)
-        return due
-
-    def _troubleOf(self, host: MailHost) -> str:
-        """What went wrong the last time; empty: nobody knows."""
-        for address in host.addresses:
-            found = self._hints.trouble(hostName(host.name, address, host.port))
-            if found is not None:
-                return found.text
-        return ""
-
-    def _fault(
-        self, host: MailHost, error: Unreached, outcome: Outcome, path: bytes
-    ) -> float:
-        """
-        It could not be reached, or would not talk.
-
-        @param outcome: what that is for one who was to have the message.
-        @param path: the same one.
-        @return: when it may be tried again; 0: at any time.
-        """
-        now = self._now()
-        if error.cause in (Cause.LOCAL, Cause.LOGIN):
-            return 0.0
-        if now - self._took.get(host.spelled, float("-inf")) < self._lively:
-            return 0.0
-        addresses = host.addresses
-        if error.cause is not Cause.CONNECT and error.via.address in addresses:
-            addresses = (error.via.address,)
-        names = [hostName(host.name, each, host.port) for each in addresses]
-        dues = []
-        for name in names:
-            due = self._dueBy(name, path, outcome, now)
-            dues.append(self._hints.failed(name, error.text, now, due))
-        return min(dues)
-
-    def _dueBy(
-        self, name: bytes, path: bytes, outcome: Outcome, now: float
-    ) -> float | None:
-        """
-        When a host may be tried again, by the rules of the operator.
-
-        @param name: of the host, as the hints have it.
-        @param path: somebody who was to have the message.
-        @return: L{None}: there are none.
-        """
-        if self._pause is None:
-            return None
-        before = self._hints.trouble(name)
-        if before is None:
-            return now + self._pause(path, outcome, 0.0, 0)
-        return now + self._pause(path, outcome, now - before.first, before.failures)
-
-    def _praise(self, host: MailHost, via: Via) -> None:
-        """It talked to us."""
-        if len(self._took) >= _REMEMBERED_MOST:
-            self._took.clear()
-        self._took[host.spelled] = self._now()
-        self._hints.succeeded(hostName(host.name, via.address, host.port))
+        hosts = where.hosts
+        order = hosts if where.ordered else hosts.shuffled(self._random)
+        unfinished = self._unfinished
+        return unfinished.first(id, order.hosts) if unfinished.hosts else order.hosts
 
 
 def _ofOperator(hosts: MailHosts) -> bool:
@@ -472,8 +427,6 @@ def _ofOperator(hosts: MailHosts) -> bool:
 
 def _explained(sent: Sent, way: Way) -> Sent:
     """The same, and who asked for what of TLS."""
-    if not way.policy.demands or sent.via.demands:
-        return sent
     return evolve(sent, via=evolve(sent.via, demands=spoken(way.policy)))
 
 

@@ -23,11 +23,12 @@ _MOST = 5000
 class Unfinished:
     """
     Hosts that may have some of a message.
+
+    @ivar hosts: their names and ports, by the message's id; the oldest first.
     """
 
     def __init__(self) -> None:
-        #: Names and ports of hosts, by the message's id; the oldest first.
-        self._hosts: dict[str, bytes] = {}
+        self.hosts: dict[str, bytes] = {}
 
     def note(self, errand: Errand, host: MailHost, sent: Sent) -> None:
         """
@@ -38,9 +39,9 @@ class Unfinished:
         """
         if not errand.names or Cause.LOST not in sent.causes:
             return
-        while len(self._hosts) >= _MOST:
-            del self._hosts[next(iter(self._hosts))]
-        self._hosts[errand.id] = host.spelled
+        while len(self.hosts) >= _MOST:
+            del self.hosts[next(iter(self.hosts))]
+        self.hosts[errand.id] = host.spelled
 
     def first(self, id: str, hosts: Sequence[MailHost]) -> Sequence[MailHost]:
         """
@@ -49,7 +50,7 @@ class Unfinished:
         @param id: the message's.
         @param hosts: in their usual order.
         """
-        begun = self._hosts.pop(id, None)
+        begun = self.hosts.pop(id, None)
         if begun is None:
             return hosts
         return sorted(hosts, key=lambda host: host.spelled != begun)

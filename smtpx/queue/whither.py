@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from attrs import evolve, field, frozen
+from attrs import define, evolve, field, frozen
 
 from ..core.demands import Demand, Source
 from ..core.errors import Malformed
@@ -14,13 +14,49 @@ from ..core.hooks import RoutePolicy, TLSLevel
 from ..core.queueprofile import ANY_ROUTE
 from ..dns.idn import asciiDomain
 from ..dns.mailhosts import MailHost, MailHosts
+from ..knowledge.names import hostName
 from ..net.protection import hopTo
 from ..net.sending import Way
 from ..tls.rules import Hop
 from .interfaces import LANE_OCTETS
+from .wanted import particular
 
 #: Domains, each with the name that it is an alias of.
 Names = list[tuple[bytes, bytes]]
+
+
+@define(eq=False)
+class Stop:
+    """
+    One of the hosts of a L{Whither}, with all that is the same for each message that
+    goes there.
+
+    @ivar host: the host.
+    @ivar hop: the same, with what the DNS said on the way there.
+    @ivar way: how to talk to it; L{None}: that is asked for each message.
+    @ivar place: its name and port.
+    @ivar spelled: likewise, as in a manual route.
+    @ivar keys: its addresses, in their order, as the hints have them
+        (L{smtpx.knowledge.interfaces.IHostHints}).
+    @ivar known: the same in no order.
+    """
+
+    host: MailHost
+    hop: Hop
+    way: Way | None = None
+    place: tuple[bytes, int] = field(init=False)
+    spelled: bytes = field(init=False)
+    keys: dict[bytes, bytes] = field(init=False)
+    known: frozenset[bytes] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Spell it out once."""
+        host = self.host
+        self.place, self.spelled = (self.hop.host, self.hop.port), host.spelled
+        self.keys = {
+            each: hostName(host.name, each, host.port) for each in host.addresses
+        }
+        self.known = frozenset(self.keys.values())
 
 
 @frozen
@@ -30,28 +66,37 @@ class Whither:
 
     @ivar domains: those of the recipients, each with the name that it is an alias of.
     @ivar sender: the sender that the hosts are told; L{None}: the message's own.
+    @ivar particular: see L{smtpx.queue.wanted.particular}.
+    @ivar ordered: is there but one order to try the hosts in, as no two are equal?
+    @ivar stops: the hosts that messages went to, by the identity of each.  They are
+        found once, while many messages go the same way.
     """
 
     hosts: MailHosts
     way: Way
     domains: tuple[tuple[bytes, bytes], ...] = ()
     sender: bytes | None = None
-    #: Found once, while many messages go the same way; each with its host, by whose
-    #: identity it is looked up.
-    _hops: dict[int, tuple[MailHost, Hop]] = field(
-        factory=dict, init=False, eq=False, repr=False
-    )
+    particular: bool = field(init=False, eq=False, repr=False)
+    ordered: bool = field(init=False, eq=False, repr=False)
+    stops: dict[int, Stop] = field(factory=dict, init=False, eq=False, repr=False)
 
-    def hop(self, host: MailHost, manual: bool) -> Hop:
+    @particular.default
+    def _isParticular(self) -> bool:
+        return particular(self.way.policy)
+
+    @ordered.default
+    def _isOrdered(self) -> bool:
+        ranks = [host.preference for host in self.hosts.hosts]
+        return len(set(ranks)) == len(ranks)
+
+    def stop(self, host: MailHost, manual: bool) -> Stop:
         """
-        One of the hosts.
+        One of the hosts, to which nothing went yet.
 
         @param manual: did the operator name it?  Always the same.
         """
-        found = self._hops.get(id(host))
-        if found is None:
-            found = self._hops[id(host)] = host, self._hopTo(host, manual)
-        return found[1]
+        found = self.stops[id(host)] = Stop(host, self._hopTo(host, manual))
+        return found
 
     def _hopTo(self, host: MailHost, manual: bool) -> Hop:
         names = tuple(name for name, _ in self.domains)

@@ -162,6 +162,7 @@ class Senders:
             local=hops.socket is not None,
             manual=hops.manual,
             wayTo=hops.wayTo,
+            steady=hops.tls.constant,
             pause=self.retries.pause,
             protection=guard,
             senders=None
