@@ -41,6 +41,10 @@ class Asked:
                 return
             self._when[id] = now
 
+    def __bool__(self) -> bool:
+        """Is there anybody of whom it is remembered?"""
+        return bool(self._when) or self._all is not None
+
     def when(self, id: str) -> float | None:
         """
         When somebody asked for a message, in seconds since the epoch.

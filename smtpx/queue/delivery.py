@@ -29,12 +29,16 @@ from ..spool.format import Fate, Outcome, SpooledMessage
 from ..spool.interfaces import IOperatedSpool
 from ..spool.journal import IDeliveryJournal
 from .alarm import Alarm
+from .asked import Asked
+from .attempting import Attempting
 from .dispatch import Dispatch
 from .interfaces import IReporter, IRetries, IRoutes
 from .laneplaces import ILanePlaces
 from .lanes import Destination, Lane, Lanes
 from .retry import RetryRules
+from .round import Round
 from .settlement import Settlement, Settlements
+from .settling import Settling
 from .work import Work
 
 #: One look for many messages: for so large a part of all that there is room for.
@@ -110,32 +114,35 @@ class Delivery:
         self._now = now
         self._bounds = bounds = bounds or Bounds()
         self._enough = max(1, bounds.messages // _LOOKS)
-        self._dispatch = Dispatch(
+        settlements = Settlements(
             spool,
-            routes,
             journal,
-            Settlements(
-                spool,
-                journal,
-                retries or RetryRules(),
-                now,
-                reporter,
-                profile,
-                routes,
-                delays,
-            ),
+            retries or RetryRules(),
             now,
-            self._share,
-            self._unpark,
-            clock,
+            reporter,
+            profile,
+            routes,
+            delays,
         )
+        self._settlements = settlements
+        self._asked = Asked()
+        self._settling = Settling(
+            spool, journal, self._asked, self._parked, self._put, self._track
+        )
+        self._attempting = Attempting(
+            spool, journal, settlements, now, self._unpark, clock, self._asked
+        )
+        self._dispatch = Dispatch(routes, settlements, self._attempting, self._share)
         self._lanes = Lanes(
-            self._dispatch.begin, self._refill, bounds.attempts, clock, places
+            self._attempting.begin, self._refill, bounds.attempts, clock, places
         )
-        self._dispatch.lanes = self._lanes
-        self._underWay: set[Work] = set()
+        self._attempting.lanes = self._dispatch.lanes = self._lanes
+        self._works: set[Work] = set()
+        #: How many messages are being tried, or written down.
+        self._messages = 0
+        #: Fire when there are none any more.
+        self._gone: list[Deferred[None]] = []
         self._octets = 0
-        self._unsettled: list[Settlement] = []
         self._running = False
         self._started = 0.0
         self._wanted = False
@@ -150,7 +157,7 @@ class Delivery:
     @property
     def underWay(self) -> int:
         """How many messages are leased: being tried, or not written down yet."""
-        return len(self._underWay) + len(self._unsettled)
+        return self._messages + len(self._works) + len(self._settling)
 
     def destinations(self) -> list[Destination]:
         """Where messages under way go, for operators; the fullest first."""
@@ -181,9 +188,11 @@ class Delivery:
             if timer is not None and timer.active():
                 timer.cancel()
         for task in self._lanes.drop():
-            task.ended.callback(None)
+            task.end(None)
         self._stir()
-        grace = self._clock.callLater(self._bounds.graceSeconds, self._dispatch.cancel)
+        grace = self._clock.callLater(
+            self._bounds.graceSeconds, self._attempting.cancel
+        )
         try:
             if self._loop is not None:
                 await self._loop
@@ -197,7 +206,11 @@ class Delivery:
 
     async def _allEnded(self) -> None:
         """Wait for all that is under way."""
-        await DeferredList([each.whenEnded() for each in self._underWay])
+        await DeferredList([each.whenEnded() for each in self._works])
+        if self._messages:
+            gone: Deferred[None] = Deferred()
+            self._gone.append(gone)
+            await gone
 
     # --- for operators -------------------------------------------------------
 
@@ -206,7 +219,7 @@ class Delivery:
         Try messages, when they are next due, whatever is known against their hosts
         by now.
         """
-        self._dispatch.asked.ask(ids, self._now())
+        self._asked.ask(ids, self._now())
 
     def withdraw(self, ids: Container[str]) -> None:
         """
@@ -214,7 +227,7 @@ class Delivery:
         are not made, and those that are come to their end.
         """
         for task in self._lanes.withdraw(ids):
-            task.ended.callback(None)
+            task.end(None)
 
     async def cancel(self, message: SpooledMessage, text: str) -> bool:
         """
@@ -224,8 +237,8 @@ class Delivery:
         @param text: why, for all who wait for it.
         @return: is it on hold instead, as nobody can be told?
         """
-        settlement = self._dispatch.settlements.cancelled(message, text)
-        await self._settle(settlement)
+        settlement = self._settlements.cancelled(message, text)
+        await self._settled(settlement)
         return settlement.held is not None
 
     async def remove(self, message: SpooledMessage) -> None:
@@ -235,7 +248,7 @@ class Delivery:
         @param message: leased by the caller.
         """
         gone = [Outcome(each, Fate.FAILED, _REMOVED) for each in message.waiting]
-        await self._settle(Settlement(message, tuple(gone)))
+        await self._settled(Settlement(message, tuple(gone)))
 
     def wake(self) -> None:
         """There may be something to do; called often, and mostly for nothing."""
@@ -323,7 +336,7 @@ class Delivery:
             return
         share = self._share()
         for task in self._lanes.press(share):
-            task.ended.callback(None)
+            task.end(None)
         self._dispatch.press(share)
         self._watchPressure()
 
@@ -345,7 +358,7 @@ class Delivery:
         if not self._running:
             return
         # What came since the spool was asked may not be among it.
-        lane.parked = bool(found) or lane.more
+        self._lanes.mark(lane, bool(found) or lane.more)
         for message in found:
             self._take(message, lane)
         lane.drawing = False
@@ -372,7 +385,7 @@ class Delivery:
 
     def _unpark(self, lane: Lane, due: float) -> None:
         """There is no use in a lane before a time."""
-        lane.parked = False
+        self._lanes.mark(lane, False)
         self._track(self._postpone(lane.key, due))
 
     async def _postpone(self, key: bytes, due: float) -> None:
@@ -392,95 +405,71 @@ class Delivery:
         """
         # What a crash left unsettled may have been delivered.
         again = message.attempts > 0 or message.arrived <= self._started
-        if lane is None:
-            self._track(self._deliver(message, again, False))
-        else:
+        self._messages += 1
+        content = message.content
+        if content is not None:
+            self._octets += len(content)
+        if lane is not None:
             lane.drawn += 1
-            self._track(self._deliverDrawn(message, again, lane))
+        self._dispatch.begin(message, again, lane, self._tried)
+
+    def _tried(self, round: Round, settlement: Settlement | None) -> None:
+        """
+        A message was tried.
+
+        @param settlement: what is to be written down; L{None}: nothing was tried, and
+            closing the spool gives the lease back.
+        """
+        content = round.message.content
+        if content is not None:
+            self._octets -= len(content)
+        if settlement is None:
+            self._forget(round.drawn)
+        else:
+            self._settling.settle(settlement, self._forget, round.drawn)
+
+    def _forget(self, lane: Lane | None) -> None:
+        """
+        There is nothing more to do for a message.
+
+        @param lane: the lane that it waited for in the spool; L{None}: none.
+        """
+        self._messages -= 1
+        if lane is not None:
+            lane.drawn -= 1
+            self._lanes.settle(lane)
+        if self._gone and not self._messages:
+            gone, self._gone = self._gone, []
+            for each in gone:
+                each.callback(None)
+        self._stir()
 
     def _track(self, coroutine: Coroutine[Deferred[Any], Any, None]) -> None:
         work = Work(coroutine)
-        if work.start(self._forget):
-            self._underWay.add(work)
+        if work.start(self._ended):
+            self._works.add(work)
 
-    def _forget(self, work: Work) -> None:
-        self._underWay.discard(work)
+    def _ended(self, work: Work) -> None:
+        self._works.discard(work)
         self._stir()
 
-    async def _deliver(self, message: SpooledMessage, again: bool, drawn: bool) -> None:
-        octets = len(message.content or b"")
-        self._octets += octets
-        try:
-            settlement = await self._dispatch.round(message, again, drawn)
-        finally:
-            self._octets -= octets
-        # Where nothing was tried, closing the spool gives the lease back.
-        if settlement is not None:
-            await self._settle(settlement)
-
-    async def _deliverDrawn(
-        self, message: SpooledMessage, again: bool, lane: Lane
-    ) -> None:
-        try:
-            await self._deliver(message, again, True)
-        finally:
-            lane.drawn -= 1
-            self._lanes.settle(lane)
+    # --- writing it down -------------------------------------------------------
 
     def _settleAgain(self) -> None:
-        unsettled, self._unsettled = self._unsettled, []
-        for settlement in unsettled:
-            self._track(self._settle(settlement))
+        for settlement in self._settling.left():
+            self._messages += 1
+            self._settling.settle(settlement, self._forget, None)
 
-    async def _settle(self, settlement: Settlement) -> None:
-        message, reports = settlement.message, settlement.reports
-        ids: Sequence[str] = ()
-        try:
-            if settlement.lane is not None:
-                await self._spool.park(
-                    message, settlement.lane, settlement.outcomes, settlement.due
-                )
-            else:
-                ids = await self._spool.settle(
-                    message,
-                    settlement.outcomes,
-                    settlement.due,
-                    reports,
-                    settlement.told,
-                )
-        except UsageError as error:
-            # It is not ours any more, and trying again would not change that.
-            self._journal.trouble(message, "spool", error)
-        except Exception as error:
-            self._journal.trouble(message, "spool", error)
-            self._unsettled.append(settlement)
-        else:
-            if settlement.lane is None:
-                self._dispatch.asked.tried(message.id)
-                if settlement.due is not None and self._running:
-                    self._alarm.set(settlement.due)
-            await self._tell(settlement, ids)
+    def _settled(self, settlement: Settlement) -> Deferred[None]:
+        """Have something written down of a message that is not being tried."""
+        done: Deferred[None] = Deferred()
+        self._settling.settle(settlement, done.callback, None)
+        return done
 
-    async def _tell(self, settlement: Settlement, ids: Sequence[str]) -> None:
-        """It is written down; tell of the message as a whole."""
-        message = settlement.message
-        for id, report in zip(ids, settlement.reports, strict=True):
-            self._journal.reported(message, id, report)
-        if settlement.lane is not None:
-            self._parked(settlement.lane)
-        elif settlement.held is not None:
-            self._journal.held(message, settlement.held, settlement.wished)
-            if not settlement.wished:
-                await self._note(message, settlement.held)
-        elif settlement.due is None:
-            self._journal.completed(message)
-
-    async def _note(self, message: SpooledMessage, why: str) -> None:
-        """Leave a note for the operator on a message that is on hold already."""
-        try:
-            await self._spool.hold([message.id], why)
-        except Exception as error:
-            self._journal.trouble(message, "spool", error)
+    def _put(self, due: float) -> None:
+        """A message was put off."""
+        if self._running:
+            self._alarm.set(due)
 
 
 __all__ = ["Bounds", "Delivery"]

@@ -9,12 +9,13 @@ DELIVERED or its sender is told.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from attrs import define, field
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from ..core.address import domainOf
 from ..core.envelope import Recipient
@@ -22,43 +23,28 @@ from ..core.errors import Untold, UsageError
 from ..core.queueprofile import DISCARDED, REFUSED
 from ..core.reply import readReply
 from ..spool.format import Fate, Outcome, SpooledMessage, critical
-from ..spool.interfaces import ISpool
-from ..spool.journal import IDeliveryJournal
 from ..spool.via import Cause
-from .asked import Asked
+from .attempting import Attempting
 from .begun import begun
 from .discard import Discard
-from .heard import Heard
 from .interfaces import (
     LANE_OCTETS,
-    Attempt,
     IKeeping,
     IRelay,
     IRoutes,
-    ITransport,
     Leg,
     Located,
     Route,
 )
 from .laneplaces import Retire
 from .lanes import Lane, Lanes, Task
+from .round import Round
 from .settlement import ON_HOLD, Settlement, Settlements, Tried
-from .work import Work
 
 #: The most attempts at once in the lane of a transport that is no relay.
 LOCAL_WIDTH = 64
 
-#: How long ago, in seconds, a success may be for a host that turns an attempt away
-#: to be thought well, but busy.
-_LATELY = 30.0
-
-#: How often an attempt that a busy host turned away is made again at once.
-_TRIES = 3
-
 _NO_ROUTE = "no route"
-
-#: What says something of a host, not of the message.
-_HOSTS = frozenset({Cause.CONNECT, Cause.SESSION})
 
 
 @define(eq=False)
@@ -66,95 +52,149 @@ class Dispatch:
     """
     Makes rounds.
 
-    @ivar spool: where messages come from.
-    @ivar routes: where they go.
-    @ivar journal: who is told.
+    @ivar routes: where messages go.
     @ivar settlements: says what is to be written down.
-    @ivar now: seconds since the epoch.
+    @ivar attempting: makes the attempts.
     @ivar lanes: who is next; set by whoever made both.
     @ivar share: how many messages a lane may have that others had to wait for.
-    @ivar unpark: called with a lane of which the spool has more, and the time
-        before which there is no use in it.
-    @ivar clock: how long something takes.
-    @ivar asked: which messages somebody wants tried at once.
-    @ivar stopping: is nothing more to be begun?
     """
 
-    spool: ISpool
     routes: IRoutes
-    journal: IDeliveryJournal
     settlements: Settlements
-    now: Callable[[], float]
+    attempting: Attempting
     share: Callable[[], int]
-    unpark: Callable[[Lane, float], None]
-    clock: IReactorTime
-    asked: Asked = field(factory=Asked)
     lanes: Lanes = field(init=False)
-    stopping: bool = field(default=False, init=False)
-    _running: set[Work] = field(factory=set, init=False)
     #: Who is finding out where messages go, and the lanes of those.
     _searches: dict[Deferred[Located], bytes] = field(factory=dict, init=False)
 
+    _log = Logger()
+
     # --- a message ---------------------------------------------------------------
 
-    async def round(
-        self, message: SpooledMessage, again: bool, drawn: bool
-    ) -> Settlement | None:
+    def begin(
+        self,
+        message: SpooledMessage,
+        again: bool,
+        drawn: Lane | None,
+        over: Callable[[Round, Settlement | None], object],
+    ) -> None:
         """
         Try a message.
 
         @param again: may an earlier attempt have succeeded unknown to the spool?
-        @param drawn: did it wait in the spool for a lane, and is this its turn?
-        @return: L{None}: nothing was tried, and nothing is to be written down.
+        @param drawn: the lane that it waited for in the spool, where this is its
+            turn; L{None}: it did not wait.
+        @param over: called once, with what is to be written down; L{None}: nothing was
+            tried, and nothing is.
         """
-        tried: list[Tried] = []
+        round = Round(message, again, drawn, self._ended, over)
+        ways: Iterator[tuple[Route, Sequence[int]]] = iter(())
         try:
-            return await self._round(message, again, drawn, tried)
+            round.settlement = self._forbidden(message)
+            if round.settlement is None:
+                ways = iter(self._sort(message, round.tried).items())
         except Exception as error:
-            # Routes may be anybody's.  Never let go of a message unsettled.
-            return self.settlements.broken(message, error, tried)
+            round.error = error
+        self._goOn(round, ways)
 
-    async def _round(
-        self, message: SpooledMessage, again: bool, drawn: bool, tried: list[Tried]
-    ) -> Settlement | None:
+    def _forbidden(self, message: SpooledMessage) -> Settlement | None:
+        """May it not go?  What is to be written down then."""
         unknown = critical(message)
         if unknown:
             # Sending it on would break what somebody was promised.
             return Settlement(message, held=f"no extension is loaded for {unknown}")
-        untimely = self.settlements.untimely(message)
-        if untimely is not None:
-            return untimely
-        tasks: list[Task] = []
-        lane: bytes | None = None
+        return self.settlements.untimely(message)
+
+    def _goOn(self, round: Round, ways: Iterator[tuple[Route, Sequence[int]]]) -> None:
+        """
+        Begin what is left of a round.
+
+        @param ways: the routes, each with those who go there.
+        """
         try:
-            for route, indices in self._sort(message, tried).items():
-                undecided = _undecided(message, route, indices)
-                located = await self._locate(message, route, indices, undecided, drawn)
-                if located is None:
-                    lane = undecided
-                    continue
-                for outcome in located.outcomes:
-                    tried.append(Tried(route, outcome))
-                for leg in located.legs:
-                    task = self._enter(message, route, leg, again, drawn)
-                    if task is None:
-                        lane = leg.lane
-                    else:
-                        tasks.append(task)
-        finally:
-            # Where something broke, too: who gets it from what was begun by then is
-            # not to get it again.
-            for task in tasks:
-                results = await task.ended
-                if results is None:
-                    lane = task.leg.lane
-                else:
-                    tried += results
-        if self.stopping:
-            if not tried:
-                return None
-            lane = None
-        return self.settlements.conclude(message, tried, lane)
+            for route, indices in ways:
+                found = self._locate(round, route, indices)
+                if isinstance(found, Deferred):
+                    found.addCallback(self._located, round, route, indices, ways)
+                    return
+                self._found(round, route, indices, found)
+        except Exception as error:
+            # Routes may be anybody's.  Never let go of a message unsettled.
+            round.error = error
+        round.less()
+
+    def _located(
+        self,
+        found: Located | None,
+        round: Round,
+        route: Route,
+        indices: Sequence[int],
+        ways: Iterator[tuple[Route, Sequence[int]]],
+    ) -> None:
+        """It is known where some of a message go."""
+        try:
+            self._found(round, route, indices, found)
+        except Exception as error:
+            round.error, ways = error, iter(())
+        self._goOn(round, ways)
+
+    def _found(
+        self,
+        round: Round,
+        route: Route,
+        indices: Sequence[int],
+        located: Located | None,
+    ) -> None:
+        """
+        Let some of a message wait their turn.
+
+        @param located: which ways they go; L{None}: that takes so long that they are
+            to wait in the spool.
+        """
+        if located is None:
+            round.lane = _undecided(round.message, route, indices)
+            return
+        for outcome in located.outcomes:
+            round.tried.append(Tried(route, outcome))
+        for leg in located.legs:
+            lane = self._laneOf(route, leg)
+            behind = lane.parked and round.drawn is None
+            full = lane.capped and len(lane.waiting) >= self.share()
+            if self.attempting.stopping or behind or full:
+                self.lanes.mark(lane, not self.attempting.stopping)
+                round.lane = leg.lane
+                continue
+            task = Task(round.message, route, leg, round.again, round.less)
+            round.add(task)
+            self.lanes.add(lane, task)
+
+    def _ended(self, round: Round) -> None:
+        """All that was tried has ended."""
+        message, tried, lane = round.message, round.tried, round.lane
+        for task in round.tasks:
+            if task.results is None:
+                lane = task.leg.lane
+            else:
+                tried += task.results
+        settlement = round.settlement
+        try:
+            if round.error is not None:
+                # Who gets it from what was begun by then is not to get it again.
+                settlement = self.settlements.broken(message, round.error, tried)
+            elif settlement is None and (tried or not self.attempting.stopping):
+                lane = None if self.attempting.stopping else lane
+                settlement = self._concluded(message, tried, lane)
+        except Exception:
+            self._log.failure("Something of the queue is broken")
+        round.over(round, settlement)
+
+    def _concluded(
+        self, message: SpooledMessage, tried: list[Tried], lane: bytes | None
+    ) -> Settlement:
+        try:
+            return self.settlements.conclude(message, tried, lane)
+        except Exception as error:
+            return self.settlements.broken(message, error, tried)
 
     def _sort(
         self, message: SpooledMessage, tried: list[Tried]
@@ -208,45 +248,57 @@ class Dispatch:
             route = self.routes.onward(path, sender, recipient) or route
         return route
 
-    async def _locate(
-        self,
-        message: SpooledMessage,
-        route: Route,
-        indices: list[int],
-        lane: bytes,
-        drawn: bool,
-    ) -> Located | None:
+    def _locate(
+        self, round: Round, route: Route, indices: Sequence[int]
+    ) -> Located | Deferred[Located | None] | None:
         """
         Find out which ways recipients go.
 
-        @param lane: the lane of those of whom that is not known yet.
         @return: L{None}: it takes so long that they are to wait in the spool.
         """
         transport = route.transport
-        relay = route.relay
+        relay, message = route.relay, round.message
         if relay is None:
             name = transport.name.encode("utf-8")
             return Located((Leg(name, tuple(indices)),))
-        if self.stopping or self.lanes.isParked(lane) and not drawn:
-            return None
+        if self.attempting.stopping or self.lanes.anyParked and round.drawn is None:
+            lane = _undecided(message, route, indices)
+            if self.attempting.stopping or self.lanes.isParked(lane):
+                return None
         try:
-            located = begun(_located(relay, message, indices))
-            if not isinstance(located, Located):
-                located = await self._search(located, lane)
-            _checkPromise(located, indices)
-        except CancelledError:
-            return None
+            found = begun(_located(relay, message, indices))
+            if isinstance(found, Located):
+                _checkPromise(found, indices)
+                return found
         except Exception as error:
-            return Located(outcomes=self._trouble(message, transport, indices, error))
-        return located
+            return self._lost(message, route, indices, error)
+        self._searches[found] = _undecided(message, route, indices)
 
-    async def _search(self, search: Deferred[Located], lane: bytes) -> Located:
-        """Wait until it is known where a message goes."""
-        self._searches[search] = lane
-        try:
-            return await search
-        finally:
-            del self._searches[search]
+        def ended(result: Located | Failure) -> Located | None:
+            del self._searches[found]
+            try:
+                if isinstance(result, Failure):
+                    result.raiseException()
+                _checkPromise(result, indices)
+            except Exception as error:
+                return self._lost(message, route, indices, error)
+            return result
+
+        return found.addBoth(ended)
+
+    def _lost(
+        self,
+        message: SpooledMessage,
+        route: Route,
+        indices: Sequence[int],
+        error: Exception,
+    ) -> Located | None:
+        """It could not be found out."""
+        if isinstance(error, CancelledError):
+            return None
+        transport = route.transport
+        outcomes = self.attempting.trouble(message, transport, indices, error)
+        return Located(outcomes=outcomes)
 
     def press(self, share: int) -> None:
         """
@@ -262,113 +314,19 @@ class Dispatch:
 
     def stop(self) -> None:
         """Begin nothing more, and wait for no answer."""
-        self.stopping = True
+        self.attempting.stopping = True
         for search in list(self._searches):
             search.cancel()
 
-    def _enter(
-        self,
-        message: SpooledMessage,
-        route: Route,
-        leg: Leg,
-        again: bool,
-        drawn: bool,
-    ) -> Task | None:
-        """
-        Let a leg wait its turn.
-
-        @return: L{None}: it is to wait in the spool.
-        """
-        relay = route.relay
-        if relay is not None:
-            lane = self.lanes.lane(
-                leg.lane, relay.width, relay.gathers, relay.pauseSeconds
-            )
-            if self.lanes.common:
-                lane.common, lane.retire = True, _retiring(relay, leg)
-        else:
-            lane = self.lanes.lane(leg.lane, LOCAL_WIDTH, gathers=False)
-        behind = lane.parked and not drawn
-        if self.stopping or behind or lane.capped and len(lane.waiting) >= self.share():
-            lane.parked = not self.stopping
-            return None
-        task = Task(message, route, leg, again, message.priority)
-        self.lanes.add(lane, task)
-        return task
-
-    # --- an attempt ----------------------------------------------------------------
-
-    def begin(self, lane: Lane, task: Task) -> None:
-        """Start an attempt."""
-        work = Work(self._attempt(lane, task))
-        if work.start(self._running.discard):
-            self._running.add(work)
-
-    def cancel(self) -> None:
-        """Bring all attempts to an end."""
-        for each in list(self._running):
-            each.cancel()
-
-    async def _attempt(self, lane: Lane, task: Task) -> None:
-        message, indices = task.message, task.leg.indices
-        transport = task.route.transport
-        began = self.clock.seconds()
-        left = set(indices)
-        relayed = task.route.relay is not None
-        heard = Heard(self.spool, self.settlements, message, task.route, relayed, left)
-        outcomes: Sequence[Outcome]
-        try:
-            body = self.spool.body(message)
-            where = task.leg.where
-            asked = self.asked.when(message.id)
-            attempt = Attempt(
-                message, body, indices, task.again, where, heard.note, asked
-            )
-            given = {each.index: each for each in await transport.deliver(attempt)}
-            heard.note(given.values())
-            given |= heard.had
-            outcomes = [given.get(index) or _silent(index) for index in indices]
-        except CancelledError:
-            outcomes = [heard.had.get(index) or _cut(index) for index in indices]
-        except Exception as error:
-            broken = self._trouble(message, transport, indices, error)
-            outcomes = [heard.had.get(each.index, each) for each in broken]
-        took = self.clock.seconds() - began
-        good = _goodOf(outcomes)
-        if good is False and self._isBusy(lane, task, outcomes):
-            self.lanes.again(lane, task)
-            return
-        self.lanes.ended(lane, good, took)
-        if not good and lane.parked:
-            self._postpone(lane, outcomes)
-        task.ended.callback(heard.tried(outcomes, took))
-
-    def _isBusy(self, lane: Lane, task: Task, outcomes: Sequence[Outcome]) -> bool:
-        """Is the host well, but would have no more of us at the moment?"""
-        lately = self.clock.seconds() - lane.succeeded
-        if self.stopping or task.tries >= _TRIES or lately > _LATELY:
-            return False
-        return lane.active > 1 and all(_ofHost(each) for each in outcomes)
-
-    def _postpone(self, lane: Lane, outcomes: Sequence[Outcome]) -> None:
-        """There may be no use in what the spool has for a lane before a time."""
-        early = min([each.notBefore for each in outcomes])
-        if early > self.now():
-            self.unpark(lane, early)
-
-    def _trouble(
-        self,
-        message: SpooledMessage,
-        transport: ITransport,
-        indices: Sequence[int],
-        error: Exception,
-    ) -> tuple[Outcome, ...]:
-        """Something of ours is broken."""
-        self.journal.trouble(message, transport.name, error)
-        why = f"{type(error).__name__}: {error}"
-        return tuple(
-            [Outcome(each, Fate.WAITING, why, cause=Cause.LOCAL) for each in indices]
-        )
+    def _laneOf(self, route: Route, leg: Leg) -> Lane:
+        """The lane of a leg."""
+        relay, lanes = route.relay, self.lanes
+        if relay is None:
+            return lanes.lane(leg.lane, LOCAL_WIDTH, gathers=False)
+        lane = lanes.lane(leg.lane, relay.width, relay.gathers, relay.pauseSeconds)
+        if lanes.common:
+            lane.common, lane.retire = True, _retiring(relay, leg)
+        return lane
 
 
 def _refused(index: int, refusal: bytes) -> Outcome:
@@ -426,36 +384,6 @@ def _checkPromise(located: Located, indices: Sequence[int]) -> None:
             raise UsageError("finding out where it goes delivers nothing")
     if sorted(found) != sorted(indices):
         raise UsageError("not each recipient is in one leg, or has one outcome")
-
-
-def _goodOf(outcomes: Sequence[Outcome]) -> bool | None:
-    """
-    Is a destination well?
-
-    @return: L{None}: that cannot be told.
-    """
-    good: bool | None = None
-    for each in outcomes:
-        if each.fate is Fate.DELIVERED:
-            return True
-        if _ofHost(each):
-            good = False
-    return good
-
-
-def _ofHost(outcome: Outcome) -> bool:
-    return outcome.fate is Fate.WAITING and outcome.cause in _HOSTS
-
-
-def _silent(index: int) -> Outcome:
-    """What a transport said nothing of."""
-    why = "the transport did not say what became of it"
-    return Outcome(index, Fate.WAITING, why, cause=Cause.LOCAL)
-
-
-def _cut(index: int) -> Outcome:
-    """There was no time to wait for its end."""
-    return Outcome(index, Fate.WAITING, "cut off, as we stop", cause=Cause.LOST)
 
 
 #: Where mail goes that an alias throws away.

@@ -28,7 +28,6 @@ from collections import deque
 from collections.abc import Callable, Container, Sequence
 
 from attrs import define, field, frozen
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from ..spool.format import SpooledMessage
@@ -43,7 +42,6 @@ _FILL = 8
 _FIRST = 2
 
 
-@define(eq=False)
 class Task:
     """
     A leg of a message, from its lane to its end.
@@ -54,17 +52,45 @@ class Task:
     @ivar again: see L{smtpx.queue.interfaces.Attempt}.
     @ivar priority: higher ones are first.
     @ivar tries: how often it was begun.
-    @ivar ended: fires with what came of it; L{None}: it was not tried, as there is no
-        room for it, or the end has come.
+    @ivar results: what came of it, once it has ended; L{None}: it was not tried, as
+        there is no room for it, or the end has come.
     """
 
-    message: SpooledMessage
-    route: Route
-    leg: Leg
-    again: bool = False
-    priority: int = 0
-    tries: int = 0
-    ended: Deferred[Sequence[Tried] | None] = field(factory=Deferred)
+    __slots__ = (
+        "_ended",
+        "again",
+        "leg",
+        "message",
+        "priority",
+        "results",
+        "route",
+        "tries",
+    )
+
+    def __init__(
+        self,
+        message: SpooledMessage,
+        route: Route,
+        leg: Leg,
+        again: bool,
+        ended: Callable[[], object],
+    ) -> None:
+        """
+        @param ended: called once, when it has ended.
+        """
+        self.message = message
+        self.route = route
+        self.leg = leg
+        self.again = again
+        self.priority = message.priority
+        self.tries = 0
+        self.results: Sequence[Tried] | None = None
+        self._ended = ended
+
+    def end(self, results: Sequence[Tried] | None) -> None:
+        """It has ended."""
+        self.results = results
+        self._ended()
 
 
 @define(eq=False)
@@ -80,7 +106,7 @@ class Lane:
     @ivar window: how many attempts at once it may have now.
     @ivar waiting: what is not begun yet.
     @ivar active: how many attempts there are.
-    @ivar parked: does the spool have more for it?
+    @ivar parked: does the spool have more for it?  Set by L{Lanes.mark}.
     @ivar drawing: is the spool asked for that just now?
     @ivar more: was something parked since it was asked?
     @ivar drawn: how many of those that it gave are under way, here or, where hosts
@@ -187,6 +213,8 @@ class Lanes:
         self._clock = clock
         self._places = places
         self._lanes: dict[bytes, Lane] = {}
+        #: Those of which the spool has more.
+        self._parked: set[Lane] = set()
         #: Lanes that can begin something, in the order of their turns.
         self._queue: deque[Lane] = deque()
         self._turning = False
@@ -231,8 +259,24 @@ class Lanes:
     def parked(self, key: bytes) -> Lane:
         """The lane of that name, whatever it is like: the spool has more for it."""
         lane = self._lanes.get(key) or self.lane(key)
-        lane.parked = lane.more = True
+        lane.more = True
+        self.mark(lane, True)
         return lane
+
+    def mark(self, lane: Lane, parked: bool) -> None:
+        """
+        @param parked: does the spool have more for it?
+        """
+        lane.parked = parked
+        if parked:
+            self._parked.add(lane)
+        else:
+            self._parked.discard(lane)
+
+    @property
+    def anyParked(self) -> bool:
+        """Does the spool have more for any lane?"""
+        return bool(self._parked)
 
     def isParked(self, key: bytes) -> bool:
         """Does the spool have more for that lane?"""
@@ -283,7 +327,6 @@ class Lanes:
         self._less(lane)
         if good:
             lane.seconds += (seconds - lane.seconds) / 4
-            lane.succeeded = self._clock.seconds()
             lane.window = min(lane.width, lane.window + 1)
         elif good is not None and lane.gathers:
             lane.window = max(1, lane.window // 2)

@@ -7,10 +7,12 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.queueprofile import QueueProfile
+from smtpx.queue.attempting import Attempting
 from smtpx.queue.dispatch import Dispatch
 from smtpx.queue.hold import Hold
 from smtpx.queue.interfaces import IRoutes
 from smtpx.queue.lanes import Lane, Lanes
+from smtpx.queue.round import Round
 from smtpx.queue.routes import RouteRule, Routes
 from smtpx.queue.settlement import Settlement, Settlements
 from smtpx.spool.format import SpooledMessage
@@ -63,18 +65,12 @@ class DispatchCase(SynchronousTestCase):
             self.wayBack,
             self.delays,
         )
-        dispatch = Dispatch(
-            self.spool,
-            self.routes,
-            self.journal,
-            settlements,
-            now,
-            lambda: 2,
-            self.unpark,
-            self.clock,
+        self.attempting = Attempting(
+            self.spool, self.journal, settlements, now, self.unpark, self.clock
         )
-        dispatch.lanes = Lanes(dispatch.begin, self.refill, 100, self.clock)
-        self.lanes = dispatch.lanes
+        dispatch = Dispatch(self.routes, settlements, self.attempting, lambda: 2)
+        self.lanes = Lanes(self.attempting.begin, self.refill, 100, self.clock)
+        self.attempting.lanes = dispatch.lanes = self.lanes
         return dispatch
 
     def refill(self, lane: Lane) -> None:
@@ -98,7 +94,17 @@ class DispatchCase(SynchronousTestCase):
         return settlement
 
     def begin(
-        self, message: SpooledMessage, again: bool = False, drawn: bool = False
+        self,
+        message: SpooledMessage,
+        again: bool = False,
+        drawn: Lane | None = None,
+        dispatch: Dispatch | None = None,
     ) -> Deferred[Settlement | None]:
         """Begin to try it."""
-        return Deferred.fromCoroutine(self.dispatch().round(message, again, drawn))
+        made: Deferred[Settlement | None] = Deferred()
+
+        def over(round: Round, settlement: Settlement | None) -> None:
+            made.callback(settlement)
+
+        (dispatch or self.dispatch()).begin(message, again, drawn, over)
+        return made

@@ -337,14 +337,14 @@ class RelayTests(DispatchCase):
         """
         dispatch = self.dispatch()
         lane = dispatch.lanes.lane(b"a")
-        lane.parked = True
+        dispatch.lanes.mark(lane, True)
         message = self.message(b"x@a", b"y@b")
-        made = Deferred.fromCoroutine(dispatch.round(message, False, False))
+        made = self.begin(message, dispatch=dispatch)
         self.assertEqual(
             self.successResultOf(made),
             Settlement(message, (Outcome(1, DELIVERED, "y@b delivered"),), lane=b"a"),
         )
-        made = Deferred.fromCoroutine(dispatch.round(message, False, True))
+        made = self.begin(message, drawn=lane, dispatch=dispatch)
         settlement = self.successResultOf(made)
         assert settlement is not None
         self.assertEqual(len(settlement.outcomes), 2)
@@ -352,9 +352,9 @@ class RelayTests(DispatchCase):
     def test_nothingTried(self) -> None:
         """A message that only waits is parked, and nothing is told of it."""
         dispatch = self.dispatch()
-        dispatch.lanes.lane(b"a").parked = True
+        dispatch.lanes.mark(dispatch.lanes.lane(b"a"), True)
         message = self.message(b"x@a")
-        made = Deferred.fromCoroutine(dispatch.round(message, False, False))
+        made = self.begin(message, dispatch=dispatch)
         self.assertEqual(self.successResultOf(made), Settlement(message, lane=b"a"))
         self.assertEqual(self.journal.take(), [])
 
@@ -362,10 +362,10 @@ class RelayTests(DispatchCase):
         """Where somebody is to be told, that comes first; the others come again."""
         self.reporter = ScriptedReporter()
         dispatch = self.dispatch()
-        dispatch.lanes.lane(b"a").parked = True
+        dispatch.lanes.mark(dispatch.lanes.lane(b"a"), True)
         self.relay.fates[b"y@b"] = FAILED
         message = self.message(b"x@a", b"y@b")
-        made = Deferred.fromCoroutine(dispatch.round(message, False, False))
+        made = self.begin(message, dispatch=dispatch)
         settlement = self.successResultOf(made)
         assert settlement is not None
         self.assertEqual(
@@ -379,10 +379,7 @@ class RelayTests(DispatchCase):
         self.relay.patient = True
         lane = dispatch.lanes.lane(b"a", 1)
         lane.capped = True
-        made = [
-            Deferred.fromCoroutine(dispatch.round(self.message(b"x@a"), False, False))
-            for _ in range(5)
-        ]
+        made = [self.begin(self.message(b"x@a"), dispatch=dispatch) for _ in range(5)]
         # One is being tried, two wait: that is the share here.
         self.assertEqual([each.called for each in made], [False] * 3 + [True] * 2)
         self.assertTrue(lane.parked)
@@ -393,9 +390,9 @@ class RelayTests(DispatchCase):
         self.relay.fates[b"x@a"] = WAITING
         dispatch = self.dispatch()
         lane = dispatch.lanes.lane(b"a")
-        lane.parked = True
+        dispatch.lanes.mark(lane, True)
         message = self.message(b"x@a")
-        made = Deferred.fromCoroutine(dispatch.round(message, False, True))
+        made = self.begin(message, drawn=lane, dispatch=dispatch)
         settlement = self.successResultOf(made)
         self.assertEqual(self.unparked, [(b"a", 1300.0)])
         assert settlement is not None
@@ -436,10 +433,7 @@ class RelayTests(DispatchCase):
         self.relay.patient = True
         lane = dispatch.lanes.lane(b"a", 9)
         lane.window = 9
-        made = [
-            Deferred.fromCoroutine(dispatch.round(self.message(b"x@a"), False, False))
-            for _ in range(20)
-        ]
+        made = [self.begin(self.message(b"x@a"), dispatch=dispatch) for _ in range(20)]
         self.assertEqual(lane.active, 3)
         self.relay.finish()
         self.relay.cause = Cause.SESSION
@@ -460,9 +454,9 @@ class RelayTests(DispatchCase):
         dispatch = self.dispatch()
         self.relay.patient = True
         message = self.message(b"x@a")
-        made = Deferred.fromCoroutine(dispatch.round(message, False, False))
-        dispatch.stopping = True
-        dispatch.cancel()
+        made = self.begin(message, dispatch=dispatch)
+        self.attempting.stopping = True
+        self.attempting.cancel()
         settlement = self.successResultOf(made)
         assert settlement is not None
         self.assertEqual(
@@ -474,19 +468,15 @@ class RelayTests(DispatchCase):
         """So is the question where a message is to go, and nothing is written down."""
         dispatch = self.dispatch()
         self.relay.asked = Deferred()
-        made = Deferred.fromCoroutine(
-            dispatch.round(self.message(b"x@a"), False, False)
-        )
+        made = self.begin(self.message(b"x@a"), dispatch=dispatch)
         dispatch.stop()
         self.assertIsNone(self.successResultOf(made))
 
     def test_stopping(self) -> None:
         """When the end has come, nothing is begun, and nothing written down."""
         dispatch = self.dispatch()
-        dispatch.stopping = True
-        made = Deferred.fromCoroutine(
-            dispatch.round(self.message(b"x@a"), False, False)
-        )
+        self.attempting.stopping = True
+        made = self.begin(self.message(b"x@a"), dispatch=dispatch)
         self.assertIsNone(self.successResultOf(made))
         self.assertEqual(self.relay.attempts, [])
 

@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred, succeed
 
 from smtpx.queue.dispatch import Dispatch
 from smtpx.queue.interfaces import Attempt, Located
+from smtpx.queue.lanes import Lane
 from smtpx.queue.routes import RouteRule, Routes
 from smtpx.queue.settlement import Settlement
 from smtpx.spool.format import Fate, Outcome
@@ -53,11 +54,11 @@ class HostCase(DispatchCase):
         return self.made
 
     def deliver(
-        self, *recipients: bytes, drawn: bool = False
+        self, *recipients: bytes, drawn: Lane | None = None
     ) -> Deferred[Settlement | None]:
         """Begin to deliver a message."""
         message = self.message(*recipients)
-        return Deferred.fromCoroutine(self.made.round(message, False, drawn))
+        return self.begin(message, drawn=drawn, dispatch=self.made)
 
 
 class BusyTests(HostCase):
@@ -129,7 +130,7 @@ class BusyTests(HostCase):
     def test_stopping(self) -> None:
         """When the end has come, nothing is tried again at once."""
         rounds = self.burst(30)
-        self.made.stopping = True
+        self.attempting.stopping = True
         self.relay.finish()
         settlement = self.successResultOf(rounds[1])
         assert settlement is not None
@@ -149,10 +150,10 @@ class ToldTests(HostCase):
         """
         self.relay.outcomes = outcomes
         self.lane = self.made.lanes.lane(b"a", 9)
-        self.lane.parked = True
+        self.made.lanes.mark(self.lane, True)
         self.lane.window = 8
         names = [b"x%d@a" % number for number in range(len(outcomes))]
-        self.successResultOf(self.deliver(*names, drawn=True))
+        self.successResultOf(self.deliver(*names, drawn=self.lane))
         return self.lane.window
 
     def test_window(self) -> None:
@@ -239,7 +240,7 @@ class ToldTests(HostCase):
         rounds = [self.deliver(b"x@a")]
         self.relay.asked = None
         rounds.append(self.deliver(b"x@b"))
-        kept = self.made._running, self.made._searches
+        kept = self.attempting.running, self.made._searches
         self.assertEqual([len(each) for each in kept], [1, 1])
         self.relay.locate(self.message(b"x@a"), [0]).chainDeferred(asked)
         while self.relay.waiting:
@@ -256,9 +257,9 @@ class ToldTests(HostCase):
         self.relay.patient = True
         first = self.deliver(b"x@a")
         made = self.deliver(b"x@a", b"y@b")
-        self.made.stopping = True
+        self.attempting.stopping = True
         [task] = self.made.lanes.drop()
-        task.ended.callback(None)
+        task.end(None)
         while self.relay.waiting:
             self.relay.finish()
         self.successResultOf(first)
@@ -277,18 +278,18 @@ class ToldTests(HostCase):
             [self.relay, self.two],
         )
         self.dispatch()
-        self.made.lanes.parked(b"relay ?a")
+        lane = self.made.lanes.parked(b"relay ?a")
         settlement = self.successResultOf(self.deliver(b"x@a", b"y@b.example"))
         assert settlement is not None
         self.assertEqual([each.index for each in settlement.outcomes], [1])
         self.assertEqual(settlement.lane, b"relay ?a")
         self.assertEqual(self.relay.attempts, [])
-        settlement = self.successResultOf(self.deliver(b"x@a", drawn=True))
+        settlement = self.successResultOf(self.deliver(b"x@a", drawn=lane))
         self.assertEqual(len(self.relay.attempts), 1)
 
     def test_noSearchAtTheEnd(self) -> None:
         """When the end has come, nobody is asked where mail goes."""
-        self.made.stopping = True
+        self.attempting.stopping = True
         self.relay.asked = asked = Deferred[Located]()
         self.assertIsNone(self.successResultOf(self.deliver(b"x@a")))
         self.assertFalse(asked.called)

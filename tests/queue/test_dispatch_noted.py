@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred
-
 from smtpx.queue.routes import RouteRule, Routes
 from smtpx.spool.format import Fate, Outcome, SpooledMessage
 
@@ -59,14 +57,14 @@ class NotedTests(DispatchCase):
             self.relay.patient = True
             message = self.leased(b"x@a", b"y@a")
             dispatch = self.dispatch()
-            made = Deferred.fromCoroutine(dispatch.round(message, False, False))
+            made = self.begin(message, dispatch=dispatch)
             told = [Outcome(0, DELIVERED, "had"), Outcome(9, DELIVERED, "strange")]
             self.relay.attempts[-1].note(told)
             answer = self.relay.waiting.pop()
             if ending == "broken":
                 answer.errback(OSError("gone"))
             elif ending == "cut":
-                dispatch.cancel()
+                self.attempting.cancel()
             else:
                 answer.callback([Outcome(1, WAITING, "later")])
             settlement = self.successResultOf(made)

@@ -47,7 +47,9 @@ class Line:
         lane.common, lane.retire = True, self.retire
         lane.window = self.width
         for _ in range(count):
-            self.lanes.add(lane, Task(messageFor(b"x@y"), ROUTE, Leg(b"a", (0,))))
+            leg = Leg(b"a", (0,))
+            task = Task(messageFor(b"x@y"), ROUTE, leg, False, lambda: None)
+            self.lanes.add(lane, task)
 
     def begin(self, lane: Lane, task: Task) -> None:
         """An attempt begins, over a connection that there is, or another one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from attrs import evolve
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -41,7 +42,8 @@ class LanesTests(SynchronousTestCase):
 
     def task(self, key: bytes = b"a", priority: int = 0) -> Task:
         """A message for a lane."""
-        return Task(messageFor(b"x@y"), ROUTE, Leg(key, (0,)), priority=priority)
+        message = evolve(messageFor(b"x@y"), priority=priority)
+        return Task(message, ROUTE, Leg(key, (0,)), False, lambda: None)
 
     def fill(self, lanes: Lanes, lane: Lane, count: int) -> list[Task]:
         """So many messages come for a lane."""
@@ -197,7 +199,8 @@ class LanesTests(SynchronousTestCase):
         self.assertEqual(lane.held, 5)
         lane.active = 2
         self.assertEqual(lane.held, 3)
-        lane.active, lane.parked = 0, False
+        lane.active = 0
+        lanes.mark(lane, False)
         self.assertFalse(lane.idle)
         lane.drawn = 0
         self.assertTrue(lane.idle)
@@ -290,7 +293,8 @@ class LanesTests(SynchronousTestCase):
         parked, asked = lanes.lane(b"parked", 1), lanes.lane(b"asked", 1)
         self.fill(lanes, busy, 1)
         self.fill(lanes, waits, 1)
-        parked.parked = asked.drawing = True
+        lanes.mark(parked, True)
+        asked.drawing = True
         for lane in (busy, waits, parked, asked, lanes.lane(b"idle", 1)):
             lanes.settle(lane)
         self.assertEqual(
@@ -352,7 +356,7 @@ class LanesTests(SynchronousTestCase):
         self.assertEqual(lanes.share(1000), 50)
         self.assertEqual(lanes.share(1), 1)
         # What the spool has for a lane counts as well.
-        lanes.lane(b"parked", 1).parked = True
+        lanes.mark(lanes.lane(b"parked", 1), True)
         self.assertEqual(lanes.share(2200), 100)
 
     def test_refilled(self) -> None:
@@ -360,14 +364,15 @@ class LanesTests(SynchronousTestCase):
         lanes = self.lanes()
         lane = lanes.lane(b"a", 1)
         self.fill(lanes, lane, 2)
-        lane.parked = True
+        lanes.mark(lane, True)
         self.end(lanes)
         self.assertEqual(self.refilled, [b"a"])
         lane.drawing = True
         self.end(lanes)
         self.assertEqual(self.refilled, [b"a"])
         self.assertEqual(len(lanes), 1)
-        lane.drawing = lane.parked = False
+        lane.drawing = False
+        lanes.mark(lane, False)
         lanes.settle(lane)
         self.assertEqual(len(lanes), 0)
         lanes.settle(lane)
@@ -406,7 +411,7 @@ class LanesTests(SynchronousTestCase):
         lanes = self.lanes()
         self.fill(lanes, lanes.lane(b"a", 1), 1)
         self.fill(lanes, lanes.lane(b"b", 1), 4)
-        lanes.lane(b"c", 1).parked = True
+        lanes.mark(lanes.lane(b"c", 1), True)
         self.assertEqual(
             lanes.destinations(),
             [

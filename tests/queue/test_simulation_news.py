@@ -89,7 +89,7 @@ class MortalSimulation(Simulation):
         old, self.noting = self.spool, spool
         old.dead = True
         Deferred.fromCoroutine(self.delivery.stop())
-        self.delivery._dispatch.cancel()
+        self.delivery._attempting.cancel()
         old.close()
         spool._kept, old._kept = old._kept, {}
         spool._begun = old._begun
