@@ -328,12 +328,17 @@ class IServerBuilder(Interface):
     def wrap(
         verb: bytes,
         wrapper: Callable[[IServerSession, bytes, Run], Reply | ServerDialogue | None],
+        of: Iterable[Stamp[Any]] = (),
     ) -> None:
         """
         Called in place of a command that somebody else has, the core's own
         among them, with what stands behind it and what does it; it may do so or
         answer by itself.  The last wrapper to be registered is called first.
         Where nobody has the command, nothing is done.
+
+        @param of: the stamps without which it does no more than the command: it may
+            be left out where none of them is on the envelope of the transaction, or
+            there is no transaction.  Empty: it is always called.
         """
 
     def parameter(parameter: Parameter[W]) -> None:
@@ -342,21 +347,29 @@ class IServerBuilder(Interface):
     def review(
         stage: Stage,
         check: Callable[[IServerSession, Recipient | None], Reply | None | Verdict],
+        of: Iterable[Stamp[Any]] = (),
     ) -> None:
         """
         A check once the core has found nothing wrong.  A 4yz or 5yz reply
         refuses; a 2yz reply stands in for the usual one (of C{Stage.DATA} that
         is no 2yz, and stays), and a 3yz to C{Stage.MAIL} for that; None: no opinion.
         A check that has to ask the world returns a generator.
+
+        @param of: the stamps, of the envelope or of the recipient, without which it has
+            no opinion; see L{wrap}.
         """
 
     def gate(
         gate: Callable[[IServerSession, bytes], Reply | None],
         verb: bytes | None = None,
+        of: Iterable[Stamp[Any]] = (),
     ) -> None:
         """
         Asked before every command, also one that is not known, or before
         C{verb} only; a reply refuses it.
+
+        @param of: the stamps of the envelope without which it refuses nothing; see
+            L{wrap}.
         """
 
     def relax(relax: Callable[[IServerSession], SyncPoint]) -> None:

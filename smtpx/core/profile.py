@@ -21,7 +21,7 @@ from zope.interface import implementer
 from .bounds import Bounds
 from .claims import CORE, Register, owned, ownerOf
 from .clienthooks import ClientHooks
-from .dialogue import ClientDialogue, Recognition, ServerDialogue
+from .dialogue import ClientDialogue, Recognition
 from .envelope import Envelope, Stamp
 from .errors import HookTrouble
 from .hooks import (
@@ -36,7 +36,6 @@ from .hooks import (
     Parameter,
     Phase,
     Refusal,
-    Run,
     Stage,
     SyncPoint,
     TLSOptions,
@@ -56,6 +55,7 @@ from .interfaces import (
     Ticketing,
     Transform,
 )
+from .plain import Plain, Wrapper, plainly, wrapped
 from .reply import NO_RECIPIENTS, NO_RECIPIENTS_LMTP, Reply
 from .reviews import Check
 from .tlsterms import USUAL, TLSTerms
@@ -63,8 +63,6 @@ from .verbs import LMTP_VERBS, VERBS
 
 W = TypeVar("W")
 T = TypeVar("T")
-
-Wrapper = Callable[[IServerSession, bytes, Run], "Reply | ServerDialogue | None"]
 
 #: The most EHLO responses that are kept rendered, and so many of peers.
 _HELLOS = 64
@@ -147,6 +145,8 @@ class ServerProfile(Register):
     )
     _wrappers: list[tuple[bytes, Wrapper]] = field(factory=list, init=False)
     _hellos: dict[tuple[object, ...], Reply] = field(factory=dict, init=False)
+    _plain: Plain | None = field(default=None, init=False)
+    _plainly: int = field(default=-1, init=False)
 
     @greeting.default
     def _usualGreeting(self) -> bytes:
@@ -178,7 +178,7 @@ class ServerProfile(Register):
         for name, wrapper in self._wrappers:
             verb = self._verbFor(name)
             if verb is not None:
-                run = _wrapped(wrapper, verb.run)
+                run = wrapped(wrapper, verb.run)
                 self.table[verb.name] = evolve(verb, run=run)
         return self
 
@@ -201,9 +201,11 @@ class ServerProfile(Register):
         owner = self._claim("verb", verb.name)
         self.table[verb.name] = evolve(verb, run=owned(owner, verb.run))
 
-    def wrap(self, verb: bytes, wrapper: Wrapper) -> None:
+    def wrap(
+        self, verb: bytes, wrapper: Wrapper, of: Iterable[Stamp[Any]] = ()
+    ) -> None:
         """See L{IServerBuilder}."""
-        self._wrappers.append((verb, owned(self._note("wrap", verb), wrapper)))
+        self._wrappers.append((verb, owned(self._note("wrap", verb), wrapper, of)))
 
     def parameter(self, parameter: Parameter[W]) -> None:
         """See L{IServerBuilder}."""
@@ -212,17 +214,18 @@ class ServerProfile(Register):
         receive = owned(owner, parameter.receive)
         self.parameters[key] = evolve(parameter, receive=receive)
 
-    def review(self, stage: Stage, check: Check) -> None:
+    def review(self, stage: Stage, check: Check, of: Iterable[Stamp[Any]] = ()) -> None:
         """See L{IServerBuilder}."""
-        self.reviews[stage] += (owned(self._note("review", stage), check),)
+        self.reviews[stage] += (owned(self._note("review", stage), check, of),)
 
     def gate(
         self,
         gate: Callable[[IServerSession, bytes], Reply | None],
         verb: bytes | None = None,
+        of: Iterable[Stamp[Any]] = (),
     ) -> None:
         """See L{IServerBuilder}."""
-        guard = owned(self._note("gate", verb or ""), gate)
+        guard = owned(self._note("gate", verb or ""), gate, of)
         if verb is None:
             self.gates += (guard,)
         else:
@@ -274,6 +277,15 @@ class ServerProfile(Register):
 
     # --- what is read ----------------------------------------------------------
 
+    @property
+    def plain(self) -> Plain:
+        """Which commands are the core's alone; found out once."""
+        found = self._plain
+        if found is None or self._plainly != len(self.hooks):
+            found = self._plain = plainly(self.table, self.gates, self.reviews)
+            self._plainly = len(self.hooks)
+        return found
+
     def hello(self, values: list[object]) -> Reply:
         """
         The EHLO response.
@@ -304,17 +316,6 @@ class ServerProfile(Register):
             word = capability.keyword
             lines.append(word if text is None else word + b" " + text)
         return Reply(250, None, tuple(lines))
-
-
-def _wrapped(wrapper: Wrapper, run: Run) -> Run:
-    # What goes wrong inside is the fault of whoever is inside.
-    inner = owned(ownerOf(run), run)
-
-    def call(session: IServerSession, rest: bytes) -> Reply | ServerDialogue | None:
-        return wrapper(session, rest, inner)
-
-    call.owner = ownerOf(wrapper)  # type: ignore[attr-defined]  # read by ownerOf
-    return call
 
 
 @implementer(IClientBuilder)

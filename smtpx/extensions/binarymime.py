@@ -113,7 +113,7 @@ class BinaryMIME:
         # Section 3 item 3: never without CHUNKING.
         server.capability(CAPABILITY, lambda session: session.holds("chunking") or None)
         server.parameter(PARAMETER)
-        server.gate(self._refuseData, b"DATA")
+        server.gate(self._refuseData, b"DATA", of=(BINARY,))
 
     def _refuseData(self, session: IServerSession, verb: bytes) -> Reply | None:
         # A review of Stage.DATA would not do: it is asked for BDAT as well.

@@ -115,11 +115,13 @@ class Checkpoint:
             receiving = Receiving(self.memory, not self.submission, self._prompt)
             server.capability(CAPABILITY, self._advertise)
             server.parameter(self._parameter)
-            server.review(Stage.MAIL, partial(_recall, receiving))
-            server.review(Stage.DATA, receiving.opens)
-            server.wrap(b"RCPT", receiving.rcpt)
-            server.wrap(b"RSET", receiving.ends)
-            server.wrap(b"QUIT", receiving.ends)
+            # Only a transaction with a name is ever known again.
+            named = (_NAME,)
+            server.review(Stage.MAIL, partial(_recall, receiving), of=named)
+            server.review(Stage.DATA, receiving.opens, of=named)
+            server.wrap(b"RCPT", receiving.rcpt, of=named)
+            server.wrap(b"RSET", receiving.ends, of=named)
+            server.wrap(b"QUIT", receiving.ends, of=named)
             server.turnedDown(receiving.turnedDown)
 
     def _welcome(self, session: IServerSession) -> bool:

@@ -252,7 +252,7 @@ class RRVS:
             return
         server.capability(CAPABILITY, lambda session: True)
         server.parameter(self._parameter)
-        server.review(Stage.RCPT, _reviewRecipient)
+        server.review(Stage.RCPT, _reviewRecipient, of=(SINCE,))
         server.header(FIELD, _noteField)
         server.review(Stage.MESSAGE, _reviewFields)
 
