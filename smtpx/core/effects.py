@@ -133,6 +133,29 @@ class IServerPort(Interface):
         """
 
 
+class IDirectPort(Interface):
+    """
+    A shell that is asked what is asked most without a value for each question.  Each
+    method does what C{ask} does with the question that is named behind it.
+    """
+
+    def maySend(session: IServerSession, envelope: Envelope) -> Reply | None | Pending:
+        """L{MaySend}."""
+
+    def mayReceive(
+        session: IServerSession, envelope: Envelope, recipient: Recipient
+    ) -> Reply | None | Pending:
+        """L{MayReceive}."""
+
+    def openBody(session: IServerSession, envelope: Envelope) -> Reply | None | Pending:
+        """L{OpenBody}."""
+
+    def takeMessage(
+        session: IServerSession, envelope: Envelope
+    ) -> Reply | tuple[Reply, ...] | Pending:
+        """L{TakeMessage}."""
+
+
 # --- the core's own questions ---------------------------------------------
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from .body import HeaderWatch, LineMeter
 from .dialogue import Answered
-from .effects import IServerPort
+from .effects import IDirectPort, IServerPort
 from .envelope import Envelope, Stamps
 from .errors import HookTrouble
 from .hooks import Dialect, Ending, Framing, TLSInfo
@@ -63,6 +63,8 @@ class ServerFacts:
 
     @ivar profile: what is the same for all connections.
     @ivar port: the shell.
+    @ivar direct: the same, where it can be asked directly; L{None}: it cannot.
+    @ivar plain: which commands are the core's alone.
     @ivar transactions: how many MAIL commands there were.
     @ivar closed: it is over: close it when everything is written.
     @ivar received: how many octets were fed.
@@ -97,6 +99,7 @@ class ServerFacts:
         "bodyBegun",
         "carried",
         "closed",
+        "direct",
         "early",
         "ended",
         "ending",
@@ -116,6 +119,7 @@ class ServerFacts:
         "peerName",
         "peerNameKnown",
         "peerPort",
+        "plain",
         "port",
         "profile",
         "progress",
@@ -143,6 +147,8 @@ class ServerFacts:
         """
         self.profile = profile
         self.port = port
+        self.direct: IDirectPort | None = None
+        self.plain = profile.plain
         self.peer = peer
         self.peerPort = peerPort
         self.peerName: bytes | None = None
@@ -171,8 +177,7 @@ class ServerFacts:
         self.fastOpen = ""
         self.ending: Ending | None = None
         self.batched = self.early = False
-        self.received = 0
-        self.progress = 0
+        self.received = self.progress = 0
         self._id: str | None = None
         self._stamps: Stamps | None = None
         self._mode = COMMAND
@@ -256,6 +261,11 @@ class ServerFacts:
     def tlsReady(self) -> bool:
         """Is there a certificate?"""
         return self.profile.tlsReady
+
+    def stamped(self, envelope: Envelope) -> bool:
+        """Is there a stamp on an envelope that makes commands more than plain?"""
+        stamps = envelope._stamps
+        return stamps is not None and not self.plain.of.isdisjoint(envelope.borne())
 
     def now(self) -> float:
         """Seconds since the epoch."""

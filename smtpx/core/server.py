@@ -19,13 +19,12 @@ client, and the life of a transaction, L{smtpx.core.session}.
 
 from __future__ import annotations
 
-from typing import cast
-
-from .claims import CORE, ownerOf
+from .claims import CORE
 from .dialogue import ServerDialogue
 from .effects import Waiting
 from .facts import BLOCKED, COMMAND, DOTTED, HANDSHAKE, LINE, OCTETS
 from .hooks import Ending, TLSInfo, Verb
+from .ordinary import OrdinaryServer
 from .reply import (
     BAD_SEQUENCE,
     OUT_OF_SYNC,
@@ -36,7 +35,6 @@ from .reply import (
     Reply,
     reply,
 )
-from .servermachine import ServerMachine
 
 #: What a browser says first, if somebody leads one here.
 _FOREIGN = frozenset({b"GET", b"POST", b"PUT", b"HEAD", b"OPTIONS", b"CONNECT"})
@@ -64,7 +62,7 @@ def _shown(word: bytes) -> bytes:
     return word if plain else b""
 
 
-class ServerConnection(ServerMachine):
+class ServerConnection(OrdinaryServer):
     """
     One connection.  What the shell reads of it (C{closed}, C{received},
     C{progress}) is described in L{smtpx.core.facts.ServerFacts}.
@@ -142,10 +140,22 @@ class ServerConnection(ServerMachine):
         self.received += len(octets)
         self._buffer.feed(octets)
         if self._greeted:
-            self._run()
+            self._goOn()
         elif len(self._buffer) > self.profile.bounds.earlyOctets and not self.closed:
             self._say(self._tooSoon())
         return self._flush()
+
+    def _goOn(self) -> None:
+        """Take what is in the buffer, what is ordinary of it in a straight line."""
+        buffer = self._buffer
+        if self.ordinary and buffer.position < len(buffer.data) and not self.closed:
+            if self._mode == COMMAND:
+                if not self._skipping:
+                    self._ordinary()
+            elif self._mode == DOTTED and self._reader is None:
+                self._ordinaryBody()
+        if buffer.position < len(buffer.data):
+            self._run()
 
     def answer(self, value: object) -> bytes:
         """The answer to the question or handshake that was open."""
@@ -161,7 +171,7 @@ class ServerConnection(ServerMachine):
         else:
             self._then = None
             self._guarded(then, value)
-        self._run()
+        self._goOn()
         return self._flush()
 
     def fail(self, error: BaseException) -> bytes:
@@ -268,10 +278,7 @@ class ServerConnection(ServerMachine):
                 outcome = verb.run(self, rest)
             except Exception as error:
                 outcome = self.trouble(error, CORE)
-            if type(outcome) is Reply:
-                self._say(outcome)
-            elif outcome is not None:
-                self._begin(cast(ServerDialogue, outcome), ownerOf(verb.run))
+            self._cameOf(outcome, verb.name)
 
     def _tires(self) -> bool:
         """One command more that brings no mail forward: are there too many?"""

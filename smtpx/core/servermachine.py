@@ -326,24 +326,27 @@ class ServerMachine(ServerSession, ABC):
     def takeDotted(self, prompt: Reply) -> None:
         """Say C{prompt}; a dot-stuffed body follows."""
         self._say(prompt)
-        self._reader = DotReader()
         self._mode = DOTTED
 
     def _dotted(self) -> bool:
         buffer, reader = self._buffer, self._reader
-        assert reader is not None
+        if reader is None:
+            reader = self._reader = DotReader()
         before = buffer.position
         buffer.position, piece, ended = reader.read(buffer.data, before)
         if piece and self.bodyBegun:
             self.takeText(piece)
         if ended:
             self._reader = None
-            self._mode = COMMAND
-            if self._dialogue is None:
-                self._guarded(self.tryClose)
-            else:
-                self._advance(None)
+            self._bodyEnded()
         return ended or buffer.position > before
+
+    def _bodyEnded(self) -> None:
+        self._mode = COMMAND
+        if self._dialogue is None:
+            self._guarded(self.tryClose)
+        else:
+            self._advance(None)
 
     def _octets(self) -> None:
         piece = self._buffer.take(self._left)

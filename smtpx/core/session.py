@@ -17,8 +17,7 @@ from typing import Any, cast
 
 from zope.interface import implementer
 
-from .body import HeaderWatch, LineMeter, bare, headerFields, normalised
-from .bounds import BareLines
+from .bodytaker import BodyTaker
 from .claims import CORE, apt
 from .dialogue import Answered, Ask, ServerDialogue, ServerNeed, Verdict, ask
 from .effects import (
@@ -31,7 +30,7 @@ from .effects import (
 )
 from .envelope import Envelope, Recipient
 from .errors import UsageError
-from .facts import BLOCKED, ServerFacts
+from .facts import BLOCKED
 from .hearsay import overheard, toldOf
 from .hooks import (
     Dialect,
@@ -47,16 +46,16 @@ from .reply import BAD_SEQUENCE, LOCAL_ERROR, TOO_MANY_ERRORS, Reply, reply
 from .reviews import review
 from .standing import Standing
 
-TOO_BIG = reply(552, "5.3.4", b"Message size exceeds the maximum")
-BARE_LINE_END = reply(550, "5.6.11", b"Message has a bare CR or LF")
-LONG_TEXT_LINE = reply(550, "5.6.0", b"Message has a line that is too long")
+# A member is looked up at its class by a function of Enum's, each time.
+_DATA, _MESSAGE = Stage.DATA, Stage.MESSAGE
+_USUAL, _SETTLED = Standing.USUAL, Standing.SETTLED
 
 #: "It has been asked already, and the answer is on its way."
 ASKED: Ask[Any] = Ask(cast(Any, None))
 
 
 @implementer(IServerSession)
-class ServerSession(ServerFacts):
+class ServerSession(BodyTaker):
     """
     What one client is to us.  See L{smtpx.core.interfaces.IServerSession}.
     """
@@ -96,79 +95,6 @@ class ServerSession(ServerFacts):
         for tune in self.profile.tlsTuners:
             options = tune(self, options)
         return options
-
-    # --- the body ----------------------------------------------------------------
-
-    def takeText(self, piece: bytes) -> None:
-        """A piece of a body by DATA, where lines matter."""
-        bounds = self.profile.bounds
-        if bare(piece):
-            if bounds.bareLines is BareLines.NORMALISE:
-                piece = normalised(piece)
-            else:
-                self.spoil(BARE_LINE_END)
-        limit = bounds.textLineOctets
-        if limit is not None:
-            meter = self._meter
-            if meter is None:
-                meter = self._meter = LineMeter(limit)
-            if meter.tooLong(piece):
-                self.spoil(LONG_TEXT_LINE)
-        self.takeOctets(piece)
-
-    def takeOctets(self, piece: bytes) -> None:
-        """A piece of the body."""
-        envelope = self.envelope
-        assert envelope is not None
-        first = envelope.octets == 0
-        envelope.octets += len(piece)
-        if self._spoiled is not None:
-            return
-        limit = self.profile.bounds.messageOctets
-        if limit is not None and envelope.octets > limit:
-            self.spoil(TOO_BIG)
-            return
-        if self.profile.headers:
-            self._watch(piece, first)
-            if self._spoiled is not None or not self.bodyBegun:
-                return
-        try:
-            self.port.body(piece)
-        except Exception as error:
-            self.spoil(self.trouble(error, CORE))
-
-    def spoil(self, why: Reply) -> None:
-        """The body is to be refused once its end has come; keep none of it."""
-        if self._spoiled is None:
-            self._spoiled = why
-            self.port.dropBody()
-
-    def _watch(self, piece: bytes, first: bool) -> None:
-        watch = self._header
-        if watch is None:
-            if not first:
-                return
-            if piece.startswith(b"\r\n"):
-                return  # there is no header
-            end = piece.find(b"\r\n\r\n")
-            if 0 <= end < self.profile.bounds.headerOctets:
-                # Nearly always: the whole header, in the first piece.
-                self._tell(piece[: end + 2])
-                return
-            watch = self._header = HeaderWatch(self.profile.bounds.headerOctets)
-        header = watch.feed(piece)
-        if header is not None:
-            self._header = None
-            self._tell(header)
-
-    def _tell(self, header: bytes) -> None:
-        try:
-            headers = self.profile.headers
-            for name, value in headerFields(header, headers):
-                for watcher in headers[name]:
-                    watcher(self, value)
-        except Exception as error:
-            self.spoil(self.trouble(error, CORE))
 
     # --- what hooks and verbs may do ---------------------------------------------
 
@@ -251,7 +177,7 @@ class ServerSession(ServerFacts):
                 self.port.dropBody()
         self._spoiled = None
         self.envelope = None
-        self.standing = Standing.USUAL
+        self.standing = _USUAL
         self.utf8Addresses = self.obliged = False
         self.tellEach = self.profile.framing
 
@@ -269,15 +195,20 @@ class ServerSession(ServerFacts):
         if not envelope.recipients:
             return self.profile.nobody
         try:
-            checks = self.profile.reviews[Stage.DATA]
-            if self.standing is Standing.SETTLED:
-                checks = ()
-            verdict = review(self, checks, None) if checks else None
-            if verdict is not None and type(verdict) is not Reply:
-                return self._openReviewed(cast(Verdict, verdict), envelope)
-            if isinstance(verdict, Reply) and verdict.refuses:
-                return verdict
-            answer = self.port.ask(OpenBody(self, envelope))
+            if not self.plain.data or self.stamped(envelope):
+                checks = self.profile.reviews[_DATA]
+                if self.standing is _SETTLED:
+                    checks = ()
+                verdict = review(self, checks, None) if checks else None
+                if verdict is not None and type(verdict) is not Reply:
+                    return self._openReviewed(cast(Verdict, verdict), envelope)
+                if isinstance(verdict, Reply) and verdict.refuses:
+                    return verdict
+            direct = self.direct
+            if direct is None:
+                answer = self.port.ask(OpenBody(self, envelope))
+            else:
+                answer = direct.openBody(self, envelope)
         except Exception as error:
             # In here, so that a BDAT still takes its octets off the wire.
             return self.trouble(error, CORE)
@@ -323,7 +254,7 @@ class ServerSession(ServerFacts):
         refusal = self._objection()
         if refusal is not None:
             return self._turnedDown(refusal)
-        if self.profile.reviews[Stage.MESSAGE] or self.profile.judges:
+        if self.profile.reviews[_MESSAGE] or self.profile.judges:
             return self.closeBody()
         final = self._hand()
         if final is PENDING:
@@ -344,7 +275,7 @@ class ServerSession(ServerFacts):
     def _judge(self) -> Verdict:
         """Review the whole message."""
         try:
-            found = review(self, self.profile.reviews[Stage.MESSAGE], None)
+            found = review(self, self.profile.reviews[_MESSAGE], None)
             if found is not None and type(found) is not Reply:
                 found = yield from cast(Verdict, found)
         except Exception as error:
@@ -354,7 +285,7 @@ class ServerSession(ServerFacts):
     def closeBody(self) -> ServerDialogue:
         """See L{IServerSession}."""
         verdict = self._objection()
-        settled = self.standing is Standing.SETTLED
+        settled = self.standing is _SETTLED
         if verdict is None and not settled:
             verdict = yield from self._judge()
         if verdict is not None and verdict.refuses:
@@ -395,7 +326,10 @@ class ServerSession(ServerFacts):
         # From here on the body is the port's; a reset does not drop it.
         self.bodyBegun = False
         try:
-            return self.port.ask(TakeMessage(self, envelope))
+            direct = self.direct
+            if direct is None:
+                return self.port.ask(TakeMessage(self, envelope))
+            return direct.takeMessage(self, envelope)
         except Exception as error:
             self.port.dropBody()
             return self.trouble(error, CORE)

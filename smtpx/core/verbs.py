@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Callable, cast
 from .address import forwardPath, heloName, reversePath
 from .claims import ownerOf
 from .dialogue import Ask, Dotted, ServerDialogue, Verdict
-from .effects import PENDING, MayReceive, MaySend
+from .effects import PENDING, MayReceive, MaySend, Pending
 from .envelope import Bearer, Envelope, Recipient
 from .errors import HookTrouble, Malformed
 from .hooks import Stage, Verb, Where
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 #: What a verb's function may give back; L{None}: the answer comes later, or
 #: has been written already.
 Outcome = Reply | ServerDialogue | None
+
+# A member is looked up at its class by a function of Enum's, each time.
+_MAIL, _RCPT, _SETTLED = Stage.MAIL, Stage.RCPT, Standing.SETTLED
 
 GO_AHEAD = Reply(354, None, (b"End data with <CR><LF>.<CR><LF>",))
 _TOO_MANY_TRANSACTIONS = reply(451, "4.5.3", b"Too many transactions")
@@ -95,7 +98,16 @@ def mail(session: ServerConnection, rest: bytes) -> Outcome:
         sender, parameters = reversePath(rest)
     except Malformed as bad:
         return _malformed(bad, "5.1.7")
-    envelope = Envelope(sender, profile.clock())
+    return begin(session, sender, parameters)
+
+
+def begin(session: ServerConnection, sender: bytes, parameters: bytes) -> Outcome:
+    """
+    MAIL, once it is understood: is there anything against a transaction?
+
+    @param parameters: what stands behind the path.
+    """
+    envelope = Envelope(sender, session.profile.clock())
     try:
         return _admit(session, envelope, parameters)
     except Exception:
@@ -113,17 +125,25 @@ def _admit(session: ServerConnection, envelope: Envelope, parameters: bytes) -> 
         session.reset()
         return _UTF8_SENDER
     session.envelope = envelope
-    checks = session.profile.reviews[Stage.MAIL]
-    verdict = review(session, checks, None) if checks else None
+    verdict: Reply | None | Verdict = None
+    if not session.plain.mail or session.stamped(envelope):
+        checks = session.profile.reviews[_MAIL]
+        verdict = review(session, checks, None) if checks else None
     if verdict is not None:
         if not isinstance(verdict, Reply):
             return _mailReviewed(session, envelope, verdict)
         if verdict.refuses:
             session.reset()
             return verdict
-    if session.standing is Standing.SETTLED:
+    if session.standing is _SETTLED:
         return verdict or OK
-    answer = session.port.ask(MaySend(session, envelope))
+    direct = session.direct
+    if direct is None:
+        answer = session.port.ask(MaySend(session, envelope))
+    else:
+        answer = direct.maySend(session, envelope)
+    if answer is None and verdict is None:
+        return OK
     if answer is PENDING:
         session.later(lambda said: _mailed(session, verdict, said))
         return None
@@ -138,7 +158,7 @@ def _mailReviewed(
         if verdict is not None and verdict.refuses:
             session.reset()
             return verdict
-        if session.standing is Standing.SETTLED:
+        if session.standing is _SETTLED:
             return verdict or OK
         answer = yield Ask(MaySend(session, envelope))
     except Exception:
@@ -179,14 +199,33 @@ def rcpt(session: ServerConnection, rest: bytes) -> Outcome:
             return refusal
     if not session.utf8Addresses and not path.isascii():
         return _UTF8_RECIPIENT
-    checks = profile.reviews[Stage.RCPT]
+    checks = profile.reviews[_RCPT]
     verdict = review(session, checks, recipient) if checks else None
     if verdict is not None:
         if not isinstance(verdict, Reply):
             return _rcptReviewed(session, envelope, recipient, verdict)
         if verdict.refuses:
             return verdict
-    answer = session.port.ask(MayReceive(session, envelope, recipient))
+    direct = session.direct
+    if direct is None:
+        answer = session.port.ask(MayReceive(session, envelope, recipient))
+    else:
+        answer = direct.mayReceive(session, envelope, recipient)
+    return judged(session, recipient, verdict, answer)
+
+
+def judged(
+    session: ServerConnection,
+    recipient: Recipient,
+    verdict: Reply | None,
+    answer: Reply | None | Pending,
+) -> Outcome:
+    """
+    RCPT, once the policy was asked.
+
+    @param verdict: what stands in for the usual reply, if nobody objects.
+    @param answer: what the policy says.
+    """
     if answer is PENDING:
         session.later(lambda said: _rcpted(session, recipient, verdict, said))
         return None

@@ -156,6 +156,8 @@ class SMTPServerFactory(Factory):
     """
     Makes server connections.
 
+    @ivar maySend: what the policy says to a MAIL; see L{IPolicy}.
+    @ivar mayReceive: and to a RCPT.
     @ivar cautious: which questions wait until the client has shown where it is.
     @ivar bounds: how much a client may send, and how long it may take.
     @ivar profile: the extensions' hooks, resolved.
@@ -230,8 +232,7 @@ class SMTPServerFactory(Factory):
         self.receiver: IReceiver = receiverFor(receiver)
         self.bounds = Bounds() if bounds is None else bounds
         self.lingerSeconds = self.bounds.closeSeconds
-        self.tls = tls
-        self.implicitTLS = implicitTLS
+        self.tls, self.implicitTLS = tls, implicitTLS
         self.journal: IJournal = Silence() if journal is None else journal
         self.admission = admission
         self.tracer = tracer
@@ -247,6 +248,7 @@ class SMTPServerFactory(Factory):
             self.profile.clock = clock
         self.profile.load(standard() if extensions is None else extensions)
         self.answer = answererFor(policy, answers or {})
+        self.maySend, self.mayReceive = policy.maySend, policy.mayReceive
         self.cautious = _cautious(policy)
         self.seconds = reactor.seconds
         self.connections: set[ServerProtocol] = set()

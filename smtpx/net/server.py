@@ -1,8 +1,8 @@
 """
 The Twisted side of a server connection: octets in, octets out, no SMTP.
 
-All SMTP is in L{smtpx.core.server.ServerConnection}.  Here are the socket, the
-TLS handshake, the arriving message, back-pressure in both directions, and time:
+All SMTP is in L{smtpx.core.server.ServerConnection}, and what it asks is answered in
+L{smtpx.net.serverport}.  Here are the socket, the TLS handshake, and time:
 one sweep of the factory looks at all connections once a second, so that a
 command costs no timer.
 """
@@ -10,30 +10,24 @@ command costs no timer.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from attrs import evolve
 from OpenSSL.SSL import Connection as TLSConnection, Error as TLSError
-from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import IHandshakeListener
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ..core.dialogue import Question
-from ..core.effects import PENDING, IServerPort, OpenBody, Pending, TakeMessage, Waiting
+from ..core.effects import Waiting
 from ..core.hooks import TLSOptions
-from ..core.reply import LOCAL_ERROR, Reply
 from ..core.server import ServerConnection
-from ..core.standing import Standing
-from .answers import CORE_QUESTIONS
-from .direct import BODY_OCTETS, COMMAND_OCTETS, DirectProtocol, Stall
+from .direct import Stall
 from .ends import Ends
-from .fastopen import Opened, Proof, openedOf, proofOf, proven
-from .inflow import Inflow
-from .interfaces import IArrival, Taken
+from .fastopen import openedOf
 from .proxy import beginsHeader
+from .serverport import ServerPort
 from .upgrade import hasSpoken, startTLS
 
 if TYPE_CHECKING:
@@ -42,8 +36,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@implementer(IServerPort, IHandshakeListener)
-class ServerProtocol(DirectProtocol):
+@implementer(IHandshakeListener)
+class ServerProtocol(ServerPort):
     """
     One TCP connection of a server.
 
@@ -60,10 +54,6 @@ class ServerProtocol(DirectProtocol):
     talks = False
 
     _first = b""
-    _arrival: IArrival | None = None
-    _asked: Deferred[Any] | None = None
-    _options: TLSOptions | None = None
-    _commits = False
     #: Is the handshake with which the connection begins under way?
     _securing = False
     #: What is said as soon as it is through, or before.
@@ -74,14 +64,14 @@ class ServerProtocol(DirectProtocol):
     _waiting: Waiting | None = None
     _mark = 0
     _since = 0.0
-    _opened = Opened.USUALLY
 
     def __init__(self, factory: SMTPServerFactory, core: ServerConnection) -> None:
         """
         @param core: made with this as its port by C{factory}.
         """
-        self.factory: SMTPServerFactory = factory
+        self.factory = factory
         self.core = core
+        core.direct = self
 
     # --- Twisted's side -------------------------------------------------------------
 
@@ -270,168 +260,6 @@ class ServerProtocol(DirectProtocol):
         creator = tls.creator(options, self._speak)
         startTLS(self, creator, self.factory.reactor)
         self.secured()
-
-    # --- the core's port --------------------------------------------------------------
-
-    def ask(self, question: Question[T]) -> T | Pending:
-        """See L{IServerPort}."""
-        answer: Any
-        if isinstance(question, TakeMessage):
-            answer = self._take(question)
-        elif isinstance(question, OpenBody):
-            answer = self._openBody(question)
-        elif self._opened is Opened.USUALLY:
-            answer = self.factory.answer(question)
-        else:
-            answer = self._cautiously(question)
-        # What comes most is looked at first; Deferred is slow to ask for.
-        usual = answer is None or type(answer) is Reply
-        if not usual and isinstance(answer, Deferred):
-            if not answer.called or answer.paused:
-                self._await(answer, question)
-                return PENDING
-            # It is there already; to call back now would be to come back into
-            # the core before it has gone out.
-            there: list[Any] = []
-            answer.addBoth(there.append)
-            answer = there[0]
-            if isinstance(answer, Failure):
-                answer.raiseException()
-        said: T | Pending = answer
-        return said
-
-    def _await(self, answer: Deferred[Any], question: Question[Any]) -> None:
-        self._asked = answer
-        # While it is not known where the client is, nothing is committed.
-        self._commits = type(question) is TakeMessage and self._arrival is None
-        answer.addCallbacks(self._answered, self._failed, errbackArgs=(question,))
-
-    def _answered(self, value: object) -> None:
-        self._asked = None
-        if self.transport is not None:
-            self._tell(self.core.answer(value))
-
-    def _failed(self, failure: Failure, question: Question[Any]) -> None:
-        self._asked = None
-        error = failure.value
-        assert error is not None
-        gone = self.transport is None
-        owner = "receiver" if self._commits else "policy"
-        if isinstance(error, CancelledError):
-            if gone:
-                return
-            error = TimeoutError(f"{type(question).__name__} took too long")
-        if gone:
-            self.trouble(owner, error)
-        elif type(question) in CORE_QUESTIONS:
-            self.trouble(owner, error)
-            self._tell(self.core.answer(LOCAL_ERROR))
-        else:
-            self._tell(self.core.fail(error))
-
-    def _openBody(self, question: OpenBody) -> Reply | None:
-        arrival = self.factory.receiver.begin(question.session, question.envelope)
-        if isinstance(arrival, Reply):
-            return arrival
-        self._arrival = arrival
-        arrival.registerProducer(Inflow(self), True)
-        return None
-
-    def body(self, octets: bytes) -> None:
-        """See L{IServerPort}."""
-        if len(octets) > COMMAND_OCTETS // 2:
-            self.expect(BODY_OCTETS)
-        arrival = self._arrival
-        assert arrival is not None
-        arrival.write(octets)
-
-    def _cautiously(self, question: Question[Any]) -> Any:
-        """
-        Ask on behalf of a client that may be a recording: what does not bear to be
-        asked again and again has to wait until it has shown where it is.
-        """
-        connection, factory = self._connection, self.factory
-        if (
-            connection is None
-            or type(question) not in factory.cautious
-            or proofOf(connection.socket) is Proof.GIVEN
-        ):
-            return factory.answer(question)
-        wait = proven(factory.reactor, lambda: proofOf(connection.socket))
-        return wait.addCallback(self._trusted, question)
-
-    def _trusted(self, good: bool, question: Question[Any]) -> Any:
-        if not good:
-            raise ConnectionAborted("The client is not where its packet said")
-        return self.factory.answer(question)
-
-    def _take(self, question: TakeMessage) -> Taken:
-        """
-        The message is whole; the first that came by a SYN may have come before, unless
-        it has a name by which that is known, and may be somebody else's.
-        """
-        prompt = self.core.standing in (Standing.PROMPT, Standing.SETTLED)
-        if prompt or self._opened is Opened.USUALLY:
-            return self._finishBody(question)
-        connection = self._connection
-        if connection is None or proofOf(connection.socket) is Proof.GIVEN:
-            self._opened = Opened.USUALLY
-            return self._finishBody(question)
-        wait = proven(self.factory.reactor, lambda: proofOf(connection.socket))
-        return wait.addCallbacks(self._proven, self._unproven, (question,))
-
-    def _proven(self, good: bool, question: TakeMessage) -> Any:
-        if not good:
-            self.dropBody()
-            raise ConnectionAborted("The client is not where its packet said")
-        self._opened = Opened.USUALLY
-        self._commits = True
-        return self._finishBody(question)
-
-    def _unproven(self, failure: Failure) -> Failure:
-        self.dropBody()
-        return failure
-
-    def _finishBody(self, question: TakeMessage) -> Taken:
-        arrival, self._arrival = self._arrival, None
-        assert arrival is not None
-        self.expect(COMMAND_OCTETS)
-        arrival.unregisterProducer()
-        self.unstall(Stall.BODY)
-        return arrival.finish(question.session, question.envelope)
-
-    def dropBody(self) -> None:
-        """See L{IServerPort}."""
-        arrival, self._arrival = self._arrival, None
-        if arrival is not None:
-            self.expect(COMMAND_OCTETS)
-            arrival.unregisterProducer()
-            self.unstall(Stall.BODY)
-            try:
-                arrival.abort()
-            except Exception as error:
-                self.trouble("receiver", error)
-
-    def handshake(self, options: TLSOptions) -> None:
-        """See L{IServerPort}.  It begins when the go-ahead is written."""
-        self._options = options
-
-    def trouble(self, owner: str, error: BaseException) -> None:
-        """See L{IServerPort}."""
-        self.factory.journal.trouble(self.core, owner, error)
-
-    def evict(self, why: Reply) -> None:
-        """See L{IServerPort}."""
-        self.factory.reactor.callLater(0, self._evicted, why)
-
-    def _evicted(self, why: Reply) -> None:
-        if self.transport is not None:
-            self._tell(self.core.evicted(why))
-
-    def refused(self, command: bytes, answer: Reply) -> None:
-        """See L{IServerPort}."""
-        if self.factory.journal.enabled:
-            self.factory.journal.refused(self.core, command, answer)
 
     # --- time -----------------------------------------------------------------------
 

@@ -66,6 +66,9 @@ class TracedConnection(ServerConnection):
         "recording",
     )
 
+    #: Each step is told.
+    ordinary = False
+
     def __init__(
         self,
         profile: ServerProfile,

@@ -19,7 +19,7 @@ from smtpx.core.interfaces import IServerBuilder, IServerSession
 from smtpx.core.reply import Reply
 from smtpx.core.standing import Standing
 from smtpx.extensions.standard import standard
-from smtpx.net import server as serverModule
+from smtpx.net import serverport as serverModule
 from smtpx.net.factory import Open
 from smtpx.net.fastopen import Opened, Proof
 
