@@ -34,7 +34,7 @@ from typing import Callable
 from .bounds import BareLines
 from .claims import attributed, ownerOf
 from .clienthello import parseHello
-from .clientmachine import ClientMachine, Part, State
+from .clientmachine import Part, State
 from .clientreplies import (
     BROKEN,
     LOST,
@@ -47,7 +47,8 @@ from .clientreplies import (
 )
 from .clientsession import GivingUp, unspeakable
 from .clienttransaction import Transaction
-from .dialogue import Ask, Establish, Flow, Secure, Slot, Step, emit, send, settle, sync
+from .clientusual import UsualMachine
+from .dialogue import Ask, Establish, Flow, Secure, Step, emit, send, settle, sync
 from .effects import Awaited, ClientEffect, Close, GaveUp, Ready
 from .envelope import Envelope, Recipient
 from .errors import HookTrouble, PeerError, UsageError
@@ -69,7 +70,7 @@ from .reply import LOCAL_ERROR, Reply
 _ANY_ROUTE = RoutePolicy()
 
 
-class ClientConnection(ClientMachine):
+class ClientConnection(UsualMachine):
     """
     One connection.  See L{smtpx.core.interfaces.IClientSession} for what hooks
     see of it.
@@ -102,13 +103,12 @@ class ClientConnection(ClientMachine):
             believed; one stands for its older spellings, too.
         @raise UsageError: the profile's name cannot be said in EHLO.
         """
-        ClientMachine.__init__(
+        UsualMachine.__init__(
             self, profile, target, policy, secured, forecast, bareLines, ignored
         )
         if unspeakable(profile.name):
             raise UsageError(f"not a name for EHLO: {profile.name!r}")
         self._state = State.NEW
-        self._transaction: Transaction | None = None
         #: Has QUIT gone out, behind which there is nothing more to say?
         self.saidAll = False
         #: Has the EHLO that counts now been answered?
@@ -132,6 +132,8 @@ class ClientConnection(ClientMachine):
         What is waited for now.  It goes on when this changes, or C{replies}; octets
         that come without a reply that is whole are no progress.
         """
+        if self._usual is not None:
+            return self._usual.awaited
         state, waiting = self._state, self._waiting
         if isinstance(waiting, Secure):
             return Awaited.HANDSHAKE
@@ -171,6 +173,10 @@ class ClientConnection(ClientMachine):
 
         @raise UsageError: it was not started.
         """
+        if self._usual is not None:
+            effects = self._hearUsual(self._usual, octets)
+            if effects is not None:
+                return effects
         if self._state is State.NEW:
             raise UsageError("octets before the start")
         if self._state is State.OVER:
@@ -211,6 +217,10 @@ class ClientConnection(ClientMachine):
         @raise UsageError: not L{Ready}, or another one is not settled yet.
         """
         self._mustBe(State.READY)
+        if body is not None and self.straight:
+            effects = self._deliverUsual(envelope, body)
+            if effects is not None:
+                return effects
         self._state = State.BUSY
         # It is only the first flight that leaves on the strength of that.
         self.presumed = self.presumed and self.guessed
@@ -246,6 +256,8 @@ class ClientConnection(ClientMachine):
         and nowhere else.
         """
         try:
+            if self._usual is not None:
+                self._takeUp(self._usual)
             act(*what)
         except GivingUp as end:
             self._end(end.reply, polite=end.polite, phase=end.phase)
@@ -388,16 +400,8 @@ class ClientConnection(ClientMachine):
 
     # --- a transaction ----------------------------------------------------------
 
-    def _expectEnd(self) -> Slot:
-        """See L{ClientMachine}."""
-        if self._transaction is None:
-            raise UsageError("there is no message that could end")
-        verdict = self._transaction.awaitVerdict()
-        self._expected.append(verdict.take)
-        return verdict.slot
-
-    def _delivery(self, transaction: Transaction) -> Part:
-        yield from transaction.run()
+    def _delivery(self, transaction: Transaction, attempt: Part | None = None) -> Part:
+        yield from transaction.run(attempt)
         if transaction.pending:
             # Nobody waits for the reply; the next envelope can go right behind.
             self._write(b"RSET\r\n")

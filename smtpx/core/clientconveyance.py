@@ -118,14 +118,28 @@ class Conveyance(Standing):
         if not wanted:
             # RFC 2920 section 3.1: a lone dot, for it wants an end.
             yield from settle((yield from emit(b".\r\n")))
+            self._pending = False
         else:
-            final = completed((yield from attributed(CORE, self._poured(body))))
-            self.end(final, stage=Stage.MESSAGE)
+            yield from self._judged((yield from attributed(CORE, self._poured(body))))
+
+    def _judged(self, end: Slot) -> Part:
+        """
+        All is sent; what does the peer make of it?
+
+        @param end: the place of its reply to the end of the data.
+        """
+        got: Reply = yield Await(end)
+        self.end(completed(got), stage=Stage.MESSAGE)
         # Refused or not, the end of the data ends the transaction (RFC 5321
         # section 4.1.1.4).
         self._pending = False
 
-    def _poured(self, body: IBody) -> Generator[ClientNeed, Any, Reply]:
+    def _poured(self, body: IBody) -> Generator[ClientNeed, Any, Slot]:
+        """
+        Send the whole body.
+
+        @return: the place of the reply to its end.
+        """
         writer = DotWriter()
         self._wholeCommand = False
         begun, left, last = False, body.octets, b""
@@ -143,8 +157,7 @@ class Conveyance(Standing):
         # The last piece leaves with what ends it.
         end: Slot = yield Emit(last + writer.end(), True, True)
         self._wholeCommand = True
-        got: Reply = yield Await(end)
-        return got
+        return end
 
     # --- the body, by an extension ----------------------------------------------
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Set
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from attrs import frozen
+from attrs import field, frozen
 
 from .envelope import Envelope, Stamp
 from .hooks import BatchLimits, Carrier, LogFields, Parameter, Refusal, SyncPoint, Where
 from .interfaces import IBody, IClientSession, Transform
 from .occasion import occasionOf
+from .rawparameters import RAW
 
 if TYPE_CHECKING:
     from .dialogue import Recognition
@@ -28,6 +29,67 @@ Stamped = frozenset[Stamp[Any]]
 
 
 @frozen(eq=False)
+class UsualHooks:
+    """
+    What there is to ask for a usual message: one with addresses of ASCII, and with a
+    body in which nothing has to be changed (L{smtpx.core.clientusual}).
+
+    @ivar marks: a message that has one of these stamps is none.
+    @ivar glances: neither is one for whose whole body one of these is false.
+    @ivar admitters: those that are always asked.
+    @ivar mail: likewise, as in L{ClientHooks}.
+    @ivar asks: are there any?
+    """
+
+    marks: Stamped
+    glances: tuple[Callable[[bytes], bool], ...]
+    admitters: tuple[Callable[[IClientSession, Envelope], Refusal | None], ...]
+    mail: tuple[tuple[Stamped, Parameter[Any]], ...]
+    asks: bool
+
+    @classmethod
+    def of(cls, hooks: ClientHooks) -> UsualHooks | None:
+        """
+        Those of C{hooks}.
+
+        @return: L{None}: no message is a usual one.
+        """
+        if hooks.recognisers or hooks.carriers:
+            return None
+        if not all(
+            occasionOf(each).lasting for each in hooks.batchers + hooks.relaxers
+        ):
+            return None
+        if not all(stamps or each.foreign is not None for stamps, each in hooks.rcpt):
+            return None
+        marks: set[Stamp[Any]] = {RAW}
+        for stamps, _ in (*hooks.admitters, *hooks.transforms):
+            marks |= stamps
+        for stamps, parameter in (*hooks.mail, *hooks.rcpt):
+            marks |= stamps
+            marks.update(parameter.foreign or ())
+        glances = []
+        for stamps, choose in hooks.transforms:
+            plain = occasionOf(choose).plain
+            if plain is not None:
+                glances.append(plain)
+            elif not stamps:
+                return None
+        admitters = tuple(
+            admit
+            for stamps, admit in hooks.admitters
+            if not stamps and not occasionOf(admit).foreign
+        )
+        mail = tuple(
+            (stamps, each)
+            for stamps, each in hooks.mail
+            if not stamps and each.foreign is None
+        )
+        asks = bool(admitters or mail)
+        return cls(frozenset(marks), tuple(glances), admitters, mail, asks)
+
+
+@frozen(eq=False)
 class ClientHooks:
     """
     Hooks as in L{smtpx.core.interfaces.IClientBuilder}, in their order.
@@ -35,6 +97,7 @@ class ClientHooks:
     @ivar mail: the parameters of MAIL, each with the stamps of which the envelope has
         to have one for it to be asked; empty: it is always asked.
     @ivar rcpt: those of RCPT, likewise with stamps of the recipient.
+    @ivar usual: what is left of them for a usual message; L{None}: there is none.
     """
 
     admitters: tuple[
@@ -50,6 +113,11 @@ class ClientHooks:
     recorders: tuple[Callable[[IClientSession], LogFields], ...]
     mail: tuple[tuple[Stamped, Parameter[Any]], ...]
     rcpt: tuple[tuple[Stamped, Parameter[Any]], ...]
+    usual: UsualHooks | None = field(init=False)
+
+    @usual.default
+    def _findUsual(self) -> UsualHooks | None:
+        return UsualHooks.of(self)
 
     @classmethod
     def chosen(cls, profile: ClientProfile, offers: Set[bytes]) -> ClientHooks:

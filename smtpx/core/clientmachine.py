@@ -73,6 +73,8 @@ class ClientMachine(ClientSession, ABC):
         self._reader = ReplyReader()
         #: How many commands were answered, for whoever measures time.
         self.replies = 0
+        #: Has all that came been understood, to its end?
+        self._clear = True
         #: Who gets the replies that are still to come, in order; true: and the
         #: next one as well.
         self._expected: deque[Callable[[Reply], object]] = deque()
@@ -128,8 +130,10 @@ class ClientMachine(ClientSession, ABC):
         while True:
             line = buffer.line()
             if line is None:
-                if len(buffer) >= MAX_LINE_OCTETS:
+                left = len(buffer)
+                if left >= MAX_LINE_OCTETS:
                     raise PeerError("line too long")
+                self._clear = not left and not reader.midway
                 return None
             if len(line) + 2 > MAX_LINE_OCTETS:
                 raise PeerError("line too long")

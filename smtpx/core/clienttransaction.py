@@ -36,6 +36,7 @@ from .dialogue import (
     ClientNeed,
     Flight,
     Slot,
+    emit,
     flow,
     send,
     settle,
@@ -108,16 +109,17 @@ class Transaction(Conveyance):
 
     # --- how it goes ------------------------------------------------------------
 
-    def run(self) -> Part:
+    def run(self, attempt: Part | None = None) -> Part:
         """
         Send it.
 
+        @param attempt: sends it, from where it stands; L{None}: from the beginning.
         @raise GivingUp: it came to its end, but the connection cannot be used
             any more.
         @raise PeerError: a reply that its command cannot have.
         """
         try:
-            yield from self._attempt()
+            yield from attempt or self._attempt()
             self._session.fits = self._fitting()
         except HookTrouble as trouble:
             self._session.report(trouble)
@@ -168,6 +170,31 @@ class Transaction(Conveyance):
             return
         yield from self._address(envelope, body, selection.chosen, grouped)
         session.spent = session.full(limits.transactions)
+
+    def takenUp(self, body: IBody, sent: bool, transactionsMax: int | None) -> Part:
+        """
+        Go on with what has begun the usual way (L{smtpx.core.clientusual}): all
+        commands left in one flight, for all recipients.
+
+        @param sent: has the body left, too?  Then the replies to all commands have
+            come, and let it go.
+        @param transactionsMax: how many the peer takes; L{None}: any number.
+        """
+        self._pending = True
+        slots = [self._slotOfMail()]
+        self._mail = slots[0]
+        for index in range(len(self.envelope.recipients)):
+            slot = self._slots[index] = FinalSlot()
+            slots.append(slot)
+        slots.append(Slot())
+        yield Flight(b"", slots)
+        if sent:
+            yield from settle(slots[-1])
+            self.carrying = True
+            yield from self._judged((yield from emit(b"", ends=True)))
+        else:
+            yield from self._goAhead(slots[-1], body)
+        self._session.spent = self._session.full(transactionsMax)
 
     def _address(
         self, envelope: Envelope, body: IBody | None, chosen: list[int], grouped: bool

@@ -130,6 +130,9 @@ class Parameter(Generic[W]):
     @ivar of: the stamps without which there is nothing to write, so
         C{send} is not asked where the bearer has none of them; empty: it is always
         asked.
+    @ivar foreign: the stamps without which there is nothing to write where all
+        addresses of the envelope are of ASCII, so that C{send} need not be asked then;
+        L{None}: there may be.
     """
 
     keyword: bytes
@@ -139,6 +142,7 @@ class Parameter(Generic[W]):
     send: Callable[["IClientSession", Bearer], W | None]
     value: bytes | None = None
     of: tuple[Stamp[Any], ...] = ()
+    foreign: tuple[Stamp[Any], ...] | None = None
 
 
 # --- verbs ---------------------------------------------------------------

@@ -5,12 +5,15 @@ Most hooks that a transaction asks are about something that few messages have, o
 peers: an extension that knows it says so where it registers the hook::
 
     client.admit(when(self._admit, of=(HOLD,)))
-    client.relax(when(self._relax, offers=CAPABILITY))
+    client.relax(when(self._relax, offers=CAPABILITY, lasting=True))
 
 It is not asked on other occasions then, and costs nothing there.  What a peer offers
 is looked at once for all peers that offer the same (L{smtpx.core.clienthooks}), what a
 message has with each message.  A hook that notes something on the session with each
 message, be it only that there is nothing, has to be asked always.
+
+What is said by C{lasting}, C{foreign} and C{plain} makes a message a usual one, for
+which nobody has to be asked at all (L{smtpx.core.clientusual}).
 """
 
 from __future__ import annotations
@@ -38,11 +41,19 @@ class Occasion:
     @ivar lacks: the peer does not offer that; L{None}: it may offer whatever it likes.
     @ivar of: one of these stamps is on the envelope, or on a recipient; empty: there
         need be none.
+    @ivar lasting: does what it says hold until the peer answers EHLO once more?  Then
+        it need not be asked again before that.
+    @ivar foreign: need it not be asked where all addresses are of ASCII?
+    @ivar plain: need it not be asked, as it would change nothing, where this is true
+        of the whole body?  L{None}: it has to be asked.
     """
 
     offers: Capability[Any] | None = None
     lacks: Capability[Any] | None = None
     of: frozenset[Stamp[Any]] = frozenset()
+    lasting: bool = False
+    foreign: bool = False
+    plain: Callable[[bytes], bool] | None = None
 
     def suits(self, offers: Container[bytes]) -> bool:
         """
@@ -71,14 +82,22 @@ def when(
     offers: Capability[Any] | None = None,
     lacks: Capability[Any] | None = None,
     of: Iterable[Stamp[Any]] = (),
+    lasting: bool = False,
+    foreign: bool = False,
+    plain: Callable[[bytes], bool] | None = None,
 ) -> F:
     """
     C{hook}, to be asked on some occasions only, see L{Occasion}.
 
     @param of: only for hooks that are given an envelope.
+    @param lasting: only for hooks that are given nothing but the session.
+    @param foreign: only for hooks that admit an envelope.
+    @param plain: only for hooks that choose a change to the body.
     """
     occasional = _Occasional(hook)
-    occasional.occasion = Occasion(offers, lacks, frozenset(of))
+    occasional.occasion = Occasion(
+        offers, lacks, frozenset(of), lasting, foreign, plain
+    )
     return cast(F, occasional)
 
 

@@ -129,7 +129,7 @@ class ReplyReader:
             within one reply, or more than L{MAX_LINES} lines.
         """
         if not self._lines and line[3:4] != b"-":
-            return _single(line)
+            return single(line)
         match = _LINE.match(line)
         if match is None:
             raise PeerError("not a reply")
@@ -147,10 +147,11 @@ class ReplyReader:
 
 
 @lru_cache(maxsize=256)
-def _single(line: bytes) -> Reply:
+def single(line: bytes) -> Reply:
     """
     A reply of one line.  A peer says few different ones, and the same over and over.
 
+    @param line: without its CRLF, and not one that others follow.
     @raise PeerError: not a reply.
     """
     match = _LINE.match(line)

@@ -78,6 +78,21 @@ def canonical(pieces: Iterable[bytes]) -> Iterator[bytes]:
         yield last
 
 
+def dotted(body: bytes) -> bytes:
+    """
+    A whole body as it follows a 354, with its end: what L{DotWriter} makes of it.
+    """
+    if bare(body):
+        writer = DotWriter()
+        return writer.write(body) + writer.end()
+    stuffed = body.replace(b"\r\n.", b"\r\n..")
+    if body.startswith(b"."):
+        stuffed = b"." + stuffed
+    if body.endswith(b"\r\n") or not body:
+        return stuffed + b".\r\n"
+    return stuffed + b"\r\n.\r\n"
+
+
 class DotWriter:
     """
     The body that follows a 354, piece by piece (RFC 5321 section 4.5.2).

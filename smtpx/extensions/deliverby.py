@@ -54,6 +54,7 @@ from ..core.interfaces import (
     IServerExtension,
     IServerSession,
 )
+from ..core.occasion import when
 from ..core.reply import UNKNOWN_PARAMETER, Reply, reply
 from ..core.timestamp import renderTimestamp
 from .dsn import TELL_DELAY
@@ -249,7 +250,7 @@ class DeliverBy:
         """See L{IClientExtension}."""
         client.capability(CAPABILITY)
         client.parameter(self._parameter, under=CAPABILITY)
-        client.admit(_admit)
+        client.admit(when(_admit, of=(DEADLINE,)))
 
     # --- queue ----------------------------------------------------------------
 
@@ -276,14 +277,14 @@ def _send(session: IClientSession, bearer: Bearer) -> By | None:
 
 def _admit(session: IClientSession, envelope: Envelope) -> Refusal | None:
     deadline = envelope.stamp(DEADLINE)
-    if deadline is None:
-        session.stamps[TELL_DELAY] = False
-        return None
+    assert deadline is not None, "it is not asked without"
     least = session.offered(CAPABILITY)
     notifies = deadline.mode is Mode.NOTIFY
     # Section 4.1.4.2: who does not know of the time is asked to tell of any delay.
     final = session.target.dialect is Dialect.LMTP
-    session.stamps[TELL_DELAY] = notifies and least is None and not final
+    tells = notifies and least is None and not final
+    for each in envelope.recipients:
+        each.stamps[TELL_DELAY] = tells
     if notifies:
         return None
     # Section 4.1.4.1.

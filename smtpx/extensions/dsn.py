@@ -188,14 +188,14 @@ def _sender(
     return send
 
 
-#: Of a client's session: does who sends the message wish to hear of delays from the
-#: next host as well?  Set by an extension whose hook C{admit} sees the envelope.
+#: On a recipient: does who sends the message wish to hear of delays from the next host
+#: as well?  Set by an extension whose hook C{admit} sees the envelope.
 TELL_DELAY = Stamp[bool]("dsn-tell-delay", None, bool)
 
 
 def _sendNotify(session: IClientSession, bearer: Bearer) -> bytes | None:
     value = bearer.stamp(NOTIFY)
-    if not session.stamps.get(TELL_DELAY):
+    if not bearer.stamp(TELL_DELAY):
         return value
     if value is None:
         return b"FAILURE,DELAY"
@@ -227,6 +227,7 @@ PARAMETERS = (
         _exactly(_checkNotify),
         _receiver(NOTIFY),
         _sendNotify,
+        of=(NOTIFY, TELL_DELAY),
     ),
     Parameter[bytes](
         b"ORCPT",

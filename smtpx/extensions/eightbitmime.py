@@ -39,7 +39,15 @@ from ..core.interfaces import (
 from ..core.occasion import when
 from ..core.reply import Reply
 from .chunking import CAPABILITY as CHUNKS
-from .eightbitmimeconversion import BINARY, EIGHTBIT, cannot, toLines, toSeven
+from .eightbitmimeconversion import (
+    BINARY,
+    EIGHTBIT,
+    cannot,
+    fitsLines,
+    fitsSeven,
+    toLines,
+    toSeven,
+)
 
 CAPABILITY = Capability[bool](b"8BITMIME", KEYWORD)
 
@@ -152,12 +160,14 @@ class EightBitMIME:
         client.capability(CAPABILITY)
         client.parameter(EIGHT, under=CAPABILITY)
         if self.options.conversion:
-            client.transform(when(self._seven, lacks=CAPABILITY))
+            seven = when(self._seven, lacks=CAPABILITY, plain=fitsSeven)
+            client.transform(seven)
         else:
             client.admit(when(self._admit, lacks=CAPABILITY, of=(EIGHTBIT,)))
         if self.options.longLines:
             # Without 8BITMIME, the other one sees to the lines as well.
-            client.transform(when(self._lines, offers=CAPABILITY, lacks=CHUNKS))
+            lines = when(self._lines, offers=CAPABILITY, lacks=CHUNKS, plain=fitsLines)
+            client.transform(lines)
 
     def _admit(self, session: IClientSession, envelope: Envelope) -> Refusal | None:
         return cannot(CAPABILITY.keyword)

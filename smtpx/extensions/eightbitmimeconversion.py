@@ -69,6 +69,16 @@ def toLines(body: IBody) -> Transformation:
     return body if isinstance(found, Obstacle) else found
 
 
+def fitsSeven(whole: bytes) -> bool:
+    """Is this a body that L{toSeven} leaves as it is?"""
+    return whole.isascii() and fitsLines(whole)
+
+
+def fitsLines(whole: bytes) -> bool:
+    """Is this a body that L{toLines} leaves as it is?"""
+    return len(whole) <= LINE_OCTETS or not LineMeter(LINE_OCTETS).tooLong(whole)
+
+
 def fromBinary(lacks: bytes, body: IBody, eightBit: bool) -> Transformation:
     """
     A body that need not be lines, for a host that takes only those.

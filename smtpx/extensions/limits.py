@@ -32,6 +32,7 @@ from ..core.interfaces import (
     IServerExtension,
     IServerSession,
 )
+from ..core.occasion import when
 from ..core.reply import Reply, reply
 
 TOO_MANY_DOMAINS = reply(452, "4.5.3", b"Too many recipient domains in one session")
@@ -171,12 +172,12 @@ class Limits:
     def extendClient(self, client: IClientBuilder) -> None:
         """See L{IClientExtension}."""
         client.capability(CAPABILITY)
-        client.batch(self._batch)
+        client.batch(when(self._batch, lasting=True))
 
     def _batch(self, session: IClientSession) -> BatchLimits | None:
         said = session.offered(CAPABILITY)
         if said is None:
-            # Mostly so, and asked for each message.
+            # Mostly so.
             return self._unsaid
         if said.recipients is not None:
             return said

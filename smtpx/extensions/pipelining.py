@@ -54,7 +54,7 @@ class Pipelining:
     def extendClient(self, client: IClientBuilder) -> None:
         """See L{IClientExtension}."""
         client.capability(CAPABILITY)
-        client.relax(when(self._relax, offers=CAPABILITY))
+        client.relax(when(self._relax, offers=CAPABILITY, lasting=True))
         client.record(when(self._record, offers=CAPABILITY))
 
     def _relax(self, session: IClientSession) -> SyncPoint:

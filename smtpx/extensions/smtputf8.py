@@ -68,7 +68,9 @@ def _send(session: IClientSession, bearer: Bearer) -> bool | None:
 
 
 #: The flag on MAIL (section 3.4).
-PARAMETER = Parameter[bool](b"SMTPUTF8", Where.MAIL, FLAG, _receive, _send)
+PARAMETER = Parameter[bool](
+    b"SMTPUTF8", Where.MAIL, FLAG, _receive, _send, foreign=(UTF8,)
+)
 
 
 def _receiveQuery(session: IServerSession, bearer: Bearer, flag: bool) -> Reply | None:
@@ -130,7 +132,7 @@ class SMTPUTF8:
         """See L{IClientExtension}."""
         client.capability(CAPABILITY)
         client.parameter(PARAMETER, under=CAPABILITY)
-        client.admit(when(self._admit, lacks=CAPABILITY))
+        client.admit(when(self._admit, lacks=CAPABILITY, foreign=True))
         client.transform(when(self._transform, lacks=CAPABILITY, of=(UTF8,)))
 
     def _admit(self, session: IClientSession, envelope: Envelope) -> Refusal | None:

@@ -83,6 +83,9 @@ class TracedClient(ClientConnection):
         #: Was the last reply before the first MAIL one that asks for more?
         self._prompted = False
 
+    # What happens is noted where the long way does it.
+    straight = False
+
     def start(self) -> list[ClientEffect]:
         """See L{ClientConnection.start}."""
         if self.secured is not None:

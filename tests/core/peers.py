@@ -11,6 +11,7 @@ from smtpx.core.dialogue import ClientDialogue
 from smtpx.core.envelope import Envelope, Recipient
 from smtpx.core.hooks import Phase, SyncPoint
 from smtpx.core.interfaces import IClientExtension, IClientSession
+from smtpx.core.occasion import when
 from smtpx.core.reply import Reply, reply
 from smtpx.testing.client import ScriptedPeer, client
 
@@ -53,7 +54,8 @@ def three() -> Envelope:
 
 def grouping() -> IClientExtension:
     """What lets commands go in groups, whatever the peer says."""
-    return MadeClient(lambda builder: builder.relax(lambda s: SyncPoint.TRANSACTION))
+    relax = when(lambda s: SyncPoint.TRANSACTION, lasting=True)
+    return MadeClient(lambda builder: builder.relax(relax))
 
 
 def opened(

@@ -57,3 +57,13 @@ class OccasionTests(SynchronousTestCase):
         self.assertIs(occasion.offers, _HERE)
         self.assertIs(occasion.lacks, _THERE)
         self.assertEqual(occasion.of, {_NOTE})
+
+    def test_whatAUsualMessageIs(self) -> None:
+        """It has to be said that a hook need not be asked for one."""
+        self.assertEqual(
+            (ALWAYS.lasting, ALWAYS.foreign, ALWAYS.plain), (False, False, None)
+        )
+        occasion = occasionOf(when(_hook, lasting=True, foreign=True, plain=bool))
+        self.assertTrue(occasion.lasting)
+        self.assertTrue(occasion.foreign)
+        self.assertIs(occasion.plain, bool)

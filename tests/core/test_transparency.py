@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.body import DotReader
-from smtpx.core.transparency import DotWriter, LineEnds, canonical
+from smtpx.core.transparency import DotWriter, LineEnds, canonical, dotted
 
 #: Bodies made of what matters.
 BODIES = st.lists(
@@ -96,6 +96,12 @@ class DotWriterTests(SynchronousTestCase):
         ):
             self.assertEqual(written(body), wire)
             self.assertEqual(written(*cut(body, 1)), wire)
+
+    @settings(max_examples=200, deadline=None)
+    @given(BODIES)
+    def test_whole(self, body: bytes) -> None:
+        """A whole body at once comes to the same."""
+        self.assertEqual(dotted(body), written(body))
 
     def test_smuggling(self) -> None:
         """

@@ -239,8 +239,10 @@ class ClientTests(SynchronousTestCase):
         ):
             connection = client([DSN(), DeliverBy()], target=target)
             [admit] = connection.profile.admitters
-            self.assertIs(admit(connection, envelopeBy(deadline)) is not None, refused)
-            self.assertFalse(connection.stamps.get(TELL_DELAY))
+            message = envelopeBy(deadline)
+            self.assertIs(admit(connection, message) is not None, refused)
+            for each in message.recipients:
+                self.assertFalse(each.stamp(TELL_DELAY))
 
     def test_aGuessIsNotEnough(self) -> None:
         """
