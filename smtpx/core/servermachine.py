@@ -39,6 +39,10 @@ from .reply import (
 )
 from .session import ASKED, ServerSession
 
+# Numbers, since to look for octets in octets Python first finds out by an exception
+# that they are none, which takes longer than to look.
+_CR, _LF, _NUL = b"\r\n\0"
+
 
 class ServerMachine(ServerSession, ABC):
     """
@@ -113,7 +117,7 @@ class ServerMachine(ServerSession, ABC):
         what somebody smuggled into another's command.
         """
         skipped, self._skipping, self._line = self._skipping, 0, b""
-        if b"\n" in line:
+        if _LF in line:
             for _ in range(line.count(b"\n")):
                 self._say(BAD_CHARACTER)
                 if self.closed:
@@ -122,7 +126,7 @@ class ServerMachine(ServerSession, ABC):
             pass
         elif skipped or len(line) + 2 > self.profile.bounds.commandOctets:
             self._say(LINE_TOO_LONG)
-        elif b"\r" in line or b"\0" in line:
+        elif _CR in line or _NUL in line:
             self._say(BAD_CHARACTER)
         else:
             self._command(line)

@@ -30,6 +30,9 @@ ABOVE = Stamp[bytes]("trace.above", None, str.encode)
 #: them below C{Received}, above what it was given.  Not for the spool.
 HEADER = Stamp[bytes]("trace.header", None, str.encode)
 
+# Numbers: to look for octets in octets takes Python ten times as long.
+_COLON, _DOT = b":."
+
 _RECEIVED = re.compile(
     rb"(?:\A|\n)Received: from ([^\r]+) \((?:([^ \r]+) )?"
     rb"(?:\[(?:IPv6:)?([^]\r]+)\]|unknown)\)"
@@ -86,10 +89,10 @@ def _date(seconds: int) -> bytes:
 
 
 def _literal(address: bytes) -> bytes:
-    if b":" in address:
+    if _COLON in address:
         return b"[IPv6:%b]" % address
     # A UNIX socket's client has none, and a proxy may not know.
-    return b"[%b]" % address if b"." in address else b"unknown"
+    return b"[%b]" % address if _DOT in address else b"unknown"
 
 
 def received(

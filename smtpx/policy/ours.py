@@ -29,6 +29,9 @@ from ..core.errors import Untold, UsageError
 
 POSTMASTER = b"postmaster"
 
+# Numbers: to look for octets in octets takes Python ten times as long.
+_PERCENT, _BANG, _AT = b"%!@"
+
 
 class OurDomain(NamedTuple):
     """
@@ -218,7 +221,7 @@ def namesAnother(path: bytes) -> bool:
     send it on to there.
     """
     local = localPartOf(path)
-    return b"%" in local or b"!" in local or b"@" in local
+    return _PERCENT in local or _BANG in local or _AT in local
 
 
 __all__ = [
