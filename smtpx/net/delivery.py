@@ -35,6 +35,7 @@ from ..core.envelope import Envelope
 from ..core.hooks import Forecast, Scope, TLSLevel
 from ..core.interfaces import IBody
 from ..dns.mailhosts import MailHost
+from ..spool.prompt import Prompt
 from ..spool.via import Cause, Via
 from .client import ClientProtocol
 from .dialling import Unanswered
@@ -95,7 +96,7 @@ class Delivery:
         self._now = envelope
         self._body = body
         self._heard = heard
-        self._done: Deferred[Sent] = Deferred(self._cancel)
+        self._done: Prompt[Sent] = Prompt(self._cancel)
         #: The addresses that were not found to be of no use.
         self._left: Sequence[bytes] = host.addresses
 

@@ -27,6 +27,7 @@ from zope.interface import Interface
 from ..core.envelope import Envelope
 from .changes import Change, planned
 from .nametable import Name, forgotten, recorded
+from .prompt import Prompt
 from .scheduling import Plan
 from .stock import Shift
 from .store import Insertion, Store
@@ -78,7 +79,7 @@ class Insert:
         self.plan = plan
         self.spare: Spare | None = None
         self.name: Name | None = None
-        self.done: Deferred[None] = Deferred()
+        self.done: Deferred[None] = Prompt()
 
 
 class Remove:
@@ -99,7 +100,7 @@ class Remove:
         self.filed = filed
         self.octets = octets
         self.reports = reports
-        self.done: Deferred[None] = Deferred()
+        self.done: Deferred[None] = Prompt()
 
 
 class Alter:

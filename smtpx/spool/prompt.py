@@ -1,0 +1,95 @@
+"""
+Deferreds that cost less where they are what they mostly are.
+
+A L{Deferred} can be paused, chained to others and given callbacks while it runs some,
+and takes its time with each callback to find out whether it is.  A message waits for a
+few of them, which have one callback or two, and these return nothing or a plain value.
+
+Nothing but C{callback} is different here, and nobody can tell by what happens.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+T = TypeVar("T")
+
+#: Is a Deferred inside as we know it?
+_KNOWN = all(
+    hasattr(Deferred(), name)
+    for name in ("_callbacks", "_canceller", "_runningCallbacks", "_runCallbacks")
+)
+
+#: Kinds of values that are given to the next callback as they are.  To ask whether
+#: something is a Deferred takes long.
+_plain: set[type] = set()
+_PLAIN_MOST = 100
+
+
+def _isPlain(result: object) -> bool:
+    """Is it a result for the next callback, and neither a Deferred nor a Failure?"""
+    kind = type(result)
+    if kind in _plain:
+        return True
+    if isinstance(result, Deferred | Failure):
+        return False
+    if len(_plain) < _PLAIN_MOST:
+        _plain.add(kind)
+    return True
+
+
+def _giving(result: object) -> Any:
+    """A callback that returns C{result}, whatever there was before."""
+    step: Any = (lambda _: result, (), {})
+    return step, step
+
+
+class Prompt(Deferred[T]):
+    """
+    A Deferred, mostly with a callback or two.
+    """
+
+    def callback(self, result: Any) -> None:
+        """See L{Deferred}."""
+        callbacks = self._callbacks if _KNOWN else None
+        if (
+            self.called
+            or self.paused
+            or self.debug
+            or not callbacks
+            or isinstance(result, Failure)
+        ):
+            Deferred.callback(self, result)
+            return
+        self.called = True
+        self._canceller = None
+        while True:
+            self.result = result
+            step: Any = callbacks[0][0]
+            function, arguments, keywords = step
+            if arguments or keywords:
+                # It may be another Deferred that waits for this one.
+                break
+            del callbacks[0]
+            self._runningCallbacks = True
+            try:
+                result = function(result)
+            except BaseException:
+                result = Failure()
+            self._runningCallbacks = False
+            if result is not None and not _isPlain(result):
+                callbacks.insert(0, _giving(result))
+                break
+            if not callbacks:
+                self.result = result
+                return
+        # Whether it is paused is looked at before the first callback only.
+        paused, self.paused = self.paused, 0
+        self._runCallbacks()
+        self.paused += paused
+
+
+__all__ = ["Prompt"]
