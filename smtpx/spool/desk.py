@@ -2,13 +2,16 @@
 The reactor's side of the writer: jobs go out, news comes back.
 
 Jobs wait until the reactor is through with the events it was told of together,
-and go out together.  If each went at once, the writer would wake up for the first
-and share neither sync nor interpreter with those that come right behind it.
+and go out together, as one lot.  If each went at once, the writer would wake up for the
+first and share neither sync nor interpreter with those that come right behind it.  For
+the same reason no lot goes out before the end of the last was heard of.
 
-Removals wait longer, up to C{LINGER_SECONDS}, to go out with something that somebody
-waits for.  Nobody waits for them: who has a message is noted already
-(L{smtpx.spool.ledger}), and each that went by itself would be a sync more.  So under
-load a message costs one transaction, not two.
+Removals wait longer, up to C{LINGER_SECONDS}, until there are many, or until they have
+waited for the most part of it and can go out with something that somebody waits for.
+Nobody waits for them: who has a message is noted already (L{smtpx.spool.ledger}), and
+each that went by itself would be a sync more.  To remove many in one step costs little
+more than to remove one, and without removals to put something down is the plainest of
+all statements.
 
 A L{Desk} counts what is under way, knows whether the spool file is in order,
 and has it opened again when it was not: after one second, then two, four, up to
@@ -33,6 +36,7 @@ from .store import Store, isFull
 from .threads import IThreads
 from .writer import (
     Distrust,
+    Done,
     Insert,
     IShelf,
     Query,
@@ -42,6 +46,7 @@ from .writer import (
     Witness,
     Write,
     Writer,
+    lots,
 )
 
 T = TypeVar("T")
@@ -49,9 +54,16 @@ T = TypeVar("T")
 #: Seconds until the file is opened again: the first time, and the most.
 _FIRST_DELAY, _LONGEST_DELAY = 1.0, 60.0
 
-#: How long a removal waits for company, in seconds, and how many do.
+#: How long a removal waits at most, in seconds, and how many do.
 LINGER_SECONDS = 0.05
-_LINGER_MOST = 200
+_LINGER_MOST = 100
+
+#: So many go out with what somebody waits for, or any that have waited for so long.
+_COMPANY, _COMPANY_SECONDS = 32, 0.03
+
+#: So many jobs are never too much for one transaction: bodies that are longer than
+#: 64 KiB are not among them.
+_LOT = 64
 
 
 class IOwner(Interface):
@@ -123,6 +135,10 @@ class Desk:
         #: Removals that wait for company.
         self._lingering: list[Remove] = []
         self._linger: IDelayedCall | None = None
+        #: When they have waited for most of it.
+        self._ripe = 0.0
+        #: Lots whose end was not yet heard of.
+        self._out = 0
         #: Jobs whose end was not yet heard of.
         self._underway = 0
         self._delay = _FIRST_DELAY
@@ -135,7 +151,7 @@ class Desk:
             owner.openStore,
             shelf,
             reactor.callFromThread,
-            Witness(self._wrote, self._answered, self._broke, self._opened),
+            Witness(self._did, self._broke, self._opened),
         )
         self._queue = self._writer.queue
 
@@ -167,9 +183,8 @@ class Desk:
             if self._again is not None:
                 self._again.cancel()
                 self._again = None
-            if self._linger is not None:
-                self._linger.cancel()
-                self._lingered()
+            if self._lingering:
+                self._sendLingering()
             self._maybeStop()
         return done
 
@@ -261,7 +276,9 @@ class Desk:
         """Have something written down."""
         if self.trouble is not None:
             return fail(self.refusal(self.trouble))
-        if isinstance(job, Remove) and not job.reports:
+        if type(job) is Insert:
+            self._send(job)
+        elif type(job) is Remove and not job.reports:
             self._stay(job)
         else:
             if self._lingering:
@@ -272,16 +289,28 @@ class Desk:
     def _send(self, job: Write | Query) -> None:
         """Have a job done, and hear of its end."""
         self._underway += 1
-        if not self._waiting:
-            self._reactor.callLater(0, self._sendAll)
-        self._waiting.append(job)
+        waiting = self._waiting
+        if not waiting and not self._out:
+            self._reactor.callLater(0, self._sendSome)
+        waiting.append(job)
+
+    def _sendSome(self) -> None:
+        """Let the jobs go out, if they are the next."""
+        if not self._out and self._waiting:
+            lingering = self._lingering
+            if lingering and (
+                len(lingering) >= _COMPANY or self._reactor.seconds() >= self._ripe
+            ):
+                self._sendLingering()
+            self._sendAll()
 
     def _sendAll(self) -> None:
         """Let the jobs go out."""
         waiting, self._waiting = self._waiting, []
-        put = self._queue.put
-        for job in waiting:
-            put(job)
+        for lot in (waiting,) if len(waiting) <= _LOT else lots(waiting):
+            if lot:
+                self._out += 1
+                self._queue.put(lot)
 
     def _stay(self, job: Remove) -> None:
         """Have a removal done, but not for its own sake."""
@@ -290,13 +319,19 @@ class Desk:
         if len(lingering) >= _LINGER_MOST:
             self._sendLingering()
         elif self._linger is None:
+            self._ripe = self._reactor.seconds() + _COMPANY_SECONDS
             self._linger = self._reactor.callLater(LINGER_SECONDS, self._lingered)
 
     def _sendLingering(self) -> None:
-        """Let removals go out."""
+        """Let removals go with the next lot."""
+        if self._linger is not None:
+            self._linger.cancel()
+            self._linger = None
         lingering, self._lingering = self._lingering, []
-        for job in lingering:
-            self._send(job)
+        self._underway += len(lingering)
+        if not self._waiting and not self._out:
+            self._reactor.callLater(0, self._sendSome)
+        self._waiting += lingering
 
     def _lingered(self) -> None:
         """They have waited for long enough."""
@@ -322,7 +357,8 @@ class Desk:
                 self._queue.put(job)
             else:
                 self.distrust(error)
-                self._reactor.callFromThread(self._wrote, [job], error, Shift())
+                done = Done(writes=[job], error=error)
+                self._reactor.callFromThread(self._did, done)
 
         prepare(then)
         return job.done
@@ -339,6 +375,18 @@ class Desk:
 
         self._send(Query(run, done.errback))
         return done
+
+    def _did(self, done: Done) -> None:
+        """The writer did what it had."""
+        if done.lots:
+            self._out -= done.lots
+            # Before anybody hears of it, so that the disk has something to do.
+            self._sendSome()
+        if done.writes:
+            self._wrote(done.writes, done.error, done.shift)
+        if done.queries:
+            self._answered(done.queries)
+        self._maybeStop()
 
     def _wrote(
         self, jobs: Sequence[Write], error: Exception | None, shift: Shift
@@ -358,7 +406,6 @@ class Desk:
         else:
             for job in jobs:
                 job.done.errback(self.failure(error))
-        self._maybeStop()
 
     def _answered(self, jobs: Sequence[Query]) -> None:
         """Queries have their answers."""
@@ -368,4 +415,3 @@ class Desk:
                 job.fail(self.failure(job.error))
             elif job.answer is not None:
                 job.answer()
-        self._maybeStop()

@@ -5,11 +5,11 @@ A L{Store} is one connection to one SQLite file in WAL mode with
 C{synchronous=FULL}, so that each transaction ends with an C{fdatasync} of the
 log.  It belongs to one thread and knows nothing of threads.
 
-What arrives is one statement, also where it is to be held from the start, and so is
-what arrives with what has left (L{smtpx.spool.worklist}).  Each statement lets go of
-the interpreter lock several times, and under load the reactor's thread takes it every
-time: a transaction of four statements costs twice as much as one that is a statement
-of its own.
+What arrives is one statement, also where it is to be held from the start.  Each
+statement lets go of the interpreter lock several times, and under load the reactor's
+thread takes it every time: a transaction of four statements costs twice as much as one
+that is a statement of its own.  So what has left is removed many at a time
+(L{smtpx.spool.desk}).
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from .nametable import NameTable
 from .search import Search
 from .stock import Stock
 from .tally import Tally
-from .worklist import MOST, Worklist
 
 #: C{PRAGMA synchronous}: with anything less than FULL, SQLite does not sync the
 #: log at a commit, and 250 would be a lie.  A name only so that a test can show
@@ -47,6 +46,11 @@ _INSERT = "INSERT INTO message(id, octets, envelope, body, hold) VALUES"
 #: The statement for each number of rows.
 _INSERTS = tuple(
     _INSERT + ",".join(["(?,?,?,?,?)"] * rows) for rows in range(_TOGETHER + 1)
+)
+_PLAIN = "INSERT INTO message(id, octets, envelope, body) VALUES"
+#: The same for messages that are not on hold.
+_PLAINS = tuple(
+    _PLAIN + ",".join(["(?,?,?,?)"] * rows) for rows in range(_TOGETHER + 1)
 )
 _COLUMNS = (
     "SELECT m.id, m.octets, m.envelope, typeof(m.body) = 'null', {body}, m.hold,"
@@ -107,7 +111,6 @@ class Store:
             wished = LOG_OCTETS if logOctets is None else logOctets
             self._prepare(connection, wished)
             self.tally = Tally(connection)
-            self._worklist = Worklist(connection, self.tally)
         except BaseException:
             connection.close()
             raise
@@ -206,9 +209,6 @@ class Store:
             if insertions:
                 self._insert(insertions)
             return done
-        if not changes and len(insertions) + len(removals) <= MOST:
-            self._worklist.do(insertions, removals)
-            return done
         execute = self._connection.execute
         execute("BEGIN IMMEDIATE")
         try:
@@ -229,8 +229,16 @@ class Store:
 
     def _insert(self, rows: Sequence[Insertion]) -> None:
         """One INSERT for at most L{_TOGETHER} rows."""
-        values = [value for row in rows for value in row]
-        self._connection.execute(_INSERTS[len(rows)], values)
+        values: list[object] = []
+        for key, octets, text, body, hold in rows:
+            if hold is not None:
+                every = [value for row in rows for value in row]
+                self._connection.execute(_INSERTS[len(rows)], every)
+                return
+            # What is neither a number nor a text nor an array of octets is adapted,
+            # which takes longer than to put it down.
+            values += (key, octets, text, body if body is None else bytearray(body))
+        self._connection.execute(_PLAINS[len(rows)], values)
 
     def _remove(self, keys: Sequence[int]) -> None:
         """Two DELETEs for at most L{_TOGETHER} messages."""

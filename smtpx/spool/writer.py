@@ -1,8 +1,8 @@
 """
 The one thread that touches the spool file: group commit, queries, reopening.
 
-The reactor's thread puts jobs into a queue.  The writer takes all that wait,
-writes them in one transaction and tells the reactor once for the lot; what
+The reactor's thread puts lots of jobs into a queue.  The writer takes what waits,
+writes it in one transaction and tells the reactor once for all of it; what
 came meanwhile is the next transaction.  So the more come at a time, the more
 share one sync of the disk, and nobody waits for a timer.
 
@@ -16,11 +16,11 @@ the name under which it came.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from queue import SimpleQueue
 from typing import Callable, final
 
-from attrs import frozen
+from attrs import define, frozen
 from twisted.internet.defer import Deferred
 from zope.interface import Interface
 
@@ -32,11 +32,14 @@ from .scheduling import Plan
 from .stock import Shift
 from .store import Insertion, Store
 
-#: The most jobs of one transaction.
+#: The most jobs of one lot.
 _JOBS = 1000
 
-#: The most octets of bodies of one transaction, so that the log keeps its size.
+#: The most octets of bodies of one lot, so that the log keeps its size.
 _OCTETS = 4 << 20
+
+#: With so many jobs a transaction takes no other lot.
+_ENOUGH = 16
 
 
 #: Nothing has shifted.
@@ -176,7 +179,27 @@ class Stop:
 
 
 Write = Insert | Remove | Alter
-Job = Write | Query | Distrust | Reopening | Stop
+#: What goes to the writer: jobs to be done together, or one that stands for itself.
+Job = list[Write | Query] | Write | Distrust | Reopening | Stop
+
+
+@define(eq=False)
+class Done:
+    """
+    What the writer did in one turn.
+
+    @ivar lots: how many lots there were.
+    @ivar writes: what was written, in one transaction.
+    @ivar error: why nothing of that counts; L{None}: it is on the disk.
+    @ivar shift: by how much what is on hold or parked has shifted because of it.
+    @ivar queries: have their answers.
+    """
+
+    lots: int = 0
+    writes: Sequence[Write] = ()
+    error: Exception | None = None
+    shift: Shift = _UNMOVED
+    queries: Sequence[Query] = ()
 
 
 @frozen
@@ -184,17 +207,13 @@ class Witness:
     """
     Who is told, in the reactor's thread and in this order, what the writer did.
 
-    @ivar wrote: a transaction ended; an error says why nothing of it counts,
-        L{None} that it is on the disk.  What is on hold or parked has shifted by
-        so many.
-    @ivar read: queries have their answers.
+    @ivar did: a turn ended.
     @ivar broke: the file was closed after a failure, and waits for a
         L{Reopening}.
     @ivar opened: a L{Reopening} ended; L{None}: well.
     """
 
-    wrote: Callable[[Sequence[Write], Exception | None, Shift], None]
-    read: Callable[[Sequence[Query]], None]
+    did: Callable[[Done], None]
     broke: Callable[[Exception], None]
     opened: Callable[[Exception | None], None]
 
@@ -251,45 +270,56 @@ class Writer:
 
         @return: false after L{Stop}.
         """
-        jobs = self._take()
         writes: list[Write] = []
         queries: list[Query] = []
+        done = Done()
         going = True
-        for job in jobs:
-            if type(job) is Insert or isinstance(job, (Remove, Alter)):
-                writes.append(job)
-            elif isinstance(job, Query):
-                queries.append(job)
-            elif isinstance(job, Distrust):
-                self._break(job.error)
-            elif isinstance(job, Reopening):
+        for item in self._take():
+            if isinstance(item, list):
+                done.lots += 1
+                for job in item:
+                    if isinstance(job, Query):
+                        queries.append(job)
+                    else:
+                        writes.append(job)
+            elif isinstance(item, Distrust):
+                self._break(item.error)
+            elif isinstance(item, Reopening):
                 self._reopen()
-            else:
+            elif isinstance(item, Stop):
                 going = False
+            else:
+                writes.append(item)
         if writes:
-            self._write(writes)
+            done.writes = writes
+            self._write(writes, done)
         if queries:
+            done.queries = queries
             self._read(queries)
+        if done.lots or writes:
+            self._announce(self._witness.did, done)
         if not going:
             self._close()
         return going
 
     def _take(self) -> list[Job]:
-        """All jobs that wait, but no more than go into one transaction."""
+        """What waits, but no more than goes into one transaction."""
         queue = self.queue
-        jobs = [queue.get()]
-        room = _OCTETS
-        for _ in range(min(queue.qsize(), _JOBS)):
-            job = queue.get()
-            jobs.append(job)
-            if type(job) is Insert and job.row[3] is not None:
-                room -= len(job.row[3])
-                if room < 0:
-                    break
-        return jobs
+        item = queue.get()
+        items = [item]
+        count = len(item) if isinstance(item, list) else 1
+        while count < _ENOUGH and queue.qsize():
+            item = queue.get()
+            items.append(item)
+            count += len(item) if isinstance(item, list) else 1
+        return items
 
-    def _write(self, jobs: Sequence[Write]) -> None:
-        """One transaction."""
+    def _write(self, jobs: Sequence[Write], done: Done) -> None:
+        """
+        One transaction.
+
+        @param done: gets what came of it.
+        """
         insertions: list[Insertion] = []
         removals: list[int] = []
         changes: list[Change] = []
@@ -306,16 +336,17 @@ class Writer:
                 if job.name is not None:
                     plans.extend(recorded(job.name))
                 continue
-            if isinstance(job, Remove):
+            if type(job) is Remove:
                 removals.append(job.key)
-            elif isinstance(job, Alter):
+            elif type(job) is Alter:
                 changes.extend(job.changes)
                 alterations.append(job)
             for report in job.reports:
                 insertions.append(report.row)
                 if report.plan is not None:
                     plans.append(_planned(report, report.plan))
-        found, shift, error = self._commit(insertions, removals, changes + plans, filed)
+        changes += plans
+        found, done.shift, error = self._commit(insertions, removals, changes, filed)
         for altered in alterations:
             altered.found, found = (
                 found[: len(altered.changes)],
@@ -326,7 +357,7 @@ class Writer:
             self._doubtful.extend([row[0] for row in insertions])
             names = [job.name for job in jobs if type(job) is Insert and job.name]
             self._doubtfulNames.extend([name.key for name in names])
-        self._announce(self._witness.wrote, jobs, error, shift)
+        done.error = error
 
     def _commit(
         self,
@@ -369,7 +400,6 @@ class Writer:
             except Exception as error:  # the one border: the file is suspect
                 job.error = error
                 self._break(error)
-        self._announce(self._witness.read, jobs)
 
     def _break(self, error: Exception) -> None:
         """Close the file; nothing is taken until it is opened again."""
@@ -408,6 +438,21 @@ class Writer:
         store, self._store = self._store, None
         if store is not None:
             store.close()
+
+
+def lots(jobs: Iterable[Write | Query]) -> Iterator[list[Write | Query]]:
+    """Jobs, in their order, in lots that are not too much for one transaction."""
+    lot: list[Write | Query] = []
+    room = _OCTETS
+    for job in jobs:
+        lot.append(job)
+        if type(job) is Insert and job.row[3] is not None:
+            room -= len(job.row[3])
+        if room < 0 or len(lot) == _JOBS:
+            yield lot
+            lot, room = [], _OCTETS
+    if lot:
+        yield lot
 
 
 def _planned(job: Insert, plan: Plan) -> Change:
