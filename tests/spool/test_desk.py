@@ -167,6 +167,7 @@ class LotTests(DeskTestCase):
         What comes while the writer is at work goes out together, when its end is heard.
         """
         rig = self.rig()
+        self.commits.clear()
         first = self.start(rig)
         rig.reactor.advance(0)
         later = [self.start(rig), self.start(rig)]
@@ -185,6 +186,7 @@ class LotTests(DeskTestCase):
         self.patch(writer, "_ENOUGH", 1)
         self.patch(desk, "_LOT", 4)
         rig = self.rig()
+        self.commits.clear()
         done = [self.start(rig, b"x" * 15) for _ in range(4)]
         self.turn(rig)
         self.assertEqual(self.commits, [(4, 0)])
@@ -202,6 +204,7 @@ class LotTests(DeskTestCase):
     def test_together(self) -> None:
         """Short lots that wait are written in one transaction."""
         rig = self.rig()
+        self.commits.clear()
         done = [self.start(rig)]
         rig.spool._desk._sendAll()
         done.append(self.start(rig))
