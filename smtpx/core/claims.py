@@ -10,6 +10,7 @@ L{Register} is what the profiles of server, client and queue have in common.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any, Callable, TypeVar, cast
 
 from attrs import define, field
@@ -58,20 +59,43 @@ def ownerOf(hook: Callable[..., Any]) -> str:
     return owner
 
 
-def apt(hooks: Iterable[F], *bearers: Bearer) -> list[F]:
+def apt(hooks: tuple[F, ...], *bearers: Bearer) -> Sequence[F]:
     """
     Those of C{hooks} that may have something to say of an envelope, or of a recipient
     too.  Mostly it is none, and to find that out is cheaper than to ask each.
     """
+    always, stamps = occasions(hooks)
     there: list[Stamp[Any]] = []
     for bearer in bearers:
         there += bearer.borne()
+    if stamps.isdisjoint(there):
+        return cast(Sequence[F], always)
     found: list[F] = []
     for hook in hooks:
         of = getattr(hook, "of", None)
         if not of or not of.isdisjoint(there):
             found.append(hook)
     return found
+
+
+@lru_cache(maxsize=64)
+def occasions(
+    hooks: tuple[Callable[..., Any], ...],
+) -> tuple[tuple[Callable[..., Any], ...], frozenset[Stamp[Any]]]:
+    """
+    Those of C{hooks} that may have something to say at any time, and the stamps
+    without which the others have not.  It is found out once, as the same hooks are
+    asked for each message.
+    """
+    always: list[Callable[..., Any]] = []
+    stamps: set[Stamp[Any]] = set()
+    for hook in hooks:
+        of = getattr(hook, "of", None)
+        if of:
+            stamps |= of
+        else:
+            always.append(hook)
+    return tuple(always), frozenset(stamps)
 
 
 def attributed(owner: str, dialogue: Generator[N, Any, R]) -> Generator[N, Any, R]:
