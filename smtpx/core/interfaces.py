@@ -521,10 +521,14 @@ class IQueueBuilder(Interface):
     def report(
         wish: Callable[[Envelope, Recipient, News], ReportWish | None],
         of: Iterable[Stamp[Any]] = (),
+        sends: bool = True,
     ) -> None:
         """
         Whether and how to report what became of a recipient.  It is asked of each
-        that is delivered, handed on, delayed or given up.
+        that is delivered, handed on, delayed or given up, if a report may be due.
+
+        @param sends: may it wish that one is sent which would not be?  Otherwise it
+            says only how one is, or that there is to be none.
         """
 
     def fields(

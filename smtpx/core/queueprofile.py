@@ -18,7 +18,7 @@ from typing import Any, Callable, TypeVar
 from attrs import define, field
 from zope.interface import implementer
 
-from .claims import Register, apt, owned
+from .claims import Register, apt, occasions, owned
 from .envelope import (
     Envelope,
     Recipient,
@@ -82,6 +82,10 @@ class QueueProfile(Register):
     wishes: tuple[Callable[[Envelope, Recipient, News], ReportWish | None], ...] = (
         field(default=(), init=False)
     )
+    #: Those of them that may wish that a report is sent.
+    _sending: tuple[Callable[[Envelope, Recipient, News], ReportWish | None], ...] = (
+        field(default=(), init=False)
+    )
     fieldMakers: tuple[
         Callable[[Envelope, Recipient | None], Iterable[tuple[str, str]]], ...
     ] = field(default=(), init=False)
@@ -134,9 +138,13 @@ class QueueProfile(Register):
         self,
         wish: Callable[[Envelope, Recipient, News], ReportWish | None],
         of: Iterable[Stamp[Any]] = (),
+        sends: bool = True,
     ) -> None:
         """See L{IQueueBuilder}."""
-        self.wishes += (owned(self._note("report"), wish, of),)
+        hook = owned(self._note("report"), wish, of)
+        self.wishes += (hook,)
+        if sends:
+            self._sending += (hook,)
 
     def fields(
         self,
@@ -187,6 +195,14 @@ class QueueProfile(Register):
         return tuple(
             field for make in self.fieldMakers for field in make(envelope, recipient)
         )
+
+    def mayWish(self, envelope: Envelope) -> bool:
+        """
+        May there be an opinion that a report is to be sent, of any recipient, whatever
+        became of it?  Mostly there is none, and nothing else need be asked.
+        """
+        always, stamps = occasions(self._sending)
+        return bool(always) or not stamps.isdisjoint(envelope.allBorne())
 
     def wishFor(
         self, envelope: Envelope, recipient: Recipient, news: News

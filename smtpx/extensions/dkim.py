@@ -198,7 +198,7 @@ class DKIM:
     def extendQueue(self, queue: IQueueBuilder) -> None:
         """See L{IQueueExtension}."""
         queue.stamp(SIGNABLE)
-        queue.report(_wish)
+        queue.report(_wish, sends=False)
 
 
 def signedAt(envelope: Envelope, now: float) -> int:

@@ -224,6 +224,27 @@ class QueueProfileTests(SynchronousTestCase):
         )
         self.assertEqual(profile.fieldsFor(envelope, None), (("A", "1"), ("B", "2")))
 
+    def test_mayWish(self) -> None:
+        """
+        It is known when nobody could wish for a report: who says only how one is, or
+        has nothing to say without a stamp that is not there.
+        """
+        envelope = Envelope(b"s@x", 0.0, [Recipient(b"a@x"), Recipient(b"b@x")])
+        wish = ReportWish(send=True)
+        stamped = self.loaded(lambda b: b.report(lambda e, r, n: wish, of=(self.OATH,)))
+        manner = self.loaded(lambda b: b.report(lambda e, r, n: wish, sends=False))
+        always = self.loaded(lambda b: b.report(lambda e, r, n: wish))
+        profiles = QueueProfile(), stamped, manner, always
+        may = [each.mayWish(envelope) for each in profiles]
+        self.assertEqual(may, [False, False, False, True])
+        envelope.recipients[1].stamps[self.OATH] = "x"
+        may = [each.mayWish(envelope) for each in profiles]
+        self.assertEqual(may, [False, True, False, True])
+        del envelope.recipients[1].stamps[self.OATH]
+        envelope.stamps[self.OATH] = "x"
+        self.assertTrue(stamped.mayWish(envelope))
+        self.assertFalse(manner.mayWish(envelope))
+
     def test_hooksNameTheirOwner(self) -> None:
         """Whichever hook makes trouble, the extension is named."""
 
