@@ -218,10 +218,7 @@ class _Try:
             # What is no relay can tell that a message came before.
             return
         house, message, action = self._house, task.message, route.transport.reports
-        owes, untold = house.settlements.owes, []
-        for index in fresh:
-            if owes(message, had[index], action):
-                untold.append(index)
+        untold = house.settlements.owing(message, had, fresh, action)
         if untold:
             self._untold = {*self._untold, *untold}
         house.spool.delivered(message, fresh, untold)

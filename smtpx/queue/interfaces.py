@@ -233,6 +233,15 @@ class IRetries(Interface):
 class IReporter(Interface):
     """Writes delivery reports (L{smtpx.queue.telling})."""
 
+    def mayOwe(message: SpooledMessage, action: Action) -> bool:
+        """
+        May a report be due of any recipient?  Asked once for all of a message, since
+        mostly none is.
+
+        @param action: what became of them.
+        @return: C{False}: C{owed} would give none of them.
+        """
+
     def owed(message: SpooledMessage, news: Sequence[Told]) -> Sequence[Told]:
         """
         Of whom the sender is to be told; asked for each message, so it is quick.

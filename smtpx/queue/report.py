@@ -128,6 +128,13 @@ class Reporter:
         """
         return tuple([each for each in news if self._wish(message, each)])
 
+    def mayOwe(self, message: SpooledMessage, action: Action) -> bool:
+        """See L{IReporter}."""
+        envelope = message.envelope
+        if not envelope.sender:
+            return False
+        return action in _USUAL or self._profile.mayWish(envelope)
+
     def reports(
         self, message: SpooledMessage, told: Iterable[Told], body: IBody
     ) -> tuple[Report, ...]:

@@ -10,7 +10,7 @@ told.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from zlib import crc32
 
 from attrs import evolve, field, frozen
@@ -299,6 +299,16 @@ class Settlements:
     def owes(self) -> Callable[[SpooledMessage, Outcome, Action | None], bool]:
         """See L{Teller.owes}."""
         return self._teller.owes
+
+    def owing(
+        self,
+        message: SpooledMessage,
+        had: Mapping[int, Outcome],
+        indices: Sequence[int],
+        action: Action | None,
+    ) -> Sequence[int]:
+        """See L{Teller.owing}."""
+        return self._teller.owing(message, had, indices, action)
 
     def _delays(
         self,

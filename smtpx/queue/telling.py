@@ -14,7 +14,7 @@ remembers when that was last done.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from attrs import frozen
 
@@ -89,6 +89,34 @@ class Teller:
             # The border: what a sender is told may depend on anything.
             self.journal.trouble(message, "report", error)
             return False
+
+    def owing(
+        self,
+        message: SpooledMessage,
+        had: Mapping[int, Outcome],
+        indices: Sequence[int],
+        action: Action | None,
+    ) -> Sequence[int]:
+        """
+        Of whom is the sender to be told, of several who have the message?  That is
+        C{owes} for each.
+
+        @param had: what became of recipients, by index.
+        @param indices: those of them that are meant.
+        @param action: as of C{owes}.
+        """
+        reporter = self.reporter
+        if action is None or reporter is None:
+            return ()
+        try:
+            mayOwe = reporter.mayOwe(message, action)
+        except Exception as error:
+            # The border, as of each of them.
+            self.journal.trouble(message, "report", error)
+            return ()
+        if not mayOwe:
+            return ()
+        return [each for each in indices if self.owes(message, had[each], action)]
 
     def isLate(
         self, message: SpooledMessage, schedule: Schedule | None, now: float

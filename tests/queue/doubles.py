@@ -187,11 +187,19 @@ class ScriptedReporter:
     @ivar error: fails with it; L{None}: does not fail.
     @ivar wanted: what they want to hear.
     @ivar confused: C{owed} fails with it; L{None}: does not fail.
+    @ivar unsure: C{mayOwe} does; likewise.
     """
 
     error: Exception | None = None
     wanted: tuple[Action, ...] = (Action.FAILED,)
     confused: Exception | None = None
+    unsure: Exception | None = None
+
+    def mayOwe(self, message: SpooledMessage, action: Action) -> bool:
+        """It looks at each."""
+        if self.unsure is not None:
+            raise self.unsure
+        return True
 
     def owed(self, message: SpooledMessage, news: Sequence[Told]) -> Sequence[Told]:
         """What they want to hear."""

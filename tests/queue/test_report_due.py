@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from hypothesis import given, strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from smtpx.core.envelope import Stamp
 from smtpx.core.hooks import Action
-from smtpx.core.queueprofile import DISCARDED, QueueProfile
-from smtpx.extensions.dsn import NOTIFY
+from smtpx.core.queueprofile import DISCARDED, ORIGIN, QueueProfile
+from smtpx.extensions.deliverby import DEADLINE, Deadline, Mode
+from smtpx.extensions.dsn import NOTIFY, RET
+from smtpx.extensions.mtpriority import PRIORITY
+from smtpx.extensions.requiretls import OPTIONAL, REQUIRED
+from smtpx.extensions.standard import standard
 from smtpx.queue.report import Reporter
 from smtpx.queue.told import Told
-from smtpx.spool.format import Report, SpooledMessage
+from smtpx.spool.format import Fate, Outcome, Report, SpooledMessage
+from smtpx.spool.via import Via
 from smtpx.testing.spool import MemoryBody
 
 from .reports import (
@@ -21,6 +30,26 @@ from .reports import (
     refused,
     reporter,
 )
+
+#: What extensions may have noted, and what is nothing to reports.
+Notes = list[tuple[Stamp[Any], Any]]
+OF_RECIPIENTS: Notes = [
+    (NOTIFY, b"SUCCESS"),
+    (NOTIFY, b"NEVER"),
+    (NOTIFY, b"FAILURE,DELAY"),
+    (DISCARDED, True),
+    (ORIGIN, b"x@example.net"),
+]
+OF_MESSAGES: Notes = [
+    (RET, b"FULL"),
+    (PRIORITY, 3),
+    (REQUIRED, True),
+    (OPTIONAL, True),
+    (DEADLINE, Deadline(NOW, Mode.NOTIFY, True)),
+]
+
+#: What a server has that does everything.
+PROFILE = QueueProfile().load(standard())
 
 
 class DueTests(SynchronousTestCase):
@@ -78,6 +107,41 @@ class DueTests(SynchronousTestCase):
             news = [Told(refused(i), action) for i in message.waiting]
             found = reporter().owed(message, news)
             self.assertEqual([each.outcome.index for each in found], indices)
+
+    @given(
+        st.sampled_from([b"", b"ann@client.example"]),
+        st.lists(st.sampled_from(OF_MESSAGES), max_size=3),
+        st.lists(st.lists(st.sampled_from(OF_RECIPIENTS), max_size=2), min_size=1),
+        st.booleans(),
+    )
+    def test_mayOwe(
+        self, sender: bytes, notes: Notes, others: list[Notes], offers: bool
+    ) -> None:
+        """
+        Where no report may be due of anybody, none is; it is enough to ask that once.
+        """
+        paths = [b"%d@example.net" % number for number in range(len(others))]
+        message = messageOf(*paths, sender=sender)
+        envelope = message.envelope
+        for bearer, found in (
+            (envelope, notes),
+            *zip(envelope.recipients, others, strict=True),
+        ):
+            for stamp, value in found:
+                bearer.stamps[stamp] = value
+        writer = Reporter(NAME, PROFILE, lambda: NOW)
+        via = Via(b"mx", b"192.0.2.1", offers=frozenset([b"DSN"] if offers else ()))
+        for action in Action:
+            news = [
+                Told(Outcome(each, Fate.DELIVERED, via=via), action)
+                for each in message.waiting
+            ]
+            due = writer.owed(message, news)
+            if not writer.mayOwe(message, action):
+                self.assertEqual(due, (), action)
+        if sender and not notes and not any(others):
+            # So it mostly is.
+            self.assertFalse(writer.mayOwe(message, Action.RELAYED))
 
     def test_delaysOfPrograms(self) -> None:
         """

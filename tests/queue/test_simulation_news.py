@@ -35,6 +35,10 @@ class NewsReporter:
         self.random = random
         self.trouble = 0.0
 
+    def mayOwe(self, message: SpooledMessage, action: Action) -> bool:
+        """To whoever is somebody."""
+        return bool(message.envelope.sender)
+
     def owed(self, message: SpooledMessage, news: Sequence[Told]) -> Sequence[Told]:
         """All of it."""
         return news if message.envelope.sender else ()

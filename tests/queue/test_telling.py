@@ -361,6 +361,13 @@ class UntoldTests(TellingCase):
         )
         self.assertIn("confused", {each[-1] for each in self.journal.take()})
 
+    def test_unsure(self) -> None:
+        """It is the same where nobody can say whether anybody may want to hear."""
+        self.writer.unsure = ValueError("unsure")
+        settlement = self.make(self.leased(b"x@a.example"))
+        self.assertEqual({each.untold for each in settlement.outcomes}, {False})
+        self.assertIn("unsure", {each[-1] for each in self.journal.take()})
+
     def test_noWayBack(self) -> None:
         """Good news for somebody to whom no route leads is no reason to keep it."""
         self.wayBack = self.routes
