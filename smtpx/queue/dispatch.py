@@ -9,7 +9,7 @@ DELIVERED or its sender is told.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 
 from attrs import define, field
@@ -266,7 +266,12 @@ class Dispatch:
             if self.attempting.stopping or self.lanes.isParked(lane):
                 return None
         try:
-            found = begun(_located(relay, message, indices))
+            located = relay.locate(message, indices)
+            if isinstance(located, Located):
+                # So it mostly is.
+                found: Located | Deferred[Located] = located
+            else:
+                found = begun(_awaited(located))
             if isinstance(found, Located):
                 _checkPromise(found, indices)
                 return found
@@ -344,10 +349,8 @@ def _retiring(relay: IRelay, leg: Leg) -> Retire | None:
     return partial(keeping.retire, leg.where)
 
 
-async def _located(
-    relay: IRelay, message: SpooledMessage, indices: Sequence[int]
-) -> Located:
-    return await relay.locate(message, indices)
+async def _awaited(located: Awaitable[Located]) -> Located:
+    return await located
 
 
 def _undecided(message: SpooledMessage, route: Route, indices: Sequence[int]) -> bytes:

@@ -25,7 +25,8 @@ from .told import Told
 LANE_OCTETS = 255
 
 
-@frozen
+# One a message, as what follows: to fill slots of what is frozen takes twice as long.
+@frozen(slots=False)
 class Leg:
     """
     Recipients of one message that go one way together, in one transaction where
@@ -45,7 +46,7 @@ class Leg:
     where: object = None
 
 
-@frozen
+@frozen(slots=False)
 class Located:
     """
     Which ways recipients go.
@@ -76,7 +77,7 @@ def _unheard(outcomes: Sequence[Outcome]) -> None:
     """Nobody wants to know."""
 
 
-@frozen
+@frozen(slots=False)
 class Attempt:
     """
     One try to deliver one message to some of its recipients.
@@ -156,13 +157,15 @@ class IRelay(ITransport):
         "The least time between the beginnings of two attempts in a lane; mostly 0."
     )
 
-    def locate(message: SpooledMessage, indices: Sequence[int]) -> Awaitable[Located]:
+    def locate(
+        message: SpooledMessage, indices: Sequence[int]
+    ) -> Located | Awaitable[Located]:
         """
         Find out which ways recipients go.
 
-        @return: each of C{indices} is in one leg, or has an outcome, which is not
-            DELIVERED.  Where it fails, or does not keep this promise, all are
-            tried later.
+        @return: at once where that is known, or later: each of C{indices} is in one
+            leg, or has an outcome, which is not DELIVERED.  Where it fails, or does
+            not keep this promise, all are tried later.
         """
 
 

@@ -33,6 +33,7 @@ from tests.net.clients import ADDRESS, HOST, NOBODY
 from tests.net.network import Network
 
 from .doubles import messageFor
+from .remotes import located
 
 IN_CLEAR = Way(RoutePolicy(TLSLevel.UNWANTED))
 
@@ -126,10 +127,9 @@ class PrimedCase(SynchronousTestCase):
             self.network.seconds,
         )
         message = messageFor(*(recipients or (b"a@example.org",)))
-        locating = transport.locate(message, message.waiting)
-        located = self.successResultOf(Deferred.fromCoroutine(locating))
-        outcomes = list(located.outcomes)
-        for leg in located.legs:
+        where = self.successResultOf(located(transport, message))
+        outcomes = list(where.outcomes)
+        for leg in where.legs:
             attempt = Attempt(message, HeldBody(BODY), leg.indices, where=leg.where)
             delivering = transport.deliver(attempt)
             done = Deferred.fromCoroutine(delivering)

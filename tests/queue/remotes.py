@@ -23,6 +23,16 @@ from smtpx.spool.via import Cause
 from .pools import ONE, THREE, TWO, ScriptedPool, via
 
 
+def located(transport: SMTPTransport, message: SpooledMessage) -> Deferred[Located]:
+    """Where all recipients of a message go, be it that it is known at once."""
+
+    async def wait() -> Located:
+        found = transport.locate(message, message.waiting)
+        return found if isinstance(found, Located) else await found
+
+    return Deferred.fromCoroutine(wait())
+
+
 class SMTPTransportCase(SynchronousTestCase):
     """From recipients to what became of them."""
 
@@ -65,8 +75,7 @@ class SMTPTransportCase(SynchronousTestCase):
 
     def locate(self, message: SpooledMessage) -> Located:
         """Where all of them go."""
-        located = self.transport.locate(message, message.waiting)
-        return self.successResultOf(Deferred.fromCoroutine(located))
+        return self.successResultOf(located(self.transport, message))
 
     def deliver(
         self, message: SpooledMessage, asked: float | None = None

@@ -24,6 +24,7 @@ from smtpx.spool.via import Cause
 
 from .doubles import messageFor
 from .pools import FULL, GREY, OK, ONE, TWO, ScriptedPool, sent, via
+from .remotes import located
 
 CLOSED = reply(554, None, b"No mail here")
 TURNED_AWAY = Unreached("no", Cause.SESSION, via(TWO), CLOSED)
@@ -135,10 +136,7 @@ class BrokenOffTests(SynchronousTestCase):
         hints = HostHints(MemoryKnowledge(now), now)
         transport = SMTPTransport("remote", find, pool, Way(), hints, now)
         message = messageFor(*replies)
-        located = self.successResultOf(
-            Deferred.fromCoroutine(transport.locate(message, message.waiting))
-        )
-        [leg] = located.legs
+        [leg] = self.successResultOf(located(transport, message)).legs
         attempt = Attempt(message, HeldBody(b"X: y"), leg.indices, where=leg.where)
         return self.successResultOf(Deferred.fromCoroutine(transport.deliver(attempt)))
 

@@ -22,7 +22,7 @@ from smtpx.spool.via import Cause
 
 from .doubles import messageFor
 from .pools import FULL, GREY, NO, OK, ONE, THREE, TWO, sent, via
-from .remotes import SMTPTransportCase
+from .remotes import SMTPTransportCase, located
 
 
 class SMTPTransportTests(SMTPTransportCase):
@@ -58,13 +58,11 @@ class SMTPTransportTests(SMTPTransportCase):
         self.patch(self, "find", find)
         self.transport = self.made()
         message = messageFor(b"a@one", b"b@two")
-        located = Deferred.fromCoroutine(
-            self.transport.locate(message, message.waiting)
-        )
+        finding = located(self.transport, message)
         self.assertEqual(list(answers), [b"one", b"two"])
         answers[b"two"].callback(MailHosts((TWO,)))
         answers[b"one"].callback(MailHosts((ONE,)))
-        self.assertEqual(len(self.successResultOf(located).legs), 2)
+        self.assertEqual(len(self.successResultOf(finding).legs), 2)
 
     def test_askedOnce(self) -> None:
         """Many messages for a domain ask for it once in a while."""
@@ -100,12 +98,12 @@ class SMTPTransportTests(SMTPTransportCase):
             asked.append(domain)
             return Deferred()
 
-        self.patch(self.transport, "_find", find)
+        self.patch(self.transport._locating, "find", find)
         message = messageFor(b"a@a.example", b"b@b.example", b"c@c.example")
-        located = Deferred.fromCoroutine(self.transport.locate(message, (0, 1, 2)))
+        finding = located(self.transport, message)
         self.assertEqual(asked, [b"a.example", b"b.example", b"c.example"])
-        located.cancel()
-        self.failureResultOf(located, CancelledError)
+        finding.cancel()
+        self.failureResultOf(finding, CancelledError)
 
     def test_nowhere(self) -> None:
         """Where there is no way: for good, or for now."""

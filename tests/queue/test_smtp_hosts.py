@@ -12,7 +12,7 @@ from smtpx.knowledge.hints import HostHints
 from smtpx.knowledge.memory import MemoryKnowledge
 from smtpx.knowledge.names import hostName
 from smtpx.net.sending import Sent, Unreached, Way
-from smtpx.queue import repute, smtp as module
+from smtpx.queue import locating, repute
 from smtpx.spool.format import Fate
 from smtpx.spool.via import Cause, Via
 
@@ -64,13 +64,13 @@ class RememberedTests(SMTPTransportCase):
 
     def test_bounded(self) -> None:
         """Neither of lanes nor of hosts more are remembered than so many."""
-        for each in (module, repute):
+        for each in (locating, repute):
             self.patch(each, "_REMEMBERED_MOST", 3)
         for number in range(10):
             host = MailHost(b"mx%d.example" % number, (b"192.0.2.9",))
             self.domains[b"%d.example" % number] = MailHosts((host,))
             self.deliver(messageFor(b"a@%d.example" % number))
-            for kept in (self.transport._lanes, self.transport._repute._took):
+            for kept in (self.transport._locating._lanes, self.transport._repute._took):
                 self.assertEqual(len(kept), number % 3 + 1)
 
     def test_longestName(self) -> None:

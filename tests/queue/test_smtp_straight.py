@@ -10,22 +10,23 @@ from typing import TypeVar
 
 from attrs import evolve, frozen
 from hypothesis import given, settings, strategies as st
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.demands import Demand, Source
 from smtpx.core.envelope import Envelope, Recipient
 from smtpx.core.hooks import LookupLevel, RoutePolicy, Scope, TLSLevel
+from smtpx.core.queueprofile import QueueProfile
 from smtpx.core.reply import Reply
-from smtpx.dns.mailhosts import MailHost, MailHosts
+from smtpx.dns.mailhosts import MailHost, MailHosts, Unroutable
 from smtpx.knowledge.hints import HostHints
 from smtpx.knowledge.memory import MemoryKnowledge
 from smtpx.knowledge.names import hostName
 from smtpx.net.protection import Protection
 from smtpx.net.sending import Sent, Unreached, Way
 from smtpx.queue.findings import Findings, _results, _spelled, _taken
-from smtpx.queue.interfaces import Attempt
+from smtpx.queue.interfaces import Attempt, Located
 from smtpx.queue.smtp import SMTPTransport
 from smtpx.spool.bodies import HeldBody
 from smtpx.spool.format import Outcome
@@ -34,6 +35,7 @@ from smtpx.tls.rules import Conclusion, Hop, Rules
 
 from .doubles import messageFor
 from .pools import FULL, GREY, NO, OK, ONE, THREE, TWO, Answer, ScriptedPool, via
+from .remotes import located
 from .test_smtp_protection import Script
 
 T = TypeVar("T")
@@ -144,9 +146,9 @@ class World:
         message = messageFor(
             *[b"%d@" % i + step.domain for i in range(step.recipients)]
         )
-        locating = self.transport.locate(message, message.waiting)
-        self.seen.append(located := _now(Deferred.fromCoroutine(locating)))
-        [leg] = located.legs
+        found = _now(located(self.transport, message))
+        self.seen.append(found)
+        [leg] = found.legs
         attempt = Attempt(
             message,
             HeldBody(b"X: y"),
@@ -236,6 +238,84 @@ class KeptTests(SynchronousTestCase):
         somebody = Rules((Script(),))
         for policy in POLICIES:
             self.assertIs(somebody.isSettled(hop, policy), policy is POLICIES[1])
+
+
+#: Recipients of three domains, of whom some are spelled oddly.
+PATHS = (
+    b"a@one.example",
+    b"b@one.example",
+    b"c@ONE.example",
+    b'"d@two.example"@one.example',
+    b"e@two.example",
+    b'"f"@two.example',
+    b"g@same.example",
+    b"h@nowhere.example",
+    b"postmaster",
+)
+
+
+class LocatedTests(SynchronousTestCase):
+    """Where messages go."""
+
+    @settings(max_examples=150, deadline=None)
+    @given(
+        st.lists(
+            st.tuples(
+                st.lists(st.sampled_from(PATHS), min_size=1, max_size=3),
+                st.sampled_from([0, 1, 9, 10, -1]),
+                st.booleans(),
+                st.booleans(),
+            ),
+            max_size=8,
+        )
+    )
+    def test_atOnce(self, script: list[tuple[list[bytes], int, bool, bool]]) -> None:
+        """
+        Where it was found out for another message it is known at once, and it is no
+        other way than one that is found out.
+        """
+        world = World(RoutePolicy(), True)
+        locating = world.transport._locating
+        domains = dict(DOMAINS)
+
+        def find(domain: bytes) -> Deferred[MailHosts]:
+            found = domains.get(domain)
+            if found is None:
+                return fail(Unroutable(NO, "nowhere"))
+            return succeed(found)
+
+        def constrain(envelope: Envelope, policy: RoutePolicy) -> RoutePolicy:
+            return RoutePolicy(TLSLevel.ENCRYPTED) if envelope.octets else policy
+
+        locating.find = find
+        locating.profile = QueueProfile()
+        locating.profile.constrainers = (constrain,)
+        for paths, seconds, wants, moves in script:
+            world.clock.rightNow += seconds
+            if moves:
+                # The DNS says something else.
+                one, two = b"one.example", b"two.example"
+                domains[one], domains[two] = domains[two], domains[one]
+            message = messageFor(*paths)
+            message.envelope.octets = int(wants)
+            way = locating._wayOf(message)
+            found = _now(located(world.transport, message))
+            again = Deferred.fromCoroutine(
+                locating._locate(message, message.waiting, way)
+            )
+            self.assertEqual(found, _now(again))
+
+    def test_notAsked(self) -> None:
+        """The second message for a domain is not kept waiting."""
+        world = World(RoutePolicy(), True)
+        message = messageFor(b"a@two.example", b"b@two.example")
+        transport = world.transport
+        first = _now(located(transport, message))
+        self.assertEqual(transport.locate(message, (0, 1)), first)
+        [leg] = first.legs
+        for indices in ((0,), (1,)):
+            one = Located((evolve(leg, indices=indices),))
+            self.assertEqual(transport.locate(message, indices), one)
 
 
 replies = st.builds(
