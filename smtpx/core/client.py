@@ -68,6 +68,7 @@ from .profile import ClientProfile
 from .reply import LOCAL_ERROR, Reply
 
 _ANY_ROUTE = RoutePolicy()
+_READY = State.READY
 
 
 class ClientConnection(UsualMachine):
@@ -119,7 +120,7 @@ class ClientConnection(UsualMachine):
     @property
     def ready(self) -> bool:
         """May an envelope be delivered now?"""
-        return self._state is State.READY
+        return self._state is _READY
 
     @property
     def over(self) -> bool:
@@ -132,8 +133,8 @@ class ClientConnection(UsualMachine):
         What is waited for now.  It goes on when this changes, or C{replies}; octets
         that come without a reply that is whole are no progress.
         """
-        if self._usual is not None:
-            return self._usual.awaited
+        if (usual := self._usual) is not None:
+            return usual.awaited
         state, waiting = self._state, self._waiting
         if isinstance(waiting, Secure):
             return Awaited.HANDSHAKE
@@ -173,9 +174,8 @@ class ClientConnection(UsualMachine):
 
         @raise UsageError: it was not started.
         """
-        if self._usual is not None:
-            effects = self._hearUsual(self._usual, octets)
-            if effects is not None:
+        if (usual := self._usual) is not None:
+            if (effects := self._hearUsual(usual, octets)) is not None:
                 return effects
         if self._state is State.NEW:
             raise UsageError("octets before the start")
@@ -216,7 +216,8 @@ class ClientConnection(UsualMachine):
 
         @raise UsageError: not L{Ready}, or another one is not settled yet.
         """
-        self._mustBe(State.READY)
+        if self._state is not _READY:
+            self._mustBe(_READY)
         if body is not None and self.straight:
             effects = self._deliverUsual(envelope, body)
             if effects is not None:
@@ -256,8 +257,8 @@ class ClientConnection(UsualMachine):
         and nowhere else.
         """
         try:
-            if self._usual is not None:
-                self._takeUp(self._usual)
+            if (usual := self._usual) is not None:
+                self._takeUp(usual)
             act(*what)
         except GivingUp as end:
             self._end(end.reply, polite=end.polite, phase=end.phase)

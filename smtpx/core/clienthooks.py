@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import field, frozen
 
+from .clientparameters import Stamped, Writer
 from .envelope import Envelope, Stamp
-from .hooks import BatchLimits, Carrier, LogFields, Parameter, Refusal, SyncPoint, Where
+from .hooks import BatchLimits, Carrier, LogFields, Refusal, SyncPoint, Where
 from .interfaces import IBody, IClientSession, Transform
 from .occasion import occasionOf
 from .rawparameters import RAW
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from .profile import ClientProfile
 
 H = TypeVar("H", bound=Callable[..., Any])
-
-#: The stamps of which a message has to have one; empty: none.
-Stamped = frozenset[Stamp[Any]]
 
 
 @frozen(eq=False)
@@ -37,14 +35,16 @@ class UsualHooks:
     @ivar marks: a message that has one of these stamps is none.
     @ivar glances: neither is one for whose whole body one of these is false.
     @ivar admitters: those that are always asked.
-    @ivar mail: likewise, as in L{ClientHooks}.
-    @ivar asks: are there any?
+    @ivar carriers: are there ways to move the body besides DATA?
+    @ivar mail: as in L{ClientHooks}, those that are always asked.
+    @ivar asks: is there anybody to ask?
     """
 
     marks: Stamped
     glances: tuple[Callable[[bytes], bool], ...]
     admitters: tuple[Callable[[IClientSession, Envelope], Refusal | None], ...]
-    mail: tuple[tuple[Stamped, Parameter[Any]], ...]
+    carriers: bool
+    mail: tuple[Writer, ...]
     asks: bool
 
     @classmethod
@@ -54,20 +54,20 @@ class UsualHooks:
 
         @return: L{None}: no message is a usual one.
         """
-        if hooks.recognisers or hooks.carriers:
+        if hooks.recognisers:
             return None
         if not all(
             occasionOf(each).lasting for each in hooks.batchers + hooks.relaxers
         ):
             return None
-        if not all(stamps or each.foreign is not None for stamps, each in hooks.rcpt):
+        if any(_always(each) for each in hooks.rcpt):
             return None
         marks: set[Stamp[Any]] = {RAW}
         for stamps, _ in (*hooks.admitters, *hooks.transforms):
             marks |= stamps
-        for stamps, parameter in (*hooks.mail, *hooks.rcpt):
-            marks |= stamps
-            marks.update(parameter.foreign or ())
+        for writer in (*hooks.mail, *hooks.rcpt):
+            marks |= writer.of
+            marks.update(writer.parameter.foreign or ())
         glances = []
         for stamps, choose in hooks.transforms:
             plain = occasionOf(choose).plain
@@ -80,13 +80,15 @@ class UsualHooks:
             for stamps, admit in hooks.admitters
             if not stamps and not occasionOf(admit).foreign
         )
-        mail = tuple(
-            (stamps, each)
-            for stamps, each in hooks.mail
-            if not stamps and each.foreign is None
-        )
-        asks = bool(admitters or mail)
-        return cls(frozenset(marks), tuple(glances), admitters, mail, asks)
+        carriers = bool(hooks.carriers)
+        mail = tuple(each for each in hooks.mail if _always(each))
+        asks = bool(admitters or mail or carriers)
+        return cls(frozenset(marks), tuple(glances), admitters, carriers, mail, asks)
+
+
+def _always(writer: Writer) -> bool:
+    """Has it to be asked for any message?"""
+    return not writer.of and writer.parameter.foreign is None
 
 
 @frozen(eq=False)
@@ -97,6 +99,7 @@ class ClientHooks:
     @ivar mail: the parameters of MAIL, each with the stamps of which the envelope has
         to have one for it to be asked; empty: it is always asked.
     @ivar rcpt: those of RCPT, likewise with stamps of the recipient.
+    @ivar recordsLast: does what all of C{recorders} say last?
     @ivar usual: what is left of them for a usual message; L{None}: there is none.
     """
 
@@ -111,9 +114,14 @@ class ClientHooks:
     batchers: tuple[Callable[[IClientSession], BatchLimits | None], ...]
     relaxers: tuple[Callable[[IClientSession], SyncPoint], ...]
     recorders: tuple[Callable[[IClientSession], LogFields], ...]
-    mail: tuple[tuple[Stamped, Parameter[Any]], ...]
-    rcpt: tuple[tuple[Stamped, Parameter[Any]], ...]
+    mail: tuple[Writer, ...]
+    rcpt: tuple[Writer, ...]
+    recordsLast: bool = field(init=False)
     usual: UsualHooks | None = field(init=False)
+
+    @recordsLast.default
+    def _findLasting(self) -> bool:
+        return all(occasionOf(each).lasting for each in self.recorders)
 
     @usual.default
     def _findUsual(self) -> UsualHooks | None:
@@ -134,8 +142,8 @@ class ClientHooks:
             return tuple((occasionOf(hook).of, hook) for hook in suiting(hooks))
 
         # RFC 5321 section 4.1.1.11: only what this peer offered.
-        parameters = [
-            (frozenset(parameter.of), parameter)
+        writers = [
+            Writer.to(parameter)
             for parameter, under in profile.parameters
             if under.keyword in offers
         ]
@@ -147,8 +155,8 @@ class ClientHooks:
             suiting(profile.batchers),
             suiting(profile.relaxers),
             suiting(profile.recorders),
-            tuple(each for each in parameters if each[1].where is Where.MAIL),
-            tuple(each for each in parameters if each[1].where is Where.RCPT),
+            tuple(each for each in writers if each.parameter.where is Where.MAIL),
+            tuple(each for each in writers if each.parameter.where is Where.RCPT),
         )
 
 

@@ -6,25 +6,45 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Container, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from .claims import owned, ownerOf
-from .clienthooks import Stamped
-from .envelope import Bearer
+from .envelope import Bearer, Stamp
 from .hooks import Parameter
 from .interfaces import IClientSession
 from .rawparameters import RAW, rawOf
+
+#: The stamps of which a message has to have one; empty: none.
+Stamped = frozenset[Stamp[Any]]
 
 #: What no value of a parameter may have in it (RFC 5321 section 4.1.2,
 #: esmtp-value), but for "=", which some senders have put there since RFC 1869.
 _UNSAFE_VALUE = re.compile(rb"[\x00-\x20\x7f]")
 
 
-def written(
-    session: IClientSession,
-    asked: Iterable[tuple[Stamped, Parameter[Any]]],
-    bearer: Bearer,
-) -> bytes:
+class Writer(NamedTuple):
+    """
+    A parameter, as it is written again and again.
+
+    @ivar of: the stamps of which the bearer has to have one for it to be asked; empty:
+        it is always asked.
+    @ivar render: its grammar's, which blames its owner for what cannot be said.
+    """
+
+    of: Stamped
+    parameter: Parameter[Any]
+    render: Callable[[Any], bytes | None]
+
+    @classmethod
+    def to(cls, parameter: Parameter[Any]) -> Writer:
+        """Prepare it, once for all peers that offer the same."""
+        render = _safely(parameter.grammar.render)
+        return cls(
+            frozenset(parameter.of), parameter, owned(ownerOf(parameter.send), render)
+        )
+
+
+def written(session: IClientSession, asked: Iterable[Writer], bearer: Bearer) -> bytes:
     """
     The parameters of one command, each with the space before it.
 
@@ -37,13 +57,12 @@ def written(
         raw = rawOf(bearer)
         out = b"".join(b" " + each.render() for each in raw)
         told = {each.keyword for each in raw}
-    for stamps, parameter in asked:
+    for stamps, parameter, render in asked:
         if (stamps and stamps.isdisjoint(marks)) or parameter.keyword in told:
             continue
         value = parameter.send(session, bearer)
         if value is None:
             continue
-        render = owned(ownerOf(parameter.send), _safely(parameter.grammar.render))
         text = render(value)
         out += b" " + parameter.keyword
         if text is not None:
@@ -63,4 +82,4 @@ def _safely(render: Callable[[Any], bytes | None]) -> Callable[[Any], bytes | No
     return call
 
 
-__all__ = ["written"]
+__all__ = ["Stamped", "Writer", "written"]

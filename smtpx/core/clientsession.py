@@ -162,6 +162,8 @@ class ClientSession:
         self.offers: frozenset[bytes] = frozenset()
         #: Those that have something to say to this peer.
         self._hooks = profile.hooksFor(self.offers)
+        #: What L{logFields} are, as long as the hooks are these; L{None}: not known.
+        self._fields: LogFields | None = None
 
     # --- facts ------------------------------------------------------------------
 
@@ -233,6 +235,7 @@ class ClientSession:
 
     def _choose(self) -> None:
         """Which hooks have something to say depends on what is offered."""
+        self._fields = None
         self.offers = frozenset(self._offers)
         self._hooks = self.profile.hooksFor(self.offers)
 
@@ -455,12 +458,18 @@ class ClientSession:
 
     def logFields(self) -> LogFields:
         """What extensions say of this session, for the logs (C{record})."""
-        fields: LogFields = ()
+        fields = self._fields
+        if fields is not None:
+            return fields
+        fields, lasting = (), self._hooks.recordsLast
         for record in self._hooks.recorders:
             try:
                 fields += record(self)
             except HookTrouble as trouble:
                 self.report(trouble)
+                lasting = False
+        if lasting:
+            self._fields = fields
         return fields
 
     def report(self, trouble: HookTrouble) -> None:

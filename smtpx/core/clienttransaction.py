@@ -171,13 +171,20 @@ class Transaction(Conveyance):
         yield from self._address(envelope, body, selection.chosen, grouped)
         session.spent = session.full(limits.transactions)
 
-    def takenUp(self, body: IBody, sent: bool, transactionsMax: int | None) -> Part:
+    def takenUp(
+        self,
+        body: IBody,
+        carrier: tuple[str, Carrier] | None,
+        sent: bool,
+        transactionsMax: int | None,
+    ) -> Part:
         """
         Go on with what has begun the usual way (L{smtpx.core.clientusual}): all
         commands left in one flight, for all recipients.
 
-        @param sent: has the body left, too?  Then the replies to all commands have
-            come, and let it go.
+        @param carrier: see L{_Plan}.  If there is one, the body was in that flight.
+        @param sent: where it goes by DATA: has it left, too?  Then the replies to all
+            commands have come, and let it go.
         @param transactionsMax: how many the peer takes; L{None}: any number.
         """
         self._pending = True
@@ -186,9 +193,12 @@ class Transaction(Conveyance):
         for index in range(len(self.envelope.recipients)):
             slot = self._slots[index] = FinalSlot()
             slots.append(slot)
-        slots.append(Slot())
+        if carrier is None:
+            slots.append(Slot())
         yield Flight(b"", slots)
-        if sent:
+        if carrier is not None:
+            yield from self._byCarrier(*carrier, body, True)
+        elif sent:
             yield from settle(slots[-1])
             self.carrying = True
             yield from self._judged((yield from emit(b"", ends=True)))

@@ -17,8 +17,11 @@ early, and for the connection's end.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
+
+from zope.interface import implementer
 
 from .bounds import BareLines
 from .clienthooks import ClientHooks
@@ -30,7 +33,7 @@ from .dialogue import Slot
 from .effects import Awaited, ClientEffect, Settled, Write
 from .envelope import Envelope
 from .errors import HookTrouble, PeerError, UsageError
-from .hooks import BatchLimits, Dialect, Scope, Stage
+from .hooks import BatchLimits, Carrier, Dialect, Scope, Stage
 from .interfaces import IBody
 from .reply import Reply, single
 from .transparency import dotted
@@ -40,6 +43,10 @@ MOST_OCTETS = 65_536
 
 #: The most octets that are looked at at once.
 _HEARD_OCTETS = 4096
+
+#: The most recipients of a message that goes this way to a peer of which nothing is
+#: known.
+_RECIPIENTS = 1000
 
 #: What a path is made of that is no quoted string, and may go to any peer.
 _PLAIN = bytes(each for each in range(0x21, 0x7F) if each not in b'"<>')
@@ -52,6 +59,25 @@ _TAKEN = Scope.MESSAGE
 _BY_MESSAGE = (Stage.MESSAGE,)
 
 
+@implementer(IBody)
+class _Held:
+    """
+    The body of a message that is under way.
+
+    @ivar octets: its length, in octets.
+    """
+
+    __slots__ = ("_content", "octets")
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self.octets = len(content)
+
+    def pieces(self) -> Iterator[bytes]:
+        """See L{IBody}."""
+        return iter((self._content,))
+
+
 class UsualWay:
     """
     What is the same for all usual messages that go over a connection, as long as the
@@ -61,21 +87,29 @@ class UsualWay:
     @ivar fits: see L{ClientSession}.
     @ivar open: may a message go this way at all?
     @ivar limits: how much the peer takes.
-    @ivar awaited: which reply the message under way waits for.
+    @ivar envelope: the message under way.
+    @ivar content: its body.
+    @ivar carrier: what moves that, and whose it is; L{None}: it goes by DATA.
+    @ivar left: how many replies are to come: to all commands, while a 354 is, or to
+        the message.
+    @ivar asks: is a 354 to come?
+    @ivar said: the replies that have come.
+    @ivar awaited: which one it waits for.
     """
 
     __slots__ = (
-        "_body",
-        "_content",
-        "_envelope",
-        "_left",
         "_most",
-        "_said",
+        "asks",
         "awaited",
+        "carrier",
+        "content",
+        "envelope",
         "fits",
         "hooks",
+        "left",
         "limits",
         "open",
+        "said",
     )
 
     def __init__(self, session: ClientSession, hooks: ClientHooks) -> None:
@@ -89,15 +123,14 @@ class UsualWay:
             and self._lets(session)
         )
         most = self.limits.recipients
-        self._most = 1000 if most is None else most
+        self._most = _RECIPIENTS if most is None else most
+        self.envelope: Envelope | None = None
+        self.content = b""
+        self.carrier: tuple[str, Carrier] | None = None
+        self.left = 0
+        self.asks = False
+        self.said: list[Reply] = []
         self.awaited = _MAIL
-        self._envelope: Envelope | None = None
-        self._body: IBody | None = None
-        self._content = b""
-        #: How many replies are to come to the commands.
-        self._left = 0
-        #: The replies that have come.
-        self._said: list[Reply] = []
 
     def _lets(self, session: ClientSession) -> bool:
         """Does the peer, for all we know, let commands be grouped, of any domains?"""
@@ -114,12 +147,12 @@ class UsualWay:
         """
         Send a message.
 
-        @return: all its commands; L{None}: it has to go the long way.
+        @return: all that goes in the first flight; L{None}: it has to go the long way.
         """
         usual, recipients = self.hooks.usual, envelope.recipients
         assert usual is not None
-        count = len(recipients)
-        if not 0 < count <= self._most or body.octets > MOST_OCTETS:
+        count, octets = len(recipients), body.octets
+        if not 0 < count <= self._most or octets > MOST_OCTETS:
             return None
         marks, stamps = usual.marks, envelope._stamps
         if stamps is not None and not marks.isdisjoint(stamps._values):
@@ -133,68 +166,60 @@ class UsualWay:
         sender = envelope.sender
         if (sender + b"".join(paths)).translate(None, _PLAIN):
             return None
-        limits = self.limits
-        if limits.transactions is not None and session.full(limits.transactions):
+        most = self.limits.transactions
+        if most is not None and session.transactions >= most:
             return None
         content = _whole(body)
-        if content is None:
+        if content is None or len(content) != octets:
             return None
         for plain in usual.glances:
             if not plain(content):
                 return None
-        more = b""
+        more, last, self.carrier = b"", b"DATA\r\n", None
         if usual.asks:
-            found = self._asked(session, envelope)
+            found = self._asked(session, envelope, content)
             if found is None:
                 return None
-            more = found
-        self._envelope, self._body, self._content = envelope, body, content
-        self._left = count + 2
-        self._said = []
+            more, last = found
+        self.envelope, self.content = envelope, content
+        self.asks = self.carrier is None
+        self.left = count + 2
+        self.said = []
         self.awaited = _MAIL
-        return b"MAIL FROM:<%b>%b\r\nRCPT TO:<%b>\r\nDATA\r\n" % (
+        return b"MAIL FROM:<%b>%b\r\nRCPT TO:<%b>\r\n%b" % (
             sender,
             more,
             b">\r\nRCPT TO:<".join(paths),
+            last,
         )
 
-    def _asked(self, session: ClientSession, envelope: Envelope) -> bytes | None:
+    def _asked(
+        self, session: ClientSession, envelope: Envelope, content: bytes
+    ) -> tuple[bytes, bytes] | None:
         """
         Ask those who always want to be asked.
 
-        @return: the parameters of MAIL; L{None}: it has to go the long way.
+        @return: the parameters of MAIL, and what stands behind the last RCPT; L{None}:
+            it has to go the long way.
         """
-        usual = self.hooks.usual
+        usual, last = self.hooks.usual, b"DATA\r\n"
         assert usual is not None
         try:
             for admit in usual.admitters:
                 if admit(session, envelope) is not None:
                     return None
-            return written(session, usual.mail, envelope)
+            if usual.carriers:
+                self.carrier = session.carrier(envelope)
+                if self.carrier is not None:
+                    whole = self.carrier[1].whole
+                    if whole is None or len(content) > whole.most:
+                        return None
+                    last = whole.command % len(content) + content
+                    session.stamps[whole.begun] = True
+            return written(session, usual.mail, envelope), last
         except HookTrouble:
             # The long way meets it, too, and tells of it.
             return None
-
-    def hear(self, replies: tuple[Reply, ...], go: bool) -> bytes | None:
-        """
-        Replies have come to commands.
-
-        @param go: is the last one a 354?
-        @return: what is to be written; L{None}: these are not all what was hoped for,
-            and count as not heard.
-        """
-        left = self._left - len(replies)
-        if go:
-            if left:
-                return None
-            self.awaited = _FINAL
-        else:
-            if left < 1:
-                return None
-            self.awaited = _DATA if left == 1 else _RCPT
-        self._left = left
-        self._said += replies
-        return dotted(self._content) if go else b""
 
     def end(self, final: Reply) -> Settled:
         """
@@ -202,32 +227,14 @@ class UsualWay:
 
         @param final: the last reply.
         """
-        envelope = self._envelope
+        envelope = self.envelope
         assert envelope is not None
-        self._envelope = self._body = None
-        self._content = b""
+        self.envelope, self.content = None, b""
         recipients = envelope.recipients
         if len(recipients) == 1:
             return Settled(envelope, ((recipients[0], final),), _TAKEN, (), _BY_MESSAGE)
-        return Settled(
-            envelope,
-            tuple([(each, final) for each in recipients]),
-            _TAKEN,
-            (),
-            _BY_MESSAGE * len(recipients),
-        )
-
-    def left(self) -> tuple[Envelope, IBody, list[Reply]]:
-        """
-        The message goes on by the long way.
-
-        @return: what it is, and the replies that have come.
-        """
-        envelope, body, said = self._envelope, self._body, self._said
-        assert envelope is not None and body is not None
-        self._envelope = self._body = None
-        self._content = b""
-        return envelope, body, said
+        outcomes = tuple([(each, final) for each in recipients])
+        return Settled(envelope, outcomes, _TAKEN, (), _BY_MESSAGE * len(recipients))
 
 
 class UsualMachine(ClientMachine, ABC):
@@ -289,13 +296,17 @@ class UsualMachine(ClientMachine, ABC):
         by another.
         """
         self._usual = None
-        envelope, body, said = way.left()
+        body, envelope = _Held(way.content), way.envelope
+        assert envelope is not None
+        way.envelope, way.content = None, b""
         transaction = self._transaction = Transaction(self, envelope, body)
-        sent = way.awaited is _FINAL
-        attempt = transaction.takenUp(body, sent, way.limits.transactions)
-        self._begin(self._delivery(transaction, attempt))
-        self.replies -= len(said)
-        for got in said:
+        most = way.limits.transactions
+        rest = transaction.takenUp(body, way.carrier, way.awaited is _FINAL, most)
+        self._begin(self._delivery(transaction, rest))
+        # Whatever there is to write has been written.
+        self._out.clear()
+        self.replies -= len(way.said)
+        for got in way.said:
             self._replied(got)
 
     def _hearUsual(self, way: UsualWay, octets: bytes) -> list[ClientEffect] | None:
@@ -308,19 +319,33 @@ class UsualMachine(ClientMachine, ABC):
         if heard is None:
             return None
         replies, go = heard
-        if way.awaited is not _FINAL:
-            out = way.hear(replies, go)
-            if out is None:
-                return None
-            self.replies += len(replies)
-            return [Write(out)] if out else []
-        if go or len(replies) > 1:
+        count = len(replies)
+        left = way.left - count
+        if left < 0 or go is not (way.asks and not left):
             return None
-        self.replies += 1
+        self.replies += count
+        if left:
+            way.left = left
+            way.said += replies
+            way.awaited = _RCPT if left > 1 else _DATA if way.asks else _FINAL
+            return []
+        if go:
+            way.left, way.asks = 1, False
+            way.said += replies
+            way.awaited = _FINAL
+            return [Write(dotted(way.content))]
         self._usual = None
-        self.spent = self.full(way.limits.transactions)
         self._state = _READY
-        self._effects.append(way.end(replies[0]))
+        most = way.limits.transactions
+        self.spent = most is not None and self.transactions >= most
+        if way.carrier is not None:
+            whole = way.carrier[1].whole
+            assert whole is not None
+            self.stamps[whole.taken] = True
+        settled = way.end(replies[-1])
+        if not self._effects:
+            return [settled]
+        self._effects.append(settled)
         return self._finish()
 
 
@@ -352,8 +377,7 @@ def _heard(octets: bytes) -> tuple[tuple[Reply, ...], bool] | None:
 
 def _whole(body: IBody) -> bytes | None:
     """
-    All of a body; L{None}: it is of several pieces, between which there is to be room,
-    or not as long as it should be.
+    All of a body; L{None}: it is of several pieces, between which there is to be room.
     """
     found = b""
     try:
@@ -364,7 +388,7 @@ def _whole(body: IBody) -> bytes | None:
     except Exception:
         # Whoever reads it on the long way is told what is wrong with it.
         return None
-    return found if len(found) == body.octets else None
+    return found
 
 
 __all__ = ["MOST_OCTETS", "UsualMachine", "UsualWay"]

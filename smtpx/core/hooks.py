@@ -26,6 +26,7 @@ from .target import (
 from .tlsa import DANE
 from .tlssession import Resumption, TLSSession
 from .tlsterms import USUAL, TLSTerms
+from .wholebody import WholeBody
 
 if TYPE_CHECKING:
     from .demands import Demand
@@ -339,11 +340,14 @@ class Carrier:
         two commands: where everybody was refused meanwhile, it is stopped there.
     @ivar early: may it start in the same flight as MAIL and RCPT, before their
         replies (RFC 3030 section 4.2)?  It goes by C{Emit} then.
+    @ivar whole: where it may: what C{carry} does with a small body; L{None}: that has
+        to be asked.
     """
 
     preference: int
     carry: Callable[["IClientSession", "IBody"], "BodyDialogue"]
     early: bool = False
+    whole: WholeBody | None = None
 
 
 @frozen

@@ -63,6 +63,7 @@ from ..core.interfaces import (
 )
 from ..core.occasion import when
 from ..core.reply import BAD_SEQUENCE, Reply, reply
+from ..core.wholebody import WholeBody
 
 CAPABILITY = Capability[bool](b"CHUNKING", KEYWORD)
 
@@ -85,6 +86,9 @@ _TOO_MANY = reply(552, "5.3.4", b"Message has too many chunks")
 #: So many octets of a body may go before MAIL was answered: if the peer refuses all
 #: recipients, no more than this was sent for nothing.
 EARLY_OCTETS = 65_536
+
+#: What one chunk with all of it is.
+_ONE_CHUNK = WholeBody(EARLY_OCTETS, b"BDAT %d LAST\r\n", _CHUNKED, _ANSWERED)
 
 
 @frozen
@@ -163,6 +167,8 @@ class Chunking:
 
     def __init__(self, settings: ChunkingSettings = ChunkingSettings()) -> None:
         self.options = settings
+        self._early = Carrier(10, self._carry, True, _ONE_CHUNK)
+        self._late = Carrier(10, self._carry)
 
     def configured(self, settings: ChunkingSettings) -> Chunking:
         """See L{smtpx.core.interfaces.IExtension}."""
@@ -250,7 +256,7 @@ class Chunking:
     def _carrier(self, session: IClientSession, envelope: Envelope) -> Carrier | None:
         # Asked for each message; whether it is taken is known when it carries.
         session.stamps[_CHUNKED] = False
-        return Carrier(10, self._carry, early=envelope.octets > 0)
+        return self._early if envelope.octets > 0 else self._late
 
     def _noteChunks(self, session: IClientSession) -> LogFields:
         return (("K", True),) if chunked(session) else ()

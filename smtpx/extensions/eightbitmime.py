@@ -101,9 +101,15 @@ EIGHT = Parameter[bytes](
     value=b"8BITMIME",
     of=(EIGHTBIT,),
 )
-#: C{BODY=7BIT} on MAIL.
+#: C{BODY=7BIT} on MAIL.  As it is never written, it need not be asked for it.
 SEVEN = Parameter[bytes](
-    b"BODY", Where.MAIL, token(b"7BIT"), _receiveSeven, _sendSeven, value=b"7BIT"
+    b"BODY",
+    Where.MAIL,
+    token(b"7BIT"),
+    _receiveSeven,
+    _sendSeven,
+    value=b"7BIT",
+    of=(EIGHTBIT,),
 )
 
 

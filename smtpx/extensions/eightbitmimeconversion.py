@@ -76,7 +76,12 @@ def fitsSeven(whole: bytes) -> bool:
 
 def fitsLines(whole: bytes) -> bool:
     """Is this a body that L{toLines} leaves as it is?"""
-    return len(whole) <= LINE_OCTETS or not LineMeter(LINE_OCTETS).tooLong(whole)
+    start, end = 0, len(whole)
+    while end - start > LINE_OCTETS:
+        start = whole.rfind(b"\n", start, start + LINE_OCTETS) + 1
+        if not start:
+            return False
+    return True
 
 
 def fromBinary(lacks: bytes, body: IBody, eightBit: bool) -> Transformation:

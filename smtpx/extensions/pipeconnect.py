@@ -58,6 +58,7 @@ from ..core.interfaces import (
     IServerExtension,
     IServerSession,
 )
+from ..core.occasion import when
 from .pipelining import CAPABILITY as PIPELINING
 from .starttls import CAPABILITY as STARTTLS
 
@@ -331,7 +332,7 @@ class PipeConnect:
         if self.memory is not None:
             client.forecast(self._forecast)
             client.learn(self._learn)
-            client.record(self._record)
+            client.record(when(self._record, lasting=True))
 
     def _presume(self, session: IClientSession, hello: Hello | None) -> None:
         """

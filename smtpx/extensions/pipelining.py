@@ -55,7 +55,7 @@ class Pipelining:
         """See L{IClientExtension}."""
         client.capability(CAPABILITY)
         client.relax(when(self._relax, offers=CAPABILITY, lasting=True))
-        client.record(when(self._record, offers=CAPABILITY))
+        client.record(when(self._record, offers=CAPABILITY, lasting=True))
 
     def _relax(self, session: IClientSession) -> SyncPoint:
         offered = session.offered(CAPABILITY)

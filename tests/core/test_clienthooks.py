@@ -89,9 +89,9 @@ class ClientHooksTests(SynchronousTestCase):
         self.assertEqual(len(hooks.admitters), 1)
         self.assertEqual(hooks.transforms, ())
         for each in hooks.mail, hooks.rcpt:
-            stamps = [stamps for stamps, _ in each]
+            stamps = [writer.of for writer in each]
             self.assertEqual(stamps, [frozenset({_NOTE}), frozenset()])
-        self.assertEqual({each.where for _, each in hooks.rcpt}, {Where.RCPT})
+        self.assertEqual({each.parameter.where for each in hooks.rcpt}, {Where.RCPT})
 
     def test_lacking(self) -> None:
         """A peer that does not meets the others, and no parameters."""

@@ -5,7 +5,7 @@ taken is in L{tests.core.test_clientusual_when}.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from attrs import define, frozen
@@ -140,36 +140,40 @@ ENVELOPES = st.sampled_from(KINDS)
 BODIES = st.sampled_from(CONTENTS)
 
 #: What a peer says, mostly what is hoped for.
-SAID = st.sampled_from(
-    [
-        OK,
-        OK,
-        OK + OK + GO,
-        OK + OK + GO,
-        OK + OK + GO,
-        OK * 4 + GO,
-        OK * 13 + GO,
-        OK + OK,
-        GO,
-        TAKEN,
-        TAKEN,
-        TAKEN,
-        b"250 2.1.0 Sender ok\r\n250 2.1.5 Recipient ok\r\n354 Go ahead\r\n",
-        OK + b"550 5.1.1 Unknown\r\n" + GO,
-        OK + b"452 4.5.3 Too many\r\n",
-        b"550 5.7.1 No\r\n",
-        b"451 4.3.0 Later\r\n",
-        b"421 4.3.2 Bye\r\n",
-        b"250-ok\r\n250 ok\r\n",
-        b"25",
-        b"0 ok\r\n",
-        b"353 5.0.0 Each\r\n",
-        b"rubbish\r\n",
-        GO + TAKEN,
-        TAKEN + TAKEN,
-        OK + OK + GO + TAKEN,
-    ]
-)
+REPLIES = [
+    OK,
+    OK,
+    OK + OK + GO,
+    OK + OK + GO,
+    OK + OK + GO,
+    OK * 4 + GO,
+    OK * 13 + GO,
+    OK + OK,
+    OK + OK + TAKEN,
+    OK * 4 + TAKEN,
+    OK + b"550 5.1.1 Unknown\r\n" + TAKEN,
+    OK + OK + b"554 5.6.0 Rubbish\r\n",
+    GO,
+    TAKEN,
+    TAKEN,
+    TAKEN,
+    b"250 2.1.0 Sender ok\r\n250 2.1.5 Recipient ok\r\n354 Go ahead\r\n",
+    OK + b"550 5.1.1 Unknown\r\n" + GO,
+    OK + b"452 4.5.3 Too many\r\n",
+    b"550 5.7.1 No\r\n",
+    b"451 4.3.0 Later\r\n",
+    b"421 4.3.2 Bye\r\n",
+    b"250-ok\r\n250 ok\r\n",
+    b"25",
+    b"0 ok\r\n",
+    b"353 5.0.0 Each\r\n",
+    b"rubbish\r\n",
+    GO + TAKEN,
+    TAKEN + TAKEN,
+    OK + OK + GO + TAKEN,
+]
+
+SAID = st.sampled_from(REPLIES)
 
 #: What a peer offers.
 HELLOS = st.sampled_from(
@@ -180,6 +184,8 @@ HELLOS = st.sampled_from(
         (b"PIPELINING", b"SIZE 50000", b"8BITMIME", b"SMTPUTF8", b"DSN"),
         (b"PIPELINING", b"8BITMIME", b"LIMITS RCPTMAX=2 MAILMAX=2"),
         (b"PIPELINING", b"8BITMIME", b"LIMITS RCPTDOMAINMAX=1"),
+        (b"PIPELINING", b"SIZE", b"8BITMIME", b"CHUNKING", b"DSN"),
+        (b"PIPELINING", b"SIZE 50000", b"CHUNKING"),
         (b"PIPELINING", b"8BITMIME", b"CHUNKING", b"PRDR"),
         (b"PIPELINING", b"8BITMIME", b"PRDR"),
         (b"8BITMIME",),
@@ -313,9 +319,27 @@ class SameAsTheLongWayTests(SynchronousTestCase):
         for make in KINDS:
             self._play(make, BODY, b"8BITMIME", b"SIZE")
             self._play(make, BODY, b"SMTPUTF8", b"DSN")
+            self._play(make, BODY, b"SIZE", b"CHUNKING", said=[OK, TAKEN])
         for body in CONTENTS:
             self._play(envelope, body, b"8BITMIME")
-            self._play(envelope, body, b"SMTPUTF8")
+            self._play(_stamped(), body, b"SMTPUTF8")
+            self._play(_stamped(), body, b"CHUNKING", said=[OK, TAKEN])
+
+    def test_eachReply(self) -> None:
+        """Anything that a peer may say in the place of what is hoped for."""
+        for hello, hoped in (
+            (b"8BITMIME", [OK, OK, GO, TAKEN]),
+            (
+                b"CHUNKING",
+                [OK, OK, TAKEN],
+            ),
+        ):
+            for place in range(len(hoped)):
+                for said in REPLIES:
+                    twins = self.open((b"PIPELINING", hello))
+                    self._happen(twins, "deliver", _stamped(), BODY)
+                    for each in (*hoped[:place], said, *hoped[place:]):
+                        self._happen(twins, "say", each, None)
 
     def test_whatWasBefore(self) -> None:
         """What a peer has begun to say, and how much it takes, is not forgotten."""
@@ -327,14 +351,18 @@ class SameAsTheLongWayTests(SynchronousTestCase):
                 self._happen(twins, "feed", said)
 
     def _play(
-        self, make: Callable[[], Envelope], body: IBody | None, *hello: bytes
+        self,
+        make: Callable[[], Envelope],
+        body: IBody | None,
+        *hello: bytes,
+        said: Sequence[bytes] = (OK, GO, TAKEN),
     ) -> None:
         twins = self.open((b"PIPELINING", *hello))
-        count = len(make().recipients)
+        first, *rest = said
         for _ in range(2):
             self._happen(twins, "deliver", make, body)
-            for said in (OK, OK * count + GO, TAKEN):
-                self._happen(twins, "say", said, None)
+            for each in (first, OK * len(make().recipients), *rest):
+                self._happen(twins, "say", each, None)
 
     def _happen(self, twins: _Twins, what: str, *details: Any) -> None:
         if what == "deliver":
@@ -342,7 +370,7 @@ class SameAsTheLongWayTests(SynchronousTestCase):
             twins.do("deliver", make(), body)
         elif what == "say":
             said, cut = details
-            size = cut or len(said)
+            size = cut or len(said) or 1
             for start in range(0, len(said), size):
                 twins.do("feed", said[start : start + size])
         else:

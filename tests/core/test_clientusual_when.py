@@ -170,6 +170,11 @@ class WhenTests(SynchronousTestCase):
         said = ["plain True"] * 2 + ["plain False", "choose"] * 2
         self.assertEqual(self.asked, said)
 
+    def test_carriers(self) -> None:
+        """They are asked each time; where there is none, the body goes by DATA."""
+        self.sent(lambda c: c.carrier(self.noting("carrier")))
+        self.assertEqual(self.asked, ["carrier"] * 2)
+
     def test_stampsThatSomebodyKnows(self) -> None:
         """A message with one goes the long way."""
         admit = when(self.noting("admit"), of=(_NOTE,))
