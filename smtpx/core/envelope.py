@@ -9,7 +9,7 @@ nobody knows keeps the whole message where it is.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Set
 from typing import Any, Callable, Generic, Mapping, TypeVar
 
 from attrs import frozen
@@ -228,6 +228,26 @@ class Envelope(Stamped):
             if each._stamps is not None:
                 found = [*found, *each._stamps._values]
         return found
+
+    def isPlain(self, own: Set[Stamp[Any]], theirs: Set[Stamp[Any]]) -> bool:
+        """
+        Is there nothing on it that makes a difference?  Asked of each message that the
+        queue begins with, however many it is for.
+
+        @param own: stamps that make one on the envelope.
+        @param theirs: stamps that make one on a recipient.
+        @return: L{False}: there is one of those, or one that nobody here knows.
+        """
+        stamps = self._stamps
+        if stamps is not None:
+            if stamps.unknown or not own.isdisjoint(stamps._values):
+                return False
+        for each in self.recipients:
+            stamps = each._stamps
+            if stamps is not None:
+                if stamps.unknown or not theirs.isdisjoint(stamps._values):
+                    return False
+        return True
 
     def addressedTo(self, recipients: list[Recipient]) -> Envelope:
         """The same to others; the stamps are the same ones."""

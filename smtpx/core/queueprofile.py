@@ -162,6 +162,14 @@ class QueueProfile(Register):
             policy = constrain(envelope, policy)
         return policy
 
+    def timely(self) -> frozenset[Stamp[Any]] | None:
+        """
+        The stamps without which an envelope goes at once; L{None}: it may have to wait
+        without any.
+        """
+        always, stamps = occasions(self.schedulers)
+        return None if always else stamps
+
     def scheduleFor(self, envelope: Envelope) -> Schedule:
         """When C{envelope} is to go."""
         plan = _AT_ONCE

@@ -31,9 +31,10 @@ from ..spool.interfaces import ISpool
 from ..spool.journal import IDeliveryJournal
 from ..spool.via import Cause
 from .asked import Asked
-from .interfaces import Attempt, ITransport
-from .lanes import Lane, Lanes, Task
-from .settlement import Settlements, Tried
+from .interfaces import Attempt, ITransport, Leg, Route
+from .lanes import Lane, Lanes
+from .settlement import Settlement, Settlements
+from .tried import Taken, Tried, triedOf
 
 #: How long ago, in seconds, a success may be for a host that turns an attempt away
 #: to be thought well, but busy.
@@ -45,6 +46,12 @@ _TRIES = 3
 #: What says something of a host, not of the message.
 _HOSTS = frozenset({Cause.CONNECT, Cause.SESSION})
 
+#: Is told of a message that was tried: the message, the lane that it had waited for in
+#: the spool (L{None}: none), and what is to be written down; L{None}: nothing was
+#: tried.
+Over = Callable[[SpooledMessage, Lane | None, Settlement | None], object]
+
+# A member of an enumeration takes time to look up.
 _DELIVERED, _WAITING = Fate.DELIVERED, Fate.WAITING
 
 
@@ -63,6 +70,7 @@ class Attempting:
     @ivar asked: which messages somebody wants tried at once.
     @ivar lanes: told when an attempt has ended; set by whoever made both.
     @ivar stopping: is nothing more to be begun?
+    @ivar running: those that are under way.
     """
 
     spool: ISpool
@@ -74,20 +82,18 @@ class Attempting:
     asked: Asked = field(factory=Asked)
     lanes: Lanes = field(init=False)
     stopping: bool = field(default=False, init=False)
-    running: set[_Try] = field(factory=set, init=False)
-
-    def begin(self, lane: Lane, task: Task) -> None:
-        """Start an attempt."""
-        _Try(self, lane, task).start()
+    running: set[Task] = field(factory=set, init=False)
 
     def cancel(self) -> None:
         """Bring all attempts to an end."""
         for each in list(self.running):
             each.cancel()
 
-    def isBusy(self, lane: Lane, task: Task, outcomes: Sequence[Outcome]) -> bool:
+    def isBusy(
+        self, lane: Lane, task: Task, outcomes: Sequence[Outcome], now: float
+    ) -> bool:
         """Is the host well, but would have no more of us at the moment?"""
-        lately = self.clock.seconds() - lane.succeeded
+        lately = now - lane.succeeded
         if self.stopping or task.tries >= _TRIES or lately > _LATELY:
             return False
         return lane.active > 1 and all(_ofHost(each) for each in outcomes)
@@ -113,55 +119,104 @@ class Attempting:
         )
 
 
-class _Try:
+class Task:
     """
-    An attempt under way.  Who has the message is noted as soon as that is known.
+    A leg of a message, from its lane to its end.  Who has the message is noted as soon
+    as that is known.
+
+    @ivar message: the message.
+    @ivar route: which way.
+    @ivar leg: whither.
+    @ivar again: see L{Attempt}.
+    @ivar priority: higher ones are first.
+    @ivar tries: how often it was begun.
+    @ivar over: for whoever is told by C{ended}.
+    @ivar results: what came of it, once it has ended; L{None}: it was not tried, as
+        there is no room for it, or the end has come.
     """
 
     __slots__ = (
         "_began",
         "_doing",
+        "_ended",
         "_had",
         "_house",
         "_lane",
         "_left",
-        "_task",
         "_untold",
         "_waits",
+        "again",
+        "leg",
+        "message",
+        "over",
+        "priority",
+        "results",
+        "route",
+        "tries",
     )
 
     _log = Logger()
 
-    def __init__(self, house: Attempting, lane: Lane, task: Task) -> None:
+    #: The lane in which it is tried.
+    _lane: Lane
+    #: When that has begun, in seconds of the clock.
+    _began: float
+    #: Those who do not have the message.
+    _left: set[int]
+
+    def __init__(
+        self,
+        house: Attempting,
+        message: SpooledMessage,
+        route: Route,
+        leg: Leg,
+        again: bool,
+        ended: Callable[[Task], object],
+        over: Over,
+    ) -> None:
+        """
+        @param ended: called once, when it has ended.
+        """
+        self.message = message
+        self.route = route
+        self.leg = leg
+        self.again = again
+        self.priority = message.priority
+        self.tries = 0
+        self.over = over
+        self.results: list[Tried] | Taken | None = None
         self._house = house
-        self._lane = lane
-        self._task = task
-        self._began = house.clock.seconds()
-        #: Who has the message.
+        self._ended = ended
+        #: Those who have the message.
         self._had: dict[int, Outcome] = {}
-        #: Who does not.
-        self._left = set(task.leg.indices)
-        #: Those who have it of whom the sender is still to hear.
+        #: Those of them of whom the sender is still to hear.
         self._untold: Collection[int] = ()
         #: What the transport does; L{None}: it only has to be waited for.
         self._doing: Coroutine[Deferred[Any], Any, Sequence[Outcome]] | None = None
         self._waits: Deferred[Any] | None = None
 
-    def start(self) -> None:
-        """Begin it."""
-        house, task = self._house, self._task
-        message, leg = task.message, task.leg
+    def end(self, results: list[Tried] | Taken | None) -> None:
+        """It has ended."""
+        self.results = results
+        self._ended(self)
+
+    def begin(self, lane: Lane) -> None:
+        """Try it."""
+        house, message, leg = self._house, self.message, self.leg
+        self._lane, self._began = lane, house.clock.seconds()
+        self._left = set(leg.indices)
+        asked = house.asked
         try:
             attempt = Attempt(
                 message,
                 house.spool.body(message),
                 leg.indices,
-                task.again,
+                self.again,
                 leg.where,
                 self.note,
-                house.asked.when(message.id),
+                asked.when(message.id) if asked else None,
             )
-            doing = task.route.transport.deliver(attempt)
+            doing = self.route.transport.deliver(attempt)
         except Exception as error:
             self._failed(error)
             return
@@ -176,7 +231,7 @@ class _Try:
         self._step(doing.send, None)
 
     def cancel(self) -> None:
-        """Bring it to an end."""
+        """Bring the attempt to an end."""
         if self._waits is not None:
             self._waits.cancel()
 
@@ -212,12 +267,11 @@ class _Try:
                 left.remove(index)
                 had[index] = each
                 fresh.append(index)
-        task = self._task
-        route = task.route
+        route = self.route
         if not fresh or route.relay is None:
             # What is no relay can tell that a message came before.
             return
-        house, message, action = self._house, task.message, route.transport.reports
+        house, message, action = self._house, self.message, route.transport.reports
         untold = house.settlements.owing(message, had, fresh, action)
         if untold:
             self._untold = {*self._untold, *untold}
@@ -227,27 +281,24 @@ class _Try:
 
     def _given(self, given: Sequence[Outcome]) -> None:
         """The transport has said what became of it."""
+        indices, had, relayed = self.leg.indices, self._had, self.route.relay
         try:
-            outcomes = self._completed(given)
+            given = list(given)
+            ordinary = not had and len(given) == len(indices)
+            if ordinary:
+                for index, each in zip(indices, given, strict=True):
+                    if each.index != index:
+                        ordinary = False
+                        break
+            self.note(given)
+            if not ordinary:
+                known = {each.index: each for each in given} | had
+                given = [known.get(index) or _silent(index) for index in indices]
         except Exception as error:
             self._failed(error)
-        else:
-            self._end(outcomes)
-
-    def _completed(self, given: Sequence[Outcome]) -> Sequence[Outcome]:
-        """One outcome for each recipient, in their order."""
-        given, indices = list(given), self._task.leg.indices
-        ordinary = not self._had and len(given) == len(indices)
-        if ordinary:
-            for index, each in zip(indices, given, strict=True):
-                if each.index != index:
-                    ordinary = False
-                    break
-        self.note(given)
-        if ordinary:
-            return given
-        known = {each.index: each for each in given} | self._had
-        return [known.get(index) or _silent(index) for index in indices]
+            return
+        taken = relayed is not None and len(had) == len(indices) and not self._untold
+        self._end(given, taken)
 
     def _lost(self, failure: Failure) -> None:
         """What the transport has given has failed."""
@@ -258,55 +309,40 @@ class _Try:
 
     def _failed(self, error: Exception) -> None:
         """It was broken off, or something of ours is broken."""
-        task, had = self._task, self._had
-        indices = task.leg.indices
+        had, indices = self._had, self.leg.indices
         if isinstance(error, CancelledError):
-            self._end([had.get(index) or _cut(index) for index in indices])
+            self._end([had.get(index) or _cut(index) for index in indices], False)
             return
         trouble = self._house.trouble
-        broken = trouble(task.message, task.route.transport, indices, error)
-        self._end([had.get(each.index, each) for each in broken])
+        broken = trouble(self.message, self.route.transport, indices, error)
+        self._end([had.get(each.index, each) for each in broken], False)
 
-    def _end(self, outcomes: Sequence[Outcome]) -> None:
-        """It has ended; a host that is well, but busy, is tried again."""
-        house, lane, task = self._house, self._lane, self._task
+    def _end(self, outcomes: Sequence[Outcome], taken: bool) -> None:
+        """
+        It has ended; a host that is well, but busy, is tried again.
+
+        @param taken: has everybody the message, and is nobody to be told?
+        """
+        house, lane = self._house, self._lane
         house.running.discard(self)
         self._waits = None
         try:
             now = house.clock.seconds()
             good = True if self._had else _goodOf(outcomes)
-            if good:
-                lane.succeeded = now
-            elif good is False and house.isBusy(lane, task, outcomes):
-                house.lanes.again(lane, task)
+            if good is False and house.isBusy(lane, self, outcomes, now):
+                house.lanes.again(lane, self)
                 return
             took = now - self._began
-            house.lanes.ended(lane, good, took)
+            house.lanes.ended(lane, good, took, now)
             if not good and lane.parked:
                 house.postpone(lane, outcomes)
-            task.end(self._tried(outcomes, took))
+            if taken:
+                self.results = Taken(self.route, outcomes, took)
+            else:
+                self.results = triedOf(self.route, outcomes, took, self._untold)
+            self._ended(self)
         except Exception:
             self._log.failure("Something of the queue is broken")
-
-    def _tried(self, outcomes: Sequence[Outcome], seconds: float) -> list[Tried]:
-        """
-        What came of the attempt.  Of those that had the message in one transaction,
-        the first is marked.
-
-        @param seconds: how long it took.
-        """
-        route, untold = self._task.route, self._untold
-        action, relayed = route.transport.reports, route.relay is not None
-        tried: list[Tried] = []
-        last: object = None
-        for each in outcomes:
-            first, owed = True, None
-            if each.fate is _DELIVERED:
-                first = each.via is None or each.via is not last
-                last = each.via
-                owed = each.index in untold if relayed else None
-            tried.append(Tried(route, each, seconds, first, action, owed))
-        return tried
 
 
 async def _awaited(given: Awaitable[Sequence[Outcome]]) -> Sequence[Outcome]:
@@ -340,4 +376,4 @@ def _cut(index: int) -> Outcome:
     return Outcome(index, _WAITING, "cut off, as we stop", cause=Cause.LOST)
 
 
-__all__ = ["Attempting"]
+__all__ = ["Attempting", "Over", "Task"]

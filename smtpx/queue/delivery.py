@@ -36,7 +36,6 @@ from .interfaces import IReporter, IRetries, IRoutes
 from .laneplaces import ILanePlaces
 from .lanes import Destination, Lane, Lanes
 from .retry import RetryRules
-from .round import Round
 from .settlement import Settlement, Settlements
 from .settling import Settling
 from .work import Work
@@ -133,9 +132,8 @@ class Delivery:
             spool, journal, settlements, now, self._unpark, clock, self._asked
         )
         self._dispatch = Dispatch(routes, settlements, self._attempting, self._share)
-        self._lanes = Lanes(
-            self._attempting.begin, self._refill, bounds.attempts, clock, places
-        )
+        self._lanes = Lanes(self._refill, bounds.attempts, clock, places)
+        self._over = self._tried
         self._attempting.lanes = self._dispatch.lanes = self._lanes
         self._works: set[Work] = set()
         #: How many messages are being tried, or written down.
@@ -411,22 +409,28 @@ class Delivery:
             self._octets += len(content)
         if lane is not None:
             lane.drawn += 1
-        self._dispatch.begin(message, again, lane, self._tried)
+        self._dispatch.begin(message, again, lane, self._over)
 
-    def _tried(self, round: Round, settlement: Settlement | None) -> None:
+    def _tried(
+        self,
+        message: SpooledMessage,
+        lane: Lane | None,
+        settlement: Settlement | None,
+    ) -> None:
         """
         A message was tried.
 
+        @param lane: the lane that it waited for in the spool; L{None}: none.
         @param settlement: what is to be written down; L{None}: nothing was tried, and
             closing the spool gives the lease back.
         """
-        content = round.message.content
+        content = message.content
         if content is not None:
             self._octets -= len(content)
         if settlement is None:
-            self._forget(round.drawn)
+            self._forget(lane)
         else:
-            self._settling.settle(settlement, self._forget, round.drawn)
+            self._settling.settle(settlement, self._forget, lane)
 
     def _forget(self, lane: Lane | None) -> None:
         """
@@ -442,7 +446,8 @@ class Delivery:
             gone, self._gone = self._gone, []
             for each in gone:
                 each.callback(None)
-        self._stir()
+        if self._wanted and self._asleep is not None:
+            self._stir()
 
     def _track(self, coroutine: Coroutine[Deferred[Any], Any, None]) -> None:
         work = Work(coroutine)

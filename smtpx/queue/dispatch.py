@@ -11,20 +11,20 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
+from typing import Any
 
 from attrs import define, field
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ..core.address import domainOf
-from ..core.envelope import Recipient
-from ..core.errors import Untold, UsageError
-from ..core.queueprofile import DISCARDED, REFUSED
+from ..core.envelope import Recipient, Stamp
+from ..core.errors import Untold
+from ..core.queueprofile import DISCARDED, EXPANDED, REFUSED
 from ..core.reply import readReply
 from ..spool.format import Fate, Outcome, SpooledMessage, critical
 from ..spool.via import Cause
-from .attempting import Attempting
+from .attempting import Attempting, Over, Task
 from .begun import begun
 from .discard import Discard
 from .interfaces import (
@@ -37,14 +37,21 @@ from .interfaces import (
     Route,
 )
 from .laneplaces import Retire
-from .lanes import Lane, Lanes, Task
+from .lanes import Lane, Lanes
+from .located import checkPromise, undecided
 from .round import Round
-from .settlement import ON_HOLD, Settlement, Settlements, Tried
+from .settlement import ON_HOLD, Settlement, Settlements
+from .tried import Taken, Tried
 
 #: The most attempts at once in the lane of a transport that is no relay.
 LOCAL_WIDTH = 64
 
 _NO_ROUTE = "no route"
+
+_NONE: frozenset[Stamp[Any]] = frozenset()
+
+#: Stamps of recipients that say whether they get anything.
+_TOUCHING: frozenset[Stamp[Any]] = frozenset({DISCARDED, EXPANDED, REFUSED})
 
 
 @define(eq=False)
@@ -76,7 +83,7 @@ class Dispatch:
         message: SpooledMessage,
         again: bool,
         drawn: Lane | None,
-        over: Callable[[Round, Settlement | None], object],
+        over: Over,
     ) -> None:
         """
         Try a message.
@@ -84,18 +91,127 @@ class Dispatch:
         @param again: may an earlier attempt have succeeded unknown to the spool?
         @param drawn: the lane that it waited for in the spool, where this is its
             turn; L{None}: it did not wait.
-        @param over: called once, with what is to be written down; L{None}: nothing was
-            tried, and nothing is.
+        @param over: called once.
         """
+        plain: tuple[Route, Located | Awaitable[Located]] | None = None
+        if drawn is None:
+            try:
+                plain = self._plain(message)
+            except Exception:
+                # It is found out once more, by who knows what to do then.
+                plain = None
+            if plain is not None and self._sent(message, plain, again, over):
+                # So it mostly is.
+                return
         round = Round(message, again, drawn, self._ended, over)
         ways: Iterator[tuple[Route, Sequence[int]]] = iter(())
         try:
-            round.settlement = self._forbidden(message)
-            if round.settlement is None:
-                ways = iter(self._sort(message, round.tried).items())
+            if plain is not None:
+                route, round.asked = plain
+                ways = iter([(route, message.waiting)])
+            else:
+                round.settlement = self._forbidden(message)
+                if round.settlement is None:
+                    ways = iter(self._sort(message, round.tried).items())
         except Exception as error:
             round.error = error
         self._goOn(round, ways)
+
+    # --- what is plain ------------------------------------------------------------
+
+    def _plain(
+        self, message: SpooledMessage
+    ) -> tuple[Route, Located | Awaitable[Located]] | None:
+        """
+        The way of a message that may go, since nothing was noted of it, and whose
+        recipients go one way, all of them.
+
+        @return: the route, and what its relay says of where that leads; L{None}: the
+            message is not that plain.
+        @raise Exception: whatever routes and relays come up with.
+        """
+        if self.attempting.stopping or self.lanes.parkedLanes or message.outcomes:
+            return None
+        route = self._routeOfAll(message)
+        if route is None:
+            return None
+        relay = route.relay
+        if relay is None or relay.holds:
+            return None
+        return route, relay.locate(message, message.waiting)
+
+    def _sent(
+        self,
+        message: SpooledMessage,
+        plain: tuple[Route, Located | Awaitable[Located]],
+        again: bool,
+        over: Over,
+    ) -> bool:
+        """
+        Send a plain message on its way, if it is known where that leads.
+
+        @param plain: see L{_plain}.
+        @return: was it?  Otherwise nothing was done.
+        """
+        route, located = plain
+        if not isinstance(located, Located) or len(located.legs) != 1:
+            return False
+        [leg] = located.legs
+        key = leg.lane
+        if leg.indices != message.waiting or located.outcomes or len(key) > LANE_OCTETS:
+            return False
+        lanes = self.lanes
+        lane = lanes.find(key)
+        if lane is None or lane.where is not leg.where or lane.relay is not route.relay:
+            if not key:
+                return False
+            lane = self._laneOf(route, leg)
+        if lane.capped and len(lane.waiting) >= self.share():
+            return False
+        task = Task(self.attempting, message, route, leg, again, self._alone, over)
+        lanes.add(lane, task)
+        return True
+
+    def _routeOfAll(self, message: SpooledMessage) -> Route | None:
+        """
+        The way that all who wait for a message go.
+
+        @return: L{None}: they go several ways, or it is not that plain.
+        @raise Untold: that cannot be told now.
+        """
+        envelope, profile = message.envelope, self.settlements.profile
+        timely = _NONE if profile is None else profile.timely()
+        if timely is None or message.released:
+            return None
+        if not envelope.isPlain(timely, _TOUCHING):
+            return None
+        recipients, sender = envelope.recipients, envelope.sender
+        find = self.routes.find
+        route: Route | None = None
+        for index in message.waiting:
+            recipient = recipients[index]
+            found = find(recipient.path, sender, recipient)
+            if found is None or found is not route and route is not None:
+                return None
+            route = found
+        return route
+
+    def _alone(self, task: Task) -> None:
+        """A task has ended that was all there was to try."""
+        message, results = task.message, task.results
+        if not isinstance(results, Taken):
+            round = Round(message, task.again, None, self._ended, task.over)
+            round.add(task)
+            self._ended(round)
+            return
+        settlement: Settlement | None
+        try:
+            settlement = self.settlements.taken(message, results)
+        except Exception as error:
+            settlement = self._broken(message, error, results.tried())
+        task.over(message, None, settlement)
+
+    # --- whatever it is -----------------------------------------------------------
 
     def _forbidden(self, message: SpooledMessage) -> Settlement | None:
         """May it not go?  What is to be written down then."""
@@ -152,7 +268,7 @@ class Dispatch:
             to wait in the spool.
         """
         if located is None:
-            round.lane = _undecided(round.message, route, indices)
+            round.lane = undecided(round.message, route, indices)
             return
         for outcome in located.outcomes:
             round.tried.append(Tried(route, outcome))
@@ -164,7 +280,15 @@ class Dispatch:
                 self.lanes.mark(lane, not self.attempting.stopping)
                 round.lane = leg.lane
                 continue
-            task = Task(round.message, route, leg, round.again, round.less)
+            task = Task(
+                self.attempting,
+                round.message,
+                route,
+                leg,
+                round.again,
+                round.less,
+                round.over,
+            )
             round.add(task)
             self.lanes.add(lane, task)
 
@@ -172,29 +296,33 @@ class Dispatch:
         """All that was tried has ended."""
         message, tried, lane = round.message, round.tried, round.lane
         for task in round.tasks:
-            if task.results is None:
+            results = task.results
+            if results is None:
                 lane = task.leg.lane
             else:
-                tried += task.results
-        settlement = round.settlement
+                tried += results.tried() if isinstance(results, Taken) else results
+        settlement, stopping = round.settlement, self.attempting.stopping
+        if round.error is not None:
+            # Who gets it from what was begun by then is not to get it again.
+            settlement = self._broken(message, round.error, tried)
+        elif settlement is None and (tried or not stopping):
+            try:
+                settlement = self.settlements.conclude(
+                    message, tried, None if stopping else lane
+                )
+            except Exception as error:
+                settlement = self._broken(message, error, tried)
+        round.over(message, round.drawn, settlement)
+
+    def _broken(
+        self, message: SpooledMessage, error: Exception, tried: list[Tried]
+    ) -> Settlement | None:
+        """Something of ours is broken."""
         try:
-            if round.error is not None:
-                # Who gets it from what was begun by then is not to get it again.
-                settlement = self.settlements.broken(message, round.error, tried)
-            elif settlement is None and (tried or not self.attempting.stopping):
-                lane = None if self.attempting.stopping else lane
-                settlement = self._concluded(message, tried, lane)
+            return self.settlements.broken(message, error, tried)
         except Exception:
             self._log.failure("Something of the queue is broken")
-        round.over(round, settlement)
-
-    def _concluded(
-        self, message: SpooledMessage, tried: list[Tried], lane: bytes | None
-    ) -> Settlement:
-        try:
-            return self.settlements.conclude(message, tried, lane)
-        except Exception as error:
-            return self.settlements.broken(message, error, tried)
+            return None
 
     def _sort(
         self, message: SpooledMessage, tried: list[Tried]
@@ -261,30 +389,32 @@ class Dispatch:
         if relay is None:
             name = transport.name.encode("utf-8")
             return Located((Leg(name, tuple(indices)),))
-        if self.attempting.stopping or self.lanes.anyParked and round.drawn is None:
-            lane = _undecided(message, route, indices)
+        if self.attempting.stopping or self.lanes.parkedLanes and round.drawn is None:
+            lane = undecided(message, route, indices)
             if self.attempting.stopping or self.lanes.isParked(lane):
                 return None
         try:
-            located = relay.locate(message, indices)
+            located = round.asked
+            if located is None:
+                located = relay.locate(message, indices)
             if isinstance(located, Located):
                 # So it mostly is.
                 found: Located | Deferred[Located] = located
             else:
                 found = begun(_awaited(located))
             if isinstance(found, Located):
-                _checkPromise(found, indices)
+                checkPromise(found, indices)
                 return found
         except Exception as error:
             return self._lost(message, route, indices, error)
-        self._searches[found] = _undecided(message, route, indices)
+        self._searches[found] = undecided(message, route, indices)
 
         def ended(result: Located | Failure) -> Located | None:
             del self._searches[found]
             try:
                 if isinstance(result, Failure):
                     result.raiseException()
-                _checkPromise(result, indices)
+                checkPromise(result, indices)
             except Exception as error:
                 return self._lost(message, route, indices, error)
             return result
@@ -329,6 +459,7 @@ class Dispatch:
         if relay is None:
             return lanes.lane(leg.lane, LOCAL_WIDTH, gathers=False)
         lane = lanes.lane(leg.lane, relay.width, relay.gathers, relay.pauseSeconds)
+        lane.relay, lane.where = relay, leg.where
         if lanes.common:
             lane.common, lane.retire = True, _retiring(relay, leg)
         return lane
@@ -351,42 +482,6 @@ def _retiring(relay: IRelay, leg: Leg) -> Retire | None:
 
 async def _awaited(located: Awaitable[Located]) -> Located:
     return await located
-
-
-def _undecided(message: SpooledMessage, route: Route, indices: Sequence[int]) -> bytes:
-    """
-    The lane of those of whom it is not known where they go: whoever waits for the
-    same answer shares one.
-    """
-    recipients = message.envelope.recipients
-    domain = domainOf(recipients[indices[0]].path)
-    for index in indices[1:]:
-        if domainOf(recipients[index].path) != domain:
-            domain = b""
-            break
-    name = b"%b ?%b" % (route.transport.name.encode("utf-8"), domain)
-    return name[:LANE_OCTETS]
-
-
-def _checkPromise(located: Located, indices: Sequence[int]) -> None:
-    """
-    See that nobody gets it twice, or is asked for again and again.
-
-    @raise UsageError: it is not as L{IRelay} promises.
-    """
-    found: list[int] = []
-    for leg in located.legs:
-        found += leg.indices
-        if not leg.indices:
-            raise UsageError("there is nobody in a leg")
-        if not 0 < len(leg.lane) <= LANE_OCTETS:
-            raise UsageError("the name of a lane is empty or too long")
-    for each in located.outcomes:
-        found.append(each.index)
-        if each.fate is Fate.DELIVERED:
-            raise UsageError("finding out where it goes delivers nothing")
-    if sorted(found) != sorted(indices):
-        raise UsageError("not each recipient is in one leg, or has one outcome")
 
 
 #: Where mail goes that an alias throws away.

@@ -18,22 +18,21 @@ A lane may have a pace, too: the least time between the beginnings of two attemp
 Where other processes have lanes for the same destination, width and pace hold for all
 of them (L{smtpx.queue.laneplaces}): a lane may have to wait for their attempts to end.
 
-Nothing here knows what a delivery is: C{begin} starts one, L{Lanes.ended} is told
-when it has come to an end.
+Nothing here knows what a delivery is: a L{Task} starts one, L{Lanes.ended} is told when
+it has come to an end.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container
+from typing import Protocol
 
 from attrs import define, field, frozen
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from ..spool.format import SpooledMessage
-from .interfaces import Leg, Route
 from .laneplaces import ILanePlaces, Retire
-from .settlement import Tried
 
 #: Another attempt at once for so many legs that wait.
 _FILL = 8
@@ -42,55 +41,26 @@ _FILL = 8
 _FIRST = 2
 
 
-class Task:
+class Task(Protocol):
     """
-    A leg of a message, from its lane to its end.
+    What waits its turn in a lane.
 
-    @ivar message: the message.
-    @ivar route: which way.
-    @ivar leg: whither.
-    @ivar again: see L{smtpx.queue.interfaces.Attempt}.
+    @ivar message: the message that it is of.
     @ivar priority: higher ones are first.
     @ivar tries: how often it was begun.
-    @ivar results: what came of it, once it has ended; L{None}: it was not tried, as
-        there is no room for it, or the end has come.
     """
 
-    __slots__ = (
-        "_ended",
-        "again",
-        "leg",
-        "message",
-        "priority",
-        "results",
-        "route",
-        "tries",
-    )
+    message: SpooledMessage
+    priority: int
+    tries: int
 
-    def __init__(
-        self,
-        message: SpooledMessage,
-        route: Route,
-        leg: Leg,
-        again: bool,
-        ended: Callable[[], object],
-    ) -> None:
+    def begin(self, lane: Lane) -> None:
         """
-        @param ended: called once, when it has ended.
+        Start an attempt.  When that has come to an end, L{Lanes.ended} is to be told.
         """
-        self.message = message
-        self.route = route
-        self.leg = leg
-        self.again = again
-        self.priority = message.priority
-        self.tries = 0
-        self.results: Sequence[Tried] | None = None
-        self._ended = ended
 
-    def end(self, results: Sequence[Tried] | None) -> None:
-        """It has ended."""
-        self.results = results
-        self._ended()
+    def end(self, results: None) -> None:
+        """There is no room for it, or the end has come."""
 
 
 @define(eq=False)
@@ -116,6 +86,9 @@ class Lane:
     @ivar succeeded: when an attempt last did, in seconds of the clock.
     @ivar common: do other processes have lanes like it, whose attempts count, too?
     @ivar retire: closes connections that nobody uses; L{None}: there are none.
+    @ivar relay: the transport that it was last asked for by; L{None}: that is not
+        known.
+    @ivar where: what that wants to know again (L{Leg}).
     """
 
     key: bytes
@@ -134,23 +107,13 @@ class Lane:
     succeeded: float = float("-inf")
     common: bool = False
     retire: Retire | None = None
+    relay: object = None
+    where: object = None
     queued: bool = field(default=False, init=False)
     #: Fires when the next attempt may begin; L{None}: it may.
     timer: IDelayedCall | None = field(default=None, init=False)
     #: Asks again for a place that others have; L{None}: there was one.
     asking: IDelayedCall | None = field(default=None, init=False)
-
-    @property
-    def room(self) -> bool:
-        """May another one begin?"""
-        waiting = len(self.waiting)
-        if not waiting or self.active >= self.window:
-            return False
-        if self.asking is not None or self.pauseSeconds and self.timer is not None:
-            return False
-        if not self.gathers:
-            return True
-        return self.active <= max(waiting // _FILL, waiting * self.seconds)
 
     @property
     def idle(self) -> bool:
@@ -188,18 +151,18 @@ class Lanes:
 
     @ivar active: how many attempts there are.
     @ivar waiting: how many legs are not begun yet.
+    @ivar find: a lane that there is, by its key.
+    @ivar parkedLanes: those of which the spool has more.
     """
 
     def __init__(
         self,
-        begin: Callable[[Lane, Task], None],
         refill: Callable[[Lane], None],
         attempts: int,
         clock: IReactorTime,
         places: ILanePlaces | None = None,
     ) -> None:
         """
-        @param begin: starts an attempt.
         @param refill: called where a lane, of which the spool has more, could do
             with it.
         @param attempts: the most attempts at once.
@@ -207,14 +170,13 @@ class Lanes:
         @param places: says whether an attempt may begin in a lane that other processes
             have, too; L{None}: there are no others.
         """
-        self._begin = begin
         self._refill = refill
         self._attempts = attempts
         self._clock = clock
         self._places = places
         self._lanes: dict[bytes, Lane] = {}
-        #: Those of which the spool has more.
-        self._parked: set[Lane] = set()
+        self.find: Callable[[bytes], Lane | None] = self._lanes.get
+        self.parkedLanes: set[Lane] = set()
         #: Lanes that can begin something, in the order of their turns.
         self._queue: deque[Lane] = deque()
         self._turning = False
@@ -269,14 +231,9 @@ class Lanes:
         """
         lane.parked = parked
         if parked:
-            self._parked.add(lane)
+            self.parkedLanes.add(lane)
         else:
-            self._parked.discard(lane)
-
-    @property
-    def anyParked(self) -> bool:
-        """Does the spool have more for any lane?"""
-        return bool(self._parked)
+            self.parkedLanes.discard(lane)
 
     def isParked(self, key: bytes) -> bool:
         """Does the spool have more for that lane?"""
@@ -295,12 +252,12 @@ class Lanes:
     def add(self, lane: Lane, task: Task) -> None:
         """Let C{task} wait its turn in C{lane}."""
         waiting = lane.waiting
-        place = len(waiting)
-        while place and waiting[place - 1].priority < task.priority:
-            place -= 1
-        if place == len(waiting):
+        if not waiting or waiting[-1].priority >= task.priority:
             waiting.append(task)
         else:
+            place = len(waiting)
+            while place and waiting[place - 1].priority < task.priority:
+                place -= 1
             waiting.insert(place, task)
         self.waiting += 1
         self._wants(lane)
@@ -316,22 +273,27 @@ class Lanes:
         self.waiting += 1
         self._wants(lane)
 
-    def ended(self, lane: Lane, good: bool | None, seconds: float = 0.0) -> None:
+    def ended(self, lane: Lane, good: bool | None, seconds: float, now: float) -> None:
         """
         An attempt has come to an end.
 
         @param good: did the destination take something?  L{None}: it did not, but
             it is none the worse for that.
         @param seconds: how long it took.
+        @param now: in seconds of the clock.
         """
         self._less(lane)
         if good:
             lane.seconds += (seconds - lane.seconds) / 4
-            lane.window = min(lane.width, lane.window + 1)
+            lane.succeeded = now
+            if lane.window < lane.width:
+                lane.window += 1
         elif good is not None and lane.gathers:
             lane.window = max(1, lane.window // 2)
-        self._wants(lane)
-        self.settle(lane)
+        if lane.waiting or self._queue:
+            self._wants(lane)
+        if lane.parked or not lane.active:
+            self.settle(lane)
 
     def _less(self, lane: Lane) -> None:
         """There is an attempt less."""
@@ -401,45 +363,59 @@ class Lanes:
         return found
 
     def _wants(self, lane: Lane) -> None:
-        """A lane may be able to begin something: it is its turn, after the others."""
+        """
+        A lane may be able to begin something: it is its turn, after the others.  Each
+        that is to have its turn begins one attempt, if it may.
+        """
+        queue = self._queue
         if lane.waiting and not lane.queued:
             # Whether it may is seen when it is its turn.
             lane.queued = True
-            self._queue.append(lane)
+            queue.append(lane)
         if self._turning:
             # An attempt that is through at once: the loop below goes on.
             return
         self._turning = True
         try:
-            while self._queue and self.active < self._attempts:
-                self._turn()
+            while queue and self.active < self._attempts:
+                lane = queue.popleft()
+                waiting, active = lane.waiting, lane.active
+                count = len(waiting)
+                if (
+                    active >= lane.window
+                    or not count
+                    or lane.gathers
+                    and active > count // _FILL
+                    and active > count * lane.seconds
+                    or lane.asking is not None
+                    or lane.timer is not None
+                    and lane.pauseSeconds
+                    or lane.common
+                    and not self._hasPlace(lane)
+                ):
+                    lane.queued = False
+                    continue
+                task = waiting.popleft()
+                self.waiting -= 1
+                self.active += 1
+                lane.active = active + 1
+                task.tries += 1
+                if lane.pauseSeconds:
+                    lane.timer = self._clock.callLater(
+                        lane.pauseSeconds, self._woken, lane
+                    )
+                task.begin(lane)
+                if lane.waiting:
+                    queue.append(lane)
+                else:
+                    lane.queued = False
         finally:
             self._turning = False
 
-    def _turn(self) -> None:
-        """Let the first lane begin one attempt."""
-        lane = self._queue.popleft()
-        if not lane.room:
-            lane.queued = False
-            return
-        if self._places is not None and lane.common and not self._hasPlace(lane):
-            lane.queued = False
-            return
-        task = lane.waiting.popleft()
-        self.waiting -= 1
-        self.active += 1
-        lane.active += 1
-        task.tries += 1
-        if lane.pauseSeconds:
-            lane.timer = self._clock.callLater(lane.pauseSeconds, self._woken, lane)
-        self._begin(lane, task)
-        lane.queued = bool(lane.waiting)
-        if lane.queued:
-            self._queue.append(lane)
-
     def _hasPlace(self, lane: Lane) -> bool:
         """Is there a place for another attempt, or do others have them all?"""
-        assert self._places is not None
+        if self._places is None:
+            return True
         wait = self._places.begin(lane.key, lane.width, lane.pauseSeconds, lane.retire)
         if wait is not None:
             lane.asking = self._clock.callLater(wait, self._asked, lane)

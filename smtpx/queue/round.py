@@ -4,11 +4,14 @@ What L{smtpx.queue.dispatch} knows of a message that is under way.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from ..spool.format import SpooledMessage
-from .lanes import Lane, Task
-from .settlement import Settlement, Tried
+from .attempting import Over, Task
+from .interfaces import Located
+from .lanes import Lane
+from .settlement import Settlement
+from .tried import Tried
 
 
 class Round:
@@ -24,6 +27,8 @@ class Round:
     @ivar lane: the lane that others are to wait for in the spool; L{None}: there are
         none.
     @ivar error: what broke; L{None}: nothing.
+    @ivar asked: what a relay has said of where all recipients go, where it was asked
+        before; L{None}: none was.
     @ivar settlement: what is to be written down, where nothing may be tried; L{None}:
         it may.
     """
@@ -32,6 +37,7 @@ class Round:
         "_ended",
         "_left",
         "again",
+        "asked",
         "drawn",
         "error",
         "lane",
@@ -48,12 +54,11 @@ class Round:
         again: bool,
         drawn: Lane | None,
         ended: Callable[[Round], object],
-        over: Callable[[Round, Settlement | None], object],
+        over: Over,
     ) -> None:
         """
         @param ended: called once, when it has begun and all its tasks have ended.
-        @param over: for whoever is told by C{ended}: to be called with what is to be
-            written down.
+        @param over: for whoever is told by C{ended}.
         """
         self.message = message
         self.again = again
@@ -62,6 +67,7 @@ class Round:
         self.tried: list[Tried] = []
         self.tasks: list[Task] = []
         self.lane: bytes | None = None
+        self.asked: Located | Awaitable[Located] | None = None
         self.error: Exception | None = None
         self.settlement: Settlement | None = None
         self._ended = ended
@@ -73,8 +79,12 @@ class Round:
         self.tasks.append(task)
         self._left += 1
 
-    def less(self) -> None:
-        """It has begun, or a task has ended."""
+    def less(self, task: Task | None = None) -> None:
+        """
+        Something has ended.
+
+        @param task: a task; L{None}: beginning it.
+        """
         self._left -= 1
         if not self._left:
             self._ended(self)

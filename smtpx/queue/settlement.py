@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from zlib import crc32
 
-from attrs import evolve, field, frozen
+from attrs import define, evolve, field, frozen
 
 from ..core.envelope import Recipient
 from ..core.errors import Untold, UsageError
@@ -29,10 +29,10 @@ from .interfaces import (
     IReporter,
     IRetries,
     IRoutes,
-    Route,
 )
 from .telling import Teller, Telling
 from .told import Told
+from .tried import Taken, Tried
 
 #: When a host may be tried again, not everything that waits for it comes at once;
 #: in seconds, and as a part of the time until then.
@@ -56,32 +56,8 @@ NOT_TOLD = "its sender could not be told what became of it"
 BROKEN_SECONDS = 60.0
 
 
-# One or more a message: to fill slots of what is frozen takes twice as long.
-@frozen(slots=False)
-class Tried:
-    """
-    What came of one recipient.
-
-    @ivar route: which way it went; L{None}: there is none.
-    @ivar outcome: what came of it.
-    @ivar seconds: how long that took, with all that were tried at once.
-    @ivar first: is it the first of those that had it in one transaction?
-    @ivar action: what it means for the sender that it was DELIVERED
-        (C{ITransport.reports}); L{None}: nothing of ours.
-    @ivar owed: where it was DELIVERED, has the sender to be told of that?  L{None}:
-        that was not asked yet.
-    """
-
-    route: Route | None
-    outcome: Outcome
-    seconds: float = 0.0
-    first: bool = True
-    action: Action | None = None
-    owed: bool | None = None
-
-
-# One a message, as L{Tried}.
-@frozen(slots=False)
+# One a message, so it is not frozen, which takes twice as long.
+@define
 class Settlement:
     """
     What is to be written down of a message.
@@ -208,6 +184,23 @@ class Settlements:
             telling.reports,
             told=now if delays and telling.done else None,
         )
+
+    def taken(self, message: SpooledMessage, taken: Taken) -> Settlement:
+        """
+        The same as C{conclude}, where all who waited have the message.
+
+        @raise Exception: whatever a journal comes up with.
+        """
+        outcomes, seconds, route = taken.outcomes, taken.seconds, taken.route
+        pattern, name = route.pattern, route.transport.name
+        delivered = self.journal.delivered
+        last: object = None
+        for outcome in outcomes:
+            via = outcome.via
+            first = via is None or via is not last
+            delivered(message, outcome, pattern, name, seconds, first)
+            last = via
+        return Settlement(message, tuple(outcomes))
 
     def cancelled(self, message: SpooledMessage, text: str) -> Settlement:
         """
@@ -485,4 +478,4 @@ def _spread(message: SpooledMessage, notBefore: float, now: float) -> float:
     return notBefore + most * (crc32(message.id.encode("ascii")) % 1000) / 1000
 
 
-__all__ = ["NOT_TOLD", "ON_HOLD", "Settlement", "Settlements", "Tried"]
+__all__ = ["NOT_TOLD", "ON_HOLD", "Settlement", "Settlements"]

@@ -42,6 +42,8 @@ _UNTOLD = "untold"
 #: The note of a message that was on hold until somebody released it.
 RELEASED = "released"
 
+_NONE: frozenset[Stamp[Any]] = frozenset()
+
 #: The text of an outcome that was noted, and not written down.
 DELIVERED_BEFORE = "delivered before a crash"
 
@@ -439,13 +441,12 @@ def critical(message: SpooledMessage) -> str:
     loaded extension knows; empty: none, so it may be sent on.
     """
     envelope = message.envelope
-    names: list[str] = []
-    if envelope.dumpedStamps():
-        names += envelope.stamps.holding()
+    if envelope.isPlain(_NONE, _NONE):
+        # So it mostly is.
+        return ""
+    names = [*envelope.stamps.holding()]
     for index in message.waiting:
-        recipient = envelope.recipients[index]
-        if recipient.dumpedStamps():
-            names += recipient.stamps.holding()
+        names += envelope.recipients[index].stamps.holding()
     return ", ".join(dict.fromkeys(names))
 
 

@@ -20,6 +20,7 @@ from smtpx.core.envelope import (
 )
 
 NOTE = Stamp[bytes]("note", dumpOctets, loadOctets)
+SEEN = Stamp[bytes]("seen", dumpOctets, loadOctets)
 COUNT = Stamp[int]("count", str, int)
 OATH = Stamp[bool]("oath", dumpFlag, loadFlag, critical=True)
 SCRATCH = Stamp[int]("scratch", None, int)
@@ -201,6 +202,24 @@ class BearerTests(SynchronousTestCase):
             (b"ann@c.example", 1000.0, others, 7),
         )
         self.assertIs(other.stamps, envelope.stamps)
+
+    def test_plain(self) -> None:
+        """
+        What has none of the stamps that make a difference is plain, unless there is one
+        that nobody here knows.
+        """
+        for bearer in range(3):
+            for name in ("none", "ours", "theirs", "unknown"):
+                envelope = Envelope(b"", 0.0, [Recipient(b"a@b"), Recipient(b"c@d")])
+                each = [envelope, *envelope.recipients][bearer]
+                if name == "unknown":
+                    each.stamps.unknown["!odd"] = "1"
+                elif name != "none":
+                    each.stamps[NOTE if name == "ours" else SEEN] = b"1"
+                found = envelope.isPlain({NOTE}, {SEEN})
+                makes = {"ours": bearer == 0, "theirs": bearer > 0}
+                plain = name == "none" or not makes.get(name, True)
+                self.assertIs(found, plain, (bearer, name))
 
     def test_noting(self) -> None:
         """An envelope for others bears one stamp more, and the first does not."""

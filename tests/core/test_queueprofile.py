@@ -188,6 +188,18 @@ class QueueProfileTests(SynchronousTestCase):
         plain.stamps[self.OATH] = "never"
         self.assertEqual(ask(plain, recipient), ["constrain", "schedule", "report"])
 
+    def test_timely(self) -> None:
+        """Without which stamps an envelope goes at once, if that can be said."""
+        profile = QueueProfile()
+        one, two = Stamp("one", None, str), Stamp("two", None, str)
+        self.assertEqual(profile.timely(), frozenset())
+        profile.schedule(lambda envelope, plan: plan, of=(one,))
+        profile.schedule(lambda envelope, plan: plan, of=(two,))
+        self.assertEqual(profile.timely(), {one, two})
+        profile.schedule(lambda envelope, plan: plan)
+        profile.schedule(lambda envelope, plan: plan, of=(two,))
+        self.assertIsNone(profile.timely())
+
     def test_wishes(self) -> None:
         """False beats True beats no opinion."""
 

@@ -12,7 +12,6 @@ from smtpx.queue.dispatch import Dispatch
 from smtpx.queue.hold import Hold
 from smtpx.queue.interfaces import IRoutes
 from smtpx.queue.lanes import Lane, Lanes
-from smtpx.queue.round import Round
 from smtpx.queue.routes import RouteRule, Routes
 from smtpx.queue.settlement import Settlement, Settlements
 from smtpx.spool.format import SpooledMessage
@@ -69,7 +68,7 @@ class DispatchCase(SynchronousTestCase):
             self.spool, self.journal, settlements, now, self.unpark, self.clock
         )
         dispatch = Dispatch(self.routes, settlements, self.attempting, lambda: 2)
-        self.lanes = Lanes(self.attempting.begin, self.refill, 100, self.clock)
+        self.lanes = Lanes(self.refill, 100, self.clock)
         self.attempting.lanes = dispatch.lanes = self.lanes
         return dispatch
 
@@ -103,7 +102,9 @@ class DispatchCase(SynchronousTestCase):
         """Begin to try it."""
         made: Deferred[Settlement | None] = Deferred()
 
-        def over(round: Round, settlement: Settlement | None) -> None:
+        def over(
+            message: SpooledMessage, lane: Lane | None, settlement: Settlement | None
+        ) -> None:
             made.callback(settlement)
 
         (dispatch or self.dispatch()).begin(message, again, drawn, over)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from attrs import Factory, define, evolve
 from twisted.internet.defer import Deferred, fail, succeed
@@ -20,6 +20,7 @@ from smtpx.queue.interfaces import (
     Leg,
     Located,
 )
+from smtpx.queue.lanes import Lane
 from smtpx.queue.told import Told
 from smtpx.spool.format import Fate, Outcome, Report, SpooledMessage
 from smtpx.spool.journal import IDeliveryJournal, Operation
@@ -43,6 +44,33 @@ def messageFor(
         waiting=tuple(range(len(recipients))),
         attempts=attempts,
     )
+
+
+class ScriptedTask:
+    """
+    What waits in a lane.
+
+    @ivar message: whatever it is of.
+    @ivar tries: how often it was begun.
+    """
+
+    def __init__(
+        self, begin: Callable[[Lane, ScriptedTask], object], priority: int = 0
+    ) -> None:
+        """
+        @param begin: called when it begins.
+        """
+        self.message = messageFor(b"x@y")
+        self.priority = priority
+        self.tries = 0
+        self._begin = begin
+
+    def begin(self, lane: Lane) -> None:
+        """It is its turn."""
+        self._begin(lane, self)
+
+    def end(self, results: None) -> None:
+        """It does not get its turn."""
 
 
 @implementer(ITransport)

@@ -8,13 +8,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from smtpx.joint import JointPlaces
-from smtpx.queue.interfaces import Leg, Route
 from smtpx.queue.laneplaces import TURN_SECONDS, ILanePlaces, LanePlaces
 from smtpx.queue.lanes import Lane, Lanes, Task
 
-from .doubles import ScriptedTransport, messageFor
-
-ROUTE = Route("*", ScriptedTransport())
+from .doubles import ScriptedTask
 
 #: How long connections are kept.
 KEEP = 5.0
@@ -34,7 +31,7 @@ class Line:
     ) -> None:
         self.clock = clock
         self.places = places
-        self.lanes = Lanes(self.begin, lambda lane: None, 100, clock, places)
+        self.lanes = Lanes(lambda lane: None, 100, clock, places)
         self.width, self.pause, self.slow = width, pause, slow
         self.begun: list[tuple[Lane, Task]] = []
         self.times: list[float] = []
@@ -47,9 +44,7 @@ class Line:
         lane.common, lane.retire = True, self.retire
         lane.window = self.width
         for _ in range(count):
-            leg = Leg(b"a", (0,))
-            task = Task(messageFor(b"x@y"), ROUTE, leg, False, lambda: None)
-            self.lanes.add(lane, task)
+            self.lanes.add(lane, ScriptedTask(self.begin))
 
     def begin(self, lane: Lane, task: Task) -> None:
         """An attempt begins, over a connection that there is, or another one."""
@@ -60,7 +55,7 @@ class Line:
     def end(self) -> None:
         """The oldest attempt succeeds; its connection stays."""
         lane, _ = self.begun.pop(0)
-        self.lanes.ended(lane, True, 0.01)
+        self.lanes.ended(lane, True, 0.01, self.clock.seconds())
 
     def retire(self, most: int) -> Deferred[None]:
         """Close so many connections."""

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from attrs import evolve
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from smtpx.queue.interfaces import Leg, Route
 from smtpx.queue.lanes import Destination, Lane, Lanes, Task
 
-from .doubles import ScriptedTransport, messageFor
-
-ROUTE = Route("*", ScriptedTransport())
+from .doubles import ScriptedTask
 
 
 class LanesTests(SynchronousTestCase):
@@ -27,14 +23,14 @@ class LanesTests(SynchronousTestCase):
 
     def lanes(self) -> Lanes:
         """As many attempts at once as the test wishes."""
-        self.made = Lanes(self.begin, self.refill, self.attempts, self.clock)
+        self.made = Lanes(self.refill, self.attempts, self.clock)
         return self.made
 
     def begin(self, lane: Lane, task: Task) -> None:
         """An attempt has begun, and is at its end if the test wishes."""
         self.begun.append((lane, task))
         if self.atOnce:
-            self.made.ended(lane, True)
+            self.made.ended(lane, True, 0.0, self.clock.seconds())
 
     def refill(self, lane: Lane) -> None:
         """A lane wants more."""
@@ -42,8 +38,7 @@ class LanesTests(SynchronousTestCase):
 
     def task(self, key: bytes = b"a", priority: int = 0) -> Task:
         """A message for a lane."""
-        message = evolve(messageFor(b"x@y"), priority=priority)
-        return Task(message, ROUTE, Leg(key, (0,)), False, lambda: None)
+        return ScriptedTask(self.begin, priority)
 
     def fill(self, lanes: Lanes, lane: Lane, count: int) -> list[Task]:
         """So many messages come for a lane."""
@@ -55,7 +50,7 @@ class LanesTests(SynchronousTestCase):
     def end(self, lanes: Lanes, good: bool | None = True, seconds: float = 0.0) -> Task:
         """The oldest attempt comes to its end."""
         lane, task = self.begun.pop(0)
-        lanes.ended(lane, good, seconds)
+        lanes.ended(lane, good, seconds, self.clock.seconds())
         return task
 
     def test_fewConnections(self) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from smtpx.queue.interfaces import Route
-from smtpx.queue.settlement import Settlement, Settlements, Tried
+from smtpx.queue.settlement import Settlement, Settlements
+from smtpx.queue.tried import Tried
 from smtpx.spool.format import Fate, Outcome, SpooledMessage
 from smtpx.spool.via import Cause
 

@@ -11,8 +11,9 @@ from smtpx.core.hooks import Action, Schedule
 from smtpx.core.interfaces import IQueueBuilder
 from smtpx.core.queueprofile import EXPANDED, QueueProfile
 from smtpx.queue.routes import RouteRule, Routes
-from smtpx.queue.settlement import NOT_TOLD, Settlement, Settlements, Tried
+from smtpx.queue.settlement import NOT_TOLD, Settlement, Settlements
 from smtpx.queue.told import Told
+from smtpx.queue.tried import Tried
 from smtpx.spool.format import Fate, Outcome, SpooledMessage
 from smtpx.spool.via import Cause, Via
 from tests.core.made import MadeQueue
