@@ -15,6 +15,7 @@ from twisted.logger import LogEvent
 
 from ..core.envelope import Stamp
 from .harmless import text, word
+from .linefields import FieldOf, about
 from .selectors import Selector
 
 #: Of an envelope: what was found out so far, as fields of events, L{AUTHENTICATION}.
@@ -37,22 +38,29 @@ def spfField(selectors: frozenset[Selector]) -> Callable[[LogEvent], str]:
     return _result("SPF", "spf", "pass", _SPF, selectors)
 
 
-def messageFields(selectors: frozenset[Selector]) -> Callable[[LogEvent], str]:
+def messageFields(selectors: frozenset[Selector]) -> Iterator[FieldOf]:
     """Makes C{DKIM=}, C{ARC} and C{DMARC}, as they stand behind a message's size."""
-    # Looked up once: what follows is asked for each line.
-    signed, chained = Selector.DKIM in selectors, Selector.ARC in selectors
-    judged = _result("DMARC", "dmarc", "accept", _DMARC, selectors)
 
-    def fields(event: LogEvent) -> str:
-        out = ""
-        if signed and "dkim" in event:
-            good = [one["domain"] for one in event["dkim"] if one["result"] == "pass"]
-            out += "".join(f" DKIM={word(domain)}" for domain in dict.fromkeys(good))
-        if chained and event.get("arc") == "pass":
-            out += " ARC"
-        return out + judged(event) if "dmarc" in event else out
+    @about("dkim")
+    def signed(event: LogEvent, fields: dict[str, Any]) -> str:
+        good = [one["domain"] for one in event["dkim"] if one["result"] == "pass"]
+        return "".join(f" DKIM={word(domain)}" for domain in dict.fromkeys(good))
 
-    return fields
+    @about("arc")
+    def chained(event: LogEvent, fields: dict[str, Any]) -> str:
+        return " ARC" if event["arc"] == "pass" else ""
+
+    found = _result("DMARC", "dmarc", "accept", _DMARC, selectors)
+
+    @about("dmarc")
+    def judged(event: LogEvent, fields: dict[str, Any]) -> str:
+        return found(event)
+
+    if Selector.DKIM in selectors:
+        yield signed
+    if Selector.ARC in selectors:
+        yield chained
+    yield judged
 
 
 def signatureLines(event: LogEvent) -> Iterator[str]:

@@ -14,7 +14,7 @@ from twisted.logger import LogEvent
 
 from .authlog import messageFields, spfField
 from .harmless import often, text, word
-from .linefields import FieldOf, LineFields, about
+from .linefields import FieldOf, LineFields, about, lasting
 from .selectors import Selector
 
 
@@ -62,6 +62,7 @@ def extensionField(name: str, value: object) -> str:
     return f" {shown}={word(said)}"
 
 
+@lasting
 def loginOf(event: LogEvent, fields: dict[str, Any]) -> str:
     """C{A=}: who logged in, and how."""
     said = fields.pop("A", None)
@@ -72,6 +73,7 @@ def loginOf(event: LogEvent, fields: dict[str, Any]) -> str:
     return f" A={word(event['mechanism'].lower())}:{word(event['identity'])}"
 
 
+@lasting
 def _submitted(event: LogEvent, fields: dict[str, Any]) -> str:
     """The same, with who submitted it behind it."""
     login = loginOf(event, fields)
@@ -125,6 +127,7 @@ def tlsFields(selectors: frozenset[Selector]) -> FieldOf:
 
     handshake = LineFields(shown)
 
+    @lasting
     @about("version")
     def tls(event: LogEvent, fields: dict[str, Any]) -> str:
         return handshake.of(event, fields) if "version" in event else ""
@@ -135,10 +138,12 @@ def tlsFields(selectors: frozenset[Selector]) -> FieldOf:
 # --- an arrival -----------------------------------------------------------------
 
 
+@lasting
 def _connection(event: LogEvent, fields: dict[str, Any]) -> str:
     return f" Ci={word(event['session'])}"
 
 
+@lasting
 def _protocol(event: LogEvent, fields: dict[str, Any]) -> str:
     protocol: str = event["protocol"]
     if protocol == "smtp" and "version" in event:
@@ -147,11 +152,13 @@ def _protocol(event: LogEvent, fields: dict[str, Any]) -> str:
     return f" P={protocol}"
 
 
+@lasting
 def _onConnect(event: LogEvent, fields: dict[str, Any]) -> str:
     plain = _protocol(event, fields)
     return plain.replace("smtps", "ssmtp") if event.get("onConnect") else plain
 
 
+@lasting
 @about("pipelining")
 def _pipelining(event: LogEvent, fields: dict[str, Any]) -> str:
     used, early = event["pipelining"], event.get("early", "")
@@ -162,6 +169,7 @@ def _pipelining(event: LogEvent, fields: dict[str, Any]) -> str:
 def _plain(name: str) -> FieldOf:
     """The field of an extension, where it has one."""
 
+    @lasting
     @about("fields")
     def field(event: LogEvent, fields: dict[str, Any]) -> str:
         return extensionField(name, fields.pop(name, None))
@@ -169,10 +177,12 @@ def _plain(name: str) -> FieldOf:
     return field
 
 
-def _size(event: LogEvent, fields: dict[str, Any]) -> str:
+def octetsOf(event: LogEvent, fields: dict[str, Any]) -> str:
+    """C{S=}."""
     return f" S={event['octets']}"
 
 
+@lasting
 def _eightBit(event: LogEvent, fields: dict[str, Any]) -> str:
     return f" M8S={fields.pop('M8S', 0)}"
 
@@ -180,6 +190,7 @@ def _eightBit(event: LogEvent, fields: dict[str, Any]) -> str:
 def _without(name: str) -> FieldOf:
     """The field of an extension is not shown."""
 
+    @lasting
     @about("fields")
     def field(event: LogEvent, fields: dict[str, Any]) -> str:
         fields.pop(name, None)
@@ -188,6 +199,7 @@ def _without(name: str) -> FieldOf:
     return field
 
 
+@lasting
 @about("fields")
 def otherFields(event: LogEvent, fields: dict[str, Any]) -> str:
     """The fields of extensions that no other took out."""
@@ -195,7 +207,8 @@ def otherFields(event: LogEvent, fields: dict[str, Any]) -> str:
 
 
 @about("messageID")
-def _messageID(event: LogEvent, fields: dict[str, Any]) -> str:
+def messageIDOf(event: LogEvent, fields: dict[str, Any]) -> str:
+    """C{id=}; one that we have made has another field."""
     if event.get("messageIDMade"):
         return ""
     return f" id={word(event['messageID'])}"
@@ -222,27 +235,32 @@ def _for(event: LogEvent, fields: dict[str, Any]) -> str:
 
 
 def arrivalFields(
-    selectors: frozenset[Selector], duration: Callable[[float], str]
+    selectors: frozenset[Selector],
+    duration: Callable[[float], str],
+    whence: Callable[[LogEvent], str],
 ) -> LineFields:
     """
-    What stands behind C{H=} and C{I=} in an arrival line.
+    What stands behind the sender in an arrival line.
 
     @param duration: seconds as they are shown.
+    @param whence: who brings a message.
     """
 
-    sent, checked = spfField(selectors), messageFields(selectors)
+    sent = spfField(selectors)
+
+    @lasting
+    def client(event: LogEvent, fields: dict[str, Any]) -> str:
+        return f" {whence(event)}"
 
     @about("spf")
     def sender(event: LogEvent, fields: dict[str, Any]) -> str:
         return sent(event)
 
-    def message(event: LogEvent, fields: dict[str, Any]) -> str:
-        return checked(event)
-
     def receiving(event: LogEvent, fields: dict[str, Any]) -> str:
         return f" RT={duration(event['seconds'])}"
 
     all_: tuple[tuple[Selector | None, FieldOf], ...] = (
+        (None, client),
         (Selector.CONNECTION_ID, _connection),
         (None, _onConnect if Selector.TLS_ON_CONNECT in selectors else _protocol),
         (Selector.PIPELINING, _pipelining),
@@ -252,12 +270,12 @@ def arrivalFields(
         (None, _plain("PRDR")),
         (None, _plain("PRX") if Selector.PROXY in selectors else _without("PRX")),
         (None, _plain("K")),
-        (None, _size),
+        (None, octetsOf),
         (None, _eightBit if Selector.EIGHTBITMIME in selectors else _without("M8S")),
-        (None, message),
+        *((None, field) for field in messageFields(selectors)),
         (None, otherFields),
         (Selector.RECEIVE_TIME, receiving),
-        (Selector.MSG_ID, _messageID),
+        (Selector.MSG_ID, messageIDOf),
         (Selector.MSG_ID_CREATED, _madeMessageID),
         (Selector.SUBJECT, _title),
         (Selector.RECEIVED_SENDER, _from),
@@ -273,6 +291,8 @@ __all__ = [
     "clientOf",
     "extensionField",
     "loginOf",
+    "messageIDOf",
+    "octetsOf",
     "otherFields",
     "quoted",
     "tlsFields",

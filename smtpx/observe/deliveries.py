@@ -17,6 +17,7 @@ from ..spool.format import Outcome, Report, SpooledMessage
 from ..spool.journal import IDeliveryJournal, Operation
 from ..spool.via import Via
 from . import events
+from .brief import KEPT_MOST, Briefs, Told, lasts
 from .facts import codeFields, handshakeFields
 from .publisher import Publisher, errorFields
 
@@ -38,6 +39,10 @@ class DeliveryJournal:
 
     def __init__(self, publisher: Publisher) -> None:
         self._publisher = publisher
+        self._isShort = publisher.isShort(events.DELIVERED)
+        self._told: dict[tuple[object, ...], Told] = {}
+        self._ends: Briefs | None = None
+        self._asked = not publisher.isShort(events.COMPLETED)
 
     def delivered(
         self,
@@ -49,11 +54,40 @@ class DeliveryJournal:
         first: bool,
     ) -> None:
         """See L{IDeliveryJournal}."""
-        if self._publisher.enabled:
-            fields = self._recipient(message, outcome, route, transport, took)
-            if not first:
-                fields["further"] = True
-            self._publisher.publish(events.DELIVERED, fields)
+        publisher = self._publisher
+        if not publisher.enabled:
+            return
+        known = None
+        recipient = message.envelope.recipients[outcome.index]
+        if self._isShort and outcome.sender is None and recipient.stamp(ORIGIN) is None:
+            via = outcome.via
+            key = id(via), outcome.reply is None, route, transport, first
+            known = self._told.get(key)
+            if known is None:
+                self._keep(key, via)
+            elif known.briefs is not None:
+                now = publisher.clock()
+                for tell, observer in known.briefs:
+                    try:
+                        tell(now, message, recipient.path, outcome, took)
+                    except Exception:
+                        publisher.failed(observer)
+                return
+        fields = self._recipient(message, outcome, route, transport, took)
+        if not first:
+            fields["further"] = True
+        if known is not None and not known.asked:
+            known.asked = True
+            known.briefs = publisher.briefs(events.DELIVERED, fields)
+        publisher.publish(events.DELIVERED, fields)
+
+    def _keep(self, key: tuple[object, ...], via: Via | None) -> None:
+        """The next delivery may be like this one."""
+        if len(self._told) >= KEPT_MOST:
+            self._told.clear()
+        if via is None or lasts(via.fields):
+            # The host is kept, so that its identity is nobody else's.
+            self._told[key] = Told((via,))
 
     def deferred(
         self,
@@ -140,12 +174,25 @@ class DeliveryJournal:
 
     def completed(self, message: SpooledMessage) -> None:
         """See L{IDeliveryJournal}."""
-        if self._publisher.enabled:
-            fields: dict[str, object] = {
-                "message": message.id,
-                "seconds": self._since(message),
-            }
-            self._publisher.publish(events.COMPLETED, fields)
+        publisher = self._publisher
+        if not publisher.enabled:
+            return
+        if self._ends is not None:
+            now = publisher.clock()
+            for tell, observer in self._ends:
+                try:
+                    tell(now, message)
+                except Exception:
+                    publisher.failed(observer)
+            return
+        fields: dict[str, object] = {
+            "message": message.id,
+            "seconds": self._since(message),
+        }
+        if not self._asked:
+            self._asked = True
+            self._ends = publisher.briefs(events.COMPLETED, fields)
+        publisher.publish(events.COMPLETED, fields)
 
     def trouble(
         self, message: SpooledMessage | None, owner: str, error: BaseException
@@ -174,7 +221,7 @@ class DeliveryJournal:
             "octets": envelope.octets,
             "text": outcome.text,
             "seconds": self._since(message),
-            "took": round(took, 6),
+            "took": round(took * 1e6) / 1e6,
         }
         origin = recipient.stamp(ORIGIN)
         if origin is not None:
@@ -190,7 +237,7 @@ class DeliveryJournal:
 
     def _since(self, message: SpooledMessage) -> float:
         # To the microsecond: more is noise.
-        return round(self._publisher.clock() - message.arrived, 6)
+        return round((self._publisher.clock() - message.arrived) * 1e6) / 1e6
 
 
 def _addHost(fields: dict[str, object], via: Via) -> None:

@@ -23,8 +23,11 @@ from typing import Any
 
 from twisted.logger import LogEvent
 
+from ..core.reply import Reply
+from ..spool.format import Outcome, SpooledMessage
 from ..spool.via import Cause
 from . import events
+from .brief import Brief
 from .clientfields import (
     extensionField,
     otherFields,
@@ -32,7 +35,8 @@ from .clientfields import (
     tlsFields,
 )
 from .harmless import answer, often, text, word
-from .linefields import FieldOf, LineFields, about
+from .linefields import FieldOf, LineFields, about, lasting
+from .opening import Opening
 from .selectors import Selector
 
 #: The most of a host's reply that is shown, in octets.
@@ -91,6 +95,8 @@ class DeliveryLines:
         """
         self._selectors = selectors
         self._duration = duration
+        # Looked up once: it is asked for each message.
+        self._timed = Selector.QUEUE_TIME_OVERALL in selectors
         self._user = _ourselves() if user is None else user
         before, hosts = _before(selectors), _hosts(selectors)
         # Exim has the sender on lines of deliveries and failures only.
@@ -114,10 +120,69 @@ class DeliveryLines:
             events.COMPLETED.name: self._completed,
         }
 
+    def delivered(
+        self, fields: LogEvent, opening: Opening, write: Callable[[bytes], None]
+    ) -> Brief | None:
+        """
+        Who writes the lines of further deliveries like one (L{smtpx.observe.brief}).
+
+        @param fields: those of the one.
+        @param opening: how lines begin.
+        @param write: called with each line.
+        @return: L{None}: it takes more to make them.
+        """
+        found, rest = self._done.settled(fields)
+        text, answered = "", False
+        if found:
+            ((text, field),) = found[:1]
+            if field is not _confirmation or len(found) > 1:
+                return None
+            answered = _heard(fields)
+        arrow = "->" if "further" in fields else "=>"
+        shown = word if "host" in fields else _user
+        reply: Reply | None = None
+        said = ""
+
+        def tell(
+            now: float,
+            message: SpooledMessage,
+            path: bytes,
+            outcome: Outcome,
+            took: float,
+        ) -> None:
+            nonlocal reply, said
+            if not opening.since <= now < opening.until:
+                opening.begin(now)
+            if answered and outcome.reply is not reply:
+                # Of all recipients of a transaction it is one.
+                reply = outcome.reply
+                assert reply is not None
+                said = _confirmed(reply.octets[:-2])
+            line = (
+                f"{opening.text}{message.id} {arrow} {shown(path)}{text}{said}{rest}\n"
+            )
+            write(line.encode())
+
+        return tell
+
+    def completed(
+        self, opening: Opening, write: Callable[[bytes], None]
+    ) -> Brief | None:
+        """Who writes the lines of messages that are done with; see L{delivered}."""
+        if self._timed:
+            return None
+
+        def tell(now: float, message: SpooledMessage) -> None:
+            if not opening.since <= now < opening.until:
+                opening.begin(now)
+            write(f"{opening.text}{message.id} Completed\n".encode())
+
+        return tell
+
     def _delivered(self, event: LogEvent) -> str:
-        fields: dict[str, Any] = dict(event.get("fields", ()))
         arrow = "->" if "further" in event else "=>"
         who = _recipient(event, "host" not in event)
+        fields: dict[str, Any] = dict(event.get("fields", ()))
         return f"{event['message']} {arrow} {who}{self._done.of(event, fields)}"
 
     def _deferred(self, event: LogEvent) -> str | None:
@@ -178,10 +243,10 @@ class DeliveryLines:
         return line
 
     def _completed(self, event: LogEvent) -> str:
-        line = f"{event['message']} Completed"
-        if Selector.QUEUE_TIME_OVERALL in self._selectors:
-            line += f" QT={self._duration(event['seconds'])}"
-        return line
+        if self._timed:
+            waited = self._duration(event["seconds"])
+            return f"{event['message']} Completed QT={waited}"
+        return f"{event['message']} Completed"
 
 
 def _ourselves() -> str:
@@ -213,8 +278,13 @@ def _recipient(event: LogEvent, local: bool = False) -> str:
     path: bytes = event["recipient"]
     if "original" in event:
         return f"{word(path)} <{word(event['original'])}>"
+    return _user(path) if local else word(path)
+
+
+def _user(path: bytes) -> str:
+    """The user of a mailbox, and the mailbox."""
     user, at, _ = path.rpartition(b"@")
-    return f"{word(user)} <{word(path)}>" if local and at else word(path)
+    return f"{word(user)} <{word(path)}>" if at else word(path)
 
 
 def _why(event: LogEvent) -> str:
@@ -235,7 +305,10 @@ def _heard(event: LogEvent) -> bool:
 
 def _lines(reply: bytes, shown: Callable[[bytes], str]) -> str:
     """A reply; between its lines there is a backslash and an n, as in Exim."""
-    return "\\n".join(map(shown, reply[:_REPLY_OCTETS].split(b"\r\n")))
+    said = reply[:_REPLY_OCTETS]
+    if b"\r\n" not in said:
+        return shown(said)
+    return "\\n".join(map(shown, said.split(b"\r\n")))
 
 
 def _told(event: LogEvent) -> bytes:
@@ -247,10 +320,12 @@ def _told(event: LogEvent) -> bytes:
 # --- the fields -------------------------------------------------------------------
 
 
+@lasting
 def _route(event: LogEvent, fields: dict[str, Any]) -> str:
     return f" R={often(event['route'])}" if event["route"] else ""
 
 
+@lasting
 def _transport(event: LogEvent, fields: dict[str, Any]) -> str:
     return f" T={often(event['transport'])}" if event["transport"] else ""
 
@@ -279,6 +354,7 @@ def _extensions(pipelining: bool) -> FieldOf:
     @param pipelining: is C{L} to be shown?
     """
 
+    @lasting
     @about("fields")
     def extensions(event: LogEvent, fields: dict[str, Any]) -> str:
         if not fields:
@@ -297,9 +373,12 @@ def _extensions(pipelining: bool) -> FieldOf:
 
 @about("reply")
 def _confirmation(event: LogEvent, fields: dict[str, Any]) -> str:
-    if not _heard(event):
-        return ""
-    said = _lines(event["reply"], answer).replace('"', "\\x22")
+    return _confirmed(event["reply"]) if _heard(event) else ""
+
+
+def _confirmed(reply: bytes) -> str:
+    """C{C=}."""
+    said = _lines(reply, answer).replace('"', "\\x22")
     return f' C="{said}"'
 
 
@@ -307,6 +386,7 @@ def _hosts(selectors: frozenset[Selector]) -> list[FieldOf]:
     """C{H=} and C{I=}, the two ends of the connection, and C{TFO}."""
     port = Selector.OUTGOING_PORT in selectors
 
+    @lasting
     @about("host")
     def host(event: LogEvent, fields: dict[str, Any]) -> str:
         # A literal in the place of a name stands there without its brackets.
@@ -316,11 +396,13 @@ def _hosts(selectors: frozenset[Selector]) -> list[FieldOf]:
             shown += f":{event['port']}"
         return f"{shown}*" if "reused" in event else shown
 
+    @lasting
     @about("source")
     def interface(event: LogEvent, fields: dict[str, Any]) -> str:
         shown = f" I=[{word(event['source'])}]"
         return f"{shown}:{event['sourcePort']}" if port else shown
 
+    @lasting
     @about("fastOpen")
     def fastOpen(event: LogEvent, fields: dict[str, Any]) -> str:
         return f" {event['fastOpen']}"

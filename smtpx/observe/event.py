@@ -46,7 +46,8 @@ TLS = {
 }
 
 
-@frozen
+# Those who publish look up by it who listens.
+@frozen(eq=False)
 class Event:
     """
     One kind of event.

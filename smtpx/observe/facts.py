@@ -1,5 +1,6 @@
 """
-Facts that many events have, as their fields: of a handshake, and of a reply.
+Facts that many events have, as their fields: of a client, of a handshake, and of a
+reply.
 """
 
 from __future__ import annotations
@@ -7,9 +8,39 @@ from __future__ import annotations
 from functools import lru_cache
 
 from ..core.hooks import TLSInfo
+from ..core.interfaces import IServerSession
 from ..core.reply import Reply
 from ..core.stapled import Stapled
 from ..core.tlssession import Resumption
+from ..core.trace import LOCAL
+
+
+def clientFields(session: IServerSession) -> dict[str, object]:
+    """Who a client is."""
+    fields: dict[str, object] = {
+        "session": session.id,
+        "address": session.peer,
+        "port": session.peerPort,
+    }
+    if session.mechanism == LOCAL:
+        fields["user"] = session.identity
+    if session.peerName is not None:
+        fields["name"] = session.peerName
+    if session.helo is not None:
+        fields["helo"] = session.helo
+    if session.proxy is not None:
+        fields["proxy"] = session.proxy
+    fields["local"] = session.local
+    fields["localPort"] = session.localPort
+    return fields
+
+
+def loginFields(session: IServerSession) -> dict[str, object]:
+    """As whom it has logged in, if it has."""
+    if session.identity is None or session.mechanism == LOCAL:
+        return {}
+    mechanism = (session.mechanism or "").upper()
+    return {"identity": session.identity, "mechanism": mechanism}
 
 
 def handshakeFields(info: TLSInfo) -> dict[str, object]:
@@ -57,4 +88,4 @@ def _spelled(status: tuple[int, int, int]) -> str:
     return ".".join(map(str, status))
 
 
-__all__ = ["codeFields", "handshakeFields"]
+__all__ = ["clientFields", "codeFields", "handshakeFields", "loginFields"]

@@ -27,11 +27,6 @@ _UNSAFE_WORD = re.compile(r"[^!-\[\]-~]")
 #: The same, but for C{id=}.
 _FIELD_BUT_ID = re.compile(_FIELD.pattern.replace("|id)", ")"))
 
-#: A word in which there is nothing to escape, nor an equals sign: nearly all are.
-_plainWord = re.compile(rb"[!-<>-\[\]-~]*\Z").match
-
-#: The same of a text.
-_plainText = re.compile(rb"[ -<>-\[\]-~]*\Z").match
 _UNSAFE_TEXT = re.compile(r"[^ -\[\]-~]")
 
 
@@ -64,8 +59,17 @@ def word(said: bytes | str) -> str:
     @param said: octets are taken one by one, so that this stays reversible;
         text may have any character.
     """
-    if isinstance(said, bytes) and _plainWord(said):
-        return said.decode("ascii")
+    if type(said) is bytes and said.isascii():
+        # Nearly always there is nothing to escape, nor an equals sign.  What is not
+        # printable in ASCII is the controls.
+        plain = said.decode()
+        if (
+            plain.isprintable()
+            and " " not in plain
+            and "=" not in plain
+            and "\\" not in plain
+        ):
+            return plain
     return _shown(said, _UNSAFE_WORD)
 
 
@@ -86,8 +90,15 @@ def answer(said: bytes | str) -> str:
     By that Exims and we name a message that was taken, and people look for it in the
     logs of both ends; as a field it stands in lines of arrival only.
     """
-    if isinstance(said, bytes) and _plainText(said):
-        return said.decode("ascii")
+    if type(said) is bytes and said.isascii():
+        plain = said.decode()
+        if (
+            plain.isprintable()
+            and "\\" not in plain
+            # No other name of a field ends so.
+            and plain.count("=") == plain.count("d=")
+        ):
+            return plain
     return _shown(said, _UNSAFE_TEXT, _FIELD_BUT_ID)
 
 

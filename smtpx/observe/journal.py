@@ -18,7 +18,7 @@ from ..core.errors import HookTrouble
 from ..core.hooks import Ending, LogFields
 from ..core.interfaces import IServerBuilder, IServerSession
 from ..core.reply import Reply
-from ..core.trace import LOCAL, protocol
+from ..core.trace import protocol
 from ..extensions.auth import FAILURE, SUBMITTER, Failure
 from ..extensions.etrn import Begun, State
 from ..extensions.pipeconnect import STRANGER
@@ -29,7 +29,8 @@ from ..net.ruled import ruledOut
 from ..net.submission import MADE_MESSAGE_ID
 from . import events
 from .authlog import CHECKED
-from .facts import codeFields, handshakeFields
+from .brief import KEPT_MOST, Told, lasts
+from .facts import clientFields, codeFields, handshakeFields, loginFields
 from .milters import MILTER_AWAY, MILTER_DID
 from .naming import REPEATED, RESUMED
 from .opinions import NO_OPINION, OPINION
@@ -51,6 +52,10 @@ _TURNED_AWAY_MOST = 20
 #: The most octets of a Message-ID that are kept (RFC 5322 section 2.1.1 allows
 #: a line 998).
 _MESSAGE_ID_OCTETS = 998
+
+
+#: Of such messages each is told as a whole.
+_UNUSUAL = frozenset({MADE_MESSAGE_ID, SUBJECT, SUBMITTER, CHECKED})
 
 
 def noteMessageID(session: IServerSession, value: bytes) -> None:
@@ -85,8 +90,12 @@ class Journal:
         self.enabled = publisher.enabled
         self._subjects = subjects
         self._publish = publisher.publish
+        self._isShort = publisher.isShort(events.ACCEPTED)
+        self._briefs = publisher.briefs
+        self._failed = publisher.failed
         self._clock = publisher.clock
-        self._second = self._told = self._omitted = 0
+        self._told: dict[IServerSession, Told] = {}
+        self._second = self._shown = self._omitted = 0
 
     def watch(self, server: IServerBuilder) -> None:
         """
@@ -104,12 +113,12 @@ class Journal:
     def connected(self, session: IServerSession) -> None:
         """See L{IJournal}."""
         if self.enabled:
-            self._publish(events.CONNECTED, self._client(session))
+            self._publish(events.CONNECTED, clientFields(session))
 
     def secured(self, session: IServerSession) -> None:
         """See L{IJournal}."""
         if self.enabled and session.secured is not None:
-            fields = self._client(session) | handshakeFields(session.secured)
+            fields = clientFields(session) | handshakeFields(session.secured)
             self._publish(events.SECURED, fields)
 
     def overridden(self, session: IServerSession) -> None:
@@ -119,7 +128,7 @@ class Journal:
         @param session: with what it said.
         """
         if self.enabled:
-            fields = self._client(session)
+            fields = clientFields(session)
             # What it called itself is forgotten.
             fields.pop("helo", None)
             fields["proxy"] = session.stamps[PROXY]
@@ -135,7 +144,7 @@ class Journal:
         """
         envelope = session.envelope
         if self.enabled and envelope is not None:
-            fields = self._client(session)
+            fields = clientFields(session)
             fields["sender"] = envelope.sender
             fields["recipients"] = [each.path for each in envelope.recipients]
             fields["octets"] = octets
@@ -149,7 +158,7 @@ class Journal:
         @param begun: what came of it.
         """
         if self.enabled:
-            fields = self._client(session)
+            fields = clientFields(session)
             fields["node"] = node
             fields["answer"] = begun.state.name.lower().replace("_", " ")
             if begun.state is State.COUNTED:
@@ -162,7 +171,7 @@ class Journal:
         """See L{IJournal}."""
         if not self.enabled:
             return
-        fields = self._client(session) | {"mechanism": mechanism}
+        fields = clientFields(session) | {"mechanism": mechanism}
         if good:
             fields["identity"] = session.identity
             self._publish(events.AUTHENTICATED, fields)
@@ -178,7 +187,7 @@ class Journal:
         """See L{IJournal}."""
         if not self.enabled:
             return
-        fields = self._client(session) | self._answer(answer)
+        fields = clientFields(session) | self._answer(answer)
         fields["command"] = command
         envelope = session.envelope or session.ended
         if envelope is not None:
@@ -195,7 +204,7 @@ class Journal:
             fields["hasty"] = session.hasty
             if session.pipelined:
                 fields["pipelining"] = "offered"
-        fields |= self._login(session)
+        fields |= loginFields(session)
         if session.secured is not None:
             fields |= handshakeFields(session.secured)
         self._publish(events.REFUSED, fields)
@@ -223,7 +232,7 @@ class Journal:
         """
         if not self.enabled:
             return
-        fields = self._client(session)
+        fields = clientFields(session)
         fields |= {"checker": checker, "state": state, "seconds": seconds}
         fields["message"] = messageID
         if session.envelope is not None:
@@ -251,7 +260,7 @@ class Journal:
         @param recipient: of whom it was asked; L{None}: of nobody.
         """
         if self.enabled:
-            fields = self._client(session)
+            fields = clientFields(session)
             fields |= {"rule": rule, "stage": stage, "action": action, "why": why}
             if session.envelope is not None:
                 fields["sender"] = session.envelope.sender
@@ -271,7 +280,7 @@ class Journal:
         @param why: what there is to say of that; empty: nothing.
         """
         if self.enabled:
-            fields = self._client(session)
+            fields = clientFields(session)
             fields |= {"milter": milter, "stage": stage, "why": why}
             if session.envelope is not None:
                 fields["sender"] = session.envelope.sender
@@ -284,20 +293,83 @@ class Journal:
         self,
         session: IServerSession,
         envelope: Envelope,
-        messageID: str,
+        id: str,
         answer: Reply,
     ) -> None:
         """See L{IJournal}."""
         if not self.enabled:
             return
-        fields = self._client(session)
-        fields["message"] = messageID
+        recorded = self._recorded(session)
+        known = None
+        if self._isShort and _UNUSUAL.isdisjoint(envelope.borne()):
+            messageID = envelope.stamp(MESSAGE_ID)
+            # All that those fields are made of which last.
+            key = (
+                messageID is None,
+                recorded,
+                session.peer,
+                session.peerPort,
+                session.peerName,
+                session.local,
+                session.localPort,
+                session.helo,
+                session.proxy,
+                session.mechanism,
+                session.identity,
+                session.secured,
+                session.extended,
+                session.utf8Addresses,
+                session.obliged,
+                session.pipelined,
+                session.batched,
+                session.early,
+                session.earlyHello,
+                # Of the connection, so it is told once.
+                session.transactions == 1 and session.fastOpen,
+            )
+            known = self._told.get(session)
+            if known is None or known.key != key:
+                known = None
+                self._keep(session, key, recorded)
+            elif known.briefs is not None:
+                now = self._clock()
+                for tell, observer in known.briefs:
+                    try:
+                        tell(now, id, envelope, messageID)
+                    except Exception:
+                        self._failed(observer)
+                return
+        fields = self._arrival(session, envelope, id, recorded)
+        if known is not None and not known.asked:
+            known.asked = True
+            known.briefs = self._briefs(events.ACCEPTED, fields)
+        self._publish(events.ACCEPTED, fields)
+
+    def _keep(
+        self, session: IServerSession, key: tuple[object, ...], recorded: LogFields
+    ) -> None:
+        """The next message may be like this one."""
+        if len(self._told) >= KEPT_MOST:
+            self._told.clear()
+        if lasts(recorded):
+            self._told[session] = Told(key)
+
+    def _arrival(
+        self,
+        session: IServerSession,
+        envelope: Envelope,
+        id: str,
+        recorded: LogFields,
+    ) -> dict[str, object]:
+        """The fields of a message that was accepted."""
+        fields = clientFields(session)
+        fields["message"] = id
         fields["sender"] = envelope.sender
         fields["recipients"] = [each.path for each in envelope.recipients]
         fields["octets"] = envelope.octets
         fields["protocol"] = protocol(session)
         # To the microsecond: more is noise.
-        fields["seconds"] = round(session.now() - envelope.arrived, 6)
+        fields["seconds"] = round((session.now() - envelope.arrived) * 1e6) / 1e6
         found = envelope.stamp(MESSAGE_ID)
         made = envelope.stamp(MADE_MESSAGE_ID)
         if made is not None:
@@ -318,18 +390,18 @@ class Journal:
                 fields["early"] = "offered"
         if session.secured is not None:
             fields |= handshakeFields(session.secured)
-        fields |= self._login(session)
+        fields |= loginFields(session)
         submitter = envelope.stamp(SUBMITTER)
         if submitter:
             fields["submitter"] = submitter
         self._noteChecks(envelope, fields)
-        recorded = dict(self._recorded(session))
+        more = dict(recorded)
         if session.proxy:
             # Exim's name for it; XCLIENT has it first.
-            recorded.setdefault("PRX", session.proxy)
-        if recorded:
-            fields["fields"] = recorded
-        self._publish(events.ACCEPTED, fields)
+            more.setdefault("PRX", session.proxy)
+        if more:
+            fields["fields"] = more
+        return fields
 
     def trouble(
         self, session: IServerSession, owner: str, error: BaseException
@@ -342,8 +414,9 @@ class Journal:
         """See L{IJournal}."""
         if not self.enabled:
             return
+        self._told.pop(session, None)
         ending = session.ending or Ending.LOST
-        fields = self._client(session)
+        fields = clientFields(session)
         fields["ending"] = ending.value
         fields["why"] = why
         fields["seconds"] = round(session.now() - session.began, 6)
@@ -369,9 +442,9 @@ class Journal:
         """Were there so many this second that one more is not worth a line?"""
         second = int(self._clock())
         if second != self._second:
-            self._second, self._told = second, 0
-        if self._told < _TURNED_AWAY_MOST:
-            self._told += 1
+            self._second, self._shown = second, 0
+        if self._shown < _TURNED_AWAY_MOST:
+            self._shown += 1
             return False
         self._omitted += 1
         return True
@@ -399,24 +472,6 @@ class Journal:
             self.trouble(session, trouble.owner, cause)
             return ()
 
-    def _client(self, session: IServerSession) -> dict[str, object]:
-        fields: dict[str, object] = {
-            "session": session.id,
-            "address": session.peer,
-            "port": session.peerPort,
-        }
-        if session.mechanism == LOCAL:
-            fields["user"] = session.identity
-        if session.peerName is not None:
-            fields["name"] = session.peerName
-        if session.helo is not None:
-            fields["helo"] = session.helo
-        if session.proxy is not None:
-            fields["proxy"] = session.proxy
-        fields["local"] = session.local
-        fields["localPort"] = session.localPort
-        return fields
-
     def _answer(self, answer: Reply) -> dict[str, object]:
         fields = codeFields(answer)
         fields["text"] = b" ".join(answer.lines)
@@ -427,9 +482,3 @@ class Journal:
         found = envelope.stamp(CHECKED)
         if found is not None:
             fields.update(found)
-
-    def _login(self, session: IServerSession) -> dict[str, object]:
-        if session.identity is None or session.mechanism == LOCAL:
-            return {}
-        mechanism = (session.mechanism or "").upper()
-        return {"identity": session.identity, "mechanism": mechanism}

@@ -3,7 +3,10 @@ Fields of a line of the main log: functions that are called one behind the other
 Exim's order.
 
 Of most messages there is nothing to tell in most fields.  A field that is about one
-thing says so (L{about}), and is only called of an event that has it.
+thing says so (L{about}), and is only called of an event that has it.  And most fields
+are the same of one message after the other: those of the client, of the host, of their
+TLS.  One that is made of nothing else says that as well (L{lasting}), so that it can be
+made once (L{LineFields.settled}).
 """
 
 from __future__ import annotations
@@ -30,6 +33,15 @@ def about(name: str) -> Callable[[FieldOf], FieldOf]:
     return mark
 
 
+def lasting(field: FieldOf) -> FieldOf:
+    """
+    Marks a field that is made only of what lasts (L{smtpx.observe.brief}).  Those of
+    extensions do.
+    """
+    field.lasting = True  # type: ignore[attr-defined]  # read by LineFields
+    return field
+
+
 class LineFields:
     """Fields one behind the other."""
 
@@ -50,5 +62,23 @@ class LineFields:
                 out += field(event, fields)
         return out
 
+    def settled(self, event: LogEvent) -> tuple[list[tuple[str, FieldOf]], str]:
+        """
+        Make what lasts of an event.
 
-__all__ = ["FieldOf", "LineFields", "about"]
+        @return: each other field that there is, behind the text that stands before it;
+            and the text behind the last.
+        """
+        text, found = "", []
+        fields = dict(event.get("fields", ()))
+        for about, field in self._fields:
+            if about is None or about in event:
+                if getattr(field, "lasting", False):
+                    text += field(event, fields)
+                else:
+                    found.append((text, field))
+                    text = ""
+        return found, text
+
+
+__all__ = ["FieldOf", "LineFields", "about", "lasting"]

@@ -18,24 +18,36 @@ a line or a field.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
-from functools import lru_cache
+from functools import partial
 
 from twisted.logger import ILogObserver, LogEvent
 from zope.interface import implementer
 
+from ..core.envelope import Envelope
 from ..core.hooks import Ending
 from . import events
 from .alerting import ALERTED, alertLine
 from .authlog import signatureLines, spfField
-from .clientfields import arrivalFields, clientOf, loginOf, quoted, tlsFields
+from .brief import Brief, IBriefed
+from .clientfields import (
+    arrivalFields,
+    clientOf,
+    loginOf,
+    messageIDOf,
+    octetsOf,
+    quoted,
+    tlsFields,
+)
 from .deliverylines import DeliveryLines
+from .event import Event
 from .files import LineFile
 from .harmless import text, word
 from .milters import MILTER_AWAY, MILTER_DID, milterLine
+from .opening import Opening
 from .opinions import NO_OPINION, OPINION, opinionLine
+from .publisher import IListening, Listener
 from .rulings import RULED, rulingLine
 from .selectors import DEFAULT_SELECTORS, Selector
 
@@ -58,7 +70,7 @@ _SYNC = "SMTP protocol synchronization error"
 _TOO_BIG = "5.3.4"
 
 
-@implementer(ILogObserver)
+@implementer(ILogObserver, IListening, IBriefed)
 class MainLog:
     """An observer that writes the main log."""
 
@@ -74,16 +86,15 @@ class MainLog:
         @param user: who writes delivery reports; L{None}: as whom we run.
         """
         self._file = file
-        self._zone = zone
         self._selectors = selectors
+        self._opening = Opening(selectors, zone)
         # Looked up once: what follows is asked for each line.
         self._millisec = Selector.MILLISEC in selectors
-        self._pid = f" [{os.getpid()}]" if Selector.PID in selectors else ""
         self._signatures = Selector.DKIM_VERBOSE in selectors
         self._sender = spfField(selectors)
         self._tls = tlsFields(selectors)
-        self._arrival = arrivalFields(selectors, self._duration)
-        self._second = lru_cache(maxsize=2)(self._makeSecond)
+        self._arrival = arrivalFields(selectors, self._duration, self._whence)
+        self._deliveries = deliveries = DeliveryLines(selectors, self._duration, user)
         self._writers: dict[object, Callable[[LogEvent], str | None]] = {
             events.CONNECTED.name: self._connected,
             events.REFUSED.name: self._refused,
@@ -97,31 +108,73 @@ class MainLog:
             MILTER_DID.name: self._milter,
             MILTER_AWAY.name: self._milter,
             events.CLOSED.name: self._closed,
-            **DeliveryLines(selectors, self._duration, user).writers,
+            **deliveries.writers,
         }
 
     def __call__(self, event: LogEvent) -> None:
         """See L{ILogObserver}."""
         writer = self._writers.get(event.get("event"))
-        if writer is None:
-            return
+        if writer is not None:
+            self._put(writer, event)
+
+    def listener(self, event: Event) -> Listener | None:
+        """See L{IListening}."""
+        writer = self._writers.get(event.name)
+        return None if writer is None else partial(self._put, writer)
+
+    def _put(self, writer: Callable[[LogEvent], str | None], event: LogEvent) -> None:
+        """Write the lines of an event, if it has any."""
         found = writer(event)
-        if found is None:
+        if not found:
             return
-        stamp = self._stamp(event["log_time"])
+        opening, seconds = self._opening, event["log_time"]
+        if not opening.since <= seconds < opening.until:
+            opening.begin(seconds)
+        if "\n" not in found:
+            self._file.write(f"{opening.text}{found}\n".encode())
+            return
         for line in found.splitlines():
-            self._file.write(f"{stamp}{self._pid} {line}\n".encode("ascii"))
+            self._file.write(f"{opening.text}{line}\n".encode())
+
+    # --- in short -----------------------------------------------------------------
+
+    def brief(self, event: Event, fields: dict[str, object]) -> Brief | None:
+        """See L{IBriefed}."""
+        if event is events.ACCEPTED:
+            return self._acceptedBrief(fields)
+        opening, write = self._opening, self._file.write
+        if event is events.DELIVERED:
+            return self._deliveries.delivered(fields, opening, write)
+        return self._deliveries.completed(opening, write)
+
+    def _acceptedBrief(self, fields: dict[str, object]) -> Brief | None:
+        """Who writes the lines of further messages like one."""
+        found, rest = self._arrival.settled(fields)
+        middle = [text for text, _ in found]
+        if self._signatures or [field for _, field in found] != [
+            *[octetsOf, messageIDOf][: len(found)]
+        ]:
+            return None
+        client = middle[0]
+        behind = f"{middle[1]} id=" if middle[1:] else ""
+        opening, write = self._opening, self._file.write
+
+        def tell(
+            now: float, id: str, envelope: Envelope, messageID: bytes | None
+        ) -> None:
+            if not opening.since <= now < opening.until:
+                opening.begin(now)
+            sender = word(envelope.sender) or "<>"
+            shown = word(messageID) if behind and messageID is not None else ""
+            line = (
+                f"{opening.text}{id} <= {sender}{client} S={envelope.octets}"
+                f"{behind}{shown}{rest}\n"
+            )
+            write(line.encode())
+
+        return tell
 
     # --- the parts of a line --------------------------------------------------------
-
-    def _makeSecond(self, seconds: int) -> str:
-        return time.strftime("%Y-%m-%d %H:%M:%S", self._zone(seconds))
-
-    def _stamp(self, seconds: float) -> str:
-        if not self._millisec:
-            return self._second(int(seconds))
-        whole, thousandths = divmod(int(seconds * 1000), 1000)
-        return f"{self._second(whole)}.{thousandths:03d}"
 
     def _duration(self, seconds: float) -> str:
         return f"{seconds:.3f}s" if self._millisec else f"{int(seconds)}s"
@@ -269,12 +322,11 @@ class MainLog:
 
     def _accepted(self, event: LogEvent) -> str:
         fields: dict[str, object] = dict(event.get("fields", ()))
-        out = []
+        sender = word(event["sender"]) or "<>"
+        line = f"{event['message']} <= {sender}{self._arrival.of(event, fields)}"
         if self._signatures:
-            out += [f"{line}\n" for line in signatureLines(event)]
-        out += [f"{event['message']} <= {_sender(event)} {self._whence(event)}"]
-        out.append(self._arrival.of(event, fields))
-        return "".join(out)
+            return "\n".join([*signatureLines(event), line])
+        return line
 
 
 #: How it is said that a client was gone, or silent.
@@ -285,11 +337,6 @@ _LOST = {
     " data",
     Ending.TIMEOUT.value: "SMTP command timeout on connection from {}",
 }
-
-
-def _sender(event: LogEvent) -> str:
-    """The null sender is written as such."""
-    return word(event["sender"]) or "<>"
 
 
 def _what(command: bytes) -> str:

@@ -23,6 +23,7 @@ from smtpx.observe.counters import Counters
 from smtpx.observe.deliveries import DeliveryJournal
 from smtpx.observe.journal import Journal
 from smtpx.observe.jsonlines import render
+from smtpx.observe.linefields import LineFields
 from smtpx.observe.publisher import Publisher
 from smtpx.observe.selectors import Selector
 
@@ -133,9 +134,11 @@ class AuthenticationLogTests(SynchronousTestCase):
         """What is good is a name; of DKIM with the domain, once."""
         all_ = frozenset({Selector.SPF, Selector.DKIM, Selector.ARC, Selector.DMARC})
         self.assertEqual(" SPF", spfField(all_)(_ALL))
-        self.assertEqual(" DKIM=example.org ARC DMARC", messageFields(all_)(_ALL))
+        shown = LineFields(messageFields(all_)).of(_ALL, {})
+        self.assertEqual(" DKIM=example.org ARC DMARC", shown)
         self.assertEqual("", spfField(frozenset())(_ALL))
-        self.assertEqual("", messageFields(frozenset())(_ALL))
+        shown = LineFields(messageFields(frozenset())).of(_ALL, {})
+        self.assertEqual("", shown)
 
     def test_notGood(self) -> None:
         """What is not is shown where all is to be shown."""
@@ -146,15 +149,18 @@ class AuthenticationLogTests(SynchronousTestCase):
             "dmarc": "reject",
         }
         short = frozenset({Selector.SPF, Selector.DKIM, Selector.ARC, Selector.DMARC})
-        self.assertEqual("", spfField(short)(event) + messageFields(short)(event))
+        shown = LineFields(messageFields(short)).of(event, {})
+        self.assertEqual("", spfField(short)(event) + shown)
         long = frozenset(Selector)
         self.assertEqual(" SPF=fail", spfField(long)(event))
-        self.assertEqual(" DMARC=reject", messageFields(long)(event))
+        shown = LineFields(messageFields(long)).of(event, {})
+        self.assertEqual(" DMARC=reject", shown)
 
     def test_notLookedAt(self) -> None:
         """Of what was not looked at nothing is told."""
         every = frozenset(Selector)
-        self.assertEqual("", spfField(every)({}) + messageFields(every)({}))
+        shown = LineFields(messageFields(every)).of({}, {})
+        self.assertEqual("", spfField(every)({}) + shown)
         self.assertEqual([], list(signatureLines({})))
 
     def test_signatures(self) -> None:

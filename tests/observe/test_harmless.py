@@ -7,7 +7,16 @@ from __future__ import annotations
 from hypothesis import given, settings, strategies
 from twisted.trial.unittest import SynchronousTestCase
 
+from smtpx.observe import harmless
 from smtpx.observe.harmless import answer, decoded, line, text, visible, word
+
+#: Mostly harmless.
+_SAID = strategies.lists(
+    strategies.sampled_from(
+        [b"a", b"@", b" ", b"=", b"id=", b" id=", b"H=", b"d=", b"\\", b'"', b"\r\n"]
+        + [b"\x7f", b"\x00", b"\xff", "ö".encode(), b"250 2.0.0 OK"]
+    )
+).map(b"".join)
 
 
 class HarmlessTests(SynchronousTestCase):
@@ -46,6 +55,15 @@ class HarmlessTests(SynchronousTestCase):
         """Whatever is said, a word is visible ASCII, and text is one line."""
         self.assertTrue(all("!" <= c <= "~" for c in word(said)))
         self.assertTrue(all(" " <= c <= "~" for c in text(said)))
+
+    @settings(max_examples=300)
+    @given(_SAID)
+    def test_whatIsPlainIsShownAsEverythingElse(self, said: bytes) -> None:
+        """What looks plain at a glance is that."""
+        looked = harmless._shown(said, harmless._UNSAFE_WORD)
+        self.assertEqual(word(said), looked)
+        looked = harmless._shown(said, harmless._UNSAFE_TEXT, harmless._FIELD_BUT_ID)
+        self.assertEqual(answer(said), looked)
 
     @settings(max_examples=100)
     @given(strategies.binary())
