@@ -243,6 +243,9 @@ class Routes:
 
     def goesFrom(self, path: bytes, sender: bytes) -> bool:
         """Is there a route for this recipient from this sender?"""
+        known = self._known
+        if known is not None and known.get((path, sender)) is not None:
+            return True
         return self.find(path, sender) is not None
 
     def holds(self, envelope: Envelope) -> bool:
