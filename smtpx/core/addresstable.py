@@ -156,6 +156,11 @@ class AddressTable(Generic[T]):
             raise Conflict(f'"{pattern}" stands in the table twice')
         table[key] = value
 
+    @property
+    def byDomain(self) -> bool:
+        """Does nothing but the domain count, and is that the same at all times?"""
+        return not (self._addresses or self._asked)
+
     def find(self, path: bytes) -> T | None:
         """
         The value of the narrowest pattern that matches.

@@ -123,24 +123,27 @@ class LocalPolicy:
         self, session: IServerSession, envelope: Envelope, recipient: Recipient
     ) -> Reply | None:
         """Take mail for us, and mail for others from those who may relay."""
+        path = recipient.path
         try:
-            return self._mayReceive(session, envelope, recipient)
+            if self._returns is not None and self._returns.claims(path):
+                return self.giveBack(self._returns, envelope, recipient)
+            known = self._local.knows(path)
+            if known is not None:
+                return self.admit(envelope, recipient, known)
+            return self._passOn(session, envelope, path)
         except Untold:
             # The look-up has told the operator why.
             return NOT_KNOWN
 
-    def _mayReceive(
-        self, session: IServerSession, envelope: Envelope, recipient: Recipient
+    def _passOn(
+        self, session: IServerSession, envelope: Envelope, path: bytes
     ) -> Reply | None:
         """
+        Take mail for others, from those who may relay.
+
+        @param path: the recipient's.
         @raise Untold: whose mail it is cannot be told now.
         """
-        path = recipient.path
-        if self._returns is not None and self._returns.claims(path):
-            return self.giveBack(self._returns, envelope, recipient)
-        known = self._local.knows(path)
-        if known is not None:
-            return self.admit(envelope, recipient, known)
         if self._relayed(path) and not namesAnother(path):
             # Better refused now than accepted and kept without a way to go.
             return None if self._goes(path, envelope.sender) else MISCONFIGURED

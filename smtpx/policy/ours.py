@@ -30,7 +30,10 @@ from ..core.errors import Untold, UsageError
 POSTMASTER = b"postmaster"
 
 # Numbers: to look for octets in octets takes Python ten times as long.
-_PERCENT, _BANG, _AT = b"%!@"
+_QUOTE, _PERCENT, _BANG, _AT = b'"%!@'
+
+#: The most domains of which it is remembered that everybody is known there.
+_OPEN_MOST = 1024
 
 
 class OurDomain(NamedTuple):
@@ -104,6 +107,7 @@ class LocalAddresses:
     """
 
     __slots__ = (
+        "_open",
         "_table",
         "addresses",
         "domains",
@@ -157,6 +161,8 @@ class LocalAddresses:
             if not _has(table, domain)
         ]
         self._table = table = AddressTable(entries, home, separators, asks)
+        #: Domains as they were written, where everybody is known.
+        self._open: set[bytes] = set()
         self.separators = separators
         names = [domainKey(domainOf(b"x@" + name.encode())) for name in plain]
         self.plainDomain = names[0] if names else None
@@ -171,6 +177,10 @@ class LocalAddresses:
         @param path: a recipient's mailbox, as the envelope has it.
         @return: L{None}: its domain is not ours.
         """
+        local, _, domain = path.partition(b"@")
+        if domain in self._open and _QUOTE not in path:
+            # As below, where it is not of one domain of many that are asked for.
+            return not (_PERCENT in local or _BANG in local)
         ours = self._table.find(path)
         if ours is None:
             # RFC 5321 section 4.5.1: <postmaster> alone is always for us.
@@ -178,6 +188,10 @@ class LocalAddresses:
         if isinstance(ours, _Listed):
             return True
         if ours.anybody:
+            if self._table.byDomain and _QUOTE not in path:
+                if len(self._open) >= _OPEN_MOST:
+                    self._open.clear()
+                self._open.add(domain)
             return not namesAnother(path)
         return self.isPostmaster(path)
 

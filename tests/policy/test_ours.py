@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from hypothesis import given, strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.errors import Conflict, UsageError
+from smtpx.policy import ours as module
 from smtpx.policy.ours import LocalAddresses, OurDomain, VirtualDomains
 
 OURS = LocalAddresses(["example.org", "*.example.org"])
 LISTED = LocalAddresses(
     ["example.org"], ["ann@example.org", "Bob@Alone.Example"], anybody=False
 )
+
+PATHS = [
+    local + domain
+    for local in (b"ann", b"a%b", b"a!b", b'"ann"', b'"a@b"', b'"a%b"', b"postmaster")
+    for domain in (b"@example.org", b"@EXAMPLE.org", b"@a.example.org", b"@x.example")
+]
+PATHS += [b"postmaster", b"x@[192.0.2.1]"]
 
 
 class LocalAddressesTests(SynchronousTestCase):
@@ -44,6 +55,28 @@ class LocalAddressesTests(SynchronousTestCase):
         local = LocalAddresses(["*.example.org"], ["ann@a.example.org"])
         self.assertIs(local.knows(b"ann@a.example.org"), True)
         self.assertIs(local.knows(b"eve@a.example.org"), True)
+
+    @given(st.lists(st.sampled_from(PATHS), min_size=2, max_size=12))
+    def test_rememberedAlike(self, paths: list[bytes]) -> None:
+        """What is remembered of a domain makes no difference to anybody there."""
+        makers: list[Callable[[], LocalAddresses]] = [
+            lambda: LocalAddresses(["*"]),
+            lambda: LocalAddresses(["example.org"], ["a%b@example.org"]),
+            lambda: LocalAddresses(["example.org"], home=b"example.org"),
+            lambda: LocalAddresses(["example.org", "*.example.org"], anybody=False),
+        ]
+        for make in makers:
+            local = make()
+            for path in paths:
+                self.assertIs(local.knows(path), make().knows(path), path)
+
+    def test_remembersNotAll(self) -> None:
+        """However many domains there are, only so many are remembered."""
+        self.patch(module, "_OPEN_MOST", 2)
+        local = LocalAddresses(["*"])
+        for number in range(9):
+            self.assertIs(local.knows(b"a@%d.example" % number), True)
+            self.assertLessEqual(len(local._open), 2)
 
     def test_postmasterIsAlwaysThere(self) -> None:
         """RFC 5321 section 4.5.1: at each domain of ours, and without a domain."""
