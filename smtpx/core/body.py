@@ -13,9 +13,11 @@ keeps a second message from being smuggled in behind the first.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from io import IncrementalNewlineDecoder
 
+#: The octet.
+_CR = 13
 _UNFOLD = re.compile(rb"\r\n([ \t])")
 
 #: What stands behind a field's name: the colon, and all lines of the value.
@@ -169,9 +171,7 @@ class HeaderWatch:
         return bytes(self._held[2:])
 
 
-def headerFields(
-    header: bytes, names: Iterable[bytes]
-) -> Iterator[tuple[bytes, bytes]]:
+def headerFields(header: bytes, names: Iterable[bytes]) -> list[tuple[bytes, bytes]]:
     """
     All fields of C{header} that have one of C{names}: name and value, the value
     unfolded (RFC 5322 section 2.2.3) and without white space around it.
@@ -180,11 +180,16 @@ def headerFields(
     """
     # The two octets in front make a position here the one in C{header} + 2.
     lower = b"\r\n" + header.lower()
+    found: list[tuple[bytes, bytes]] = []
     for name in names:
         needle = b"\r\n" + name
         start = lower.find(needle)
         while start >= 0:
             match = _VALUE.match(header, start + len(name))
             if match is not None:
-                yield name, _UNFOLD.sub(rb"\1", match[1]).strip(b" \t\r\n")
+                value = match[1]
+                if _CR in value:
+                    value = _UNFOLD.sub(rb"\1", value)
+                found.append((name, value.strip(b" \t\r\n")))
             start = lower.find(needle, start + 1)
+    return found

@@ -62,6 +62,7 @@ class ServerFacts:
     What is true of a client, and of the transaction it has begun.
 
     @ivar profile: what is the same for all connections.
+    @ivar mode: what the next octets are; from L{BLOCKED} on, they have to wait.
     @ivar port: the shell.
     @ivar direct: the same, where it can be asked directly; L{None}: it cannot.
     @ivar plain: which commands are the core's alone.
@@ -87,7 +88,6 @@ class ServerFacts:
         "_judged",
         "_line",
         "_meter",
-        "_mode",
         "_pipelined",
         "_putOff",
         "_refusals",
@@ -114,6 +114,7 @@ class ServerFacts:
         "local",
         "localPort",
         "mechanism",
+        "mode",
         "obliged",
         "peer",
         "peerName",
@@ -180,7 +181,7 @@ class ServerFacts:
         self.received = self.progress = 0
         self._id: str | None = None
         self._stamps: Stamps | None = None
-        self._mode = COMMAND
+        self.mode = COMMAND
         self._then: Callable[[Any], Answered] | None = None
         self._header: HeaderWatch | None = None
         self._meter: LineMeter | None = None
@@ -225,7 +226,7 @@ class ServerFacts:
     @property
     def idle(self) -> bool:
         """Is no answer under way, so that a peer which has ended may be let go?"""
-        return self._mode < BLOCKED
+        return self.mode < BLOCKED
 
     @property
     def name(self) -> bytes:

@@ -17,14 +17,14 @@ import re
 from typing import TYPE_CHECKING, cast
 
 from .claims import CORE, ownerOf
-from .dialogue import ServerDialogue
+from .dialogue import ServerDialogue, Verdict
 from .domain import LABEL
 from .effects import MayReceive
 from .envelope import Envelope, Recipient
-from .facts import COMMAND
+from .facts import COMMAND, DOTTED
 from .reply import OK, Reply
 from .servermachine import ServerMachine
-from .verbs import Outcome, begin, data, judged
+from .verbs import GO_AHEAD, Outcome, begin, judged, opening
 
 if TYPE_CHECKING:
     from .server import ServerConnection
@@ -54,76 +54,95 @@ class OrdinaryServer(ServerMachine):
     #: Does it?  Whoever wants to see each step says no.
     ordinary = True
 
-    def _ordinary(self) -> None:
+    def _goOn(self) -> None:
         """
-        Take the commands that are next, as long as they are ordinary.  It is the
-        client's turn, and nothing is being skipped.
+        Take what is in the buffer: what is ordinary in a straight line, all else by the
+        machine.
         """
         buffer = self._buffer
         octets, position = buffer.data, buffer.position
-        bounds = self.profile.bounds
-        if self.helo is None or self.bodyBegun or bounds.commandOctets < _RCPT_OCTETS:
+        end = len(octets)
+        if position == end:
             return
-        if self.envelope is None:
-            if not self._ordinaryMail(octets, position):
+        if self.ordinary and not self.closed:
+            if self.mode == COMMAND:
+                if not (self._skipping or self.bodyBegun or self.helo is None):
+                    self._ordinaryCommands(octets, position, end)
+            elif self.mode == DOTTED and self._reader is None:
+                self._ordinaryBody(octets, position, end)
+            if buffer.position == end:
                 return
-            position = buffer.position
-        envelope, plain = self.envelope, self.plain
-        if envelope is None or self._mode != COMMAND or self.stamped(envelope):
+        self._run()
+
+    def _ordinaryCommands(self, octets: bytes, position: int, end: int) -> None:
+        """
+        Take the commands that are next, as long as they are ordinary.  It is the
+        client's turn; it has said who it is.
+        """
+        plain, envelope = self.plain, self.envelope
+        if envelope is None:
+            if not (plain.mail and self._ordinaryMail(octets, position, end)):
+                return
+            position = self._buffer.position
+            envelope = self.envelope
+            if position == end or envelope is None:
+                return
+        if envelope._stamps is not None and self.stamped(envelope):
             return
-        if plain.rcpt:
-            position = self._ordinaryRcpts(octets, position, envelope)
+        if end - position != _DATA_OCTETS and plain.rcpt:
+            position = self._ordinaryRcpts(octets, position, end, envelope)
         if (
-            plain.data
-            and len(octets) - position == _DATA_OCTETS
+            end - position == _DATA_OCTETS
             and octets.endswith(_DATA)
-            and self._mode == COMMAND
-            and not self.stamped(envelope)
+            and plain.data
+            and self.mode == COMMAND
+            and (envelope._stamps is None or not self.stamped(envelope))
         ):
-            buffer.position = len(octets)
-            self._tookCommand(_DATA[:-2])
-            try:
-                outcome = data(cast("ServerConnection", self), b"")
-            except Exception as error:
-                outcome = self.trouble(error, CORE)
-            self._cameOf(outcome, b"DATA")
+            self._buffer.position = end
+            self.progress += 1
+            self._line = _DATA[:-2]
+            self.gated = None
+            opened = self.tryOpen()
+            if opened is None:
+                self._out += GO_AHEAD.octets
+                self.mode = DOTTED
+            else:
+                outcome: Outcome = opened
+                if type(opened) is not Reply:
+                    session = cast("ServerConnection", self)
+                    outcome = opening(session, cast(Verdict, opened))
+                self._cameOf(outcome, b"DATA")
 
-    def _tookCommand(self, line: bytes) -> None:
-        """A command was taken off the buffer."""
-        self.progress += 1
-        self._line = line
-        self.gated = None
-
-    def _ordinaryMail(self, octets: bytes, position: int) -> bool:
+    def _ordinaryMail(self, octets: bytes, position: int, end: int) -> bool:
         """
         Take a MAIL command, if it is ordinary.
 
         @return: is there a transaction now?
         """
-        if not self.plain.mail:
-            return False
         found = _mail(octets, position)
         if found is None:
             return False
         after = found.end()
-        isLast = after == len(octets)
-        sender, parameters = found.groups(b"")
+        sender = found[1]
         bounds = self.profile.bounds
         most = bounds.transactionsMax
         if (
             len(sender) > _PATH_OCTETS
             or after - position > bounds.commandOctets
-            or not (isLast or self._pipelined)
+            or (after != end and not self._pipelined)
             or (most is not None and self.transactions >= most)
         ):
             return False
         self._buffer.position = after
-        self._tookCommand(octets[position : after - 2])
-        if not isLast:
+        self.progress += 1
+        self._line = octets[position : after - 2]
+        self.gated = None
+        if after != end:
             self.batched = True
         self.transactions += 1
         try:
-            outcome = begin(cast("ServerConnection", self), sender, parameters)
+            session = cast("ServerConnection", self)
+            outcome = begin(session, sender, found[2] or b"")
         except Exception as error:
             outcome = self.trouble(error, CORE)
         if outcome is OK:
@@ -132,7 +151,9 @@ class OrdinaryServer(ServerMachine):
         self._cameOf(outcome, b"MAIL")
         return False
 
-    def _ordinaryRcpts(self, octets: bytes, position: int, envelope: Envelope) -> int:
+    def _ordinaryRcpts(
+        self, octets: bytes, position: int, end: int, envelope: Envelope
+    ) -> int:
         """
         Take the RCPT commands that are next, as long as they are ordinary and nobody
         has anything to say of a recipient.
@@ -140,9 +161,8 @@ class OrdinaryServer(ServerMachine):
         @return: where the next command begins.
         """
         buffer, direct, recipients = self._buffer, self.direct, envelope.recipients
-        end, most = len(octets), self.profile.bounds.recipientsMax
-        ok = OK.octets
-        while position < end and len(recipients) < most:
+        most, ok = self.profile.bounds.recipientsMax, OK.octets
+        while position != end and len(recipients) < most:
             found = _rcpt(octets, position)
             if found is None:
                 break
@@ -157,6 +177,7 @@ class OrdinaryServer(ServerMachine):
             self.progress += 1
             self._line = octets[position : after - 2]
             self.gated = None
+            position = after
             recipient = Recipient(found[1])
             try:
                 if direct is None:
@@ -166,26 +187,23 @@ class OrdinaryServer(ServerMachine):
                     answer = direct.mayReceive(self, envelope, recipient)
             except Exception as error:
                 self._say(self.trouble(error, CORE))
-                return after
-            position = after
+                break
             if answer is not None:
                 session = cast("ServerConnection", self)
                 self._cameOf(judged(session, recipient, None, answer), b"RCPT")
                 break
             recipients.append(recipient)
             self._out += ok
-            if envelope.borne() and self.stamped(envelope):
+            if envelope._stamps is not None and self.stamped(envelope):
                 break
         return position
 
-    def _ordinaryBody(self) -> None:
+    def _ordinaryBody(self, octets: bytes, position: int, end: int) -> None:
         """
         Take the body behind a 354, if all of it is there and nothing in it was stuffed.
         Nothing of it was taken yet.
         """
-        buffer = self._buffer
-        octets, position = buffer.data, buffer.position
-        last = len(octets) - _END_OCTETS
+        last = end - _END_OCTETS
         if (
             not octets.endswith(_END)
             or not self.bodyBegun
@@ -193,7 +211,7 @@ class OrdinaryServer(ServerMachine):
             or octets.startswith(b".", position)
         ):
             return
-        buffer.position = len(octets)
+        self._buffer.position = end
         self.takeText(octets[position : last + 2])
         self._bodyEnded()
 

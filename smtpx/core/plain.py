@@ -53,6 +53,10 @@ def _of(hook: Callable[..., Any]) -> frozenset[Stamp[Any]]:
     return of
 
 
+#: No plain command but MAIL is longer, in octets.
+_COMMAND_OCTETS = 100
+
+
 @frozen
 class Plain:
     """
@@ -74,6 +78,7 @@ def plainly(
     table: Mapping[bytes, Verb],
     gates: tuple[Callable[..., Any], ...],
     reviews: Mapping[Stage, tuple[Check, ...]],
+    commandOctets: int,
 ) -> Plain:
     """
     Find out which commands are plain.
@@ -81,6 +86,7 @@ def plainly(
     @param table: all commands.
     @param gates: what is asked before each of them.
     @param reviews: what is asked once the core has found nothing wrong.
+    @param commandOctets: the longest command line.
     """
     of: set[Stamp[Any]] = set()
 
@@ -91,7 +97,7 @@ def plainly(
         while run is not own:
             hooks.append(run)
             run = getattr(run, "wraps", own)
-        if not all(map(_of, hooks)):
+        if commandOctets < _COMMAND_OCTETS or not all(map(_of, hooks)):
             return False
         for hook in hooks:
             of.update(_of(hook))

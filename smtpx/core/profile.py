@@ -282,7 +282,9 @@ class ServerProfile(Register):
         """Which commands are the core's alone; found out once."""
         found = self._plain
         if found is None or self._plainly != len(self.hooks):
-            found = self._plain = plainly(self.table, self.gates, self.reviews)
+            found = self._plain = plainly(
+                self.table, self.gates, self.reviews, self.bounds.commandOctets
+            )
             self._plainly = len(self.hooks)
         return found
 

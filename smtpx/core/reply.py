@@ -104,6 +104,24 @@ def reply(code: int, status: str | None, *lines: bytes, closes: bool = False) ->
     return Reply(code, triple, lines, closes)
 
 
+_set = object.__setattr__
+
+
+def plainReply(code: int, status: tuple[int, int, int], line: bytes) -> Reply:
+    """
+    A L{Reply} of one line of our own words, made in a fifth of the time.
+
+    @param line: the text, in which there are no controls.
+    """
+    made = Reply.__new__(Reply)
+    _set(made, "code", code)
+    _set(made, "status", status)
+    _set(made, "lines", (line,))
+    _set(made, "closes", False)
+    _set(made, "octets", b"%d %d.%d.%d %b\r\n" % (code, *status, line))
+    return made
+
+
 class ReplyReader:
     """
     Lines of a peer to replies.

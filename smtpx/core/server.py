@@ -73,7 +73,7 @@ class ServerConnection(OrdinaryServer):
     @property
     def waiting(self) -> Waiting:
         """What the connection waits for."""
-        return _WAITING[self._mode] if self._greeted else Waiting.GREETING
+        return _WAITING[self.mode] if self._greeted else Waiting.GREETING
 
     @property
     def held(self) -> int:
@@ -85,7 +85,7 @@ class ServerConnection(OrdinaryServer):
         Do more than so many octets wait behind a command in work?  Where none is, what
         waits is the beginning of a line, which has a bound of its own.
         """
-        return self._mode >= BLOCKED and len(self._buffer) > octets
+        return self.mode >= BLOCKED and len(self._buffer) > octets
 
     # --- the shell's side ---------------------------------------------------------
 
@@ -138,24 +138,17 @@ class ServerConnection(OrdinaryServer):
     def feed(self, octets: bytes) -> bytes:
         """Octets have come."""
         self.received += len(octets)
-        self._buffer.feed(octets)
+        buffer = self._buffer
+        if buffer.position == len(buffer.data):
+            buffer.data = octets
+            buffer.position = 0
+        else:
+            buffer.feed(octets)
         if self._greeted:
             self._goOn()
-        elif len(self._buffer) > self.profile.bounds.earlyOctets and not self.closed:
+        elif len(buffer) > self.profile.bounds.earlyOctets and not self.closed:
             self._say(self._tooSoon())
         return self._flush()
-
-    def _goOn(self) -> None:
-        """Take what is in the buffer, what is ordinary of it in a straight line."""
-        buffer = self._buffer
-        if self.ordinary and buffer.position < len(buffer.data) and not self.closed:
-            if self._mode == COMMAND:
-                if not self._skipping:
-                    self._ordinary()
-            elif self._mode == DOTTED and self._reader is None:
-                self._ordinaryBody()
-        if buffer.position < len(buffer.data):
-            self._run()
 
     def answer(self, value: object) -> bytes:
         """The answer to the question or handshake that was open."""
@@ -164,7 +157,7 @@ class ServerConnection(OrdinaryServer):
         if type(value) is TLSInfo:
             self.secured = value
             self.relaxAgain()
-        self._mode = COMMAND
+        self.mode = COMMAND
         then = self._then
         if then is None:
             self._advance(value)
@@ -180,7 +173,7 @@ class ServerConnection(OrdinaryServer):
             return b""
         if self._then is not None:
             return self.answer(self.trouble(error, CORE))
-        self._mode = COMMAND
+        self.mode = COMMAND
         self._advance(None, error)
         self._run()
         return self._flush()
@@ -196,7 +189,7 @@ class ServerConnection(OrdinaryServer):
     def _end(self, why: Reply) -> bytes:
         if self.closed:
             return b""
-        if self._mode == COMMAND:
+        if self.mode == COMMAND:
             self._line = b""
         self._say(why)
         self.lost()
@@ -226,9 +219,9 @@ class ServerConnection(OrdinaryServer):
 
     def _howItEnds(self) -> Ending:
         said = self.farewell
-        inBody = self.bodyBegun or self._mode == DOTTED
+        inBody = self.bodyBegun or self.mode == DOTTED
         if said is None:
-            if self._mode == HANDSHAKE:
+            if self.mode == HANDSHAKE:
                 return Ending.HANDSHAKE
             if inBody:
                 return Ending.LOST_IN_BODY

@@ -1,7 +1,7 @@
 """
 How a server connection runs: octets in, commands and needs of dialogues out.
 
-C{_mode} says what the next octets are: a command, a line that a dialogue waits
+C{mode} says what the next octets are: a command, a line that a dialogue waits
 for, a dotted body, counted octets, or nothing that may be read yet.  What a
 command is for is L{smtpx.core.server}'s business; here its line is cut out of the
 input, the dialogue that it may begin (L{smtpx.core.dialogue}) is given what it
@@ -92,7 +92,7 @@ class ServerMachine(ServerSession, ABC):
     def _run(self) -> None:
         buffer = self._buffer
         while buffer.position < len(buffer.data) and not self.closed:
-            mode = self._mode
+            mode = self.mode
             if mode == COMMAND:
                 line = buffer.line()
                 if line is not None:
@@ -162,7 +162,7 @@ class ServerMachine(ServerSession, ABC):
                 self._skipping = 1
             return False
         self.progress += 1
-        self._mode = COMMAND
+        self.mode = COMMAND
         long = self._skipping or len(line) + 2 > self._lineLimit
         self._skipping = 0
         self._advance(None if long else line)
@@ -189,7 +189,10 @@ class ServerMachine(ServerSession, ABC):
             outcome = then(*values)
         except Exception as error:
             outcome = self.trouble(error, CORE)
-        self._conclude(outcome)
+        if type(outcome) is Reply:
+            self._say(outcome)
+        elif outcome is not None:
+            self._conclude(outcome)
 
     def _conclude(self, outcome: Any) -> None:
         if outcome is None:
@@ -229,7 +232,7 @@ class ServerMachine(ServerSession, ABC):
                 self._left = need.count
                 value = None
                 if self._left:
-                    self._mode = OCTETS
+                    self.mode = OCTETS
                     return
                 continue
             try:
@@ -254,7 +257,7 @@ class ServerMachine(ServerSession, ABC):
             self._breakOff()
         elif isinstance(need, Line):
             self._say(need.prompt)
-            self._mode = LINE
+            self.mode = LINE
             self._lineLimit = need.limit
             if need.secret:
                 self._line = self._line.partition(b" ")[0]
@@ -266,11 +269,11 @@ class ServerMachine(ServerSession, ABC):
 
     def _pose(self, need: Ask[Any]) -> object:
         if need is ASKED:
-            self._mode = BLOCKED
+            self.mode = BLOCKED
             return PENDING
         value = self.port.ask(need.question)
         if value is PENDING:
-            self._mode = BLOCKED
+            self.mode = BLOCKED
         return value
 
     def _secure(self, need: Secure) -> None:
@@ -278,7 +281,7 @@ class ServerMachine(ServerSession, ABC):
         if need.before is not None:
             self._say(need.before)
         self.port.handshake(options)
-        self._mode = HANDSHAKE
+        self.mode = HANDSHAKE
 
     def _breakOff(self) -> None:
         """The dialogue goes no further; it may tidy up."""
@@ -292,7 +295,8 @@ class ServerMachine(ServerSession, ABC):
     # --- output -----------------------------------------------------------------
 
     def _flush(self) -> bytes:
-        out, self._out = self._out, b""
+        out = self._out
+        self._out = b""
         if self.closed:
             self._buffer.clear()
             self.reset()
@@ -300,9 +304,8 @@ class ServerMachine(ServerSession, ABC):
 
     def _say(self, what: Reply) -> None:
         self._out += what.octets
-        if what.code >= 400:
-            if self.counts(what):
-                self._say(TOO_MANY_ERRORS)
+        if what.code >= 400 and self.counts(what):
+            self._say(TOO_MANY_ERRORS)
         if what.closes:
             self.closed = True
             self.farewell = what
@@ -330,7 +333,7 @@ class ServerMachine(ServerSession, ABC):
     def takeDotted(self, prompt: Reply) -> None:
         """Say C{prompt}; a dot-stuffed body follows."""
         self._say(prompt)
-        self._mode = DOTTED
+        self.mode = DOTTED
 
     def _dotted(self) -> bool:
         buffer, reader = self._buffer, self._reader
@@ -346,7 +349,7 @@ class ServerMachine(ServerSession, ABC):
         return ended or buffer.position > before
 
     def _bodyEnded(self) -> None:
-        self._mode = COMMAND
+        self.mode = COMMAND
         if self._dialogue is None:
             self._guarded(self.tryClose)
         else:
@@ -364,5 +367,5 @@ class ServerMachine(ServerSession, ABC):
                 self._say(TOO_MANY_ERRORS)
                 return
         if not self._left:
-            self._mode = COMMAND
+            self.mode = COMMAND
             self._advance(None)

@@ -141,7 +141,7 @@ class ServerSession(BodyTaker):
     def later(self, then: Callable[[Any], Answered]) -> None:
         """The port answers later; C{then} is called with what it says."""
         self._then = then
-        self._mode = BLOCKED
+        self.mode = BLOCKED
 
     def regreet(self) -> ServerDialogue:
         """See L{IServerSession}."""
@@ -251,14 +251,17 @@ class ServerSession(BodyTaker):
         End the body and hand it over, at once if that can be; a generator goes
         on.  L{None}: the port answers later.
         """
-        refusal = self._objection()
-        if refusal is not None:
-            return self._turnedDown(refusal)
-        if self.profile.reviews[_MESSAGE] or self.profile.judges:
+        if not self.bodyBegun or self._header is not None or self._spoiled is not None:
+            refusal = self._objection()
+            if refusal is not None:
+                return self._turnedDown(refusal)
+        profile = self.profile
+        if profile.reviews[_MESSAGE] or profile.judges:
             return self.closeBody()
         final = self._hand()
         if final is PENDING:
-            self.later(self._handed)
+            self._then = self._handed
+            self.mode = BLOCKED
             return None
         return self._handed(final)
 
@@ -337,7 +340,7 @@ class ServerSession(BodyTaker):
     def _handed(self, final: Answered, judged: Sequence[Judged] = ()) -> Answered:
         self._idle = 0
         if type(final) is Reply and not judged:
-            if final.refuses:
+            if final.code >= 400:
                 return self._turnedDown(final)
             if self.tellEach is None:
                 self.reset()

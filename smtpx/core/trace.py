@@ -32,6 +32,8 @@ HEADER = Stamp[bytes]("trace.header", None, str.encode)
 
 # Numbers: to look for octets in octets takes Python ten times as long.
 _COLON, _DOT = b":."
+# A member is looked up at its class by a function of Enum's, each time.
+_LMTP = Dialect.LMTP
 
 _RECEIVED = re.compile(
     rb"(?:\A|\n)Received: from ([^\r]+) \((?:([^ \r]+) )?"
@@ -68,7 +70,7 @@ def protocol(session: IServerSession) -> str:
     """
     if session.mechanism == LOCAL:
         return LOCAL
-    if session.dialect is Dialect.LMTP:
+    if session.dialect is _LMTP:
         word = "lmtp"
     elif session.extended:
         word = "esmtp"
@@ -107,28 +109,50 @@ def received(
     @param messageID: the id under which we keep it; never empty.
     @param clauses: what extensions add.
     """
-    helo, client = session.helo, _literal(session.peer)
-    if session.mechanism == LOCAL:
-        helo, client = session.identity, b"local user"
-    if session.peerName is not None:
-        client = b"%b %b" % (session.peerName, client)
-    how = protocol(session)
-    secured = session.secured
-    if secured is not None and secured.suite:
-        how += f" tls {secured.suite}"  # RFC 8314 section 4.3
-    for name, value in clauses:
-        how += f" {name} {value}"
+    secured, isLocal = session.secured, session.mechanism == LOCAL
+    begins = _begins(
+        session.identity if isLocal else session.helo,
+        b"local user" if isLocal else session.peer,
+        session.peerName,
+        session.name,
+        protocol(session),
+        "" if secured is None else secured.suite,
+        clauses,
+    )
     recipients = envelope.recipients
     # Only where there is one: another would learn of the rest (section 7.2).
     to = b"\r\n\tfor <%b>" % recipients[0].path if len(recipients) == 1 else b""
-    return b"Received: from %b (%b)\r\n\tby %b with %b\r\n\tid %b%b;\r\n\t%b\r\n" % (
+    date = _date(int(session.now()))
+    return b"%b%b%b;\r\n\t%b\r\n" % (begins, messageID.encode("ascii"), to, date)
+
+
+@lru_cache(maxsize=256)
+def _begins(
+    helo: bytes | None,
+    peer: bytes,
+    peerName: bytes | None,
+    name: bytes,
+    how: str,
+    suite: str,
+    clauses: tuple[tuple[str, str], ...],
+) -> bytes:
+    """
+    The field up to the id; it is the same for all messages of most clients.
+
+    @param peer: the client's address, or what it is instead.
+    """
+    client = peer if how == LOCAL else _literal(peer)
+    if peerName is not None:
+        client = b"%b %b" % (peerName, client)
+    if suite:
+        how += f" tls {suite}"  # RFC 8314 section 4.3
+    for word, value in clauses:
+        how += f" {word} {value}"
+    return b"Received: from %b (%b)\r\n\tby %b with %b\r\n\tid " % (
         helo or b"unknown",
         client,
-        session.name,
+        name,
         how.encode("utf-8"),
-        messageID.encode("ascii"),
-        to,
-        _date(int(session.now())),
     )
 
 

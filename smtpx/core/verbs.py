@@ -109,21 +109,21 @@ def begin(session: ServerConnection, sender: bytes, parameters: bytes) -> Outcom
     """
     envelope = Envelope(sender, session.profile.clock())
     try:
-        return _admit(session, envelope, parameters)
+        if parameters:
+            refusal = receive(session, Where.MAIL, parameters, envelope)
+            if refusal is not None:
+                session.reset()
+                return refusal
+        if not session.utf8Addresses and not sender.isascii():
+            session.reset()
+            return _UTF8_SENDER
+        return _permit(session, envelope)
     except Exception:
         session.reset()
         raise
 
 
-def _admit(session: ServerConnection, envelope: Envelope, parameters: bytes) -> Outcome:
-    if parameters:
-        refusal = receive(session, Where.MAIL, parameters, envelope)
-        if refusal is not None:
-            session.reset()
-            return refusal
-    if not session.utf8Addresses and not envelope.sender.isascii():
-        session.reset()
-        return _UTF8_SENDER
+def _permit(session: ServerConnection, envelope: Envelope) -> Outcome:
     session.envelope = envelope
     verdict: Reply | None | Verdict = None
     if not session.plain.mail or session.stamped(envelope):
@@ -314,11 +314,16 @@ def data(session: ServerConnection, rest: bytes) -> Outcome:
         return None
     if type(opened) is Reply:
         return opened
-    return _dataLater(session, cast(Verdict, opened))
+    return opening(session, cast(Verdict, opened))
 
 
-def _dataLater(session: ServerConnection, opening: Verdict) -> ServerDialogue:
-    refusal = yield from opening
+def opening(session: ServerConnection, opens: Verdict) -> ServerDialogue:
+    """
+    DATA, once it is known that the body cannot begin at once.
+
+    @param opens: begins it, or refuses.
+    """
+    refusal = yield from opens
     if refusal is not None:
         return refusal
     yield Dotted(GO_AHEAD)

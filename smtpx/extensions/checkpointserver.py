@@ -49,6 +49,9 @@ from ..core.interfaces import IServerSession
 from ..core.reply import LOCAL_ERROR, Reply, reply
 from ..core.standing import Standing
 
+# A member is looked up at its class by a function of Enum's, each time.
+_USUAL = Standing.USUAL
+
 #: With more octets of commands and replies than this, a transaction is too long to be
 #: remembered.
 _LONGEST = 131_072
@@ -209,7 +212,7 @@ _TRANSACTION = Stamp[Transaction]("checkpoint-transaction", None, cast(Any, None
 
 def transactionOf(session: IServerSession) -> Transaction | None:
     """The transaction with a name that a session is about; L{None}: it has none."""
-    if session.standing is Standing.USUAL:
+    if session.standing is _USUAL:
         return None
     return session.stamps.get(_TRANSACTION)
 

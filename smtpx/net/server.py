@@ -21,6 +21,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..core.effects import Waiting
+from ..core.facts import BLOCKED
 from ..core.hooks import TLSOptions
 from ..core.server import ServerConnection
 from .direct import Stall
@@ -116,7 +117,7 @@ class ServerProtocol(ServerPort):
             self._startTLS(self._options)
         elif core.closed:
             self._close()
-        elif core.holdsMore(self.factory.bounds.heldOctets):
+        elif core.mode >= BLOCKED and core.holdsMore(self.factory.bounds.heldOctets):
             self.stall(Stall.WORKING)
 
     def _beginning(self, data: bytes) -> bytes:
@@ -218,6 +219,23 @@ class ServerProtocol(ServerPort):
         if tls is None or not isinstance(error, TLSError):
             return reason.getErrorMessage()
         return tls.failure(cast(TLSConnection, self.transport.getHandle()), error)
+
+    def _answered(self, value: object) -> None:
+        self._asked = None
+        if self.transport is None:
+            return
+        core = self.core
+        octets = core.answer(value)
+        if (
+            octets
+            and not (core.closed or self._stalled or self._leaving or self.ended)
+            and self._options is None
+            and not self._securing
+        ):
+            # There is nothing to be settled.
+            self.send(octets)
+        else:
+            self._tell(octets)
 
     # --- out ------------------------------------------------------------------------
 

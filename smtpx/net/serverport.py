@@ -134,9 +134,12 @@ class ServerPort(DirectProtocol):
         return found
 
     def _answered(self, value: object) -> None:
-        self._asked = None
-        if self.transport is not None:
-            self._tell(self.core.answer(value))
+        """
+        The answer to a question has come.
+
+        @raise NotImplementedError: see L{_tell}.
+        """
+        raise NotImplementedError
 
     def _failed(self, failure: Failure, asked: type[Question[Any]]) -> None:
         self._asked = None
@@ -204,7 +207,10 @@ class ServerPort(DirectProtocol):
     ) -> Reply | tuple[Reply, ...] | Pending:
         """See L{IDirectPort}."""
         if self._opened is _USUALLY:
-            taken = self._finishBody(session, envelope)
+            arrival, self._arrival = self._arrival, None
+            assert arrival is not None
+            self._bodyEnded(arrival)
+            taken = arrival.finish(session, envelope)
         else:
             taken = self._take(session, envelope)
         answer: Reply | tuple[Reply, ...] | Pending = self._now(taken, TakeMessage)

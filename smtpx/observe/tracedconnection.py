@@ -228,7 +228,7 @@ class TracedConnection(ServerConnection):
 
     def answer(self, value: object) -> bytes:
         """See L{ServerConnection.answer}."""
-        if self._mode == HANDSHAKE and isinstance(value, TLSInfo):
+        if self.mode == HANDSHAKE and isinstance(value, TLSInfo):
             self.recording.secured(value)
         return super().answer(value)
 

@@ -17,7 +17,7 @@ from zope.interface import implementer
 from ..core.envelope import Envelope
 from ..core.interfaces import IServerSession
 from ..core.queueprofile import NOT_BEFORE
-from ..core.reply import Reply, reply
+from ..core.reply import Reply, plainReply, reply
 from ..core.standing import Standing
 from ..core.trace import ABOVE, HEADER, received
 from ..extensions.checkpointserver import transactionOf
@@ -33,6 +33,8 @@ FULL = reply(452, "4.3.1", b"No room for mail now")
 BROKEN = reply(451, "4.3.0", b"Mail cannot be taken now")
 
 _OK = (2, 0, 0)
+# A member is looked up at its class by a function of Enum's, each time.
+_USUAL = Standing.USUAL
 
 
 @implementer(IReceiver)
@@ -86,7 +88,7 @@ class SpoolReceiver:
     def begin(self, session: IServerSession, envelope: Envelope) -> IArrival | Reply:
         """See L{IReceiver}."""
         try:
-            if session.standing is Standing.USUAL:
+            if session.standing is _USUAL:
                 incoming = self.spool.begin()
             else:
                 incoming = self._named(session)
@@ -189,7 +191,7 @@ class SpoolArrival:
 
 def _answer(id: str) -> Reply:
     """What a client is told whose message has this id."""
-    return Reply(250, _OK, (b"OK id=" + id.encode("ascii"),))
+    return plainReply(250, _OK, b"OK id=" + id.encode("ascii"))
 
 
 def _refused(failure: Failure) -> Reply | Failure:

@@ -17,6 +17,7 @@ from zope.interface import implementer
 from ..core.envelope import Envelope
 from ..core.interfaces import IServerSession
 from ..core.reply import Reply
+from ..core.standing import Standing
 from ..extensions.checkpointserver import (
     ANOTHER,
     Committed,
@@ -27,6 +28,9 @@ from ..extensions.checkpointserver import (
 from ..net.interfaces import IArrival, IReceiver, Taken
 from ..spool.interfaces import IIncoming, SpoolBroken
 from .transactions import Transactions
+
+# A member is looked up at its class by a function of Enum's, each time.
+_USUAL = Standing.USUAL
 
 
 @implementer(IReceiver)
@@ -41,7 +45,8 @@ class RememberingReceiver:
 
     def begin(self, session: IServerSession, envelope: Envelope) -> IArrival | Reply:
         """See L{IReceiver}."""
-        transaction = transactionOf(session)
+        usual = session.standing is _USUAL
+        transaction = None if usual else transactionOf(session)
         if transaction is None:
             return self._receiver.begin(session, envelope)
         if isinstance(transaction.before, Committed):

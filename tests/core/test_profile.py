@@ -11,7 +11,9 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from smtpx.core.bounds import Bounds
 from smtpx.core.claims import ownerOf
+from smtpx.core.envelope import Stamp
 from smtpx.core.errors import Conflict, HookTrouble
 from smtpx.core.grammar import DECIMAL, FLAG, Grammar
 from smtpx.core.hooks import (
@@ -26,6 +28,7 @@ from smtpx.core.hooks import (
     Where,
 )
 from smtpx.core.interfaces import IClientBuilder, IServerBuilder
+from smtpx.core.plain import Plain
 from smtpx.core.profile import ClientProfile, ServerProfile
 from smtpx.core.reply import OK
 
@@ -60,6 +63,27 @@ class ServerProfileTests(SynchronousTestCase):
             MadeServer(register, f"E{index}")
             for index, register in enumerate(registrations)
         )
+
+    def test_plain(self) -> None:
+        """
+        Commands are the core's alone unless somebody has something to say of any
+        transaction; what is registered later counts as well.
+        """
+        stamp = Stamp[bool]("x", None, bool)
+        silent: Any = lambda *rest: None  # noqa: E731
+        profile = self.loaded(
+            lambda b: b.review(Stage.MAIL, silent, of=(stamp,)),
+            lambda b: b.wrap(b"RCPT", silent, of=(stamp,)),
+            lambda b: b.gate(silent, b"DATA", of=(stamp,)),
+        )
+        of = frozenset({stamp})
+        self.assertEqual(profile.plain, Plain(True, True, True, of))
+        profile.review(Stage.RCPT, silent)
+        self.assertEqual(profile.plain, Plain(True, False, True, of))
+        profile.gate(silent)
+        self.assertEqual(profile.plain, Plain(False, False, False, frozenset()))
+        tiny = ServerProfile(bounds=Bounds(commandOctets=40)).plain
+        self.assertEqual(tiny, Plain(False, False, False, frozenset()))
 
     def test_interface(self) -> None:
         """It is the builder that extensions are promised."""

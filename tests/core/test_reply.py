@@ -9,7 +9,15 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core import reply as module
 from smtpx.core.errors import PeerError
-from smtpx.core.reply import MAX_LINES, OK, Reply, ReplyReader, readReply, reply
+from smtpx.core.reply import (
+    MAX_LINES,
+    OK,
+    Reply,
+    ReplyReader,
+    plainReply,
+    readReply,
+    reply,
+)
 
 #: Text that stays as it is: no controls but HT.
 TEXT = st.binary(max_size=20).map(
@@ -115,6 +123,21 @@ class ReplyTests(SynchronousTestCase):
             self.assertEqual(made.status[0], made.code // 100)
             if made.code in (221, 421):
                 self.assertTrue(made.closes)
+
+
+class PlainReplyTests(SynchronousTestCase):
+    """
+    Replies that are made fast.
+    """
+
+    def test_same(self) -> None:
+        """It is the reply that is made of the same words."""
+        made = plainReply(250, (2, 0, 0), b"OK id=1")
+        other = reply(250, "2.0.0", b"OK id=1")
+        self.assertEqual(made, other)
+        self.assertEqual(hash(made), hash(other))
+        self.assertEqual(made.octets, other.octets)
+        self.assertEqual(repr(made), repr(other))
 
 
 class ReplyReaderTests(SynchronousTestCase):
