@@ -10,7 +10,9 @@ message that is relayed is six events, and each context costs some microseconds.
 Most events are octets on a TCP connection, and nothing else.  They are given to the
 protocol from here, without three functions of the reactor and the transport in
 between.  Whatever else there is, C{EPollReactor._doReadOrWrite} sees to: where there
-is no octet to be had, nothing was done yet, and it finds out why.
+is no octet to be had, nothing was done yet, and it finds out why.  And as long as there
+is nothing for the loop of the reactor to do, neither calls whose time has come nor such
+out of threads, nor an end of it all, the next events are waited for at once.
 
 This is for a process that is a mail server and nothing else: C{twistd smtpx} does
 it, and the factories never do.
@@ -26,7 +28,19 @@ from twisted.internet.tcp import Client, Server
 from twisted.python import log
 
 #: What of the reactor is used though it is not public.
-_PRIVATE = ("_selectables", "_doReadOrWrite", "_poller", "_disconnectSelectable")
+_PRIVATE = (
+    "_disconnectSelectable",
+    "_doReadOrWrite",
+    "_justStopped",
+    "_newTimedCalls",
+    "_pendingTimedCalls",
+    "_poller",
+    "_selectables",
+    "threadCallQueue",
+)
+
+#: The longest time that can be waited for, in seconds.
+_LONGEST_SECONDS = 2_000_000.0
 
 #: The connections whose C{doRead} is that of Twisted, and no other.
 _PLAIN = (Server, Client)
@@ -43,34 +57,46 @@ def withoutLogContext(reactor: object) -> bool:
     if not all(hasattr(reactor, name) for name in _PRIVATE):
         return False
     inner: Any = reactor
-    find, work, poller = inner._selectables.get, inner._doReadOrWrite, inner._poller
-    disconnect = inner._disconnectSelectable
+    find, work = inner._selectables.get, inner._doReadOrWrite
+    poller, disconnect = inner._poller, inner._disconnectSelectable
+    seconds = inner.seconds
 
     def doPoll(timeout: float | None) -> None:
-        try:
-            events = poller.poll(
-                -1 if timeout is None else timeout, len(inner._selectables) or 1
-            )
-        except InterruptedError:
-            return
-        for number, event in events:
-            # One that was looked at before may have closed this one.
-            selectable = find(number)
-            if selectable is None:
-                continue
-            if event == EPOLLIN and type(selectable) in _PLAIN:
-                try:
-                    data = selectable.socket.recv(selectable.bufferSize)
-                except (OSError, AttributeError):
-                    data = b""
-                if data:
-                    try:
-                        selectable.protocol.dataReceived(data)
-                    except BaseException as error:
-                        log.err()
-                        disconnect(selectable, error, False)
+        wait = -1 if timeout is None else timeout
+        while True:
+            try:
+                events = poller.poll(wait, len(inner._selectables) or 1)
+            except InterruptedError:
+                return
+            for number, event in events:
+                # One that was looked at before may have closed this one.
+                selectable = find(number)
+                if selectable is None:
                     continue
-            work(selectable, number, event)
+                if event == EPOLLIN and type(selectable) in _PLAIN:
+                    try:
+                        data = selectable.socket.recv(selectable.bufferSize)
+                    except (OSError, AttributeError):
+                        data = b""
+                    if data:
+                        try:
+                            selectable.protocol.dataReceived(data)
+                        except BaseException as error:
+                            log.err()
+                            disconnect(selectable, error, False)
+                        continue
+                work(selectable, number, event)
+            calls = inner._pendingTimedCalls
+            if (
+                inner.threadCallQueue
+                or inner._newTimedCalls
+                or inner._justStopped
+                or not (inner.running and events and calls)
+            ):
+                return
+            wait = min(calls[0].time - seconds(), _LONGEST_SECONDS)
+            if wait <= 0:
+                return
 
     inner.doPoll = inner.doIteration = doPoll
     return True

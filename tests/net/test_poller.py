@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Callable
 from errno import ECONNRESET
 from typing import Any
 
@@ -29,6 +30,7 @@ class Pipe(FileDescriptor):
         self.end, self.other = os.pipe()
         self.seen: list[bytes] = []
         self.closes: list[Pipe] = []
+        self.then: list[Callable[[], object]] = []
 
     def fileno(self) -> int:
         """The number of the reading end."""
@@ -39,6 +41,12 @@ class Pipe(FileDescriptor):
         self.seen.append(os.read(self.end, 99))
         for other in self.closes:
             other.stopReading()
+        if self.then:
+            self.then.pop(0)()
+
+    def say(self) -> None:
+        """Write something at the other end."""
+        os.write(self.other, b"x")
 
     def remove(self) -> None:
         """Close both ends."""
@@ -199,6 +207,66 @@ class PollerTests(SynchronousTestCase):
         reactor.doIteration(0)
         self.assertEqual(notes.told, [b"x", KeyError])
         self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)
+
+    def reads(
+        self, end: Callable[[Any], object], running: bool = True, hours: int = 1
+    ) -> int:
+        """
+        How often a pipe is read in one turn of the loop, that has something each time.
+
+        @param end: what the third one does with the reactor.
+        @param hours: until a call that is to come.
+        """
+        reactor = self.reactor()
+        clock = Clock()
+        reactor.seconds = clock.seconds
+        withoutLogContext(reactor)
+        reactor.running, reactor.clock = running, clock
+        reactor.callLater(3600 * hours, self.fail)
+        reactor.timeout()
+        pipe = Pipe(reactor)
+        self.addCleanup(pipe.remove)
+
+        def third() -> None:
+            pipe.say()
+            end(reactor)
+
+        pipe.then = [pipe.say, pipe.say, third, *([pipe.say] * 5)]
+        pipe.then.append(lambda: setattr(reactor, "running", False))
+        pipe.startReading()
+        pipe.say()
+        reactor.doIteration(0)
+        return len(pipe.seen)
+
+    def test_straightOn(self) -> None:
+        """
+        As long as the loop of the reactor has nothing to do, it goes on at once.
+        """
+        self.assertEqual(self.reads(lambda reactor: None), 9)
+        self.assertEqual(self.reads(lambda reactor: None, hours=10_000), 9)
+
+    def test_somethingToDo(self) -> None:
+        """
+        As soon as it has, it gets its turn.
+        """
+
+        def call() -> None:
+            """Nobody calls it."""
+
+        for end in (
+            lambda reactor: reactor.callLater(60, call),
+            lambda reactor: reactor.callFromThread(call),
+            lambda reactor: reactor.clock.advance(3600),
+            lambda reactor: setattr(reactor, "_justStopped", True),
+            lambda reactor: reactor._pendingTimedCalls.clear(),
+        ):
+            self.assertEqual(self.reads(end), 3)
+
+    def test_oneTurn(self) -> None:
+        """
+        A reactor that does not run is asked for one turn at a time.
+        """
+        self.assertEqual(self.reads(lambda reactor: None, running=False), 1)
 
     def test_unknownInside(self) -> None:
         """
