@@ -331,8 +331,10 @@ class ClientProtocol(ClientOpening):
                     self._perform(effect)
         finally:
             self._doing = False
-        if self._out:
-            self.flush()
+        out = self._out
+        if out:
+            self._out = []
+            self.send(out[0] if len(out) == 1 else b"".join(out))
         core = self.core
         assert core is not None
         if core.saidAll and core.secured is None:

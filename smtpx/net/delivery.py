@@ -56,6 +56,8 @@ _NO_FORECAST = Forecast()
 class Delivery:
     """
     One envelope on its way to a host.
+
+    @ivar done: fires with what came of it; see L{IClientPool.send}.
     """
 
     #: What is waited for: a connection, or what comes over it.
@@ -96,18 +98,17 @@ class Delivery:
         self._now = envelope
         self._body = body
         self._heard = heard
-        self._done: Prompt[Sent] = Prompt(self._cancel)
+        self.done: Prompt[Sent] = Prompt(self._cancel)
         #: The addresses that were not found to be of no use.
         self._left: Sequence[bytes] = host.addresses
 
-    def begin(self) -> Deferred[Sent]:
+    def begin(self) -> None:
         """Send it."""
         line = self._pool.take(self._place)
         if line is None:
             self._dial(self._left)
         else:
             self._deliver(line)
-        return self._done
 
     # --- a connection -------------------------------------------------------------
 
@@ -242,10 +243,10 @@ class Delivery:
         """
         pool, place = self._pool, self._place
         via = line.via(self._way.policy)
-        pool.giveBack(place, line)
+        pool.rest(place, line)
         self._over, self._line = True, None
         pool.finished(place)
-        self._done.callback(Sent(settled.outcomes, causes, Scope.MESSAGE, via))
+        self.done.callback(Sent(settled.outcomes, causes, settled.scope, via))
 
     @property
     def _counted(self) -> Tally:
@@ -300,7 +301,7 @@ class Delivery:
         via = line.via(self._way.policy)
         self._pool.giveBack(self._place, line)
         self._end()
-        self._done.callback(self._counted.sent(via))
+        self.done.callback(self._counted.sent(via))
 
     def _giveUp(self, error: Unreached) -> None:
         """There is no session, or no other one."""
@@ -308,9 +309,9 @@ class Delivery:
         tally = self._counted
         if tally.begun:
             tally.interrupted(self._now.recipients, error.cause)
-            self._done.callback(tally.sent(error.via))
+            self.done.callback(tally.sent(error.via))
         else:
-            self._done.errback(self._error or error)
+            self.done.errback(self._error or error)
 
     def _failed(self, failure: Failure) -> None:
         """What nobody foresaw."""
@@ -322,7 +323,7 @@ class Delivery:
             self._pool.kit.trouble("client", error)
             self._cutOff(via, Cause.LOCAL)
         else:
-            self._done.errback(failure)
+            self.done.errback(failure)
 
     def _cancel(self, done: Deferred[Sent]) -> None:
         waiting, via = self._waiting, self._via()
@@ -340,7 +341,7 @@ class Delivery:
         tally = self._counted
         tally.interrupted(self._now.recipients, cause)
         tally.unsure = True
-        self._done.callback(tally.sent(via))
+        self.done.callback(tally.sent(via))
 
     def _via(self) -> Via:
         line, host = self._line, self._host

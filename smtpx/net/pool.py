@@ -89,11 +89,21 @@ class ClientPool:
         host: MailHost,
         way: Way,
         envelope: Envelope,
-        body: IBody,
+        body: IBody | None,
         heard: Heard | None = None,
     ) -> Deferred[Sent]:
-        """See L{IClientPool}."""
-        return self._begin(host, way, envelope, body, heard)
+        """
+        See L{IClientPool}.
+
+        @param body: L{None}: as of C{verify}.
+        """
+        if self._closed is not None:
+            return fail(UsageError("the pool is closed"))
+        self._underway += 1
+        place = self._places.enter(host, way)
+        delivery = Delivery(self, place, host, way, envelope, body, heard)
+        delivery.begin()
+        return delivery.done
 
     def verify(self, host: MailHost, way: Way, path: bytes) -> Deferred[Sent]:
         """
@@ -103,22 +113,7 @@ class ClientPool:
         @param path: the recipient's mailbox, as the envelope has it.
         @return: as of C{send}, but a 2yz only says that it would.
         """
-        envelope = Envelope(b"", 0.0, [Recipient(path)])
-        return self._begin(host, way, envelope, None)
-
-    def _begin(
-        self,
-        host: MailHost,
-        way: Way,
-        envelope: Envelope,
-        body: IBody | None,
-        heard: Heard | None = None,
-    ) -> Deferred[Sent]:
-        if self._closed is not None:
-            return fail(UsageError("the pool is closed"))
-        self._underway += 1
-        place = self._places.enter(host, way)
-        return Delivery(self, place, host, way, envelope, body, heard).begin()
+        return self.send(host, way, Envelope(b"", 0.0, [Recipient(path)]), None)
 
     def cold(self, host: MailHost, way: Way) -> int:
         """See L{IClientPool}."""
@@ -234,10 +229,16 @@ class ClientPool:
 
     def giveBack(self, place: Place, line: ClientProtocol) -> None:
         """A connection has delivered its message."""
+        if line.ready:
+            self.rest(place, line)
+        else:
+            self._end(line, place)
+
+    def rest(self, place: Place, line: ClientProtocol) -> None:
+        """The same, of one that could deliver another one."""
         bounds = self.bounds
         if (
-            not line.ready
-            or line.spent
+            line.spent
             or line.count >= bounds.messagesMost
             or not bounds.idleMost
             or not bounds.idleSeconds

@@ -23,6 +23,9 @@ _CAUSES = {
     Stage.MESSAGE: Cause.CONTENT,
 }
 
+# Members of an enumeration take time to look up.
+_TAKEN, _BY_MESSAGE, _CONTENT = Scope.MESSAGE, Stage.MESSAGE, (Cause.CONTENT,)
+
 _INTERRUPTED = reply(451, "4.4.2", b"Another session did not come about")
 
 
@@ -123,14 +126,14 @@ def plainly(settled: Settled) -> tuple[Cause, ...] | None:
     stages = settled.stages
     many = len(stages)
     if (
-        settled.scope is not Scope.MESSAGE
+        settled.scope is not _TAKEN
         or settled.rest
         or settled.unsure
         or settled.ours
-        or stages.count(Stage.MESSAGE) != many
+        or stages.count(_BY_MESSAGE) != many
     ):
         return None
-    return (Cause.CONTENT,) * many
+    return _CONTENT * many
 
 
 def refused(settled: Settled) -> list[Recipient]:

@@ -120,8 +120,12 @@ class MadePool:
         return self.line
 
     def giveBack(self, place: object, line: MadeLine) -> None:
+        """It is idle again, or of no more use."""
+        self.told.append("rest" if line.ready else "end")
+
+    def rest(self, place: object, line: MadeLine) -> None:
         """It is idle again."""
-        self.told.append("giveBack")
+        self.told.append("rest")
 
     def finished(self, place: object) -> None:
         """A delivery has ended."""
@@ -157,7 +161,8 @@ class PlainTests(SynchronousTestCase):
         paths = [b"%d@mx.example" % number for number in range(3)]
         envelope = envelopeFor(*paths)
         delivery = Delivery(pool, place, HOST, WAY, envelope, None)
-        got = watched(delivery.begin())
+        delivery.begin()
+        got = watched(delivery.done)
         settle(delivery, envelope)
         if not got.fired:
             return [line.told]
