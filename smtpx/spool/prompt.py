@@ -70,13 +70,16 @@ class Prompt(Deferred[T]):
             self.result = result
             step: Any = callbacks[0][0]
             function, arguments, keywords = step
-            if arguments or keywords:
-                # It may be another Deferred that waits for this one.
+            if not callable(function):
+                # It is another Deferred that waits for this one.
                 break
             del callbacks[0]
             self._runningCallbacks = True
             try:
-                result = function(result)
+                if arguments or keywords:
+                    result = function(result, *arguments, **keywords)
+                else:
+                    result = function(result)
             except BaseException:
                 result = Failure()
             self._runningCallbacks = False
