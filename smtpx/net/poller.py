@@ -73,7 +73,12 @@ def withoutLogContext(reactor: object) -> bool:
                 selectable = find(number)
                 if selectable is None:
                     continue
-                if event == EPOLLIN and type(selectable) in _PLAIN:
+                # What is still to be connected is waited for as if it were read.
+                if (
+                    event == EPOLLIN
+                    and type(selectable) in _PLAIN
+                    and selectable.connected
+                ):
                     try:
                         data = selectable.socket.recv(selectable.bufferSize)
                     except (OSError, AttributeError):

@@ -173,6 +173,23 @@ class PollerTests(SynchronousTestCase):
             reactor.doIteration(0)
         self.assertEqual(notes.told, [b"bye", ConnectionDone])
 
+    def test_connecting(self) -> None:
+        """
+        Of a connection that is not there yet nothing is read: it sees to that itself.
+        """
+        reactor = self.reactor()
+        withoutLogContext(reactor)
+        made, other, notes = self.connection(reactor)
+        looked: list[bytes] = []
+
+        def connect() -> None:
+            looked.append(made.socket.recv(9, socket.MSG_PEEK))
+
+        vars(made).update(connected=0, doRead=connect)
+        other.send(b"220 early")
+        reactor.doIteration(0)
+        self.assertEqual((looked, notes.told), ([b"220 early"], []))
+
     def test_reset(self) -> None:
         """
         What Twisted makes of a socket that cannot be read is made of it here.
