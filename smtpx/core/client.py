@@ -340,7 +340,7 @@ class ClientConnection(UsualMachine):
                 yield from self._hello(self.guess())
         if not self.protected:
             raise GivingUp(NO_TLS, phase=Phase.SECURE)
-        self._state = State.READY
+        self._state, self._fields = _READY, None
         self._effect(Ready())
 
     def _missing(self, phase: Phase) -> Reply:

@@ -37,7 +37,7 @@ class UsualHooks:
     @ivar admitters: those that are always asked.
     @ivar carriers: are there ways to move the body besides DATA?
     @ivar mail: as in L{ClientHooks}, those that are always asked.
-    @ivar asks: is there anybody to ask?
+    @ivar unknown: those of them that are asked where the peer does not know who we are.
     """
 
     marks: Stamped
@@ -45,7 +45,16 @@ class UsualHooks:
     admitters: tuple[Callable[[IClientSession, Envelope], Refusal | None], ...]
     carriers: bool
     mail: tuple[Writer, ...]
-    asks: bool
+    unknown: tuple[Writer, ...]
+
+    def asks(self, authenticated: bool) -> bool:
+        """
+        Is there anybody to ask?
+
+        @param authenticated: does the peer know who we are?
+        """
+        mail = self.mail if authenticated else self.unknown
+        return bool(self.admitters or self.carriers or mail)
 
     @classmethod
     def of(cls, hooks: ClientHooks) -> UsualHooks | None:
@@ -82,8 +91,8 @@ class UsualHooks:
         )
         carriers = bool(hooks.carriers)
         mail = tuple(each for each in hooks.mail if _always(each))
-        asks = bool(admitters or mail or carriers)
-        return cls(frozenset(marks), tuple(glances), admitters, carriers, mail, asks)
+        unknown = tuple(each for each in mail if not each.parameter.loggedIn)
+        return cls(frozenset(marks), tuple(glances), admitters, carriers, mail, unknown)
 
 
 def _always(writer: Writer) -> bool:

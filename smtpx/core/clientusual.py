@@ -26,7 +26,7 @@ from zope.interface import implementer
 from .bounds import BareLines
 from .clienthooks import ClientHooks
 from .clientmachine import ClientMachine, Part, State
-from .clientparameters import written
+from .clientparameters import Writer, written
 from .clientsession import ClientSession
 from .clienttransaction import Transaction
 from .dialogue import Slot
@@ -92,14 +92,15 @@ class UsualWay:
     @ivar carrier: what moves that, and whose it is; L{None}: it goes by DATA.
     @ivar left: how many replies are to come: to all commands, while a 354 is, or to
         the message.
-    @ivar asks: is a 354 to come?
+    @ivar wantsGo: is a 354 to come?
     @ivar said: the replies that have come.
     @ivar awaited: which one it waits for.
     """
 
     __slots__ = (
+        "_asks",
+        "_mail",
         "_most",
-        "asks",
         "awaited",
         "carrier",
         "content",
@@ -110,6 +111,7 @@ class UsualWay:
         "limits",
         "open",
         "said",
+        "wantsGo",
     )
 
     def __init__(self, session: ClientSession, hooks: ClientHooks) -> None:
@@ -122,13 +124,18 @@ class UsualWay:
             and session.bareLines is BareLines.NORMALISE
             and self._lets(session)
         )
+        usual, known = hooks.usual, session.authenticated
+        self._asks = usual is not None and usual.asks(known)
+        self._mail: tuple[Writer, ...] = ()
+        if usual is not None:
+            self._mail = usual.mail if known else usual.unknown
         most = self.limits.recipients
         self._most = _RECIPIENTS if most is None else most
         self.envelope: Envelope | None = None
         self.content = b""
         self.carrier: tuple[str, Carrier] | None = None
         self.left = 0
-        self.asks = False
+        self.wantsGo = False
         self.said: list[Reply] = []
         self.awaited = _MAIL
 
@@ -176,13 +183,13 @@ class UsualWay:
             if not plain(content):
                 return None
         more, last, self.carrier = b"", b"DATA\r\n", None
-        if usual.asks:
+        if self._asks:
             found = self._asked(session, envelope, content)
             if found is None:
                 return None
             more, last = found
         self.envelope, self.content = envelope, content
-        self.asks = self.carrier is None
+        self.wantsGo = self.carrier is None
         self.left = count + 2
         self.said = []
         self.awaited = _MAIL
@@ -216,7 +223,7 @@ class UsualWay:
                         return None
                     last = whole.command % len(content) + content
                     session.stamps[whole.begun] = True
-            return written(session, usual.mail, envelope), last
+            return written(session, self._mail, envelope), last
         except HookTrouble:
             # The long way meets it, too, and tells of it.
             return None
@@ -321,16 +328,16 @@ class UsualMachine(ClientMachine, ABC):
         replies, go = heard
         count = len(replies)
         left = way.left - count
-        if left < 0 or go is not (way.asks and not left):
+        if left < 0 or go is not (way.wantsGo and not left):
             return None
         self.replies += count
         if left:
             way.left = left
             way.said += replies
-            way.awaited = _RCPT if left > 1 else _DATA if way.asks else _FINAL
+            way.awaited = _RCPT if left > 1 else _DATA if way.wantsGo else _FINAL
             return []
         if go:
-            way.left, way.asks = 1, False
+            way.left, way.wantsGo = 1, False
             way.said += replies
             way.awaited = _FINAL
             return [Write(dotted(way.content))]

@@ -134,6 +134,7 @@ class Parameter(Generic[W]):
     @ivar foreign: the stamps without which there is nothing to write where all
         addresses of the envelope are of ASCII, so that C{send} need not be asked then;
         L{None}: there may be.
+    @ivar loggedIn: likewise, where the peer does not know who we are?
     """
 
     keyword: bytes
@@ -144,6 +145,7 @@ class Parameter(Generic[W]):
     value: bytes | None = None
     of: tuple[Stamp[Any], ...] = ()
     foreign: tuple[Stamp[Any], ...] | None = None
+    loggedIn: bool = False
 
 
 # --- verbs ---------------------------------------------------------------

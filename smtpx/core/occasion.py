@@ -41,8 +41,8 @@ class Occasion:
     @ivar lacks: the peer does not offer that; L{None}: it may offer whatever it likes.
     @ivar of: one of these stamps is on the envelope, or on a recipient; empty: there
         need be none.
-    @ivar lasting: does what it says hold until the peer answers EHLO once more?  Then
-        it need not be asked again before that.
+    @ivar lasting: does what it says hold for all messages of a session?  Then it need
+        not be asked for each.
     @ivar foreign: need it not be asked where all addresses are of ASCII?
     @ivar plain: need it not be asked, as it would change nothing, where this is true
         of the whole body?  L{None}: it has to be asked.

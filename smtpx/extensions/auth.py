@@ -211,7 +211,12 @@ class Auth:
         )
         self._hints = sasl.TokenHints(settings.token_scope, settings.token_discovery)
         self._parameter = Parameter(
-            b"AUTH", Where.MAIL, SUBMITTER_GRAMMAR, self._receive, self._send
+            b"AUTH",
+            Where.MAIL,
+            SUBMITTER_GRAMMAR,
+            self._receive,
+            self._send,
+            loggedIn=True,
         )
 
     def configured(self, settings: AuthSettings) -> Auth:
@@ -417,7 +422,7 @@ class Auth:
         client.parameter(self._parameter, under=CAPABILITY)
         if self.logsIn:
             client.step(Phase.AUTHENTICATE, self._introduce)
-            client.record(when(_recordLogin, offers=CAPABILITY))
+            client.record(when(_recordLogin, offers=CAPABILITY, lasting=True))
 
     def _introduce(self, session: IClientSession) -> ClientDialogue:
         credentials = yield from ask(sasl.FetchCredentials(session.target.host))

@@ -10,12 +10,14 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from smtpx.core.dialogue import ClientDialogue, Step, sync
 from smtpx.core.envelope import Stamp
 from smtpx.core.grammar import FLAG
 from smtpx.core.hooks import (
     Capability,
     Dialect,
     Parameter,
+    Phase,
     Refusal,
     Scope,
     Target,
@@ -24,6 +26,7 @@ from smtpx.core.hooks import (
 from smtpx.core.interfaces import (
     IClientBuilder,
     IClientExtension,
+    IClientSession,
 )
 from smtpx.core.occasion import when
 from smtpx.core.reply import reply
@@ -145,6 +148,45 @@ class WhenTests(SynchronousTestCase):
         self.sent(self.parameter(Where.MAIL, (_NOTE,)))
         self.sent(self.parameter(Where.RCPT, ()))
         self.assertEqual(self.asked, ["send"] * 2)
+
+    def test_parametersOfThoseLoggedIn(self) -> None:
+        """They are asked for where the peer knows who we are, and only there."""
+        send = self.noting("send", True)
+        word = Parameter[bool](b"ODD", Where.MAIL, FLAG, broken, send, loggedIn=True)
+
+        def logIn(session: IClientSession) -> ClientDialogue:
+            session.authenticated = True
+            yield from sync()
+            return Step.DONE
+
+        def register(client: IClientBuilder) -> None:
+            client.capability(_WORD)
+            client.parameter(word, under=_WORD)
+
+        def registerBoth(client: IClientBuilder) -> None:
+            register(client)
+            client.step(Phase.AUTHENTICATE, logIn)
+
+        self.sent(register)
+        self.assertEqual(self.asked, [])
+        self.sent(registerBoth, mail=b"MAIL FROM:<a@client.example> ODD\r\n")
+        self.assertEqual(self.asked, ["send"] * 2)
+
+    def test_whatIsRecorded(self) -> None:
+        """What lasts is asked once a session, when all steps are done."""
+        last = when(self.noting("last", (("A", 1),)), lasting=True)
+        peer = self.sent(lambda c: c.record(last))
+        for _ in range(3):
+            self.assertEqual(peer.connection.logFields(), (("A", 1),))
+        self.assertEqual(self.asked, ["last"])
+
+    def test_whatIsRecordedMayFail(self) -> None:
+        """Then it is asked again, and told of each time."""
+        peer = self.sent(lambda c: c.record(when(broken, lasting=True)))
+        for _ in range(3):
+            self.assertEqual(peer.connection.logFields(), ())
+        peer.lost()
+        self.assertEqual(len(peer.troubles), 3)
 
     def test_parametersOfRecipients(self) -> None:
         """Where one is always asked for, messages go the long way."""
