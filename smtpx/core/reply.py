@@ -23,13 +23,27 @@ from .errors import PeerError
 MAX_LINE_OCTETS = 4096
 MAX_LINES = 1000
 
-_BAD = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+#: Each octet as it may stand in a text: a control but HT is a C{?}.
+_TEXT = bytes(
+    ord("?") if each < 0x20 and each != 0x09 or each == 0x7F else each
+    for each in range(256)
+)
 _LINE = re.compile(rb"([2-5][0-9]{2})(?:([ -])(.*))?\Z", re.DOTALL)
 _STATUS = re.compile(rb"([245])\.([0-9]{1,3})\.([0-9]{1,3})(?: |\Z)")
+
+#: Both, of a reply that is one line: its text, behind what L{_assemble} takes for an
+#: enhanced status code.
+_SINGLE = re.compile(
+    rb"([2-5])[0-9]{2}"
+    rb"(?:[ -](?:(?!3)\1\.([0-9]{1,3})\.([0-9]{1,3})(?: |\Z))?(.*))?\Z",
+    re.DOTALL,
+)
 
 
 def _render(self: Reply) -> bytes:
     prefix = b"" if self.status is None else b"%d.%d.%d " % self.status
+    if len(self.lines) == 1:
+        return b"%d %b%b\r\n" % (self.code, prefix, self.lines[0])
     *before, last = self.lines
     out = b""
     for line in before:
@@ -40,9 +54,9 @@ def _render(self: Reply) -> bytes:
 def _clean(lines: tuple[bytes, ...]) -> tuple[bytes, ...]:
     # What a peer said can come back in our text; it must not become a line of
     # its own (RFC 5321 section 4.2: textstring has no controls but HT).
-    if not lines:
-        return (b"",)
-    return tuple([_BAD.sub(b"?", line) for line in lines])
+    if len(lines) == 1:
+        return (lines[0].translate(_TEXT),)
+    return tuple([line.translate(_TEXT) for line in lines]) or (b"",)
 
 
 @frozen
@@ -172,10 +186,13 @@ def single(line: bytes) -> Reply:
     @param line: without its CRLF, and not one that others follow.
     @raise PeerError: not a reply.
     """
-    match = _LINE.match(line)
+    match = _SINGLE.match(line)
     if match is None:
         raise PeerError("not a reply")
-    return _assemble(int(match[1]), [match[3] or b""])
+    code, (_, subject, detail, text) = int(line[:3]), match.groups()
+    if subject is None:
+        return Reply(code, None, (text or b"",))
+    return Reply(code, (code // 100, int(subject), int(detail)), (text,))
 
 
 def _assemble(code: int, lines: list[bytes]) -> Reply:

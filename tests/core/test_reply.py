@@ -247,6 +247,21 @@ class ReplyReaderTests(SynchronousTestCase):
         self.assertFalse(reader.midway)
 
     @settings(max_examples=100, deadline=None)
+    @given(
+        st.integers(200, 599),
+        st.one_of(
+            st.binary(max_size=12),
+            st.from_regex(rb"\A[2-6]\.[0-9]{1,4}\.[0-9]{1,4}(?: |x|\Z).{0,3}\Z"),
+        ),
+    )
+    def test_oneLineIsAsGoodAsTwo(self, code: int, text: bytes) -> None:
+        """A reply of one line is read in another way, to the same."""
+        text = text.replace(b"\r", b"").replace(b"\n", b"")
+        one = read(b"%d %b" % (code, text))
+        two = read(b"%d-%b" % (code, text), b"%d %b" % (code, text))
+        assert one is not None and two is not None
+        self.assertEqual(Reply(one.code, one.status, one.lines * 2), two)
+
     @given(st.lists(st.binary(max_size=12), max_size=4))
     def test_anyInput(self, lines: list[bytes]) -> None:
         """Whatever comes is a reply, the beginning of one, or a L{PeerError}."""
