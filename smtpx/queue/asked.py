@@ -23,7 +23,11 @@ MOST = 10_000
 class Asked:
     """
     Remembers who was asked for, up to a bound; above that, all messages are.
+
+    @ivar some: is anybody remembered?
     """
+
+    some: bool = field(default=False, init=False)
 
     _when: dict[str, float] = field(factory=dict, init=False)
     _all: float | None = field(default=None, init=False)
@@ -35,15 +39,12 @@ class Asked:
         @param now: in seconds since the epoch.
         """
         for id in ids:
+            self.some = True
             if len(self._when) >= MOST and id not in self._when:
                 self._when.clear()
                 self._all = now
                 return
             self._when[id] = now
-
-    def __bool__(self) -> bool:
-        """Is there anybody of whom it is remembered?"""
-        return bool(self._when) or self._all is not None
 
     def when(self, id: str) -> float | None:
         """
@@ -59,6 +60,7 @@ class Asked:
     def tried(self, id: str) -> None:
         """It was tried."""
         self._when.pop(id, None)
+        self.some = bool(self._when) or self._all is not None
 
 
 __all__ = ["MOST", "Asked"]

@@ -214,7 +214,7 @@ class Task:
                 self.again,
                 leg.where,
                 self.note,
-                asked.when(message.id) if asked else None,
+                asked.when(message.id) if asked.some else None,
             )
             doing = self.route.transport.deliver(attempt)
         except Exception as error:
@@ -281,24 +281,33 @@ class Task:
 
     def _given(self, given: Sequence[Outcome]) -> None:
         """The transport has said what became of it."""
-        indices, had, relayed = self.leg.indices, self._had, self.route.relay
+        indices, had = self.leg.indices, self._had
         try:
             given = list(given)
-            ordinary = not had and len(given) == len(indices)
-            if ordinary:
-                for index, each in zip(indices, given, strict=True):
-                    if each.index != index:
-                        ordinary = False
-                        break
-            self.note(given)
-            if not ordinary:
+            if not had and len(given) == len(indices) and _isTaken(indices, given):
+                # So it mostly is.
+                self._taken(given)
+                taken = self.route.relay is not None and not self._untold
+            else:
+                self.note(given)
                 known = {each.index: each for each in given} | had
                 given = [known.get(index) or _silent(index) for index in indices]
+                taken = False
         except Exception as error:
             self._failed(error)
-            return
-        taken = relayed is not None and len(had) == len(indices) and not self._untold
-        self._end(given, taken)
+        else:
+            self._end(given, taken)
+
+    def _taken(self, given: list[Outcome]) -> None:
+        """The same as C{note}, where nothing was noted yet, and all are delivered."""
+        message, route, indices = self.message, self.route, self.leg.indices
+        self._left.clear()
+        self._had = had = dict(zip(indices, given, strict=True))
+        if route.relay is not None:
+            house = self._house
+            action = route.transport.reports
+            self._untold = house.settlements.owing(message, had, indices, action)
+            house.spool.delivered(message, indices, self._untold)
 
     def _lost(self, failure: Failure) -> None:
         """What the transport has given has failed."""
@@ -347,6 +356,18 @@ class Task:
 
 async def _awaited(given: Awaitable[Sequence[Outcome]]) -> Sequence[Outcome]:
     return await given
+
+
+def _isTaken(indices: Sequence[int], outcomes: Sequence[Outcome]) -> bool:
+    """
+    Do all have the message, as is said of them in their order?
+
+    @param outcomes: as many as C{indices}.
+    """
+    for index, each in zip(indices, outcomes, strict=True):
+        if each.index != index or each.fate is not _DELIVERED:
+            return False
+    return True
 
 
 def _goodOf(outcomes: Sequence[Outcome]) -> bool | None:

@@ -117,7 +117,7 @@ class Settling:
             if settlement.lane is not None:
                 self.parked(settlement.lane)
                 return
-            if self.asked:
+            if self.asked.some:
                 self.asked.tried(message.id)
             if due is not None:
                 self.put(due)

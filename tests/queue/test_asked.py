@@ -22,6 +22,20 @@ class AskedTests(SynchronousTestCase):
         found = [asked.when(id) for id in "abc"]
         self.assertEqual(found, [None, 6.0, None])
 
+    def test_some(self) -> None:
+        """It is known whether anybody is remembered."""
+        asked = Asked()
+        self.assertFalse(asked.some)
+        asked.ask(["a", "b"], 5.0)
+        found = []
+        for id in "cab":
+            asked.tried(id)
+            found.append(asked.some)
+        self.assertEqual(found, [True, True, False])
+        asked.ask([str(number) for number in range(MOST + 1)], 5.0)
+        asked.tried("0")
+        self.assertTrue(asked.some)
+
     def test_many(self) -> None:
         """Where they are too many, it is all messages; the last time counts."""
         asked = Asked()
