@@ -8,7 +8,7 @@ import gc
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from smtpx.service.garbage import THRESHOLDS, collectSeldom
+from smtpx.service.garbage import THRESHOLDS, collectSeldom, undisturbed
 
 
 class CollectSeldomTests(SynchronousTestCase):
@@ -43,3 +43,32 @@ class CollectSeldomTests(SynchronousTestCase):
         Cycle()
         gc.collect()
         self.assertEqual(Cycle.found, 1)
+
+
+class UndisturbedTests(SynchronousTestCase):
+    """While modules are imported."""
+
+    def setUp(self) -> None:
+        """It is for the whole process: put it back."""
+        self.addCleanup(gc.enable if gc.isenabled() else gc.disable)
+
+    def test_afterwards(self) -> None:
+        """The interpreter looks again afterwards, also where an import failed."""
+        gc.enable()
+        with undisturbed():
+            self.assertFalse(gc.isenabled())
+        self.assertTrue(gc.isenabled())
+        self.assertRaises(ImportError, self.fails)
+        self.assertTrue(gc.isenabled())
+
+    @undisturbed()
+    def fails(self) -> None:
+        """An import that fails."""
+        raise ImportError
+
+    def test_asItWas(self) -> None:
+        """Who has it look never is left alone."""
+        gc.disable()
+        with undisturbed():
+            pass
+        self.assertFalse(gc.isenabled())

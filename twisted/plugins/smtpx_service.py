@@ -6,7 +6,7 @@ from twisted.application.service import ServiceMaker
 
 smtpx = ServiceMaker(
     "smtpx",
-    "smtpx.service.maker",
+    "smtpx.service.door",
     "A mail server: receives mail, keeps it safe, delivers it.",
     "smtpx",
 )
