@@ -142,6 +142,13 @@ class Counts:
         mark = self._mark(key)
         return self._elsewhere(mark, mark % self._cells)
 
+    def sieved(self, key: bytes) -> memoryview[int]:
+        """
+        The cells of a key, one of each process, as they are whenever they are read:
+        none has less than the process has counted of the key.
+        """
+        return self._sieve[self._mark(key) % self._cells :: self._cells]
+
     def take(self, key: bytes, most: int) -> bool:
         """
         One more, unless that is too many.

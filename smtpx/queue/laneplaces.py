@@ -64,17 +64,21 @@ class _Held:
     """
     What a lane has here.
 
+    @ivar wishes: see L{Places.wishes}.
     @ivar since: when it had its first place, in seconds of the clock.
     @ivar rested: since when it has a place more than it needs.
+    @ivar own: how many places it has.
     @ivar active: how many attempts there are.
     @ivar leaving: how many places are given back as soon as connections are closed.
     """
 
     key: bytes
+    wishes: memoryview[int]
     since: float
     width: int
     retire: Retire | None
     rested: float = 0.0
+    own: int = 0
     active: int = 0
     leaving: int = 0
 
@@ -98,6 +102,17 @@ class LanePlaces:
         self, key: bytes, width: int, pauseSeconds: float, retire: Retire | None
     ) -> float | None:
         """See L{ILanePlaces}."""
+        held = self._held.get(key)
+        if (
+            held is not None
+            and not pauseSeconds
+            and held.own > held.active + held.leaving
+            and not sum(held.wishes)
+        ):
+            # As nearly always: a place that nobody else wishes for.
+            held.width, held.retire = width, retire
+            held.active += 1
+            return None
         if pauseSeconds and not self._places.take(_turnOf(key), 1):
             return max(_SHORTEST_SECONDS, min(ASK_SECONDS, pauseSeconds / 8))
         if self._take(key, width, retire):
@@ -120,8 +135,9 @@ class LanePlaces:
         if not self._places.take(key, width):
             return False
         if held is None:
-            now = self._clock.seconds()
-            held = self._held[key] = _Held(key, now, width, retire)
+            wishes, now = self._places.wishes(key), self._clock.seconds()
+            held = self._held[key] = _Held(key, wishes, now, width, retire)
+        held.own += 1
         held.active += 1
         return True
 
@@ -145,7 +161,7 @@ class LanePlaces:
 
     def _spare(self, held: _Held) -> int:
         """How many places it has that nothing needs."""
-        return self._places.own(held.key) - held.active - held.leaving
+        return held.own - held.active - held.leaving
 
     def _due(self, held: _Held) -> int:
         """How many are to be given back to others, as soon as nothing needs them."""
@@ -160,9 +176,10 @@ class LanePlaces:
 
         def closed(result: object) -> None:
             held.leaving -= count
+            held.own -= count
             for _ in range(count):
                 self._places.give(held.key, held.width)
-            if not self._places.own(held.key):
+            if not held.own:
                 del self._held[held.key]
 
         gone.addBoth(closed)

@@ -43,6 +43,17 @@ class PlacesTests(SynchronousTestCase):
         self.assertFalse(self.other.take(b"a", 1))
         self.assertTrue(self.one.take(b"a", 1))
 
+    def test_wishes(self) -> None:
+        """Where others wish for one, it is seen without asking."""
+        seen = self.one.wishes(b"a")
+        self.assertEqual(list(seen), [0, 0])
+        self.one.take(b"a", 1)
+        self.other.take(b"a", 1)
+        self.assertEqual(list(seen), [0, 1])
+        self.assertEqual(list(self.other.wishes(b"a")), [0, 1])
+        self.other.leave(b"a")
+        self.assertEqual(list(seen), [0, 0])
+
     def test_notForLong(self) -> None:
         """Where the other does not come for it, the first has it again."""
         self.one.take(b"a", 1)

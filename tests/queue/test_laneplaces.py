@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis.strategies import integers, lists, sampled_from
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -230,6 +232,64 @@ class LanePlacesTests(SynchronousTestCase):
         one.add(1)
         self.clock.advance(0.2)
         self.assertEqual(len(one.times), 2)
+
+    @given(
+        lists(
+            sampled_from(
+                ["begin 0", "begin 1", "end 0", "end 1", "wait", "turn", "wish 0"]
+            ),
+            max_size=60,
+        ),
+        integers(1, 3),
+    )
+    def test_straightWay(self, steps: list[str], width: int) -> None:
+        """
+        Where nobody wishes for a place, less is asked; whether an attempt may begin,
+        and what is given back, is the same.
+        """
+        self.assertEqual(
+            self.happens(steps, width, doubts=False),
+            self.happens(steps, width, doubts=True),
+        )
+
+    def happens(self, steps: list[str], width: int, doubts: bool) -> list[object]:
+        """
+        What becomes of two processes.
+
+        @param doubts: is it thought each time that others might wish for a place?
+        """
+        clock = Clock()
+        joint = JointPlaces(2, 10)
+        columns = [joint.column(each, clock.seconds) for each in (1, 2)]
+        if doubts:
+            for column in columns:
+                self.patch(column, "wishes", lambda key: memoryview(b"\1"))
+        lanes = [LanePlaces(column, clock, KEEP) for column in columns]
+        active = [0, 0]
+        events: list[object] = []
+
+        def retire(most: int) -> Deferred[None]:
+            events.append(("closed", most))
+            return succeed(None)
+
+        for step in steps:
+            which = int(step[-1]) if step[-1] in "01" else 0
+            match step.split()[0]:
+                case "begin":
+                    wait = lanes[which].begin(b"a", width, 0.0, retire)
+                    active[which] += wait is None
+                    events.append(wait)
+                case "end" if active[which]:
+                    active[which] -= 1
+                    lanes[which].ended(b"a")
+                case "wish":
+                    lanes[which].leave(b"a")
+                case "wait":
+                    clock.advance(0.1)
+                case "turn":
+                    clock.advance(TURN_SECONDS)
+            events.append([column.own(b"a") for column in columns])
+        return events
 
     def test_end(self) -> None:
         """Nobody asks any more when the end has come."""
