@@ -27,6 +27,7 @@ from pathlib import Path
 
 from attrs import frozen
 
+from .interpreter import interpreter
 from .peers import SMTPX, WORKERS, Missing, Mode, Running, findProgram, startAll
 from .throughput import Figures, compileLoad
 
@@ -185,6 +186,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--folder", help="where servers keep their files")
     chosen = parser.parse_args(arguments)
     loads = [each for each in LOADS if chosen.only in each.label]
+    print(interpreter())
     os.umask(0o022)
     table: dict[tuple[str, str], Figures] = {}
     pairs: list[tuple[Running, Sink]] = []

@@ -24,6 +24,7 @@ from pathlib import Path
 
 from attrs import define, field, frozen
 
+from .interpreter import interpreter
 from .peers import SMTPX, Mode, Running, startAll
 
 _HERE = Path(__file__).parent
@@ -252,6 +253,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--folder", help="where servers keep their files")
     chosen = parser.parse_args(arguments)
     settings = [each for each in SETTINGS if chosen.only in each.label]
+    print(interpreter())
     os.umask(0o022)
     table: dict[tuple[str, str], Figures] = {}
     slopes = []
