@@ -16,7 +16,7 @@ from ..core.asked import Asks
 from ..core.domain import checkDomain
 from ..core.interfaces import IExtension
 from .extensiontable import Extensions, ExtensionsKind
-from .kinds import IKind, StandardOutput
+from .kinds import IKind, StandardOutput, durationInSeconds
 from .problems import KeyPath, Problem
 from .rulekind import ruleKinds
 from .schema import Table
@@ -142,6 +142,16 @@ class Configuration:
             "help": "How many processes take and deliver mail, from 1 to 64.  With one,"
             " ``twistd`` has no other process; with more, its own takes no mail, but"
             " looks after the others.  More than there are processors is of no use."
+        },
+    )
+    workerSilentSeconds: float = field(
+        default=60.0,
+        metadata={
+            "kind": durationInSeconds(False, 2),
+            "help": "With several workers: one whose process has done nothing at all"
+            " for so long, not even looked whether there is something to do, hangs; it"
+            " is ended, and another begins in its place.  How long a client or a host"
+            " takes has nothing to do with it.",
         },
     )
     pythonPath: tuple[Path, ...] = field(

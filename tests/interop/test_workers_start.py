@@ -141,6 +141,22 @@ class StartTests(InteropTestCase):
             server.stop()
         self.assertEqual(control, [True, True])
 
+    def test_hangs(self) -> None:
+        """A worker that does nothing any more is ended, and has a successor."""
+        port = freePort()
+        self.configure(f"port = {port}", top='worker_silent_seconds = "2 s"')
+        server = self.started()
+        [zygote] = childrenOf(server.pid)
+        hanging = childrenOf(zygote)[1]
+        os.kill(hanging, signal.SIGSTOP)
+        server.await_(re.compile(r"Worker 2 takes mail"))
+        self.assertIn(f"Worker 2 (process {hanging}) hangs", server.said())
+        self.assertFalse(runs(hanging))
+        for _ in range(8):
+            with smtplib.SMTP("127.0.0.1", port, "c.example", CLIENT_SECONDS) as client:
+                client.noop()
+        server.stop()
+
     def test_user(self) -> None:
         """
         A port below 1024 is bound as root; all processes are the user's, who need not

@@ -74,6 +74,16 @@ class TicketKeyTests(SynchronousTestCase):
         self.assertEqual(self.rings({"port": 0}), [])
         self.assertFalse(prepare(self.site.read({})).renew())
 
+    def test_moves(self) -> None:
+        """How long a worker may be silent is what the operator says, or a minute."""
+        for top, seconds in (({}, 60.0), ({"worker_silent_seconds": "5 min"}, 300.0)):
+            shared = prepare(self.site.read({"workers": 2, **top}))
+            assert shared.pulses is not None
+            self.assertEqual(shared.pulses.silentSeconds, seconds)
+            shared.pulses.beat(2)
+            shared.clear(2)
+            self.assertEqual(shared.pulses.beats(2), 0)
+
     def test_asked(self) -> None:
         """Who is asked for a certificate, and who is not, has others."""
         file = self.site.folder / "ca.pem"

@@ -10,6 +10,7 @@ from ...observe.keeping import Common
 from ..config import Configuration
 from ..machine import connectionsMax
 from ..workers.joint import Joint
+from ..workers.pulse import Pulses
 from ..workers.shared import Shared
 from .ticketkeys import sharedKeys
 
@@ -43,6 +44,7 @@ def prepare(configuration: Configuration) -> Shared:
         offers=JointRecent(count, offers),
         sessions=JointRecent(count, SESSIONS_MOST),
         rates=JointSums(count, COUNTED_MOST),
+        pulses=Pulses(count, configuration.workerSilentSeconds),
     )
 
 

@@ -134,6 +134,7 @@ class Work:
         self._reactor.addSystemEventTrigger("before", "shutdown", self._leave)
         self._reactor.callWhenRunning(self._hearSignals)
         self._reactor.callWhenRunning(collectSeldom)
+        self._reactor.callWhenRunning(self._beat)
         self._reactor.callWhenRunning(self._start)
 
     def _service(self) -> MailService:
@@ -168,6 +169,13 @@ class Work:
         # happens where the zygote dies: the kernel says so, and a pipe.
         on(signal.SIGTERM, self._end)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, REOPEN})
+
+    def _beat(self) -> None:
+        """Show that this one moves."""
+        pulses = self._charge.shared.pulses
+        if pulses is not None:
+            pulses.beat(self._charge.number)
+            self._reactor.callLater(pulses.everySeconds, self._beat)
 
     def _leave(self) -> Deferred[None]:
         seconds = leaveSeconds(self._charge.configuration)

@@ -11,6 +11,7 @@ from ...joint.sums import JointSums
 from ...observe.keeping import Common
 from ...tls.sharedkeys import SharedKeys
 from .joint import Joint
+from .pulse import Pulses
 
 
 @frozen
@@ -27,6 +28,7 @@ class Shared:
     @ivar offers: networks that were offered PIPECONNECT of late.
     @ivar sessions: TLS sessions of other servers that were used of late.
     @ivar rates: what was counted of late.
+    @ivar pulses: by which it is seen whether they move; L{None}: nobody looks.
     """
 
     joint: Joint | None = None
@@ -35,6 +37,7 @@ class Shared:
     offers: JointRecent | None = None
     sessions: JointRecent | None = None
     rates: JointSums | None = None
+    pulses: Pulses | None = None
 
     def renew(self) -> bool:
         """
@@ -57,6 +60,8 @@ class Shared:
         """A worker is no more: nothing is counted for it any more."""
         if self.joint is not None:
             self.joint.clear(number)
+        if self.pulses is not None:
+            self.pulses.clear(number)
 
 
 __all__ = ["Shared"]

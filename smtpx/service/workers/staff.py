@@ -4,8 +4,9 @@ The workers, as their supervisor sees them.
 Each worker has a post.  At a start the leading worker is first, alone, for what is made
 once in the life of a server is made by it; the others follow side by side.  A post that
 becomes vacant is filled again, at once, or after a while where that happens again and
-again.  Where the zygote ends, all workers leave, and all begins anew as soon as the
-last has gone; the sockets are the supervisor's, so that clients wait meanwhile.
+again; one whose worker hangs is made vacant.  Where the zygote ends, all workers
+leave, and all begins anew as soon as the last has gone; the sockets are the
+supervisor's, so that clients wait meanwhile.
 
 Where the zygote has made something new for them all, such as keys of TLS tickets, the
 workers are replaced, one after another: each sees its clients out and ends, and the
@@ -224,6 +225,9 @@ class Staff:
             case {"said": "unforked", "why": str(why)}:
                 post.why = f"it cannot be forked: {why}"
                 self._vacate(post, "")
+            case {"said": "hangs", "pid": int(pid), "seconds": seconds}:
+                if pid == post.pid and post.stage is Stage.SERVING:
+                    self._endHanging(post, seconds)
             case {"said": "ended", "status": int(status)}:
                 self._vacate(post, worded(status))
 
@@ -335,6 +339,20 @@ class Staff:
         if not wasServing:
             # The others need not wait for a leading one that cannot start.
             self._fillOthers()
+
+    def _endHanging(self, post: Post, seconds: float) -> None:
+        """It does not move any more, and so does not leave by itself either."""
+        if self._leaving or post.leaves:
+            # It has its time for that.
+            return
+        self._log.error(
+            "Worker {number} (process {pid}) hangs: it has done nothing for"
+            " {seconds:g} s, and is ended",
+            number=post.number,
+            pid=post.pid,
+            seconds=seconds,
+        )
+        self._signal(post, signal.SIGKILL)
 
     def _letGo(self, post: Post) -> None:
         """Another is to take its place."""

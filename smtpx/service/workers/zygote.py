@@ -16,8 +16,10 @@ closed, and all workers told to leave.
 News: C{prepared}, or C{unprepared} with C{why}; C{renewed}, when something was made
 that the workers of now do not have, so that they are to be replaced; C{forked} and
 C{ended}, with the C{number} of a worker, its C{pid} and C{status}; C{unforked}, with
-C{why}.  What workers say is in L{smtpx.service.workers.forked}.  Of the zygote's own
-news none is lost: where what workers have for the log leaves no room, they wait.
+C{why}; C{hangs}, with the C{number} of a worker that does not move
+(L{smtpx.service.workers.pulse}), its C{pid}, and for how many C{seconds}.  What workers
+say is in L{smtpx.service.workers.forked}.  Of the zygote's own news none is lost: where
+what workers have for the log leaves no room, they wait.
 """
 
 from __future__ import annotations
@@ -48,6 +50,7 @@ from .forked import Charge, work
 from .kinship import call, dieWith
 from .leaving import leaveSeconds
 from .numbers import BRIEF, FIRST, LIFE, NEWS, ORDERS
+from .pulse import Watch
 from .shared import Shared
 
 #: What ^C, the end of a terminal, and a supervisor of services send to all processes at
@@ -121,6 +124,7 @@ class Zygote:
     _leaveSeconds: float
     _cleared: Callable[[int], object]
     _kernel: Kernel = field(factory=Kernel)
+    _watch: Watch | None = None
     workers: dict[int, int] = field(factory=dict)
     unsaid: deque[Message] = field(factory=deque)
 
@@ -147,6 +151,16 @@ class Zygote:
             self._cleared(number)
             code = os.waitstatus_to_exitcode(status)
             self.tell("ended", number=number, pid=pid, status=code)
+
+    def look(self) -> None:
+        """Tell of workers that hang."""
+        if self._watch is None:
+            return
+        hanging = self._watch.look(self._kernel.now(), self.workers.values())
+        for pid, number in self.workers.items():
+            if number in hanging:
+                seconds = self._watch.silentSeconds
+                self.tell("hangs", number=number, pid=pid, seconds=seconds)
 
     def end(self) -> None:
         """
@@ -253,28 +267,40 @@ def _run(
             Charge(number, configuration, found, shared, news, lives, handed), parent
         )
 
-    seconds = leaveSeconds(configuration)
-    zygote = Zygote(orders, news, sockets, become, seconds, shared.clear)
+    seconds, kernel, pulses = leaveSeconds(configuration), Kernel(), shared.pulses
+    watch = None if pulses is None else Watch(pulses, kernel.now())
+    zygote = Zygote(orders, news, sockets, become, seconds, shared.clear, kernel, watch)
     signal.set_wakeup_fd(waker)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     poll = select.poll()
     poll.register(orders, select.POLLIN)
     poll.register(woken, select.POLLIN)
     zygote.tell("prepared")
-    while _turn(zygote, poll, orders, woken):
+    every = _RENEW_SECONDS
+    if pulses is not None:
+        every = min(every, pulses.everySeconds)
+    while _turn(zygote, poll, orders, woken, every):
         zygote.say()
+        zygote.look()
         if shared.renew():
             zygote.tell("renewed")
     zygote.end()
 
 
-def _turn(zygote: Zygote, poll: select.poll, orders: socket.socket, woken: int) -> bool:
+def _turn(
+    zygote: Zygote,
+    poll: select.poll,
+    orders: socket.socket,
+    woken: int,
+    every: float,
+) -> bool:
     """
     Do what there is to do now.
 
+    @param every: how long to wait for that, in seconds.
     @return: L{False}: nobody is left who could order anything.
     """
-    seconds = _AGAIN_SECONDS if zygote.unsaid else _RENEW_SECONDS
+    seconds = _AGAIN_SECONDS if zygote.unsaid else every
     for number, _ in poll.poll(seconds * 1000):
         if number == woken:
             os.read(woken, 4096)

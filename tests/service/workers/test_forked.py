@@ -10,6 +10,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import AdoptedStreamServerEndpoint
 from twisted.internet.task import Clock
@@ -25,6 +26,7 @@ from smtpx.service.workers.channel import Message, hear, pair, tell
 from smtpx.service.workers.forked import Charge, Work, adopted, reason
 from smtpx.service.workers.leaving import FORSAKEN_SECONDS, leaveSeconds
 from smtpx.service.workers.others import Others
+from smtpx.service.workers.pulse import Pulses
 
 from ..made import FOUND
 
@@ -182,6 +184,18 @@ class WorkTests(SynchronousTestCase):
         self.assertEqual(self.said(), {"said": "failed", "number": 2, "why": "no room"})
         self.assertRaises(BlockingIOError, self.said)
         self.assertEqual((self.reactor.stops, self.work.status), (1, 1))
+
+    def test_moves(self) -> None:
+        """It shows that it moves, as long as it does."""
+        pulses = Pulses(3, 80.0)
+        self.charge = evolve(self.charge, shared=Shared(pulses=pulses))
+        self.work = Work(self.reactor, self.charge)
+        self.work.begin()
+        self.assertEqual(pulses.beats(2), 0)
+        self.reactor.begin()
+        self.assertEqual(pulses.beats(2), 1)
+        self.reactor.pump([10.0] * 3)
+        self.assertEqual([pulses.beats(each) for each in (1, 2, 3)], [0, 4, 0])
 
     def test_leaves(self) -> None:
         """At the end its server stops, and the kernel sees that it does end."""

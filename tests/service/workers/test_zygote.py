@@ -14,6 +14,7 @@ from attrs import define, field
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.service.workers.channel import Message, hear, pair, tell
+from smtpx.service.workers.pulse import Pulses, Watch
 from smtpx.service.workers.zygote import (
     BLOCKED,
     Kernel,
@@ -129,6 +130,23 @@ class ZygoteTests(SynchronousTestCase):
         )
         os.close(self.numbers[0])
         os.close(self.numbers[1])
+
+    def test_hangs(self) -> None:
+        """It is told who does not move any more."""
+        self.zygote.look()
+        pulses = Pulses(3, 80.0)
+        self.zygote._watch = Watch(pulses, 0.0)
+        self.fork(2, 3)
+        self.told()
+        for number in (2, 3):
+            pulses.beat(number)
+        for _ in range(10):
+            pulses.beat(3)
+            self.zygote.look()
+            self.system.now += 10.0
+        self.assertEqual(
+            self.told(), [{"said": "hangs", "number": 2, "pid": 101, "seconds": 80.0}]
+        )
 
     def test_child(self) -> None:
         """The child becomes a worker, with the signals still waiting."""
