@@ -78,8 +78,12 @@ class Conversation(LineOnlyReceiver):
     def giveUp(self) -> None:
         """It is not waited for any longer to say who it is."""
         if not self._asked and not self._over:
-            self._late = True
-            self._transport.abortConnection()
+            self.forsake()
+
+    def forsake(self) -> None:
+        """It is not waited for any longer, whatever it was asked."""
+        self._late = True
+        self._transport.abortConnection()
 
     async def _next(self) -> Fields:
         """

@@ -140,7 +140,8 @@ class Work:
     def _service(self) -> MailService:
         charge = self._charge
         count, folder = charge.configuration.workers, charge.configuration.workersFolder
-        others = Others(self._reactor, folder, charge.number, count)
+        pulses = charge.shared.pulses
+        others = Others(self._reactor, folder, charge.number, count, pulses)
         joint = charge.shared.joint
         machine = Machine(
             self._reactor,

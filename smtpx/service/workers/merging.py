@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from attrs import define, field
+from twisted.internet.defer import CancelledError, Deferred, DeferredList
 
 from ...dns.together import together
 from .interfaces import Fields
@@ -111,6 +113,47 @@ class Merging:
         return {"looked": looked, "done": self.found, "of": of}
 
 
+async def named(
+    sources: Sequence[Source], selection: Fields, ids: Sequence[str], inquiry: Inquiry
+) -> list[tuple[int, Fields]]:
+    """
+    Find messages that are named.  As soon as all are found nobody else is waited for:
+    who does not answer cannot have any of them.
+
+    @param selection: which messages, as they are told over the socket.
+    @param ids: their ids.
+    @param inquiry: told of sources that do not answer.
+    @return: whose each is, and the message, the oldest first.
+    @raise smtpx.core.errors.SMTPXError: the request makes no sense.
+    """
+    found: dict[str, tuple[int, Fields]] = {}
+
+    async def look(row: _Row) -> None:
+        while not row.isThrough:
+            await row.fill(inquiry)
+            while row.entries:
+                entry = row.entries.popleft()
+                found[str(entry.get("message"))] = row.source.number, entry
+
+    rows = [_Row(source, selection) for source in sources]
+    looking = [Deferred.fromCoroutine(look(row)) for row in rows]
+
+    def leaveOff(result: None) -> None:
+        if len(found) == len({*ids}):
+            for each in looking:
+                each.cancel()
+
+    for each in looking:
+        each.addCallback(leaveOff)
+    outcomes = await DeferredList(looking, consumeErrors=True)
+    failures: list[Any] = [outcome for success, outcome in outcomes if not success]
+    for failure in failures:
+        if not (failure.check(CancelledError) and len(found) == len({*ids})):
+            failure.raiseException()
+    # Text and age of ids have one order.
+    return [found[id] for id in sorted(found)]
+
+
 def summed(ends: Sequence[Fields | None]) -> dict[str, int]:
     """The numbers of several answers, added up."""
     total: dict[str, int] = {}
@@ -130,4 +173,4 @@ def _number(found: object) -> int:
     return found if isinstance(found, int) else 0
 
 
-__all__ = ["PAGE", "Merging", "summed"]
+__all__ = ["PAGE", "Merging", "named", "summed"]

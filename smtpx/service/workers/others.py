@@ -18,17 +18,22 @@ from twisted.internet.defer import Deferred, DeferredList, DeferredSemaphore
 from twisted.internet.endpoints import UNIXClientEndpoint
 from twisted.internet.error import ConnectError
 from twisted.internet.protocol import Factory
+from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from .conversation import Conversation
 from .interfaces import Away, Fields, IOthers, unheard, untold
+from .pulse import Pulses
 from .sockets import socketOf
 
 #: How long a worker may take to let us in, and again to say who it is, in seconds.
-#: For what it is asked then, it has as long as it takes.
+#: For what it is asked then, it has as long as it takes, if it moves.
 CONNECT_SECONDS = 5.0
+
+#: Who has not moved for so many times of the time in which it should does not.
+_MOVES = 2
 
 #: How many short questions one worker has at once of us.
 AT_ONCE = 16
@@ -60,14 +65,23 @@ class Others:
 
     _log = Logger()
 
-    def __init__(self, reactor: Any, folder: Path, number: int, count: int) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        folder: Path,
+        number: int,
+        count: int,
+        pulses: Pulses | None = None,
+    ) -> None:
         """
         @param reactor: has time and UNIX sockets.
         @param folder: C{Configuration.workersFolder}.
         @param number: which worker this one is.
         @param count: how many there are.
+        @param pulses: by which it is seen whether they move; L{None}: it is not.
         """
         self._reactor = reactor
+        self._pulses = pulses
         self._folder = folder
         self.numbers: Sequence[int] = [
             each for each in range(1, count + 1) if each != number
@@ -157,11 +171,32 @@ class Others:
         except ConnectError as error:
             raise Away(number, "it does not listen") from error
         late = self._reactor.callLater(CONNECT_SECONDS, conversation.giveUp)
+        watching = self._watch(number, conversation)
         try:
             return await conversation.ask(verb, fields, asker, part, progress)
         finally:
             if late.active():
                 late.cancel()
+            if watching is not None:
+                watching.stop()
+
+    def _watch(self, number: int, conversation: Conversation) -> LoopingCall | None:
+        """Wait for nobody who does not move any more."""
+        pulses = self._pulses
+        if pulses is None:
+            return None
+        beats = pulses.beats(number)
+
+        def look() -> None:
+            nonlocal beats
+            before, beats = beats, pulses.beats(number)
+            if beats == before:
+                conversation.forsake()
+
+        watching = LoopingCall(look)
+        watching.clock = self._reactor
+        watching.start(_MOVES * pulses.everySeconds, now=False)
+        return watching
 
 
 def _size(part: Fields) -> int:

@@ -24,7 +24,7 @@ from ..control.values import groupingOf, idOf, lineOf, selectionFields
 from ..control.wire import Kind
 from .groups import Groups
 from .interfaces import Fields
-from .merging import Merging, summed
+from .merging import Merging, named, summed
 from .sources import Inquiry, Source
 
 
@@ -61,13 +61,19 @@ class WholeQueue:
         """Each message that is meant, a part each."""
         selection = onlySelection(exchange, "selection")
         inquiry = Inquiry(exchange.by)
-        merging = Merging(self.sources, selectionFields(selection), inquiry)
+        meant = selectionFields(selection)
+        if selection.ids:
+            some = await named(self.sources, meant, selection.ids, inquiry)
+            for _, message in some:
+                await exchange.send(message)
+            if len(some) == len({*selection.ids}):
+                # Whoever was not asked cannot have any of them.
+                return {"found": len(some)}
+            return {"found": len(some), **inquiry.told()}
+        merging = Merging(self.sources, meant, inquiry)
         while (found := await merging.next()) is not None:
             await exchange.send(found[1])
             exchange.progress(merging.progress())
-        if selection.ids and merging.found == len({*selection.ids}):
-            # Whoever was not asked cannot have any of them.
-            return {"found": merging.found}
         return {"found": merging.found, **inquiry.told()}
 
     async def count(self, exchange: Exchange) -> Fields:
@@ -180,18 +186,18 @@ class WholeQueue:
         nobody whether the others are there.
         """
         inquiry = Inquiry(exchange.by)
-        named = selectionFields(Selection(ids=selection.ids))
-        merging = Merging(self.sources, named, inquiry)
+        meant = selectionFields(Selection(ids=selection.ids))
+        found = await named(self.sources, meant, selection.ids, inquiry)
         holders: dict[int, list[str]] = {}
-        while (found := await merging.next()) is not None:
-            holders.setdefault(found[0], []).append(str(found[1].get("message")))
+        for number, message in found:
+            holders.setdefault(number, []).append(str(message.get("message")))
         asked = [
             (each, {**fields, "selection": selectionFields(some)})
             for each in self.sources
             if each.number in holders
             for some in [evolve(selection, ids=tuple(holders[each.number]))]
         ]
-        if merging.found == len({*selection.ids}):
+        if len(found) == len({*selection.ids}):
             inquiry = Inquiry(exchange.by)
         return await self._ask(exchange, inquiry, verb, asked)
 

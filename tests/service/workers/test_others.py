@@ -23,6 +23,7 @@ from smtpx.service.workers.answers import Answers
 from smtpx.service.workers.conversation import Conversation
 from smtpx.service.workers.interfaces import Away, unheard
 from smtpx.service.workers.others import AT_ONCE, CONNECT_SECONDS, Others
+from smtpx.service.workers.pulse import Pulses
 from smtpx.service.workers.sockets import socketOf
 
 from ..control.made import Pipe
@@ -209,6 +210,27 @@ class TalkTests(OthersCase):
         self.held[0].callback(None)
         self.board.flush()
         self.assertEqual(self.successResultOf(talk), {})
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_movesNoMore(self) -> None:
+        """
+        Who has said who it is, and then hangs, is not waited for: nobody knows what it
+        has done.
+        """
+        pulses = Pulses(3, 80.0)
+        self.others = Others(self.reactor, FOLDER, 1, 3, pulses)
+        talk = self.others.talk(2, "slow", {}, "joe")
+        self.board.flush()
+        for _ in range(10):
+            pulses.beat(2)
+            self.reactor.advance(20.0)
+            self.board.flush()
+        self.assertNoResult(talk)
+        self.reactor.advance(20.0)
+        self.board.flush()
+        away = self.failureResultOf(talk, Away).value
+        assert isinstance(away, Away)
+        self.assertEqual((away.why, away.begun), ("it does not answer", True))
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
     def test_diesMeanwhile(self) -> None:
