@@ -13,6 +13,7 @@ import resource
 import signal
 import sys
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, NoReturn
 
 from twisted.application.service import IService
@@ -39,6 +40,10 @@ from .privileges import (
 from .problems import ConfigurationError, Problem
 from .wiring import build
 from .wiring.working import supervisor
+from .workers.brief import Brief
+from .workers.forking import forked, mayFork
+from .workers.spawning import Start
+from .workers.zygote import begin
 
 
 class Options(TwistedOptions):
@@ -132,7 +137,7 @@ def makeService(options: Options) -> IService:
     reactor = _reactor()
     machine, configuration = Machine(reactor), options.configuration
     if configuration.workers > 1:
-        service = supervisor(machine, configuration)
+        service = supervisor(machine, configuration, partial(_firstZygote, options))
     else:
         service = build(machine, configuration, options.found)
     given: Mapping[str, Any] = options.parent or {}
@@ -144,6 +149,20 @@ def makeService(options: Options) -> IService:
     reactor.callWhenRunning(collectSeldom)
     reactor.callWhenRunning(_onHangup, service, reactor)
     return service
+
+
+def _firstZygote(options: Options, brief: Brief) -> Start | None:
+    """
+    What starts the first zygote: a fork of this process, if that is to be had.
+    """
+    reactor, found = _reactor(), options.found
+    if not mayFork(reactor, found):
+        return None
+
+    def become(own: Mapping[int, int]) -> NoReturn:
+        begin(own, brief.families, lambda: (options.configuration, found))
+
+    return partial(forked, reactor, become)
 
 
 def _reactor() -> Any:

@@ -138,7 +138,10 @@ def checkAsWanted(
     def work() -> list[Problem]:
         return check(machine, configuration, found, starts=starts)
 
-    return work() if account is None else asAccount(account, work)
+    if account is None and configuration.workers == 1:
+        return work()
+    # What the configuration names in Python is no business of who forks the workers.
+    return asAccount(account, work)
 
 
 def cautionsAsWanted(
@@ -157,10 +160,13 @@ def cautionsAsWanted(
     return work() if account is None else asAccount(account, work)
 
 
-def asAccount(account: Account, work: Callable[[], list[Problem]]) -> list[Problem]:
+def asAccount(
+    account: Account | None, work: Callable[[], list[Problem]]
+) -> list[Problem]:
     """
     Do some work in a child process that has become another user.
 
+    @param account: that user; L{None}: it stays who this is.
     @raise UsageError: it did not come to an end.
     """
     sys.stdout.flush()
@@ -175,17 +181,22 @@ def asAccount(account: Account, work: Callable[[], list[Problem]]) -> list[Probl
         said = out.read()
     _, status = os.waitpid(child, 0)
     if status != 0:
-        raise UsageError(f"the check as the user {account.name} has failed")
-    return [_blamed(account, each) for each in readProblems(said)]
+        who = "" if account is None else f" as the user {account.name}"
+        raise UsageError(f"the check{who} has failed")
+    problems = readProblems(said)
+    if account is None:
+        return problems
+    return [_blamed(account, each) for each in problems]
 
 
 def _workAndExit(
-    account: Account, work: Callable[[], list[Problem]], out: IO[str]
+    account: Account | None, work: Callable[[], list[Problem]], out: IO[str]
 ) -> NoReturn:
     """Be the child."""
     status = 1
     try:
-        account.become()
+        if account is not None:
+            account.become()
         with out:
             out.write(writeProblems(work()))
         status = 0

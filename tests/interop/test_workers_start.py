@@ -248,7 +248,10 @@ class StartTests(InteropTestCase):
         self.assertFalse([each for each in lines if "Traceback" in each], lines)
 
     def test_noInterpreter(self) -> None:
-        """An interpreter that does not start is told of, and the status is 1."""
+        """
+        An interpreter that does not start is told of, and the status is 1.  Where a
+        process has a second thread, nothing is forked off it.
+        """
         self.configure(f'port = {freePort()}\naddress = "127.0.0.1"')
         (self.folder / "sitecustomize.py").write_text(
             "import sys\n"
@@ -256,6 +259,9 @@ class StartTests(InteropTestCase):
             '    print("nothing works here", file=sys.stderr, flush=True)\n'
             "    import os\n"
             "    os._exit(3)\n"
+            "import threading\n"
+            "hour = threading.Event().wait, (3600,)\n"
+            "threading.Thread(target=hour[0], args=hour[1], daemon=True).start()\n"
         )
         path = os.pathsep.join([str(self.folder), str(ROOT)])
         done = subprocess.run(
@@ -270,6 +276,33 @@ class StartTests(InteropTestCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn("Cannot start: the zygote has ended with status 3", done.stdout)
         self.assertIn("nothing works here", done.stdout)
+
+    def test_zygoteDies(self) -> None:
+        """
+        The first zygote is forked off the supervisor, and has nothing else of it than
+        it needs; its successor is a fresh interpreter.  Workers of both take mail.
+        """
+        port = freePort()
+        self.configure(f"port = {port}")
+        server = self.started()
+        [zygote] = childrenOf(server.pid)
+        words = [
+            Path(f"/proc/{each}/cmdline").read_bytes() for each in (server.pid, zygote)
+        ]
+        self.assertEqual(words[0], words[1])
+        kept = [os.readlink(each) for each in Path(f"/proc/{zygote}/fd").iterdir()]
+        self.assertFalse([each for each in kept if "eventpoll" in each], kept)
+        self.assertEqual(len([each for each in kept if "socket" in each]), 3, kept)
+        os.kill(zygote, signal.SIGKILL)
+        server.await_(re.compile(r"Worker 2 takes mail"))
+        [successor] = childrenOf(server.pid)
+        words = [Path(f"/proc/{successor}/cmdline").read_bytes()]
+        self.assertIn(b"smtpx.service.workers", words[0])
+        with smtplib.SMTP("127.0.0.1", port, "c.example", CLIENT_SECONDS) as client:
+            client.sendmail("ann@c.example", "bob@localhost", MESSAGE)
+        self.delivers(1)
+        server.stop()
+        self.assertNotIn("Traceback", server.said())
 
     def test_endedWhileItStarts(self) -> None:
         """A server that is told to end while it starts leaves no process behind."""

@@ -4,7 +4,7 @@ A server of several processes: what its supervisor is, and what a worker is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -19,16 +19,21 @@ from ..machine import Machine
 from ..mail import MailService
 from ..workers.brief import Brief
 from ..workers.leaving import leaveSeconds
-from ..workers.spawning import Spawned
+from ..workers.spawning import Spawned, Start
 from ..workers.staff import Hearer, IZygote, Staff
 from .house import doorsOf, enter
 
 
-def supervisor(machine: Machine, configuration: Configuration) -> MailService:
+def supervisor(
+    machine: Machine,
+    configuration: Configuration,
+    first: Callable[[Brief], Start | None] = lambda brief: None,
+) -> MailService:
     """
     The service of C{twistd}'s own process: it has the doors, but lets nobody in; its
     house are the workers.
 
+    @param first: says what starts the first zygote; L{None}: what starts all others.
     @raise ValueError: a listener has an endpoint that is none.
     """
     doors = doorsOf(machine, configuration)
@@ -37,9 +42,11 @@ def supervisor(machine: Machine, configuration: Configuration) -> MailService:
         ports: list[Any] = [door.port for door in doors]
         brief = Brief.of(configuration, [int(port.addressFamily) for port in ports])
         numbers = [port.fileno() for port in ports]
+        starts = [first(brief)]
 
         def spawn(hearer: Hearer) -> IZygote:
-            return Spawned(machine.reactor, brief, numbers, hearer)
+            start = starts.pop() if starts else None
+            return Spawned(machine.reactor, brief, numbers, hearer, start)
 
         staff = Staff(
             machine.reactor, configuration.workers, spawn, leaveSeconds(configuration)

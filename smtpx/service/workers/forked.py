@@ -29,7 +29,6 @@ from twisted.internet import epollreactor
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import AdoptedStreamServerEndpoint
 from twisted.internet.interfaces import IStreamServerEndpoint
-from twisted.logger import globalLogBeginner
 from twisted.python.failure import Failure
 
 from ...core.interfaces import IExtension
@@ -44,7 +43,7 @@ from .channel import Message, tell
 from .kinship import Lifeline, call
 from .leaving import FORSAKEN_SECONDS, leaveSeconds
 from .others import Others
-from .relayedlog import RelayedLog
+from .relayedlog import RelayedLog, beginLog
 from .shared import Shared
 from .staff import REOPEN
 from .worker import Worker
@@ -102,9 +101,7 @@ def work(charge: Charge) -> int:
     reactor: Any = installed
     call(f"smtpx worker {charge.number}")
     # What the zygote had to say is not ours to say again.
-    globalLogBeginner.beginLoggingTo(
-        [RelayedLog(charge.news, charge.number)], discardBuffer=True
-    )
+    beginLog(RelayedLog(charge.news, charge.number))
     withoutLogContext(reactor)
     at = Work(reactor, charge)
     at.begin()

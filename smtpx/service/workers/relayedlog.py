@@ -9,13 +9,17 @@ the observers that C{twistd} has: its file, syslog, journald.
 from __future__ import annotations
 
 import socket
+import sys
+import warnings
 
 from twisted.logger import (
     ILogObserver,
+    LogBeginner,
     LogEvent,
     eventAsJSON,
     eventFromJSON,
     formatEvent,
+    globalLogPublisher,
 )
 from zope.interface import implementer
 
@@ -79,6 +83,29 @@ def _asText(event: LogEvent, text: str) -> LogEvent:
     return {**kept, "log_format": text.replace("{", "{{").replace("}", "}}")}
 
 
+def beginLog(observer: ILogObserver) -> None:
+    """
+    Have all that this process logs told to an observer, and to nobody else; and what
+    it prints.
+    """
+    forgetLog()
+    beginner = LogBeginner(globalLogPublisher, sys.stderr, sys, warnings)
+    beginner.beginLoggingTo([observer], discardBuffer=True)
+
+
+def forgetLog() -> list[ILogObserver]:
+    """
+    Have nobody hear any more what this process logs.
+
+    @return: who did.
+    """
+    # There is no public way to find them; nobody else is meant than all of them.
+    heard: list[ILogObserver] = list(globalLogPublisher._observers)
+    for each in heard:
+        globalLogPublisher.removeObserver(each)
+    return heard
+
+
 def relayed(text: str) -> LogEvent:
     """
     An event as a worker has told it.
@@ -88,4 +115,4 @@ def relayed(text: str) -> LogEvent:
     return eventFromJSON(text)
 
 
-__all__ = ["RelayedLog", "relayed"]
+__all__ = ["RelayedLog", "beginLog", "forgetLog", "relayed"]

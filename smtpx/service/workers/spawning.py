@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 from twisted.internet.error import ProcessExitedAlready
@@ -23,8 +24,23 @@ from .staff import Hearer, worded
 #: What a fresh interpreter runs.
 _MODULE = __package__
 
+#: Starts a process: given who is told of it, and the descriptors that it is to have, by
+#: its numbers.  What it returns can send it signals, as C{IProcessTransport} can.
+Start = Callable[[ProcessProtocol, Mapping[int, int | str]], object]
+
 #: The longest line that a crash may say, in octets.
 _LINE_OCTETS = 4_096
+
+
+def _afresh(
+    reactor: Any, protocol: ProcessProtocol, handed: Mapping[int, int | str]
+) -> object:
+    """See L{Start}: a fresh interpreter."""
+    words = [sys.executable, "-P", "-m", _MODULE]
+    made: object = reactor.spawnProcess(
+        protocol, sys.executable, words, environment(), childFDs=handed
+    )
+    return made
 
 
 class Spawned(ProcessProtocol):
@@ -35,13 +51,19 @@ class Spawned(ProcessProtocol):
     _log = Logger()
 
     def __init__(
-        self, reactor: Any, brief: Brief, numbers: Sequence[int], hearer: Hearer
+        self,
+        reactor: Any,
+        brief: Brief,
+        numbers: Sequence[int],
+        hearer: Hearer,
+        start: Start | None = None,
     ) -> None:
         """
         Start it.
 
         @param brief: what it has to know.
         @param numbers: descriptors of what listens, in the order of the listeners.
+        @param start: starts it; L{None}: it is to be a fresh interpreter.
         @raise OSError: it cannot be started.
         """
         self._hearer = hearer
@@ -64,10 +86,8 @@ class Spawned(ProcessProtocol):
             handed |= {ORDERS: orders.fileno(), NEWS: news.fileno(), LIFE: life}
             handed |= {BRIEF: file.fileno()}
             handed |= dict(enumerate(numbers, FIRST))
-            words = [sys.executable, "-P", "-m", _MODULE]
-            self._process: Any = reactor.spawnProcess(
-                self, sys.executable, words, environment(), childFDs=handed
-            )
+            begin = partial(_afresh, reactor) if start is None else start
+            self._process: Any = begin(self, handed)
             ours.pop_all()
         Hearing(reactor, mine, hearer.heard, self._silent).begin()
 
@@ -113,4 +133,4 @@ class Spawned(ProcessProtocol):
         self._hearer.silent()
 
 
-__all__ = ["Spawned"]
+__all__ = ["Spawned", "Start"]

@@ -1,12 +1,12 @@
 """
 The zygote: a small process that forks the workers.
 
-It is a fresh interpreter that the supervisor has started.  It has one thread, no
-reactor, no open database and no connection, so that a fork of it is whole.  It reads
-the configuration, has made what all workers share
-(L{smtpx.service.wiring.sharing.prepare}), and then does what it is told: it forks
-workers, and sends them signals.  Only the zygote does that, because it reaps them: a
-process id cannot have become somebody else's by then.
+It is a fork of the supervisor (L{smtpx.service.workers.forking}), or a fresh
+interpreter that the supervisor has started.  It has one thread, no reactor, no open
+database and no connection, so that a fork of it is whole.  It has the configuration,
+has made what all workers share (L{smtpx.service.wiring.sharing.prepare}), and then does
+what it is told: it forks workers, and sends them signals.  Only the zygote does that,
+because it reaps them: a process id cannot have become somebody else's by then.
 
 What it has inherited is in L{smtpx.service.workers.numbers}.
 
@@ -33,7 +33,7 @@ import sys
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
 
 from attrs import define, field, frozen
@@ -47,7 +47,7 @@ from ..wiring.sharing import prepare
 from .brief import Brief
 from .channel import Message, hear, tell
 from .forked import Charge, work
-from .kinship import call, dieWith
+from .kinship import call, dieWith, threads
 from .leaving import leaveSeconds
 from .numbers import BRIEF, FIRST, LIFE, NEWS, ORDERS
 from .pulse import Watch
@@ -73,14 +73,6 @@ _AGAIN_SECONDS = 0.1
 
 class Threaded(RuntimeError):
     """There is a thread: what it holds at a fork stays locked for ever."""
-
-
-def threads() -> int:
-    """How many threads this process has; 1 where the system does not say."""
-    try:
-        return len(os.listdir("/proc/self/task"))
-    except OSError:
-        return 1
 
 
 def _reap() -> tuple[int, int]:
@@ -217,19 +209,41 @@ class Zygote:
 
 
 def main() -> NoReturn:
-    """Be a zygote, and then no more."""
-    for which in _FOR_TWISTD:
-        signal.signal(which, signal.SIG_IGN)
-    call("smtpx zygote")
+    """Be a zygote, in a fresh interpreter, and then no more."""
     brief = Brief.read(BRIEF)
     brief.restore()
     numbers = range(FIRST, FIRST + len(brief.families))
-    for number in (ORDERS, NEWS, LIFE, BRIEF, *numbers):
+    own = {number: number for number in (ORDERS, NEWS, LIFE, BRIEF, *numbers)}
+    for number in own:
         os.set_inheritable(number, False)
-    orders, news = socket.socket(fileno=ORDERS), socket.socket(fileno=NEWS)
-    try:
+
+    def read() -> Read:
         found = findExtensions()
-        configuration = brief.configuration(found)
+        return brief.configuration(found), found
+
+    begin(own, brief.families, read)
+
+
+#: A configuration, and the extensions that there are, by name.
+Read = tuple[Configuration, Mapping[str, IExtension]]
+
+
+def begin(
+    own: Mapping[int, int], families: Sequence[int], read: Callable[[], Read]
+) -> NoReturn:
+    """
+    Be a zygote, and then no more.
+
+    @param own: its descriptors, by the numbers of L{smtpx.service.workers.numbers}.
+    @param families: of the sockets that listen, in the order of the listeners.
+    @param read: gives the configuration; fails with L{SMTPXError} or L{OSError}.
+    """
+    for which in _FOR_TWISTD:
+        signal.signal(which, signal.SIG_IGN)
+    call("smtpx zygote")
+    orders, news = socket.socket(fileno=own[ORDERS]), socket.socket(fileno=own[NEWS])
+    try:
+        configuration, found = read()
         usePythonPath(configuration)
         shared = prepare(configuration)
     except (SMTPXError, OSError, ValueError) as error:
@@ -238,20 +252,39 @@ def main() -> NoReturn:
     # So that the collector of garbage writes to no page that workers share.
     gc.collect()
     gc.freeze()
-    _run(orders, news, brief, configuration, found, shared)
+    handed = [(own[FIRST + place], each) for place, each in enumerate(families)]
+    ours = Ours(orders, news, own[LIFE], own[BRIEF], handed)
+    _run(ours, configuration, found, shared)
     os._exit(0)
 
 
+@frozen
+class Ours:
+    """
+    What a zygote has from its supervisor.
+
+    @ivar orders: the end of a channel, as are C{news}.
+    @ivar life: ends when the supervisor is gone.
+    @ivar brief: see L{BRIEF}.
+    @ivar handed: descriptors of what listens, each with its family.
+    """
+
+    orders: socket.socket
+    news: socket.socket
+    life: int
+    brief: int
+    handed: Sequence[tuple[int, int]]
+
+
 def _run(
-    orders: socket.socket,
-    news: socket.socket,
-    brief: Brief,
+    ours: Ours,
     configuration: Configuration,
     found: Mapping[str, IExtension],
     shared: Shared,
 ) -> None:
     """Obey until the supervisor says no more."""
-    sockets = list(range(FIRST, FIRST + len(brief.families)))
+    orders, news = ours.orders, ours.news
+    sockets = [number for number, _ in ours.handed]
     alive, mine = os.pipe2(os.O_CLOEXEC)
     woken, waker = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
 
@@ -259,12 +292,12 @@ def _run(
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         orders.close()
-        for each in (mine, woken, waker, BRIEF):
+        for each in (mine, woken, waker, ours.brief):
             os.close(each)
-        handed = tuple(zip(sockets, brief.families, strict=True))
-        lives = (LIFE, alive)
+        lives = (ours.life, alive)
         _beWorker(
-            Charge(number, configuration, found, shared, news, lives, handed), parent
+            Charge(number, configuration, found, shared, news, lives, ours.handed),
+            parent,
         )
 
     seconds, kernel, pulses = leaveSeconds(configuration), Kernel(), shared.pulses
@@ -328,4 +361,4 @@ def _beWorker(charge: Charge, parent: int) -> NoReturn:
         os._exit(status)
 
 
-__all__ = ["BLOCKED", "Kernel", "Threaded", "Zygote", "main"]
+__all__ = ["BLOCKED", "Kernel", "Threaded", "Zygote", "begin", "main"]

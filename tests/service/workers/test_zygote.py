@@ -14,13 +14,13 @@ from attrs import define, field
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.service.workers.channel import Message, hear, pair, tell
+from smtpx.service.workers.kinship import threads
 from smtpx.service.workers.pulse import Pulses, Watch
 from smtpx.service.workers.zygote import (
     BLOCKED,
     Kernel,
     Threaded,
     Zygote,
-    threads,
 )
 
 #: A status as C{waitpid} gives it: ended by SIGKILL.
