@@ -50,25 +50,28 @@ class UndisturbedTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """It is for the whole process: put it back."""
-        self.addCleanup(gc.enable if gc.isenabled() else gc.disable)
+        self.before = gc.get_threshold()
+        self.addCleanup(gc.set_threshold, *self.before)
 
     def test_afterwards(self) -> None:
-        """The interpreter looks again afterwards, also where an import failed."""
-        gc.enable()
+        """It looks as often as before afterwards, also where an import failed."""
         with undisturbed():
-            self.assertFalse(gc.isenabled())
-        self.assertTrue(gc.isenabled())
+            self.assertNotEqual(gc.get_threshold(), self.before)
+        self.assertEqual(gc.get_threshold(), self.before)
         self.assertRaises(ImportError, self.fails)
-        self.assertTrue(gc.isenabled())
+        self.assertEqual(gc.get_threshold(), self.before)
 
     @undisturbed()
     def fails(self) -> None:
         """An import that fails."""
         raise ImportError
 
-    def test_asItWas(self) -> None:
-        """Who has it look never is left alone."""
-        gc.disable()
+    def test_onlyTheYoungest(self) -> None:
+        """Nobody looks at all that there is."""
+        looks = [each["collections"] for each in gc.get_stats()]
         with undisturbed():
-            pass
-        self.assertFalse(gc.isenabled())
+            kept = [[number] for number in range(50_000)]
+        seen = [each["collections"] for each in gc.get_stats()]
+        self.assertEqual(len(kept), 50_000)
+        self.assertGreater(seen[0], looks[0])
+        self.assertEqual(seen[2], looks[2])
