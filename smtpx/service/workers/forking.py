@@ -14,6 +14,7 @@ imported other people's extensions.
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 import signal
 import sys
@@ -88,6 +89,9 @@ def forked(
     os.set_blocking(said, False)
     sys.stdout.flush()
     sys.stderr.flush()
+    # Neither process looks again for garbage among what both have: to look is to write.
+    gc.collect()
+    gc.freeze()
     try:
         pid = os.fork()
     except OSError:

@@ -4,6 +4,7 @@ Tests for L{smtpx.service.workers.forking}, with a child that is not real.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -98,6 +99,7 @@ class ForkedTests(SynchronousTestCase):
         self.ended: list[tuple[int, int]] = []
         self.pid: int | OSError = _PID
         self.patch(os, "fork", self.fork)
+        self.patch(gc, "freeze", lambda: None)
         self.patch(os, "kill", lambda *words: self.killed.append(words))
         self.patch(os, "waitpid", self.waitpid)
         self.addCleanup(process.reapProcessHandlers.pop, _PID, None)
