@@ -319,6 +319,8 @@ class RunningServer(RunningProgram):
         """
         folder.mkdir(parents=True, exist_ok=True)
         top = f'name = "{name}"\nworkers = {workers}\n'
+        # Tests halt workers, and the machine may be slow.
+        top += 'worker_silent_seconds = "1 h"\n'
         text = f"{top}{_CONFIGURATION}{configuration}"
         (folder / "smtpx.toml").write_text(text, "utf-8")
         twistd = Path(sys.executable).with_name("twistd")
