@@ -20,6 +20,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, NoReturn
 
 from attrs import define, field
@@ -221,7 +222,9 @@ def _putAside(handed: Mapping[int, int | str], errors: int) -> dict[int, int]:
     kept = {0, 1, ERRORS, nothing, *own.values()}
     for number in [int(each) for each in os.listdir("/proc/self/fd")]:
         if number not in kept:
-            os.dup2(nothing, number, inheritable=False)
+            # One that is not to be had is a debugger's, or was for the list itself.
+            with suppress(OSError):
+                os.dup2(nothing, number, inheritable=False)
     for name in ("stdout", "stderr"):
         _kept.append(getattr(sys, name))
         setattr(sys, name, getattr(sys, f"__{name}__"))
