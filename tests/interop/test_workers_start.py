@@ -310,6 +310,32 @@ class StartTests(InteropTestCase):
         server.stop()
         self.assertNotIn("Traceback", server.said())
 
+    def test_ownPython(self) -> None:
+        """
+        What the configuration names in Python is imported by each worker by itself, and
+        for the check by a child; what it keeps is not what all have from a fork.
+        """
+        (self.folder / "hours.py").write_text(
+            "import os\n"
+            'with open("imported", "a") as file:\n'
+            "    print(os.getpid(), file=file)\n"
+            "class Hours:\n"
+            "    def mayConnect(self, session):\n"
+            "        return None\n"
+            "policy = Hours()\n"
+        )
+        port = freePort()
+        self.configure(f"port = {port}", top='python_path = ["."]')
+        with (self.folder / "smtpx.toml").open("a") as file:
+            file.write('[policy]\npython = ["hours:policy"]\n')
+        server = self.started()
+        [zygote] = childrenOf(server.pid)
+        workers = childrenOf(zygote)
+        pids = [int(each) for each in (self.folder / "imported").read_text().split()]
+        self.assertEqual(sorted(pids[1:]), sorted(workers))
+        self.assertNotIn(pids[0], [server.pid, zygote, *workers])
+        server.stop()
+
     def test_endedWhileItStarts(self) -> None:
         """A server that is told to end while it starts leaves no process behind."""
         self.configure(f'port = {freePort()}\naddress = "127.0.0.1"')

@@ -194,6 +194,22 @@ class CheckTests(PrivilegesTestCase):
         )
         self.assertEqual((found, asked), ([], [Account(10, 20)]))
 
+    def test_severalWorkers(self) -> None:
+        """
+        Of whoever forks the workers it is a child that imports what the configuration
+        names, whether it becomes another or not.
+        """
+        asked: list[Account | None] = []
+
+        def asAccount(account: Account | None, work: object) -> list[Problem]:
+            asked.append(account)
+            return []
+
+        self.patch(privileges, "asAccount", asAccount)
+        configuration = self.site.read({"workers": 2})
+        checkAsWanted(self.site.machine, configuration, FOUND, None, starts=True)
+        self.assertEqual(asked, [None])
+
     def test_cautions(self) -> None:
         """What is to be known besides is looked for alike."""
         configuration, asked = self.site.read({}), []
