@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis.strategies import integers, lists, sampled_from
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
@@ -233,6 +233,7 @@ class LanePlacesTests(SynchronousTestCase):
         self.clock.advance(0.2)
         self.assertEqual(len(one.times), 2)
 
+    @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(
         lists(
             sampled_from(

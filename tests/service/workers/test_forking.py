@@ -100,6 +100,8 @@ class ForkedTests(SynchronousTestCase):
         self.pid: int | OSError = _PID
         self.patch(os, "fork", self.fork)
         self.patch(gc, "freeze", lambda: None)
+        # Garbage of other tests may have descriptors.
+        self.patch(gc, "collect", lambda: 0)
         self.patch(os, "kill", lambda *words: self.killed.append(words))
         self.patch(os, "waitpid", self.waitpid)
         self.addCleanup(process.reapProcessHandlers.pop, _PID, None)
