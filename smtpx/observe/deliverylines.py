@@ -378,6 +378,16 @@ def _confirmation(event: LogEvent, fields: dict[str, Any]) -> str:
 
 def _confirmed(reply: bytes) -> str:
     """C{C=}."""
+    if len(reply) <= _REPLY_OCTETS and reply.isascii():
+        # Nearly always it is one line, and there is nothing to escape in it.
+        plain = reply.decode()
+        if (
+            plain.isprintable()
+            and '"' not in plain
+            and "\\" not in plain
+            and "=" not in plain
+        ):
+            return f' C="{plain}"'
     said = _lines(reply, answer).replace('"', "\\x22")
     return f' C="{said}"'
 

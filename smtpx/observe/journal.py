@@ -299,7 +299,12 @@ class Journal:
         """See L{IJournal}."""
         if not self.enabled:
             return
-        recorded = self._recorded(session)
+        try:
+            recorded = session.logFields()
+        except HookTrouble as trouble:
+            # A log field is not worth a message.
+            self.trouble(session, trouble.owner, trouble.__cause__ or trouble)
+            recorded = ()
         known = None
         if self._isShort and _UNUSUAL.isdisjoint(envelope.borne()):
             messageID = envelope.stamp(MESSAGE_ID)
@@ -462,15 +467,6 @@ class Journal:
             self._publish(events.PROXY_REFUSED, fields)
 
     # --- how it is said -----------------------------------------------------------
-
-    def _recorded(self, session: IServerSession) -> LogFields:
-        try:
-            return session.logFields()
-        except HookTrouble as trouble:
-            # A log field is not worth a message.
-            cause = trouble.__cause__ or trouble
-            self.trouble(session, trouble.owner, cause)
-            return ()
 
     def _answer(self, answer: Reply) -> dict[str, object]:
         fields = codeFields(answer)

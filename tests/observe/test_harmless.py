@@ -8,6 +8,7 @@ from hypothesis import given, settings, strategies
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.observe import harmless
+from smtpx.observe.deliverylines import _confirmed
 from smtpx.observe.harmless import answer, decoded, line, text, visible, word
 
 #: Mostly harmless.
@@ -60,10 +61,18 @@ class HarmlessTests(SynchronousTestCase):
     @given(_SAID)
     def test_whatIsPlainIsShownAsEverythingElse(self, said: bytes) -> None:
         """What looks plain at a glance is that."""
-        looked = harmless._shown(said, harmless._UNSAFE_WORD)
-        self.assertEqual(word(said), looked)
-        looked = harmless._shown(said, harmless._UNSAFE_TEXT, harmless._FIELD_BUT_ID)
-        self.assertEqual(answer(said), looked)
+        found = harmless._shown(said, harmless._UNSAFE_WORD)
+        self.assertEqual(word(said), found)
+
+        def looked(line: bytes) -> str:
+            unsafe, fields = harmless._UNSAFE_TEXT, harmless._FIELD_BUT_ID
+            return harmless._shown(line, unsafe, fields)
+
+        self.assertEqual(answer(said), looked(said))
+        for reply in (said, said * 200):
+            lines = reply[:1024].split(b"\r\n")
+            shown = "\\n".join(map(looked, lines)).replace('"', "\\x22")
+            self.assertEqual(_confirmed(reply), f' C="{shown}"')
 
     @settings(max_examples=100)
     @given(strategies.binary())
