@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from time import perf_counter
 from typing import Any, TypeVar
 
-from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client import CollectorRegistry
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IProducer
 from twisted.logger import ILogObserver, LogEvent
@@ -29,14 +29,18 @@ from ..core.interfaces import IServerSession
 from ..core.reply import Reply
 from ..net.factory import IAdmission
 from ..net.interfaces import IArrival, IReceiver, Taken
+from ..spool.format import Outcome, SpooledMessage
 from . import events, metrics
 from .alerting import ALERTED
+from .brief import Brief, IBriefed
+from .event import Event
 from .milters import MILTER_AWAY, MILTER_DID
 from .naming import REPEATED, RESUMED
 from .opinions import NO_OPINION, OPINION, verdictOf
 from .policycounters import PolicyCounters
+from .publisher import IListening, Listener
 from .sendingcounters import SendingCounters
-from .series import OTHER, Series, counter, histogram, series
+from .series import OTHER, Observed, Series, counter, histogram, series
 
 T = TypeVar("T")
 
@@ -61,7 +65,7 @@ _METHODS = (
 )
 
 
-@implementer(ILogObserver)
+@implementer(ILogObserver, IListening, IBriefed)
 class Counters:
     """
     Counts events.
@@ -105,7 +109,7 @@ class Counters:
         self.policy = PolicyCounters(registry)
         self._milters = series(metrics.MILTERS, registry)
         self.again = series(metrics.CAME_AGAIN, registry)
-        self._recipients = counter(metrics.RECIPIENTS, registry).inc
+        self._recipients = counter(metrics.RECIPIENTS, registry)
         self._octets = histogram(metrics.MESSAGE_BYTES, registry).observe
         self.deliveries = series(metrics.DELIVERIES, registry)
         self.sending = SendingCounters(registry)
@@ -157,6 +161,58 @@ class Counters:
         if count is not None:
             count(event)
 
+    def listener(self, event: Event) -> Listener | None:
+        """See L{IListening}."""
+        return self._on.get(event.name)
+
+    # --- in short -----------------------------------------------------------------
+
+    def brief(self, event: Event, fields: dict[str, object]) -> Brief | None:
+        """See L{IBriefed}."""
+        if event is events.ACCEPTED:
+            return self._acceptedBrief(fields)
+        if event is events.DELIVERED:
+            return self._deliveredBrief(fields)
+        queued = self._queueSeconds
+
+        def completed(now: float, message: SpooledMessage) -> None:
+            # As it is in the event.
+            queued(max(0.0, round((now - message.arrived) * 1e6) / 1e6))
+
+        return completed
+
+    def _acceptedBrief(self, fields: dict[str, object]) -> Brief:
+        counts, protocol = self.messages.values, str(fields["protocol"])
+        key = self.messages.begin(protocol)
+        recipients, octets = self._recipients, self._octets
+
+        def accepted(
+            now: float, id: str, envelope: Envelope, messageID: bytes | None
+        ) -> None:
+            counts[key] += 1
+            recipients.value += len(envelope.recipients)
+            octets(envelope.octets)
+
+        return accepted
+
+    def _deliveredBrief(self, fields: dict[str, object]) -> Brief:
+        counts = self.deliveries.values
+        key = self.deliveries.begin(str(fields["transport"]), "delivered")
+        sent = self.sending.brief(fields)
+
+        def delivered(
+            now: float,
+            message: SpooledMessage,
+            path: bytes,
+            outcome: Outcome,
+            took: float,
+        ) -> None:
+            counts[key] += 1
+            if sent is not None:
+                sent(took)
+
+        return delivered
+
     # --- each event -----------------------------------------------------------------
 
     def _onOpinion(self, event: LogEvent) -> None:
@@ -194,7 +250,7 @@ class Counters:
 
     def _onAccepted(self, event: LogEvent) -> None:
         self.messages.count(event["protocol"])
-        self._recipients(len(event["recipients"]))
+        self._recipients.inc(len(event["recipients"]))
         self._octets(event["octets"])
         self._onChecked(event)
 
@@ -259,7 +315,7 @@ class TimedReceiver:
     def __init__(
         self,
         receiver: IReceiver,
-        seconds: Histogram,
+        seconds: Observed,
         clock: Callable[[], float] = perf_counter,
     ) -> None:
         """

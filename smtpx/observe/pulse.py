@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from prometheus_client import Histogram
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
+
+from .series import Observed
 
 #: How often it is measured how late the reactor is, in seconds.
 BEAT_SECONDS = 1.0
@@ -33,7 +34,7 @@ class Pulse:
     def __init__(
         self,
         clock: IReactorTime,
-        delays: Histogram,
+        delays: Observed,
         look: Callable[[], Deferred[float | None]],
     ) -> None:
         """

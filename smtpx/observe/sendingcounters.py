@@ -63,14 +63,27 @@ class SendingCounters:
 
     def delivered(self, event: LogEvent) -> None:
         """A recipient has it."""
+        if "host" in event and "further" not in event:
+            self._seconds(max(0.0, event["took"]))
+            self.transactions.count(*_connection(event))
+
+    def brief(self, event: LogEvent) -> Callable[[float], None] | None:
+        """
+        Who is to be told of further deliveries like one: in how many seconds.
+
+        @return: L{None}: nobody.
+        """
         if "host" not in event or "further" in event:
-            return
-        self._seconds(max(0.0, event["took"]))
-        self.transactions.count(
-            "reused" if "reused" in event else "new",
-            event.get("version", _NONE),
-            "yes" if event.get("resumed") else "no",
-        )
+            return None
+        counts, seconds = self.transactions.values, self._seconds
+        key = self.transactions.begin(*_connection(event))
+
+        def delivered(took: float) -> None:
+            counts[key] += 1
+            # As it is in the event.
+            seconds(max(0.0, round(took * 1e6) / 1e6))
+
+        return delivered
 
     def problem(self, outcome: str) -> Callable[[LogEvent], None]:
         """
@@ -97,6 +110,15 @@ class SendingCounters:
     def reported(self, event: LogEvent) -> None:
         """A report was put down."""
         self._reports()
+
+
+def _connection(event: LogEvent) -> tuple[str, str, str]:
+    """By what connection it went, as the labels have it."""
+    return (
+        "reused" if "reused" in event else "new",
+        event.get("version", _NONE),
+        "yes" if event.get("resumed") else "no",
+    )
 
 
 __all__ = ["PROBLEMS_MOST", "Problem", "SendingCounters"]
