@@ -43,6 +43,7 @@ from smtpx.observe.event import Event
 from smtpx.observe.files import LineFile
 from smtpx.observe.history import HOUR
 from smtpx.observe.journal import MESSAGE_ID, SUBJECT, Journal
+from smtpx.observe.jsonlines import JSONLines
 from smtpx.observe.mainlog import MainLog
 from smtpx.observe.publisher import Publisher
 from smtpx.observe.selectors import DEFAULT_SELECTORS, Selector
@@ -219,6 +220,7 @@ class SameLinesTests(SynchronousTestCase):
         registry, activity = CollectorRegistry(), Activity(NOW)
         observers = [
             MainLog(files[0], selectors, time.gmtime, "mail"),
+            JSONLines(files[1]),
             Counters(registry),
             activity,
         ]

@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from smtpx.core.reply import OK
 from smtpx.observe.files import LineFile
 from smtpx.observe.journal import Journal
-from smtpx.observe.jsonlines import JSONLines, render, timestamp
+from smtpx.observe.jsonlines import JSONLines, _micro, render, timestamp
 
 from .stories import MESSAGE, NOW, TLS, envelope, publishing, visit
 
@@ -104,6 +104,12 @@ class JSONTests(SynchronousTestCase):
         self.assertEqual(found["colour"], "red")
         self.assertEqual(found["list"], ["\\xff", None])
         self.assertEqual(found["other"], "1j")
+
+    @settings(max_examples=200)
+    @given(strategies.floats(-2, 2) | strategies.floats(0, 1e9))
+    def test_secondsAreSpelledAsEverywhere(self, seconds: float) -> None:
+        """They stand there as Python, and so every event as a whole, has them."""
+        self.assertEqual(_micro(seconds), repr(round(seconds * 1e6) / 1e6))
 
     @settings(max_examples=100)
     @given(strategies.binary() | strategies.text())
