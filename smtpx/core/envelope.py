@@ -93,7 +93,7 @@ class Stamps:
 
     def copy(self) -> Stamps:
         """The same stamps, to be changed on their own."""
-        twin = Stamps()
+        twin = Stamps.__new__(Stamps)
         twin._values = self._values.copy()
         twin.unknown = self.unknown.copy()
         return twin
@@ -107,6 +107,15 @@ class Stamps:
                 name = CRITICAL + stamp.name if stamp.critical else stamp.name
                 out[name] = stamp.dump(value)
         return out
+
+    def lasting(self) -> bool:
+        """Is there one that outlives the transaction, so that L{dumped} has it?"""
+        if self.unknown:
+            return True
+        for stamp in self._values:
+            if stamp.dump is not None:
+                return True
+        return False
 
     def load(self, known: Mapping[str, Stamp[Any]], text: Mapping[str, str]) -> None:
         """
@@ -279,6 +288,20 @@ class Envelope(Stamped):
         stamps._values[stamp] = value
         other._stamps = stamps
         return other
+
+    def unstamped(self) -> Envelope | None:
+        """
+        The same without stamps, recipients of its own and all; L{None}: on it or on
+        one of them is a stamp that outlives the transaction.
+        """
+        if self._stamps is not None and self._stamps.lasting():
+            return None
+        recipients: list[Recipient] = []
+        for each in self.recipients:
+            if each._stamps is not None and each._stamps.lasting():
+                return None
+            recipients.append(Recipient(each.path))
+        return Envelope(self.sender, self.arrived, recipients, self.octets)
 
     def __repr__(self) -> str:
         return f"<Envelope {self.sender!r} -> {self.recipients!r}>"

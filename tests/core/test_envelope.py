@@ -178,6 +178,37 @@ class BearerTests(SynchronousTestCase):
         other.stamps.unknown["more"] = "x"
         self.assertEqual(recipient.dumpedStamps(), {"oath": "never"})
 
+    def test_unstamped(self) -> None:
+        """
+        Of an envelope whose stamps end with the transaction there is a copy without.
+        """
+        envelope = Envelope(b"ann@c.example", 5.0, [Recipient(b"b@d.example")], 7)
+        envelope.recipients.append(Recipient(b"c@d.example"))
+        for bearer in (None, envelope, envelope.recipients[1]):
+            if bearer is not None:
+                bearer.stamps[SCRATCH] = 3
+            other = envelope.unstamped()
+            assert other is not None
+            self.assertEqual(
+                (other.sender, other.arrived, other.octets),
+                (b"ann@c.example", 5.0, 7),
+            )
+            self.assertEqual(
+                [each.path for each in other.recipients],
+                [b"b@d.example", b"c@d.example"],
+            )
+            for each in (other, *other.recipients):
+                self.assertFalse(each.borne())
+            self.assertIsNot(other.recipients[0], envelope.recipients[0])
+        for bearer in (envelope, envelope.recipients[1]):
+            bearer.stamps[COUNT] = 1
+            self.assertIsNone(envelope.unstamped())
+            del bearer.stamps[COUNT]
+            bearer.stamps.unknown["more"] = "x"
+            self.assertIsNone(envelope.unstamped())
+            del bearer.stamps.unknown["more"]
+        self.assertIsNotNone(envelope.unstamped())
+
     def test_oneStamp(self) -> None:
         """
         To ask for one makes no stamps.
