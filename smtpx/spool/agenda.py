@@ -20,7 +20,7 @@ Leases end with the process, which is what they are for.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from math import inf
 from typing import NamedTuple
 
@@ -116,9 +116,12 @@ class Agenda:
         self._passed.clear()
         self.made(-inf)
 
-    def add(self, keys: Iterable[int]) -> None:
+    def add(self, keys: Collection[int]) -> None:
         """These were put down, and never tried."""
         fresh = self._fresh
+        if self._backlog is None and len(fresh) + len(keys) <= FRESH:
+            fresh.extend(keys)
+            return
         for key in keys:
             if self._backlog is None and len(fresh) >= FRESH:
                 self._backlog = key - 1
@@ -150,6 +153,10 @@ class Agenda:
             fresh.popleft()
         return fresh[0] if fresh else None
 
+    def next(self) -> None:
+        """What L{head} gave is had."""
+        self._fresh.popleft()
+
     def draw(self, most: int) -> list[int]:
         """Lease at most so many fresh messages."""
         drawn: list[int] = []
@@ -166,10 +173,10 @@ class Agenda:
         self.leased.difference_update(keys)
         self._fresh.extendleft(reversed(keys))
 
-    def settled(self, key: int) -> None:
-        """Its lease is at an end."""
-        self.leased.discard(key)
-        self.settling.discard(key)
+    def settled(self, keys: Collection[int]) -> None:
+        """Their leases are at an end."""
+        self.leased.difference_update(keys)
+        self.settling.difference_update(keys)
 
     # --- looking -------------------------------------------------------------
 

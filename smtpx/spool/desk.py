@@ -35,6 +35,7 @@ from .stock import Shift
 from .store import Store, isFull
 from .threads import IThreads
 from .writer import (
+    Alter,
     Distrust,
     Done,
     Insert,
@@ -78,6 +79,9 @@ class IOwner(Interface):
 
     def began() -> None:
         """The file was opened for the first time."""
+
+    def lost(jobs: Sequence[Write]) -> None:
+        """Nothing of these counts; their Deferreds fail next."""
 
     def wrote(jobs: Sequence[Write], shift: Shift) -> bool:
         """
@@ -272,13 +276,18 @@ class Desk:
 
     # --- jobs ------------------------------------------------------------------
 
-    def write(self, job: Write) -> Deferred[None]:
-        """Have something written down."""
+    def insert(self, job: Insert) -> Deferred[None]:
+        """Have a message put down."""
         if self.trouble is not None:
             return fail(self.refusal(self.trouble))
-        if type(job) is Insert:
-            self._send(job)
-        elif type(job) is Remove and not job.reports:
+        self._send(job)
+        return job.done
+
+    def write(self, job: Remove | Alter) -> Deferred[Sequence[str]]:
+        """Have something else written down."""
+        if self.trouble is not None:
+            return fail(self.refusal(self.trouble))
+        if type(job) is Remove and not job.reports:
             self._stay(job)
         else:
             if self._lingering:
@@ -340,7 +349,7 @@ class Desk:
 
     def writeOnce(
         self, job: Write, prepare: Callable[[Callable[[OSError | None], None]], None]
-    ) -> Deferred[None]:
+    ) -> None:
         """
         Have something written down once something else was done.
 
@@ -361,7 +370,6 @@ class Desk:
                 self._reactor.callFromThread(self._did, done)
 
         prepare(then)
-        return job.done
 
     def query(self, read: Callable[[Store], T]) -> Deferred[T]:
         """Read something, in the writer's thread, between two transactions."""
@@ -398,12 +406,16 @@ class Desk:
             self._delay = _FIRST_DELAY
             due = self._owner.wrote(jobs, shift)
             for job in jobs:
-                job.done.callback(None)
+                if type(job) is Insert:
+                    job.done.callback(None)
+                else:
+                    job.done.callback(job.ids)
             if due:
                 # Behind the callbacks: the log has the arrival of a message before
                 # what becomes of it.
                 self._owner.wake()
         else:
+            self._owner.lost(jobs)
             for job in jobs:
                 job.done.errback(self.failure(error))
 

@@ -124,6 +124,7 @@ class SpooledMessage:
         not parked.
     @ivar told: when its sender was last told of a delay, in seconds since the
         epoch; L{None}: never.
+    @ivar key: its id as an integer, if it is known; the spool's own.
     """
 
     id: str
@@ -143,6 +144,7 @@ class SpooledMessage:
     lane: bytes | None = None
     told: float | None = None
     released: bool = False
+    key: int | None = None
 
 
 @frozen(eq=False)
@@ -410,6 +412,7 @@ def message(row: Row, known: Mapping[str, Stamp[Any]]) -> SpooledMessage:
         priority=row.priority or 0,
         lane=row.lane,
         told=row.told,
+        key=row.key,
     )
 
 
@@ -432,6 +435,7 @@ def unreadable(row: Row, error: Exception) -> SpooledMessage:
         priority=row.priority or 0,
         lane=row.lane,
         told=row.told,
+        key=row.key,
     )
 
 

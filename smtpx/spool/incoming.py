@@ -25,6 +25,7 @@ from .format import dump
 from .identity import render
 from .interfaces import IIncoming
 from .nametable import Name
+from .ordinary import dumpPlain
 from .scheduling import Scheduler
 from .threads import IThreads
 from .writer import Insert
@@ -49,8 +50,15 @@ class ISink(Interface):
             or is not open.
         """
 
-    def take(job: Insert, envelope: Envelope, prefix: bytes) -> Deferred[None]:
-        """Have a message without a file written down, which was made of these."""
+    def take(
+        job: Insert, id: str, plain: Envelope | None, prefix: bytes
+    ) -> Deferred[None]:
+        """
+        Have a message without a file written down.
+
+        @param plain: an envelope for it, which nobody else has; L{None}: there are
+            stamps on it that only its text has.
+        """
 
     def takeFiled(job: Insert, file: BodyFile) -> Deferred[None]:
         """Have a message written down once its file is synced."""
@@ -243,7 +251,7 @@ class Incoming:
         self._pieces: list[bytes] = []
         self._file: BodyFile | None = None
         self._error: OSError | None = None
-        self._producer: IPushProducer | None = None
+        self._producer: IProducer | None = None
         self._stalled = False
         self._ended = False
 
@@ -334,9 +342,11 @@ class Incoming:
         self._ended = True
         if self._error is not None:
             return self._sink.failed(self._error)
-        why = hold if isinstance(hold, str) else "held since it arrived"
-        note = why if hold else None
-        text = dump(envelope, prefix)
+        note: str | None = None
+        if hold:
+            note = hold if isinstance(hold, str) else "held since it arrived"
+        plain = envelope.unstamped()
+        text = dump(envelope, prefix) if plain is None else dumpPlain(plain, prefix)
         file = self._file
         if file is not None:
             self._sink.closeFile(self)
@@ -347,7 +357,7 @@ class Incoming:
         body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         job = Insert((self.key, self.octets, text, body, note), plan)
         job.name = name
-        return self._sink.take(job, envelope, prefix)
+        return self._sink.take(job, self.id, plain, prefix)
 
     def release(self) -> BodyFile | None:
         """
@@ -374,10 +384,11 @@ class Incoming:
         """The disk has fallen behind (false), or caught up."""
         self._stalled = not going
         if self._producer is not None:
+            producer = IPushProducer(self._producer)
             if going:
-                self._producer.resumeProducing()
+                producer.resumeProducing()
             else:
-                self._producer.pauseProducing()
+                producer.pauseProducing()
 
     def registerProducer(self, producer: IProducer, streaming: bool) -> None:
         """
@@ -389,9 +400,10 @@ class Incoming:
             raise UsageError("only a streaming producer can be registered")
         if self._producer is not None:
             raise UsageError("there is a producer already")
-        self._producer = IPushProducer(producer)
+        # Mostly it is never called, so it is not asked whether it is one.
+        self._producer = producer
         if self._stalled:
-            self._producer.pauseProducing()
+            IPushProducer(producer).pauseProducing()
 
     def unregisterProducer(self) -> None:
         """
@@ -400,4 +412,4 @@ class Incoming:
         """
         producer, self._producer = self._producer, None
         if producer is not None and self._stalled:
-            producer.resumeProducing()
+            IPushProducer(producer).resumeProducing()

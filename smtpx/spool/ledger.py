@@ -30,7 +30,7 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from zlib import crc32
 
 from attrs import define, field
@@ -62,14 +62,25 @@ class Noted:
     untold: set[int] = field(factory=set)
 
 
-def note(key: int, indices: Sequence[int], untold: Collection[int] = ()) -> bytes:
+def note(
+    key: int,
+    indices: Sequence[int],
+    untold: Collection[int] = (),
+    id: str | None = None,
+) -> bytes:
     """
     A line that says which recipients of a message have it.
 
     @param untold: those of them of whom the sender is still to be told.
+    @param id: what C{key} is as text; L{None}: that is to be worked out.
     """
-    words = ",".join([f"{each}!" if each in untold else str(each) for each in indices])
-    text = f"{render(key)} {words}".encode("ascii")
+    if id is None:
+        id = render(key)
+    if untold:
+        marked = [f"{each}!" if each in untold else str(each) for each in indices]
+        text = f"{id} {','.join(marked)}".encode("ascii")
+    else:
+        text = f"{id} {','.join(map(str, indices))}".encode("ascii")
     return b"%08x %b\n" % (crc32(text), text)
 
 
@@ -123,14 +134,19 @@ class Ledger:
     _closing: bool = field(default=False, init=False)
 
     def add(
-        self, key: int, indices: Sequence[int], untold: Collection[int] = ()
+        self,
+        key: int,
+        indices: Sequence[int],
+        untold: Collection[int] = (),
+        id: str | None = None,
     ) -> None:
         """
         These recipients of a message have it.
 
         @param untold: those of them of whom the sender is still to be told.
+        @param id: what C{key} is as text; L{None}: that is to be worked out.
         """
-        line = note(key, indices, untold)
+        line = note(key, indices, untold, id)
         self._lines[key] = self._lines.get(key, b"") + line
         try:
             if self._behind:
@@ -151,9 +167,13 @@ class Ledger:
         if self._octets > self._most and not self._closing:
             self._shorten()
 
-    def settled(self, key: int) -> None:
-        """What is known of a message is in the spool file."""
-        if self._lines.pop(key, None) is None or self._lines:
+    def settled(self, keys: Iterable[int]) -> None:
+        """What is known of messages is in the spool file."""
+        lines = self._lines
+        known = len(lines)
+        for key in keys:
+            lines.pop(key, None)
+        if lines or not known:
             return
         if self._octets > _SHORT and not self._closing and self._number is not None:
             try:

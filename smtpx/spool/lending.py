@@ -7,7 +7,7 @@ reads what is due through the desk, and hands in what is to be written down.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from typing import Any, Callable
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -28,16 +28,16 @@ from .format import (
     critical,
     dump,
     dumpOutcomes,
-    inserted,
     merged,
     message,
     waiting,
 )
 from .identity import parse, render
-from .recent import Recent, asRead
+from .ordinary import finished
+from .recent import Recent
 from .scheduling import Scheduler
 from .store import Store
-from .writer import Alter, Insert, Remove
+from .writer import Alter, Insert, Remove, Write
 
 #: The most octets of short bodies that are read at a time.
 OCTETS = 1 << 20
@@ -120,16 +120,16 @@ class Lender:
         while len(lent) < most and room > 0:
             key = agenda.head()
             job = None if key is None else self.recent.take(key)
-            if job is None or job.spare is None:
+            if key is None or job is None or job.spare is None:
                 break
+            agenda.next()
             room -= job.row[1]
-            agenda.draw(1)
-            envelope = job.spare.envelope
-            if envelope is not None:
-                lent.append(asRead(job, envelope, job.spare.prefix))
+            spare = job.spare
+            if isinstance(spare, SpooledMessage):
+                agenda.leased.add(key)
+                lent.append(spare)
             else:
-                agenda.leased.remove(job.row[0])
-                lent += self._lease([inserted(job.row)])
+                lent += self._lease([spare])
         return lent
 
     def parked(self, lane: bytes, most: int) -> Deferred[Sequence[SpooledMessage]]:
@@ -211,10 +211,10 @@ class Lender:
         try:
             rows, _ = await self._desk.query(lambda store: store.whole([key], OCTETS))
         except BaseException:
-            self.settled(key)
+            self.settled((key,))
             raise
         if not rows:
-            self.settled(key)
+            self.settled((key,))
             return None
         return seen(rows[0])
 
@@ -229,9 +229,16 @@ class Lender:
         waiting.append(turn)
         return turn
 
-    def settled(self, key: int) -> None:
-        """A lease is at an end: it is the turn of the next who wants the message."""
-        self.agenda.settled(key)
+    def settled(self, keys: Collection[int]) -> None:
+        """
+        Leases are at an end: it is the turn of the next who wants one of the messages.
+        """
+        self.agenda.settled(keys)
+        if self._claims:
+            for key in keys:
+                self._passOn(key)
+
+    def _passOn(self, key: int) -> None:
         waiting = self._claims.get(key)
         if waiting is None:
             return
@@ -264,6 +271,8 @@ class Lender:
             report's body is too long.
         """
         key = self._ours(message)
+        if not reports and finished(message, outcomes):
+            return self._giveBack(key, Remove(key, message.filed, message.octets))
         ids: list[str] = []
         inserts: list[Insert] = []
         if reports:
@@ -271,7 +280,7 @@ class Lender:
         known = merged(message.outcomes, outcomes)
         job: Remove | Alter
         if not waiting(len(message.envelope.recipients), known):
-            job = Remove(key, message.filed, message.octets, inserts)
+            job = Remove(key, message.filed, message.octets, inserts, ids)
         else:
             change = recorded(
                 key,
@@ -282,8 +291,8 @@ class Lender:
                 "held after an attempt" if due is None else "",
                 told,
             )
-            job = Alter([change], key, inserts, due)
-        return self._giveBack(key, job).addCallback(lambda _: ids)
+            job = Alter([change], key, inserts, due, ids)
+        return self._giveBack(key, job)
 
     def park(
         self,
@@ -303,7 +312,8 @@ class Lender:
         if not lane or not waiting(len(message.envelope.recipients), known):
             raise UsageError(f"{message.id} has nothing to be parked for")
         change = parked(key, lane, dumpOutcomes(known), wake)
-        return self._giveBack(key, Alter([change], key))
+        done = self._giveBack(key, Alter([change], key))
+        return done.addCallback(lambda _: None)
 
     def _ours(self, message: SpooledMessage) -> int:
         """
@@ -311,7 +321,9 @@ class Lender:
 
         @raise UsageError: it is not leased, or being settled.
         """
-        key = parse(message.id)
+        key = message.key
+        if key is None:
+            key = parse(message.id)
         agenda = self.agenda
         if key not in agenda.leased or key in agenda.settling:
             raise UsageError(f"{message.id} is not leased")
@@ -333,16 +345,21 @@ class Lender:
         ids.append(id)
         return Insert((key, octets, text, report.body, None), plan)
 
-    def _giveBack(self, key: int, job: Remove | Alter) -> Deferred[None]:
+    def _giveBack(self, key: int, job: Remove | Alter) -> Deferred[Sequence[str]]:
         """Have it written down; where that fails, the lease is kept."""
+        desk = self._desk
+        if desk.trouble is None:
+            self.agenda.settling.add(key)
+        return desk.write(job)
+
+    def kept(self, jobs: Iterable[Write]) -> None:
+        """Nothing of these was written down: leases are kept."""
         settling = self.agenda.settling
-        settling.add(key)
-
-        def failed(failure: Failure) -> Failure:
-            settling.discard(key)
-            return failure
-
-        return self._desk.write(job).addErrback(failed)
+        for job in jobs:
+            if isinstance(job, Remove):
+                settling.discard(job.key)
+            elif isinstance(job, Alter) and job.leased is not None:
+                settling.discard(job.leased)
 
     # --- lanes -----------------------------------------------------------------
 

@@ -35,7 +35,7 @@ from .nametable import (
 )
 from .store import Store
 from .threads import IThreads
-from .writer import Alter, Write
+from .writer import Alter
 
 #: So many names are forgotten in one step, which takes milliseconds.
 _STEP = 500
@@ -219,7 +219,7 @@ class Names:
         remnant = self._remnants.pop(key, None)
         job = Alter([forgotten(key), dropped(key)])
 
-        def gone(result: None) -> None:
+        def gone(result: object) -> None:
             if job.found[0]:
                 self._less([(key, client)])
             if remnant is not None:
@@ -279,10 +279,9 @@ class Names:
         self._remnants.pop(kept.key, None)
         self._remnants[kept.key] = light = _light(kept)
         changes = [left(kept), *[dropped(each.key) for each in victims]]
-        job: Write = Alter(changes)
-        synced = partial(self._synced, file, kept.octets)
-        done = self._desk.writeOnce(job, synced)
-        return done.addCallbacks(
+        job = Alter(changes)
+        self._desk.writeOnce(job, partial(self._synced, file, kept.octets))
+        return job.done.addCallbacks(
             lambda _: self._delete(victims), self._notLeft, errbackArgs=(light,)
         )
 

@@ -132,7 +132,7 @@ class Desktop:
         for key in keys:
             # Whoever wants it has to look whether it is on hold.
             self.lender.recent.take(key)
-        return self.desk.write(Alter([held(key, note) for key in keys]))
+        return self._altered(Alter([held(key, note) for key in keys]))
 
     def release(self, ids: Sequence[str]) -> Deferred[None]:
         """
@@ -142,7 +142,7 @@ class Desktop:
         """
         now = self.clock()
         changes = [released(parse(id), now) for id in ids]
-        return self.desk.write(Alter(changes, due=now))
+        return self._altered(Alter(changes, due=now))
 
     def letGo(self, ids: Sequence[str]) -> Deferred[None]:
         """
@@ -152,7 +152,10 @@ class Desktop:
         """
         now = self.clock()
         changes = [letGo(parse(id), now) for id in ids]
-        return self.desk.write(Alter(changes, due=now))
+        return self._altered(Alter(changes, due=now))
+
+    def _altered(self, job: Alter) -> Deferred[None]:
+        return self.desk.write(job).addCallback(lambda _: None)
 
     def hasten(self, ids: Sequence[str]) -> Deferred[int]:
         """

@@ -9,16 +9,19 @@ on it.  What is here is in the file too, so that to forget it costs nothing but 
 
 from __future__ import annotations
 
-from ..core.envelope import Envelope, Recipient
-from .format import SpooledMessage
-from .identity import render
-from .writer import Insert, Spare
+from ..core.envelope import Envelope
+from .format import SpooledMessage, inserted
+from .writer import Insert
 
 #: How many messages, and how many octets of their texts and bodies.
 _MESSAGES, _OCTETS = 1000, 4 << 20
 
 #: Longer bodies are not kept.
 _LONGEST = 16 << 10
+
+
+#: Who waits where there is one recipient.
+_ONE = (0,)
 
 
 class Recent:
@@ -33,19 +36,48 @@ class Recent:
         self._jobs: dict[int, Insert] = {}
         self._octets = 0
 
-    def offer(self, job: Insert, envelope: Envelope, prefix: bytes) -> None:
+    def offer(
+        self, job: Insert, id: str, plain: Envelope | None, prefix: bytes
+    ) -> None:
         """
-        A message is about to be put down that will be due at once.  What is kept
-        of its envelope is a copy, as others may go on changing theirs.
+        A message is about to be put down that will be due at once.
+
+        @param plain: what its envelope is, which nobody else has; L{None}: there are
+            stamps on it, which have to go through their text, as not all of them
+            outlive it.
         """
-        _, octets, text, _, _ = job.row
+        key, octets, text, body, _ = job.row
         if (
             self.wanted
             and octets <= _LONGEST
             and len(self._jobs) < _MESSAGES
             and self._octets + octets + len(text) <= _OCTETS
         ):
-            job.spare = Spare(_plain(envelope), prefix)
+            if plain is None:
+                job.spare = inserted(job.row)
+                return
+            count = len(plain.recipients)
+            # As it would be read from the file; by place, as it is one a message.
+            job.spare = SpooledMessage(
+                id,
+                plain.arrived,
+                plain,
+                prefix,
+                _ONE if count == 1 else tuple(range(count)),
+                0,
+                False,
+                "",
+                None,
+                (),
+                octets,
+                False,
+                body,
+                0,
+                None,
+                None,
+                False,
+                key,
+            )
 
     def keep(self, job: Insert) -> None:
         """One that was offered is put down."""
@@ -65,32 +97,3 @@ class Recent:
         """Forget all."""
         self._jobs.clear()
         self._octets = 0
-
-
-def _plain(envelope: Envelope) -> Envelope | None:
-    """
-    A copy; L{None}: there are stamps on it, which have to go through their text,
-    as not all of them outlive it.
-    """
-    if envelope.dumpedStamps():
-        return None
-    recipients = []
-    for recipient in envelope.recipients:
-        if recipient.dumpedStamps():
-            return None
-        recipients.append(Recipient(recipient.path))
-    return Envelope(envelope.sender, envelope.arrived, recipients, envelope.octets)
-
-
-def asRead(job: Insert, envelope: Envelope, prefix: bytes) -> SpooledMessage:
-    """A message as it would be read from the file."""
-    key, octets, _, body, _ = job.row
-    return SpooledMessage(
-        id=render(key),
-        arrived=envelope.arrived,
-        envelope=envelope,
-        prefix=prefix,
-        waiting=tuple(range(len(envelope.recipients))),
-        octets=octets,
-        content=body,
-    )

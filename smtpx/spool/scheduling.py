@@ -51,6 +51,9 @@ class Scheduler:
         if self.scheduleFor is None:
             return None if waits is None else Plan(max(self.clock(), waits), 0)
         schedule = self.scheduleFor(envelope)
+        if waits is None and not schedule.notBefore and not schedule.priority:
+            # Nobody has an opinion.
+            return None
         now = self.clock()
         notBefore = max(schedule.notBefore, waits or 0.0)
         priority = max(LOWEST, min(HIGHEST, schedule.priority))

@@ -39,7 +39,9 @@ from .interfaces import IOperatedSpool, ISpoolReactor, SpoolBroken, SpoolFull
 from .ledger import Ledger
 from .lending import Lender
 from .names import Names
+from .nametable import Name
 from .operating import Desktop
+from .records import Records
 from .recovery import Found, Lock, Place, heir, prepare, recover
 from .scheduling import Scheduler
 from .selection import Page, Selection
@@ -48,7 +50,7 @@ from .siblings import Siblings
 from .stock import Shift, SpoolState, Stock
 from .store import Store, isFull
 from .threads import IThreads, Threads
-from .writer import Alter, Insert, Remove, Write
+from .writer import Insert, Write
 
 
 @implementer(IOperatedSpool, IOwner, ISink)
@@ -96,7 +98,6 @@ class SQLiteSpool:
         self._lock: Lock | None = None
         self._found = Found()
         self._wakes: list[Callable[[], object]] = []
-        self._stock = Stock()
         #: Messages whose bodies are being written to files.
         self._filing: set[Incoming] = set()
         self._headroom = Headroom(place.path, lowWaterOctets, clock)
@@ -122,6 +123,9 @@ class SQLiteSpool:
                 clock,
                 make,
             )
+        self._records = Records(
+            self._lender, self._ledger, self._bodies, self._threads, clock, self._named
+        )
         self._opened = False
 
     # --- opening and closing -------------------------------------------------
@@ -166,7 +170,7 @@ class SQLiteSpool:
         self._identities = Identities(
             self._number, found.generation, self._clock, found.second
         )
-        self._stock = found.stock
+        self._records.stock = found.stock
         self.names.began(found.names)
         self.recovered = found.recovered
         self._lender.agenda.recovered()
@@ -203,7 +207,8 @@ class SQLiteSpool:
 
     def begin(self) -> Incoming:
         """See L{ISpool}."""
-        self.admit()
+        if self._desk.trouble is not None or self._headroom.lately() is not None:
+            self.admit()
         key, id = self._identities.make()
         return Incoming(self, key, id)
 
@@ -218,11 +223,13 @@ class SQLiteSpool:
         """The body is whole, or forgotten."""
         self._filing.discard(incoming)
 
-    def take(self, job: Insert, envelope: Envelope, prefix: bytes) -> Deferred[None]:
+    def take(
+        self, job: Insert, id: str, plain: Envelope | None, prefix: bytes
+    ) -> Deferred[None]:
         """Have a message with a short body written down."""
         if job.plan is None and job.row[4] is None:
-            self._lender.recent.offer(job, envelope, prefix)
-        return self._desk.write(job)
+            self._lender.recent.offer(job, id, plain, prefix)
+        return self._desk.insert(job)
 
     def takeFiled(self, job: Insert, file: BodyFile) -> Deferred[None]:
         """Have a message written down once its file is synced."""
@@ -230,7 +237,8 @@ class SQLiteSpool:
         if trouble is not None:
             file.drop()
             return fail(self._desk.refusal(trouble))
-        return self._desk.writeOnce(job, partial(file.finish, name=job.name))
+        self._desk.writeOnce(job, partial(file.finish, name=job.name))
+        return job.done
 
     def failed(self, error: OSError) -> Deferred[None]:
         """
@@ -243,63 +251,17 @@ class SQLiteSpool:
         return fail(self._desk.failure(error))
 
     def wrote(self, jobs: Sequence[Write], shift: Shift) -> bool:
-        """
-        These are on the disk.
-
-        @return: is there something to deliver at once?
-        """
-        self._stock.shift(shift)
+        """These are on the disk; is there something to deliver at once?"""
         if shift.missing:
             self._count()
-        agenda = self._lender.agenda
-        fresh: list[int] = []
-        gone: list[int] = []
-        due = False
-        for job in jobs:
-            if type(job) is Insert:
-                due |= self._arrived(job, fresh)
-                continue
-            if isinstance(job, Remove):
-                self._stock.remove(job.octets)
-                self._lender.settled(job.key)
-                self._ledger.settled(job.key)
-                if job.filed:
-                    gone.append(job.key)
-            elif isinstance(job, Alter):
-                if job.leased is not None:
-                    self._lender.settled(job.leased)
-                    self._ledger.settled(job.leased)
-                if job.due is not None:
-                    agenda.made(job.due)
-                    due |= job.due <= self._clock()
-            for report in job.reports:
-                due |= self._arrived(report, fresh)
-        if gone:
-            # The row is gone for good, so nobody will ask for the file.
-            self._threads.submit(lambda: self._bodies.delete(gone))
-        agenda.add(fresh)
-        return due or bool(fresh)
+        return self._records.wrote(jobs, shift)
 
-    def _arrived(self, job: Insert, fresh: list[int]) -> bool:
-        """
-        A message was put down.
+    def _named(self, name: Name) -> None:
+        self.names.arrived(name)
 
-        @param fresh: gets its key, if it is to go at once.
-        @return: is it due at once, though not fresh?
-        """
-        key, octets, _, _, hold = job.row
-        self._stock.add(octets, hold is not None)
-        if job.name is not None:
-            self.names.arrived(job.name)
-        if hold is not None:
-            return False
-        if job.plan is None:
-            fresh.append(key)
-            if job.spare is not None:
-                self._lender.recent.keep(job)
-            return False
-        self._lender.agenda.made(job.plan.due)
-        return job.plan.due <= self._clock()
+    def lost(self, jobs: Sequence[Write]) -> None:
+        """Nothing of these counts."""
+        self._lender.kept(jobs)
 
     def mended(self) -> None:
         """The file is in order again: see what is in it, then wake who watches."""
@@ -315,7 +277,7 @@ class SQLiteSpool:
         counted.addCallbacks(self._counted, self._uncounted)
 
     def _counted(self, stock: Stock) -> None:
-        self._stock = stock
+        self._records.stock = stock
 
     def _uncounted(self, failure: Failure) -> None:
         # It failed again; who mends it has it counted again.
@@ -363,9 +325,11 @@ class SQLiteSpool:
         untold: Collection[int] = (),
     ) -> None:
         """Note at once that recipients have a message."""
-        key = parse(message.id)
+        key = message.key
+        if key is None:
+            key = parse(message.id)
         if key in self._lender.agenda.leased:
-            self._ledger.add(key, indices, untold)
+            self._ledger.add(key, indices, untold, message.id)
 
     def settle(
         self,
@@ -404,13 +368,13 @@ class SQLiteSpool:
 
     def count(self) -> Deferred[int]:
         """How many messages there are."""
-        return succeed(self._stock.messages)
+        return succeed(self._records.stock.messages)
 
     # --- for operators -------------------------------------------------------------
 
     def state(self) -> SpoolState:
         """How it is; see L{smtpx.spool.interfaces.IOperatedSpool}."""
-        stock, trouble = self._stock, self._desk.trouble
+        stock, trouble = self._records.stock, self._desk.trouble
         headroom = self._headroom
         room = headroom.octets()
         why = headroom.short(room) if trouble is None else str(trouble)

@@ -24,8 +24,8 @@ from attrs import define, frozen
 from twisted.internet.defer import Deferred
 from zope.interface import Interface
 
-from ..core.envelope import Envelope
 from .changes import Change, planned
+from .format import Row, SpooledMessage
 from .nametable import Name, forgotten, recorded
 from .prompt import Prompt
 from .scheduling import Plan
@@ -46,21 +46,12 @@ _ENOUGH = 16
 _UNMOVED = Shift()
 
 
+#: The ids of no reports.
+_NONE: Sequence[str] = []
+
+
 class NotOpen(Exception):
     """The file was not opened yet."""
-
-
-@frozen
-class Spare:
-    """
-    What is kept of a message that is put down, so that it need not be read.
-
-    @ivar envelope: a copy of its envelope; L{None}: its text is to be taken apart.
-    @ivar prefix: header fields before the body.
-    """
-
-    envelope: Envelope | None
-    prefix: bytes
 
 
 @final
@@ -70,7 +61,8 @@ class Insert:
 
     @ivar row: what goes into the table.
     @ivar plan: when it is to go; L{None}: at once.
-    @ivar spare: what is to be kept of it in memory; L{None}: nothing.
+    @ivar spare: what is to be kept of it in memory: the message, or what would have to
+        be taken apart; L{None}: nothing.
     @ivar name: the name under which it came, to be put down with it; L{None}: none.
     @ivar done: fires when it is on the disk.
     """
@@ -80,11 +72,12 @@ class Insert:
     def __init__(self, row: Insertion, plan: Plan | None = None) -> None:
         self.row = row
         self.plan = plan
-        self.spare: Spare | None = None
+        self.spare: SpooledMessage | Row | None = None
         self.name: Name | None = None
         self.done: Deferred[None] = Prompt()
 
 
+@final
 class Remove:
     """
     Forget a message.
@@ -92,20 +85,29 @@ class Remove:
     @ivar filed: has it a file?
     @ivar octets: the length of its body.
     @ivar reports: what is put down in the same step; their C{done} does not fire.
+    @ivar done: fires with C{ids}.
+    @ivar ids: the reports' ids.
     """
 
-    __slots__ = ("done", "filed", "key", "octets", "reports")
+    __slots__ = ("done", "filed", "ids", "key", "octets", "reports")
 
     def __init__(
-        self, key: int, filed: bool, octets: int, reports: Sequence[Insert] = ()
+        self,
+        key: int,
+        filed: bool,
+        octets: int,
+        reports: Sequence[Insert] = (),
+        ids: Sequence[str] = _NONE,
     ) -> None:
         self.key = key
         self.filed = filed
         self.octets = octets
         self.reports = reports
-        self.done: Deferred[None] = Prompt()
+        self.ids = ids
+        self.done: Deferred[Sequence[str]] = Prompt()
 
 
+@final
 class Alter:
     """
     Change how far messages are.
@@ -115,9 +117,11 @@ class Alter:
     @ivar due: since when something is due because of it; L{None}: nothing is.
     @ivar found: for each change, how many messages it found.  Known once it is
         done.
+    @ivar done: fires with C{ids}.
+    @ivar ids: the reports' ids.
     """
 
-    __slots__ = ("changes", "done", "due", "found", "leased", "reports")
+    __slots__ = ("changes", "done", "due", "found", "ids", "leased", "reports")
 
     def __init__(
         self,
@@ -125,13 +129,15 @@ class Alter:
         leased: int | None = None,
         reports: Sequence[Insert] = (),
         due: float | None = None,
+        ids: Sequence[str] = _NONE,
     ) -> None:
         self.changes = changes
         self.leased = leased
         self.reports = reports
         self.due = due
         self.found: Sequence[int] = ()
-        self.done: Deferred[None] = Deferred()
+        self.ids = ids
+        self.done: Deferred[Sequence[str]] = Deferred()
 
 
 class Query:

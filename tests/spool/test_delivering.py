@@ -79,7 +79,7 @@ class DeliveringTests(SpoolTestCase):
         self.assertEqual(rig.wait(rig.spool.count()), 0)
         self.assertEqual(os.listdir(rig.path("bodies")), [])
         rig.close()
-        self.assertEqual(self.rig().spool._stock.messages, 0)
+        self.assertEqual(self.rig().spool._records.stock.messages, 0)
 
     def test_bodyOutlivesSettle(self) -> None:
         """Who is reading a body reads it to its end."""

@@ -156,14 +156,14 @@ class LedgerTests(SynchronousTestCase):
         for key in range(5):
             self.ledger.add(key, [0])
         for key in range(4):
-            self.ledger.settled(key)
+            self.ledger.settled([key])
             self.assertEqual(len(self.there()), 5)
-        self.ledger.settled(99)
-        self.ledger.settled(4)
+        self.ledger.settled([99])
+        self.ledger.settled([4])
         self.assertEqual(os.stat(self.path).st_size, 0)
         self.ledger.add(5, [1])
         self.assertEqual(self.there(), {5: {1}})
-        self.ledger.settled(5)
+        self.ledger.settled([5])
         self.assertEqual(self.there(), {5: {1}})
 
     def test_notEmptied(self) -> None:
@@ -172,7 +172,7 @@ class LedgerTests(SynchronousTestCase):
             self.ledger.add(key, [0])
         with mock.patch.object(os, "ftruncate", side_effect=FULL):
             for key in range(5):
-                self.ledger.settled(key)
+                self.ledger.settled([key])
         self.ledger.add(5, [1])
         self.assertEqual(len(self.there()), 6)
 
@@ -181,7 +181,7 @@ class LedgerTests(SynchronousTestCase):
         self.ledger.add(1, [5])
         for key in range(100, 600):
             self.ledger.add(key, [0])
-            self.ledger.settled(key - 3)
+            self.ledger.settled([key - 3])
             self.assertLess(os.stat(self.path).st_size, 1100)
             outstanding = {1, *range(max(100, key - 2), key + 1)}
             self.assertLessEqual(outstanding, set(self.there()))
@@ -216,7 +216,7 @@ class LedgerTests(SynchronousTestCase):
             [event] = self.told
             self.assertIn("cannot be noted", event["log_format"])
             self.assertEqual(event["path"], self.path)
-            self.ledger.settled(3)
+            self.ledger.settled([3])
             self.ledger.add(5, [0])
             self.assertEqual(self.there(), {1: {0}, 2: {0}, 4: {0}, 5: {0}})
 
@@ -227,7 +227,7 @@ class LedgerTests(SynchronousTestCase):
         with self.full():
             ledger.add(1, [0])
             ledger.add(2, [0])
-        ledger.settled(1)
+        ledger.settled([1])
         self.assertEqual(len(self.told), 1)
 
     def test_closing(self) -> None:
@@ -236,7 +236,7 @@ class LedgerTests(SynchronousTestCase):
             self.ledger.add(key, [0])
         self.ledger.retire()
         for key in range(5):
-            self.ledger.settled(key)
+            self.ledger.settled([key])
         for key in range(5, 60):
             self.ledger.add(key, [0])
         with self.full():

@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from smtpx.core.envelope import Envelope, Recipient, Stamp
 from smtpx.spool import recent
 from smtpx.spool.format import SpooledMessage, dump
+from smtpx.spool.identity import render
 from smtpx.spool.recent import Recent
 from smtpx.spool.store import Store
 from smtpx.spool.writer import Insert
@@ -27,7 +28,7 @@ def offered(shelf: Recent, key: int, octets: int = 5) -> Insert:
     to = envelope()
     row = (key, octets, dump(to, PREFIX), b"x" * octets, None)
     job = Insert(row)
-    shelf.offer(job, to, PREFIX)
+    shelf.offer(job, render(key), to.unstamped(), PREFIX)
     if job.spare is not None:
         shelf.keep(job)
     return job
@@ -68,7 +69,7 @@ class RecentTests(SynchronousTestCase):
         jobs = []
         for key in range(2):
             job = Insert((key, 1, "", b"x", None))
-            self.shelf.offer(job, envelope(), PREFIX)
+            self.shelf.offer(job, render(key), envelope(), PREFIX)
             jobs.append(job)
         for job in jobs:
             self.shelf.keep(job)

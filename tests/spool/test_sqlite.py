@@ -281,7 +281,7 @@ class LifeTests(SpoolTestCase):
         self.assertEqual(len(self.successResultOf(page)), 1)
         self.assertIsNone(self.successResultOf(closed))
         self.assertIsNone(self.successResultOf(again))
-        self.assertEqual(self.rig().spool._stock.messages, 2)
+        self.assertEqual(self.rig().spool._records.stock.messages, 2)
 
     def test_closeWhileOpening(self) -> None:
         """A spool that is closed while it opens opens, and is closed."""

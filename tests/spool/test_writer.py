@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import ILogObserver, LogEvent, LogLevel, globalLogPublisher
 from zope.interface import implementer
 
+from smtpx.core.errors import UsageError
 from smtpx.spool import bodies
 from smtpx.spool.bodies import INSIDE
 from smtpx.spool.format import Fate, Outcome
@@ -236,6 +237,25 @@ class CommitFailureTests(FailureTestCase):
         self.assertEqual(rig.wait(rig.spool.ready(NOW, 10)), [])
         rig.wait(rig.spool.settle(found, outcomes, None))
         self.assertEqual(rig.wait(rig.spool.count()), 0)
+
+    def test_deferredFails(self) -> None:
+        """So it is where it is to be tried again, or to wait for a lane."""
+        rig = self.rig()
+        rig.put(b"hello")
+        (found,) = rig.wait(rig.spool.ready(NOW, 10))
+        for change in (
+            lambda: rig.spool.settle(found, [Outcome(0, Fate.WAITING)], NOW + 9),
+            lambda: rig.spool.park(found, b"lane"),
+        ):
+            broken = failure(sqlite3.SQLITE_IOERR_FSYNC)
+            with mock.patch.object(Store, "commit", side_effect=broken):
+                done: Deferred[Any] = change()
+                rig.run()
+            self.failureResultOf(done, SpoolBroken)
+            rig.reactor.advance(2)
+            rig.run()
+        rig.wait(rig.spool.settle(found, [], NOW + 9))
+        self.assertRaises(UsageError, rig.spool.settle, found, [], NOW + 9)
 
     def test_readFails(self) -> None:
         """A file that cannot be read is opened again; fresh messages wait."""
