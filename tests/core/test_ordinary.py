@@ -10,7 +10,7 @@ from itertools import cycle
 from typing import Any
 
 from attrs import define
-from hypothesis import given, settings, strategies as st
+from hypothesis import example, given, settings, strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
@@ -39,6 +39,8 @@ from .made import MadeServer
 SAID = Stamp[bool]("x-said", None, lambda text: True)
 NO = reply(550, "5.7.1", b"No")
 BETTER = reply(251, "2.1.5", b"Better")
+#: An envelope gets a stamp as somebody is asked.
+STAMPED = object()
 LATER = reply(451, "4.3.0", b"Later")
 HELLO = b"EHLO c.example\r\n"
 
@@ -128,6 +130,8 @@ class World:
     @ivar adds: what an extension of ours adds to which command; empty: there is none.
     @ivar isPlain: only to some envelopes?
     @ivar answers: what questions are answered, one after the other.
+    @ivar isDirect: is the port asked directly?
+    @ivar isExtended: are there our own extensions?
     """
 
     adds: str
@@ -136,15 +140,19 @@ class World:
     bounds: Bounds
     dialect: Dialect
     isDirect: bool
+    isExtended: bool
 
     def play(self, kind: type[ServerConnection], flights: list[bytes]) -> list[object]:
         """All that becomes of what a client says."""
         left = cycle(self.answers)
 
-        def answer(question: object) -> object:
+        def answer(question: Any) -> object:
             found = next(left)
             if isinstance(found, Exception):
                 raise found
+            if found is STAMPED:
+                question.envelope.stamps[SAID] = True
+                return None
             return found
 
         def take(question: object) -> object:
@@ -153,7 +161,7 @@ class World:
 
         kinds = dict.fromkeys((MaySend, MayReceive, OpenBody), answer)
         asking: dict[Any, Any] = {**kinds, TakeMessage: take}
-        extensions = list(standard())
+        extensions = list(standard()) if self.isExtended else []
         if self.adds:
             extensions.append(added(self.adds, self.isPlain))
         profile = ServerProfile(
@@ -257,6 +265,9 @@ BODIES = [
 ]
 OTHERS = [b"RSET\r\n", b"NOOP\r\n", HELLO, b"QUIT\r\n", b"XYZ\r\n", b"HELO x\r\n", b""]
 
+#: An ordinary transaction, in as few as there can be.
+FLIGHTS = [MAILS[0] + RCPTS[0] + DATAS[0], BODIES[0]]
+
 #: The first of a list more often than all others.
 PIECES = [st.sampled_from([each[0]] * 9 + each) for each in (MAILS, RCPTS, DATAS)]
 
@@ -285,11 +296,8 @@ def transactions(draw: st.DrawFn) -> list[bytes]:
     return whole
 
 
-ANSWERS = st.lists(
-    st.sampled_from([None] * 8 + [NO, BETTER, LATER, PENDING, ValueError("odd")]),
-    min_size=1,
-    max_size=6,
-)
+ODD = [NO, BETTER, LATER, PENDING, STAMPED, ValueError("odd")]
+ANSWERS = st.lists(st.sampled_from([None] * 8 + ODD), min_size=1, max_size=6)
 BOUNDS = st.sampled_from(
     [Bounds()] * 4
     + [
@@ -313,7 +321,20 @@ WORLDS = st.builds(
     BOUNDS,
     st.sampled_from([Dialect.SMTP] * 5 + [Dialect.LMTP]),
     st.booleans(),
+    st.sampled_from([True] * 4 + [False]),
 )
+
+
+def worldOf(
+    *answers: object,
+    adds: str = "",
+    isExtended: bool = True,
+    bounds: Bounds = Bounds(),  # noqa: B008  # it is frozen
+) -> World:
+    """A world in which answers come in this order."""
+    return World(
+        adds, bool(adds), list(answers), bounds, Dialect.SMTP, True, isExtended
+    )
 
 
 class SameTests(SynchronousTestCase):
@@ -323,6 +344,20 @@ class SameTests(SynchronousTestCase):
 
     @settings(max_examples=300, deadline=None)
     @given(WORLDS, transactions())
+    @example(worldOf(None, isExtended=False), [MAILS[0], RCPTS[0] * 2, DATAS[0]])
+    @example(worldOf(None, STAMPED, adds="gate DATA"), FLIGHTS)
+    @example(worldOf(None, None, PENDING), FLIGHTS)
+    @example(worldOf(None, ValueError("odd")), FLIGHTS)
+    @example(worldOf(ValueError("odd")), FLIGHTS)
+    @example(worldOf(None, NO), FLIGHTS)
+    @example(worldOf(None), [MAILS[0], RCPTS[9], RCPTS[0], DATAS[0], BODIES[3]])
+    @example(worldOf(None), [MAILS[0] + OTHERS[1] + MAILS[0], MAILS[0], b""])
+    @example(worldOf(None), [MAILS[0] + RCPTS[0], b"BDAT 3 LAST\r\na", b"bc"])
+    @example(worldOf(None), [MAILS[0], RCPTS[0] * 2 + DATAS[0], BODIES[0]])
+    @example(worldOf(None), [MAILS[0] + RCPTS[0], b"BDAT 3\r\nabc", RCPTS[0], DATAS[0]])
+    @example(worldOf(None), [b"X" * 5000, MAILS[0], MAILS[0]])
+    @example(worldOf(None, bounds=Bounds(recipientsMax=2)), [MAILS[0] + RCPTS[0] * 4])
+    @example(worldOf(None), [MAILS[3], RCPTS[0], MAILS[11], MAILS[4]])
     def test_same(self, world: World, flights: list[bytes]) -> None:
         """
         Whatever a client says, and however it is cut: what is said and asked is the
