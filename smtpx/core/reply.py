@@ -118,21 +118,23 @@ def reply(code: int, status: str | None, *lines: bytes, closes: bool = False) ->
     return Reply(code, triple, lines, closes)
 
 
-_set = object.__setattr__
+_setterOf = object.__setattr__.__get__
 
 
-def plainReply(code: int, status: tuple[int, int, int], line: bytes) -> Reply:
+def saying(wordless: Reply, line: bytes) -> Reply:
     """
     A L{Reply} of one line of our own words, made in a fifth of the time.
 
+    @param wordless: the same without them.
     @param line: the text, in which there are no controls.
     """
     made = Reply.__new__(Reply)
-    _set(made, "code", code)
-    _set(made, "status", status)
-    _set(made, "lines", (line,))
-    _set(made, "closes", False)
-    _set(made, "octets", b"%d %d.%d.%d %b\r\n" % (code, *status, line))
+    put = _setterOf(made)
+    put("code", wordless.code)
+    put("status", wordless.status)
+    put("lines", (line,))
+    put("closes", wordless.closes)
+    put("octets", wordless.octets[:-2] + line + b"\r\n")
     return made
 
 

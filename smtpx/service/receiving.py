@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IProducer
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..core.envelope import Envelope
 from ..core.interfaces import IServerSession
 from ..core.queueprofile import NOT_BEFORE
-from ..core.reply import Reply, plainReply, reply
+from ..core.reply import Reply, reply, saying
 from ..core.standing import Standing
 from ..core.trace import ABOVE, HEADER, received
 from ..extensions.checkpointserver import transactionOf
@@ -32,7 +31,7 @@ from .transactions import Transactions
 FULL = reply(452, "4.3.1", b"No room for mail now")
 BROKEN = reply(451, "4.3.0", b"Mail cannot be taken now")
 
-_OK = (2, 0, 0)
+_TAKEN = reply(250, "2.0.0", b"")
 # A member is looked up at its class by a function of Enum's, each time.
 _USUAL = Standing.USUAL
 
@@ -112,17 +111,34 @@ class SpoolArrival:
     """
     One message on its way into the spool.
 
-    @ivar write: takes a piece of the body: the spool's own method.
-    @ivar abort: forgets it: the spool's own method.
+    @ivar write: takes a piece of the body: the spool's own method, as the others are.
+    @ivar abort: forgets it.
+    @ivar registerProducer: has the spool pause a producer where the disk does not keep
+        up.
+    @ivar unregisterProducer: the body is whole, or will not be.
     """
 
-    __slots__ = ("_incoming", "_receiver", "abort", "write")
+    __slots__ = (
+        "_envelope",
+        "_incoming",
+        "_receiver",
+        "_session",
+        "abort",
+        "registerProducer",
+        "unregisterProducer",
+        "write",
+    )
+
+    _session: IServerSession
+    _envelope: Envelope
 
     def __init__(self, receiver: SpoolReceiver, incoming: IIncoming) -> None:
         self._receiver = receiver
         self._incoming = incoming
         self.write = incoming.write
         self.abort = incoming.abort
+        self.registerProducer = incoming.registerProducer
+        self.unregisterProducer = incoming.unregisterProducer
 
     @property
     def id(self) -> str:
@@ -133,14 +149,6 @@ class SpoolArrival:
     def reread(self) -> Callable[[], Iterator[bytes]]:
         """Gives what there is of it: the spool's own method."""
         return self._incoming.reread
-
-    def registerProducer(self, producer: IProducer, streaming: bool) -> None:
-        """The spool pauses the producer where the disk does not keep up."""
-        self._incoming.registerProducer(producer, streaming)
-
-    def unregisterProducer(self) -> None:
-        """The body is whole, or will not be."""
-        self._incoming.unregisterProducer()
 
     def finish(
         self, session: IServerSession, envelope: Envelope
@@ -171,27 +179,25 @@ class SpoolArrival:
             # Nobody else would: the connection has let go of it.
             incoming.abort()
             raise
+        # Here rather than with the callback, which is called faster without arguments.
+        self._session, self._envelope = session, envelope
         committed = incoming.commit(spooled, prefix, hold)
-        return committed.addCallbacks(
-            self._taken, _refused, callbackArgs=(session, envelope)
-        )
+        return committed.addCallbacks(self._taken, _refused)
 
-    def _taken(
-        self, result: None, session: IServerSession, envelope: Envelope
-    ) -> Reply:
-        id = self._incoming.id
+    def _taken(self, result: None) -> Reply:
+        id, receiver = self._incoming.id, self._receiver
         answer = _answer(id)
-        if self._receiver.counted is not None:
-            self._receiver.counted(envelope)
-        journal = self._receiver.journal
+        if receiver.counted is not None:
+            receiver.counted(self._envelope)
+        journal = receiver.journal
         if journal.enabled:
-            journal.accepted(session, envelope, id, answer)
+            journal.accepted(self._session, self._envelope, id, answer)
         return answer
 
 
 def _answer(id: str) -> Reply:
     """What a client is told whose message has this id."""
-    return plainReply(250, _OK, b"OK id=" + id.encode("ascii"))
+    return saying(_TAKEN, b"OK id=" + id.encode("ascii"))
 
 
 def _refused(failure: Failure) -> Reply | Failure:

@@ -14,9 +14,9 @@ from smtpx.core.reply import (
     OK,
     Reply,
     ReplyReader,
-    plainReply,
     readReply,
     reply,
+    saying,
 )
 
 #: Text that stays as it is: no controls but HT.
@@ -125,14 +125,14 @@ class ReplyTests(SynchronousTestCase):
                 self.assertTrue(made.closes)
 
 
-class PlainReplyTests(SynchronousTestCase):
+class SayingTests(SynchronousTestCase):
     """
     Replies that are made fast.
     """
 
     def test_same(self) -> None:
         """It is the reply that is made of the same words."""
-        made = plainReply(250, (2, 0, 0), b"OK id=1")
+        made = saying(reply(250, "2.0.0", b""), b"OK id=1")
         other = reply(250, "2.0.0", b"OK id=1")
         self.assertEqual(made, other)
         self.assertEqual(hash(made), hash(other))
