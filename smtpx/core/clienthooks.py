@@ -33,6 +33,7 @@ class UsualHooks:
     body in which nothing has to be changed (L{smtpx.core.clientusual}).
 
     @ivar marks: a message that has one of these stamps is none.
+    @ivar told: one with one of these has parameters of MAIL.
     @ivar glances: neither is one for whose whole body one of these is false.
     @ivar admitters: those that are always asked.
     @ivar carriers: are there ways to move the body besides DATA?
@@ -41,6 +42,7 @@ class UsualHooks:
     """
 
     marks: Stamped
+    told: Stamped
     glances: tuple[Callable[[bytes], bool], ...]
     admitters: tuple[Callable[[IClientSession, Envelope], Refusal | None], ...]
     carriers: bool
@@ -74,9 +76,9 @@ class UsualHooks:
         marks: set[Stamp[Any]] = {RAW}
         for stamps, _ in (*hooks.admitters, *hooks.transforms):
             marks |= stamps
-        for writer in (*hooks.mail, *hooks.rcpt):
-            marks |= writer.of
-            marks.update(writer.parameter.foreign or ())
+        for writer in hooks.rcpt:
+            marks |= _marked(writer)
+        told: Stamped = frozenset().union(*map(_marked, hooks.mail))
         glances = []
         for stamps, choose in hooks.transforms:
             plain = occasionOf(choose).plain
@@ -92,7 +94,20 @@ class UsualHooks:
         carriers = bool(hooks.carriers)
         mail = tuple(each for each in hooks.mail if _always(each))
         unknown = tuple(each for each in mail if not each.parameter.loggedIn)
-        return cls(frozenset(marks), tuple(glances), admitters, carriers, mail, unknown)
+        return cls(
+            frozenset(marks),
+            told,
+            tuple(glances),
+            admitters,
+            carriers,
+            mail,
+            unknown,
+        )
+
+
+def _marked(writer: Writer) -> Stamped:
+    """With which stamps has it to be asked?"""
+    return writer.of.union(writer.parameter.foreign or ())
 
 
 def _always(writer: Writer) -> bool:

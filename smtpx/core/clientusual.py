@@ -161,9 +161,13 @@ class UsualWay:
         count, octets = len(recipients), body.octets
         if not 0 < count <= self._most or octets > MOST_OCTETS:
             return None
-        marks, stamps = usual.marks, envelope._stamps
-        if stamps is not None and not marks.isdisjoint(stamps._values):
-            return None
+        marks, stamps, mail = usual.marks, envelope._stamps, self._mail
+        asks = self._asks
+        if stamps is not None:
+            if not marks.isdisjoint(stamps._values):
+                return None
+            if not usual.told.isdisjoint(stamps._values):
+                asks, mail = True, self.hooks.mail
         paths = []
         for each in recipients:
             stamps = each._stamps
@@ -183,8 +187,8 @@ class UsualWay:
             if not plain(content):
                 return None
         more, last, self.carrier = b"", b"DATA\r\n", None
-        if self._asks:
-            found = self._asked(session, envelope, content)
+        if asks:
+            found = self._asked(session, envelope, content, mail)
             if found is None:
                 return None
             more, last = found
@@ -201,11 +205,16 @@ class UsualWay:
         )
 
     def _asked(
-        self, session: ClientSession, envelope: Envelope, content: bytes
+        self,
+        session: ClientSession,
+        envelope: Envelope,
+        content: bytes,
+        mail: tuple[Writer, ...],
     ) -> tuple[bytes, bytes] | None:
         """
-        Ask those who always want to be asked.
+        Ask those who have to be asked.
 
+        @param mail: for parameters of MAIL.
         @return: the parameters of MAIL, and what stands behind the last RCPT; L{None}:
             it has to go the long way.
         """
@@ -223,7 +232,7 @@ class UsualWay:
                         return None
                     last = whole.command % len(content) + content
                     session.stamps[whole.begun] = True
-            return written(session, self._mail, envelope), last
+            return written(session, mail, envelope), last
         except HookTrouble:
             # The long way meets it, too, and tells of it.
             return None

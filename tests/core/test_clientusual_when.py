@@ -172,6 +172,27 @@ class WhenTests(SynchronousTestCase):
         self.sent(registerBoth, mail=b"MAIL FROM:<a@client.example> ODD\r\n")
         self.assertEqual(self.asked, ["send"] * 2)
 
+    def test_parametersOfStamps(self) -> None:
+        """They are asked where the envelope has one, which stays a usual message."""
+        send, batch = self.noting("send", True), self.noting("batch")
+        word = Parameter[bool](b"ODD", Where.MAIL, FLAG, broken, send, of=(_NOTE,))
+
+        def register(client: IClientBuilder) -> None:
+            client.capability(_WORD)
+            client.parameter(word, under=_WORD)
+            client.batch(when(batch, lasting=True))
+
+        peer = opened(grouping(), _made(register), keywords=(b"WORD",))
+        for noted in False, True, True:
+            message = envelope()
+            if noted:
+                message.stamps[_NOTE] = True
+            said = peer.deliver(message, b"x\r\n")
+            self.assertIs(b"ODD" in said, noted)
+            peer.say(OK + OK + GO)
+            peer.say(TAKEN)
+        self.assertEqual(self.asked, ["batch", "send", "send"])
+
     def test_whatIsRecorded(self) -> None:
         """What lasts is asked once a session, when all steps are done."""
         last = when(self.noting("last", (("A", 1),)), lasting=True)
