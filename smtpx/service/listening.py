@@ -28,6 +28,7 @@ from twisted.internet.interfaces import (
     IReadDescriptor,
     IStreamServerEndpoint,
 )
+from twisted.internet.posixbase import PosixReactorBase
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -63,11 +64,14 @@ class Place(Protocol):
         """Twisted's description of it; L{None}: it is a port."""
 
 
-def endpointFor(reactor: Any, listener: Place) -> IStreamServerEndpoint:
+def endpointFor(
+    reactor: Any, listener: Place, silent: bool = False
+) -> IStreamServerEndpoint:
     """
     The endpoint of a listener.
 
     @param reactor: provides what the endpoint wants of it.
+    @param silent: is a port to be taken only, for a L{Door} that listens at it later?
     @raise smtpx.service.inherited.NotHandedOver: it is a socket that this process
         should have been given, and was not.
     @raise ValueError: there is no such endpoint; the message is not always of
@@ -79,6 +83,8 @@ def endpointFor(reactor: Any, listener: Place) -> IStreamServerEndpoint:
         named: IStreamServerEndpoint = serverFromString(reactor, listener.endpoint)
         return named
     assert listener.port is not None, "a listener has a port or an endpoint"
+    if silent and isinstance(reactor, PosixReactorBase):
+        return SilentEndpoint(reactor, listener.port, listener.address)
     if ip_address(listener.address).version == 6:
         return IPv6Endpoint(reactor, listener.port, listener.address)
     return TCP4ServerEndpoint(reactor, listener.port, BACKLOG, listener.address)
@@ -103,18 +109,57 @@ def listeningSocket(address: str, port: int) -> socket.socket:
     return made
 
 
-def silence(listening: socket.socket) -> None:
+def boundSocket(address: str, port: int) -> socket.socket:
     """
-    Have a TCP socket that listens not do so, until it is told to again; its port stays
-    taken.  Twisted binds nothing without that it listens.  The port has to be one that
-    was chosen, for the system takes back what it chose itself.
+    A socket that has its port, and does not listen yet.
+
+    @raise OSError: the address or port is not to be had.
     """
+    isIPv6 = ":" in address
+    made = socket.socket(socket.AF_INET6 if isIPv6 else socket.AF_INET)
     try:
-        listening.shutdown(socket.SHUT_RDWR)
-    except OSError as error:
-        # Linux can; elsewhere, who comes waits in the kernel's queue.
-        if error.errno != errno.ENOTCONN:
-            raise
+        made.setblocking(False)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if isIPv6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        made.bind((address, port))
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+@implementer(IStreamServerEndpoint)
+class SilentEndpoint:
+    """
+    An address and port that are taken, and not listened at until whoever has the port
+    says so.  Twisted's own endpoints bind nothing without that they listen.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        port: int,
+        address: str,
+        binding: Callable[[str, int], socket.socket] = boundSocket,
+    ) -> None:
+        self._reactor: IReactorSocket = reactor
+        self._port = port
+        self._address = address
+        self._binding = binding
+
+    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
+        """See L{IStreamServerEndpoint}."""
+        return execute(self._listen, protocolFactory)
+
+    def _listen(self, factory: Any) -> IListeningPort:
+        try:
+            made = self._binding(self._address, self._port)
+        except OSError as error:
+            raise CannotListenError(self._address, self._port, error) from error
+        # The reactor has a descriptor of its own from then on.
+        with made:
+            return self._reactor.adoptStreamPort(made.fileno(), made.family, factory)
 
 
 @implementer(IStreamServerEndpoint)
@@ -210,15 +255,11 @@ class Door:
         endpoint: IStreamServerEndpoint,
         problem: Callable[[str], Problem] = nowhere,
         wait: Callable[[], bool] = lambda: False,
-        *,
-        silent: bool = False,
     ) -> None:
         """
         @param problem: makes a problem of what is wrong with it.
         @param wait: waits a moment where the port is in use, and says whether to ask
             for it again.
-        @param silent: is the port to be silent until the door is opened?  Not where
-            it is bound already, and others may be let in there.
         """
         self.listener = listener
         self._problem = problem
@@ -226,7 +267,6 @@ class Door:
         self.privileged = not (listener.endpoint or "").startswith(UNIX_PREFIX)
         self._endpoint = endpoint
         self._wait = wait
-        self._silent = silent
         self._vestibule = Vestibule()
 
     async def bind(self) -> None:
@@ -245,11 +285,8 @@ class Door:
                     raise NoDoor(self._problem(str(error)), error) from error
         self._let(False)
         listening = self._socket
-        if listening is not None:
-            if self._silent and self.listener.port:
-                silence(listening)
-            if self.listener.fastOpen:
-                takeFast(listening)
+        if listening is not None and self.listener.fastOpen:
+            takeFast(listening)
 
     def open(self, factory: SMTPServerFactory) -> None:
         """
@@ -259,8 +296,8 @@ class Door:
         @raise NoDoor: somebody else has taken the port while it was silent.
         """
         listening = self._socket
-        if listening is not None and self.listener.port:
-            # Where another process lets in here already, this changes nothing.
+        if listening is not None and self.listener.port is not None:
+            # Where it listens already, this changes nothing.
             self._listen(listening, self.listener.port)
         self._vestibule.inner = factory
         factory.doStart()  # type: ignore[no-untyped-call]  # Twisted's

@@ -17,6 +17,7 @@ from twisted.internet.endpoints import (
     UNIXServerEndpoint,
     serverFromString,
 )
+from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import (
     IAddress,
@@ -37,9 +38,9 @@ from smtpx.service.listening import (
     Door,
     IPv6Endpoint,
     NoDoor,
+    SilentEndpoint,
     endpointFor,
     listeningSocket,
-    silence,
 )
 from smtpx.service.tables import Listener, ListenerTLS
 from smtpx.service.toml import parseDocument
@@ -123,7 +124,11 @@ class FakeSocket:
         self.closed = True
 
 
-class RecordingSocket(socket.socket):
+#: What tests may put something else in the place of.
+_Socket = socket.socket
+
+
+class RecordingSocket(_Socket):
     """
     A socket, connected to nothing, that remembers what is done to it.
 
@@ -210,6 +215,46 @@ class EndpointTests(SynchronousTestCase):
             CannotListenError,
         )
         self.assertIn("Couldn't listen on :::25", str(failure.value))
+
+    def test_silent(self) -> None:
+        """A port that is only to be taken is bound and given to the reactor."""
+        reactor = EPollReactor.__new__(EPollReactor)
+        silent = endpointFor(reactor, Listener(25, "192.0.2.1"), silent=True)
+        self.assertIsInstance(silent, SilentEndpoint)
+        plain = endpointFor(reactor, Listener(25, "192.0.2.1"))
+        self.assertIsInstance(plain, TCP4ServerEndpoint)
+        memory = MemoryReactorClock()
+        made = RecordingSocket()
+        endpoint = SilentEndpoint(memory, 25, "192.0.2.1", lambda *where: made)
+        verifyObject(IStreamServerEndpoint, endpoint)
+        self.successResultOf(endpoint.listen(None))  # type: ignore[arg-type]  # same
+        [(_, family, _)] = memory.adoptedPorts
+        self.assertEqual((family, made.done), (socket.AF_INET, []))
+        self.assertEqual(made.fileno(), -1)
+
+    def test_silentTaken(self) -> None:
+        """One that is not to be had is C{CannotListenError}, and nothing stays open."""
+        sockets: list[RecordingSocket] = []
+
+        class Taken(RecordingSocket):
+            """Cannot be bound."""
+
+            def __init__(self, *kind: object) -> None:
+                super().__init__()
+                sockets.append(self)
+
+            def bind(self, address: object) -> None:
+                """Somebody else has it."""
+                raise OSError(98, "Address already in use")
+
+        self.patch(socket, "socket", Taken)
+        for address in ("192.0.2.1", "2001:db8::1"):
+            endpoint = SilentEndpoint(MemoryReactorClock(), 25, address)
+            failing = endpoint.listen(None)  # type: ignore[arg-type]  # same
+            self.failureResultOf(failing, CannotListenError)
+        self.assertEqual([each.fileno() for each in sockets], [-1, -1])
+        only = (socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        self.assertEqual([only in each.done for each in sockets], [False, True])
 
     def test_socket(self) -> None:
         """The socket takes IPv6 and nothing else."""
@@ -368,55 +413,30 @@ class DoorTests(SynchronousTestCase):
         )
         self.assertIsNone(self.endpoint.factory.buildProtocol(HERE))
 
-    def listensAt(self, listener: Listener, silent: bool = True) -> RecordingSocket:
+    def listensAt(self, listener: Listener) -> RecordingSocket:
         """Bind a door whose port has a socket."""
         made = RecordingSocket()
         self.addCleanup(made.close)
         self.port.socket = made
-        self.door = Door(listener, self.endpoint, silent=silent)
+        self.door = Door(listener, self.endpoint)
         self.bind()
         return made
 
-    def test_silent(self) -> None:
-        """Nobody can connect before the door is opened, and all can from then on."""
-        made = self.listensAt(Listener(2525, fastOpen=False))
-        self.assertEqual(made.done, [("shutdown", socket.SHUT_RDWR)])
+    def test_listensWhenItIsOpened(self) -> None:
+        """The port is told to listen when the door is opened, and not before."""
+        made = self.listensAt(Listener(0, fastOpen=False))
+        self.assertEqual(made.done, [])
         self.assertFalse(self.port.reading)
-        made.done.clear()
         self.door.open(self.factory)
         self.assertEqual(made.done, [("listen", BACKLOG)])
         self.assertTrue(self.port.reading)
 
-    def test_silentFast(self) -> None:
-        """What TCP Fast Open wants is set behind that, which might undo it."""
-        made = self.listensAt(Listener(2525, fastOpen=True))
-        self.assertEqual(made.done[0], ("shutdown", socket.SHUT_RDWR))
-        self.assertEqual([each[1] for each in made.done[1:]], [socket.TCP_FASTOPEN])
-
-    def test_notSilent(self) -> None:
-        """
-        A port at which others may be let in already is never made silent; nor is one
-        that the system has chosen, for it would choose another; nor what only has a
-        name, such as a socket that systemd listens at itself, which is left as it is.
-        """
-        for listener, silent in (
-            (Listener(2525, fastOpen=False), False),
-            (Listener(0, fastOpen=False), True),
-            (Listener(endpoint="systemd:domain=INET:index=0", fastOpen=False), True),
-        ):
-            made = self.listensAt(listener, silent)
-            self.assertEqual(made.done, [])
-            self.door.open(self.factory)
-            self.assertEqual(made.done, [("listen", BACKLOG)] * bool(listener.port))
-
-    def test_notSilentElsewhere(self) -> None:
-        """Where the system cannot do that, clients wait until the door is opened."""
-        made = RecordingSocket()
-        self.addCleanup(made.close)
-        made.trouble = OSError(errno.ENOTCONN, "Socket is not connected")
-        silence(made)
-        made.trouble = OSError(errno.EBADF, "Bad file descriptor")
-        self.assertRaises(OSError, silence, made)
+    def test_listensAlready(self) -> None:
+        """What only has a name, such as a socket of systemd's, is left as it is."""
+        endpoint = "systemd:domain=INET:index=0"
+        made = self.listensAt(Listener(endpoint=endpoint, fastOpen=False))
+        self.door.open(self.factory)
+        self.assertEqual(made.done, [])
 
     def test_takenWhileSilent(self) -> None:
         """Somebody else was quicker: that is told as where it was taken before."""

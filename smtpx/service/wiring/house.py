@@ -125,10 +125,9 @@ def doorsOf(machine: Machine, configuration: Configuration) -> list[Door]:
     return [
         Door(
             listener,
-            endpointFor(machine.reactor, listener),
+            endpointFor(machine.reactor, listener, silent=True),
             partial(configuration.problem, ("listener", index)),
             succession.wait,
-            silent=True,
         )
         for index, listener in enumerate(configuration.listeners)
     ]
