@@ -25,6 +25,7 @@ from ..core.hooks import Dialect, Phase, RoutePolicy, Scope, Target
 from ..core.hostlist import HostList
 from ..core.interfaces import IBody
 from ..core.reply import Reply
+from ..core.values import value
 from ..dns.mailhosts import MailHost, addressIn
 from ..sasl.values import Credentials
 from ..spool.via import Cause, Via
@@ -132,8 +133,7 @@ def keyOf(host: MailHost, way: Way) -> Key:
     return host.name, frozenset(host.addresses), host.port, way
 
 
-# One a message: to fill slots of what is frozen takes twice as long.
-@frozen(eq=False, slots=False)
+@value(eq=False)
 class Sent:
     """
     What came of one envelope, in a session that did come about.

@@ -17,6 +17,7 @@ from zope.interface import Attribute, Interface
 from ..core.envelope import Recipient
 from ..core.hooks import Action, Schedule
 from ..core.interfaces import IBody
+from ..core.values import value
 from ..spool.format import Outcome, Report, SpooledMessage
 from ..spool.selection import Entry, Page, Selection, State
 from .told import Told
@@ -25,8 +26,7 @@ from .told import Told
 LANE_OCTETS = 255
 
 
-# One a message, as what follows: to fill slots of what is frozen takes twice as long.
-@frozen(slots=False)
+@value
 class Leg:
     """
     Recipients of one message that go one way together, in one transaction where
@@ -46,7 +46,7 @@ class Leg:
     where: object = None
 
 
-@frozen(slots=False)
+@value
 class Located:
     """
     Which ways recipients go.
@@ -77,7 +77,7 @@ def _unheard(outcomes: Sequence[Outcome]) -> None:
     """Nobody wants to know."""
 
 
-@frozen(slots=False)
+@value
 class Attempt:
     """
     One try to deliver one message to some of its recipients.

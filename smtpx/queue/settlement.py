@@ -13,12 +13,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from zlib import crc32
 
-from attrs import define, evolve, field, frozen
+from attrs import evolve, field, frozen
 
 from ..core.envelope import Recipient
 from ..core.errors import Untold, UsageError
 from ..core.hooks import Action, Schedule
 from ..core.queueprofile import EXPANDED, QueueProfile
+from ..core.values import value
 from ..spool.format import Fate, Outcome, Report, SpooledMessage
 from ..spool.interfaces import ISpool
 from ..spool.journal import IDeliveryJournal
@@ -56,8 +57,7 @@ NOT_TOLD = "its sender could not be told what became of it"
 BROKEN_SECONDS = 60.0
 
 
-# One a message, so it is not frozen, which takes twice as long.
-@define
+@value
 class Settlement:
     """
     What is to be written down of a message.

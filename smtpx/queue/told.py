@@ -5,9 +5,8 @@ the queue hands to whoever writes reports (L{smtpx.queue.interfaces.IReporter}).
 
 from __future__ import annotations
 
-from attrs import frozen
-
 from ..core.hooks import Action, News
+from ..core.values import value
 from ..spool.format import Outcome
 
 #: Of whom a host may have the message now.
@@ -17,7 +16,7 @@ _HANDED_ON = (Action.DELIVERED, Action.RELAYED)
 _NEWS = {action: News(action) for action in Action}
 
 
-@frozen
+@value
 class Told:
     """
     What the sender is to be told of a recipient.

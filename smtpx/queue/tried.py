@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 
-from attrs import frozen
-
 from ..core.hooks import Action
+from ..core.values import value
 from ..spool.format import Fate, Outcome
 from .interfaces import Route
 
@@ -17,8 +16,7 @@ from .interfaces import Route
 _DELIVERED = Fate.DELIVERED
 
 
-# One or more a message: to fill slots of what is frozen takes twice as long.
-@frozen(slots=False)
+@value
 class Tried:
     """
     What came of one recipient.

@@ -29,6 +29,7 @@ from attrs import evolve, frozen
 from ..core.envelope import Envelope, Recipient, Stamp
 from ..core.errors import SMTPXError
 from ..core.reply import Reply
+from ..core.values import value
 from .identity import render, secondOf
 from .via import Cause, Via
 
@@ -64,8 +65,7 @@ class Fate(Enum):
     FAILED = "failed"
 
 
-# One or more a message: to fill slots of what is frozen takes twice as long.
-@frozen(slots=False)
+@value
 class Outcome:
     """
     What became of one recipient in one attempt.
@@ -96,8 +96,7 @@ class Outcome:
     sender: bytes | None = None
 
 
-# One a message, as L{Outcome}.
-@frozen(eq=False, slots=False)
+@value(eq=False)
 class SpooledMessage:
     """
     A message as the spool has it.

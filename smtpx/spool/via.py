@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from enum import Enum
 
-from attrs import field, frozen
+from attrs import field
 
 from ..core.hooks import LogFields, TLSInfo
+from ..core.values import value
 
 
 class Cause(Enum):
@@ -59,8 +60,7 @@ class Cause(Enum):
     OPERATOR = "operator"
 
 
-# One a message: to fill slots of what is frozen takes twice as long.
-@frozen(slots=False)
+@value
 class Via:
     """
     A host that was talked to, or tried.
