@@ -25,6 +25,7 @@ from .envelope import Envelope, Recipient
 from .hooks import Phase, Scope, Stage, TLSOptions
 from .interfaces import IServerSession
 from .reply import Reply
+from .values import value
 
 T = TypeVar("T")
 
@@ -221,11 +222,9 @@ class TakeMessage(Question["Reply | tuple[Reply, ...]"]):
 
 
 # --- the client's effects ---------------------------------------------------
-# None of them is ever changed.  Those that each message makes are not frozen, as that
-# makes making them three times as slow.
 
 
-@define
+@value
 class Write:
     """Send these octets."""
 
@@ -261,7 +260,7 @@ class Ready:
     """Greeted, secured, authenticated: give it envelopes."""
 
 
-@frozen
+@value
 class Served:
     """
     A recipient has the message, while others are still to be answered for (RFC 2033
@@ -272,7 +271,7 @@ class Served:
     reply: Reply
 
 
-@define
+@value
 class Settled:
     """
     One envelope is done with.

@@ -13,10 +13,10 @@ import os
 from collections.abc import Iterator, Sequence
 from hashlib import file_digest
 
-from attrs import frozen
 from zope.interface import implementer
 
 from ..core.interfaces import IBody
+from ..core.values import value
 from .identity import parse, render
 from .writer import IShelf
 
@@ -27,7 +27,7 @@ _PIECE = 64 << 10
 
 
 @implementer(IBody)
-@frozen
+@value
 class HeldBody:
     """
     A short body, in memory.
@@ -48,7 +48,7 @@ class HeldBody:
 
 
 @implementer(IBody)
-@frozen
+@value
 class FiledBody:
     """
     A long body, in a file.
