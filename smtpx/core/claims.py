@@ -65,11 +65,14 @@ def apt(hooks: tuple[F, ...], *bearers: Bearer) -> Sequence[F]:
     too.  Mostly it is none, and to find that out is cheaper than to ask each.
     """
     always, stamps = occasions(hooks)
+    for bearer in bearers:
+        if not stamps.isdisjoint(bearer.borne()):
+            break
+    else:
+        return cast(Sequence[F], always)
     there: list[Stamp[Any]] = []
     for bearer in bearers:
         there += bearer.borne()
-    if stamps.isdisjoint(there):
-        return cast(Sequence[F], always)
     found: list[F] = []
     for hook in hooks:
         of = getattr(hook, "of", None)

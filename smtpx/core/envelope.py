@@ -232,7 +232,9 @@ class Envelope(Stamped):
 
     def allBorne(self) -> Collection[Stamp[Any]]:
         """Which stamps are on it, and on its recipients; perhaps more than once."""
-        found = self.borne()
+        found: Collection[Stamp[Any]] = ()
+        if self._stamps is not None:
+            found = self._stamps._values
         for each in self.recipients:
             if each._stamps is not None:
                 found = [*found, *each._stamps._values]

@@ -158,6 +158,10 @@ class QueueProfile(Register):
     def policyFor(self, envelope: Envelope) -> RoutePolicy:
         """What the route of C{envelope} has to be."""
         policy = ANY_ROUTE
+        always, stamps = occasions(self.constrainers)
+        if not always and stamps.isdisjoint(envelope.borne()):
+            # So it mostly is.
+            return policy
         for constrain in apt(self.constrainers, envelope):
             policy = constrain(envelope, policy)
         return policy
@@ -173,6 +177,9 @@ class QueueProfile(Register):
     def scheduleFor(self, envelope: Envelope) -> Schedule:
         """When C{envelope} is to go."""
         plan = _AT_ONCE
+        always, stamps = occasions(self.schedulers)
+        if not always and stamps.isdisjoint(envelope.borne()):
+            return plan
         for schedule in apt(self.schedulers, envelope):
             plan = schedule(envelope, plan)
         return plan
