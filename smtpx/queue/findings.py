@@ -6,6 +6,7 @@ other, and what it comes to: delivered, failed, or to be tried again.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import ip_address
 
 from attrs import evolve
@@ -199,10 +200,15 @@ def _maybeElsewhere(outcome: Outcome, sent: Sent) -> bool:
 def _spelled(got: Reply) -> str:
     """A reply on one line, for the operator."""
     text = b" ".join(got.lines).decode("utf-8", "backslashreplace")
-    if got.status is None:
-        return f"{got.code} {text}"
-    major, minor, detail = got.status
-    return f"{got.code} {major}.{minor}.{detail} {text}"
+    return _codes(got.code, got.status) + text
+
+
+@lru_cache(maxsize=256)
+def _codes(code: int, status: tuple[int, int, int] | None) -> str:
+    """What stands before the text, which is the same of most replies."""
+    if status is None:
+        return f"{code} "
+    return f"{code} {'.'.join(map(str, status))} "
 
 
 def _named(via: Via) -> str:

@@ -89,7 +89,7 @@ class Manner:
     wordings: Wordings = Wordings()
 
 
-_USUAL = (Action.FAILED, Action.DELAYED)
+_USUAL = _FAILED, _DELAYED = (Action.FAILED, Action.DELAYED)
 
 #: Addresses come from the grammar of SMTP; this is for the spool of a broken disk.
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
@@ -133,7 +133,9 @@ class Reporter:
         envelope = message.envelope
         if not envelope.sender:
             return False
-        return action in _USUAL or self._profile.mayWish(envelope)
+        if action is _FAILED or action is _DELAYED:
+            return True
+        return self._profile.mayWish(envelope)
 
     def reports(
         self, message: SpooledMessage, told: Iterable[Told], body: IBody

@@ -35,6 +35,11 @@ from .telling import Teller, Telling
 from .told import Told
 from .tried import Taken, Tried
 
+#: As L{Teller.owing}, which is asked for each message.
+Owing = Callable[
+    [SpooledMessage, Mapping[int, Outcome], Sequence[int], Action | None], Sequence[int]
+]
+
 #: When a host may be tried again, not everything that waits for it comes at once;
 #: in seconds, and as a part of the time until then.
 _SPREAD_SECONDS = 60.0
@@ -98,6 +103,7 @@ class Settlements:
     @ivar profile: what extensions say of when messages go; L{None}: nothing.
     @ivar routes: where reports go; L{None}: that is not asked.
     @ivar delays: see L{Teller}.
+    @ivar owing: see L{Teller.owing}.
     """
 
     spool: ISpool
@@ -109,6 +115,7 @@ class Settlements:
     routes: IRoutes | None = None
     delays: tuple[float, ...] = ()
     _teller: Teller = field(init=False)
+    owing: Owing = field(init=False)
 
     @_teller.default
     def _made(self) -> Teller:
@@ -120,6 +127,10 @@ class Settlements:
             self.routes,
             self.delays,
         )
+
+    @owing.default
+    def _owing(self) -> Owing:
+        return self._teller.owing
 
     def untimely(self, message: SpooledMessage) -> Settlement | None:
         """
@@ -292,16 +303,6 @@ class Settlements:
     def owes(self) -> Callable[[SpooledMessage, Outcome, Action | None], bool]:
         """See L{Teller.owes}."""
         return self._teller.owes
-
-    def owing(
-        self,
-        message: SpooledMessage,
-        had: Mapping[int, Outcome],
-        indices: Sequence[int],
-        action: Action | None,
-    ) -> Sequence[int]:
-        """See L{Teller.owing}."""
-        return self._teller.owing(message, had, indices, action)
 
     def _delays(
         self,
