@@ -49,6 +49,11 @@ class AddressTableTests(SynchronousTestCase):
             self.assertEqual(table.find(path), expected)
         self.assertEqual(AddressTable(entries).find(b"info+y@example.org"), "domain")
 
+    def test_byDomain(self) -> None:
+        """Where no address stands in it, nothing but the domain counts."""
+        self.assertTrue(AddressTable(ENTRIES[:-1]).byDomain)
+        self.assertFalse(AddressTable(ENTRIES).byDomain)
+
     def test_matching(self) -> None:
         """All patterns that match are to be had, the narrowest first."""
         entries = [*ENTRIES, ("info+x@example.org", "tagged"), ("[192.0.2.1]", "host")]

@@ -78,6 +78,7 @@ class ServerProfileTests(SynchronousTestCase):
         )
         of = frozenset({stamp})
         self.assertEqual(profile.plain, Plain(True, True, True, of))
+        self.assertIs(profile.plain, profile.plain)
         profile.review(Stage.RCPT, silent)
         self.assertEqual(profile.plain, Plain(True, False, True, of))
         profile.gate(silent)

@@ -32,6 +32,16 @@ class PolicyTests(SynchronousTestCase):
     Questions to the world, answered at once and later.
     """
 
+    def test_heldBehindCommand(self) -> None:
+        """
+        What waits behind a command in work is counted; the beginning of a line is not.
+        """
+        said = talk(standard(), HELLO + b"MAIL FROM", answers={MaySend: pending})
+        self.assertFalse(said.connection.holdsMore(0))
+        said.connection.feed(b":<a@b.example>\r\nNOOP\r\n")
+        self.assertTrue(said.connection.holdsMore(5))
+        self.assertFalse(said.connection.holdsMore(6))
+
     def test_refusedConnection(self) -> None:
         """
         A refused client gets one reply instead of the greeting, and the end.

@@ -24,6 +24,7 @@ from smtpx.extensions.eightbitmime import (
     EightBitMIME,
     EightBitMIMESettings,
 )
+from smtpx.extensions.eightbitmimeconversion import fitsLines, fitsSeven
 from smtpx.extensions.size import Size
 from smtpx.mime import Obstacle
 from smtpx.testing.client import OctetsBody, ScriptedPeer, client
@@ -147,6 +148,24 @@ class ClientTests(SynchronousTestCase):
         self.assertIn(b"MAIL FROM:<a@c.example>\r\n", joined.said)
         envelope = self.envelope(True)
         self.assertIsNone(SEVEN.send(joined.client, envelope))
+
+
+class FittingTests(SynchronousTestCase):
+    """Bodies that are known at a glance to need no conversion."""
+
+    def test_lines(self) -> None:
+        """A body of many lines fits if each of them does."""
+        line = b"x" * 998 + b"\r\n"
+        for body, fits in (
+            (b"", True),
+            (line * 3, True),
+            (line * 2 + b"x" * 998, True),
+            (line + b"x" + line, False),
+            (b"x" + line * 2, False),
+        ):
+            self.assertIs(fitsLines(body), fits)
+            self.assertIs(fitsSeven(body), fits)
+        self.assertFalse(fitsSeven("é".encode()))
 
 
 class ConversionTests(SynchronousTestCase):

@@ -138,7 +138,8 @@ class ReadingTests(SynchronousTestCase):
                     parseResults(value)
                 except Malformed:
                     pass
-        self.assertLess(process_time() - began, 3)
+        # It is minutes where time grows with the square of the length.
+        self.assertLess(process_time() - began, 15)
 
 
 class OracleTests(SynchronousTestCase):
