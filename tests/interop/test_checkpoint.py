@@ -348,7 +348,11 @@ class RecordedTests(InteropTestCase):
             isFirst = [each.syn and each.outgoing for each in found]
             return found[isFirst.index(True) :] if True in isFirst else []
 
-        waitFor(lambda: any(each.ends for each in own()), "goodbye")
+        def isAnswered() -> bool:
+            return any(b" id=" in each.payload for each in own())
+
+        waitFor(isAnswered, "answer")
+        waitFor(lambda: any(each.ends for each in self.apart.packets[seen:]), "goodbye")
         return own()
 
     def arrived(self) -> int:
