@@ -341,18 +341,9 @@ class RecordedTests(InteropTestCase):
             _send(self.own, message)
         waitFor(lambda: len(_deliveries(self.sender)) > count, "delivery")
         self.sent = count + 1
-
-        def own() -> list[Packet]:
-            # The end of the connection before this may be under way yet.
-            found = self.apart.packets[seen:]
-            isFirst = [each.syn and each.outgoing for each in found]
-            return found[isFirst.index(True) :] if True in isFirst else []
-
-        def isAnswered() -> bool:
-            return any(b" id=" in each.payload for each in own())
-
-        waitFor(isAnswered, "answer")
-        return own()
+        packets = self.apart.packets
+        waitFor(lambda: any(each.ends for each in packets[seen:]), "goodbye")
+        return packets[seen:]
 
     def arrived(self) -> int:
         """How many messages have arrived: all that were sent."""
@@ -386,7 +377,8 @@ class RecordedTests(InteropTestCase):
     def test_oneRoundTrip(self) -> None:
         """The whole message is in the SYN, and its answer behind the SYN's."""
         packets = self.send()
-        opening = packets[0]
+        # The end of the connection before may come first.
+        opening = next(each for each in packets if each.syn and each.outgoing)
         self.assertTrue(opening.syn and opening.payload.endswith(_MESSAGE.encode()))
         self.assertTrue(
             opening.payload.startswith(b"EHLO client.example\r\nMAIL FROM:")
@@ -402,7 +394,8 @@ class RecordedTests(InteropTestCase):
 
     def waited(self, packets: list[Packet]) -> float:
         """How long the answer to a message took behind its way there, in seconds."""
-        opening = packets[0]
+        # The end of the connection before may come first.
+        opening = next(each for each in packets if each.syn and each.outgoing)
         answered = next(each for each in packets if b" id=" in each.payload)
         return answered.seconds - opening.seconds - self.apart.delaySeconds
 
