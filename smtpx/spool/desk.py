@@ -32,7 +32,7 @@ from zope.interface import Interface
 from ..core.errors import SMTPXError
 from .interfaces import ISpoolReactor, SpoolBroken, SpoolFull
 from .stock import Shift
-from .store import Store, isFull
+from .store import Store, inWords, isFull
 from .threads import IThreads
 from .writer import (
     Alter,
@@ -214,7 +214,7 @@ class Desk:
     def failure(self, error: BaseException) -> SMTPXError:
         """What an error of the world comes to for our callers."""
         kind = SpoolFull if isFull(error) else SpoolBroken
-        raised = kind(f"{self._path}: {error}")
+        raised = kind(f"{self._path}: {inWords(error)}")
         raised.__cause__ = error
         return raised
 
@@ -262,7 +262,7 @@ class Desk:
             " it is opened again in {seconds} s: {error}",
             path=self._path,
             seconds=self._delay,
-            error=error,
+            error=inWords(error),
         )
         if self._closing is None:
             self.trouble = self.failure(error)

@@ -63,6 +63,10 @@ WITHOUT_BODY = _COLUMNS.format(body="NULL")
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
+#: What SQLite calls an I/O error, though it is that the index of the log, which is
+#: a file of its own, found no room.
+_NO_ROOM_FOR_INDEX = sqlite3.SQLITE_IOERR_SHMSIZE
+
 #: Key, length of the body, envelope as text, body or L{None}: in a file, and why it
 #: is on hold from the start or L{None}: it is not.
 Insertion = tuple[int, int, str, "bytes | None", "str | None"]
@@ -76,9 +80,17 @@ def isFull(error: BaseException) -> bool:
     """Does the error say that there is no room?"""
     if isinstance(error, OSError):
         return error.errno in _FULL
+    if not isinstance(error, sqlite3.Error):
+        return False
+    code = getattr(error, "sqlite_errorcode", 0)
     # The low octet is the primary code of an extended one.
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return isinstance(error, sqlite3.Error) and code == sqlite3.SQLITE_FULL
+    return code & 0xFF == sqlite3.SQLITE_FULL or code == _NO_ROOM_FOR_INDEX
+
+
+def inWords(error: BaseException) -> str:
+    """What is wrong, for an operator: SQLite's words leave open which file and why."""
+    name = getattr(error, "sqlite_errorname", None)
+    return f"{error} ({name})" if name else str(error)
 
 
 class Store:

@@ -5,11 +5,15 @@ when there is room again.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sqlite3
 import subprocess
 import time
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
+
+from smtpx.spool.store import Store, inWords, isFull
 
 from ..spool.rig import Rig, octetsOf
 from .clients import LARGE, SMALL, Client, Message, Refused, numberOf
@@ -22,10 +26,8 @@ FULL = "452 4.3.1 "
 MIDDLING = 60_000
 
 
-class ServerFullTests(SynchronousTestCase):
-    """C{twistd} with its state on a small file system."""
-
-    slow = True
+class SmallDiskTestCase(SynchronousTestCase):
+    """There is a small file system."""
 
     def setUp(self) -> None:
         """Mount it."""
@@ -38,6 +40,34 @@ class ServerFullTests(SynchronousTestCase):
         if tried.returncode:
             raise SkipTest("mounting is not allowed here")
         self.addCleanup(subprocess.run, ["umount", self.place], check=True)
+
+
+class StoreFullTests(SmallDiskTestCase):
+    """One spool file on a full disk."""
+
+    def test_noRoomForIndex(self) -> None:
+        """
+        With no room for any page more it cannot even be opened, which SQLite calls
+        an I/O error.
+        """
+        path = os.path.join(self.place, "spool.db")
+        Store(path, 1 << 20).close()
+        with open(os.path.join(self.place, "rest"), "wb", 0) as rest:
+            with contextlib.suppress(OSError):
+                while rest.write(bytes(4096)):
+                    pass
+        failure = self.assertRaises(sqlite3.OperationalError, Store, path)
+        self.assertTrue(isFull(failure), inWords(failure))
+
+
+class ServerFullTests(SmallDiskTestCase):
+    """C{twistd} with its state there."""
+
+    slow = True
+
+    def setUp(self) -> None:
+        """Nothing was taken."""
+        super().setUp()
         #: Numbers of messages that were acknowledged, by id.
         self.taken: dict[str, str] = {}
         self.tries = 0

@@ -21,7 +21,7 @@ from smtpx.spool.bodies import INSIDE
 from smtpx.spool.format import Fate, Outcome
 from smtpx.spool.interfaces import SpoolBroken, SpoolFull
 from smtpx.spool.layout import ForeignFile
-from smtpx.spool.store import Store, isFull
+from smtpx.spool.store import Store, inWords, isFull
 
 from .rig import NOW, PREFIX, Rig, SpoolTestCase, envelope
 
@@ -423,8 +423,16 @@ class FullTests(SpoolTestCase):
             (OSError(errno.EDQUOT, ""), True),
             (OSError(errno.EIO, ""), False),
             (failure(sqlite3.SQLITE_FULL), True),
+            (failure(sqlite3.SQLITE_IOERR_SHMSIZE), True),
             (failure(sqlite3.SQLITE_IOERR_WRITE), False),
             (sqlite3.ProgrammingError("no code"), False),
             (ValueError(), False),
         ]:
             self.assertEqual(isFull(error), full, error)
+
+    def test_inWords(self) -> None:
+        """SQLite says which of its many I/O errors it was by a name only."""
+        found = failure(sqlite3.SQLITE_IOERR_WRITE)
+        found.sqlite_errorname = "SQLITE_IOERR_WRITE"
+        self.assertEqual(inWords(found), "it failed (SQLITE_IOERR_WRITE)")
+        self.assertEqual(inWords(OSError("no disk")), "no disk")
