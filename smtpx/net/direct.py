@@ -25,10 +25,13 @@ from twisted.internet.protocol import Protocol
 from twisted.internet.tcp import Connection
 from zope.interface import implementer
 
-#: The most octets of one recv: it makes a bytes object of that size first, so
-#: less for commands and more while a body streams.
-COMMAND_OCTETS = 1 << 13
-BODY_OCTETS = 1 << 18
+#: The most octets of one recv.  It makes a bytes object of that size first; one above
+#: 128 KiB is had from the kernel and given back to it each time, at ten times the cost
+#: of a small read.  So a short message by BDAT may come whole with its commands, most
+#: bodies by DATA whole behind the 354, and only what comes fast comes in large pieces.
+COMMAND_OCTETS = 1 << 14
+BODY_OCTETS = 1 << 16
+STREAM_OCTETS = 1 << 18
 
 
 class Stall:

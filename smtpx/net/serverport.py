@@ -32,7 +32,13 @@ from ..core.reply import LOCAL_ERROR, Reply
 from ..core.server import ServerConnection
 from ..core.standing import Standing
 from .answers import CORE_QUESTIONS
-from .direct import BODY_OCTETS, COMMAND_OCTETS, DirectProtocol, Stall
+from .direct import (
+    BODY_OCTETS,
+    COMMAND_OCTETS,
+    STREAM_OCTETS,
+    DirectProtocol,
+    Stall,
+)
 from .fastopen import Opened, Proof, proofOf, proven
 from .inflow import Inflow
 from .interfaces import IArrival, Taken
@@ -65,8 +71,6 @@ class ServerPort(DirectProtocol):
     _options: TLSOptions | None = None
     _commits = False
     _opened = _USUALLY
-    #: May one read bring more than commands?
-    _large = False
 
     def _tell(self, octets: bytes) -> None:
         """
@@ -171,13 +175,15 @@ class ServerPort(DirectProtocol):
         if inflow is None:
             inflow = self._inflow = Inflow(self)
         arrival.registerProducer(inflow, True)
+        connection = self._connection
+        if connection is not None:
+            connection.bufferSize = BODY_OCTETS
         return None
 
     def body(self, octets: bytes) -> None:
         """See L{IServerPort}."""
-        if len(octets) > COMMAND_OCTETS // 2:
-            self.expect(BODY_OCTETS)
-            self._large = True
+        if len(octets) > BODY_OCTETS // 2:
+            self.expect(STREAM_OCTETS)
         arrival = self._arrival
         assert arrival is not None
         arrival.write(octets)
@@ -250,9 +256,9 @@ class ServerPort(DirectProtocol):
 
     def _bodyEnded(self, arrival: IArrival) -> None:
         """No more of a body comes."""
-        if self._large:
-            self._large = False
-            self.expect(COMMAND_OCTETS)
+        connection = self._connection
+        if connection is not None:
+            connection.bufferSize = COMMAND_OCTETS
         arrival.unregisterProducer()
         if self._stalled:
             self.unstall(Stall.BODY)

@@ -11,7 +11,7 @@ from twisted.internet.tcp import Connection
 from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.reply import reply
-from smtpx.net.direct import BODY_OCTETS, COMMAND_OCTETS
+from smtpx.net.direct import BODY_OCTETS, COMMAND_OCTETS, STREAM_OCTETS
 
 from .made import made
 
@@ -145,18 +145,35 @@ class DirectTests(SynchronousTestCase):
 
     def test_readSizes(self) -> None:
         """
-        Little is read at a time for commands, much for a body.
+        Little is read at a time for commands, more for a body, and much for one that
+        comes in large pieces.
         """
         protocol, transport, theirs = self.connected()
         protocol.makeConnection(transport)
         self.assertEqual(transport.bufferSize, COMMAND_OCTETS)
         protocol.dataReceived(HELLO)
+        self.assertEqual(transport.bufferSize, COMMAND_OCTETS)
         protocol.dataReceived(GROUP)
+        self.assertEqual(transport.bufferSize, BODY_OCTETS)
         protocol.dataReceived(b"x" * COMMAND_OCTETS)
         self.assertEqual(transport.bufferSize, BODY_OCTETS)
+        protocol.dataReceived(b"x" * BODY_OCTETS)
+        self.assertEqual(transport.bufferSize, STREAM_OCTETS)
         protocol.dataReceived(b"\r\n.\r\n")
         self.assertEqual(transport.bufferSize, COMMAND_OCTETS)
         protocol.dataReceived(GROUP)
-        protocol.dataReceived(b"x" * COMMAND_OCTETS)
+        protocol.dataReceived(b"x" * BODY_OCTETS)
         protocol.dataReceived(b"\rx\r\n.\r\n")
         self.assertEqual(transport.bufferSize, COMMAND_OCTETS)
+
+    def test_bodyWhole(self) -> None:
+        """
+        A body of some kilobytes that is there is had by one read.
+        """
+        protocol, transport, theirs = self.connected()
+        protocol.makeConnection(transport)
+        protocol.dataReceived(HELLO)
+        protocol.dataReceived(GROUP)
+        body = b"x" * (3 * COMMAND_OCTETS) + b"\r\n.\r\n"
+        theirs.sendall(body)
+        self.assertEqual(transport.socket.recv(transport.bufferSize), body)
