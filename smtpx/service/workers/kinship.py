@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from attrs import define
+from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IReadDescriptor
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -97,7 +98,13 @@ class Lifeline:
         self.gone()
 
     def connectionLost(self, reason: Failure) -> None:
-        """See L{IReadDescriptor}."""
+        """
+        See L{IReadDescriptor}.  Of the end of a pipe, epoll does not say that there is
+        something to be read, and this is what the reactor makes of it; it has removed
+        us.  A reactor that ends has another reason.
+        """
+        if reason.check(ConnectionDone) is not None:
+            self.gone()
 
 
 __all__ = ["Lifeline", "call", "dieWith", "threads"]

@@ -7,13 +7,16 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+from typing import Any
 
-from twisted.internet.error import ConnectionDone
+from twisted.internet.epollreactor import EPollReactor
+from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IReadDescriptor
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from smtpx.net.poller import withoutLogContext
 from smtpx.service.workers.kinship import Lifeline, call, dieWith
 
 from .test_channel import Readers
@@ -70,15 +73,49 @@ class KinshipTests(SynchronousTestCase):
 class LifelineTests(SynchronousTestCase):
     """A pipe whose end says that somebody is gone."""
 
+    def setUp(self) -> None:
+        """Nobody is gone yet."""
+        self.gone: list[str] = []
+
+    def line(self, reactor: object, number: int = 7) -> Lifeline:
+        """A pipe that is looked at."""
+        line = Lifeline(reactor, number, lambda: self.gone.append("gone"))
+        line.begin()
+        return line
+
     def test_gone(self) -> None:
         """It is told once."""
         readers = Readers()
-        gone: list[str] = []
-        line = Lifeline(readers, 7, lambda: gone.append("gone"))
+        line = self.line(readers)
         verifyObject(IReadDescriptor, line)
-        line.begin()
         self.assertEqual((readers.all, line.fileno()), ([line], 7))
         self.assertEqual(line.logPrefix(), "life")
         line.doRead()
-        line.connectionLost(Failure(ConnectionDone()))
-        self.assertEqual((readers.all, gone), ([], ["gone"]))
+        self.assertEqual((readers.all, self.gone), ([], ["gone"]))
+
+    def test_reactorEnds(self) -> None:
+        """That a reactor ends is not the end of anybody else."""
+        self.line(Readers()).connectionLost(Failure(ConnectionLost()))
+        self.assertEqual(self.gone, [])
+
+    def test_epoll(self) -> None:
+        """
+        The reactor of a worker, which does not say of the end of a pipe that it can be
+        read, tells it all the same, once.
+        """
+        for change in (bool, withoutLogContext):
+            reactor: Any = EPollReactor()
+            self.addCleanup(reactor._poller.close)
+            for reader in reactor.removeAll():
+                self.addCleanup(reader.connectionLost, None)
+            self.assertTrue(change(reactor))
+            ours, other = os.pipe()
+            self.addCleanup(os.close, ours)
+            self.gone.clear()
+            self.line(reactor, ours)
+            reactor.doIteration(0)
+            self.assertEqual(self.gone, [])
+            os.close(other)
+            for _ in range(2):
+                reactor.doIteration(0)
+            self.assertEqual(self.gone, ["gone"])
