@@ -4,8 +4,9 @@ The mail server as a Twisted service: what starts and stops in which order.
 Start: the doors are bound (UNIX sockets only when C{twistd} has given up its
 privileges, for they need none), but their ports are silent; then the house is entered
 (logs, spool, certificates, users, delivery, in the order of L{smtpx.service.wiring});
-and then the doors are opened.  So nobody finds a server that has no room for mail, and
-a port below 1024 can be taken before C{twistd} gives up its privileges.
+and then the doors are opened: of a worker, when all others are as far.  So nobody finds
+a server that has no room for mail, and a port below 1024 can be taken before C{twistd}
+gives up its privileges.
 
 Stop: the doors are closed; sessions are told 421, each when it has had the answer
 to what it said; deliveries that are under way are finished; the spool is closed,
@@ -15,10 +16,11 @@ and the logs last, since the others still tell of what they do.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 from twisted.application.service import MultiService
-from twisted.internet.defer import Deferred, DeferredList, succeed
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, succeed
 from twisted.internet.error import CannotListenError
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
@@ -74,6 +76,10 @@ class Builder(Protocol):
         """Go on in new log files, where there are some already."""
 
 
+class ToldToEnd(SMTPXError):
+    """A server was told to end before its doors were opened."""
+
+
 class MailService(MultiService):
     """
     A mail server.
@@ -81,6 +87,9 @@ class MailService(MultiService):
     @ivar doors: where it listens.
     @ivar house: what is behind the doors; L{None}: it is not running.
     @ivar builder: makes the house; L{None}: it cannot be spoken to meanwhile.
+    @ivar ready: called when the house stands: the doors are opened when what it returns
+        fires, and not at all if the server is stopped before, who then cancels that;
+        L{None}: they are opened at once.
     @ivar explain: says why it cannot start; as long as nobody is told of that
         otherwise, the log is.
     @ivar insists: does C{privilegedStartService} itself fail where a port is not to
@@ -109,6 +118,8 @@ class MailService(MultiService):
         self._enter = enter
         self._opened = opened
         self._bound: Deferred[None] | None = None
+        self.ready: Callable[[], Deferred[None]] | None = None
+        self._waiting: Deferred[None] = succeed(None)
         self.explain: Callable[[Failure], object] = self._explain
         self._begun: Deferred[None] = succeed(None)
         self._watchers: list[Deferred[None]] = []
@@ -184,16 +195,27 @@ class MailService(MultiService):
             await bound
         await self._bind(self.doors)
         house = self.house = await self._enter()
+        if self.ready is not None:
+            await self._wait(self.ready)
         for door in self.doors:
             factory = house.factory(door.listener)
             if factory is not None:
                 door.open(factory)
         self._opened(self.doors)
 
+    async def _wait(self, ready: Callable[[], Deferred[None]]) -> None:
+        if self.running:
+            self._waiting = ready()
+            with suppress(CancelledError):
+                await self._waiting
+        if not self.running:
+            raise ToldToEnd("it was told to end before its doors were open")
+
     async def _stop(self, children: Deferred[object]) -> None:
         if self.house is None and self.builder is not None:
             # Who is to make it may never come to an end.
             self.builder.abandon()
+        self._waiting.cancel()
         await self._begun
         closed = [Deferred.fromCoroutine(door.close()) for door in self.doors]
         house, self.house = self.house, None

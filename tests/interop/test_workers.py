@@ -12,6 +12,7 @@ import smtplib
 import socket
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from smtpx.spool.identity import parse
@@ -40,10 +41,10 @@ pauses = ["1 s"]
 """
 
 
-def takers(server: RunningServer) -> dict[int, int]:
-    """How many messages each worker has taken, by the main log."""
+def takers(lines: Iterable[str]) -> dict[int, int]:
+    """How many messages each worker has taken, by the lines of the main log."""
     found: dict[int, int] = {}
-    for line in server.mainLog():
+    for line in lines:
         taken = _TAKEN.search(line)
         if taken is not None:
             maker = parse(taken[1]) // 62**2
@@ -76,11 +77,11 @@ class WorkersTests(InteropTestCase):
 
         @return: how many.
         """
-        count = sum(takers(server).values())
+        count = sum(takers(server.mainLog()).values())
         before = count
         wanted = len(server.workers)
         until = time.monotonic() + CLIENT_SECONDS
-        while len(takers(server)) != wanted or count == before:
+        while len(takers(server.mainLog())) != wanted or count == before:
             self.assertLess(time.monotonic(), until, "all take mail")
             clients = [
                 smtplib.SMTP("127.0.0.1", server.port, "c.example", CLIENT_SECONDS)
@@ -94,7 +95,7 @@ class WorkersTests(InteropTestCase):
             seen = count
 
             def told(seen: int = seen) -> bool:
-                return sum(takers(server).values()) == seen
+                return sum(takers(server.mainLog()).values()) == seen
 
             waitFor(told, "the main log has them all")
         return count - before
@@ -126,8 +127,10 @@ class WorkersTests(InteropTestCase):
         ]
         for number, client in enumerate(clients):
             client.sendmail("bob@c.example", "ann@localhost", MESSAGE.format(number))
-        waitFor(lambda: sum(takers(server).values()) == 12, "12 in the main log")
-        self.assertGreater(min(takers(server).values()), 3)
+        waitFor(
+            lambda: sum(takers(server.mainLog()).values()) == 12, "12 in the main log"
+        )
+        self.assertGreater(min(takers(server.mainLog()).values()), 3)
         for client in clients:
             client.quit()
         self.assertEqual(len(server.delivered(12)), 12)

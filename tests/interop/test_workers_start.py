@@ -33,10 +33,45 @@ from .running import (
 )
 from .test_activation import UNIXClient
 from .test_privileges import STARTED, USER, lowPort, status
+from .test_workers import takers
 
 MESSAGE = b"Subject: hello\r\n\r\nIt works.\r\n"
 
 TWISTD = str(Path(sys.executable).with_name("twistd"))
+
+
+#: A policy of somebody: its worker 2 takes its time to start.
+_HESITANT = """
+import time
+from pathlib import Path
+
+if Path("/proc/self/comm").read_text() == "smtpx worker 2\\n":
+    Path("held").touch()
+    while not Path("go").exists():
+        time.sleep(0.02)
+
+
+class Policy:
+    def mayConnect(self, session):
+        return None
+
+
+policy = Policy()
+"""
+
+
+class Eager(smtplib.SMTP):
+    """Python's client, who comes as soon as the port is open."""
+
+    def _get_socket(self, host: str, port: int, timeout: object) -> socket.socket:
+        until = time.monotonic() + CLIENT_SECONDS
+        while True:
+            try:
+                return socket.create_connection((host, port), CLIENT_SECONDS)
+            except ConnectionRefusedError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.001)
 
 
 class StartTests(InteropTestCase):
@@ -141,6 +176,81 @@ class StartTests(InteropTestCase):
             waitFor(partial(connects, port, state), "a greeting")
             server.stop()
         self.assertEqual(control, [True, True])
+
+    def hesitant(self, *listeners: str) -> RunningProgram:
+        """A server that starts, and whose worker 2 begins with that, and waits."""
+        (self.folder / "hesitant.py").write_text(_HESITANT)
+        self.configure(*listeners, top='python_path = ["."]')
+        with (self.folder / "smtpx.toml").open("a") as file:
+            file.write('[policy]\npython = ["hesitant:policy"]\n')
+        server = RunningProgram(self.folder, self.words("-n", "--pidfile="))
+        self.running(server)
+        waitFor((self.folder / "held").exists, "worker 2 begins")
+        return server
+
+    def go(self) -> None:
+        """Let worker 2 go on."""
+        (self.folder / "go").touch()
+
+    def test_nobodyBeforeAll(self) -> None:
+        """
+        As long as one worker is not ready, no port is open; who connects to a UNIX
+        socket meanwhile is served when all are.
+        """
+        port = freePort()
+        server = self.hesitant(f"port = {port}", 'endpoint = "unix:own.sock"')
+        with self.assertRaises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port), CLIENT_SECONDS)
+        with socket.socket(socket.AF_UNIX) as early:
+            early.settimeout(CLIENT_SECONDS)
+            early.connect(str(self.folder / "own.sock"))
+            self.go()
+            self.assertEqual(early.recv(4), b"220 ")
+        server.await_(STARTED)
+        with smtplib.SMTP("127.0.0.1", port, "c.example", CLIENT_SECONDS) as client:
+            client.sendmail("ann@c.example", "bob@localhost", MESSAGE)
+        self.delivers(1)
+        server.stop()
+
+    def test_endedWhileOneWaits(self) -> None:
+        """
+        Who is told to end while a worker waits for another opens no port; the one that
+        waits ends at once.
+        """
+        port = freePort()
+        server = self.hesitant(f"port = {port}")
+        [zygote] = childrenOf(server.pid)
+        first, second = childrenOf(zygote)
+        os.kill(server.pid, signal.SIGTERM)
+        waitFor(lambda: not runs(first), "the end of worker 1")
+        self.assertTrue(runs(second))
+        with self.assertRaises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port), CLIENT_SECONDS)
+        self.go()
+        server.await_(re.compile("Server Shut Down"))
+        server.stop()
+        self.assertFalse(any(runs(each) for each in (zygote, first, second)))
+        said = server.said()
+        self.assertIn("Cannot start: it was told to end before all workers", said)
+        self.assertNotIn("Traceback", said)
+
+    def test_firstClients(self) -> None:
+        """Clients that come as soon as the port is open are not all one worker's."""
+        port = freePort()
+        self.configure(f"port = {port}")
+        server = RunningProgram(self.folder, self.words("-n", "--pidfile="))
+        self.running(server)
+        clients = [
+            Eager("127.0.0.1", port, "c.example", CLIENT_SECONDS) for _ in range(10)
+        ]
+        for client in clients:
+            client.sendmail("ann@c.example", "bob@localhost", MESSAGE)
+            client.quit()
+        self.delivers(10)
+        server.stop()
+        log = (self.folder / "state" / "main.log").read_text("utf-8")
+        found = takers(log.splitlines())
+        self.assertEqual((sorted(found), sum(found.values())), ([1, 2], 10), found)
 
     def test_hangs(self) -> None:
         """A worker that does nothing any more is ended, and has a successor."""

@@ -19,7 +19,7 @@ from smtpx.core.errors import UsageError
 from smtpx.net.factory import SMTPServerFactory
 from smtpx.queue.interfaces import IQueueControl
 from smtpx.service.listening import Door
-from smtpx.service.mail import House, MailService
+from smtpx.service.mail import House, MailService, ToldToEnd
 from smtpx.service.tables import Listener, ListenerTLS
 
 from .test_listening import FakeEndpoint, FakePort
@@ -193,6 +193,61 @@ class MailServiceTests(SynchronousTestCase):
         self.entering.callback(self.house)
         self.successResultOf(stopped)
         self.assertEqual(self.done[-2:], ["farewell", "close"])
+
+    def whenReady(self) -> Deferred[None]:
+        """The doors wait for somebody."""
+        may: Deferred[None] = Deferred()
+
+        def ready() -> Deferred[None]:
+            self.done.append("ready")
+            return may
+
+        self.service.ready = ready
+        return may
+
+    def test_ready(self) -> None:
+        """Doors can wait for something else when the house stands."""
+        may = self.whenReady()
+        opened = self.service.whenOpen()
+        self.service.startService()
+        self.assertEqual(self.done, ["enter"])
+        self.entering.callback(self.house)
+        self.assertEqual(self.done, ["enter", "ready"])
+        self.assertNoResult(opened)
+        self.assertFalse(self.port.reading)
+        may.callback(None)
+        self.successResultOf(opened)
+        self.assertTrue(self.port.reading)
+        self.house.gone.callback(None)
+        self.successResultOf(self.service.stopService())
+
+    def test_stoppedWhileReady(self) -> None:
+        """A stop does not wait for that, and opens no door."""
+        self.whenReady()
+        told: list[str] = []
+        self.service.explain = lambda failure: told.append(str(failure.value))
+        self.entering.callback(self.house)
+        self.house.gone.callback(None)
+        opened = self.service.whenOpen()
+        self.service.startService()
+        self.assertNoResult(opened)
+        self.successResultOf(self.service.stopService())
+        self.failureResultOf(opened, ToldToEnd)
+        self.assertEqual(told, ["it was told to end before its doors were open"])
+        self.assertEqual(self.done, ["enter", "ready", "farewell", "close"])
+        self.assertFalse(self.port.listening)
+
+    def test_stoppedBeforeReady(self) -> None:
+        """Who is stopped already when the house stands waits for nothing else."""
+        self.whenReady()
+        self.service.explain = lambda failure: None
+        self.house.gone.callback(None)
+        self.service.startService()
+        stopped = self.service.stopService()
+        self.assertNoResult(stopped)
+        self.entering.callback(self.house)
+        self.successResultOf(stopped)
+        self.assertEqual(self.done, ["enter", "farewell", "close"])
 
     def test_children(self) -> None:
         """Other services can be put in, and live and end with it."""

@@ -2,12 +2,13 @@
 A worker: what a process does that was forked off the zygote.
 
 It has a reactor of its own, made after the fork, takes over the sockets that listen,
-and is then an ordinary mail server.  It ends when it is told to (SIGTERM), and when the
-zygote or the supervisor is gone.
+and is then an ordinary mail server, but for this: once its house stands it waits at the
+gate (L{smtpx.service.workers.gate}) before it opens its doors.  It ends when it is told
+to (SIGTERM), and when the zygote or the supervisor is gone.
 
-News: C{serving}; or C{failed}, with C{why}, if it cannot start; C{log}, with an
-C{event} for C{twistd}'s log; C{lost}, with the number of C{events} that there was no
-room for.  All but C{log} have its C{number}.
+News: C{ready}, when it waits at the gate; C{serving}; or C{failed}, with C{why}, if it
+cannot start; C{log}, with an C{event} for C{twistd}'s log; C{lost}, with the number of
+C{events} that there was no room for.  All but C{log} have its C{number}.
 
 Signals: SIGTERM is for the end, SIGUSR1 for new log files.  SIGHUP and SIGINT are
 ignored: a terminal sends them to all processes at once, and C{twistd}'s own decides
@@ -40,6 +41,7 @@ from ..machine import Machine
 from ..mail import EXPECTED, MailService
 from ..wiring.working import worker
 from .channel import Message, tell
+from .gate import Waiting
 from .kinship import Lifeline, call
 from .leaving import FORSAKEN_SECONDS, leaveSeconds
 from .others import Others
@@ -66,6 +68,7 @@ class Charge:
     @ivar news: the end of a channel: the supervisor hears it.
     @ivar lives: pipes that end when a process is gone without which there is no use in
         going on.
+    @ivar gate: see L{smtpx.service.workers.gate}.
     @ivar sockets: descriptors of what listens, each with its family, in the order of
         the listeners.
     """
@@ -76,6 +79,7 @@ class Charge:
     shared: Shared
     news: socket.socket
     lives: Sequence[int]
+    gate: int
     sockets: Sequence[tuple[int, int]]
 
     def tell(self, said: str, **fields: object) -> bool:
@@ -151,11 +155,12 @@ class Work:
         endpoints = [adopted(self._reactor, *each) for each in charge.sockets]
         service = worker(machine, charge.configuration, charge.found, endpoints)
         service.explain = self._explain
+        service.ready = self._ready
         return service
 
     def _start(self) -> None:
         opened = self.service.whenOpen()
-        opened.addCallbacks(lambda _: self._serves(), self._failed)
+        opened.addCallbacks(lambda _: self._say("serving"), self._failed)
         self.service.startService()
 
     def _hearSignals(self) -> None:
@@ -192,10 +197,15 @@ class Work:
         # The supervisor says it: once, where several workers have the same reason.
         self._charge.tell("failed", why=reason(failure)[:_TOLD])
 
-    def _serves(self) -> None:
+    def _ready(self) -> Deferred[None]:
+        """The house stands; may its doors be opened?"""
+        self._say("ready")
+        return Waiting(self._reactor, self._charge.gate).opened
+
+    def _say(self, said: str) -> None:
         # Others wait to hear it: what all have for the log may leave no room now.
-        if not self._charge.tell("serving"):
-            self._reactor.callLater(_AGAIN_SECONDS, self._serves)
+        if not self._charge.tell(said):
+            self._reactor.callLater(_AGAIN_SECONDS, self._say, said)
 
     def _failed(self, failure: Failure) -> None:
         self.status = 1

@@ -18,6 +18,7 @@ class Stage(Enum):
     VACANT = "nobody"
     ORDERED = "a process is to begin"
     STARTING = "a process starts"
+    READY = "a process may take mail as soon as it is let"
     SERVING = "a process takes mail"
 
 
@@ -45,12 +46,12 @@ class Post:
     @property
     def hasProcess(self) -> bool:
         """Is somebody there, who takes mail or is about to?"""
-        return self.stage in (Stage.STARTING, Stage.SERVING)
+        return self.stage in (Stage.STARTING, Stage.READY, Stage.SERVING)
 
     @property
     def begins(self) -> bool:
         """Is somebody about to be there?"""
-        return self.stage in (Stage.ORDERED, Stage.STARTING)
+        return self.stage in (Stage.ORDERED, Stage.STARTING, Stage.READY)
 
 
 __all__ = ["Post", "Stage"]

@@ -2,11 +2,13 @@
 The workers, as their supervisor sees them.
 
 Each worker has a post.  At a start the leading worker is first, alone, for what is made
-once in the life of a server is made by it; the others follow side by side.  A post that
-becomes vacant is filled again, at once, or after a while where that happens again and
-again; one whose worker hangs is made vacant.  Where the zygote ends, all workers
-leave, and all begins anew as soon as the last has gone; the sockets are the
-supervisor's, so that clients wait meanwhile.
+once in the life of a server is made by it; when it is ready the others follow, side by
+side; and when all are ready they open their doors, so that the first clients are not
+all one worker's.  A post that becomes vacant is filled again, at once, or after a while
+where that happens again and again; one whose worker hangs is made vacant.  Where the
+zygote ends, all workers leave, and all begins anew as soon as the last has gone; the
+sockets are the supervisor's, so that clients wait meanwhile, and so nobody who is ready
+waits for the others then.
 
 Where the zygote has made something new for them all, such as keys of TLS tickets, the
 workers are replaced, one after another: each sees its clients out and ends, and the
@@ -169,8 +171,7 @@ class Staff:
         if self._isEmpty():
             return succeed(None)
         gone = self._gone = Deferred()
-        if self._zygote is not None:
-            self._zygote.order("leave")
+        self._order("leave")
         self._timer = self._clock.callLater(self._leaveSeconds, self._cut)
         return gone
 
@@ -201,6 +202,9 @@ class Staff:
         """Somebody of those that are at work now says something."""
         match message:
             case {"said": "prepared"}:
+                if self._started is None:
+                    # Clients wait already.
+                    self._order("open")
                 self._fill(self.posts[1])
             case {"said": "unprepared", "why": str(why)}:
                 if not self._cannot(why):
@@ -217,7 +221,12 @@ class Staff:
     def _heardOf(self, post: Post, message: Message) -> None:
         match message:
             case {"said": "forked", "pid": int(pid)}:
-                post.pid, post.stage = pid, Stage.STARTING
+                post.pid = pid
+                # What the zygote had no room to say comes late.
+                if post.stage is Stage.ORDERED:
+                    post.stage = Stage.STARTING
+            case {"said": "ready"}:
+                self._isReady(post)
             case {"said": "serving"}:
                 self._serves(post)
             case {"said": "failed", "why": str(why)}:
@@ -290,6 +299,14 @@ class Staff:
         post.patience.begun(self._clock.seconds())
         self._zygote.order("fork", number=post.number)
 
+    def _isReady(self, post: Post) -> None:
+        if post.begins:
+            post.stage = Stage.READY
+        self._fillOthers()
+        ready = all(each.stage is Stage.READY for each in self.posts.values())
+        if ready and self._beginning is not None:
+            self._order("open")
+
     def _serves(self, post: Post) -> None:
         post.stage = Stage.SERVING
         if self._started is None:
@@ -298,11 +315,17 @@ class Staff:
                 number=post.number,
                 pid=post.pid,
             )
-        self._fillOthers()
         self._rota.go()
         done = all(each.stage is Stage.SERVING for each in self.posts.values())
-        if done and self._started is not None and not self._started.called:
-            self._started.callback(None)
+        beginning = self._beginning
+        if done and beginning is not None:
+            beginning.callback(None)
+
+    @property
+    def _beginning(self) -> Deferred[None] | None:
+        """Fires when all take mail; L{None}: this is no first start, or no more."""
+        started = self._started
+        return None if started is None or started.called else started
 
     def _fillOthers(self) -> None:
         for post in self.posts.values():
@@ -403,8 +426,11 @@ class Staff:
             gone.callback(None)
 
     def _signal(self, post: Post, which: int) -> None:
+        self._order("signal", number=post.number, signal=int(which))
+
+    def _order(self, do: str, **fields: object) -> None:
         if self._zygote is not None:
-            self._zygote.order("signal", number=post.number, signal=int(which))
+            self._zygote.order(do, **fields)
 
 
 @define(eq=False)

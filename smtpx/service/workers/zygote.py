@@ -10,8 +10,9 @@ because it reaps them: a process id cannot have become somebody else's by then.
 
 What it has inherited is in L{smtpx.service.workers.numbers}.
 
-Orders: C{fork} a worker; C{signal} one; C{leave}, which is the last: the sockets are
-closed, and all workers told to leave.
+Orders: C{fork} a worker; C{open} the gate, where those that are ready wait
+(L{smtpx.service.workers.gate}); C{signal} one; C{leave}, which is the last: the sockets
+are closed, and all workers told to leave.
 
 News: C{prepared}, or C{unprepared} with C{why}; C{renewed}, when something was made
 that the workers of now do not have, so that they are to be replaced; C{forked} and
@@ -34,6 +35,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import NoReturn
 
 from attrs import define, field, frozen
@@ -47,6 +49,7 @@ from ..wiring.sharing import prepare
 from .brief import Brief
 from .channel import Message, hear, tell
 from .forked import Charge, work
+from .gate import makeGate, openGate
 from .kinship import call, dieWith, threads
 from .leaving import leaveSeconds
 from .numbers import BRIEF, FIRST, LIFE, NEWS, ORDERS
@@ -113,6 +116,7 @@ class Zygote:
     _news: socket.socket
     _sockets: list[int]
     _become: Callable[[int, int], NoReturn]
+    _open: Callable[[], object]
     _leaveSeconds: float
     _cleared: Callable[[int], object]
     _kernel: Kernel = field(factory=Kernel)
@@ -125,6 +129,8 @@ class Zygote:
         match order:
             case {"do": "fork", "number": int(number)}:
                 self._fork(number)
+            case {"do": "open"}:
+                self._open()
             case {"do": "signal", "number": int(number), "signal": int(which)}:
                 for pid, each in self.workers.items():
                     if each == number:
@@ -287,6 +293,7 @@ def _run(
     sockets = [number for number, _ in ours.handed]
     alive, mine = os.pipe2(os.O_CLOEXEC)
     woken, waker = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    gate = makeGate()
 
     def become(number: int, parent: int) -> NoReturn:
         signal.set_wakeup_fd(-1)
@@ -294,15 +301,14 @@ def _run(
         orders.close()
         for each in (mine, woken, waker, ours.brief):
             os.close(each)
-        lives = (ours.life, alive)
-        _beWorker(
-            Charge(number, configuration, found, shared, news, lives, ours.handed),
-            parent,
-        )
+        lives, handed = (ours.life, alive), ours.handed
+        charge = Charge(number, configuration, found, shared, news, lives, gate, handed)
+        _beWorker(charge, parent)
 
     seconds, kernel, pulses = leaveSeconds(configuration), Kernel(), shared.pulses
     watch = None if pulses is None else Watch(pulses, kernel.now())
-    zygote = Zygote(orders, news, sockets, become, seconds, shared.clear, kernel, watch)
+    do = (become, partial(openGate, gate))
+    zygote = Zygote(orders, news, sockets, *do, seconds, shared.clear, kernel, watch)
     signal.set_wakeup_fd(waker)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     poll = select.poll()

@@ -23,15 +23,20 @@ class FakeZygote:
     A zygote as the test wants it to be.
 
     @ivar orders: what it was told, in short.
+    @ivar isOpen: was its gate opened?
+    @ivar waiting: who waits there.
     """
 
     hearer: Hearer
     orders: list[str] = field(factory=list)
+    isOpen: bool = False
+    waiting: list[int] = field(factory=list)
     _pid: int = 100
 
     def order(self, do: str, **fields: object) -> None:
         """See C{IZygote}."""
         self.orders.append(" ".join([do, *map(str, fields.values())]))
+        self.isOpen |= do == "open"
 
     def end(self) -> None:
         """See C{IZygote}."""
@@ -46,14 +51,18 @@ class FakeZygote:
         self.hearer.heard({"said": said, **fields})
 
     def fork(self, number: int, serves: bool = True) -> None:
-        """Do as it was told: a worker is there, and takes mail."""
+        """Do as it was told: a worker is there, and takes mail as soon as it may."""
         self._pid += 1
         self.say("forked", number=number, pid=self._pid)
         if serves:
-            self.say("serving", number=number)
+            self.waiting.append(number)
+            self.say("ready", number=number)
+        while self.isOpen and self.waiting:
+            self.say("serving", number=self.waiting.pop(0))
 
     def lose(self, number: int, status: int = -9) -> None:
         """A worker has ended."""
+        self.waiting = [each for each in self.waiting if each != number]
         self.say("ended", number=number, pid=self._pid, status=status)
 
     def taken(self) -> list[str]:

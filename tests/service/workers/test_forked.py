@@ -80,6 +80,7 @@ class Service:
         self.stopped: Deferred[None] = Deferred()
         self.done: list[str] = []
         self.explain: Any = None
+        self.ready: Any = None
 
     def whenOpen(self) -> Deferred[None]:
         """The test says when."""
@@ -121,7 +122,7 @@ class WorkTests(SynchronousTestCase):
         self.configuration = readConfiguration({"workers": 3}, FOUND)
         self.shared = Shared()
         self.charge = Charge(
-            2, self.configuration, FOUND, self.shared, mine, (50, 51), ()
+            2, self.configuration, FOUND, self.shared, mine, (50, 51), 60, ()
         )
         self.work = Work(self.reactor, self.charge)
         self.work.begin()
@@ -159,21 +160,49 @@ class WorkTests(SynchronousTestCase):
         self.assertEqual(self.service.done, ["start", "reopen"])
         self.assertEqual(self.work.status, 0)
 
-    def test_noRoomToSaySo(self) -> None:
-        """Where there is no room to say that it serves, it is said later."""
+    def test_ready(self) -> None:
+        """When its house stands it says so, and waits until its doors may be opened."""
+        self.reactor.begin()
+        lives = list(self.reactor.lines)
+        may = self.service.ready()
+        self.assertEqual(self.said(), {"said": "ready", "number": 2})
+        self.assertNoResult(may)
+        [gate] = [each for each in self.reactor.lines if each not in lives]
+        self.assertEqual(gate.fileno(), 60)
+        gate.doRead()
+        self.successResultOf(may)
+        self.assertEqual(self.reactor.lines, lives)
+
+    def fillNews(self) -> None:
+        """What all have for the log leaves no room."""
         while tell(self.charge.news, {"said": "log", "event": "x" * 1_000}):
             pass
-        self.reactor.begin()
-        self.service.opened.callback(None)
+
+    def saidLater(self) -> str:
+        """What was told after the log, as soon as there was room."""
         said = "log"
         while said == "log":
             message = self.said()
             assert message is not None
             said = message["said"]
             self.reactor.advance(0.05)
-        self.assertEqual(said, "serving")
         self.reactor.advance(10)
         self.assertRaises(BlockingIOError, self.said)
+        return said
+
+    def test_noRoomToSaySo(self) -> None:
+        """Where there is no room to say that it serves, it is said later."""
+        self.fillNews()
+        self.reactor.begin()
+        self.service.opened.callback(None)
+        self.assertEqual(self.saidLater(), "serving")
+
+    def test_noRoomToSayReady(self) -> None:
+        """So it is where there is none to say that it is ready."""
+        self.fillNews()
+        self.reactor.begin()
+        self.assertNoResult(self.service.ready())
+        self.assertEqual(self.saidLater(), "ready")
 
     def test_failed(self) -> None:
         """If it cannot start, it says why, once, and ends with status 1."""

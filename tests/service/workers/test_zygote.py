@@ -101,8 +101,17 @@ class ZygoteTests(SynchronousTestCase):
         #: Of whom nothing is counted any more.
         self.cleared: list[int] = []
         cleared, kernel = self.cleared.append, self.system.kernel()
+        #: When its gate was opened.
+        self.opened: list[str] = []
         self.zygote = Zygote(
-            orders, mine, list(self.numbers), become, 20.0, cleared, kernel
+            orders,
+            mine,
+            list(self.numbers),
+            become,
+            lambda: self.opened.append("open"),
+            20.0,
+            cleared,
+            kernel,
         )
         for file in self.files:
             self.addCleanup(file.close)
@@ -217,6 +226,13 @@ class ZygoteTests(SynchronousTestCase):
             self.zygote.obey({"do": "signal", "number": number, "signal": 10})
         self.zygote.obey({"do": "something else"})
         self.assertEqual(self.system.killed, [(102, 10)])
+
+    def test_open(self) -> None:
+        """Those who wait may take mail when the supervisor says so."""
+        self.fork(1, 2)
+        self.assertEqual(self.opened, [])
+        self.zygote.obey({"do": "open"})
+        self.assertEqual(self.opened, ["open"])
 
     def test_leave(self) -> None:
         """At the end nobody waits at the sockets any more, and all are told."""
