@@ -14,6 +14,10 @@ is no octet to be had, nothing was done yet, and it finds out why.  And as long 
 is nothing for the loop of the reactor to do, neither calls whose time has come nor such
 out of threads, nor an end of it all, the next events are waited for at once.
 
+A call out of another thread wakes the reactor up only where that waits: otherwise it
+looks for such calls before it waits again.  An octet through a pipe is an event more,
+and four times that the interpreter's lock changes hands.
+
 This is for a process that is a mail server and nothing else: C{twistd smtpx} does
 it, and the factories never do.
 """
@@ -37,6 +41,7 @@ _PRIVATE = (
     "_poller",
     "_selectables",
     "threadCallQueue",
+    "wakeUp",
 )
 
 #: The longest time that can be waited for, in seconds.
@@ -48,7 +53,8 @@ _PLAIN = (Server, Client)
 
 def withoutLogContext(reactor: object) -> bool:
     """
-    Change C{reactor}, if it is the epoll reactor as we know it.
+    Change C{reactor}, if it is the epoll reactor as we know it.  This function is long:
+    it is one loop, which each event goes through, and what the loop knows.
 
     @return: was it changed?
     """
@@ -59,15 +65,28 @@ def withoutLogContext(reactor: object) -> bool:
     inner: Any = reactor
     find, work = inner._selectables.get, inner._doReadOrWrite
     poller, disconnect = inner._poller, inner._disconnectSelectable
-    seconds = inner.seconds
+    seconds, rouse = inner.seconds, inner.wakeUp
+    #: Does it wait, or has it seen for the last time whether there is a reason not to?
+    waits = False
+
+    def wakeUp() -> None:
+        if waits:
+            rouse()
 
     def doPoll(timeout: float | None) -> None:
+        nonlocal waits
         wait = -1 if timeout is None else timeout
         while True:
+            # In this order: who puts a call there looks at the other behind that.
+            waits = True
+            if inner.threadCallQueue:
+                wait = 0
             try:
                 events = poller.poll(wait, len(inner._selectables) or 1)
             except InterruptedError:
                 return
+            finally:
+                waits = False
             for number, event in events:
                 # One that was looked at before may have closed this one.
                 selectable = find(number)
@@ -104,4 +123,5 @@ def withoutLogContext(reactor: object) -> bool:
                 return
 
     inner.doPoll = inner.doIteration = doPoll
+    inner.wakeUp = wakeUp
     return True

@@ -295,6 +295,86 @@ class PollerTests(SynchronousTestCase):
         self.assertFalse(withoutLogContext(reactor))
         reactor._poller = poller
 
+    def woken(self, patience: float | None, early: bool) -> list[str]:
+        """
+        What becomes of a call out of another thread.
+
+        @param patience: for how long the reactor waits.
+        @param early: does it come before that, rather than meanwhile?
+        """
+        told: list[str] = []
+
+        class Waker:
+            """What wakes the reactor up."""
+
+            def wakeUp(self) -> None:
+                """It does."""
+                told.append("woken")
+
+        class Waiting:
+            """A poller: what it waits for does not come."""
+
+            def poll(self, timeout: float, most: int) -> list[tuple[int, int]]:
+                """Wait."""
+                told.append(f"waits {timeout}")
+                if not early:
+                    reactor.callFromThread(told.append, "called")
+                return []
+
+        reactor = self.reactor()
+        poller, reactor._poller = reactor._poller, Waiting()
+        reactor.waker = Waker()
+        withoutLogContext(reactor)
+        if early:
+            reactor.callFromThread(told.append, "called")
+        reactor.doIteration(patience)
+        reactor.runUntilCurrent()
+        reactor._poller = poller
+        return told
+
+    def test_wakesUp(self) -> None:
+        """
+        A call out of a thread wakes up a reactor that waits, and so never waits itself.
+        """
+        self.assertEqual(self.woken(None, False), ["waits -1", "woken", "called"])
+
+    def test_wakesNobody(self) -> None:
+        """
+        A reactor that is about to wait does not, and need not be woken up.
+        """
+        self.assertEqual(self.woken(None, True), ["waits 0", "called"])
+        self.assertEqual(self.woken(7.0, True), ["waits 0", "called"])
+
+    def test_asleepNoMore(self) -> None:
+        """
+        However it has come to an end that it waits, it is awake then.
+        """
+        told: list[str] = []
+
+        class Waker:
+            """What wakes the reactor up."""
+
+            def wakeUp(self) -> None:
+                """It does."""
+                told.append("woken")
+
+        class Interrupted:
+            """A poller that a signal interrupts."""
+
+            def poll(self, timeout: float, most: int) -> None:
+                """Never comes to an end."""
+                raise InterruptedError
+
+        reactor = self.reactor()
+        poller, reactor._poller = reactor._poller, Interrupted()
+        reactor.waker = Waker()
+        withoutLogContext(reactor)
+        reactor.doIteration(0)
+        reactor.callFromThread(told.append, "called")
+        reactor.runUntilCurrent()
+        reactor._poller = poller
+        self.assertEqual(told, ["called"])
+
     def test_interrupted(self) -> None:
         """
         A signal in the middle is no trouble.
