@@ -60,7 +60,7 @@ LINGER_SECONDS = 0.05
 _LINGER_MOST = 100
 
 #: So many go out with what somebody waits for, or any that have waited for so long.
-_COMPANY, _COMPANY_SECONDS = 32, 0.03
+_COMPANY, _COMPANY_SECONDS = 50, 0.03
 
 #: So many jobs are never too much for one transaction: bodies that are longer than
 #: 64 KiB are not among them.

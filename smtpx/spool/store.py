@@ -9,7 +9,8 @@ What arrives is one statement, also where it is to be held from the start.  Each
 statement lets go of the interpreter lock several times, and under load the reactor's
 thread takes it every time: a transaction of four statements costs twice as much as one
 that is a statement of its own.  So what has left is removed many at a time
-(L{smtpx.spool.desk}).
+(L{smtpx.spool.desk}), and a statement is run as if it were one of many: then C{sqlite3}
+does not let go once more, to ask for the last row.
 """
 
 from __future__ import annotations
@@ -245,19 +246,19 @@ class Store:
         for key, octets, text, body, hold in rows:
             if hold is not None:
                 every = [value for row in rows for value in row]
-                self._connection.execute(_INSERTS[len(rows)], every)
+                self._connection.executemany(_INSERTS[len(rows)], (every,))
                 return
             # What is neither a number nor a text nor an array of octets is adapted,
             # which takes longer than to put it down.
             values += (key, octets, text, body if body is None else bytearray(body))
-        self._connection.execute(_PLAINS[len(rows)], values)
+        self._connection.executemany(_PLAINS[len(rows)], (values,))
 
     def _remove(self, keys: Sequence[int]) -> None:
         """Two DELETEs for at most L{_TOGETHER} messages."""
         among = f" WHERE id IN ({','.join('?' * len(keys))})"
-        execute = self._connection.execute
-        gone = execute("DELETE FROM message" + among, keys).rowcount
-        tried = execute("DELETE FROM progress" + among, keys).rowcount
+        execute = self._connection.executemany
+        gone = execute("DELETE FROM message" + among, (keys,)).rowcount
+        tried = execute("DELETE FROM progress" + among, (keys,)).rowcount
         self.tally.missing += len(keys) - gone
         self.tally.shifted |= tried > 0
 
