@@ -10,6 +10,7 @@ from math import inf
 from typing import Any
 from unittest import mock
 
+import smtpx.spool.store as storeModule
 from smtpx.spool.changes import (
     held,
     letGo,
@@ -46,6 +47,13 @@ class StoreTestCase(SpoolTestCase):
         connection = sqlite3.connect(self.path, isolation_level=None)
         connection.execute(statement)
         connection.close()
+
+
+def pageOf(store: Store) -> int:
+    """The size of its pages, in octets."""
+    ((octets,),) = store._connection.execute("PRAGMA page_size").fetchall()
+    found: int = octets
+    return found
 
 
 class OpeningTests(StoreTestCase):
@@ -127,6 +135,30 @@ class OpeningTests(StoreTestCase):
         two = Store(self.path, 1 << 20)
         self.addCleanup(two.close)
         self.assertEqual(os.stat(self.path + "-wal").st_size, size)
+
+    def test_smallerPages(self) -> None:
+        """
+        A file with pages of another size is read and written as it is, and its log
+        keeps its size, too.
+        """
+        with mock.patch.object(storeModule, "PAGE_OCTETS", 4096):
+            one = Store(self.path, 1 << 20)
+            one.commit([(1, 10_000, "{}", b"x" * 10_000, None)])
+            one.close()
+        store = Store(self.path, 1 << 20)
+        self.addCleanup(store.close)
+        self.assertEqual(pageOf(store), 4096)
+        size = os.stat(self.path + "-wal").st_size
+        for key in range(2, 600):
+            store.commit([(key, 10_000, "{}", b"y" * 10_000, None)])
+        self.assertEqual(os.stat(self.path + "-wal").st_size, size)
+        rows, _ = store.whole([1, 2], 1 << 20)
+        self.assertEqual([row.content for row in rows], [b"x" * 10_000, b"y" * 10_000])
+        store.verify()
+
+    def test_pages(self) -> None:
+        """A new file has pages of the size that we want."""
+        self.assertEqual(pageOf(self.store()), storeModule.PAGE_OCTETS)
 
     def test_noRoomForLog(self) -> None:
         """Without room to grow the log, the spool opens all the same."""
