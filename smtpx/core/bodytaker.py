@@ -12,6 +12,7 @@ from .bounds import BareLines
 from .claims import CORE
 from .facts import ServerFacts
 from .reply import Reply, reply
+from .verbatim import WORTH_OCTETS, Verbatim
 
 TOO_BIG = reply(552, "5.3.4", b"Message size exceeds the maximum")
 BARE_LINE_END = reply(550, "5.6.11", b"Message has a bare CR or LF")
@@ -25,14 +26,20 @@ class BodyTaker(ServerFacts):
 
     __slots__ = ()
 
-    def takeText(self, piece: bytes) -> None:
-        """A piece of a body by DATA, where lines matter."""
+    def takeText(self, piece: bytes, whole: bool = False) -> None:
+        """
+        A piece of a body by DATA, where lines matter.
+
+        @param whole: is it all of it, of lines of which none begins with a dot?
+        """
         bounds = self.profile.bounds
         if bare(piece):
             if bounds.bareLines is BareLines.NORMALISE:
                 piece = normalised(piece)
             else:
                 self.spoil(BARE_LINE_END)
+        elif whole and len(piece) >= WORTH_OCTETS:
+            piece = Verbatim(piece)
         limit = bounds.textLineOctets
         if limit is not None:
             meter = self._meter

@@ -212,7 +212,7 @@ class OrdinaryServer(ServerMachine):
         ):
             return
         self._buffer.position = end
-        self.takeText(octets[position : last + 2])
+        self.takeText(octets[position : last + 2], True)
         self._bodyEnded()
 
     def _cameOf(self, outcome: Outcome, verb: bytes) -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from .body import bare, normalised
+from .verbatim import Verbatim
 
 
 class LineEnds:
@@ -82,6 +83,8 @@ def dotted(body: bytes) -> bytes:
     """
     A whole body as it follows a 354, with its end: what L{DotWriter} makes of it.
     """
+    if type(body) is Verbatim:
+        return body + b".\r\n"
     if bare(body):
         writer = DotWriter()
         return writer.write(body) + writer.end()

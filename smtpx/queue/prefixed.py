@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from zope.interface import implementer
 
 from ..core.interfaces import IBody
+from ..core.verbatim import Verbatim
 
 _PIECE = 64 << 10
 
@@ -48,7 +49,11 @@ class PrefixedBody:
             return iter(self._whole)
         if self.octets > _PIECE:
             return self._pieces()
-        whole = (self.prefix + b"".join(self.body.pieces()),)
+        pieces = tuple(self.body.pieces())
+        if len(pieces) == 1 and type(pieces[0]) is Verbatim:
+            whole = (pieces[0].under(self.prefix),)
+        else:
+            whole = (self.prefix + b"".join(pieces),)
         if self.octets <= _KEPT:
             self._whole = whole
         return iter(whole)

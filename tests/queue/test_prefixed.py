@@ -10,6 +10,7 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from smtpx.core.interfaces import IBody
+from smtpx.core.verbatim import Verbatim
 from smtpx.queue.prefixed import PrefixedBody
 from smtpx.spool.bodies import HeldBody
 
@@ -41,6 +42,13 @@ class PrefixedBodyTests(SynchronousTestCase):
         for _ in range(2):
             self.assertEqual(list(body.pieces()), [b"A: b\r\nC: d\r\n\r\nx\r\n"])
         self.assertEqual(body.octets, 17)
+
+    def test_verbatim(self) -> None:
+        """What is known of the body is known of both, if the fields are as good."""
+        body = HeldBody(Verbatim(b"C: d\r\n\r\nx\r\n"))
+        for prefix, kind in ((b"A: b\r\n", Verbatim), (b"A: b\n", bytes)):
+            (piece,) = PrefixedBody(prefix, body).pieces()
+            self.assertEqual((type(piece), piece), (kind, prefix + body.content))
 
     def test_long(self) -> None:
         """A piece does not grow beyond what pieces may have."""
