@@ -155,6 +155,23 @@ def removeFolder(folder: Path) -> None:
     waitFor(gone, f"{folder} is removed")
 
 
+def unread(port: int) -> int:
+    """
+    How many octets are on their way to a port of this machine, by IPv4, and were not
+    read there, be their connections accepted or not.
+    """
+    lines = Path("/proc/net/tcp").read_text("ascii").splitlines()[1:]
+    found = 0
+    for _, own, other, state, queues, *_ in map(str.split, lines):
+        leaving, come = (int(each, 16) for each in queues.split(":"))
+        # Of those that listen it is connections that wait.
+        if int(own.rpartition(":")[2], 16) == port and state != "0A":
+            found += come
+        elif int(other.rpartition(":")[2], 16) == port:
+            found += leaving
+    return found
+
+
 def childrenOf(pid: int) -> list[int]:
     """The processes that a process has made, by age."""
     text = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii")

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ..faults.servers import Server
+from ..faults.servers import Server, waitFor
+from .running import unread
 
 _HELLO = b"EHLO client.example\r\n"
 _TEXT = b"Subject: named\r\n\r\nText\r\n"
@@ -131,6 +132,8 @@ class CheckpointTests(SynchronousTestCase):
         client.send(_HELLO + _mail() + b"BDAT %d LAST\r\n" % len(_LONG))
         client.send(_LONG[:600_000])
         client.replies(4)
+        # All that was said is read.
+        waitFor(lambda: not unread(self.server.port), "the first half")
         client.close()
         self.server.stop()
         self.server.start()

@@ -8,7 +8,6 @@ from __future__ import annotations
 import email
 import re
 import sys
-import time
 from pathlib import Path
 
 from smtpx.testing import End, Fault, FaultyServer
@@ -16,7 +15,7 @@ from smtpx.testing import End, Fault, FaultyServer
 from .bodies import LINES
 from .eximserver import EximServer
 from .postfixserver import DOMAIN, PostfixServer
-from .running import ROOT, RunningServer, waitFor
+from .running import ROOT, RunningServer, unread, waitFor
 from .test_exim_lines import PASSWORD
 from .test_relay import ANN, RelayTestCase
 from .wire import Wire
@@ -142,8 +141,8 @@ class ChunksOutTests(RelayTestCase):
         self.completed(relay, 1)
         with exim.halted():
             sender.give(b"user1", LINES["plain"])
-            # So long that it is there before Exim looks.
-            time.sleep(2)
+            # It is there before Exim looks.
+            waitFor(lambda: unread(exim.port) > 0, "what is said early")
         self.completed(relay, 2)
         exim.awaitIdle(2)
         first, second = self.lines(relay, "=>")
@@ -169,8 +168,12 @@ class ChunksOutTests(RelayTestCase):
         self.assertEqual(verbs, [b"BDAT", b"BDAT", b"DATA"])
         self.same({BOX: host.messages[0].body}, {BOX: LINES["plain"]})
         self.completed(relay, 1)
-        said = self.peer(relay, "show", "127.0.0.1")
-        self.assertRegex(said, r": chunking\n(?s:.*)\n  failures: 2\n")
+        # What is known is written down within a second.
+        known = re.compile(r": chunking\n(?s:.*)\n  failures: 2\n")
+        waitFor(
+            lambda: bool(known.search(self.peer(relay, "show", "127.0.0.1"))),
+            "two failures",
+        )
         self.give(relay, LINES["plain"])
         waitFor(lambda: len(host.messages) == 2, "another message")
         self.assertEqual(

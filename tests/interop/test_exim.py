@@ -8,11 +8,10 @@ only then reads what the server had to say.
 from __future__ import annotations
 
 import threading
-import time
 
 from .cases import InteropTestCase
 from .exim import EximClient
-from .running import Delivered, RunningServer
+from .running import Delivered, RunningServer, unread, waitFor
 
 #: With fewer lines Exim's QUIT and the message are one packet, with more they
 #: are many.
@@ -116,7 +115,7 @@ class EximTests(InteropTestCase):
         with server.halted():
             third = threading.Thread(target=client.send, args=(_THIRD, SHORT))
             third.start()
-            time.sleep(1)
+            waitFor(lambda: unread(server.port) > 0, "what it says early")
         third.join()
         server.delivered(3)
         lines = server.accepted()
