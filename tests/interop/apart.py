@@ -153,6 +153,15 @@ class Apart:
         finally:
             os.close(number)
 
+    def call(self, seen: int) -> list[Packet]:
+        """
+        The packets of the first connection from the near end behind so many packets;
+        the end of the one before may be among those that follow.
+        """
+        packets = self.packets[seen:]
+        ports = [each.near for each in packets if each.syn and each.outgoing]
+        return [each for each in packets if each.near in ports[:1]]
+
     def inject(self, octets: bytes) -> None:
         """Have an IP packet come to the far end that nobody has sent from the near."""
         os.write(self._ends[1], octets)

@@ -188,7 +188,7 @@ class CutTests(InteropTestCase):
         self.cutBehindMessage()
         _send(self.own, _MESSAGE)
         self.assertOnce()
-        first, second = self.line.calls
+        first, *_, second = self.line.calls
         self.assertEqual(self.commands(first, b"MAIL"), self.commands(second, b"MAIL"))
         self.assertIn(b"\r\n355 ", second.answered)
         lost = re.findall(rb"250 [^\r\n]*id=[^\r\n]*", first.answered)
@@ -201,8 +201,8 @@ class CutTests(InteropTestCase):
         self.cutBehindMessage()
         _send(self.own, _LARGE)
         self.assertOnce()
-        self.assertEqual(self.commands(self.line.calls[1], b"BDAT"), [b"BDAT 0 LAST"])
-        self.assertEqual(self.commands(self.line.calls[1], b"RCPT"), [])
+        self.assertEqual(self.commands(self.line.calls[-1], b"BDAT"), [b"BDAT 0 LAST"])
+        self.assertEqual(self.commands(self.line.calls[-1], b"RCPT"), [])
 
     def test_receiverIsKilled(self) -> None:
         """So it is where the receiver was killed before it could answer."""
@@ -234,7 +234,7 @@ class CutTests(InteropTestCase):
         held.set()
         self.sender = self.sendOn("near")
         self.assertOnce()
-        self.assertEqual(self.commands(self.line.calls[1], b"BDAT"), [b"BDAT 0 LAST"])
+        self.assertEqual(self.commands(self.line.calls[-1], b"BDAT"), [b"BDAT 0 LAST"])
 
     def test_cutInTheMiddle(self) -> None:
         """A message that is cut short goes on where it was, and is whole."""
@@ -246,7 +246,8 @@ class CutTests(InteropTestCase):
         self.line.cut = cut
         _send(self.own, _LARGE)
         self.assertOnce()
-        first, second = self.line.calls
+        # In between it may have been put off, while the receiver was still busy.
+        second = self.line.calls[-1]
         self.assertEqual(self.commands(second, b"RCPT"), [])
         found = re.search(rb"\r\n355 ([0-9]+) ", second.answered)
         assert found is not None
@@ -264,7 +265,7 @@ class CutTests(InteropTestCase):
         waitFor(lambda: len(self.maildir()) == 2, "messages")
         self.receiver.stop()
         self.assertEqual(len(_arrivals(self.receiver)), 1)
-        self.assertEqual(self.commands(self.line.calls[1], b"BDAT"), [b"BDAT 0 LAST"])
+        self.assertEqual(self.commands(self.line.calls[-1], b"BDAT"), [b"BDAT 0 LAST"])
 
 
 def _sum(octets: bytes) -> int:
@@ -341,17 +342,8 @@ class RecordedTests(InteropTestCase):
             _send(self.own, message)
         waitFor(lambda: len(_deliveries(self.sender)) > count, "delivery")
         self.sent = count + 1
-        waitFor(lambda: any(each.ends for each in self.call(seen)), "goodbye")
-        return self.call(seen)
-
-    def call(self, seen: int) -> list[Packet]:
-        """
-        The packets of the first connection behind so many packets; the end of the one
-        before may be among those that follow.
-        """
-        packets = self.apart.packets[seen:]
-        ports = [each.near for each in packets if each.syn and each.outgoing]
-        return [each for each in packets if each.near in ports[:1]]
+        waitFor(lambda: any(each.ends for each in self.apart.call(seen)), "goodbye")
+        return self.apart.call(seen)
 
     def arrived(self) -> int:
         """How many messages have arrived: all that were sent."""

@@ -130,8 +130,7 @@ class ApartCase(InteropTestCase):
             ends = re.compile(" Completed$| == ", re.MULTILINE)
             waitFor(lambda: len(ends.findall(program.log())) >= sent, "delivery")
             # The connection is not used again.
-            packets = self.apart.packets
-            waitFor(lambda: any(each.ends for each in packets[seen:]), "goodbye")
+            waitFor(lambda: any(each.ends for each in self.apart.call(seen)), "goodbye")
 
         return program, send
 
