@@ -55,7 +55,7 @@ class UnboundTests(TestCase):
     """
 
     slow = True
-    timeout = 60
+    timeout = 300
 
     def setUp(self) -> None:
         """Start unbound."""
@@ -297,7 +297,7 @@ class ServerTests(InteropTestCase):
             [dns]
             servers = ["127.0.0.1:{}"]
             hosts_file = "none"
-            try_seconds = 0.2
+            try_seconds = {}
             rounds = 1
             [relay]
             hosts = ["*.{}"]
@@ -305,12 +305,12 @@ class ServerTests(InteropTestCase):
             match = ["*"]
             transport = "discard"
         """
-        for name, port, expected in (
-            ("plain.example", unbound.port, 250),
-            ("secure.example", unbound.port, 550),
-            ("plain.example", silent.getsockname()[1], 451),
+        for name, port, seconds, expected in (
+            ("plain.example", unbound.port, 20, 250),
+            ("secure.example", unbound.port, 20, 550),
+            ("plain.example", silent.getsockname()[1], 0.2, 451),
         ):
-            server = self.serve(configuration.format(port, name))
+            server = self.serve(configuration.format(port, seconds, name))
             code, text = self.relay(server)
             self.assertEqual(code, expected, text)
 

@@ -156,7 +156,7 @@ name = "queried"
 kind = "sqlite"
 file = "{folder}/queried"
 query = "SELECT value FROM relay WHERE name = :key"
-lookup_seconds = 1
+lookup_seconds = 4
 [[lookup]]
 name = "called"
 kind = "python"

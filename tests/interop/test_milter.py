@@ -34,8 +34,8 @@ _ONE = """
 name = "{name}"
 address = "{address}"
 when_away = "{whenAway}"
-connect_seconds = 2
-command_seconds = 5
+connect_seconds = 20
+command_seconds = {seconds}
 """
 
 _SENDER, _RECIPIENT = "joe@football.example.com", "ann@here.example"
@@ -54,19 +54,23 @@ class MilterTestCase(InteropTestCase):
         *milters: OpenDKIM | RspamdProxy,
         whenAway: str = "defer",
         more: str = "",
+        seconds: int = 50,
     ) -> RunningServer:
-        """A server that asks these."""
+        """A server that asks these, and waits so long for each answer."""
         text = _SERVER + more
         for number, each in enumerate(milters):
             self.running(each)
             text += _ONE.format(
-                name=f"m{number}", address=each.address, whenAway=whenAway
+                name=f"m{number}",
+                address=each.address,
+                whenAway=whenAway,
+                seconds=seconds,
             )
         return self.serve(text)
 
     def client(self, server: RunningServer) -> smtplib.SMTP:
         """A client that is connected."""
-        client = smtplib.SMTP("127.0.0.1", server.port, timeout=30)
+        client = smtplib.SMTP("127.0.0.1", server.port, timeout=60)
         self.closing(client.close)
         return client
 
@@ -184,7 +188,7 @@ class OpenDKIMTests(MilterTestCase):
     def test_halted(self) -> None:
         """It says nothing: its terms hold once its time is over."""
         milter = OpenDKIM("s", ZONE)
-        server = self.ask(milter, whenAway="accept")
+        server = self.ask(milter, whenAway="accept", seconds=5)
         with milter.halted():
             self.send(server, HEADER + b"\r\n" + BODY)
         [found] = self.arrived(server, 1)

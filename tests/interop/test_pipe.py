@@ -118,7 +118,7 @@ class PipeTestCase(InteropTestCase):
         [file] = new.iterdir()
         return file.read_bytes()
 
-    def lines(self, server: RunningServer, tag: str, seconds: float = 30.0) -> str:
+    def lines(self, server: RunningServer, tag: str, seconds: float = 60.0) -> str:
         """Wait for what the main log has of a command: the arrow, and the rest."""
         line = re.compile(rf" (=>|==|\*\*) ann\+{tag}[ @].*?R=pipe.example T=pipe(.*)")
 
@@ -265,23 +265,23 @@ class OutcomeTests(PipeTestCase):
 
     def test_hangsAndFloods(self) -> None:
         """They are ended, with all that they have started, and keep nobody waiting."""
-        more = "time_limit_seconds = 1\noutput_octets = '1 MiB'\n"
+        more = "time_limit_seconds = 5\noutput_octets = '1 MiB'\n"
         server = self.commands(more)
         began = time.monotonic()
         for tag in ("hangs", "floods", "unread"):
             self.sendTo(server, tag, body=LONG)
         self.assertEqual(self.lines(server, "unread"), "=>")
         # Left alone they would take more than 70 seconds.
-        self.assertLess(time.monotonic() - began, 30)
+        self.assertLess(time.monotonic() - began, 60)
         [flood] = [self.lines(server, "floods")]
         self.assertIn("the command printed more than 1048576 octets: y", flood)
         hang = self.lines(server, "hangs")
-        self.assertEqual(hang, "== defer (0): the command took longer than 1 seconds")
+        self.assertEqual(hang, "== defer (0): the command took longer than 5 seconds")
         self.assertEqual([self.sleepers(each) for each in (71, 72, 73)], [[], [], []])
 
     def test_crashFails(self) -> None:
         """Where that is wished, the sender is told."""
-        server = self.commands("on_crash = 'fail'\ntime_limit_seconds = 1\n")
+        server = self.commands("on_crash = 'fail'\ntime_limit_seconds = 50\n")
         self.sendTo(server, "dies", body=LONG)
         self.assertEqual(self.lines(server, "dies"), "**: the command died by SIGSEGV")
         report = self.report(server)
@@ -293,7 +293,7 @@ class OutcomeTests(PipeTestCase):
         began = time.monotonic()
         self.sendTo(server, "leaves")
         self.assertEqual(self.lines(server, "leaves"), "=>")
-        self.assertLess(time.monotonic() - began, 30)
+        self.assertLess(time.monotonic() - began, 60)
         left = self.sleepers(74)
         self.assertEqual(len(left), 1)
         os.kill(int(left[0]), signal.SIGKILL)

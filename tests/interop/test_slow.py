@@ -80,10 +80,10 @@ class SlowTests(InteropTestCase):
             with Wire(self.server.port) as wire:
                 wire.hello()
                 wire.mail(b"bob@localhost")
-                wire.send(begin)
-                if begin == b"DATA\r\n":
-                    self.assertEqual(wire.hear().code, 354)
                 with self.bounded():
+                    wire.send(begin)
+                    if begin == b"DATA\r\n":
+                        self.assertEqual(wire.hear().code, 354)
                     self.assertEqual(self.trickle(wire, b"x"), [421])
         self.assertEqual(self.server.accepted(), [])
 
@@ -93,12 +93,11 @@ class SlowTests(InteropTestCase):
         hello = b"\x16\x03\x01\x40\x00\x01\x00\x3f\xfc\x03\x03" + bytes(1000)
         for implicit in (True, False):
             port = self.server.tlsPort if implicit else self.server.port
-            with Wire(port) as wire:
+            with self.bounded(), Wire(port) as wire:
                 if not implicit:
                     wire.hello()
                     self.assertEqual(wire.say(b"STARTTLS").code, 220)
-                with self.bounded():
-                    self.assertEqual(self.trickle(wire, hello), [])
+                self.assertEqual(self.trickle(wire, hello), [])
 
     def test_handshakeThatNeverBegins(self) -> None:
         """Nor is there an end to wait for where it does not begin."""

@@ -47,7 +47,7 @@ class TLSReportsTests(TestCase):
     """
 
     slow = True
-    timeout = 60
+    timeout = 300
 
     def setUp(self) -> None:
         """A domain that wants reports, and a web server that takes them."""

@@ -19,12 +19,15 @@ rate = { per = "client", messages = 4, seconds = "1 h", mode = "fixed" }
 action = "defer"
 """
 
-_GREYLIST = """
+#: How long strangers wait, in seconds: longer than two messages take.
+_DELAY_SECONDS = 5
+
+_GREYLIST = f"""
 [[policy.rcpt]]
 greylist = true
 action = "defer"
 [greylist]
-delay = 1
+delay = {_DELAY_SECONDS}
 clients_after = 0
 """
 
@@ -81,5 +84,5 @@ class StrangersTests(InteropTestCase):
         """
         server = self.serve(_GREYLIST, workers=2)
         self.assertEqual(self.codes(server, [1, 2], 2), [451, 451])
-        time.sleep(1.2)
+        time.sleep(_DELAY_SECONDS + 0.2)
         self.assertEqual(self.codes(server, [2, 1, 2], 2), [250, 250, 250])
