@@ -81,6 +81,23 @@ files:
 """
 
 
+#: The longest that is waited for the ends of Exim's processes, in seconds.
+_LINGERING_SECONDS = 20.0
+
+
+def membersOf(group: int) -> int:
+    """How many processes there are in a group."""
+    found = 0
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            text = path.read_text("ascii", "replace")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        state, _, its, *_ = text.rpartition(")")[2].split()
+        found += int(its) == group and state not in "ZX"
+    return found
+
+
 class EximServer:
     """
     An Exim that takes mail for anybody but C{eve}, and from C{ann} who logs in.
@@ -205,8 +222,11 @@ class EximServer:
     def awaitIdle(self, count: int) -> None:
         """Wait until so many messages are delivered."""
         waitFor(lambda: self.log().count(" Completed") >= count, "deliveries")
-        # What it says of a connection comes when its process ends.
-        time.sleep(0.5)
+        # What it says of a connection comes when its process ends; where a connection
+        # is kept for later that may be long after.
+        until = time.monotonic() + _LINGERING_SECONDS
+        while membersOf(self._process.pid) > 1 and time.monotonic() < until:
+            time.sleep(0.02)
 
     @contextmanager
     def halted(self) -> Iterator[None]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .cases import InteropTestCase, findPeer
 from .postfixserver import DOMAIN, PostfixServer
-from .running import RunningServer, freePort
+from .running import RunningServer, freePort, waitFor
 
 _AWAY = """\
 [relay]
@@ -54,6 +54,7 @@ class AskedTests(InteropTestCase):
             client.sendmail(
                 "ann@localhost", ["bob@branch.example"], "Subject: x\n\ny\n"
             )
+        waitFor(lambda: " == " in "\n".join(self.server.mainLog()), "an attempt")
 
     def back(self) -> RunningServer:
         """The host is back."""

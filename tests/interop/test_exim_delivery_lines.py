@@ -173,6 +173,7 @@ class DeliveryLineTests(InteropTestCase):
         main = server.folder / "state" / "main.log"
         # Two messages and their two reports; the third waits.
         waitFor(lambda: main.read_text().count(" Completed") >= 4, "deliveries")
+        waitFor(lambda: " == " in main.read_text(), "what waits")
         server.stop()
         for kind, ours, theirs in zip(
             KINDS, shapes(main.read_text()), shapes(exim.log()), strict=True

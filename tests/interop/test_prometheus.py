@@ -11,11 +11,18 @@ from urllib.request import Request, urlopen
 
 from ..service.test_manual import blocks
 from .cases import InteropTestCase, findPeer
+from .running import RunningServer, waitFor
 from .test_statuspage import HTTP, where
 
 
 class PrometheusTests(InteropTestCase):
     """C{promtool} has nothing against us."""
+
+    def metrics(self, server: RunningServer) -> bytes:
+        """Ask for them."""
+        with urlopen(where(server) + "metrics", timeout=20) as answer:
+            text: bytes = answer.read()
+        return text
 
     def test_metrics(self) -> None:
         """Names, units and help are as they should be; counts are right."""
@@ -24,11 +31,12 @@ class PrometheusTests(InteropTestCase):
         with smtplib.SMTP("localhost", server.port, timeout=20) as client:
             client.sendmail("ann@client.example", ["bob@localhost"], "Subject: x\n\n")
         server.delivered(1)
-        with urlopen(where(server) + "metrics", timeout=20) as answer:
-            text = answer.read()
+        ended = b'smtpx_sessions_ended_total{ending="quit"} 1.0'
+        waitFor(lambda: ended in self.metrics(server), "the session has ended")
+        text = self.metrics(server)
         for line in (
             b'smtpx_messages_accepted_total{protocol="esmtp"} 1.0',
-            b'smtpx_sessions_ended_total{ending="quit"} 1.0',
+            ended,
             b"smtpx_commit_duration_seconds_count 1.0",
         ):
             self.assertIn(b"\n" + line + b"\n", text)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import smtplib
-import time
 from pathlib import Path
 
 from tests.tls.identities import ROOT, made
@@ -247,8 +246,6 @@ class SendingTests(ResumptionTestCase):
             client.sendmail("ann@client.example", [recipient], text)
         waitFor(lambda: len(self.delivered(relay)) > before, "a delivery")
         [resumed] = stars([self.delivered(relay)[-1]])
-        # What is known is written down within a second.
-        time.sleep(1.2)
         return resumed
 
     def delivered(self, relay: RunningServer) -> list[str]:

@@ -92,22 +92,23 @@ class NarrowHost:
             self.most = max(self.most, self._now)
         try:
             with closing(client), client.makefile("rwb", 0) as wire:
-                self._talk(wire.readline, wire.write, self._left)
+                try:
+                    goodbye = self._talk(wire.readline, wire.write)
+                finally:
+                    # Before it is said: who hears it may come again at once.
+                    self._left()
+                wire.write(goodbye)
         except OSError:
-            pass
-        finally:
-            self._left()
+            return
 
     def _left(self) -> None:
         with self._lock:
             self._now -= 1
 
     def _talk(
-        self,
-        read: Callable[[], bytes],
-        write: Callable[[bytes], object],
-        left: Callable[[], None],
-    ) -> None:
+        self, read: Callable[[], bytes], write: Callable[[bytes], object]
+    ) -> bytes:
+        """Take messages; gives what is said last."""
         write(b"220 narrow.example ESMTP\r\n")
         while line := read():
             verb = line.upper().split(None, 1)[0] if line.strip() else b""
@@ -119,9 +120,10 @@ class NarrowHost:
                 time.sleep(0.05)
                 with self._lock:
                     self.messages += 1
-            write(b"221 bye\r\n" if verb == b"QUIT" else b"250 fine\r\n")
             if verb == b"QUIT":
-                return
+                return b"221 bye\r\n"
+            write(b"250 fine\r\n")
+        return b""
 
 
 class WorkersBoundsTests(InteropTestCase):

@@ -11,7 +11,6 @@ import signal
 import smtplib
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from smtpx.spool.identity import parse, workerOf
@@ -107,6 +106,16 @@ class WorkersQueueTests(InteropTestCase):
         waitFor(lambda: len(found()) == count, f"{count} messages in the log")
         return found()
 
+    def tried(self, server: RunningServer, ids: list[str]) -> None:
+        """Wait until all these were tried, and are back in the spool."""
+
+        def deferred() -> int:
+            return sum(" == " in line for line in server.mainLog())
+
+        waitFor(lambda: deferred() >= len(ids), "first attempts")
+        words = ("queue", "list", "--ids", "--state", "under-way")
+        waitFor(lambda: not self.smtpx(server, *words), "all are back")
+
     def of(self, ids: list[str], number: int) -> str:
         """The first that a worker took."""
         return next(id for id in ids if workerOf(parse(id)) == number)
@@ -199,8 +208,7 @@ class WorkersQueueTests(InteropTestCase):
             f'[[listener]]\nport = {port}\naddress = "127.0.0.1"\n'
             '[local]\ndomains = ["branch.example", "localhost"]\n'
         )
-        # What was tried a moment ago is on its way back to the spool.
-        time.sleep(1.0)
+        self.tried(server, ids)
         where = f"127.0.0.1:{server.port}"
         words = [PROGRAM, "etrn", where, "branch.example"]
         said = self.run_(words, environment=_OURS)
@@ -220,6 +228,7 @@ class WorkersQueueTests(InteropTestCase):
             f'[[listener]]\nport = {port}\naddress = "127.0.0.1"\n'
             '[local]\ndomains = ["branch.example", "localhost"]\n'
         )
+        self.tried(server, ids)
         words = [findPeer("fetchmail", "fetchmail"), "--fetchmailrc", "/dev/null"]
         words += ["--protocol", "ETRN", "--service", str(server.port)]
         words += ["--nosyslog", "-v", "--fetchdomains", "branch.example", "127.0.0.1"]

@@ -4,11 +4,9 @@ XCLIENT by swaks, and XFORWARD by Postfix.
 
 from __future__ import annotations
 
-import socket
-
 from .cases import InteropTestCase, findPeer
 from .postfix import PostfixClient
-from .running import RunningServer, waitFor
+from .running import RunningServer, freePort, waitFor
 
 _TRUSTING = """\
 [extensions.XCLIENT]
@@ -99,14 +97,14 @@ class XForwardTests(InteropTestCase):
         """
         swaks = findPeer("swaks", "swaks")
         server = self.serve(_TRUSTING)
-        with socket.create_server(("127.0.0.1", 0)) as lent:
-            port: int = lent.getsockname()[1]
+        port = freePort()
         postfix = PostfixClient(
             server.port,
             {"smtp_send_xforward_command": "yes", "mynetworks": "127.0.0.0/8"},
             _SMTPD.format(port=port),
         )
         self.addCleanup(postfix.remove)
+        waitFor(lambda: "daemon started" in postfix.log(), "Postfix listens")
         words = [swaks, "--server", f"127.0.0.1:{port}", "--helo", "pc.example"]
         words += ["--from", "ann@client.example", "--to", "bob@localhost"]
         self.run_([*words, "--timeout", "20"])
