@@ -159,6 +159,11 @@ class Server:
         words = text.rpartition(")")[2].split()
         return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
+    def isAsleep(self) -> bool:
+        """Does it wait for something, and not for the processor?"""
+        text = Path(f"/proc/{self.pid}/stat").read_text("ascii")
+        return text.rpartition(")")[2].split()[0] == "S"
+
     def kill(self) -> None:
         """End it by SIGKILL, wherever it is in its life; if it lives."""
         process, self._process = self._process, None

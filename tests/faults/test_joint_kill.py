@@ -28,7 +28,7 @@ class JointKillTests(SynchronousTestCase):
         words = [sys.executable, "-W", "error", "-m", "tests.faults.crowd", str(path)]
         program = start([*words[:-1], str(path.absolute())])
         try:
-            output, _ = program.communicate(timeout=60)
+            output, _ = program.communicate(timeout=300)
         except subprocess.TimeoutExpired:
             program.kill()
             raise

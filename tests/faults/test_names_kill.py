@@ -26,7 +26,7 @@ _WORKERS = 2
 _LINE = b"0123456789" * 7 + b"\r\n"
 
 #: How often a client comes again, a tenth of a second after it was put off.
-_PATIENCE = 100
+_PATIENCE = 600
 
 
 class Client:
@@ -37,7 +37,7 @@ class Client:
     """
 
     def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), 20)
+        self._socket = socket.create_connection(("127.0.0.1", port), 60)
         self._file = self._socket.makefile("rb")
         self.taken = b""
 

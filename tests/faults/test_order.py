@@ -45,7 +45,7 @@ class OrderTests(SynchronousTestCase):
         folder, trace = self.path(), self.path()
         words = command(folder, "--messages", str(MESSAGES), *options)
         process = start([self.strace, *OPTIONS, "-o", trace, *words])
-        said, _ = process.communicate(timeout=120)
+        said, _ = process.communicate(timeout=300)
         self.assertEqual(process.returncode, 0)
         self.assertEqual(len(said.splitlines()), MESSAGES)
         with open(trace, "rb") as lines:

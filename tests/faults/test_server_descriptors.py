@@ -17,6 +17,10 @@ from .servers import Server, waitFor
 #: How much of a second an idle server may compute, in seconds.
 IDLE_SECONDS = 0.2
 
+#: How often in a row, each a hundredth of a second after the other, a server is asleep
+#: that has nothing to do: it looks again every tenth of a second.
+_QUIET = 50
+
 
 class ServerDescriptorsTests(SynchronousTestCase):
     """C{twistd} under C{ulimit -n}."""
@@ -33,6 +37,7 @@ class ServerDescriptorsTests(SynchronousTestCase):
         self.addCleanup(server.kill)
         limited = f'ulimit -n {descriptors}; exec "$@"'
         server.start(["/bin/sh", "-c", limited, "sh"])
+        self.server = server
         return server
 
     def connect(self, server: Server, count: int) -> list[socket.socket]:
@@ -44,10 +49,20 @@ class ServerDescriptorsTests(SynchronousTestCase):
             made.append(one)
         return made
 
+    def settle(self) -> None:
+        """Wait until the server has had nothing to do for a while."""
+        quiet = 0
+
+        def still() -> bool:
+            nonlocal quiet
+            quiet = quiet + 1 if self.server.isAsleep() else 0
+            return quiet >= _QUIET
+
+        waitFor(still, "the server has nothing to do")
+
     def sort(self, connections: list[socket.socket]) -> dict[str, list[socket.socket]]:
         """Connections by what they were told: a code, C{closed}, or C{nothing}."""
-        # The last came long after the first, and the first waits long enough.
-        time.sleep(0.5)
+        self.settle()
         found: dict[str, list[socket.socket]] = {}
         for one in connections:
             one.setblocking(False)

@@ -41,7 +41,7 @@ class ManyAtOnceTests(SynchronousTestCase):
         words = program("tests.faults.manyatonce", str(folder.absolute()), str(COUNT))
         process = start(words)
         self.addCleanup(process.stdout.close)  # type: ignore[union-attr]  # it is read
-        output, _ = process.communicate(timeout=100)
+        output, _ = process.communicate(timeout=300)
         found = [json.loads(line) for line in output.splitlines()]
         self.assertEqual(len(found), COUNT)
         return found
