@@ -472,7 +472,8 @@ class BoundTests(SynchronousTestCase):
                 names = b"from:x:x:subject" + b":x" * 100
                 header = forged(instance, header, {b"h": names})
             self.assertEqual(said(header), PASS)
-        self.assertLess(process_time() - began, 20)
+        # Seconds on an idle machine; far longer, where anything is looked at twice.
+        self.assertLess(process_time() - began, 100)
 
 
 def _whole(header: bytes) -> tuple[list[Field], float, ChainTerms, bool]:

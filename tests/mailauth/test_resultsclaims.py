@@ -105,7 +105,8 @@ class ClaimTests(SynchronousTestCase):
             (b"a " * (1 << 19), Claim.UNREADABLE),
         ):
             self.assertEqual(OURS.claimed(value), expected, value[:20])
-        self.assertLess(process_time() - began, 2)
+        # It takes a tenth of a second; minutes, where anything is looked at twice.
+        self.assertLess(process_time() - began, 20)
 
     @given(st.binary(max_size=60))
     @settings(max_examples=100)

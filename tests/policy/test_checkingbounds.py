@@ -28,7 +28,7 @@ from .doubles import sessionFrom
 _MUCH = 1_000_000
 
 #: How long any of them may take here, in seconds: far more than it does.
-_PATIENCE = 10.0
+_PATIENCE = 60.0
 
 _MARK = signed().partition(b"From:")[0]
 
