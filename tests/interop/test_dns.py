@@ -200,7 +200,7 @@ class UnboundTests(TestCase):
         began = time.monotonic()
         found = await self.resolver.lookUp(b"mx2.plain.example", "A")
         self.assertEqual(len(found.records), 1)
-        self.assertLess(time.monotonic() - began, 10)
+        self.assertLess(time.monotonic() - began, 18)
         self.resolver = self.asking(closed)
         self.assertIn(
             "Connection refused", await self.failed(b"mx2.plain.example", "A")

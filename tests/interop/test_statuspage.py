@@ -88,7 +88,7 @@ class StatusPageTests(InteropTestCase):
         self.assertIn("takes mail", text)
         self.assertRegex(text, r"RCPT 503 5\.5\.1 2\b")
         self.assertRegex(text, r"TLSv1\.3 in full 1\b")
-        self.assertRegex(text, r"127\.0\.0\.1 client\.example \d+ s TLSv1\.3 3 waits")
+        self.assertRegex(text, r"127\.0\.0\.1 client\.example \d+ \w+ TLSv1\.3 3 waits")
         self.assertRegex(text, r"127\.0\.0\.1 3 2 1\b")
         self.assertRegex(text, r"mx\.example\.org, localhost in \d+ d")
         # The columns of the last hour's plot: one minute, or two of them.

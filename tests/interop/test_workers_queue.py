@@ -216,8 +216,11 @@ class WorkersQueueTests(InteropTestCase):
         self.assertEqual(len(branch.delivered(len(ids))), len(ids))
         for _ in range(4):
             # Whichever worker is asked now, it was a moment ago.
-            said = self.run_(words, environment=_OURS, status=1)
-            self.assertIn("459", said)
+            with smtplib.SMTP(
+                "127.0.0.1", server.port, "c.example", CLIENT_SECONDS
+            ) as client:
+                client.ehlo()
+                self.assertEqual(client.docmd("ETRN", "branch.example")[0], 459)
 
     def test_fetchmail(self) -> None:
         """So it is for a program of somebody else."""
