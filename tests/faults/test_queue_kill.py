@@ -29,7 +29,7 @@ MOST_ROUNDS = 4 * ROUNDS
 #: How many messages there are in each round, and how many of them are meant.
 MESSAGES, MEANT = 600, 400
 
-#: The longest that an operator is at work before the kill, in seconds.
+#: The longest that an operator is at work before the first kill, in seconds.
 LONGEST_SECONDS = 0.25
 
 
@@ -45,6 +45,8 @@ class QueueKillTests(SynchronousTestCase):
         self.server = Server(self.mktemp(), 'transport = "hold"', control)
         self.addCleanup(self.server.kill)
         self.random = random.Random(20261122)
+        #: The longest that an operator is at work before the next kill, in seconds.
+        self.longest = LONGEST_SECONDS
         self.server.start()
         self.client = ControlClient(self.socket)
 
@@ -97,13 +99,26 @@ class QueueKillTests(SynchronousTestCase):
 
         operator = threading.Thread(target=work)
         operator.start()
-        time.sleep(self.random.uniform(0, LONGEST_SECONDS))
+        time.sleep(self.random.uniform(0, self.longest))
         self.server.kill()
         operator.join()
         self.client.close()
         self.server.start()
         self.client = ControlClient(self.socket)
         return max(told)
+
+    def inTheMidst(self, left: int) -> bool:
+        """
+        Did the kill come in the midst of the work?  If not, the next one is to come
+        later, or sooner: it is not known how fast the machine is.
+
+        @param left: how many of those that were meant are still there.
+        """
+        if left == MEANT:
+            self.longest *= 1.5
+        elif not left:
+            self.longest /= 1.5
+        return 0 < left < MEANT
 
     def test_remove(self) -> None:
         """Those that were spared are there; those that were said to be gone are."""
@@ -116,10 +131,10 @@ class QueueKillTests(SynchronousTestCase):
             left = self.ids(domains=["meant.example"])
             self.assertEqual(self.ids(), spared | left)
             self.assertLessEqual(len(left), MEANT - said)
-            midst += 0 < len(left) < MEANT
+            midst += self.inTheMidst(len(left))
             self.remove()
         # Did kills come in the midst of it?
-        self.assertGreater(midst, 0)
+        self.assertGreater(midst, 0, self.longest)
 
     def test_bounce(self) -> None:
         """Each of those that are gone has its report, once, and only those have."""
@@ -136,9 +151,9 @@ class QueueKillTests(SynchronousTestCase):
             reports = self.ids(senders=["<>"])
             about = [self.subject(report) for report in reports]
             self.assertEqual(sorted(about), sorted(meant - left))
-            midst += 0 < len(left) < MEANT
+            midst += self.inTheMidst(len(left))
             self.remove()
-        self.assertGreater(midst, 0)
+        self.assertGreater(midst, 0, self.longest)
 
     def subject(self, report: str) -> str:
         """Which message a report is about."""
