@@ -3,8 +3,10 @@ Messages that have just been put down, kept in memory for a moment: where the qu
 keeps pace, it has them from here, and they need neither be read from the file nor
 taken apart again.
 
-It is bounded.  Where the queue falls behind, nothing is added and nothing is spent
-on it.  What is here is in the file too, so that to forget it costs nothing but time.
+It is bounded, by number and by octets: whether these are of many short messages or of
+a few that are longer is all the same.  Where the queue falls behind, nothing is added
+and nothing is spent on it.  What is here is in the file too, so that to forget it costs
+nothing but time.
 """
 
 from __future__ import annotations
@@ -15,10 +17,6 @@ from .writer import Insert
 
 #: How many messages, and how many octets of their texts and bodies.
 _MESSAGES, _OCTETS = 1000, 4 << 20
-
-#: Longer bodies are not kept.
-_LONGEST = 16 << 10
-
 
 #: Who waits where there is one recipient.
 _ONE = (0,)
@@ -49,7 +47,6 @@ class Recent:
         key, octets, text, body, _ = job.row
         if (
             self.wanted
-            and octets <= _LONGEST
             and len(self._jobs) < _MESSAGES
             and self._octets + octets + len(text) <= _OCTETS
         ):

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from smtpx.core.envelope import Envelope, Recipient, Stamp
 from smtpx.spool import recent
+from smtpx.spool.bodies import INSIDE
 from smtpx.spool.format import SpooledMessage, dump
 from smtpx.spool.identity import render
 from smtpx.spool.recent import Recent
@@ -76,11 +77,10 @@ class RecentTests(SynchronousTestCase):
         self.assertIs(self.shelf.take(1), None)
 
     def test_octets(self) -> None:
-        """It takes so many octets, texts and all, and no long bodies."""
+        """It takes so many octets, texts and all."""
         one = len(dump(envelope(), PREFIX)) + 5
         self.patch(recent, "_OCTETS", 2 * one)
-        self.patch(recent, "_LONGEST", 5)
-        self.assertIs(offered(self.shelf, 0, 6).spare, None)
+        self.assertIs(offered(self.shelf, 0, one + 6).spare, None)
         for key in range(3):
             offered(self.shelf, key)
         self.assertIs(self.shelf.take(2), None)
@@ -157,6 +157,14 @@ class LentTests(SpoolTestCase):
             self.assertEqual(octetsOf(self.r, message), SHORT)
         self.assertIs(messages[1].envelope.stamp(FLEETING), None)
         self.assertEqual(messages[2].envelope.recipients[0].stamp(COLOUR), "red")
+
+    def test_anyBodyInside(self) -> None:
+        """The longest body that stands in a row need not be read, either."""
+        body = b"x" * INSIDE
+        id = self.put(envelope(), body)
+        (message,) = self.lent()
+        self.assertEqual(message.id, id)
+        self.assertEqual(octetsOf(self.r, message), body)
 
     def test_notShared(self) -> None:
         """What others do to their envelope later is not seen."""
