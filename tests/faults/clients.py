@@ -21,7 +21,7 @@ from functools import lru_cache
 from attrs import evolve, field, frozen
 
 #: What a client waits at most, in seconds.
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0
 
 SMALL, LARGE = 1_000, 200_000
 

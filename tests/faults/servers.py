@@ -19,7 +19,7 @@ from pathlib import Path
 from .processes import ROOT
 
 #: Longer than anything takes here; what is not there by then never will be.
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0
 
 _CONFIGURATION = """\
 name = "mx.example.org"

@@ -24,7 +24,7 @@ from attrs import define, field
 from .running import removeFolder
 
 #: How long the browser may take for anything.
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0
 
 _OPTIONS = (
     "--headless",

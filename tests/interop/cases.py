@@ -21,7 +21,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 from .running import NAME, RunningProgram, RunningServer, removeFolder
 
 #: The longest that a client of another maker may take.
-CLIENT_SECONDS = 60.0
+CLIENT_SECONDS = 120.0
 
 
 def findPeer(program: str, peer: str) -> str:

@@ -28,7 +28,7 @@ import smtpx
 ROOT = Path(smtpx.__file__).parent.parent
 
 #: How long a server may take to start or to stop, and mail to be delivered.
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0
 
 #: What the server calls itself.
 NAME = "mx.example.org"

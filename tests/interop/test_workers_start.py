@@ -255,7 +255,7 @@ class StartTests(InteropTestCase):
     def test_hangs(self) -> None:
         """A worker that does nothing any more is ended, and has a successor."""
         port = freePort()
-        self.configure(f"port = {port}", top='worker_silent_seconds = "2 s"')
+        self.configure(f"port = {port}", top='worker_silent_seconds = "6 s"')
         server = self.started()
         [zygote] = childrenOf(server.pid)
         hanging = childrenOf(zygote)[1]
