@@ -162,8 +162,7 @@ class ClientProtocol(ClientOpening):
         """
         Send one envelope; without a body, only ask whom the host takes it for.
 
-        @return: what became of it; never fails, but cancelled, which cuts the
-            connection off.
+        @return: what became of it; never fails, but cancelled, which cuts it off.
         @raise UsageError: it is not ready, or not any more.
         """
         settling: Deferred[Settled] = Deferred(self._cancelled)
@@ -311,10 +310,25 @@ class ClientProtocol(ClientOpening):
 
     def _do(self, effects: list[ClientEffect]) -> None:
         """Do effects, and those that they bring about, in order."""
+        if self._doing:
+            self._effects.extend(effects)
+            return
+        if len(effects) == 1 and type(effects[0]) is Write:
+            self.send(effects[0].octets)
+        else:
+            self._doAll(effects)
+        core = self.core
+        assert core is not None
+        if core.saidAll and core.secured is None:
+            # The host need not wait to see that there is nothing more.
+            self.endOutput()
+        if self.transport is not None:
+            self._timer.moved()
+
+    def _doAll(self, effects: list[ClientEffect]) -> None:
+        """Do effects, and those that they bring about; what is written goes as one."""
         queue = self._effects
         queue.extend(effects)
-        if self._doing:
-            return
         self._doing = True
         try:
             while queue:
@@ -331,17 +345,7 @@ class ClientProtocol(ClientOpening):
                     self._perform(effect)
         finally:
             self._doing = False
-        out = self._out
-        if out:
-            self._out = []
-            self.send(out[0] if len(out) == 1 else b"".join(out))
-        core = self.core
-        assert core is not None
-        if core.saidAll and core.secured is None:
-            # The host need not wait to see that there is nothing more.
-            self.endOutput()
-        if self.transport is not None:
-            self._timer.moved()
+        self.flush()
 
     def _perform(self, effect: ClientEffect) -> None:
         """Do one effect, of those that are none of each message."""
@@ -374,8 +378,7 @@ class ClientProtocol(ClientOpening):
         if transport is None:
             return
         if self.full:
-            # What the host does not take is the rest of a message that it has
-            # refused.
+            # What it does not take is the rest of a message that it has refused.
             transport.abortConnection()
             return
         # Before the end: where our half is closed already, that is at once.

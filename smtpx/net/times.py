@@ -129,7 +129,8 @@ class ClientTimer:
         Something has got the session on: what is waited for from now on has its whole
         time.
         """
-        since = self._since = self._seconds()
+        seconds = self._seconds
+        since = self._since = seconds()
         if self._call is None and not self._ending:
             self._arm(since + self._shortest, since)
 
