@@ -33,6 +33,13 @@ class HarmlessTests(SynchronousTestCase):
         self.assertEqual(word(b"a\r\nb c\x00\xff\\"), r"a\x0d\x0ab\x20c\x00\xff\\")
         self.assertEqual(text("a\tb \u2028\U0001f600"), r"a\x09b \u2028\U0001f600")
 
+    def test_everyOctet(self) -> None:
+        """Each octet, by itself and in a word, is shown as if it had come as text."""
+        for code in range(256):
+            said = bytes([code])
+            self.assertEqual(word(said), word(chr(code)))
+            self.assertEqual(word(b"x" + said), word("x" + chr(code)))
+
     def test_nobodyLooksLikeAField(self) -> None:
         """Behind a field's name, and only there, an equals sign is escaped."""
         self.assertEqual(word(b"H=evil@example.org"), r"H\x3devil@example.org")
