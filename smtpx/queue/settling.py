@@ -121,8 +121,9 @@ class Settling:
                 self.asked.tried(message.id)
             if due is not None:
                 self.put(due)
-            for id, report in zip(ids or (), settlement.reports, strict=True):
-                self.journal.reported(message, id, report)
+            if ids or settlement.reports:
+                for id, report in zip(ids or (), settlement.reports, strict=True):
+                    self.journal.reported(message, id, report)
             if settlement.held is not None:
                 self._hold(settlement, settlement.held)
             elif due is None:
