@@ -147,12 +147,20 @@ class Ledger:
         @param id: what C{key} is as text; L{None}: that is to be worked out.
         """
         line = note(key, indices, untold, id)
-        self._lines[key] = self._lines.get(key, b"") + line
+        lines = self._lines
+        if key in lines:
+            lines[key] += line
+        else:
+            lines[key] = line
         try:
             if self._behind:
                 self._renew()
             else:
-                self._append(line)
+                number = self._number
+                if number is None:
+                    number = self._begin()
+                _write(number, line)
+                self._octets += len(line)
         except OSError as error:
             if not self._behind:
                 self._log.error(
@@ -196,17 +204,15 @@ class Ledger:
         if number is not None:
             os.close(number)
 
-    def _append(self, line: bytes) -> None:
+    def _begin(self) -> int:
         """
-        Write one line.
+        Open the file, or make it.
 
-        @raise OSError: it is not there, or not all of it.
+        @raise OSError: it is not there.
         """
-        if self._number is None:
-            self._number = os.open(self.path, _APPEND, 0o600)
-            self._octets = os.fstat(self._number).st_size
-        _write(self._number, line)
-        self._octets += len(line)
+        number = self._number = os.open(self.path, _APPEND, 0o600)
+        self._octets = os.fstat(number).st_size
+        return number
 
     def _shorten(self) -> None:
         """Drop what is settled."""

@@ -270,7 +270,9 @@ class Lender:
         @raise UsageError: the message is not leased, or being settled; or a
             report's body is too long.
         """
-        key = self._ours(message)
+        key, agenda = message.key, self.agenda
+        if key is None or key not in agenda.leased or key in agenda.settling:
+            key = self._ours(message)
         if not reports and finished(message, outcomes):
             return self._giveBack(key, Remove(key, message.filed, message.octets))
         ids: list[str] = []

@@ -12,10 +12,7 @@ from collections.abc import Sequence
 from json.encoder import encode_basestring_ascii as _quote
 
 from ..core.envelope import Envelope
-from .format import VERSION, Fate, Outcome, SpooledMessage
-
-#: How octets that are no UTF-8 stand in a text (PEP 383).
-_ESCAPE = "surrogateescape"
+from .format import VERSION, Fate, Outcome, SpooledMessage, dump
 
 #: To look up a member takes a while.
 _WAITING = Fate.WAITING
@@ -26,14 +23,16 @@ def dumpPlain(envelope: Envelope, prefix: bytes) -> str:
     As L{smtpx.spool.format.dump}, of an envelope without stamps, recipients and all,
     as nearly all are: in one step.
     """
-    to = ",".join(
-        [_quote(one.path.decode("utf-8", _ESCAPE)) for one in envelope.recipients]
-    )
+    try:
+        to = [_quote(one.path.decode()) for one in envelope.recipients]
+        sender, above = envelope.sender.decode(), prefix.decode()
+    except UnicodeDecodeError:
+        # It can be put into words all the same.
+        return dump(envelope, prefix)
     return (
-        f'{{"v":{VERSION},"arrived":{envelope.arrived!r},'
-        f'"from":{_quote(envelope.sender.decode("utf-8", _ESCAPE))},'
-        f'"octets":{envelope.octets},"stamps":{{}},"to":[{to}],'
-        f'"prefix":{_quote(prefix.decode("utf-8", _ESCAPE))}}}'
+        f'{{"v":{VERSION},"arrived":{envelope.arrived!r},"from":{_quote(sender)},'
+        f'"octets":{envelope.octets},"stamps":{{}},"to":[{",".join(to)}],'
+        f'"prefix":{_quote(above)}}}'
     )
 
 

@@ -10,7 +10,7 @@ Nothing but C{callback} is different here, and nobody can tell by what happens.
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, Callable, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -30,10 +30,12 @@ _PLAIN_MOST = 100
 
 
 def _isPlain(result: object) -> bool:
-    """Is it a result for the next callback, and neither a Deferred nor a Failure?"""
+    """
+    Is it a result for the next callback, and neither a Deferred nor a Failure?
+
+    @param result: of a kind that was not met before.
+    """
     kind = type(result)
-    if kind in _plain:
-        return True
     if isinstance(result, Deferred | Failure):
         return False
     if len(_plain) < _PLAIN_MOST:
@@ -51,6 +53,19 @@ class Prompt(Deferred[T]):
     """
     A Deferred, mostly with a callback or two.
     """
+
+    def __init__(
+        self, canceller: Callable[[Deferred[Any]], None] | None = None
+    ) -> None:
+        """See L{Deferred}."""
+        if not _KNOWN or self.debug:
+            Deferred.__init__(self, canceller)
+            return
+        self._callbacks: list[Any] = []
+        self._canceller = canceller
+        # What is looked at again and again is found faster here than at the class.
+        self.called = False
+        self.paused = 0
 
     def callback(self, result: Any) -> None:
         """See L{Deferred}."""
@@ -83,7 +98,11 @@ class Prompt(Deferred[T]):
             except BaseException:
                 result = Failure()
             self._runningCallbacks = False
-            if result is not None and not _isPlain(result):
+            if (
+                result is not None
+                and type(result) not in _plain
+                and not _isPlain(result)
+            ):
                 callbacks.insert(0, _giving(result))
                 break
             if not callbacks:
