@@ -107,7 +107,9 @@ def begin(session: ServerConnection, sender: bytes, parameters: bytes) -> Outcom
 
     @param parameters: what stands behind the path.
     """
-    envelope = Envelope(sender, session.profile.clock())
+    clock = session.profile.clock
+    # Of a time to the microsecond it takes a fifth of the time to write it down.
+    envelope = Envelope(sender, int(clock() * 1e6 + 0.5) / 1e6)
     try:
         if parameters:
             refusal = receive(session, Where.MAIL, parameters, envelope)
