@@ -48,6 +48,21 @@ class OrdinaryTests(SynchronousTestCase):
             self.assertEqual(dumpPlain(plain, prefix), dump(envelope, prefix))
 
     @settings(max_examples=300, deadline=None)
+    @given(
+        st.one_of(
+            st.floats(0, 1e17),
+            st.floats(2.0**30, 2.0**31),
+            st.integers(1 << 30, 1 << 31).map(float),
+            st.integers(10**15, 3 * 10**15).map(lambda micros: micros / 1e6),
+            st.integers(10**14, 3 * 10**14).map(lambda micros: micros / 1e5),
+        )
+    )
+    def test_times(self, arrived: float) -> None:
+        """However fine a time is, it is spelled with as few digits as will do."""
+        envelope = Envelope(b"a@client.example", arrived)
+        self.assertEqual(dumpPlain(envelope, b""), dump(envelope, b""))
+
+    @settings(max_examples=300, deadline=None)
     @given(st.integers(0, 3), OUTCOMES, OUTCOMES, st.booleans())
     def test_finished(
         self, count: int, before: list[Outcome], now: list[Outcome], sort: bool
